@@ -1,0 +1,6 @@
+//! Plain data of the domain: no I/O and no knowledge of any other module.
+
+pub mod api_key;
+pub mod audit;
+pub mod time;
+pub mod user;

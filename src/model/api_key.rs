@@ -1,0 +1,210 @@
+//! API keys as stored and shown: everything but the secret.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::time::Timestamp;
+use super::user::{Role, UserId};
+
+/// The public part of a key: 12 characters, safe to log and to show.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct KeyId(pub String);
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One permission that a key may carry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Scope {
+    /// Reads the state of the host.
+    #[serde(rename = "host:read")]
+    HostRead,
+    /// Scrapes the OpenMetrics endpoint.
+    #[serde(rename = "metrics:read")]
+    MetricsRead,
+    /// Reads request statistics and the daemon's health.
+    #[serde(rename = "stats:read")]
+    StatsRead,
+    /// Manages the caller's own account and keys.
+    #[serde(rename = "keys:self")]
+    KeysSelf,
+    /// Manages all users and their keys.
+    #[serde(rename = "users:admin")]
+    UsersAdmin,
+    /// Reads the audit log.
+    #[serde(rename = "audit:read")]
+    AuditRead,
+}
+
+impl Scope {
+    /// Every scope there is.
+    pub const ALL: [Self; 6] = [
+        Self::HostRead,
+        Self::MetricsRead,
+        Self::StatsRead,
+        Self::KeysSelf,
+        Self::UsersAdmin,
+        Self::AuditRead,
+    ];
+
+    /// The name used in requests, in answers and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::HostRead => "host:read",
+            Self::MetricsRead => "metrics:read",
+            Self::StatsRead => "stats:read",
+            Self::KeysSelf => "keys:self",
+            Self::UsersAdmin => "users:admin",
+            Self::AuditRead => "audit:read",
+        }
+    }
+
+    /// The least role whose users may do this.
+    #[must_use]
+    pub const fn role(self) -> Role {
+        match self {
+            Self::HostRead | Self::MetricsRead | Self::KeysSelf => Role::Viewer,
+            Self::StatsRead | Self::UsersAdmin | Self::AuditRead => Role::Admin,
+        }
+    }
+
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no scope.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "unknown scope, expected host:read, metrics:read, stats:read, keys:self, users:admin or audit:read"
+)]
+pub struct ParseScopeError;
+
+impl FromStr for Scope {
+    type Err = ParseScopeError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or(ParseScopeError)
+    }
+}
+
+/// The scopes of a key: all that its user's role has, or a chosen few of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Scopes(Option<u8>);
+
+impl Scopes {
+    /// All that the role has.
+    pub const ALL: Self = Self(None);
+
+    /// Only these. An empty list means all, as it does in requests.
+    pub fn only(scopes: impl IntoIterator<Item = Scope>) -> Self {
+        match scopes.into_iter().fold(0, |bits, scope| bits | scope.bit()) {
+            0 => Self::ALL,
+            bits => Self(Some(bits)),
+        }
+    }
+
+    /// Whether `scope` is among them; says nothing about the role.
+    #[must_use]
+    pub const fn contains(self, scope: Scope) -> bool {
+        match self.0 {
+            None => true,
+            Some(bits) => bits & scope.bit() != 0,
+        }
+    }
+
+    /// Whether every scope of `self` is also in `other`.
+    #[must_use]
+    pub const fn is_within(self, other: Self) -> bool {
+        match (self.0, other.0) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(own), Some(outer)) => own & !outer == 0,
+        }
+    }
+
+    /// The chosen scopes in a fixed order, empty for all.
+    #[must_use]
+    pub fn chosen(self) -> Vec<Scope> {
+        let bits = self.0.unwrap_or(0);
+        Scope::ALL.into_iter().filter(|scope| bits & scope.bit() != 0).collect()
+    }
+
+    /// The form kept in the database: names joined by a space, empty for all.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        let names: Vec<&str> = self.chosen().into_iter().map(Scope::as_str).collect();
+        names.join(" ")
+    }
+
+    /// Reads the form kept in the database.
+    ///
+    /// # Errors
+    /// When a name is no scope.
+    pub fn from_text(text: &str) -> Result<Self, ParseScopeError> {
+        let scopes: Result<Vec<Scope>, _> = text.split_whitespace().map(str::parse).collect();
+        Ok(Self::only(scopes?))
+    }
+}
+
+/// A key as listed: never with its secret or its hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Public id, the part of the key after `lapi_`.
+    pub id: KeyId,
+    /// Whose key it is.
+    pub user_id: UserId,
+    /// What its owner calls it, 1 to 64 characters.
+    pub name: String,
+    /// What it may do at most.
+    pub scopes: Scopes,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it stops working; never when absent.
+    pub expires_at: Option<Timestamp>,
+    /// When it was last accepted, to the minute.
+    pub last_used: Option<Timestamp>,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_scope_means_every_scope() {
+        assert!(Scope::ALL.into_iter().all(|scope| Scopes::only([]).contains(scope)));
+        assert_eq!(Scopes::from_text("").unwrap(), Scopes::ALL);
+    }
+
+    #[test]
+    fn a_narrowed_key_stays_within_its_scopes() {
+        let narrow = Scopes::only([Scope::HostRead]);
+        assert!(narrow.contains(Scope::HostRead) && !narrow.contains(Scope::UsersAdmin));
+        assert!(narrow.is_within(Scopes::ALL));
+        assert!(!Scopes::ALL.is_within(narrow));
+        assert!(!Scopes::only([Scope::HostRead, Scope::KeysSelf]).is_within(narrow));
+    }
+
+    #[test]
+    fn text_round_trips() {
+        let scopes = Scopes::only([Scope::AuditRead, Scope::HostRead]);
+        assert_eq!(scopes.to_text(), "host:read audit:read");
+        assert_eq!(Scopes::from_text(&scopes.to_text()).unwrap(), scopes);
+        assert!(Scopes::from_text("host:write").is_err());
+    }
+}

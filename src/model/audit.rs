@@ -1,0 +1,126 @@
+//! Who changed what: the rows of the audit log.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::api_key::KeyId;
+use super::time::Timestamp;
+use super::user::UserId;
+
+/// By which door somebody came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Via {
+    /// With an API key over HTTP.
+    Key(KeyId),
+    /// Over the Unix socket, as this Linux uid.
+    Unix(u32),
+    /// From the command line with access to the database, as this Linux uid.
+    Cli(u32),
+    /// The program itself, for instance when it makes the first admin.
+    System,
+}
+
+impl fmt::Display for Via {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(id) => write!(f, "key:{id}"),
+            Self::Unix(uid) => write!(f, "unix:{uid}"),
+            Self::Cli(uid) => write!(f, "cli:{uid}"),
+            Self::System => f.write_str("system"),
+        }
+    }
+}
+
+/// Who does something, and from where.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// The user, when there is one.
+    pub user_id: Option<UserId>,
+    /// The user's name at that time, or the Linux account's.
+    pub name: String,
+    /// By which door.
+    pub via: Via,
+    /// The client's address, over the network.
+    pub address: Option<IpAddr>,
+    /// The request that did it, over HTTP.
+    pub request_id: Option<String>,
+}
+
+impl Actor {
+    /// The program itself.
+    #[must_use]
+    pub fn system() -> Self {
+        Self {
+            user_id: None,
+            name: "system".to_owned(),
+            via: Via::System,
+            address: None,
+            request_id: None,
+        }
+    }
+}
+
+/// What was done; the word in the database never changes its meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// A user was made.
+    UserCreate,
+    /// A user and its keys were deleted.
+    UserDelete,
+    /// A user's role was set.
+    UserRole,
+    /// A user was activated.
+    UserActivate,
+    /// A user was deactivated.
+    UserDeactivate,
+    /// A key was made.
+    KeyCreate,
+    /// A key was replaced by a new one.
+    KeyRotate,
+    /// A key was revoked.
+    KeyRevoke,
+}
+
+impl Action {
+    /// The word stored in the database and shown to people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::UserCreate => "user.create",
+            Self::UserDelete => "user.delete",
+            Self::UserRole => "user.role",
+            Self::UserActivate => "user.activate",
+            Self::UserDeactivate => "user.deactivate",
+            Self::KeyCreate => "key.create",
+            Self::KeyRotate => "key.rotate",
+            Self::KeyRevoke => "key.revoke",
+        }
+    }
+}
+
+/// One row of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRow {
+    /// Grows with each row.
+    pub id: i64,
+    /// When it happened.
+    pub time: Timestamp,
+    /// The user who did it, when there was one.
+    pub actor_id: Option<UserId>,
+    /// That user's name at the time.
+    pub actor: String,
+    /// By which door: `key:ID`, `unix:UID`, `cli:UID` or `system`.
+    pub via: String,
+    /// What was done, for instance `user.create`.
+    pub action: String,
+    /// On what: `user:NAME` or `key:ID`.
+    pub target: String,
+    /// `done`, or `refused` when a rule forbade it.
+    pub result: String,
+    /// What changed, or why it was refused.
+    pub detail: String,
+    /// The client's address, over the network.
+    pub address: Option<String>,
+    /// The request that did it, over HTTP.
+    pub request_id: Option<String>,
+}

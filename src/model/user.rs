@@ -1,0 +1,148 @@
+//! Users and what their role lets them do.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::time::Timestamp;
+
+/// Identifies a user for ever, whatever the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(pub Uuid);
+
+impl UserId {
+    /// A new random id (UUID version 4).
+    #[must_use]
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a user may do at most; the scopes of a key can only narrow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Reads host data and manages its own keys.
+    Viewer,
+    /// Everything a viewer may, and users, metrics and the audit log.
+    Admin,
+}
+
+impl Role {
+    /// The word stored in the database and shown to people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The text names no role.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown role, expected viewer or admin")]
+pub struct ParseRoleError;
+
+impl FromStr for Role {
+    type Err = ParseRoleError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "viewer" => Ok(Self::Viewer),
+            "admin" => Ok(Self::Admin),
+            _ => Err(ParseRoleError),
+        }
+    }
+}
+
+/// One person or program that uses the API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Never changes and is never used again.
+    pub id: UserId,
+    /// Login name, unique: 1 to 64 of `a-z`, `0-9` and `_`.
+    pub name: String,
+    /// The most that any of its keys may do.
+    pub role: Role,
+    /// A user that is not active is recognised and refused.
+    pub active: bool,
+    /// Can't be deleted, demoted, deactivated or renamed, nor its keys be changed by others.
+    pub immutable: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When one of its keys was last accepted, to the minute.
+    pub last_login: Option<Timestamp>,
+}
+
+/// Why a text can't be a user's name.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UserNameError {
+    /// Fewer characters than allowed.
+    #[error("String should have at least {0} characters")]
+    TooShort(usize),
+    /// More characters than allowed.
+    #[error("String should have at most {0} characters")]
+    TooLong(usize),
+    /// A character that names can't hold.
+    #[error("String should hold only letters a to z, digits and underscores")]
+    Charset,
+}
+
+/// Fewest characters in the name of a user that is registered over the API.
+pub const USER_NAME_MIN: usize = 4;
+/// Most characters in the name of a user that is registered over the API.
+pub const USER_NAME_MAX: usize = 12;
+
+/// Trims, checks and lower-cases the name of a new user.
+///
+/// # Errors
+/// Says what is wrong with the name: too short, too long, or a character other than `A-Z`, `a-z`,
+/// `0-9` and `_`.
+pub fn parse_user_name(text: &str) -> Result<String, UserNameError> {
+    let name = text.trim();
+    let length = name.chars().count();
+    if length < USER_NAME_MIN {
+        return Err(UserNameError::TooShort(USER_NAME_MIN));
+    }
+    if length > USER_NAME_MAX {
+        return Err(UserNameError::TooLong(USER_NAME_MAX));
+    }
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return Err(UserNameError::Charset);
+    }
+    Ok(name.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_trimmed_and_lower_cased() {
+        assert_eq!(parse_user_name("  Alice_1 "), Ok("alice_1".to_owned()));
+    }
+
+    #[test]
+    fn bad_names_say_why() {
+        assert_eq!(parse_user_name(" abc "), Err(UserNameError::TooShort(4)));
+        assert_eq!(parse_user_name("abcdefghijklm"), Err(UserNameError::TooLong(12)));
+        assert_eq!(parse_user_name("!!!!"), Err(UserNameError::Charset));
+        assert_eq!(parse_user_name("jürgen"), Err(UserNameError::Charset));
+    }
+}
