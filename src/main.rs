@@ -1,1 +1,3 @@
+//! The program: parses, runs, ends with the exit code.
+
 fn main() {}

@@ -1,0 +1,6 @@
+//! Who may do what: keys, their hashes, and the check of a request's key. Knows no HTTP and no SQL.
+
+pub mod hash;
+pub mod identity;
+pub mod key;
+pub mod verifier;

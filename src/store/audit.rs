@@ -1,0 +1,157 @@
+//! The audit log: rows are added in the transaction of the change and never change.
+
+use sqlx::FromRow;
+
+use super::{Refusal, Store, StoreError, in_write, on_read};
+use crate::model::audit::{Action, Actor, AuditRow};
+use crate::model::time::Timestamp;
+use crate::model::user::UserId;
+
+/// What is about to be written to the log, before its outcome is known.
+#[derive(Debug, Clone)]
+pub(super) struct Entry<'a> {
+    pub(super) actor: &'a Actor,
+    pub(super) action: Action,
+    /// `user:NAME`, `user:ID` or `key:ID`.
+    pub(super) target: String,
+    pub(super) detail: String,
+}
+
+/// Which rows to list. All conditions that are given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct AuditFilter {
+    /// Rows written before this id, for the next page.
+    pub before: Option<i64>,
+    /// Rows by the user with this name.
+    pub actor: Option<String>,
+    /// Rows with this action.
+    pub action: Option<String>,
+    /// Rows about this target.
+    pub target: Option<String>,
+    /// Rows with this result.
+    pub result: Option<String>,
+    /// Rows at or after this time.
+    pub from: Option<Timestamp>,
+    /// Rows at or before this time.
+    pub to: Option<Timestamp>,
+}
+
+#[derive(FromRow)]
+struct Row {
+    id: i64,
+    time: Timestamp,
+    actor_id: Option<UserId>,
+    actor: String,
+    via: String,
+    action: String,
+    target: String,
+    result: String,
+    detail: String,
+    address: Option<String>,
+    request_id: Option<String>,
+}
+
+impl From<Row> for AuditRow {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id,
+            time: row.time,
+            actor_id: row.actor_id,
+            actor: row.actor,
+            via: row.via,
+            action: row.action,
+            target: row.target,
+            result: row.result,
+            detail: row.detail,
+            address: row.address,
+            request_id: row.request_id,
+        }
+    }
+}
+
+/// Adds one row; a macro because the bound types differ per engine.
+macro_rules! insert_audit {
+    ($tx:expr, $now:expr, $entry:expr, $result:expr) => {{
+        let entry: &$crate::store::audit::Entry<'_> = $entry;
+        $tx.execute(
+            sqlx::query($crate::store::audit::INSERT)
+                .bind($now)
+                .bind(entry.actor.user_id)
+                .bind(entry.actor.name.as_str())
+                .bind(entry.actor.via.to_string())
+                .bind(entry.action.as_str())
+                .bind(entry.target.as_str())
+                .bind($result)
+                .bind(entry.detail.as_str())
+                .bind(entry.actor.address.map(|address| address.to_string()))
+                .bind(entry.actor.request_id.as_deref()),
+        )
+        .await?
+    }};
+}
+
+pub(super) const INSERT: &str = "
+    insert into audit_log
+        (time, actor_id, actor, via, action, target, result, detail, address, request_id)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+
+pub(super) use insert_audit;
+
+impl Store {
+    /// Notes that a rule refused a change, after its transaction was rolled back.
+    pub(super) async fn audit_refusal(
+        &self,
+        mut entry: Entry<'_>,
+        refusal: Refusal,
+    ) -> Result<(), StoreError> {
+        let now = self.clock().now();
+        entry.detail = refusal.to_string();
+        in_write!(self, |tx| {
+            insert_audit!(tx, now, &entry, "refused");
+            Ok(())
+        })
+    }
+
+    /// The newest rows that pass the filter, newest first.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn list_audit(
+        &self,
+        filter: &AuditFilter,
+        limit: u32,
+    ) -> Result<Vec<AuditRow>, StoreError> {
+        const SQL: &str = "
+            select id, time, actor_id, actor, via, action, target, result, detail, address,
+                request_id
+            from audit_log
+            where id < $1
+                and ($2 is null or actor = $2)
+                and ($3 is null or action = $3)
+                and ($4 is null or target = $4)
+                and ($5 is null or result = $5)
+                and time >= $6
+                and time <= $7
+            order by id desc
+            limit $8";
+        // Both ends of what timestamptz and a four-digit year can hold.
+        let earliest = Timestamp::from_millis(-62_135_596_800_000);
+        let latest = Timestamp::from_millis(253_402_300_799_999);
+        let from = filter.from.unwrap_or(earliest).max(earliest);
+        let to = filter.to.unwrap_or(latest).min(latest);
+        let rows: Vec<Row> = on_read!(self, |tx| Ok(tx
+            .fetch_all(
+                sqlx::query_as(SQL)
+                    .bind(filter.before.unwrap_or(i64::MAX))
+                    .bind(filter.actor.as_deref())
+                    .bind(filter.action.as_deref())
+                    .bind(filter.target.as_deref())
+                    .bind(filter.result.as_deref())
+                    .bind(from)
+                    .bind(to)
+                    .bind(i64::from(limit)),
+            )
+            .await?))?;
+        Ok(rows.into_iter().map(AuditRow::from).collect())
+    }
+}

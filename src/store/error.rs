@@ -1,0 +1,139 @@
+//! What can go wrong below HTTP.
+
+use std::time::Duration;
+
+/// A rule that forbids a change; nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Another user has this name.
+    #[error("the name is taken")]
+    NameTaken,
+    /// There is no such user.
+    #[error("no such user")]
+    UserNotFound,
+    /// There is no such key, or it is another user's.
+    #[error("no such key")]
+    KeyNotFound,
+    /// The user is protected from changes by others.
+    #[error("the user is immutable")]
+    Immutable,
+    /// No active admin would remain.
+    #[error("no active admin would remain")]
+    LastAdmin,
+    /// Nobody sets their own role.
+    #[error("own role")]
+    OwnRole,
+    /// Nobody deactivates themselves.
+    #[error("own account")]
+    OwnAccount,
+    /// The user has as many usable keys as allowed.
+    #[error("too many keys")]
+    TooManyKeys,
+    /// The key is revoked or expired.
+    #[error("the key is no longer in use")]
+    KeyEnded,
+}
+
+/// Why the database did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A rule forbids it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The database did not answer in time.
+    #[error("the database did not answer within {0:?}")]
+    DeadlineExceeded(Duration),
+    /// The database can't be reached or has no free connection.
+    #[error("the database can't be reached: {0}")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database has no room left.
+    #[error("the database has no room left: {0}")]
+    Full(#[source] sqlx::Error),
+    /// A stored value is not what the program wrote.
+    #[error("{table}.{column} holds a value that this program did not write")]
+    Corrupt {
+        /// In which table.
+        table: &'static str,
+        /// In which column.
+        column: &'static str,
+    },
+    /// The URL, the file or the server is not what this program can use.
+    #[error("{0}")]
+    Unusable(String),
+    /// The schema is not what this program can use.
+    #[error(transparent)]
+    Schema(#[from] super::migrations::SchemaError),
+    /// Anything else that the database answered.
+    #[error("database error: {0}")]
+    Query(#[source] sqlx::Error),
+}
+
+impl StoreError {
+    /// Whether a later try may succeed without anybody doing anything.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::DeadlineExceeded(_) | Self::Unavailable(_))
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Database(answer) => match failure_of(&**answer) {
+                Failure::Full => Self::Full(error),
+                Failure::Away => Self::Unavailable(error),
+                Failure::Other => Self::Query(error),
+            },
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
+            _ => Self::Query(error),
+        }
+    }
+}
+
+enum Failure {
+    Full,
+    Away,
+    Other,
+}
+
+/// Sorts an error code: SQLite's result codes <https://sqlite.org/rescode.html>, PostgreSQL's
+/// SQLSTATE <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn failure_of(answer: &dyn sqlx::error::DatabaseError) -> Failure {
+    let Some(code) = answer.code() else {
+        return Failure::Other;
+    };
+    if answer
+        .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+        .is_some()
+    {
+        // The low byte is the primary code: 13 full, 5 busy, 6 locked, 10 I/O error, 14 can't open.
+        return match code.parse::<i32>().map(|code| code & 0xff) {
+            Ok(13) => Failure::Full,
+            Ok(5 | 6 | 10 | 14) => Failure::Away,
+            _ => Failure::Other,
+        };
+    }
+    // 08 connection, 53 resources, 57P shutdown, 57014 cancelled by the statement timeout.
+    if code == "53100" {
+        Failure::Full
+    } else if ["08", "53", "57P", "57014"]
+        .iter()
+        .any(|class| code.starts_with(class))
+    {
+        Failure::Away
+    } else {
+        Failure::Other
+    }
+}
+
+/// Whether the database refused a row because a unique value is taken.
+pub(super) fn is_unique_violation(error: &sqlx::Error) -> bool {
+    error
+        .as_database_error()
+        .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}

@@ -1,0 +1,290 @@
+//! Opening a database: which engine, which settings, and whether this program may use it.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use tokio::sync::watch;
+
+use super::{Inner, Pool, Store, StoreError};
+use crate::model::time::Clock;
+
+/// SQLite before 3.51.3 can lose committed transactions when two connections write and checkpoint
+/// a WAL file at the same instant.
+const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
+/// The oldest PostgreSQL that the statements are written for.
+const POSTGRES_MIN: u32 = 15;
+
+/// Which database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// The embedded one: a file.
+    Sqlite,
+    /// A PostgreSQL server, with or without TimescaleDB.
+    Postgres,
+}
+
+impl Engine {
+    /// The word shown to people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgresql",
+        }
+    }
+}
+
+/// How to open a database.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// `sqlite:///path` or `postgres://…`.
+    pub url: SecretString,
+    /// Where migrations connect to when `url` leads to a pooler.
+    pub direct_url: Option<SecretString>,
+    /// `url` leads to a transaction-pooling proxy such as `PgBouncer` or Pgpool-II.
+    pub pooler: bool,
+    /// The most connections to PostgreSQL, at least 1.
+    pub pool_size: u32,
+    /// After how long a call gives up.
+    pub deadline: Duration,
+    /// After how long waiting for another program's migration gives up.
+    pub lock_timeout: Duration,
+}
+
+impl Options {
+    /// Options with the defaults of the configuration.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: SecretString::from(url.into()),
+            direct_url: None,
+            pooler: false,
+            pool_size: 5,
+            deadline: Duration::from_secs(5),
+            lock_timeout: Duration::from_mins(5),
+        }
+    }
+
+    /// The engine that the URL's scheme names.
+    ///
+    /// # Errors
+    /// When it names none.
+    pub fn engine(&self) -> Result<Engine, StoreError> {
+        match self.url.expose_secret().split_once(':') {
+            Some(("sqlite", _)) => Ok(Engine::Sqlite),
+            Some(("postgres" | "postgresql", _)) => Ok(Engine::Postgres),
+            _ => Err(StoreError::Unusable(
+                "the database URL must start with sqlite:// or postgres://".to_owned(),
+            )),
+        }
+    }
+
+    pub(super) fn sqlite(&self) -> Result<(PathBuf, SqliteConnectOptions), StoreError> {
+        let url = self.url.expose_secret();
+        let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
+        if path.is_empty() || path.contains('?') {
+            return Err(StoreError::Unusable(
+                "the SQLite URL must be sqlite:///PATH without options".to_owned(),
+            ));
+        }
+        let path = PathBuf::from(path);
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .create_if_missing(false)
+            .journal_mode(SqliteJournalMode::Wal)
+            // Less than FULL loses acknowledged keys and audit rows at a power cut.
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(self.deadline);
+        Ok((path, options))
+    }
+
+    /// Connection options for `url`, or for `direct_url` where sessions are needed.
+    pub(super) fn postgres(&self, direct: bool) -> Result<PgConnectOptions, StoreError> {
+        let direct_url = self.direct_url.as_ref().filter(|_| direct);
+        let session = !self.pooler || direct_url.is_some();
+        let url = direct_url.unwrap_or(&self.url);
+        let options = PgConnectOptions::from_str(url.expose_secret())
+            .map_err(|error| StoreError::Unusable(format!("bad PostgreSQL URL: {error}")))?
+            .application_name("linux-api");
+        Ok(if session {
+            // A migration and a backup may take longer than any call.
+            let millis = if direct { 0 } else { self.deadline.as_millis() };
+            options.options([
+                ("search_path", "linux_api".to_owned()),
+                ("statement_timeout", millis.to_string()),
+            ])
+        } else {
+            options
+        })
+    }
+}
+
+impl Store {
+    /// Opens the database. An SQLite file is made when it is missing; nothing else is changed.
+    ///
+    /// # Errors
+    /// When the URL is wrong, the engine is too old, or the database can't be reached.
+    pub async fn open(options: Options, clock: Clock) -> Result<Self, StoreError> {
+        let pool = match options.engine()? {
+            Engine::Sqlite => open_sqlite(&options).await?,
+            Engine::Postgres => open_postgres(&options).await?,
+        };
+        let (auth_revision, _) = watch::channel(-1);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                pool,
+                options,
+                clock,
+                auth_revision,
+            }),
+        })
+    }
+}
+
+async fn open_sqlite(options: &Options) -> Result<Pool, StoreError> {
+    let (path, connect) = options.sqlite()?;
+    create_private_file(&path)?;
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(options.deadline)
+        .connect_with(connect.clone())
+        .await
+        .map_err(|error| unusable_file(&path, error))?;
+    let version: String = sqlx::query_scalar("select sqlite_version()")
+        .fetch_one(&writer)
+        .await?;
+    if parse_version(&version) < SQLITE_MIN {
+        return Err(StoreError::Unusable(format!(
+            "this program is linked with SQLite {version}, which can lose committed changes; \
+             {SQLITE_MIN:?} or newer is needed"
+        )));
+    }
+    let reader = SqlitePoolOptions::new()
+        .max_connections(2)
+        .acquire_timeout(options.deadline)
+        .connect_lazy_with(connect.read_only(true));
+    Ok(Pool::Sqlite {
+        writer,
+        reader,
+        path,
+    })
+}
+
+async fn open_postgres(options: &Options) -> Result<Pool, StoreError> {
+    let connect = options.postgres(false)?;
+    let pool = PgPoolOptions::new()
+        .max_connections(options.pool_size.max(1))
+        .acquire_timeout(options.deadline)
+        .connect_lazy_with(connect);
+    let check = async {
+        let mut transaction = pool.begin().await?;
+        let version: String = sqlx::query_scalar("select current_setting('server_version_num')")
+            .persistent(false)
+            .fetch_one(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok::<_, StoreError>(version)
+    };
+    let version = tokio::time::timeout(options.deadline, check)
+        .await
+        .unwrap_or(Err(StoreError::DeadlineExceeded(options.deadline)))?;
+    // The number is the major version times ten thousand plus the minor one.
+    let major = version.parse::<u32>().unwrap_or(0) / 10_000;
+    if major < POSTGRES_MIN {
+        return Err(StoreError::Unusable(format!(
+            "PostgreSQL {major} is too old: {POSTGRES_MIN} or newer is needed"
+        )));
+    }
+    Ok(Pool::Postgres(pool))
+}
+
+/// Makes the folder (0700) and the file (0600) before SQLite would make it readable by others.
+/// SQLite gives its `-wal` and `-shm` files the mode of the database.
+fn create_private_file(path: &Path) -> Result<(), StoreError> {
+    let cannot = |error: std::io::Error| {
+        StoreError::Unusable(format!(
+            "can't create the database {}: {error}",
+            path.display()
+        ))
+    };
+    if let Some(folder) = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+    {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(cannot)?;
+    }
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(cannot(error)),
+    }
+}
+
+fn unusable_file(path: &Path, error: sqlx::Error) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::Unavailable(source) | StoreError::Query(source) => StoreError::Unusable(
+            format!("can't open the database {}: {source}", path.display()),
+        ),
+        other => other,
+    }
+}
+
+fn parse_version(text: &str) -> (u32, u32, u32) {
+    let mut parts = text.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    (next(), next(), next())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_number() {
+        assert!(parse_version("3.51.3") >= SQLITE_MIN);
+        assert!(parse_version("3.100.0") > SQLITE_MIN);
+        assert!(parse_version("3.9.99") < SQLITE_MIN);
+    }
+
+    #[tokio::test]
+    async fn bad_urls_say_what_is_wrong() {
+        for (url, expected) in [
+            ("mysql://x", "must start with sqlite:// or postgres://"),
+            ("sqlite://", "must be sqlite:///PATH"),
+            ("sqlite:///tmp/x?mode=ro", "must be sqlite:///PATH"),
+            ("postgres://user@host:port/db", "bad PostgreSQL URL"),
+        ] {
+            let error = Store::open(Options::new(url), Clock::system())
+                .await
+                .unwrap_err();
+            assert!(error.to_string().contains(expected), "{url}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notes.txt");
+        std::fs::write(&path, "x".repeat(4096)).unwrap();
+        let options = Options::new(format!("sqlite://{}", path.display()));
+        let error = Store::open(options, Clock::system()).await.unwrap_err();
+        assert!(error.to_string().contains("notes.txt"), "{error}");
+    }
+}

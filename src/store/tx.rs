@@ -1,0 +1,253 @@
+//! What a query runs on, and the two macros that open it.
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::database::HasStatementCache;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgQueryResult;
+use sqlx::query::{Query, QueryAs, QueryScalar};
+use sqlx::sqlite::SqliteQueryResult;
+use sqlx::{Database, Executor, FromRow, IntoArguments, PgConnection, Postgres, Transaction};
+
+use super::{Pool, Store, StoreError};
+
+/// A connection or transaction that queries run on.
+///
+/// Whether statements are named and kept is decided here: behind a transaction-pooling proxy a
+/// named statement may meet a connection that does not know it.
+pub(crate) struct Tx<'c, DB: Database> {
+    connection: &'c mut DB::Connection,
+    persistent: bool,
+}
+
+/// How many rows a statement changed.
+pub(crate) trait RowsAffected {
+    fn count(&self) -> u64;
+}
+
+impl RowsAffected for SqliteQueryResult {
+    fn count(&self) -> u64 {
+        self.rows_affected()
+    }
+}
+
+impl RowsAffected for PgQueryResult {
+    fn count(&self) -> u64 {
+        self.rows_affected()
+    }
+}
+
+impl<'c, DB> Tx<'c, DB>
+where
+    DB: Database + HasStatementCache,
+    DB::QueryResult: RowsAffected,
+    DB::Arguments: IntoArguments<DB>,
+    for<'e> &'e mut DB::Connection: Executor<'e, Database = DB>,
+{
+    pub(crate) fn new(connection: &'c mut DB::Connection, persistent: bool) -> Self {
+        Self {
+            connection,
+            persistent,
+        }
+    }
+
+    pub(crate) async fn execute(
+        &mut self,
+        query: Query<'_, DB, DB::Arguments>,
+    ) -> Result<u64, sqlx::Error> {
+        let done = query
+            .persistent(self.persistent)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(done.count())
+    }
+
+    pub(crate) async fn fetch_scalar<O>(
+        &mut self,
+        query: QueryScalar<'_, DB, O, DB::Arguments>,
+    ) -> Result<O, sqlx::Error>
+    where
+        O: Send + Unpin,
+        (O,): for<'r> FromRow<'r, DB::Row> + Send + Unpin,
+    {
+        query
+            .persistent(self.persistent)
+            .fetch_one(&mut *self.connection)
+            .await
+    }
+
+    pub(crate) async fn fetch_optional<O>(
+        &mut self,
+        query: QueryAs<'_, DB, O, DB::Arguments>,
+    ) -> Result<Option<O>, sqlx::Error>
+    where
+        O: for<'r> FromRow<'r, DB::Row> + Send + Unpin,
+    {
+        query
+            .persistent(self.persistent)
+            .fetch_optional(&mut *self.connection)
+            .await
+    }
+
+    pub(crate) async fn fetch_all<O>(
+        &mut self,
+        query: QueryAs<'_, DB, O, DB::Arguments>,
+    ) -> Result<Vec<O>, sqlx::Error>
+    where
+        O: for<'r> FromRow<'r, DB::Row> + Send + Unpin,
+    {
+        query
+            .persistent(self.persistent)
+            .fetch_all(&mut *self.connection)
+            .await
+    }
+}
+
+/// A PostgreSQL connection for reading: bare, or inside a transaction behind a pooler.
+pub(crate) enum PgRead {
+    Bare(PoolConnection<Postgres>),
+    Transaction(Transaction<'static, Postgres>),
+}
+
+impl PgRead {
+    pub(crate) async fn finish(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Bare(_) => Ok(()),
+            Self::Transaction(transaction) => transaction.commit().await,
+        }
+    }
+}
+
+impl Deref for PgRead {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match self {
+            Self::Bare(connection) => connection,
+            Self::Transaction(transaction) => transaction,
+        }
+    }
+}
+
+impl DerefMut for PgRead {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match self {
+            Self::Bare(connection) => connection,
+            Self::Transaction(transaction) => transaction,
+        }
+    }
+}
+
+impl Store {
+    pub(super) fn pool(&self) -> &Pool {
+        &self.inner.pool
+    }
+
+    pub(super) fn keeps_statements(&self) -> bool {
+        !self.inner.options.pooler
+    }
+
+    /// The statement that opens a PostgreSQL transaction; behind a pooler it also sets what can't
+    /// be set for the session there.
+    pub(super) fn begin_postgres(&self) -> String {
+        if self.inner.options.pooler {
+            let millis = self.deadline().as_millis();
+            format!(
+                "begin; set local search_path = linux_api; set local statement_timeout = {millis}"
+            )
+        } else {
+            "begin".to_owned()
+        }
+    }
+
+    pub(super) async fn read_postgres(&self, pool: &sqlx::PgPool) -> Result<PgRead, sqlx::Error> {
+        if self.inner.options.pooler {
+            // Safe: the text holds nothing but a number of our own.
+            let begin = sqlx::AssertSqlSafe(self.begin_postgres());
+            Ok(PgRead::Transaction(pool.begin_with(begin).await?))
+        } else {
+            Ok(PgRead::Bare(pool.acquire().await?))
+        }
+    }
+
+    /// Gives up when the database does not answer in time.
+    pub(super) async fn within_deadline<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        tokio::time::timeout(self.deadline(), work)
+            .await
+            .unwrap_or(Err(StoreError::DeadlineExceeded(self.deadline())))
+    }
+}
+
+/// Runs queries that change nothing, within the deadline, on whichever engine is open.
+macro_rules! on_read {
+    ($store:expr, |$tx:ident| $body:expr) => {{
+        let store: &$crate::store::Store = $store;
+        store
+            .within_deadline(async {
+                match store.pool() {
+                    $crate::store::Pool::Sqlite { reader, .. } => {
+                        let mut connection = reader.acquire().await?;
+                        let mut $tx = $crate::store::Tx::<sqlx::Sqlite>::new(&mut connection, true);
+                        async { $body }.await
+                    }
+                    $crate::store::Pool::Postgres(pool) => {
+                        let mut connection = store.read_postgres(pool).await?;
+                        let mut $tx = $crate::store::Tx::<sqlx::Postgres>::new(
+                            &mut connection,
+                            store.keeps_statements(),
+                        );
+                        let answer: Result<_, $crate::store::StoreError> = async { $body }.await;
+                        let answer = answer?;
+                        connection.finish().await?;
+                        Ok(answer)
+                    }
+                }
+            })
+            .await
+    }};
+}
+
+/// Runs queries in one write transaction, within the deadline: committed when the body answers
+/// `Ok`, rolled back otherwise.
+macro_rules! in_write {
+    ($store:expr, |$tx:ident| $body:expr) => {{
+        let store: &$crate::store::Store = $store;
+        store
+            .within_deadline(async {
+                match store.pool() {
+                    $crate::store::Pool::Sqlite { writer, .. } => {
+                        // Immediate: a transaction that upgrades from reading may be refused.
+                        let mut transaction = writer.begin_with("begin immediate").await?;
+                        let answer: Result<_, $crate::store::StoreError> = {
+                            let mut $tx =
+                                $crate::store::Tx::<sqlx::Sqlite>::new(&mut transaction, true);
+                            async { $body }.await
+                        };
+                        let answer = answer?;
+                        transaction.commit().await?;
+                        Ok(answer)
+                    }
+                    $crate::store::Pool::Postgres(pool) => {
+                        let begin = sqlx::AssertSqlSafe(store.begin_postgres());
+                        let mut transaction = pool.begin_with(begin).await?;
+                        let answer: Result<_, $crate::store::StoreError> = {
+                            let mut $tx = $crate::store::Tx::<sqlx::Postgres>::new(
+                                &mut transaction,
+                                store.keeps_statements(),
+                            );
+                            async { $body }.await
+                        };
+                        let answer = answer?;
+                        transaction.commit().await?;
+                        Ok(answer)
+                    }
+                }
+            })
+            .await
+    }};
+}
+
+pub(crate) use {in_write, on_read};
