@@ -2,4 +2,6 @@
 //!
 //! The module list is the map; `docs/architecture.md` says who may import whom.
 
+pub mod access_log;
 pub mod model;
+pub mod telemetry;

@@ -1,1 +1,3 @@
+//! The linux-api binary.
+
 fn main() {}
