@@ -2,6 +2,8 @@
 //!
 //! The module list is the map; `docs/architecture.md` says who may import whom.
 
+pub mod access_log;
 pub mod auth;
 pub mod model;
 pub mod store;
+pub mod telemetry;

@@ -1,3 +1,3 @@
-//! The program: parses, runs, ends with the exit code.
+//! The linux-api binary.
 
 fn main() {}

@@ -2,5 +2,6 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod log;
 pub mod time;
 pub mod user;

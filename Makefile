@@ -1,0 +1,32 @@
+# People type these lines, and CI runs the same ones.
+
+CARGO ?= cargo
+
+.PHONY: help run test lint bench package generate
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Build the release binary and start the daemon on 127.0.0.1:8080
+	$(CARGO) run --release --locked -- serve
+
+test: ## Run every test; installs PostgreSQL when it is missing and you are root
+	./scripts/require-postgresql
+	$(CARGO) test --locked
+
+lint: ## Check format, lints and documentation; warnings are errors
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items --locked
+
+generate: ## Write completions, man pages, OpenAPI and the configuration reference
+	$(CARGO) run --locked -- generate completions --out completions
+	$(CARGO) run --locked -- generate man --out man
+	$(CARGO) run --locked -- generate openapi --out docs
+	$(CARGO) run --locked -- generate config-reference --out docs
+
+bench: ## Measure the daemon side by side with a bare handler
+	@echo "bench: nothing to do yet" >&2; exit 1
+
+package: ## Build the packages
+	@echo "package: nothing to do yet" >&2; exit 1
