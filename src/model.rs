@@ -2,5 +2,7 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod host;
+pub mod process;
 pub mod time;
 pub mod user;
