@@ -4,3 +4,4 @@
 
 pub mod collector;
 pub mod model;
+pub mod tasks;
