@@ -4,6 +4,8 @@
 
 pub mod access_log;
 pub mod auth;
+pub mod collector;
 pub mod model;
 pub mod store;
+pub mod tasks;
 pub mod telemetry;

@@ -2,6 +2,8 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod host;
 pub mod log;
+pub mod process;
 pub mod time;
 pub mod user;

@@ -1,0 +1,305 @@
+//! Reads the host: processes, accounts, CPU use and what the machine is.
+//!
+//! Knows nothing of HTTP, of the database or of when it is asked. Plain functions block for the
+//! time of a few small reads; async code calls them through [`Collector::blocking`].
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, Semaphore};
+use tokio::time::Instant;
+
+use crate::model::host::{SystemInfo, Uptime};
+use crate::model::process::ProcessSummary;
+
+mod accounts;
+mod cpu;
+pub mod load;
+mod processes;
+mod system;
+#[cfg(test)]
+mod testing;
+
+pub use cpu::CpuTimes;
+
+/// Readers that ask within this time of a finished scan get its result.
+const SCAN_KEPT_FOR: Duration = Duration::from_secs(1);
+
+/// Programs that look up accounts at the same time; more would only queue up at the directory.
+const LOOKUPS_AT_ONCE: usize = 4;
+
+/// Where the trees of the host are mounted: elsewhere than usual inside a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostRoots {
+    /// The process file system, usually `/proc`.
+    pub procfs: PathBuf,
+    /// The device file system, usually `/sys`.
+    pub sysfs: PathBuf,
+    /// The root of the files, usually `/`.
+    pub rootfs: PathBuf,
+}
+
+impl Default for HostRoots {
+    fn default() -> Self {
+        Self {
+            procfs: "/proc".into(),
+            sysfs: "/sys".into(),
+            rootfs: "/".into(),
+        }
+    }
+}
+
+/// Why the host could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// A file or directory can't be read.
+    #[error("can't read {path}")]
+    Read {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file says something else than expected.
+    #[error("{path} has no valid {expected}")]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// What was looked for.
+        expected: &'static str,
+    },
+    /// A program can't be run.
+    #[error("can't run {program}")]
+    Run {
+        /// Which one.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A program was too slow and was ended.
+    #[error("{program} did not answer within {deadline:?}")]
+    Deadline {
+        /// Which one.
+        program: PathBuf,
+        /// How long it had.
+        deadline: Duration,
+    },
+    /// A program failed.
+    #[error("{program} ended with {status}")]
+    Failed {
+        /// Which one.
+        program: PathBuf,
+        /// How it ended.
+        status: std::process::ExitStatus,
+    },
+    /// The reading was given up half-way: the program ends, or a reading panicked.
+    #[error("the reading was given up")]
+    Stopped,
+}
+
+/// Reads one host. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct Collector(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    roots: HostRoots,
+    /// Asks directories such as LDAP for accounts; absent when the accounts are of another root,
+    /// of which the program here knows nothing.
+    getent: Option<PathBuf>,
+    lookups: Semaphore,
+    last_scan: Arc<Mutex<Option<Scan>>>,
+}
+
+/// The processes as of one moment.
+#[derive(Debug)]
+struct Scan {
+    finished: Instant,
+    processes: Arc<Vec<ProcessSummary>>,
+}
+
+impl Default for Collector {
+    fn default() -> Self {
+        Self::new(HostRoots::default())
+    }
+}
+
+impl Collector {
+    /// Makes a collector that reads below these roots; reads nothing yet.
+    #[must_use]
+    pub fn new(roots: HostRoots) -> Self {
+        let own_root = roots.rootfs == Path::new("/");
+        Self::with_getent(roots, own_root.then(|| accounts::GETENT.into()))
+    }
+
+    fn with_getent(roots: HostRoots, getent: Option<PathBuf>) -> Self {
+        Self(Arc::new(Inner {
+            roots,
+            getent,
+            lookups: Semaphore::new(LOOKUPS_AT_ONCE),
+            last_scan: Arc::default(),
+        }))
+    }
+
+    /// Where this collector reads.
+    #[must_use]
+    pub fn roots(&self) -> &HostRoots {
+        &self.0.roots
+    }
+
+    /// How long the host has been up.
+    ///
+    /// # Errors
+    /// When `uptime` of the process file system can't be read.
+    pub fn uptime(&self) -> Result<Uptime, CollectError> {
+        system::read_uptime(&self.0.roots.procfs)
+    }
+
+    /// What the host is.
+    ///
+    /// # Errors
+    /// When `stat` or `meminfo` of the process file system, or the file system at the root,
+    /// can't be read.
+    pub fn system_info(&self) -> Result<SystemInfo, CollectError> {
+        system::read_system_info(&self.0.roots)
+    }
+
+    /// All processes in the order of their ids, kernel threads included.
+    ///
+    /// # Errors
+    /// When the process file system can't be listed. A process that ends meanwhile is left out.
+    pub fn processes(&self) -> Result<Vec<ProcessSummary>, CollectError> {
+        processes::scan(&self.0.roots.procfs)
+    }
+
+    /// As [`Self::processes`], off the async threads and at most once a second: readers share
+    /// the scan that runs or the one that has just ended.
+    ///
+    /// # Errors
+    /// As [`Self::processes`].
+    pub async fn shared_processes(&self) -> Result<Arc<Vec<ProcessSummary>>, CollectError> {
+        let mut last = Arc::clone(&self.0.last_scan).lock_owned().await;
+        if let Some(scan) = last.as_ref()
+            && scan.finished.elapsed() < SCAN_KEPT_FOR
+        {
+            return Ok(Arc::clone(&scan.processes));
+        }
+        // The lock goes along with the scan: a reader that leaves early would otherwise let the
+        // next one start a second scan beside the first.
+        self.blocking(move |collector| {
+            let processes = Arc::new(collector.processes()?);
+            *last = Some(Scan {
+                finished: Instant::now(),
+                processes: Arc::clone(&processes),
+            });
+            Ok(processes)
+        })
+        .await
+    }
+
+    /// What the CPUs have done since the host started.
+    ///
+    /// # Errors
+    /// When `stat` of the process file system can't be read.
+    pub fn cpu_times(&self) -> Result<CpuTimes, CollectError> {
+        cpu::read_cpu_times(&self.0.roots.procfs)
+    }
+
+    /// The kernel's load average of one minute.
+    ///
+    /// # Errors
+    /// When `loadavg` of the process file system can't be read.
+    pub fn load_one(&self) -> Result<f64, CollectError> {
+        cpu::read_load_one(&self.0.roots.procfs)
+    }
+
+    /// Runs a reading off the async threads.
+    ///
+    /// # Errors
+    /// Those of the reading, and [`CollectError::Stopped`] when it panics or the runtime ends.
+    pub async fn blocking<T, F>(&self, read: F) -> Result<T, CollectError>
+    where
+        F: FnOnce(&Self) -> Result<T, CollectError> + Send + 'static,
+        T: Send + 'static,
+    {
+        let collector = self.clone();
+        tokio::task::spawn_blocking(move || read(&collector))
+            .await
+            .unwrap_or(Err(CollectError::Stopped))
+    }
+}
+
+/// Reads a whole small file as text; bytes that are no UTF-8 are replaced.
+fn read_text(path: &Path) -> Result<String, CollectError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(source) => Err(CollectError::Read {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::Tree;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scan_is_shared_for_one_second() {
+        let tree = Tree::new();
+        tree.write("proc/1/stat", "1 (init) S 0");
+        let collector = tree.collector();
+        let (first, second) =
+            tokio::join!(collector.shared_processes(), collector.shared_processes());
+        let first = first.unwrap();
+        assert!(Arc::ptr_eq(&first, &second.unwrap()));
+
+        tree.write("proc/2/stat", "2 (kthreadd) S 0");
+        tokio::time::advance(Duration::from_millis(999)).await;
+        let clone = collector.clone();
+        assert!(Arc::ptr_eq(
+            &first,
+            &clone.shared_processes().await.unwrap()
+        ));
+        tokio::time::advance(Duration::from_millis(2)).await;
+        assert_eq!(collector.shared_processes().await.unwrap().len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_scan_whose_reader_left_serves_the_next_one() {
+        let tree = Tree::new();
+        tree.write("proc/1/stat", "1 (init) S 0");
+        let collector = tree.collector();
+        let mut left = Box::pin(collector.shared_processes());
+        assert!(futures_util::poll!(left.as_mut()).is_pending());
+        drop(left);
+        // Waits for the lock that the scan holds.
+        let kept = Arc::clone(&collector.0.last_scan).lock_owned().await;
+        let scan = Arc::clone(&kept.as_ref().unwrap().processes);
+        drop(kept);
+        assert!(Arc::ptr_eq(
+            &scan,
+            &collector.shared_processes().await.unwrap()
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_failed_scan_is_tried_again() {
+        let tree = Tree::new();
+        let collector = tree.collector();
+        let error = collector.shared_processes().await.unwrap_err();
+        assert!(error.to_string().contains("/proc"), "{error}");
+        tree.write("proc/1/stat", "1 (init) S 0");
+        assert_eq!(collector.shared_processes().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_reading_is_an_error() {
+        let read = |_: &Collector| -> Result<(), CollectError> { panic!("on purpose") };
+        let result = Collector::default().blocking(read).await;
+        assert!(matches!(result, Err(CollectError::Stopped)));
+    }
+}

@@ -1,0 +1,173 @@
+//! What the machine is and how long it has been up.
+
+use std::ffi::CStr;
+use std::path::Path;
+
+use super::{CollectError, HostRoots, read_text};
+use crate::model::host::{SystemInfo, Uptime};
+
+pub(super) fn read_uptime(procfs: &Path) -> Result<Uptime, CollectError> {
+    let path = procfs.join("uptime");
+    let text = read_text(&path)?;
+    // Seconds with two decimals; cutting the text spares a conversion from a float.
+    let seconds = text
+        .split(['.', ' ', '\n'])
+        .next()
+        .and_then(|word| word.parse().ok());
+    seconds
+        .map(Uptime::from_seconds)
+        .ok_or(CollectError::Malformed {
+            path,
+            expected: "uptime",
+        })
+}
+
+pub(super) fn read_system_info(roots: &HostRoots) -> Result<SystemInfo, CollectError> {
+    let names = rustix::system::uname();
+    let text = |name: &CStr| name.to_string_lossy().into_owned();
+    Ok(SystemInfo {
+        system: text(names.sysname()),
+        node_name: text(names.nodename()),
+        release: text(names.release()),
+        version: text(names.version()),
+        machine: text(names.machine()),
+        processor: read_processor(&roots.procfs),
+        cpu_count: read_cpu_count(&roots.procfs)?,
+        memory_total: read_memory_total(&roots.procfs)?,
+        disk_total: read_disk_total(&roots.rootfs)?,
+    })
+}
+
+/// The model of the first CPU. Many machines name none, and some containers hide the file.
+fn read_processor(procfs: &Path) -> String {
+    let text = read_text(&procfs.join("cpuinfo")).unwrap_or_default();
+    value_of(&text, "model name").unwrap_or_default().to_owned()
+}
+
+/// Counts the CPUs that are online: `stat` has one line for each.
+fn read_cpu_count(procfs: &Path) -> Result<u32, CollectError> {
+    let path = procfs.join("stat");
+    let text = read_text(&path)?;
+    let is_cpu = |line: &&str| {
+        line.strip_prefix("cpu")
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    match u32::try_from(text.lines().filter(is_cpu).count()) {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(CollectError::Malformed {
+            path,
+            expected: "line per CPU",
+        }),
+    }
+}
+
+fn read_memory_total(procfs: &Path) -> Result<u64, CollectError> {
+    let path = procfs.join("meminfo");
+    let text = read_text(&path)?;
+    value_of(&text, "MemTotal")
+        .and_then(|value| {
+            value
+                .strip_suffix("kB")?
+                .trim()
+                .parse::<u64>()
+                .ok()?
+                .checked_mul(1024)
+        })
+        .ok_or(CollectError::Malformed {
+            path,
+            expected: "MemTotal",
+        })
+}
+
+fn read_disk_total(rootfs: &Path) -> Result<u64, CollectError> {
+    match rustix::fs::statvfs(rootfs) {
+        Ok(disk) => Ok(disk.f_blocks.saturating_mul(disk.f_frsize)),
+        Err(errno) => Err(CollectError::Read {
+            path: rootfs.to_owned(),
+            source: errno.into(),
+        }),
+    }
+}
+
+/// The value of the first line `key : value`.
+fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
+    text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        (name.trim() == key).then(|| value.trim())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::collector::Collector;
+    use crate::collector::testing::Tree;
+
+    fn recorded() -> Tree {
+        let tree = Tree::new();
+        tree.write("proc/uptime", "987.65 1500.00\n");
+        tree.write(
+            "proc/stat",
+            "cpu  1 2 3 4\ncpu0 1 1 1 1\ncpu11 0 1 2 3\nintr 5\n",
+        );
+        tree.write(
+            "proc/meminfo",
+            "MemTotal:       24683656 kB\nMemFree:  1 kB\n",
+        );
+        tree.write(
+            "proc/cpuinfo",
+            "processor\t: 0\nmodel name\t: Fast CPU: v2\n",
+        );
+        tree
+    }
+
+    #[test]
+    fn a_recorded_host_is_read() {
+        let collector = recorded().collector();
+        // The tree is gone by now; nothing was read when the collector was made.
+        assert!(collector.uptime().is_err());
+
+        let tree = recorded();
+        let info = tree.collector().system_info().unwrap();
+        assert_eq!(tree.collector().uptime().unwrap().full_seconds, 987);
+        assert_eq!((info.cpu_count, info.memory_total), (2, 24_683_656 * 1024));
+        assert_eq!(info.processor, "Fast CPU: v2");
+        assert!(info.disk_total > 0);
+    }
+
+    #[test]
+    fn a_machine_that_names_no_processor_is_fine() {
+        let tree = recorded();
+        tree.write("proc/cpuinfo", "processor\t: 0\n");
+        assert_eq!(tree.collector().system_info().unwrap().processor, "");
+        std::fs::remove_file(tree.path("proc/cpuinfo")).unwrap();
+        assert_eq!(tree.collector().system_info().unwrap().processor, "");
+    }
+
+    #[test]
+    fn malformed_files_are_named() {
+        for (file, content) in [
+            ("stat", "cpu  1 2 3 4\n"),
+            ("meminfo", "MemTotal: many kB\n"),
+            ("uptime", "up\n"),
+        ] {
+            let tree = recorded();
+            tree.write(&format!("proc/{file}"), content);
+            let collector = tree.collector();
+            let error = collector
+                .system_info()
+                .err()
+                .or(collector.uptime().err())
+                .unwrap();
+            assert!(error.to_string().contains(file), "{error}");
+        }
+    }
+
+    #[test]
+    fn this_host_can_be_read() {
+        let collector = Collector::default();
+        let info = collector.system_info().unwrap();
+        assert_eq!(info.system, "Linux");
+        assert!(info.cpu_count > 0 && info.memory_total > 0 && info.disk_total > 0);
+        assert!(collector.uptime().unwrap().full_seconds > 0);
+    }
+}
