@@ -2,4 +2,5 @@
 //!
 //! The module list is the map; `docs/architecture.md` says who may import whom.
 
+pub mod config;
 pub mod model;
