@@ -1,1 +1,10 @@
-fn main() {}
+//! Parse, run, exit code; nothing else.
+
+use std::process::ExitCode;
+
+use linux_api::{cli, config::Environment};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    cli::run(std::env::args_os(), Environment::capture()).await
+}

@@ -97,7 +97,10 @@ impl FromStr for Scope {
     type Err = ParseScopeError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or(ParseScopeError)
+        Self::ALL
+            .into_iter()
+            .find(|scope| scope.as_str() == text)
+            .ok_or(ParseScopeError)
     }
 }
 
@@ -140,7 +143,10 @@ impl Scopes {
     #[must_use]
     pub fn chosen(self) -> Vec<Scope> {
         let bits = self.0.unwrap_or(0);
-        Scope::ALL.into_iter().filter(|scope| bits & scope.bit() != 0).collect()
+        Scope::ALL
+            .into_iter()
+            .filter(|scope| bits & scope.bit() != 0)
+            .collect()
     }
 
     /// The form kept in the database: names joined by a space, empty for all.
@@ -187,7 +193,11 @@ mod tests {
 
     #[test]
     fn no_scope_means_every_scope() {
-        assert!(Scope::ALL.into_iter().all(|scope| Scopes::only([]).contains(scope)));
+        assert!(
+            Scope::ALL
+                .into_iter()
+                .all(|scope| Scopes::only([]).contains(scope))
+        );
         assert_eq!(Scopes::from_text("").unwrap(), Scopes::ALL);
     }
 

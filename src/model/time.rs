@@ -59,7 +59,11 @@ impl From<DateTime<Utc>> for Timestamp {
 
 impl From<Timestamp> for DateTime<Utc> {
     fn from(time: Timestamp) -> Self {
-        let edge = if time.0 < 0 { Self::MIN_UTC } else { Self::MAX_UTC };
+        let edge = if time.0 < 0 {
+            Self::MIN_UTC
+        } else {
+            Self::MAX_UTC
+        };
         Self::from_timestamp_millis(time.0).unwrap_or(edge)
     }
 }
@@ -121,7 +125,10 @@ impl Clock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the machine's clock"
+)]
 fn system_now() -> Timestamp {
     Utc::now().into()
 }
@@ -158,7 +165,10 @@ mod tests {
         let time: Timestamp = "2026-11-23T08:02:00.250+01:00".parse().unwrap();
         assert_eq!(time.to_string(), "2026-11-23T07:02:00.250Z");
         assert_eq!(time.to_string().parse::<Timestamp>().unwrap(), time);
-        assert_eq!(Timestamp::from_millis(0).to_string(), "1970-01-01T00:00:00Z");
+        assert_eq!(
+            Timestamp::from_millis(0).to_string(),
+            "1970-01-01T00:00:00Z"
+        );
     }
 
     #[test]

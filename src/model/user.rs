@@ -123,7 +123,10 @@ pub fn parse_user_name(text: &str) -> Result<String, UserNameError> {
     if length > USER_NAME_MAX {
         return Err(UserNameError::TooLong(USER_NAME_MAX));
     }
-    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+    if !name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+    {
         return Err(UserNameError::Charset);
     }
     Ok(name.to_ascii_lowercase())
@@ -141,7 +144,10 @@ mod tests {
     #[test]
     fn bad_names_say_why() {
         assert_eq!(parse_user_name(" abc "), Err(UserNameError::TooShort(4)));
-        assert_eq!(parse_user_name("abcdefghijklm"), Err(UserNameError::TooLong(12)));
+        assert_eq!(
+            parse_user_name("abcdefghijklm"),
+            Err(UserNameError::TooLong(12))
+        );
         assert_eq!(parse_user_name("!!!!"), Err(UserNameError::Charset));
         assert_eq!(parse_user_name("jürgen"), Err(UserNameError::Charset));
     }
