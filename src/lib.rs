@@ -4,7 +4,9 @@
 
 pub mod access_log;
 pub mod auth;
+pub mod cli;
 pub mod collector;
+pub mod config;
 pub mod model;
 pub mod store;
 pub mod tasks;

@@ -1,3 +1,10 @@
-//! The linux-api binary.
+//! Parse, run, exit code; nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+use linux_api::{cli, config::Environment};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    cli::run(std::env::args_os(), Environment::capture()).await
+}

@@ -1,0 +1,180 @@
+//! The command line: what can be asked for, and who answers.
+
+mod config;
+mod generate;
+mod output;
+mod sanitize;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{ArgAction, Parser, Subcommand};
+
+use crate::config::{Config, ConfigError, Environment, Flag, Loaded, Sources};
+
+/// Exit code for what failed.
+pub const FAILED: u8 = 1;
+/// Exit code for wrong usage.
+pub const USAGE: u8 = 2;
+/// Exit code for what a restart can't mend, so that systemd does not try for ever.
+pub const BAD_CONFIGURATION: u8 = 78;
+
+/// Watch and manage Linux hosts
+#[derive(Debug, Parser)]
+#[command(name = "linux-api", version, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    options: GlobalOptions,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct GlobalOptions {
+    /// Configuration file in place of the usual ones
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How log lines look
+    #[arg(long, global = true, value_name = "FORMAT", value_parser = ["text", "json"])]
+    log_format: Option<String>,
+    /// Log more; may be given up to three times
+    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    verbose: u8,
+    /// Log less; may be given up to three times
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    quiet: u8,
+}
+
+impl GlobalOptions {
+    /// What they say about the configuration.
+    fn flags(&self) -> Vec<Flag> {
+        let level = match (self.verbose, self.quiet) {
+            (0, 0) => None,
+            (1, _) => Some(("info,linux_api=debug", "-v")),
+            (2, _) => Some(("debug", "-v")),
+            (3.., _) => Some(("trace", "-v")),
+            (0, 1) => Some(("warn", "-q")),
+            (0, 2) => Some(("error", "-q")),
+            (0, 3..) => Some(("off", "-q")),
+        };
+        let level = level.map(|(level, name)| Flag {
+            key: "log.level",
+            value: level.to_owned(),
+            name,
+        });
+        let format = self.log_format.clone();
+        let format = format.map(|value| Flag {
+            key: "log.format",
+            value,
+            name: "--log-format",
+        });
+        level.into_iter().chain(format).collect()
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Config(config::Options),
+    #[command(hide = true)]
+    Generate(generate::Options),
+}
+
+/// What every command is given besides its own options.
+#[derive(Debug)]
+pub(crate) struct Context {
+    options: GlobalOptions,
+    environment: Environment,
+}
+
+impl Context {
+    /// Reads the configuration; `flags` are those of the command itself and win over all others.
+    ///
+    /// # Errors
+    /// Lists all problems of the configuration.
+    pub(crate) fn load(&self, flags: Vec<Flag>) -> Result<Loaded, ConfigError> {
+        Config::load(&Sources {
+            config_path: self.options.config.clone(),
+            environment: self.environment.clone(),
+            flags: self.options.flags().into_iter().chain(flags).collect(),
+        })
+    }
+}
+
+impl Command {
+    #[expect(
+        clippy::unused_async,
+        reason = "commands that talk to a daemon or a database await"
+    )]
+    async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
+        match self {
+            Self::Config(options) => options.run(ctx),
+            Self::Generate(options) => options.run(),
+        }
+    }
+}
+
+/// Does what the arguments say and reports what went wrong.
+pub async fn run(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: Environment,
+) -> ExitCode {
+    let Cli { options, command } = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(answer) => return output::usage(&answer),
+    };
+    let Some(command) = command else {
+        return output::what_next();
+    };
+    match command
+        .run(&Context {
+            options,
+            environment,
+        })
+        .await
+    {
+        Ok(code) => code,
+        Err(error) => exit_code(&error),
+    }
+}
+
+fn exit_code(error: &anyhow::Error) -> ExitCode {
+    if error.is::<output::Closed>() {
+        return ExitCode::SUCCESS;
+    }
+    output::error(error);
+    let bad_configuration = error
+        .chain()
+        .any(<dyn std::error::Error>::is::<ConfigError>);
+    ExitCode::from(if bad_configuration {
+        BAD_CONFIGURATION
+    } else {
+        FAILED
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_commands_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn verbosity_sets_the_log_level() {
+        let level = |flag: &str| {
+            let cli = Cli::try_parse_from(["linux-api", flag]).unwrap();
+            cli.options.flags().pop().map(|flag| flag.value)
+        };
+        assert_eq!(level("-v").as_deref(), Some("info,linux_api=debug"));
+        assert_eq!(level("-vvvv").as_deref(), Some("trace"));
+        assert_eq!(level("-q").as_deref(), Some("warn"));
+        assert_eq!(level("--log-format=json").as_deref(), Some("json"));
+        assert!(Cli::try_parse_from(["linux-api", "-v", "-q"]).is_err());
+    }
+}

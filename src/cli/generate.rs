@@ -1,0 +1,76 @@
+//! `linux-api generate`: the files of the repository that are made from the program.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{CommandFactory, Subcommand};
+use clap_complete::Shell;
+
+use super::{Cli, output};
+use crate::config;
+
+/// Make completions, man pages and documentation
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Completions for bash, zsh and fish
+    Completions {
+        /// Folder to write to
+        #[arg(long, value_name = "DIR", default_value = "completions")]
+        out: PathBuf,
+    },
+    /// A man page for each command
+    Man {
+        /// Folder to write to
+        #[arg(long, value_name = "DIR", default_value = "man")]
+        out: PathBuf,
+    },
+    /// The reference of the configuration, configuration.md
+    ConfigReference {
+        /// Folder to write to
+        #[arg(long, value_name = "DIR", default_value = "docs")]
+        out: PathBuf,
+    },
+}
+
+impl Options {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let (Command::Completions { out }
+        | Command::Man { out }
+        | Command::ConfigReference { out }) = &self.command;
+        fs::create_dir_all(out).with_context(|| format!("make the folder {}", out.display()))?;
+        match &self.command {
+            Command::Completions { out } => completions(out),
+            Command::Man { out } => man(out),
+            Command::ConfigReference { out } => config_reference(out),
+        }?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn completions(out: &Path) -> anyhow::Result<()> {
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        let path = clap_complete::generate_to(shell, &mut Cli::command(), "linux-api", out)
+            .with_context(|| format!("write the completions for {shell}"))?;
+        output::written(&path)?;
+    }
+    Ok(())
+}
+
+fn man(out: &Path) -> anyhow::Result<()> {
+    clap_mangen::generate_to(Cli::command(), out).context("write the man pages")?;
+    output::text(&format!("man pages written to {}", out.display()))
+}
+
+fn config_reference(out: &Path) -> anyhow::Result<()> {
+    let path = out.join("configuration.md");
+    fs::write(&path, config::reference()).with_context(|| format!("write {}", path.display()))?;
+    output::written(&path)
+}

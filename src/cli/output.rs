@@ -1,0 +1,85 @@
+//! The only place that prints.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::USAGE;
+use super::sanitize::sanitize;
+
+const WHAT_NEXT: &str = "\
+linux-api watches and manages Linux hosts. What next?
+
+  linux-api config check    is the configuration right?
+  linux-api config show     what is in effect, and where does it come from?
+  linux-api config init     start a configuration file
+
+All commands: linux-api --help
+";
+
+/// Nobody reads the output any more, as in `linux-api … | head`; not a failure.
+#[derive(Debug, thiserror::Error)]
+#[error("the output was closed")]
+pub(crate) struct Closed;
+
+/// Prints text for people, with a line break at its end.
+///
+/// # Errors
+/// When the output can't be written, [`Closed`] when nobody reads it.
+pub(crate) fn text(text: &str) -> anyhow::Result<()> {
+    let text = sanitize(text);
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    write(format!("{text}{end}").as_bytes())
+}
+
+/// Prints a value for programs.
+///
+/// # Errors
+/// When the output can't be written, [`Closed`] when nobody reads it.
+pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    let mut text = serde_json::to_string_pretty(value).context("write the answer as JSON")?;
+    text.push('\n');
+    write(text.as_bytes())
+}
+
+/// Says that a file was written.
+///
+/// # Errors
+/// When the output can't be written, [`Closed`] when nobody reads it.
+pub(crate) fn written(path: &Path) -> anyhow::Result<()> {
+    text(&format!("{} written", path.display()))
+}
+
+fn write(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Closed.into()),
+        result => result.context("write to standard output"),
+    }
+}
+
+/// Reports why the program fails.
+pub(super) fn error(error: &anyhow::Error) {
+    complain(&format!("error: {error:#}\n"));
+}
+
+/// Shows help, the version or what is wrong with the arguments.
+pub(super) fn usage(answer: &clap::Error) -> ExitCode {
+    // Nothing is left to be done when this can't be printed either.
+    let _ = answer.print();
+    u8::try_from(answer.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Answers somebody who gave no command.
+pub(super) fn what_next() -> ExitCode {
+    complain(WHAT_NEXT);
+    ExitCode::from(USAGE)
+}
+
+fn complain(text: &str) {
+    // Nothing is left to be done when this can't be printed either.
+    let _ = io::stderr().lock().write_all(sanitize(text).as_bytes());
+}

@@ -1,0 +1,38 @@
+//! What the administrator decides: defaults, then the file, the environment and the flags.
+//!
+//! Every option is defined once, in `sections.rs`; reading, showing, the commented example and the
+//! reference are made from that definition. Knows nothing of the modules that use the options.
+
+mod database_url;
+mod duration;
+mod environment;
+mod error;
+mod example;
+mod load;
+mod log_filter;
+mod origin;
+mod reference;
+mod secret_file;
+mod section;
+mod sections;
+mod show;
+mod size;
+mod suggest;
+mod validate;
+mod value;
+
+pub use database_url::{DatabaseUrl, Engine};
+pub use environment::Environment;
+pub use error::{ConfigError, Problem};
+pub use example::example;
+pub use load::{Flag, Loaded, Sources};
+pub use log_filter::LogFilter;
+pub use origin::{Origin, Origins};
+pub use reference::reference;
+pub use section::{Key, Section};
+pub use sections::{
+    AccessLog, Auth, Backup, BeforeMigration, Config, Database, Demo, Docs, Flusher, Host, Log,
+    LogFormat, Sampler, Server,
+};
+pub use size::Size;
+pub use value::ConfigValue;

@@ -1,0 +1,106 @@
+//! Secrets kept in files of their own: `url_file`, `direct_url_file` and systemd's credentials.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::database_url::DatabaseUrl;
+use super::environment::Environment;
+use super::error::Problem;
+use super::load::Loader;
+use super::origin::Origin;
+use super::value::ConfigValue;
+
+impl Loader {
+    /// Replaces URLs by the content of the files that are named for them in the same or a higher
+    /// layer.
+    pub(super) fn read_secret_files(&mut self, environment: &Environment) {
+        let credential = environment
+            .credentials_dir()
+            .map(|folder| folder.join("database_url"));
+        let url_file = self.config.database.url_file.take();
+        match self.choose("database.url", url_file) {
+            Choice::File(path, origin) => {
+                if let Some(url) = self.read_url("database.url", &path, &origin) {
+                    self.config.database.url = url;
+                }
+                self.config.database.url_file = Some(path);
+            }
+            Choice::Unset => {
+                if let Some(path) =
+                    credential.filter(|path| !matches!(path.try_exists(), Ok(false)))
+                {
+                    let origin = Origin::SecretFile(path.clone());
+                    if let Some(url) = self.read_url("database.url", &path, &origin) {
+                        self.config.database.url = url;
+                    }
+                }
+            }
+            Choice::Value => {}
+        }
+        let direct_url_file = self.config.database.direct_url_file.take();
+        if let Choice::File(path, origin) = self.choose("database.direct_url", direct_url_file) {
+            if let Some(url) = self.read_url("database.direct_url", &path, &origin) {
+                self.config.database.direct_url = Some(url);
+            }
+            self.config.database.direct_url_file = Some(path);
+        }
+    }
+
+    /// Which of `key` and `key_file` counts: that of the higher layer.
+    fn choose(&mut self, key: &str, file: Option<PathBuf>) -> Choice {
+        let file_key = format!("{key}_file");
+        let by_value = self.origins.of(key).clone();
+        let Some(path) = file else {
+            return if by_value == Origin::Default {
+                Choice::Unset
+            } else {
+                Choice::Value
+            };
+        };
+        let by_file = self.origins.of(&file_key).clone();
+        if by_file.layer() == by_value.layer() {
+            let message = format!("set either {key} or {file_key}, not both");
+            self.problems
+                .push(Problem::new(&by_file, &file_key, message));
+            return Choice::Value;
+        }
+        if by_file.layer() > by_value.layer() {
+            return Choice::File(path, by_file);
+        }
+        self.origins.set(&file_key, Origin::Default);
+        Choice::Value
+    }
+
+    fn read_url(&mut self, key: &str, path: &Path, origin: &Origin) -> Option<DatabaseUrl> {
+        let result = read(path).and_then(|text| DatabaseUrl::from_text(&text));
+        self.origins.set(key, Origin::SecretFile(path.to_owned()));
+        match result {
+            Ok(url) => Some(url),
+            Err(message) => {
+                let message = match origin {
+                    Origin::SecretFile(_) => message,
+                    _ => format!("{}: {message}", path.display()),
+                };
+                self.problems
+                    .push(Problem::new(origin, &format!("{key}_file"), message));
+                None
+            }
+        }
+    }
+}
+
+enum Choice {
+    /// The option has a value of its own.
+    Value,
+    /// The value is in this file, which was named there.
+    File(PathBuf, Origin),
+    /// Neither is set.
+    Unset,
+}
+
+/// The content without the line break at its end.
+fn read(path: &Path) -> Result<String, String> {
+    let text = std::fs::read_to_string(path).map_err(|error: io::Error| error.to_string())?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
+}

@@ -1,0 +1,220 @@
+//! Every option there is: its name, kind, default, range and meaning.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::database_url::DatabaseUrl;
+use super::log_filter::LogFilter;
+use super::section::{Section, choice, config, section};
+
+/// Where systemd keeps the data of the packaged daemon; see [`super::Loaded::data_dir`].
+pub(super) const SYSTEM_DATA: &str = "/var/lib/linux-api";
+/// Name of the database file in the data directory.
+pub(super) const DATABASE_FILE: &str = "linux-api.db";
+/// Name of the backup folder in the data directory.
+pub(super) const BACKUP_FOLDER: &str = "backups";
+
+const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(1);
+const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(10);
+
+config! {
+    /// Where and how the daemon answers.
+    server: Server,
+    /// Where users, keys and measurements are kept.
+    database: Database,
+    /// How keys are verified.
+    auth: Auth,
+    /// How often the host is read.
+    sampler: Sampler,
+    /// How often measurements are written.
+    flusher: Flusher,
+    /// What is logged, and how.
+    log: Log,
+    /// Copies of the database.
+    backup: Backup,
+    /// The documentation of the API.
+    docs: Docs,
+    /// The demonstration.
+    demo: Demo,
+    /// Where the host is found.
+    host: Host,
+}
+
+section! {
+    /// Where and how the daemon answers.
+    pub struct Server in "server" {
+        /// Address and port for HTTP.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
+        /// Unix socket to answer on as well. Its clients need no key: they are known by their
+        /// Linux account.
+        unix: Option<PathBuf> = None, example "/run/linux-api/api.sock";
+        /// Which Linux account is which user over the Unix socket.
+        unix_peers: BTreeMap<String, String> =
+            BTreeMap::from([("root".to_owned(), "admin".to_owned())]);
+        /// Linux group whose members are viewers over the Unix socket; empty for none.
+        unix_viewer_group: String = "linux-api".to_owned();
+        /// Longest time for a client to send the headers of a request.
+        header_timeout: Duration = Duration::from_secs(10), in TIMEOUT;
+        /// Longest time for a client to send the body of a request.
+        body_timeout: Duration = Duration::from_secs(30), in TIMEOUT;
+        /// Longest time for a client to take an answer.
+        write_timeout: Duration = Duration::from_mins(1), in TIMEOUT;
+        /// Longest time for the daemon to make an answer.
+        request_timeout: Duration = Duration::from_secs(30), in TIMEOUT;
+        /// Longest time for open requests to end when the daemon stops.
+        shutdown_timeout: Duration = Duration::from_secs(10), in TIMEOUT;
+        /// Most open connections in all.
+        max_connections: usize = 1_024, in 1..=1_000_000;
+        /// Most open connections from one address.
+        max_connections_per_address: usize = 256, in 1..=1_000_000;
+    }
+}
+
+section! {
+    /// Where users, keys and measurements are kept.
+    pub struct Database in "database" {
+        /// The database. Without it the SQLite file `linux-api.db` in the data directory: that is
+        /// `/var/lib/linux-api` under systemd, else the user's own (`~/.local/share/linux-api`).
+        /// A file with a password in it must not be readable by others (chmod 640).
+        url: DatabaseUrl = DatabaseUrl::sqlite(&Path::new(SYSTEM_DATA).join(DATABASE_FILE));
+        /// File that holds the URL, in place of `url`. Without either the systemd credential
+        /// `database_url` is used when there is one.
+        url_file: Option<PathBuf> = None, example "/etc/linux-api/database_url";
+        /// PostgreSQL past the pooler, for migrations, backup and restore.
+        direct_url: Option<DatabaseUrl> = None, example "postgres://linux_api@db.example/linux_api";
+        /// File that holds the direct URL, in place of `direct_url`.
+        direct_url_file: Option<PathBuf> = None, example "/etc/linux-api/direct_url";
+        /// Whether `url` leads to a pooler (PgBouncer, Pgpool-II); needs `direct_url`.
+        pooler: bool = false;
+        /// Most connections to the database.
+        pool_size: u32 = 5, in 1..=1_000;
+        /// Longest time for one call to the database.
+        deadline: Duration = Duration::from_secs(5), in TIMEOUT;
+        /// Whether the daemon brings the schema up to date when it starts.
+        migrate: bool = true;
+        /// Longest time to wait for another daemon's migration.
+        lock_timeout: Duration = Duration::from_mins(5), in TIMEOUT;
+    }
+}
+
+section! {
+    /// How keys are verified.
+    pub struct Auth in "auth" {
+        /// How long verified keys keep reading while the database is away.
+        outage_grace: Duration = Duration::from_mins(10),
+            in Duration::ZERO..=Duration::from_hours(24);
+        /// Most verified keys remembered.
+        cache_size: usize = 10_000, in 1..=1_000_000;
+        /// Most keys that wait to be verified.
+        hash_queue: usize = 32, in 1..=10_000;
+        /// How often to look for keys revoked elsewhere.
+        revocation_poll: Duration = Duration::from_millis(500),
+            in Duration::from_millis(50)..=Duration::from_secs(1);
+    }
+}
+
+section! {
+    /// How often the host is read.
+    pub struct Sampler in "sampler" {
+        /// Time between two readings.
+        interval: Duration = Duration::from_secs(2), in INTERVAL;
+    }
+}
+
+section! {
+    /// How often measurements are written.
+    pub struct Flusher in "flusher" {
+        /// Time between two writes.
+        interval: Duration = Duration::from_secs(10), in INTERVAL;
+    }
+}
+
+choice! {
+    /// How a log line looks.
+    pub enum LogFormat {
+        /// For people.
+        Text = "text",
+        /// One object per line, for programs.
+        Json = "json",
+    }
+}
+
+choice! {
+    /// Which requests are logged.
+    pub enum AccessLog {
+        /// Those that failed or were slow.
+        Errors = "errors",
+        /// Every one.
+        All = "all",
+        /// None.
+        Off = "off",
+    }
+}
+
+section! {
+    /// What is logged, and how.
+    pub struct Log in "log" {
+        /// Least level of the messages that are written, or directives for single modules.
+        level: LogFilter = LogFilter::default();
+        /// Lines for people or for programs.
+        format: LogFormat = LogFormat::Text;
+        /// Which requests are logged: those that failed or were slow, all, or none.
+        access: AccessLog = AccessLog::Errors;
+        /// A request that takes at least this long is slow.
+        slow: Duration = Duration::from_secs(1), in Duration::from_millis(1)..=*TIMEOUT.end();
+    }
+}
+
+choice! {
+    /// What is saved before a migration.
+    pub enum BeforeMigration {
+        /// Everything.
+        All = "all",
+        /// Users, keys, the audit log and settings.
+        Security = "security",
+        /// Nothing.
+        Off = "off",
+    }
+}
+
+section! {
+    /// Copies of the database.
+    pub struct Backup in "backup" {
+        /// What is saved before a migration: everything, only users, keys, audit log and settings,
+        /// or nothing.
+        before_migration: BeforeMigration = BeforeMigration::All;
+        /// Where backups are kept. Without it the folder `backups` in the data directory.
+        directory: PathBuf = Path::new(SYSTEM_DATA).join(BACKUP_FOLDER);
+    }
+}
+
+section! {
+    /// The documentation of the API.
+    pub struct Docs in "docs" {
+        /// Whether `/docs` and `/openapi.json` are answered.
+        enabled: bool = true;
+    }
+}
+
+section! {
+    /// The demonstration.
+    pub struct Demo in "demo" {
+        /// Whether to run with a throwaway database and a key that everybody may see.
+        enabled: bool = false;
+    }
+}
+
+section! {
+    /// Where the host is found, for a daemon in a container.
+    pub struct Host in "host" {
+        /// The host's /proc.
+        procfs: PathBuf = PathBuf::from("/proc");
+        /// The host's /sys.
+        sysfs: PathBuf = PathBuf::from("/sys");
+        /// The host's root directory.
+        rootfs: PathBuf = PathBuf::from("/");
+    }
+}
