@@ -101,8 +101,10 @@ impl AccessLogger {
         thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || {
-                let _alive: SyncSender<()> = alive;
                 writer.run(&records);
+                // In this order: whoever waited for the end must not reach the queue any more.
+                drop(records);
+                drop::<SyncSender<()>>(alive);
             })?;
         Ok(Self(Arc::new(Shared {
             queue,

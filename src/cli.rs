@@ -4,6 +4,8 @@ mod config;
 mod generate;
 mod output;
 mod sanitize;
+mod serve;
+mod status;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +14,7 @@ use std::process::ExitCode;
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Environment, Flag, Loaded, Sources};
+use crate::store::StoreError;
 
 /// Exit code for what failed.
 pub const FAILED: u8 = 1;
@@ -76,6 +79,8 @@ impl GlobalOptions {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Options),
+    Status(status::Options),
     Config(config::Options),
     #[command(hide = true)]
     Generate(generate::Options),
@@ -103,12 +108,10 @@ impl Context {
 }
 
 impl Command {
-    #[expect(
-        clippy::unused_async,
-        reason = "commands that talk to a daemon or a database await"
-    )]
     async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         match self {
+            Self::Serve(options) => options.run(ctx).await,
+            Self::Status(options) => options.run(ctx).await,
             Self::Config(options) => options.run(ctx),
             Self::Generate(options) => options.run(),
         }
@@ -116,10 +119,8 @@ impl Command {
 }
 
 /// Does what the arguments say and reports what went wrong.
-pub async fn run(
-    arguments: impl IntoIterator<Item = OsString>,
-    environment: Environment,
-) -> ExitCode {
+pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let environment = Environment::capture();
     let Cli { options, command } = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(answer) => return output::usage(&answer),
@@ -144,9 +145,11 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     output::error(error);
-    let bad_configuration = error
-        .chain()
-        .any(<dyn std::error::Error>::is::<ConfigError>);
+    let bad_configuration = error.chain().any(|cause| {
+        let schema = cause.downcast_ref::<StoreError>();
+        cause.is::<ConfigError>()
+            || matches!(schema, Some(StoreError::Schema(error)) if error.is_final())
+    });
     ExitCode::from(if bad_configuration {
         BAD_CONFIGURATION
     } else {

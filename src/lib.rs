@@ -3,11 +3,13 @@
 //! The module list is the map; `docs/architecture.md` says who may import whom.
 
 pub mod access_log;
+pub mod api;
 pub mod auth;
 pub mod cli;
 pub mod collector;
 pub mod config;
 pub mod model;
+pub mod server;
 pub mod store;
 pub mod tasks;
 pub mod telemetry;

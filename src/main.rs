@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use linux_api::{cli, config::Environment};
+use linux_api::cli;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    cli::run(std::env::args_os(), Environment::capture()).await
+    cli::run(std::env::args_os()).await
 }

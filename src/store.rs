@@ -1,6 +1,6 @@
 //! The database: one set of statements for SQLite and PostgreSQL.
 //!
-//! Queries never touch a pool: [`on_read!`] and [`in_write!`] hand them a [`Tx`], which is how a
+//! Queries never touch a pool: `on_read!` and `in_write!` hand them a `Tx`, which is how a
 //! connection pooler, deadlines and write locks are right everywhere. This module knows nothing of
 //! HTTP.
 
@@ -113,6 +113,12 @@ impl Store {
     #[must_use]
     pub fn auth_revision(&self) -> watch::Receiver<i64> {
         self.inner.auth_revision.subscribe()
+    }
+
+    /// The newest revision of users and keys known to this process.
+    #[must_use]
+    pub fn known_auth_revision(&self) -> i64 {
+        *self.inner.auth_revision.borrow()
     }
 
     /// Reads the revision of users and keys, which grows when any process changes one.

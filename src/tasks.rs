@@ -1,3 +1,5 @@
 //! Work that goes on in the background for as long as the daemon runs.
 
+pub mod key_use;
+pub mod key_watch;
 pub mod sampler;

@@ -37,6 +37,8 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "recorder",
             "config",
             "access_log",
+            "collector",
+            "tasks",
         ],
     ),
     ("client", &["model", "api", "config::remote"]),

@@ -153,16 +153,17 @@ impl<S: KeySource> Verifier<S> {
         let revision = self.inner.source.revision();
         let entry = match self.inner.accepted.get(&digest).await {
             Some(entry) if entry.revision == revision => entry,
-            Some(entry) => self.recheck(digest, entry, revision).await?,
+            // Boxed, or every request would carry the room that these rare ways need.
+            Some(entry) => Box::pin(self.recheck(digest, entry, revision)).await?,
             None => {
                 // Refused before any look-up or hash when its form is wrong.
                 let key = PlainKey::parse(text).ok_or(Rejected::Invalid)?;
                 // Callers with the same new key wait for one hash.
-                self.inner
+                let check = self
+                    .inner
                     .accepted
-                    .try_get_with(digest, self.check(key, revision))
-                    .await
-                    .map_err(|rejected| *rejected)?
+                    .try_get_with(digest, self.check(key, revision));
+                Box::pin(check).await.map_err(|rejected| *rejected)?
             }
         };
         let now = self.inner.clock.now();

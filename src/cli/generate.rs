@@ -9,7 +9,7 @@ use clap::{CommandFactory, Subcommand};
 use clap_complete::Shell;
 
 use super::{Cli, output};
-use crate::config;
+use crate::{config, server};
 
 /// Make completions, man pages and documentation
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,12 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = "man")]
         out: PathBuf,
     },
+    /// The API's description, openapi.json
+    Openapi {
+        /// Folder to write to
+        #[arg(long, value_name = "DIR", default_value = "docs")]
+        out: PathBuf,
+    },
     /// The reference of the configuration, configuration.md
     ConfigReference {
         /// Folder to write to
@@ -44,11 +50,13 @@ impl Options {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         let (Command::Completions { out }
         | Command::Man { out }
+        | Command::Openapi { out }
         | Command::ConfigReference { out }) = &self.command;
         fs::create_dir_all(out).with_context(|| format!("make the folder {}", out.display()))?;
         match &self.command {
             Command::Completions { out } => completions(out),
             Command::Man { out } => man(out),
+            Command::Openapi { out } => openapi(out),
             Command::ConfigReference { out } => config_reference(out),
         }?;
         Ok(ExitCode::SUCCESS)
@@ -67,6 +75,13 @@ fn completions(out: &Path) -> anyhow::Result<()> {
 fn man(out: &Path) -> anyhow::Result<()> {
     clap_mangen::generate_to(Cli::command(), out).context("write the man pages")?;
     output::text(&format!("man pages written to {}", out.display()))
+}
+
+fn openapi(out: &Path) -> anyhow::Result<()> {
+    let path = out.join("openapi.json");
+    let document = server::openapi_document().context("write the document as JSON")? + "\n";
+    fs::write(&path, document).with_context(|| format!("write {}", path.display()))?;
+    output::written(&path)
 }
 
 fn config_reference(out: &Path) -> anyhow::Result<()> {

@@ -13,6 +13,8 @@ use super::sanitize::sanitize;
 const WHAT_NEXT: &str = "\
 linux-api watches and manages Linux hosts. What next?
 
+  linux-api serve           start the daemon
+  linux-api status          is it up and ready?
   linux-api config check    is the configuration right?
   linux-api config show     what is in effect, and where does it come from?
   linux-api config init     start a configuration file

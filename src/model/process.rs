@@ -48,6 +48,27 @@ pub enum ProcessStatus {
 }
 
 impl ProcessStatus {
+    /// The word that psutil uses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Sleeping => "sleeping",
+            Self::DiskSleep => "disk-sleep",
+            Self::Stopped => "stopped",
+            Self::TracingStop => "tracing-stop",
+            Self::Zombie => "zombie",
+            Self::Dead => "dead",
+            Self::WakeKill => "wake-kill",
+            Self::Waking => "waking",
+            Self::Parked => "parked",
+            Self::Idle => "idle",
+            Self::Locked => "locked",
+            Self::Waiting => "waiting",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Reads the letter in the third field of `/proc/PID/stat`, see proc(5).
     #[must_use]
     pub const fn from_letter(letter: u8) -> Self {

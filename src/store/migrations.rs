@@ -65,6 +65,17 @@ pub enum SchemaError {
     Backup(String),
 }
 
+impl SchemaError {
+    /// Whether a restart of the same program can't mend it.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::TooNew { .. } | Self::Altered(_) | Self::Pending(_)
+        )
+    }
+}
+
 /// What is applied and what is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaState {

@@ -88,15 +88,16 @@ impl Options {
 
     pub(super) fn sqlite(&self) -> Result<(PathBuf, SqliteConnectOptions), StoreError> {
         let url = self.url.expose_secret();
-        let path = url.trim_start_matches("sqlite:").trim_start_matches("//");
-        if path.is_empty() || path.contains('?') {
-            return Err(StoreError::Unusable(
-                "the SQLite URL must be sqlite:///PATH without options".to_owned(),
-            ));
+        let wrong = || {
+            StoreError::Unusable("the SQLite URL must be sqlite:///PATH without options".to_owned())
+        };
+        let named = url.trim_start_matches("sqlite:").trim_start_matches("//");
+        if named.is_empty() || named.contains('?') {
+            return Err(wrong());
         }
-        let path = PathBuf::from(path);
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
+        let options = SqliteConnectOptions::from_str(url).map_err(|_| wrong())?;
+        let path = options.get_filename().to_path_buf();
+        let options = options
             .create_if_missing(false)
             .journal_mode(SqliteJournalMode::Wal)
             // Less than FULL loses acknowledged keys and audit rows at a power cut.

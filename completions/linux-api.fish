@@ -1,0 +1,121 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_linux_api_global_optspecs
+    string join \n config= log-format= v/verbose q/quiet h/help V/version
+end
+
+function __fish_linux_api_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_linux_api_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_linux_api_using_subcommand
+    set -l cmd (__fish_linux_api_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c linux-api -n "__fish_linux_api_needs_command" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_needs_command" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_needs_command" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_needs_command" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_needs_command" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_needs_command" -s V -l version -d 'Print version'
+complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "serve" -d 'Run the daemon'
+complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "status" -d 'Show whether the daemon is up and ready'
+complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "config" -d 'Show, check or start the configuration'
+complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "generate" -d 'Make completions, man pages and documentation'
+complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l listen -d 'Address and port to listen on' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l unix -d 'Also listen on this Unix socket' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l no-migrate -d 'Refuse to start while migrations are pending, instead of applying them'
+complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l demo -d 'Start with a throwaway database and a key that everybody may see'
+complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand status" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand status" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand status" -l json -d 'Print the answer as JSON'
+complete -c linux-api -n "__fish_linux_api_using_subcommand status" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand status" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "show" -d 'Show what is in effect and where each value comes from'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "check" -d 'List everything that is wrong with the configuration'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -f -a "init" -d 'Print a commented example with every option and its default'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from check" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -l output -d 'Write it to this new file instead' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -f -a "completions" -d 'Completions for bash, zsh and fish'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -f -a "man" -d 'A man page for each command'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -f -a "openapi" -d 'The API\'s description, openapi.json'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -f -a "config-reference" -d 'The reference of the configuration, configuration.md'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -l out -d 'Folder to write to' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from man" -l out -d 'Folder to write to' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from man" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from man" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from man" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from man" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from man" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -l out -d 'Folder to write to' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -l out -d 'Folder to write to' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -s h -l help -d 'Print help'

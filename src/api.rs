@@ -1,0 +1,9 @@
+//! The wire contract that server and client share: bodies, parameters, errors, cursors.
+
+pub mod audit;
+pub mod health;
+pub mod keys;
+pub mod page;
+pub mod problem;
+pub mod system;
+pub mod users;

@@ -1,0 +1,424 @@
+//! `linux-api serve`: the daemon.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use rand::TryRng;
+use secrecy::SecretString;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{Context, output};
+use crate::access_log::AccessLogger;
+use crate::auth::hash::Hasher;
+use crate::auth::key::PlainKey;
+use crate::auth::verifier::{self, Verifier};
+use crate::collector::{Collector, HostRoots};
+use crate::config::{Config, Flag, Loaded};
+use crate::model::api_key::Scopes;
+use crate::model::log::{AccessLog, LogFormat};
+use crate::model::time::Clock;
+use crate::model::user::Role;
+use crate::server::state::StoredKeys;
+use crate::server::{self, Limits, Listener, Parts};
+use crate::store::api_keys::NewKey;
+use crate::store::migrations::{Migrated, SchemaError};
+use crate::store::users::NewUser;
+use crate::store::{Store, StoreError};
+use crate::tasks::key_use::KeyUseHealth;
+use crate::tasks::sampler::LoadSampler;
+use crate::tasks::{key_use, key_watch};
+use crate::telemetry;
+
+/// Name of the first admin.
+const FIRST_ADMIN: &str = "admin";
+
+/// Run the daemon
+///
+/// Without any configuration it listens on 127.0.0.1:8080 and keeps its data in SQLite. The first
+/// start makes the user admin and prints its key once.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Address and port to listen on
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+    /// Also listen on this Unix socket
+    #[arg(long, value_name = "PATH")]
+    unix: Option<String>,
+    /// Refuse to start while migrations are pending, instead of applying them
+    #[arg(long)]
+    no_migrate: bool,
+    /// Start with a throwaway database and a key that everybody may see
+    #[arg(long)]
+    demo: bool,
+}
+
+impl Options {
+    fn flags(&self) -> Vec<Flag> {
+        let flag = |key, value: Option<&String>, name| {
+            value.map(|value| Flag {
+                key,
+                value: value.clone(),
+                name,
+            })
+        };
+        let no = self.no_migrate.then(|| "false".to_owned());
+        let yes = self.demo.then(|| "true".to_owned());
+        [
+            flag("server.listen", self.listen.as_ref(), "--listen"),
+            flag("server.unix", self.unix.as_ref(), "--unix"),
+            flag("database.migrate", no.as_ref(), "--no-migrate"),
+            flag("demo.enabled", yes.as_ref(), "--demo"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+
+    pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
+        // From the first moment on, so that a stop during a migration is a stop too.
+        let mut signals = Signals::new()?;
+        let loaded = ctx.load(self.flags())?;
+        let format: LogFormat = loaded.config.log.format.as_str().parse()?;
+        let _telemetry =
+            telemetry::init(loaded.config.log.level.as_str(), format).context("start logging")?;
+        tokio::select! {
+            done = run_daemon(&loaded, ctx, format, signals.stop.clone()) => done,
+            () = signals.watch() => unreachable_stop(),
+        }
+    }
+}
+
+/// `Signals::watch` only ends when signals can't be waited for any more.
+fn unreachable_stop() -> anyhow::Result<ExitCode> {
+    anyhow::bail!("signals can't be received any more")
+}
+
+/// SIGTERM and SIGINT: the first asks for a clean stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    stop: CancellationToken,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate()).context("listen for SIGTERM")?,
+            interrupt: signal(SignalKind::interrupt()).context("listen for SIGINT")?,
+            stop: CancellationToken::new(),
+        })
+    }
+
+    async fn watch(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => tracing::info!("SIGTERM, stopping"),
+            _ = self.interrupt.recv() => tracing::info!("SIGINT, stopping"),
+        }
+        self.stop.cancel();
+        // The daemon ends by itself; a second signal must not kill it in the middle of a flush.
+        std::future::pending::<()>().await;
+    }
+}
+
+async fn run_daemon(
+    loaded: &Loaded,
+    ctx: &Context,
+    log_format: LogFormat,
+    stop: CancellationToken,
+) -> anyhow::Result<ExitCode> {
+    let config = &loaded.config;
+    let clock = Clock::system();
+    let demo = Demo::new(config, loaded)?;
+    let start = async {
+        let store = open_store(config, demo.as_ref(), &clock).await?;
+        let key = first_admin(&store, config, demo.is_some()).await?;
+        store.refresh_auth_revision().await?;
+        let listeners = bind(config).await?;
+        Ok::<_, anyhow::Error>((store, key, listeners))
+    };
+    let (store, key, listeners) = tokio::select! {
+        started = start => started?,
+        // Dropping a migration rolls it back.
+        () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
+    };
+    let access_log = AccessLogger::new(log_format).context("start the access log")?;
+    let daemon = Daemon {
+        store,
+        clock,
+        access_log: access_log.clone(),
+        demo_key: key.clone(),
+    };
+    let notice = key.as_ref().filter(|_| demo.is_some());
+    let notice = notice.map(|key| format!("Demo: the key is `{}`.", key.expose()));
+    let addresses = announce(&listeners)?;
+    tell_key(loaded, ctx, key.as_ref(), &addresses)?;
+    daemon.serve(config, listeners, notice, stop).await?;
+    access_log.close();
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+struct Daemon {
+    store: Store,
+    clock: Clock,
+    access_log: AccessLogger,
+    demo_key: Option<PlainKey>,
+}
+
+impl Daemon {
+    async fn serve(
+        self,
+        config: &Config,
+        listeners: Vec<Listener>,
+        notice: Option<String>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
+        drop(self.demo_key);
+        let collector = Collector::new(HostRoots {
+            procfs: config.host.procfs.clone(),
+            sysfs: config.host.sysfs.clone(),
+            rootfs: config.host.rootfs.clone(),
+        });
+        let limits = verifier::Limits {
+            cache_size: config.auth.cache_size as u64,
+            hash_queue: config.auth.hash_queue,
+            outage_grace: config.auth.outage_grace,
+        };
+        let keys = StoredKeys(self.store.clone());
+        let verifier = Verifier::new(keys, limits, self.clock.clone());
+        let load = LoadSampler::default();
+        let key_use = KeyUseHealth::default();
+        let tasks = TaskTracker::new();
+        // Ended after the last request, so that the last uses are written too.
+        let end = CancellationToken::new();
+        let minute = std::time::Duration::from_mins(1);
+        tasks.spawn(load.clone().run(collector.clone(), minute, end.clone()));
+        tasks.spawn(key_watch::run(
+            self.store.clone(),
+            verifier.clone(),
+            config.auth.revocation_poll,
+            end.clone(),
+        ));
+        tasks.spawn(key_use::run(
+            self.store.clone(),
+            verifier.clone(),
+            key_use.clone(),
+            end.clone(),
+        ));
+        let mut prefix = [0_u8; 4];
+        rand::rngs::SysRng
+            .try_fill_bytes(&mut prefix)
+            .context("draw random bytes")?;
+        let router = server::service(Parts {
+            store: self.store.clone(),
+            verifier,
+            collector,
+            load,
+            key_use,
+            clock: self.clock,
+            access_log: self.access_log,
+            access: config.log.access.as_str().parse::<AccessLog>()?,
+            slow: config.log.slow,
+            request_id_prefix: u32::from_le_bytes(prefix),
+            request_timeout: config.server.request_timeout,
+            unix_peers: config.server.unix_peers.clone(),
+            unix_viewer_group: config.server.unix_viewer_group.clone(),
+            docs_enabled: config.docs.enabled,
+            notice,
+        })?;
+        let limits = Limits {
+            header_timeout: config.server.header_timeout,
+            shutdown_timeout: config.server.shutdown_timeout,
+            connections: config.server.max_connections,
+            connections_per_address: config.server.max_connections_per_address,
+        };
+        server::serve(listeners, router, limits, stop).await;
+        end.cancel();
+        tasks.close();
+        tasks.wait().await;
+        self.store.close().await;
+        if let Some(path) = &config.server.unix {
+            // A leftover socket is harmless: the next start replaces it.
+            let _ = std::fs::remove_file(path);
+        }
+        Ok(())
+    }
+}
+
+/// A folder that goes away with the daemon.
+struct Demo(PathBuf);
+
+impl Demo {
+    fn new(config: &Config, loaded: &Loaded) -> anyhow::Result<Option<Self>> {
+        if !config.demo.enabled {
+            return Ok(None);
+        }
+        if !config.server.listen.ip().is_loopback() {
+            anyhow::bail!(
+                "the demo's key is public, so it only listens on loopback: change server.listen"
+            );
+        }
+        let name = format!("demo-{}", std::process::id());
+        Ok(Some(Self(loaded.data_dir.join(name))))
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // Nothing in it is worth an error.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn open_store(config: &Config, demo: Option<&Demo>, clock: &Clock) -> anyhow::Result<Store> {
+    let database = &config.database;
+    let url = match demo {
+        Some(Demo(folder)) => crate::config::DatabaseUrl::sqlite(&folder.join("demo.db"))
+            .expose()
+            .to_owned(),
+        None => database.url.expose().to_owned(),
+    };
+    let options = crate::store::Options {
+        url: SecretString::from(url),
+        direct_url: database
+            .direct_url
+            .as_ref()
+            .map(|url| url.expose().to_owned().into()),
+        pooler: database.pooler && demo.is_none(),
+        pool_size: database.pool_size,
+        deadline: database.deadline,
+        lock_timeout: database.lock_timeout,
+    };
+    let store = Store::open(options, clock.clone()).await?;
+    if database.migrate {
+        let migrated = store
+            .migrate(async |_: &Store| {
+                // Nothing is pending above the first revision yet, so there is nothing to lose.
+                Err::<(), _>("this program can't make backups yet")
+            })
+            .await?;
+        if let Migrated::From(from, to) = migrated {
+            tracing::info!(from, to, "migrated the database");
+        }
+    } else {
+        let pending = store.schema_state().await?.pending.len();
+        if pending > 0 {
+            return Err(StoreError::from(SchemaError::Pending(pending)).into());
+        }
+    }
+    Ok(store)
+}
+
+/// Makes the first admin of an empty database; answers its key when this process made it.
+async fn first_admin(
+    store: &Store,
+    config: &Config,
+    demo: bool,
+) -> anyhow::Result<Option<PlainKey>> {
+    if store.count_users().await? > 0 {
+        return Ok(None);
+    }
+    let secret = PlainKey::generate()?;
+    let key = NewKey {
+        id: secret.id(),
+        hash: Hasher::new(config.auth.hash_queue).hash(&secret).await?,
+        name: if demo { "demo key" } else { "first key" }.to_owned(),
+        scopes: Scopes::ALL,
+        expires_at: None,
+    };
+    let user = NewUser {
+        name: FIRST_ADMIN.to_owned(),
+        role: Role::Admin,
+        active: true,
+        immutable: true,
+    };
+    Ok(store.create_first_admin(&user, &key).await?.map(|_| secret))
+}
+
+async fn bind(config: &Config) -> anyhow::Result<Vec<Listener>> {
+    let address = config.server.listen;
+    if !address.ip().is_loopback() {
+        anyhow::bail!(
+            "server.listen is {address}: without TLS this daemon only listens on loopback"
+        );
+    }
+    let tcp = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("listen on {address} (server.listen)"))?;
+    let mut listeners = vec![Listener::Tcp(tcp)];
+    if let Some(path) = &config.server.unix {
+        listeners.push(Listener::Unix(bind_unix(path)?));
+    }
+    Ok(listeners)
+}
+
+fn bind_unix(path: &Path) -> anyhow::Result<UnixListener> {
+    let explain = || format!("listen on {} (server.unix)", path.display());
+    // Only a socket is replaced: anything else there is somebody's file.
+    if let Ok(found) = std::fs::symlink_metadata(path) {
+        if !found.file_type().is_socket() {
+            anyhow::bail!("{}: there is a file that is no socket", explain());
+        }
+        std::fs::remove_file(path).with_context(explain)?;
+    }
+    let listener = UnixListener::bind(path).with_context(explain)?;
+    // Who may do what is decided by the account of the caller, not by who may connect.
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).with_context(explain)?;
+    Ok(listener)
+}
+
+fn announce(listeners: &[Listener]) -> anyhow::Result<Vec<SocketAddr>> {
+    let mut addresses = Vec::new();
+    for listener in listeners {
+        if let Listener::Tcp(tcp) = listener {
+            let address = tcp.local_addr().context("ask for the own address")?;
+            tracing::info!(%address, "listening");
+            addresses.push(address);
+        } else {
+            tracing::info!("listening on the Unix socket");
+        }
+    }
+    Ok(addresses)
+}
+
+/// Shows the first admin's key once: on standard output, or in a private file when that is the
+/// journal, which others may read.
+fn tell_key(
+    loaded: &Loaded,
+    ctx: &Context,
+    key: Option<&PlainKey>,
+    addresses: &[SocketAddr],
+) -> anyhow::Result<()> {
+    let Some(address) = addresses.first() else {
+        return Ok(());
+    };
+    let Some(key) = key else {
+        return output::text(&format!("linux-api listens on http://{address}"));
+    };
+    if ctx.environment.variables.contains_key("JOURNAL_STREAM") {
+        let path = loaded.data_dir.join("first-admin-key");
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .with_context(|| format!("write the first key to {}", path.display()))?;
+        writeln!(file, "{}", key.expose())?;
+        tracing::info!(path = %path.display(), "the first admin's key is in this file");
+        return Ok(());
+    }
+    output::text(&format!(
+        "linux-api listens on http://{address}\n\nThe key of the first admin, shown this once:\n\n\
+         {key}\n\nTry it:\n\n  curl -H \"X-API-Key: {key}\" \
+         http://{address}/api/v1/system/info/uptime\n",
+        key = key.expose(),
+    ))
+}

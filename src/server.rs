@@ -1,0 +1,128 @@
+//! The HTTP server: an accept loop of its own around the router, because ready-made ones have no
+//! header timeout and no cap on connections.
+
+mod connections;
+mod edge;
+mod error;
+mod extract;
+mod handlers;
+mod issuer;
+mod openapi;
+mod params;
+pub mod peer;
+mod router;
+pub mod state;
+mod unix_peers;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+
+use crate::access_log::AccessLogger;
+use crate::auth::verifier::Verifier;
+use crate::collector::Collector;
+use crate::model::log::AccessLog;
+use crate::model::time::Clock;
+use crate::store::Store;
+use crate::tasks::key_use::KeyUseHealth;
+use crate::tasks::sampler::LoadSampler;
+use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable};
+use issuer::Issuer;
+use state::{AppState, Docs, FlusherHealth, StoredKeys};
+use unix_peers::UnixPeers;
+
+pub use connections::{Limits, Listener, serve};
+
+/// Everything that the service is made of.
+#[derive(Debug)]
+pub struct Parts {
+    /// The database.
+    pub store: Store,
+    /// Checks keys.
+    pub verifier: Verifier<StoredKeys>,
+    /// Reads the host.
+    pub collector: Collector,
+    /// Load values of the last day.
+    pub load: LoadSampler,
+    /// How the writing of key uses goes.
+    pub key_use: KeyUseHealth,
+    /// The time.
+    pub clock: Clock,
+    /// Where the access log goes.
+    pub access_log: AccessLogger,
+    /// Which requests it holds.
+    pub access: AccessLog,
+    /// From when on a request is slow.
+    pub slow: Duration,
+    /// Random bits that request ids of this process begin with.
+    pub request_id_prefix: u32,
+    /// How long a handler may take.
+    pub request_timeout: Duration,
+    /// Linux account to user name, for the Unix socket.
+    pub unix_peers: BTreeMap<String, String>,
+    /// Members of this Linux group are viewers on the Unix socket.
+    pub unix_viewer_group: String,
+    /// Whether the documentation is served.
+    pub docs_enabled: bool,
+    /// Shown at the top of the documentation; the demo's key for instance.
+    pub notice: Option<String>,
+}
+
+/// The service that answers requests.
+///
+/// # Errors
+/// When the OpenAPI document can't be written as JSON.
+pub fn service(parts: Parts) -> serde_json::Result<Router> {
+    let (router, mut document) = router::documented();
+    if let Some(notice) = &parts.notice {
+        let description = document.info.description.get_or_insert_default();
+        description.push_str("\n\n");
+        description.push_str(notice);
+    }
+    let edge = EdgeState {
+        routes: RouteTable::new(&document),
+        verifier: parts.verifier.clone(),
+        unix_peers: UnixPeers::new(
+            parts.unix_peers,
+            parts.unix_viewer_group,
+            parts.store.clone(),
+            parts.collector.clone(),
+        ),
+        access_log: parts.access_log,
+        access: AccessPolicy {
+            which: parts.access,
+            slow: parts.slow,
+        },
+        request_ids: RequestIds::new(parts.request_id_prefix),
+        request_timeout: parts.request_timeout,
+        clock: parts.clock.clone(),
+    };
+    let state = AppState {
+        issuer: Issuer {
+            store: parts.store.clone(),
+            verifier: parts.verifier.clone(),
+            clock: parts.clock.clone(),
+        },
+        store: parts.store,
+        verifier: parts.verifier,
+        collector: parts.collector,
+        load: parts.load,
+        clock: parts.clock,
+        docs: Docs {
+            enabled: parts.docs_enabled,
+            openapi: openapi::to_json(&document)?.into(),
+        },
+        flusher: FlusherHealth(parts.key_use),
+    };
+    Ok(router::service(router, state, Arc::new(edge)))
+}
+
+/// The OpenAPI document of the service.
+///
+/// # Errors
+/// When it can't be written as JSON.
+pub fn openapi_document() -> serde_json::Result<String> {
+    openapi::to_json(&router::documented().1)
+}

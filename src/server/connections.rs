@@ -1,0 +1,226 @@
+//! Accepting connections and serving HTTP/1.1 on each, within limits, until told to stop.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::peer::Peer;
+
+/// The most bytes of a request's head, which hyper answers with 431.
+const HEADER_BYTES_MAX: usize = 16 << 10;
+const HEADERS_MAX: usize = 64;
+/// How long to wait when the process has no descriptor left, instead of spinning.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// What a client may take up.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// From the first byte of a request's head to its last, and between requests.
+    pub header_timeout: Duration,
+    /// How long running requests are waited for at a stop.
+    pub shutdown_timeout: Duration,
+    /// The most connections in all.
+    pub connections: usize,
+    /// The most connections from one address; the Unix socket has no such limit.
+    pub connections_per_address: usize,
+}
+
+/// Where connections come in.
+#[derive(Debug)]
+pub enum Listener {
+    /// Over the network.
+    Tcp(TcpListener),
+    /// Over a Unix socket.
+    Unix(UnixListener),
+}
+
+struct Shared {
+    router: Router,
+    limits: Limits,
+    places: Arc<Semaphore>,
+    addresses: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// Serves until `stop`, then lets running requests end, for at most the shutdown timeout.
+pub async fn serve(
+    listeners: Vec<Listener>,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let shared = Arc::new(Shared {
+        router,
+        limits,
+        places: Arc::new(Semaphore::new(limits.connections)),
+        addresses: Mutex::default(),
+    });
+    let graceful = GracefulShutdown::new();
+    let loops = listeners
+        .iter()
+        .map(|listener| accept(listener, &shared, &graceful));
+    tokio::select! {
+        () = stop.cancelled() => {}
+        _ = futures_util::future::join_all(loops) => {}
+    }
+    // Nobody new comes in; idle connections close at once, busy ones after their answer.
+    drop(listeners);
+    if tokio::time::timeout(limits.shutdown_timeout, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!("some requests did not end in time and were cut off");
+    }
+}
+
+async fn accept(listener: &Listener, shared: &Arc<Shared>, graceful: &GracefulShutdown) {
+    loop {
+        let Ok(place) = Arc::clone(&shared.places).acquire_owned().await else {
+            return;
+        };
+        let accepted = match listener {
+            Listener::Tcp(listener) => accept_tcp(listener, shared, graceful, place).await,
+            Listener::Unix(listener) => accept_unix(listener, shared, graceful, place).await,
+        };
+        if let Err(error) = accepted
+            && !is_clients_fault(&error)
+        {
+            tracing::warn!(%error, "could not accept a connection");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+    }
+}
+
+/// The client went away before it was accepted.
+fn is_clients_fault(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+    )
+}
+
+async fn accept_tcp(
+    listener: &TcpListener,
+    shared: &Arc<Shared>,
+    graceful: &GracefulShutdown,
+    place: OwnedSemaphorePermit,
+) -> io::Result<()> {
+    let (stream, address) = listener.accept().await?;
+    let Some(visit) = Visit::new(shared, address) else {
+        return Ok(());
+    };
+    // Answers are small and whole: waiting to fill a packet only delays them.
+    stream.set_nodelay(true)?;
+    spawn(
+        stream,
+        Peer::Tcp(address),
+        shared,
+        graceful,
+        (place, Some(visit)),
+    );
+    Ok(())
+}
+
+async fn accept_unix(
+    listener: &UnixListener,
+    shared: &Arc<Shared>,
+    graceful: &GracefulShutdown,
+    place: OwnedSemaphorePermit,
+) -> io::Result<()> {
+    let (stream, _) = listener.accept().await?;
+    let account = stream.peer_cred()?;
+    let peer = Peer::Unix {
+        uid: account.uid(),
+        gid: account.gid(),
+    };
+    spawn(stream, peer, shared, graceful, (place, None));
+    Ok(())
+}
+
+fn spawn<S>(
+    stream: S,
+    peer: Peer,
+    shared: &Arc<Shared>,
+    graceful: &GracefulShutdown,
+    held: (OwnedSemaphorePermit, Option<Visit>),
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let router = shared.router.clone();
+    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        let router = router.clone();
+        async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|e| match e {})) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(shared.limits.header_timeout)
+        .max_buf_size(HEADER_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    let connection = graceful.watch(connection);
+    tokio::spawn(async move {
+        let _held = held;
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "connection ended early");
+        }
+    });
+}
+
+/// Counts a connection of an address for as long as it lives.
+struct Visit {
+    shared: Arc<Shared>,
+    address: IpAddr,
+}
+
+impl Visit {
+    fn new(shared: &Arc<Shared>, address: SocketAddr) -> Option<Self> {
+        let address = address.ip().to_canonical();
+        let mut addresses = shared
+            .addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let count = addresses.entry(address).or_default();
+        if *count >= shared.limits.connections_per_address {
+            return None;
+        }
+        *count += 1;
+        Some(Self {
+            shared: Arc::clone(shared),
+            address,
+        })
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let mut addresses = self
+            .shared
+            .addresses
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = addresses.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                addresses.remove(&self.address);
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! The one error type of HTTP handlers, and how it becomes an answer.
+//!
+//! What clients see is in [`ApiError`]; the cause of an internal error is logged here, once, and
+//! never sent. The edge layer adds the request id and the common headers.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::api::problem::{FieldProblem, Problem};
+use crate::auth::hash::HashError;
+use crate::auth::identity::Denied;
+use crate::auth::key::NoRandomness;
+use crate::auth::verifier::Rejected;
+use crate::model::user::Role;
+use crate::store::StoreError;
+
+/// Media type of every error body.
+pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+/// When to come back after an overload or an outage, in seconds.
+const RETRY_SOON: u32 = 1;
+
+/// Why a request was not answered as asked.
+#[derive(Debug, Clone)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    code: &'static str,
+    detail: Cow<'static, str>,
+    errors: Vec<FieldProblem>,
+    retry_after: Option<u32>,
+}
+
+impl ApiError {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    fn retrying(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Fields of a request that are wrong; the detail names the first.
+    pub(crate) fn invalid(errors: Vec<FieldProblem>) -> Self {
+        let detail = errors.first().map_or_else(
+            || "The request is invalid.".to_owned(),
+            |first| format!("{}: {}", first.location.join("."), first.message),
+        );
+        let mut error = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "validation_failed",
+            detail,
+        );
+        error.errors = errors;
+        error
+    }
+
+    pub(crate) fn internal(cause: &dyn std::fmt::Display) -> Self {
+        tracing::error!(%cause, "request failed");
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Internal server error; the daemon's log says more.",
+        )
+    }
+
+    pub(crate) fn key_missing() -> Self {
+        let detail = "API key value can not be empty";
+        Self::new(StatusCode::UNAUTHORIZED, "key_missing", detail)
+    }
+
+    pub(crate) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Not Found")
+    }
+
+    pub(crate) fn user_not_found() -> Self {
+        let detail = "User with this user_id not found.";
+        Self::new(StatusCode::NOT_FOUND, "user_not_found", detail)
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            "Method Not Allowed",
+        )
+    }
+
+    pub(crate) fn body_too_large() -> Self {
+        let detail = "The body is larger than 1 MiB.";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    }
+
+    pub(crate) fn uri_too_long() -> Self {
+        let detail = "The URI is longer than 8 KiB.";
+        Self::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail)
+    }
+
+    pub(crate) fn timed_out() -> Self {
+        let detail = "The request took too long.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "timeout", detail).retrying(RETRY_SOON)
+    }
+
+    pub(crate) fn panicked() -> Self {
+        Self::internal(&"a handler panicked")
+    }
+
+    pub(crate) fn host_unreadable(cause: &dyn std::fmt::Display) -> Self {
+        tracing::warn!(%cause, "could not read the host");
+        let detail = "The host's data could not be read; the daemon's log says why.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "host_unreadable", detail).retrying(RETRY_SOON)
+    }
+
+    pub(crate) fn load_not_ready() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "load_not_ready",
+            "LoadMonitor not ready",
+        )
+        .retrying(RETRY_SOON)
+    }
+
+    /// The whole body, once the request's id is known.
+    pub(crate) fn into_problem(self, template: Option<&str>, request_id: &str) -> Problem {
+        let detail = if self.code == "database_unavailable" {
+            Cow::Borrowed(database_text(template))
+        } else {
+            self.detail
+        };
+        Problem {
+            kind: "about:blank".to_owned(),
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            status: self.status.as_u16(),
+            detail: detail.into_owned(),
+            code: self.code.to_owned(),
+            request_id: request_id.to_owned(),
+            errors: self.errors,
+        }
+    }
+}
+
+/// What older clients expect each part of the API to say about a database that is away.
+fn database_text(template: Option<&str>) -> &'static str {
+    match template {
+        Some(path) if path.starts_with("/api/v1/user") => "UserDatabase not ready",
+        Some(path) if path.starts_with("/api/v1/admin") => "Userdatabase not ready",
+        Some(path) if path.starts_with("/api/v1/metrics") => "MetricDatabase not ready",
+        _ => "Database not ready",
+    }
+}
+
+/// The headers go out at once; the body waits in the response's extensions for the request id.
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        let headers = response.headers_mut();
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"linux-api\""),
+            );
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<StoreError> for ApiError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            // Handlers give the refusals that they expect their own texts.
+            StoreError::Refused(refusal) => {
+                Self::new(StatusCode::CONFLICT, "refused", refusal.to_string())
+            }
+            StoreError::Full(cause) => {
+                tracing::error!(%cause, "the database has no room left");
+                let detail = "The database has no room left.";
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", detail)
+            }
+            error if error.is_outage() => {
+                tracing::warn!(%error, "the database is away");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", "")
+                    .retrying(RETRY_SOON)
+            }
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<HashError> for ApiError {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Rejected::Busy.into(),
+            HashError::Failed(cause) => Self::internal(&cause),
+        }
+    }
+}
+
+impl From<NoRandomness> for ApiError {
+    fn from(error: NoRandomness) -> Self {
+        Self::internal(&error)
+    }
+}
+
+impl From<Rejected> for ApiError {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::Invalid => Self::new(StatusCode::UNAUTHORIZED, "key_invalid", "Unauthorized"),
+            Rejected::Busy => {
+                let detail = "Too many keys are being checked.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retrying(RETRY_SOON)
+            }
+            Rejected::Unavailable => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", "")
+                    .retrying(RETRY_SOON)
+            }
+        }
+    }
+}
+
+impl From<Denied> for ApiError {
+    fn from(denied: Denied) -> Self {
+        let (code, detail): (_, Cow<'static, str>) = match denied {
+            Denied::Role(Role::Admin) => ("admin_required", "Admin access required".into()),
+            Denied::Role(role) => ("role_required", format!("Role {role} required").into()),
+            Denied::Inactive => ("user_inactive", "API key has to be activated".into()),
+            Denied::Scope(scope) => (
+                "scope_missing",
+                format!("The key lacks the scope {scope}").into(),
+            ),
+        };
+        Self::new(StatusCode::FORBIDDEN, code, detail)
+    }
+}

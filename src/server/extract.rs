@@ -1,0 +1,216 @@
+//! Extractors: the caller, and parameters that are checked all at once.
+
+use std::marker::PhantomData;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use uuid::Uuid;
+
+use super::error::ApiError;
+use super::params::{BodyReader, QueryReader};
+use super::peer::Peer;
+use crate::api::problem::FieldProblem;
+use crate::auth::identity::Identity;
+use crate::model::api_key::Scope;
+use crate::model::audit::Actor;
+use crate::model::user::UserId;
+
+/// The id of a request, as the edge layer made it.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) Arc<str>);
+
+/// A scope as a type, so that a handler's signature says who may call it.
+pub(crate) trait Required: Send + Sync {
+    const SCOPE: Scope;
+}
+
+/// One type per scope.
+pub(crate) mod scope {
+    use super::{Required, Scope};
+
+    macro_rules! scopes {
+        ($($name:ident)*) => {$(
+            #[derive(Debug)]
+            pub(crate) struct $name;
+
+            impl Required for $name {
+                const SCOPE: Scope = Scope::$name;
+            }
+        )*};
+    }
+
+    scopes!(HostRead KeysSelf UsersAdmin AuditRead);
+}
+
+/// Whoever sent the request, allowed to do what `S` names.
+#[derive(Debug)]
+pub(crate) struct Caller<S> {
+    pub(crate) identity: Arc<Identity>,
+    address: Option<IpAddr>,
+    request_id: Arc<str>,
+    required: PhantomData<S>,
+}
+
+impl<S> Caller<S> {
+    /// The caller as the audit log names it.
+    pub(crate) fn actor(&self) -> Actor {
+        self.identity
+            .actor(self.address, self.request_id.to_string())
+    }
+}
+
+impl<S: Required, A: Sync> FromRequestParts<A> for Caller<S> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &A) -> Result<Self, ApiError> {
+        // Absent only when a route is public and yet asks for a caller.
+        let identity = parts
+            .extensions
+            .get::<Arc<Identity>>()
+            .ok_or_else(ApiError::key_missing)?;
+        identity.allow(S::SCOPE)?;
+        let request_id = parts.extensions.get::<RequestId>();
+        Ok(Self {
+            identity: Arc::clone(identity),
+            address: parts.extensions.get::<Peer>().and_then(Peer::address),
+            request_id: request_id.map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0)),
+            required: PhantomData,
+        })
+    }
+}
+
+/// Parameters that a request's query string gives.
+pub(crate) trait FromQuery: Sized {
+    fn read(query: &mut QueryReader) -> Self;
+}
+
+/// The query string, every field checked; unknown ones are ignored, of repeated ones the last
+/// counts.
+#[derive(Debug)]
+pub(crate) struct ApiQuery<T>(pub(crate) T);
+
+impl<T: FromQuery, A: Sync> FromRequestParts<A> for ApiQuery<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &A) -> Result<Self, ApiError> {
+        let mut reader = QueryReader::new(parts.uri.query().unwrap_or(""));
+        let value = T::read(&mut reader);
+        reader.finish()?;
+        Ok(Self(value))
+    }
+}
+
+/// What a request's JSON object holds.
+pub(crate) trait FromBody: Sized {
+    fn read(body: &mut BodyReader) -> Self;
+}
+
+/// The JSON body, every field checked.
+#[derive(Debug)]
+pub(crate) struct ApiJson<T>(pub(crate) T);
+
+impl<T: FromBody, A: Send + Sync> FromRequest<A> for ApiJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &A) -> Result<Self, ApiError> {
+        if let Some(kind) = request.headers().get(header::CONTENT_TYPE) {
+            let essence = kind
+                .to_str()
+                .unwrap_or("")
+                .split(';')
+                .next()
+                .unwrap_or("")
+                .trim();
+            let is_json = essence.eq_ignore_ascii_case("application/json")
+                || essence.to_ascii_lowercase().ends_with("+json");
+            if !is_json {
+                return Err(ApiError::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "unsupported_media_type",
+                    "The body must be application/json.",
+                ));
+            }
+        }
+        let bytes = read_body(request, state).await?;
+        let mut reader = BodyReader::new(&bytes)?;
+        let value = T::read(&mut reader);
+        reader.finish()?;
+        Ok(Self(value))
+    }
+}
+
+async fn read_body<A: Send + Sync>(request: Request<Body>, state: &A) -> Result<Bytes, ApiError> {
+    Bytes::from_request(request, state)
+        .await
+        .map_err(|rejection| match rejection {
+            BytesRejection::FailedToBufferBody(error)
+                if error.status() == StatusCode::PAYLOAD_TOO_LARGE =>
+            {
+                ApiError::body_too_large()
+            }
+            _ => ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "body_unreadable",
+                "The body could not be read to its end.",
+            ),
+        })
+}
+
+/// The `{user_id}` of the path, in any of UUID's spellings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PathUser(pub(crate) UserId);
+
+impl<A: Send + Sync> FromRequestParts<A> for PathUser {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &A) -> Result<Self, ApiError> {
+        let text = path_field(parts, state, "user_id").await?;
+        match Uuid::parse_str(&text) {
+            Ok(id) => Ok(Self(UserId(id))),
+            Err(error) => Err(ApiError::invalid(vec![FieldProblem {
+                location: vec!["path".to_owned(), "user_id".to_owned()],
+                message: format!("Input should be a valid UUID, {error}"),
+            }])),
+        }
+    }
+}
+
+/// The `{key_id}` of the path.
+#[derive(Debug, Clone)]
+pub(crate) struct PathKey(pub(crate) String);
+
+impl<A: Send + Sync> FromRequestParts<A> for PathKey {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &A) -> Result<Self, ApiError> {
+        let text = path_field(parts, state, "key_id").await?;
+        if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Ok(Self(text));
+        }
+        Err(ApiError::invalid(vec![FieldProblem {
+            location: vec!["path".to_owned(), "key_id".to_owned()],
+            message: "Input should be 12 letters and digits".to_owned(),
+        }]))
+    }
+}
+
+async fn path_field<A: Send + Sync>(
+    parts: &mut Parts,
+    state: &A,
+    name: &str,
+) -> Result<String, ApiError> {
+    let path: Path<Vec<(String, String)>> =
+        Path::from_request_parts(parts, state).await.map_err(|_| {
+            ApiError::invalid(vec![FieldProblem {
+                location: vec!["path".to_owned(), name.to_owned()],
+                message: "Input should be valid UTF-8".to_owned(),
+            }])
+        })?;
+    let field = path.0.into_iter().find(|(field, _)| field == name);
+    field.map(|(_, text)| text).ok_or_else(ApiError::not_found)
+}

@@ -1,0 +1,9 @@
+//! The handlers: extract, call, map.
+
+pub(crate) mod admin;
+pub(crate) mod audit;
+pub(crate) mod keys;
+pub(crate) mod load;
+pub(crate) mod service;
+pub(crate) mod system;
+pub(crate) mod users;

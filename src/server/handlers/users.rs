@@ -1,0 +1,193 @@
+//! The caller's own user, and the making and deleting of users.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use uuid::Uuid;
+
+use crate::api::problem::Problem;
+use crate::api::users::{CurrentUser, DeleteUser, Done, Permissions, RegisterUser, RegisteredUser};
+use crate::auth::key::PlainKey;
+use crate::auth::verifier::Verifier;
+use crate::model::api_key::{Scope, Scopes};
+use crate::model::user::{Role, UserId, parse_user_name};
+use crate::server::error::ApiError;
+use crate::server::extract::{ApiJson, Caller, FromBody, scope};
+use crate::server::params::BodyReader;
+use crate::server::state::StoredKeys;
+use crate::store::api_keys::NewKey;
+use crate::store::users::NewUser;
+use crate::store::{Refusal, Store, StoreError};
+
+impl FromBody for RegisterUser {
+    fn read(body: &mut BodyReader) -> Self {
+        let mut username = String::new();
+        if let Some(text) = body.required_text("username") {
+            match parse_user_name(&text) {
+                Ok(name) => username = name,
+                Err(error) => body.problem("username", error.to_string()),
+            }
+        }
+        Self {
+            username,
+            is_admin: body.boolean("is_admin", false),
+            activate: body.boolean("activate", false),
+        }
+    }
+}
+
+impl FromBody for DeleteUser {
+    fn read(body: &mut BodyReader) -> Self {
+        let user_id = body.text("user_id").unwrap_or_else(|| "me".to_owned());
+        if user_id != "me" && Uuid::parse_str(&user_id).is_err() {
+            body.problem(
+                "user_id",
+                "Value error, user_id must be 'me' or a valid UUID",
+            );
+        }
+        Self { user_id }
+    }
+}
+
+/// Register a user
+///
+/// Makes a user with one key, which is shown this once. A key that was narrowed to some scopes
+/// gives the new key no more than those.
+#[utoipa::path(
+    post,
+    path = "/api/v1/user/register",
+    tag = "user",
+    request_body = RegisterUser,
+    responses(
+        (status = 200, description = "The new user and its key", body = RegisteredUser),
+        (status = 409, description = "The name is taken", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn register_user(
+    caller: Caller<scope::UsersAdmin>,
+    State(store): State<Store>,
+    State(verifier): State<Verifier<StoredKeys>>,
+    ApiJson(body): ApiJson<RegisterUser>,
+) -> Result<Json<RegisteredUser>, ApiError> {
+    let secret = PlainKey::generate()?;
+    let key = NewKey {
+        id: secret.id(),
+        hash: verifier.hasher().hash(&secret).await?,
+        name: "first key".to_owned(),
+        scopes: caller.identity.scopes,
+        expires_at: None,
+    };
+    let user = NewUser {
+        name: body.username,
+        role: if body.is_admin {
+            Role::Admin
+        } else {
+            Role::Viewer
+        },
+        active: body.activate,
+        immutable: false,
+    };
+    let user = store
+        .create_user(&caller.actor(), &user, &key)
+        .await
+        .map_err(|error| match error {
+            StoreError::Refused(Refusal::NameTaken) => {
+                let detail = "This username is already taken";
+                ApiError::new(StatusCode::CONFLICT, "name_taken", detail)
+            }
+            other => other.into(),
+        })?;
+    Ok(Json(RegisteredUser {
+        username: user.name,
+        user_id: user.id.to_string(),
+        api_key: secret.expose().to_owned(),
+    }))
+}
+
+/// Delete a user
+///
+/// Deletes the caller, or the user with the given id, which for another than itself only an admin
+/// may. The last active admin and immutable users stay.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/user/delete",
+    tag = "user",
+    request_body = DeleteUser,
+    responses(
+        (status = 200, description = "The user and its keys are gone", body = Done),
+        (status = 404, description = "There is no such user", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn delete_user(
+    caller: Caller<scope::KeysSelf>,
+    State(store): State<Store>,
+    ApiJson(body): ApiJson<DeleteUser>,
+) -> Result<Json<Done>, ApiError> {
+    let own = caller.identity.user.id;
+    let id = Uuid::parse_str(&body.user_id).map_or(own, UserId);
+    if id != own {
+        caller.identity.allow(Scope::UsersAdmin)?;
+    }
+    store
+        .delete_user(&caller.actor(), id)
+        .await
+        .map_err(|error| match error {
+            StoreError::Refused(Refusal::UserNotFound) => ApiError::new(
+                StatusCode::NOT_FOUND,
+                "user_not_found",
+                "Requested user not found.",
+            ),
+            StoreError::Refused(Refusal::Immutable) => {
+                let detail = "Could not delete user: user is immutable";
+                ApiError::new(StatusCode::FORBIDDEN, "user_immutable", detail)
+            }
+            StoreError::Refused(Refusal::LastAdmin) => {
+                let detail = "Can not delete the last admin account.";
+                ApiError::new(StatusCode::FORBIDDEN, "last_admin", detail)
+            }
+            other => other.into(),
+        })?;
+    Ok(Json(Done {
+        detail: "User deleted".to_owned(),
+    }))
+}
+
+/// Show the caller
+///
+/// Who the key belongs to and what it may do.
+#[utoipa::path(
+    get,
+    path = "/api/v1/user/me",
+    tag = "user",
+    responses((status = 200, description = "The caller", body = CurrentUser))
+)]
+pub(crate) async fn show_current_user(
+    caller: Caller<scope::KeysSelf>,
+    State(store): State<Store>,
+) -> Result<Json<CurrentUser>, ApiError> {
+    let known = &caller.identity.user;
+    // The remembered identity does not see its own last login; the row does. Callers on the Unix
+    // socket may have none.
+    let stored = store.find_user(known.id).await?;
+    let user = stored.as_ref().unwrap_or(known);
+    Ok(Json(CurrentUser {
+        user_id: user.id.to_string(),
+        user: user.into(),
+        user_perm: Permissions {
+            is_admin: user.role == Role::Admin,
+            activated: user.active,
+            role: user.role,
+            scopes: names_of(caller.identity.scopes),
+        },
+    }))
+}
+
+fn names_of(scopes: Scopes) -> Vec<String> {
+    scopes
+        .chosen()
+        .into_iter()
+        .map(|scope| scope.to_string())
+        .collect()
+}

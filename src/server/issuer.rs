@@ -1,0 +1,150 @@
+//! Making and replacing keys over HTTP.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::StatusCode;
+
+use super::error::ApiError;
+use super::state::StoredKeys;
+use crate::api::keys::{CreateKey, IssuedKey, RotateKey};
+use crate::api::problem::FieldProblem;
+use crate::auth::identity::Identity;
+use crate::auth::key::PlainKey;
+use crate::auth::verifier::Verifier;
+use crate::model::api_key::{KeyId, Scopes};
+use crate::model::audit::Actor;
+use crate::model::time::{Clock, Timestamp};
+use crate::model::user::UserId;
+use crate::store::api_keys::NewKey;
+use crate::store::{Refusal, Store, StoreError};
+
+/// What making a key takes.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// Where it is stored.
+    pub store: Store,
+    /// Whose hasher hashes it.
+    pub verifier: Verifier<StoredKeys>,
+    /// The time, for its expiry.
+    pub clock: Clock,
+}
+
+impl Issuer {
+    pub(crate) async fn create(
+        &self,
+        actor: &Actor,
+        issuer: &Identity,
+        user_id: UserId,
+        wanted: CreateKey,
+    ) -> Result<(StatusCode, Json<IssuedKey>), ApiError> {
+        let scopes = match Scopes::only(wanted.scopes) {
+            // None asked for means all that the issuer itself has.
+            Scopes::ALL => issuer.scopes,
+            chosen => chosen,
+        };
+        forbid_widening(scopes, issuer)?;
+        let expires_at = wanted.expires_at.and_then(|text| text.parse().ok());
+        if expires_at.is_some_and(|expiry| expiry <= self.clock.now()) {
+            return Err(ApiError::invalid(vec![FieldProblem {
+                location: vec!["body".to_owned(), "expires_at".to_owned()],
+                message: "Input should be in the future".to_owned(),
+            }]));
+        }
+        let (secret, key) = self.secret(wanted.name, scopes, expires_at).await?;
+        let stored = self
+            .store
+            .create_key(actor, user_id, &key)
+            .await
+            .map_err(key_refused)?;
+        Ok((
+            StatusCode::CREATED,
+            Json(IssuedKey::new(&stored, secret.expose())),
+        ))
+    }
+
+    pub(crate) async fn rotate(
+        &self,
+        actor: &Actor,
+        issuer: &Identity,
+        user_id: UserId,
+        old: String,
+        wanted: RotateKey,
+    ) -> Result<(StatusCode, Json<IssuedKey>), ApiError> {
+        let old = KeyId(old);
+        if let Some(found) = self.store.find_key(&old).await?
+            && found.key.user_id == user_id
+        {
+            forbid_widening(found.key.scopes, issuer)?;
+        }
+        let overlap = Duration::from_secs(u64::try_from(wanted.overlap_seconds).unwrap_or(0));
+        let (secret, key) = self.secret(String::new(), Scopes::ALL, None).await?;
+        let stored = self
+            .store
+            .rotate_key(actor, user_id, &old, &key, overlap)
+            .await
+            .map_err(key_refused)?;
+        Ok((
+            StatusCode::CREATED,
+            Json(IssuedKey::new(&stored, secret.expose())),
+        ))
+    }
+
+    async fn secret(
+        &self,
+        name: String,
+        scopes: Scopes,
+        expires_at: Option<Timestamp>,
+    ) -> Result<(PlainKey, NewKey), ApiError> {
+        let secret = PlainKey::generate()?;
+        let hash = self.verifier.hasher().hash(&secret).await?;
+        let key = NewKey {
+            id: secret.id(),
+            hash,
+            name,
+            scopes,
+            expires_at,
+        };
+        Ok((secret, key))
+    }
+}
+
+/// A narrowed key must not become, or make, a wider one.
+fn forbid_widening(scopes: Scopes, issuer: &Identity) -> Result<(), ApiError> {
+    if scopes.is_within(issuer.scopes) {
+        return Ok(());
+    }
+    let detail = "The key in use is narrowed to fewer scopes than that.";
+    Err(ApiError::new(
+        StatusCode::FORBIDDEN,
+        "scope_exceeded",
+        detail,
+    ))
+}
+
+/// What a rule that refused a change of keys means over HTTP.
+pub(crate) fn key_refused(error: StoreError) -> ApiError {
+    let StoreError::Refused(refusal) = error else {
+        return error.into();
+    };
+    match refusal {
+        Refusal::UserNotFound => ApiError::user_not_found(),
+        Refusal::KeyNotFound => {
+            let detail = "Key with this key_id not found.";
+            ApiError::new(StatusCode::NOT_FOUND, "key_not_found", detail)
+        }
+        Refusal::Immutable => {
+            let detail = "Can't change keys of user: user is immutable";
+            ApiError::new(StatusCode::FORBIDDEN, "user_immutable", detail)
+        }
+        Refusal::TooManyKeys => {
+            let detail = "The user has as many usable keys as allowed; revoke one first.";
+            ApiError::new(StatusCode::CONFLICT, "too_many_keys", detail)
+        }
+        Refusal::KeyEnded => {
+            let detail = "The key is revoked or expired; make a new one.";
+            ApiError::new(StatusCode::CONFLICT, "key_ended", detail)
+        }
+        other => StoreError::Refused(other).into(),
+    }
+}

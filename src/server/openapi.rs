@@ -1,0 +1,139 @@
+//! The OpenAPI document: what the code says, and what is true of every route.
+
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::{OpenApi as _, ToSchema};
+
+use super::edge::PUBLIC;
+use crate::api::problem::{FieldProblem, Problem};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Linux API",
+        version = "v1",
+        description = "Watches and manages Linux hosts. Errors are problem details (RFC 9457) \
+                       with a stable `code`.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    components(schemas(Problem, FieldProblem)),
+    tags(
+        (name = "service", description = "The daemon itself"),
+        (name = "system", description = "The host"),
+        (name = "user", description = "The caller's own account and keys"),
+        (name = "admin", description = "All users, their keys, and the audit log")
+    )
+)]
+struct Base;
+
+/// The document before any route is added.
+pub(crate) fn base() -> OpenApi {
+    let mut document = Base::openapi();
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme(
+        "key",
+        SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::with_description(
+            "X-API-Key",
+            "An API key of this daemon",
+        ))),
+    );
+    components.add_security_scheme(
+        "bearer",
+        SecurityScheme::Http(
+            Http::builder()
+                .scheme(HttpAuthScheme::Bearer)
+                .description(Some("The same API key as a bearer token"))
+                .build(),
+        ),
+    );
+    document
+}
+
+/// Adds to every operation the answers that the edge layer may give.
+pub(crate) fn complete(document: &mut OpenApi) {
+    for (template, item) in &mut document.paths.paths {
+        let is_public = PUBLIC.contains(&template.as_str());
+        let operations = [
+            &mut item.get,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.put,
+            &mut item.delete,
+        ];
+        for (operation, changes) in operations.into_iter().zip([false, true, true, true, true]) {
+            let Some(operation) = operation else { continue };
+            complete_operation(operation, is_public, template.contains('{'));
+            if changes {
+                add(operation, "507", "The database has no room left");
+            }
+        }
+    }
+}
+
+fn complete_operation(operation: &mut Operation, is_public: bool, has_path_field: bool) {
+    let has_body = operation.request_body.is_some();
+    let has_fields = has_path_field
+        || operation
+            .parameters
+            .as_ref()
+            .is_some_and(|all| !all.is_empty());
+    if is_public {
+        operation.security = Some(Vec::new());
+    } else {
+        let no_scopes = || Vec::<String>::new();
+        operation.security = Some(vec![
+            SecurityRequirement::new("key", no_scopes()),
+            SecurityRequirement::new("bearer", no_scopes()),
+        ]);
+        add(operation, "401", "No key, or none that is accepted");
+        add(operation, "403", "The key may not do this");
+    }
+    if has_body {
+        add(operation, "400", "The body could not be read to its end");
+        add(operation, "413", "The body is larger than 1 MiB");
+        add(operation, "415", "The body is not JSON");
+    }
+    if has_path_field {
+        add(operation, "404", "What the path names does not exist");
+    }
+    if has_body || has_fields {
+        add(
+            operation,
+            "422",
+            "A field is missing or wrong; `errors` lists all of them",
+        );
+    }
+    add(operation, "414", "The URI is longer than 8 KiB");
+    add(operation, "500", "A fault of the daemon");
+    add(operation, "503", "Something that is needed is away for now");
+}
+
+fn add(operation: &mut Operation, status: &str, description: &str) {
+    operation
+        .responses
+        .responses
+        .entry(status.to_owned())
+        .or_insert_with(|| {
+            let problem = RefOr::Ref(Ref::from_schema_name(Problem::name()));
+            RefOr::T(
+                ResponseBuilder::new()
+                    .description(description)
+                    .content(
+                        super::error::PROBLEM_JSON,
+                        ContentBuilder::new().schema(Some(problem)).build(),
+                    )
+                    .build(),
+            )
+        });
+}
+
+/// The document as it is served.
+///
+/// # Errors
+/// When it can't be written as JSON.
+pub(crate) fn to_json(document: &OpenApi) -> serde_json::Result<String> {
+    document.to_pretty_json()
+}

@@ -1,0 +1,353 @@
+//! Readers of query strings and JSON bodies that collect every problem instead of stopping at the
+//! first, in the words that clients of the v1 API know.
+
+use std::collections::HashMap;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use serde_json::{Map, Value};
+
+use super::error::ApiError;
+use crate::api::page::{Cursor, ParseCursorError};
+use crate::api::problem::FieldProblem;
+use crate::model::time::Timestamp;
+
+/// Reads the fields of a query string.
+#[derive(Debug)]
+pub(crate) struct QueryReader {
+    fields: HashMap<String, String>,
+    problems: Vec<FieldProblem>,
+}
+
+impl QueryReader {
+    pub(crate) fn new(query: &str) -> Self {
+        // Later fields replace earlier ones of the same name.
+        let fields = form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
+        Self {
+            fields,
+            problems: Vec::new(),
+        }
+    }
+
+    pub(crate) fn finish(self) -> Result<(), ApiError> {
+        if self.problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::invalid(self.problems))
+        }
+    }
+
+    fn problem(&mut self, name: &str, message: impl Into<String>) {
+        self.problems.push(FieldProblem {
+            location: vec!["query".to_owned(), name.to_owned()],
+            message: message.into(),
+        });
+    }
+
+    /// A text that must be there.
+    pub(crate) fn required_text(&mut self, name: &str) -> String {
+        if let Some(text) = self.fields.remove(name) {
+            text
+        } else {
+            self.problem(name, "Field required");
+            String::new()
+        }
+    }
+
+    /// A text that may be absent, without NUL, which no database stores.
+    pub(crate) fn text(&mut self, name: &str, max: usize) -> Option<String> {
+        let text = self.fields.remove(name)?;
+        if text.chars().count() > max {
+            self.problem(name, format!("String should have at most {max} characters"));
+        } else if text.contains('\0') {
+            self.problem(name, "String should not hold a NUL character");
+        }
+        Some(text)
+    }
+
+    /// A whole number in a range.
+    pub(crate) fn integer(&mut self, name: &str, range: RangeInclusive<i64>, default: i64) -> i64 {
+        let Some(text) = self.fields.remove(name) else {
+            return default;
+        };
+        let Some(number) = parse_integer(&text) else {
+            self.problem(
+                name,
+                "Input should be a valid integer, unable to parse string as an integer",
+            );
+            return default;
+        };
+        if number < i128::from(*range.start()) {
+            let message = format!("Input should be greater than or equal to {}", range.start());
+            self.problem(name, message);
+        } else if number > i128::from(*range.end()) {
+            self.problem(
+                name,
+                format!("Input should be less than or equal to {}", range.end()),
+            );
+        }
+        i64::try_from(number).unwrap_or(default)
+    }
+
+    /// A truth value in any of the usual words.
+    pub(crate) fn boolean(&mut self, name: &str, default: bool) -> bool {
+        let Some(text) = self.fields.remove(name) else {
+            return default;
+        };
+        match text.to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" | "t" | "y" => true,
+            "false" | "0" | "no" | "off" | "f" | "n" => false,
+            _ => {
+                self.problem(
+                    name,
+                    "Input should be a valid boolean, unable to interpret input",
+                );
+                default
+            }
+        }
+    }
+
+    /// A time: RFC 3339 or ISO 8601 (UTC without an offset), a date (its midnight, UTC), or
+    /// seconds since 1970.
+    pub(crate) fn time(&mut self, name: &str) -> Option<Timestamp> {
+        let text = self.fields.remove(name)?;
+        let time = parse_time(&text);
+        if time.is_none() {
+            self.problem(name, "Input should be a valid datetime or date");
+        }
+        time
+    }
+
+    /// A cursor whose id passes `is_id`.
+    pub(crate) fn cursor(&mut self, name: &str, is_id: impl Fn(&str) -> bool) -> Option<Cursor> {
+        let text = self.fields.remove(name)?;
+        match Cursor::decode(&text) {
+            Ok(cursor) if is_id(&cursor.id) => Some(cursor),
+            _ => {
+                self.problem(name, ParseCursorError.to_string());
+                None
+            }
+        }
+    }
+}
+
+/// `5`, ` 5 `, `+5` and `5.0` are whole numbers; anything beyond 128 bits counts as the nearest.
+fn parse_integer(text: &str) -> Option<i128> {
+    let text = text.trim();
+    let digits = match text.split_once('.') {
+        Some((whole, fraction)) if !fraction.is_empty() => {
+            fraction.bytes().all(|byte| byte == b'0').then_some(whole)?
+        }
+        Some(_) => return None,
+        None => text,
+    };
+    let unsigned = digits.strip_prefix(['+', '-']).unwrap_or(digits);
+    if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let limit = if digits.starts_with('-') {
+        i128::MIN
+    } else {
+        i128::MAX
+    };
+    Some(digits.parse().unwrap_or(limit))
+}
+
+fn parse_time(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    // A "+" of an offset arrives as a space when a client did not encode it.
+    let text = text.replace(' ', if text.contains('T') { "+" } else { "T" });
+    let time = DateTime::parse_from_rfc3339(&text)
+        .map(|time| time.with_timezone(&Utc))
+        .or_else(|_| NaiveDateTime::from_str(&text).map(|time| time.and_utc()))
+        .or_else(|_| {
+            NaiveDate::from_str(&text).map(|date| date.and_time(chrono::NaiveTime::MIN).and_utc())
+        })
+        .map(Timestamp::from)
+        .ok()
+        .or_else(|| {
+            let seconds: i64 = text.parse().ok()?;
+            Some(Timestamp::from_millis(seconds.checked_mul(1000)?))
+        })?;
+    // What RFC 3339 and both databases can hold.
+    (-62_135_596_800_000..=253_402_300_799_999)
+        .contains(&time.as_millis())
+        .then_some(time)
+}
+
+/// Reads the fields of a JSON object.
+#[derive(Debug)]
+pub(crate) struct BodyReader {
+    fields: Map<String, Value>,
+    problems: Vec<FieldProblem>,
+}
+
+impl BodyReader {
+    pub(crate) fn new(bytes: &[u8]) -> Result<Self, ApiError> {
+        let wrong = |message: String| {
+            ApiError::invalid(vec![FieldProblem {
+                location: vec!["body".to_owned()],
+                message,
+            }])
+        };
+        if bytes.is_empty() {
+            return Err(wrong("Field required".to_owned()));
+        }
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(fields)) => Ok(Self {
+                fields,
+                problems: Vec::new(),
+            }),
+            Ok(_) => Err(wrong(
+                "Input should be a valid dictionary or object to extract fields from".to_owned(),
+            )),
+            Err(error) => Err(wrong(format!("JSON decode error: {error}"))),
+        }
+    }
+
+    /// Every field that nobody asked for is a problem.
+    pub(crate) fn finish(mut self) -> Result<(), ApiError> {
+        let extra: Vec<String> = self.fields.keys().take(20).cloned().collect();
+        for name in extra {
+            self.problem(&name, "Extra inputs are not permitted");
+        }
+        if self.problems.is_empty() {
+            Ok(())
+        } else {
+            Err(ApiError::invalid(self.problems))
+        }
+    }
+
+    pub(crate) fn problem(&mut self, name: &str, message: impl Into<String>) {
+        self.problems.push(FieldProblem {
+            location: vec!["body".to_owned(), name.to_owned()],
+            message: message.into(),
+        });
+    }
+
+    /// A text that must be there.
+    pub(crate) fn required_text(&mut self, name: &str) -> Option<String> {
+        if !self.fields.contains_key(name) {
+            self.problem(name, "Field required");
+            return None;
+        }
+        self.text(name)
+    }
+
+    /// A text that may be absent.
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
+        if let Value::String(text) = self.fields.remove(name)? {
+            Some(text)
+        } else {
+            self.problem(name, "Input should be a valid string");
+            None
+        }
+    }
+
+    /// A text that may be absent or null.
+    pub(crate) fn nullable_text(&mut self, name: &str) -> Option<String> {
+        if self.fields.get(name) == Some(&Value::Null) {
+            self.fields.remove(name);
+        }
+        self.text(name)
+    }
+
+    /// A truth value.
+    pub(crate) fn boolean(&mut self, name: &str, default: bool) -> bool {
+        match self.fields.remove(name) {
+            None => default,
+            Some(Value::Bool(value)) => value,
+            Some(_) => {
+                self.problem(name, "Input should be a valid boolean");
+                default
+            }
+        }
+    }
+
+    /// A whole number in a range.
+    pub(crate) fn integer(&mut self, name: &str, range: RangeInclusive<i64>, default: i64) -> i64 {
+        let Some(value) = self.fields.remove(name) else {
+            return default;
+        };
+        match value.as_i64() {
+            Some(number) if range.contains(&number) => number,
+            Some(_) => {
+                let message = format!("Input should be from {} to {}", range.start(), range.end());
+                self.problem(name, message);
+                default
+            }
+            None => {
+                self.problem(name, "Input should be a valid integer");
+                default
+            }
+        }
+    }
+
+    /// A list of things that are read from text.
+    pub(crate) fn list<T: FromStr<Err: std::fmt::Display>>(&mut self, name: &str) -> Vec<T> {
+        let Some(value) = self.fields.remove(name) else {
+            return Vec::new();
+        };
+        let Value::Array(items) = value else {
+            self.problem(name, "Input should be a valid list");
+            return Vec::new();
+        };
+        let mut parsed = Vec::new();
+        for item in items.iter().take(100) {
+            match item.as_str().map(str::parse) {
+                Some(Ok(value)) => parsed.push(value),
+                Some(Err(error)) => self.problem(name, T::Err::to_string(&error)),
+                None => self.problem(name, "Input should be a valid string"),
+            }
+        }
+        parsed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_read_leniently() {
+        for (text, expected) in [("5", 5), (" 7 ", 7), ("1.0", 1), ("-3", -3), ("+4", 4)] {
+            assert_eq!(parse_integer(text), Some(expected), "{text}");
+        }
+        for text in ["", "x", "null", "1.5", "1.", "0x1", "--1", "1e3"] {
+            assert_eq!(parse_integer(text), None, "{text}");
+        }
+        assert_eq!(parse_integer(&"9".repeat(60)), Some(i128::MAX));
+    }
+
+    #[test]
+    fn the_last_of_repeated_fields_counts() {
+        let mut reader = QueryReader::new("n=1&n=2&other=%zz&n=+3");
+        assert_eq!(reader.integer("n", 1..=10, 5), 3);
+        assert!(reader.finish().is_ok());
+    }
+
+    #[test]
+    fn times_without_an_offset_are_utc() {
+        let seven = "2026-11-23T07:00:00Z".parse().ok();
+        for text in [
+            "2026-11-23T07:00:00",
+            "2026-11-23T07:00:00Z",
+            "2026-11-23T08:00:00+01:00",
+            "2026-11-23T08:00:00 01:00",
+            "2026-11-23 07:00:00",
+            "1795417200",
+        ] {
+            assert_eq!(parse_time(text), seven, "{text}");
+        }
+        assert_eq!(
+            parse_time("2026-11-23"),
+            "2026-11-23T00:00:00Z".parse().ok()
+        );
+        for text in ["", "x", "2026-13-01", "99999999999999999"] {
+            assert_eq!(parse_time(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! All routes on one screen.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::edge::{EdgeLayer, EdgeState};
+use super::error::ApiError;
+use super::handlers::{admin, audit, keys, load, service, system, users};
+use super::openapi;
+use super::state::AppState;
+
+/// Every documented route and the document itself.
+pub(crate) fn documented() -> (Router<AppState>, OpenApi) {
+    let router = OpenApiRouter::with_openapi(openapi::base())
+        // Without a key; edge/routes.rs lists the same.
+        .routes(routes!(service::greet))
+        .routes(routes!(service::probe_liveness))
+        .routes(routes!(service::probe_readiness))
+        // The caller.
+        .routes(routes!(users::register_user))
+        .routes(routes!(users::delete_user))
+        .routes(routes!(users::show_current_user))
+        .routes(routes!(keys::list_own_keys, keys::create_own_key))
+        .routes(routes!(keys::revoke_own_key))
+        .routes(routes!(keys::rotate_own_key))
+        // Admins.
+        .routes(routes!(admin::list_users))
+        .routes(routes!(admin::set_user_role))
+        .routes(routes!(admin::activate_user))
+        .routes(routes!(admin::deactivate_user))
+        .routes(routes!(keys::list_user_keys, keys::create_user_key))
+        .routes(routes!(keys::revoke_user_key))
+        .routes(routes!(keys::rotate_user_key))
+        .routes(routes!(audit::list_audit))
+        // The host.
+        .routes(routes!(system::show_uptime))
+        .routes(routes!(system::list_processes))
+        .routes(routes!(system::show_system_info))
+        .routes(routes!(system::show_system_user))
+        .routes(routes!(load::show_load_average))
+        .routes(routes!(load::show_cpu_average))
+        .routes(routes!(load::show_system_average))
+        .routes(routes!(load::list_load_values))
+        .routes(routes!(load::list_cpu_values))
+        .routes(routes!(load::list_system_values));
+    let (router, mut document) = router.split_for_parts();
+    openapi::complete(&mut document);
+    (router, document)
+}
+
+/// The whole service.
+pub(crate) fn service(router: Router<AppState>, state: AppState, edge: Arc<EdgeState>) -> Router {
+    router
+        .route("/openapi.json", get(service::show_openapi))
+        .route("/docs", get(service::show_docs))
+        .route("/docs/", get(service::show_docs))
+        .route("/docs/{*rest}", get(service::show_docs_file))
+        .fallback(async || ApiError::not_found())
+        .layer(EdgeLayer(edge))
+        .with_state(state)
+}

@@ -1,0 +1,88 @@
+//! What handlers work with.
+
+use std::sync::Arc;
+
+use axum::extract::FromRef;
+
+use super::issuer::Issuer;
+use crate::api::health::Check;
+use crate::auth::verifier::{KeyRecord, KeySource, SourceAway, Verifier};
+use crate::collector::Collector;
+use crate::model::api_key::KeyId;
+use crate::model::time::Clock;
+use crate::store::Store;
+use crate::tasks::key_use::KeyUseHealth;
+use crate::tasks::sampler::LoadSampler;
+
+/// Keys as the verifier looks them up.
+#[derive(Debug, Clone)]
+pub struct StoredKeys(pub Store);
+
+impl KeySource for StoredKeys {
+    async fn find(&self, id: &KeyId) -> Result<Option<KeyRecord>, SourceAway> {
+        match self.0.find_key(id).await {
+            Ok(found) => Ok(found.map(|stored| KeyRecord {
+                key: stored.key,
+                hash: stored.hash,
+                user: stored.user,
+            })),
+            Err(error) => {
+                tracing::warn!(%error, "could not look up a key");
+                Err(SourceAway)
+            }
+        }
+    }
+
+    fn revision(&self) -> i64 {
+        self.0.known_auth_revision()
+    }
+}
+
+/// Everything that handlers may ask for, each part by its own type.
+#[derive(Debug, Clone, FromRef)]
+pub struct AppState {
+    /// The database.
+    pub store: Store,
+    /// Checks keys.
+    pub verifier: Verifier<StoredKeys>,
+    /// Reads the host.
+    pub collector: Collector,
+    /// Load values of the last day.
+    pub load: LoadSampler,
+    /// The time.
+    pub clock: Clock,
+    /// What the documentation routes serve.
+    pub docs: Docs,
+    /// Makes keys.
+    pub issuer: Issuer,
+    /// Whether what waits to be written gets written.
+    pub flusher: FlusherHealth,
+}
+
+/// What the documentation routes serve.
+#[derive(Debug, Clone)]
+pub struct Docs {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// The OpenAPI document.
+    pub openapi: Arc<str>,
+}
+
+/// How the writing of what waits in memory goes.
+#[derive(Debug, Clone)]
+pub struct FlusherHealth(pub KeyUseHealth);
+
+impl FlusherHealth {
+    pub(crate) fn check(&self) -> Check {
+        match self.0.failures() {
+            0 => Check {
+                ok: true,
+                detail: "last write succeeded".to_owned(),
+            },
+            failures => Check {
+                ok: false,
+                detail: format!("{failures} writes failed in a row"),
+            },
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Callers on the Unix socket: the kernel names their account, so they need no key.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use uuid::Uuid;
+
+use super::error::ApiError;
+use crate::auth::identity::Identity;
+use crate::collector::Collector;
+use crate::model::api_key::Scopes;
+use crate::model::audit::Via;
+use crate::model::time::Timestamp;
+use crate::model::user::{Role, User, UserId};
+use crate::store::Store;
+
+/// How long the groups of a Linux account are believed.
+const ACCOUNT_AGE: Duration = Duration::from_secs(10);
+/// The most accounts that are remembered.
+const ACCOUNTS_MAX: usize = 1024;
+
+/// Which Linux accounts are which users.
+#[derive(Debug)]
+pub(crate) struct UnixPeers {
+    /// Linux account to user name.
+    users: BTreeMap<String, String>,
+    /// Members of this Linux group are viewers; nobody is when empty.
+    viewer_group: String,
+    store: Store,
+    collector: Collector,
+    known: Mutex<HashMap<(u32, u32), Known>>,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    identity: Arc<Identity>,
+    revision: i64,
+    since: Instant,
+}
+
+impl UnixPeers {
+    pub(crate) fn new(
+        users: BTreeMap<String, String>,
+        viewer_group: String,
+        store: Store,
+        collector: Collector,
+    ) -> Self {
+        Self {
+            users,
+            viewer_group,
+            store,
+            collector,
+            known: Mutex::default(),
+        }
+    }
+
+    /// The identity of an account.
+    ///
+    /// # Errors
+    /// 401 when the account is nobody's, 503 when the database is away.
+    pub(crate) async fn identify(&self, uid: u32, gid: u32) -> Result<Arc<Identity>, ApiError> {
+        let revision = self.store.known_auth_revision();
+        let known = self.lock().get(&(uid, gid)).cloned();
+        if let Some(known) = known
+            && known.revision == revision
+            && known.since.elapsed() < ACCOUNT_AGE
+        {
+            return Ok(known.identity);
+        }
+        let identity = Arc::new(Identity {
+            user: self.user(uid, gid).await?,
+            scopes: Scopes::ALL,
+            via: Via::Unix(uid),
+        });
+        let entry = Known {
+            identity: Arc::clone(&identity),
+            revision,
+            since: Instant::now(),
+        };
+        let mut accounts = self.lock();
+        if accounts.len() >= ACCOUNTS_MAX {
+            accounts.clear();
+        }
+        accounts.insert((uid, gid), entry);
+        Ok(identity)
+    }
+
+    async fn user(&self, uid: u32, gid: u32) -> Result<User, ApiError> {
+        let account = self
+            .collector
+            .find_account_by_uid(uid)
+            .await
+            .map_err(|error| ApiError::host_unreadable(&error))?;
+        let account = account.map(|account| account.user_name);
+        if let Some(name) = account.as_ref().and_then(|name| self.users.get(name))
+            && let Some(user) = self.store.find_user_by_name(name).await?
+        {
+            return Ok(user);
+        }
+        let is_viewer = !self.viewer_group.is_empty()
+            && self
+                .collector
+                .is_in_group(uid, gid, &self.viewer_group)
+                .await
+                .map_err(|error| ApiError::host_unreadable(&error))?;
+        if !is_viewer {
+            let detail = format!(
+                "The Linux account with uid {uid} is neither in server.unix_peers nor in the \
+                 group of server.unix_viewer_group; send a key."
+            );
+            return Err(ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "peer_unknown",
+                detail,
+            ));
+        }
+        Ok(viewer(uid, account))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(u32, u32), Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A user that stands for a Linux account and has no row in the database. Its id is made from the
+/// uid, so that it is the same at every request.
+fn viewer(uid: u32, account: Option<String>) -> User {
+    let mut bytes = [0_u8; 16];
+    bytes[..8].copy_from_slice(b"linuxuid");
+    bytes[12..].copy_from_slice(&uid.to_be_bytes());
+    User {
+        id: UserId(Uuid::new_v8(bytes)),
+        name: account.unwrap_or_else(|| uid.to_string()),
+        role: Role::Viewer,
+        active: true,
+        immutable: true,
+        created_at: Timestamp::from_millis(0),
+        last_login: None,
+    }
+}
