@@ -397,6 +397,10 @@ impl Session {
                         .execute(&mut *transaction)
                         .await?;
                 }
+                // Behind a pooler the session has no search path of ours.
+                sqlx::raw_sql("set local search_path = linux_api")
+                    .execute(&mut *transaction)
+                    .await?;
                 Ok(Self::Postgres(transaction))
             }
         }
