@@ -3,5 +3,6 @@
 //! The module list is the map; `docs/architecture.md` says who may import whom.
 
 pub mod auth;
+pub mod backup;
 pub mod model;
 pub mod store;

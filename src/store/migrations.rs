@@ -112,6 +112,13 @@ impl Store {
         }
     }
 
+    /// Newest schema revision that this program knows.
+    #[must_use]
+    pub fn known_revision(&self) -> i64 {
+        let versions = self.migrator().iter().map(|one| one.version);
+        versions.max().unwrap_or(0)
+    }
+
     /// Compares the database with what this program knows, without a lock and without a change.
     ///
     /// # Errors
