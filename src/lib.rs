@@ -5,6 +5,7 @@
 pub mod access_log;
 pub mod api;
 pub mod auth;
+pub mod backup;
 pub mod cli;
 pub mod collector;
 pub mod config;

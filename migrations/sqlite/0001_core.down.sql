@@ -1,4 +1,5 @@
 drop table migration_log;
+drop trigger audit_log_no_replace;
 drop trigger audit_log_no_delete;
 drop trigger audit_log_no_update;
 drop table audit_log;

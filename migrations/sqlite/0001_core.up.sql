@@ -59,6 +59,13 @@ begin
     select raise(abort, 'audit_log is append-only');
 end;
 
+-- "insert or replace" deletes the old row without the trigger above.
+create trigger audit_log_no_replace before insert on audit_log
+when exists (select 1 from audit_log where id = new.id)
+begin
+    select raise(abort, 'audit_log is append-only');
+end;
+
 create table migration_log (
     id integer primary key autoincrement,
     revision integer not null,

@@ -19,8 +19,9 @@ use crate::access_log::AccessLogger;
 use crate::auth::hash::Hasher;
 use crate::auth::key::PlainKey;
 use crate::auth::verifier::{self, Verifier};
+use crate::backup::{self, BackupError, Scope};
 use crate::collector::{Collector, HostRoots};
-use crate::config::{Config, Flag, Loaded};
+use crate::config::{BeforeMigration, Config, Flag, Loaded};
 use crate::model::api_key::Scopes;
 use crate::model::log::{AccessLog, LogFormat};
 use crate::model::time::Clock;
@@ -298,10 +299,18 @@ async fn open_store(config: &Config, demo: Option<&Demo>, clock: &Clock) -> anyh
     };
     let store = Store::open(options, clock.clone()).await?;
     if database.migrate {
+        let folder = &config.backup.directory;
+        let scope = match config.backup.before_migration {
+            BeforeMigration::All => Some(Scope::All),
+            BeforeMigration::Security => Some(Scope::Security),
+            BeforeMigration::Off => None,
+        };
         let migrated = store
-            .migrate(async |_: &Store| {
-                // Nothing is pending above the first revision yet, so there is nothing to lose.
-                Err::<(), _>("this program can't make backups yet")
+            .migrate(async |store: &Store| {
+                let Some(scope) = scope else { return Ok(()) };
+                let info = backup::create(store, folder, scope, clock).await?;
+                tracing::info!(path = %info.path.display(), "made a backup before the migration");
+                Ok::<_, BackupError>(())
             })
             .await?;
         if let Migrated::From(from, to) = migrated {

@@ -137,3 +137,12 @@ pub(super) fn is_unique_violation(error: &sqlx::Error) -> bool {
         .as_database_error()
         .is_some_and(sqlx::error::DatabaseError::is_unique_violation)
 }
+
+/// Whether SQLite gave up because of another connection's lock.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
+    // The low byte is the primary code, and 5 is "busy".
+    code.is_some_and(|code| code.parse::<i32>().is_ok_and(|code| code & 0xff == 5))
+}

@@ -123,6 +123,13 @@ impl Store {
         }
     }
 
+    /// Newest schema revision that this program knows.
+    #[must_use]
+    pub fn known_revision(&self) -> i64 {
+        let versions = self.migrator().iter().map(|one| one.version);
+        versions.max().unwrap_or(0)
+    }
+
     /// Compares the database with what this program knows, without a lock and without a change.
     ///
     /// # Errors
@@ -408,6 +415,10 @@ impl Session {
                         .execute(&mut *transaction)
                         .await?;
                 }
+                // Behind a pooler the session has no search path of ours.
+                sqlx::raw_sql("set local search_path = linux_api")
+                    .execute(&mut *transaction)
+                    .await?;
                 Ok(Self::Postgres(transaction))
             }
         }

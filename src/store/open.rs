@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::SqlitePool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use tokio::sync::watch;
 
+use super::error::is_busy;
 use super::{Inner, Pool, Store, StoreError};
 use crate::model::time::Clock;
 
@@ -156,7 +158,8 @@ async fn open_sqlite(options: &Options) -> Result<Pool, StoreError> {
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(options.deadline)
-        .connect_with(connect.clone())
+        .connect_lazy_with(connect.clone());
+    first_connection(&writer, options.deadline)
         .await
         .map_err(|error| unusable_file(&path, error))?;
     let version: String = sqlx::query_scalar("select sqlite_version()")
@@ -177,6 +180,22 @@ async fn open_sqlite(options: &Options) -> Result<Pool, StoreError> {
         reader,
         path,
     })
+}
+
+/// Switching a new file to WAL answers "busy" at once, whatever the busy timeout, while another
+/// program does the same.
+async fn first_connection(writer: &SqlitePool, deadline: Duration) -> Result<(), sqlx::Error> {
+    const RETRY: Duration = Duration::from_millis(10);
+    let give_up = tokio::time::Instant::now() + deadline;
+    loop {
+        match writer.acquire().await {
+            Ok(_) => return Ok(()),
+            Err(error) if is_busy(&error) && tokio::time::Instant::now() < give_up => {
+                tokio::time::sleep(RETRY).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 async fn open_postgres(options: &Options) -> Result<Pool, StoreError> {

@@ -1,0 +1,192 @@
+//! What every method of the store promises, on both engines.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use linux_api::model::api_key::{KeyId, Scopes};
+use linux_api::model::audit::{Actor, Via};
+use linux_api::model::time::{Clock, ManualClock, Timestamp};
+use linux_api::model::user::{Role, User};
+use linux_api::store::api_keys::NewKey;
+use linux_api::store::users::NewUser;
+use linux_api::store::{Engine, Options, Refusal, Store, StoreError};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, SqliteConnection};
+use tempfile::TempDir;
+
+#[path = "../support/postgres.rs"]
+mod postgres;
+
+/// Makes `sqlite::name` and `postgres::name` of each test function that takes a [`Database`].
+macro_rules! on_both_engines {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::Database::sqlite()).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::Database::postgres()).await;
+            })*
+        }
+    };
+}
+
+mod audit;
+mod deadlines;
+mod keys;
+mod migrations;
+mod users;
+
+/// An empty database of one test.
+struct Database {
+    url: String,
+    engine: Engine,
+    folder: TempDir,
+}
+
+/// A connection of the test's own, past the store.
+enum Direct {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Database {
+    fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self {
+            url: format!("sqlite://{}/data/linux-api.db", folder.path().display()),
+            engine: Engine::Sqlite,
+            folder,
+        }
+    }
+
+    fn postgres() -> Self {
+        Self {
+            url: postgres::fresh_database(),
+            engine: Engine::Postgres,
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn options(&self) -> Options {
+        let mut options = Options::new(self.url.as_str());
+        // The machine that runs the tests may be busy.
+        options.deadline = Duration::from_secs(30);
+        options
+    }
+
+    async fn open(&self) -> Store {
+        Store::open(self.options(), Clock::system()).await.unwrap()
+    }
+
+    /// A store with the newest schema.
+    async fn store(&self) -> Store {
+        let store = self.open().await;
+        store.migrate(no_backup).await.unwrap();
+        store
+    }
+
+    /// A store with the newest schema and a clock that the test moves.
+    async fn store_with_clock(&self) -> (Store, ManualClock) {
+        let clock = ManualClock::at(Timestamp::from_millis(1_800_000_000_000));
+        let store = Store::open(self.options(), clock.clock()).await.unwrap();
+        store.migrate(no_backup).await.unwrap();
+        (store, clock)
+    }
+
+    async fn direct(&self) -> Direct {
+        match self.engine {
+            Engine::Sqlite => {
+                let path = self.url.trim_start_matches("sqlite://");
+                let options = SqliteConnectOptions::new().filename(path);
+                Direct::Sqlite(options.connect().await.unwrap())
+            }
+            Engine::Postgres => {
+                let options: PgConnectOptions = self.url.parse().unwrap();
+                let options = options.options([("search_path", "linux_api")]);
+                Direct::Postgres(options.connect().await.unwrap())
+            }
+        }
+    }
+}
+
+impl Direct {
+    async fn execute(&mut self, sql: &str) -> Result<(), sqlx::Error> {
+        let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+        match self {
+            Self::Sqlite(connection) => query.execute(connection).await.map(drop),
+            Self::Postgres(connection) => query.execute(connection).await.map(drop),
+        }
+    }
+
+    async fn number(&mut self, sql: &str) -> i64 {
+        let sql = AssertSqlSafe(sql.to_owned());
+        let number = match self {
+            Self::Sqlite(connection) => sqlx::query_scalar(sql).fetch_one(connection).await,
+            Self::Postgres(connection) => sqlx::query_scalar(sql).fetch_one(connection).await,
+        };
+        number.unwrap()
+    }
+}
+
+async fn no_backup(_: &Store) -> Result<(), Infallible> {
+    Ok(())
+}
+
+async fn failing_backup(_: &Store) -> Result<(), &'static str> {
+    Err("the disk is full")
+}
+
+fn new_user(name: &str, role: Role) -> NewUser {
+    NewUser {
+        name: name.to_owned(),
+        role,
+        active: true,
+        immutable: false,
+    }
+}
+
+fn new_key(id: &str) -> NewKey {
+    NewKey {
+        id: KeyId(id.to_owned()),
+        hash: format!("hash of {id}"),
+        name: format!("name of {id}"),
+        scopes: Scopes::ALL,
+        expires_at: None,
+    }
+}
+
+/// Makes a user whose first key is `key_NAME`.
+async fn add_user(store: &Store, name: &str, role: Role) -> User {
+    let key = new_key(&format!("key_{name}"));
+    let user = new_user(name, role);
+    let made = store.create_user(&Actor::system(), &user, &key).await;
+    made.unwrap()
+}
+
+fn actor(user: &User) -> Actor {
+    Actor {
+        user_id: Some(user.id),
+        name: user.name.clone(),
+        via: Via::Cli(1000),
+        address: Some([192, 0, 2, 7].into()),
+        request_id: Some("request-1".to_owned()),
+    }
+}
+
+/// The rule that refused a change.
+#[track_caller]
+fn refusal<T>(result: Result<T, StoreError>) -> Refusal {
+    match result {
+        Err(StoreError::Refused(refusal)) => refusal,
+        Err(error) => panic!("not refused but failed: {error}"),
+        Ok(_) => panic!("not refused"),
+    }
+}
