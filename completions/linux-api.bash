@@ -28,6 +28,9 @@ _linux__api() {
             linux__api,status)
                 cmd="linux__api__subcmd__status"
                 ;;
+            linux__api,stop)
+                cmd="linux__api__subcmd__stop"
+                ;;
             linux__api__subcmd__config,check)
                 cmd="linux__api__subcmd__config__subcmd__check"
                 ;;
@@ -56,7 +59,7 @@ _linux__api() {
 
     case "${cmd}" in
         linux__api)
-            opts="-v -q -h -V --config --log-format --verbose --quiet --help --version serve status config generate"
+            opts="-v -q -h -V --config --log-format --verbose --quiet --help --version serve status stop config generate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -296,7 +299,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__serve)
-            opts="-v -q -h --listen --unix --no-migrate --demo --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --listen --unix --no-migrate --demo --detach --detached --config --log-format --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -327,6 +330,28 @@ _linux__api() {
             ;;
         linux__subcmd__api__subcmd__status)
             opts="-v -q -h --json --config --log-format --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__stop)
+            opts="-v -q -h --config --log-format --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

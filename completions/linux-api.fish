@@ -33,6 +33,7 @@ complete -c linux-api -n "__fish_linux_api_needs_command" -s h -l help -d 'Print
 complete -c linux-api -n "__fish_linux_api_needs_command" -s V -l version -d 'Print version'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "serve" -d 'Run the daemon'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "status" -d 'Show whether the daemon is up and ready'
+complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "stop" -d 'End the daemon that was started with `serve --detach`'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "config" -d 'Show, check or start the configuration'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "generate" -d 'Make completions, man pages and documentation'
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l listen -d 'Address and port to listen on' -r
@@ -42,6 +43,8 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l log-format
 json\t''"
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l no-migrate -d 'Refuse to start while migrations are pending, instead of applying them'
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l demo -d 'Start with a throwaway database and a key that everybody may see'
+complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l detach -d 'Go on in the background once ready; `linux-api stop` ends it'
+complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l detached -d 'How a daemon in the background is started by `--detach`'
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -52,6 +55,12 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand status" -l json -d '
 complete -c linux-api -n "__fish_linux_api_using_subcommand status" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand status" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"

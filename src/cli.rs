@@ -6,6 +6,7 @@ mod output;
 mod sanitize;
 mod serve;
 mod status;
+mod stop;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -81,6 +82,7 @@ impl GlobalOptions {
 enum Command {
     Serve(serve::Options),
     Status(status::Options),
+    Stop(stop::Options),
     Config(config::Options),
     #[command(hide = true)]
     Generate(generate::Options),
@@ -112,6 +114,7 @@ impl Command {
         match self {
             Self::Serve(options) => options.run(ctx).await,
             Self::Status(options) => options.run(ctx).await,
+            Self::Stop(options) => options.run(ctx).await,
             Self::Config(options) => options.run(ctx),
             Self::Generate(options) => options.run(),
         }

@@ -1,50 +1,48 @@
 //! `linux-api serve`: the daemon.
 
-use std::io::Write;
-use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+pub(super) mod detach;
+mod first_admin;
+mod listen;
+
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use rand::TryRng;
 use secrecy::SecretString;
-use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Context, output};
+use super::Context;
+
+use detach::Background;
+
 use crate::access_log::AccessLogger;
-use crate::auth::hash::Hasher;
-use crate::auth::key::PlainKey;
 use crate::auth::verifier::{self, Verifier};
 use crate::backup::{self, BackupError, Scope};
 use crate::collector::{Collector, HostRoots};
 use crate::config::{BeforeMigration, Config, Flag, Loaded};
-use crate::model::api_key::Scopes;
 use crate::model::log::{AccessLog, LogFormat};
 use crate::model::time::Clock;
-use crate::model::user::Role;
 use crate::server::state::StoredKeys;
 use crate::server::{self, Limits, Listener, Parts};
-use crate::store::api_keys::NewKey;
 use crate::store::migrations::{Migrated, SchemaError};
-use crate::store::users::NewUser;
 use crate::store::{Store, StoreError};
 use crate::tasks::key_use::KeyUseHealth;
 use crate::tasks::sampler::LoadSampler;
 use crate::tasks::{key_use, key_watch};
 use crate::telemetry;
 
-/// Name of the first admin.
-const FIRST_ADMIN: &str = "admin";
-
 /// Run the daemon
 ///
 /// Without any configuration it listens on 127.0.0.1:8080 and keeps its data in SQLite. The first
 /// start makes the user admin and prints its key once.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
+)]
 pub(super) struct Options {
     /// Address and port to listen on
     #[arg(long, value_name = "ADDR:PORT")]
@@ -58,6 +56,12 @@ pub(super) struct Options {
     /// Start with a throwaway database and a key that everybody may see
     #[arg(long)]
     demo: bool,
+    /// Go on in the background once ready; `linux-api stop` ends it
+    #[arg(long)]
+    detach: bool,
+    /// How a daemon in the background is started by `--detach`
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    detached: bool,
 }
 
 impl Options {
@@ -86,11 +90,18 @@ impl Options {
         // From the first moment on, so that a stop during a migration is a stop too.
         let mut signals = Signals::new()?;
         let loaded = ctx.load(self.flags())?;
+        if self.detach {
+            return detach::start(&loaded);
+        }
+        let background = self
+            .detached
+            .then(|| detach::Background::enter(&loaded))
+            .transpose()?;
         let format: LogFormat = loaded.config.log.format.as_str().parse()?;
         let _telemetry =
             telemetry::init(loaded.config.log.level.as_str(), format).context("start logging")?;
         tokio::select! {
-            done = run_daemon(&loaded, ctx, format, signals.stop.clone()) => done,
+            done = run_daemon(&loaded, ctx, format, background, signals.stop.clone()) => done,
             () = signals.watch() => unreachable_stop(),
         }
     }
@@ -132,6 +143,7 @@ async fn run_daemon(
     loaded: &Loaded,
     ctx: &Context,
     log_format: LogFormat,
+    background: Option<Background>,
     stop: CancellationToken,
 ) -> anyhow::Result<ExitCode> {
     let config = &loaded.config;
@@ -139,9 +151,9 @@ async fn run_daemon(
     let demo = Demo::new(config, loaded)?;
     let start = async {
         let store = open_store(config, demo.as_ref(), &clock).await?;
-        let key = first_admin(&store, config, demo.is_some()).await?;
+        let key = first_admin::create(&store, config, demo.is_some()).await?;
         store.refresh_auth_revision().await?;
-        let listeners = bind(config).await?;
+        let listeners = listen::bind(config).await?;
         Ok::<_, anyhow::Error>((store, key, listeners))
     };
     let (store, key, listeners) = tokio::select! {
@@ -154,12 +166,14 @@ async fn run_daemon(
         store,
         clock,
         access_log: access_log.clone(),
-        demo_key: key.clone(),
     };
     let notice = key.as_ref().filter(|_| demo.is_some());
     let notice = notice.map(|key| format!("Demo: the key is `{}`.", key.expose()));
-    let addresses = announce(&listeners)?;
-    tell_key(loaded, ctx, key.as_ref(), &addresses)?;
+    let addresses = listen::announce(&listeners)?;
+    first_admin::show_key(loaded, ctx, key.as_ref(), &addresses)?;
+    if let Some(background) = &background {
+        background.ready()?;
+    }
     daemon.serve(config, listeners, notice, stop).await?;
     access_log.close();
     tracing::info!("stopped");
@@ -170,7 +184,6 @@ struct Daemon {
     store: Store,
     clock: Clock,
     access_log: AccessLogger,
-    demo_key: Option<PlainKey>,
 }
 
 impl Daemon {
@@ -181,7 +194,6 @@ impl Daemon {
         notice: Option<String>,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        drop(self.demo_key);
         let collector = Collector::new(HostRoots {
             procfs: config.host.procfs.clone(),
             sysfs: config.host.sysfs.clone(),
@@ -323,111 +335,4 @@ async fn open_store(config: &Config, demo: Option<&Demo>, clock: &Clock) -> anyh
         }
     }
     Ok(store)
-}
-
-/// Makes the first admin of an empty database; answers its key when this process made it.
-async fn first_admin(
-    store: &Store,
-    config: &Config,
-    demo: bool,
-) -> anyhow::Result<Option<PlainKey>> {
-    if store.count_users().await? > 0 {
-        return Ok(None);
-    }
-    let secret = PlainKey::generate()?;
-    let key = NewKey {
-        id: secret.id(),
-        hash: Hasher::new(config.auth.hash_queue).hash(&secret).await?,
-        name: if demo { "demo key" } else { "first key" }.to_owned(),
-        scopes: Scopes::ALL,
-        expires_at: None,
-    };
-    let user = NewUser {
-        name: FIRST_ADMIN.to_owned(),
-        role: Role::Admin,
-        active: true,
-        immutable: true,
-    };
-    Ok(store.create_first_admin(&user, &key).await?.map(|_| secret))
-}
-
-async fn bind(config: &Config) -> anyhow::Result<Vec<Listener>> {
-    let address = config.server.listen;
-    if !address.ip().is_loopback() {
-        anyhow::bail!(
-            "server.listen is {address}: without TLS this daemon only listens on loopback"
-        );
-    }
-    let tcp = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listen on {address} (server.listen)"))?;
-    let mut listeners = vec![Listener::Tcp(tcp)];
-    if let Some(path) = &config.server.unix {
-        listeners.push(Listener::Unix(bind_unix(path)?));
-    }
-    Ok(listeners)
-}
-
-fn bind_unix(path: &Path) -> anyhow::Result<UnixListener> {
-    let explain = || format!("listen on {} (server.unix)", path.display());
-    // Only a socket is replaced: anything else there is somebody's file.
-    if let Ok(found) = std::fs::symlink_metadata(path) {
-        if !found.file_type().is_socket() {
-            anyhow::bail!("{}: there is a file that is no socket", explain());
-        }
-        std::fs::remove_file(path).with_context(explain)?;
-    }
-    let listener = UnixListener::bind(path).with_context(explain)?;
-    // Who may do what is decided by the account of the caller, not by who may connect.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).with_context(explain)?;
-    Ok(listener)
-}
-
-fn announce(listeners: &[Listener]) -> anyhow::Result<Vec<SocketAddr>> {
-    let mut addresses = Vec::new();
-    for listener in listeners {
-        if let Listener::Tcp(tcp) = listener {
-            let address = tcp.local_addr().context("ask for the own address")?;
-            tracing::info!(%address, "listening");
-            addresses.push(address);
-        } else {
-            tracing::info!("listening on the Unix socket");
-        }
-    }
-    Ok(addresses)
-}
-
-/// Shows the first admin's key once: on standard output, or in a private file when that is the
-/// journal, which others may read.
-fn tell_key(
-    loaded: &Loaded,
-    ctx: &Context,
-    key: Option<&PlainKey>,
-    addresses: &[SocketAddr],
-) -> anyhow::Result<()> {
-    let Some(address) = addresses.first() else {
-        return Ok(());
-    };
-    let Some(key) = key else {
-        return output::text(&format!("linux-api listens on http://{address}"));
-    };
-    if ctx.environment.variables.contains_key("JOURNAL_STREAM") {
-        let path = loaded.data_dir.join("first-admin-key");
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path)
-            .with_context(|| format!("write the first key to {}", path.display()))?;
-        writeln!(file, "{}", key.expose())?;
-        tracing::info!(path = %path.display(), "the first admin's key is in this file");
-        return Ok(());
-    }
-    output::text(&format!(
-        "linux-api listens on http://{address}\n\nThe key of the first admin, shown this once:\n\n\
-         {key}\n\nTry it:\n\n  curl -H \"X-API-Key: {key}\" \
-         http://{address}/api/v1/system/info/uptime\n",
-        key = key.expose(),
-    ))
 }
