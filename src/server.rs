@@ -29,6 +29,7 @@ use crate::store::Store;
 use crate::tasks::key_use::KeyUseHealth;
 use crate::tasks::sampler::LoadSampler;
 use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable};
+use extract::BodyTimeout;
 use issuer::Issuer;
 use state::{AppState, Docs, FlusherHealth, StoredKeys};
 use unix_peers::UnixPeers;
@@ -60,6 +61,8 @@ pub struct Parts {
     pub request_id_prefix: u32,
     /// How long a handler may take.
     pub request_timeout: Duration,
+    /// How long a client may take to send a body.
+    pub body_timeout: Duration,
     /// Linux account to user name, for the Unix socket.
     pub unix_peers: BTreeMap<String, String>,
     /// Members of this Linux group are viewers on the Unix socket.
@@ -97,6 +100,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         },
         request_ids: RequestIds::new(parts.request_id_prefix),
         request_timeout: parts.request_timeout,
+        body_timeout: BodyTimeout(parts.body_timeout),
         clock: parts.clock.clone(),
     };
     let state = AppState {

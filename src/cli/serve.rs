@@ -241,6 +241,7 @@ impl Daemon {
             slow: config.log.slow,
             request_id_prefix: u32::from_le_bytes(prefix),
             request_timeout: config.server.request_timeout,
+            body_timeout: config.server.body_timeout,
             unix_peers: config.server.unix_peers.clone(),
             unix_viewer_group: config.server.unix_viewer_group.clone(),
             docs_enabled: config.docs.enabled,
@@ -248,6 +249,7 @@ impl Daemon {
         })?;
         let limits = Limits {
             header_timeout: config.server.header_timeout,
+            write_timeout: config.server.write_timeout,
             shutdown_timeout: config.server.shutdown_timeout,
             connections: config.server.max_connections,
             connections_per_address: config.server.max_connections_per_address,

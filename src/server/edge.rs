@@ -24,7 +24,7 @@ use http_body_util::Limited;
 use tower::{Layer, Service};
 
 use super::error::{ApiError, PROBLEM_JSON};
-use super::extract::RequestId;
+use super::extract::{BodyTimeout, RequestId};
 use super::peer::Peer;
 use super::state::StoredKeys;
 use super::unix_peers::UnixPeers;
@@ -55,6 +55,7 @@ pub(crate) struct EdgeState {
     pub(crate) access: AccessPolicy,
     pub(crate) request_ids: RequestIds,
     pub(crate) request_timeout: Duration,
+    pub(crate) body_timeout: BodyTimeout,
     pub(crate) clock: Clock,
 }
 
@@ -177,6 +178,7 @@ impl EdgeState {
             }
             let body = std::mem::take(request.body_mut());
             *request.body_mut() = Body::new(Limited::new(body, BODY_MAX));
+            request.extensions_mut().insert(self.body_timeout);
         }
         if !self.routes.needs_key(template, request.method()) {
             return Ok(None);

@@ -102,6 +102,11 @@ impl ApiError {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
     }
 
+    pub(crate) fn body_too_slow() -> Self {
+        let detail = "The body did not arrive in time.";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body_timeout", detail)
+    }
+
     pub(crate) fn uri_too_long() -> Self {
         let detail = "The URI is longer than 8 KiB.";
         Self::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail)

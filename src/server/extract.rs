@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::BytesRejection;
@@ -23,6 +24,10 @@ use crate::model::user::UserId;
 /// The id of a request, as the edge layer made it.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestId(pub(crate) Arc<str>);
+
+/// How long a client may take to send the body of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyTimeout(pub(crate) Duration);
 
 /// A scope as a type, so that a handler's signature says who may call it.
 pub(crate) trait Required: Send + Sync {
@@ -145,20 +150,27 @@ impl<T: FromBody, A: Send + Sync> FromRequest<A> for ApiJson<T> {
 }
 
 async fn read_body<A: Send + Sync>(request: Request<Body>, state: &A) -> Result<Bytes, ApiError> {
-    Bytes::from_request(request, state)
-        .await
-        .map_err(|rejection| match rejection {
-            BytesRejection::FailedToBufferBody(error)
-                if error.status() == StatusCode::PAYLOAD_TOO_LARGE =>
-            {
-                ApiError::body_too_large()
-            }
-            _ => ApiError::new(
-                StatusCode::BAD_REQUEST,
-                "body_unreadable",
-                "The body could not be read to its end.",
-            ),
-        })
+    let timeout = request.extensions().get::<BodyTimeout>().copied();
+    let whole = Bytes::from_request(request, state);
+    let read = match timeout {
+        Some(BodyTimeout(limit)) => tokio::time::timeout(limit, whole)
+            .await
+            .map_err(|_| ApiError::body_too_slow())?,
+        // A request without a body.
+        None => whole.await,
+    };
+    read.map_err(|rejection| match rejection {
+        BytesRejection::FailedToBufferBody(error)
+            if error.status() == StatusCode::PAYLOAD_TOO_LARGE =>
+        {
+            ApiError::body_too_large()
+        }
+        _ => ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "body_unreadable",
+            "The body could not be read to its end.",
+        ),
+    })
 }
 
 /// The `{user_id}` of the path, in any of UUID's spellings.

@@ -93,6 +93,7 @@ fn complete_operation(operation: &mut Operation, is_public: bool, has_path_field
     }
     if has_body {
         add(operation, "400", "The body could not be read to its end");
+        add(operation, "408", "The body did not arrive in time");
         add(operation, "413", "The body is larger than 1 MiB");
         add(operation, "415", "The body is not JSON");
     }
