@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod filter;
 pub mod host;
 pub mod log;
 pub mod process;
