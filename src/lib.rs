@@ -10,6 +10,7 @@ pub mod cli;
 pub mod collector;
 pub mod config;
 pub mod model;
+pub mod recorder;
 pub mod server;
 pub mod store;
 pub mod tasks;

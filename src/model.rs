@@ -6,5 +6,7 @@ pub mod filter;
 pub mod host;
 pub mod log;
 pub mod process;
+pub mod request_stats;
+pub mod sketch;
 pub mod time;
 pub mod user;

@@ -1,0 +1,232 @@
+//! Mergeable summaries of many durations, from which any percentile can be read.
+//!
+//! Percentiles can't be averaged, but sketches can be merged: over minutes, daemons and hosts the
+//! merged sketch is that of all the values. The bins are those of a `DDSketch`
+//! (<https://arxiv.org/abs/1908.10693>) with a relative error of 1 %; how they look as bytes is in
+//! `docs/metrics-format.md`.
+
+mod codec;
+
+use std::sync::LazyLock;
+
+use sketches_ddsketch::Config;
+
+pub use codec::DecodeError;
+
+/// The most that an answered value differs from the true one, as a fraction of it.
+pub const RELATIVE_ERROR: f64 = 0.01;
+/// Values up to this one count as zero.
+const SMALLEST: f64 = 1e-9;
+/// Values above this one count as this one.
+const LARGEST: f64 = 1e9;
+/// The bins of [`SMALLEST`] and [`LARGEST`].
+const KEYS: std::ops::RangeInclusive<i16> = -1037..=1036;
+
+/// Maps values to bins: bin `k` holds the values from γᵏ up to γᵏ⁺¹ with γ = 1.01 / 0.99.
+static BINS: LazyLock<Config> = LazyLock::new(|| Config::new(RELATIVE_ERROR, 2048, SMALLEST));
+
+/// How often which values were seen, up to a relative error of 1 %.
+///
+/// Made for seconds: values from a nanosecond to a thousand million are told apart, smaller and
+/// negative ones count as zero.
+#[derive(Debug, Clone, Default)]
+pub struct Sketch {
+    /// How many values were zero.
+    zeros: u64,
+    /// How many values each bin holds, without gaps.
+    bins: Vec<u64>,
+    /// The key of the first bin.
+    first: i16,
+}
+
+impl Sketch {
+    /// A sketch of no values.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            zeros: 0,
+            bins: Vec::new(),
+            first: 0,
+        }
+    }
+
+    /// Adds one value. What is not a number is left out.
+    pub fn add(&mut self, value: f64) {
+        if value.is_nan() {
+            return;
+        }
+        if value > SMALLEST {
+            self.add_to_bin(key_of(value), 1);
+        } else {
+            self.zeros = self.zeros.saturating_add(1);
+        }
+    }
+
+    /// Adds all values of another sketch.
+    pub fn merge(&mut self, other: &Self) {
+        self.zeros = self.zeros.saturating_add(other.zeros);
+        for (key, count) in other.filled() {
+            self.add_to_bin(key, count);
+        }
+    }
+
+    /// How many values there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.bins
+            .iter()
+            .fold(self.zeros, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// The value that a share `q` of all values, 0 to 1, does not exceed; `None` without values.
+    #[must_use]
+    pub fn quantile(&self, q: f64) -> Option<f64> {
+        let count = self.count();
+        if count == 0 {
+            return None;
+        }
+        let rank = rank(q, count);
+        let mut seen = self.zeros;
+        if rank < seen {
+            return Some(0.0);
+        }
+        let mut last = None;
+        for (key, count) in self.filled() {
+            seen = seen.saturating_add(count);
+            last = Some(key);
+            if rank < seen {
+                break;
+            }
+        }
+        last.map(|key| BINS.value(i32::from(key)))
+    }
+
+    /// How many bytes of memory it takes besides its own size.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.bins.capacity() * size_of::<u64>()
+    }
+
+    /// The bins that hold something, by rising key.
+    fn filled(&self) -> impl Iterator<Item = (i16, u64)> + '_ {
+        (self.first..)
+            .zip(self.bins.iter().copied())
+            .filter(|(_, count)| *count > 0)
+    }
+
+    fn add_to_bin(&mut self, key: i16, count: u64) {
+        if self.bins.is_empty() {
+            self.first = key;
+        }
+        if key < self.first {
+            let missing = usize::from(key.abs_diff(self.first));
+            self.bins.splice(0..0, std::iter::repeat_n(0, missing));
+            self.first = key;
+        }
+        let place = usize::from(key.abs_diff(self.first));
+        if place >= self.bins.len() {
+            self.bins.resize(place + 1, 0);
+        }
+        if let Some(bin) = self.bins.get_mut(place) {
+            *bin = bin.saturating_add(count);
+        }
+    }
+}
+
+/// Two sketches are equal when they hold the same values, wherever their bins begin.
+impl PartialEq for Sketch {
+    fn eq(&self, other: &Self) -> bool {
+        self.zeros == other.zeros && self.filled().eq(other.filled())
+    }
+}
+
+fn key_of(value: f64) -> i16 {
+    let key = BINS.key(value.min(LARGEST));
+    i16::try_from(key)
+        .unwrap_or(*KEYS.end())
+        .clamp(*KEYS.start(), *KEYS.end())
+}
+
+/// The place of a quantile among `count` sorted values.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rank needs no more digits than the error bound leaves, and is not negative"
+)]
+fn rank(q: f64, count: u64) -> u64 {
+    let last = count - 1;
+    ((q.clamp(0.0, 1.0) * last as f64) as u64).min(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use sketches_ddsketch::DDSketch;
+
+    use super::*;
+
+    fn sketch_of(values: &[f64]) -> Sketch {
+        let mut sketch = Sketch::new();
+        for value in values {
+            sketch.add(*value);
+        }
+        sketch
+    }
+
+    /// Durations as requests have them, from a microsecond to an hour, and a few zeros.
+    fn durations() -> impl Strategy<Value = Vec<f64>> {
+        let one =
+            prop_oneof![9 => (-6.0_f64..3.6).prop_map(|power| 10_f64.powf(power)), 1 => Just(0.0)];
+        proptest::collection::vec(one, 1..200)
+    }
+
+    proptest! {
+        #[test]
+        fn a_quantile_is_within_one_percent_of_the_true_value(mut values in durations(), q in 0.0..=1.0) {
+            let answer = sketch_of(&values).quantile(q).unwrap();
+            values.sort_by(f64::total_cmp);
+            let truth = values[usize::try_from(rank(q, values.len() as u64)).unwrap()];
+            // A little more than 1 % for the rounding of floating-point numbers at a bin's edge.
+            prop_assert!((answer - truth).abs() <= truth * RELATIVE_ERROR * 1.000_001, "{answer} {truth}");
+        }
+
+        #[test]
+        fn a_merged_sketch_is_the_sketch_of_the_union(left in durations(), right in durations()) {
+            let mut merged = sketch_of(&left);
+            merged.merge(&sketch_of(&right));
+            prop_assert_eq!(&merged, &sketch_of(&[left.clone(), right.clone()].concat()));
+            let mut other_way = sketch_of(&right);
+            other_way.merge(&sketch_of(&left));
+            prop_assert_eq!(merged, other_way);
+        }
+
+        #[test]
+        fn quantiles_are_those_of_the_published_algorithm(values in durations(), q in 0.001..0.999) {
+            let mut reference = DDSketch::new(*BINS);
+            for value in &values {
+                reference.add(*value);
+            }
+            prop_assert_eq!(sketch_of(&values).quantile(q), reference.quantile(q).unwrap());
+        }
+    }
+
+    #[test]
+    fn values_beyond_the_ends_count_at_the_ends() {
+        let sketch = sketch_of(&[
+            f64::NEG_INFINITY,
+            -1.0,
+            1e-10,
+            f64::NAN,
+            1e12,
+            f64::INFINITY,
+        ]);
+        assert_eq!(sketch.count(), 5);
+        assert_eq!(sketch.quantile(0.0), Some(0.0));
+        let largest = sketch.quantile(1.0).unwrap();
+        assert!((largest - LARGEST).abs() <= LARGEST * RELATIVE_ERROR);
+        assert_eq!(key_of(SMALLEST), *KEYS.start());
+        assert_eq!(key_of(LARGEST), *KEYS.end());
+        assert_eq!(Sketch::new().quantile(0.5), None);
+    }
+}
