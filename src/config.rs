@@ -31,8 +31,8 @@ pub use origin::{Origin, Origins};
 pub use reference::reference;
 pub use section::{Key, Section};
 pub use sections::{
-    AccessLog, Auth, Backup, BeforeMigration, Config, Database, Demo, Docs, Flusher, Host, Log,
-    LogFormat, Sampler, Server,
+    Auth, Backup, BeforeMigration, Config, Database, Demo, Docs, Flusher, Host, Log, Sampler,
+    Server,
 };
 pub use size::Size;
 pub use value::ConfigValue;

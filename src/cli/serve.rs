@@ -4,11 +4,13 @@ pub(super) mod detach;
 mod first_admin;
 mod listen;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use rand::TryRng;
+use rustix::io::Errno;
+use rustix::process::Pid;
 use secrecy::SecretString;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +25,7 @@ use crate::auth::verifier::{self, Verifier};
 use crate::backup::{self, BackupError, Scope};
 use crate::collector::{Collector, HostRoots};
 use crate::config::{BeforeMigration, Config, Flag, Loaded};
-use crate::model::log::{AccessLog, LogFormat};
+use crate::model::log::LogFormat;
 use crate::model::time::Clock;
 use crate::server::state::StoredKeys;
 use crate::server::{self, Limits, Listener, Parts};
@@ -97,7 +99,7 @@ impl Options {
             .detached
             .then(|| detach::Background::enter(&loaded))
             .transpose()?;
-        let format: LogFormat = loaded.config.log.format.as_str().parse()?;
+        let format = loaded.config.log.format;
         let _telemetry =
             telemetry::init(loaded.config.log.level.as_str(), format).context("start logging")?;
         tokio::select! {
@@ -237,7 +239,7 @@ impl Daemon {
             key_use,
             clock: self.clock,
             access_log: self.access_log,
-            access: config.log.access.as_str().parse::<AccessLog>()?,
+            access: config.log.access,
             slow: config.log.slow,
             request_id_prefix: u32::from_le_bytes(prefix),
             request_timeout: config.server.request_timeout,
@@ -271,6 +273,8 @@ impl Daemon {
 struct Demo(PathBuf);
 
 impl Demo {
+    const PREFIX: &str = "demo-";
+
     fn new(config: &Config, loaded: &Loaded) -> anyhow::Result<Option<Self>> {
         if !config.demo.enabled {
             return Ok(None);
@@ -280,8 +284,24 @@ impl Demo {
                 "the demo's key is public, so it only listens on loopback: change server.listen"
             );
         }
-        let name = format!("demo-{}", std::process::id());
+        Self::tidy(&loaded.data_dir);
+        let name = format!("{}{}", Self::PREFIX, std::process::id());
         Ok(Some(Self(loaded.data_dir.join(name))))
+    }
+
+    /// Removes what demos that were killed left behind.
+    fn tidy(folder: &Path) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let pid = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(Self::PREFIX));
+            let pid = pid.and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+            let gone = |pid| rustix::process::test_kill_process(pid) == Err(Errno::SRCH);
+            if pid.is_some_and(gone) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
     }
 }
 

@@ -12,6 +12,10 @@ pub(super) const PREFIX: &str = "LINUX_API__";
 
 const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
+
+/// The variables of systemd that matter here.
+const OF_SYSTEMD: [&str; 3] = [STATE_DIRECTORY, CREDENTIALS_DIRECTORY, JOURNAL_STREAM];
 
 /// The variables and directories that matter; `Debug` leaves out the values of variables.
 #[derive(Clone, Default)]
@@ -37,9 +41,7 @@ impl Environment {
         let user = ProjectDirs::from("", "", "linux-api");
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-            .filter(|(name, _)| {
-                name.starts_with(PREFIX) || name == STATE_DIRECTORY || name == CREDENTIALS_DIRECTORY
-            })
+            .filter(|(name, _)| name.starts_with(PREFIX) || OF_SYSTEMD.contains(&name.as_str()))
             .collect();
         Self {
             variables,
@@ -77,6 +79,15 @@ impl Environment {
             .get(CREDENTIALS_DIRECTORY)
             .filter(|path| !path.is_empty())
             .map(PathBuf::from)
+    }
+
+    /// Whether a stream of this device and inode is the one that systemd connected to the journal
+    /// (`$JOURNAL_STREAM`, systemd.exec(5)).
+    #[must_use]
+    pub fn is_journal(&self, device: u64, inode: u64) -> bool {
+        self.variables
+            .get(JOURNAL_STREAM)
+            .is_some_and(|stream| *stream == *format!("{device}:{inode}"))
     }
 
     /// systemd's state directory (the first, when there are several), else the user's.

@@ -175,6 +175,28 @@ macro_rules! section {
     };
 }
 
+/// Makes an enum the value of an option: each variant is written as its `as_str`.
+macro_rules! choice_value {
+    ($name:ident: $($variant:ident),+) => {
+        impl $crate::config::value::ConfigValue for $name {
+            fn type_name() -> String {
+                $crate::config::value::one_of(&[$($name::$variant.as_str()),+])
+            }
+
+            fn from_text(text: &str) -> Result<Self, String> {
+                [$($name::$variant),+]
+                    .into_iter()
+                    .find(|choice| choice.as_str() == text)
+                    .ok_or_else(|| format!("expected {}, not {text:?}", Self::type_name()))
+            }
+
+            fn to_toml(&self) -> Option<toml::Value> {
+                Some(self.as_str().into())
+            }
+        }
+    };
+}
+
 /// Defines an option's choices: variants with the word used in the configuration.
 macro_rules! choice {
     (
@@ -190,8 +212,6 @@ macro_rules! choice {
         }
 
         impl $name {
-            const WORDS: &'static [&'static str] = &[$($word),+];
-
             /// The word used in the configuration.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -201,22 +221,7 @@ macro_rules! choice {
             }
         }
 
-        impl $crate::config::value::ConfigValue for $name {
-            fn type_name() -> String {
-                $crate::config::value::one_of(Self::WORDS)
-            }
-
-            fn from_text(text: &str) -> Result<Self, String> {
-                match text {
-                    $($word => Ok(Self::$variant),)+
-                    _ => Err(format!("expected {}, not {text:?}", Self::type_name())),
-                }
-            }
-
-            fn to_toml(&self) -> Option<toml::Value> {
-                Some(self.as_str().into())
-            }
-        }
+        $crate::config::section::choice_value!($name: $($variant),+);
     };
 }
 
@@ -246,4 +251,4 @@ macro_rules! config {
     };
 }
 
-pub(super) use {choice, config, section};
+pub(super) use {choice, choice_value, config, section};

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::database_url::DatabaseUrl;
 use super::log_filter::LogFilter;
-use super::section::{Section, choice, config, section};
+use super::section::{Section, choice, choice_value, config, section};
+use crate::model::log::{AccessLog, LogFormat};
 
 /// Where systemd keeps the data of the packaged daemon; see [`super::Loaded::data_dir`].
 pub(super) const SYSTEM_DATA: &str = "/var/lib/linux-api";
@@ -132,27 +133,8 @@ section! {
     }
 }
 
-choice! {
-    /// How a log line looks.
-    pub enum LogFormat {
-        /// For people.
-        Text = "text",
-        /// One object per line, for programs.
-        Json = "json",
-    }
-}
-
-choice! {
-    /// Which requests are logged.
-    pub enum AccessLog {
-        /// Those that failed or were slow.
-        Errors = "errors",
-        /// Every one.
-        All = "all",
-        /// None.
-        Off = "off",
-    }
-}
+choice_value!(LogFormat: Text, Json);
+choice_value!(AccessLog: Errors, All, Off);
 
 section! {
     /// What is logged, and how.

@@ -1,7 +1,6 @@
 //! How the program writes its logs.
 
 use std::fmt::{self, Write};
-use std::str::FromStr;
 use std::time::Duration;
 
 /// The form of every log line.
@@ -28,23 +27,6 @@ impl LogFormat {
 impl fmt::Display for LogFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// The text names no log format.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown log format, expected text or json")]
-pub struct ParseLogFormatError;
-
-impl FromStr for LogFormat {
-    type Err = ParseLogFormatError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "text" => Ok(Self::Text),
-            "json" => Ok(Self::Json),
-            _ => Err(ParseLogFormatError),
-        }
     }
 }
 
@@ -89,24 +71,6 @@ impl fmt::Display for AccessLog {
     }
 }
 
-/// The text names no choice of requests.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown access log, expected off, errors or all")]
-pub struct ParseAccessLogError;
-
-impl FromStr for AccessLog {
-    type Err = ParseAccessLogError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "off" => Ok(Self::Off),
-            "errors" => Ok(Self::Errors),
-            "all" => Ok(Self::All),
-            _ => Err(ParseAccessLogError),
-        }
-    }
-}
-
 /// Text that may come from outside, shown so that it can neither start a new line nor steer a
 /// terminal: control characters and those that turn the writing direction appear as escapes.
 #[derive(Debug, Clone, Copy)]
@@ -134,18 +98,6 @@ mod tests {
     use super::*;
 
     const SLOW: Duration = Duration::from_secs(1);
-
-    #[test]
-    fn words_round_trip() {
-        for format in [LogFormat::Text, LogFormat::Json] {
-            assert_eq!(format.as_str().parse(), Ok(format));
-        }
-        for access in [AccessLog::Off, AccessLog::Errors, AccessLog::All] {
-            assert_eq!(access.as_str().parse(), Ok(access));
-        }
-        assert_eq!("xml".parse::<LogFormat>(), Err(ParseLogFormatError));
-        assert_eq!("some".parse::<AccessLog>(), Err(ParseAccessLogError));
-    }
 
     #[test]
     fn errors_means_failed_or_slow() {

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::Context as _;
+use rustix::fs::OFlags;
 
 use crate::auth::hash::Hasher;
 use crate::auth::key::PlainKey;
@@ -59,18 +60,22 @@ pub(super) fn show_key(
     let Some(key) = key else {
         return output::text(&format!("linux-api listens on http://{address}"));
     };
-    if ctx.environment.variables.contains_key("JOURNAL_STREAM") {
+    if output_is_journal(ctx) {
         let path = loaded.data_dir.join("first-admin-key");
         let mut file = std::fs::OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(true)
             .mode(0o600)
+            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
             .open(&path)
             .with_context(|| format!("write the first key to {}", path.display()))?;
         writeln!(file, "{}", key.expose())?;
-        tracing::info!(path = %path.display(), "the first admin's key is in this file");
-        return Ok(());
+        return output::text(&format!(
+            "linux-api listens on http://{address}\n\
+             The first admin's key is in {}; remove the file once you have it.",
+            path.display()
+        ));
     }
     output::text(&format!(
         "linux-api listens on http://{address}\n\nThe key of the first admin, shown this once:\n\n\
@@ -78,4 +83,9 @@ pub(super) fn show_key(
          http://{address}/api/v1/system/info/uptime\n",
         key = key.expose(),
     ))
+}
+
+fn output_is_journal(ctx: &Context) -> bool {
+    rustix::fs::fstat(std::io::stdout())
+        .is_ok_and(|output| ctx.environment.is_journal(output.st_dev, output.st_ino))
 }

@@ -1,0 +1,10 @@
+//! The daemon as a process: starting, stopping, dying, and several of them on one database.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod lifecycle;
+mod many;
+#[path = "../support/postgres.rs"]
+mod postgres;
+mod process;
+mod readme;
