@@ -75,11 +75,7 @@ fn its_make_targets_and_subcommands_exist() {
         README
             .split(before)
             .skip(1)
-            .map(|rest| {
-                rest.chars()
-                    .take_while(char::is_ascii_lowercase)
-                    .collect()
-            })
+            .map(|rest| rest.chars().take_while(char::is_ascii_lowercase).collect())
             .filter(|word: &String| !word.is_empty())
             .collect()
     };
