@@ -2,54 +2,31 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::convert::Infallible;
-use std::time::Duration;
-
 use linux_api::model::api_key::{KeyId, Scopes};
 use linux_api::model::audit::{Actor, Via};
 use linux_api::model::time::{Clock, ManualClock, Timestamp};
 use linux_api::model::user::{Role, User};
 use linux_api::store::api_keys::NewKey;
 use linux_api::store::users::NewUser;
-use linux_api::store::{Engine, Options, Refusal, Store, StoreError};
+use linux_api::store::{Engine, Refusal, Store, StoreError};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, SqliteConnection};
-use tempfile::TempDir;
+
+use database::{Database, no_backup};
 
 #[path = "../support/postgres.rs"]
 mod postgres;
 
-/// Makes `sqlite::name` and `postgres::name` of each test function that takes a [`Database`].
-macro_rules! on_both_engines {
-    ($($name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name($crate::Database::sqlite()).await;
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $name() {
-                super::$name($crate::Database::postgres()).await;
-            })*
-        }
-    };
-}
+#[macro_use]
+#[path = "../support/database.rs"]
+mod database;
 
 mod audit;
 mod deadlines;
 mod keys;
 mod migrations;
 mod users;
-
-/// An empty database of one test.
-struct Database {
-    url: String,
-    engine: Engine,
-    folder: TempDir,
-}
 
 /// A connection of the test's own, past the store.
 enum Direct {
@@ -58,30 +35,6 @@ enum Direct {
 }
 
 impl Database {
-    fn sqlite() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        Self {
-            url: format!("sqlite://{}/data/linux-api.db", folder.path().display()),
-            engine: Engine::Sqlite,
-            folder,
-        }
-    }
-
-    fn postgres() -> Self {
-        Self {
-            url: postgres::fresh_database(),
-            engine: Engine::Postgres,
-            folder: tempfile::tempdir().unwrap(),
-        }
-    }
-
-    fn options(&self) -> Options {
-        let mut options = Options::new(self.url.as_str());
-        // The machine that runs the tests may be busy.
-        options.deadline = Duration::from_secs(30);
-        options
-    }
-
     async fn open(&self) -> Store {
         Store::open(self.options(), Clock::system()).await.unwrap()
     }
@@ -134,10 +87,6 @@ impl Direct {
         };
         number.unwrap()
     }
-}
-
-async fn no_backup(_: &Store) -> Result<(), Infallible> {
-    Ok(())
 }
 
 async fn failing_backup(_: &Store) -> Result<(), &'static str> {

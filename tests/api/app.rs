@@ -1,0 +1,305 @@
+//! The service under test, in process, with callers to act as.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use argon2::password_hash::PasswordHasher;
+use argon2::{Algorithm, Argon2, Params, Version};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Method, Request, header};
+use http_body_util::BodyExt;
+use linux_api::access_log::AccessLogger;
+use linux_api::auth::key::PlainKey;
+use linux_api::auth::verifier::{self, Verifier};
+use linux_api::collector::{Collector, HostRoots};
+use linux_api::model::api_key::{Scope, Scopes};
+use linux_api::model::audit::Actor;
+use linux_api::model::log::{AccessLog, LogFormat};
+use linux_api::model::time::{ManualClock, Timestamp};
+use linux_api::model::user::{Role, User};
+use linux_api::server::peer::Peer;
+use linux_api::server::state::StoredKeys;
+use linux_api::server::{self, Parts};
+use linux_api::store::api_keys::NewKey;
+use linux_api::store::users::NewUser;
+use linux_api::store::{Options, Store};
+use linux_api::tasks::key_use::KeyUseHealth;
+use linux_api::tasks::sampler::LoadSampler;
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use crate::contract;
+use crate::database::{Database, no_backup};
+use crate::reply::Reply;
+
+/// When the clock of a test starts: 2027-01-15T08:00:00Z.
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+/// Where requests come from.
+pub(crate) const CLIENT: &str = "192.0.2.7:40000";
+
+/// What a test may want different.
+pub(crate) struct Setup {
+    pub(crate) store: Options,
+    pub(crate) docs_enabled: bool,
+    pub(crate) unix_peers: BTreeMap<String, String>,
+    pub(crate) unix_viewer_group: String,
+    pub(crate) roots: HostRoots,
+    pub(crate) request_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) outage_grace: Duration,
+}
+
+impl Setup {
+    pub(crate) fn new(database: &Database) -> Self {
+        Self {
+            store: database.options(),
+            docs_enabled: true,
+            unix_peers: BTreeMap::new(),
+            unix_viewer_group: String::new(),
+            roots: HostRoots::default(),
+            request_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(30),
+            outage_grace: Duration::from_mins(10),
+        }
+    }
+}
+
+/// One daemon's service with its database.
+pub(crate) struct App {
+    pub(crate) router: Router,
+    pub(crate) store: Store,
+    pub(crate) verifier: Verifier<StoredKeys>,
+    pub(crate) clock: ManualClock,
+    load: LoadSampler,
+}
+
+/// A user and a key of it.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    pub(crate) user: User,
+    pub(crate) key: String,
+}
+
+impl Caller {
+    pub(crate) fn id(&self) -> String {
+        self.user.id.to_string()
+    }
+}
+
+impl App {
+    pub(crate) async fn new(database: &Database) -> Self {
+        Self::with(Setup::new(database)).await
+    }
+
+    pub(crate) async fn with(setup: Setup) -> Self {
+        let clock = ManualClock::at(START);
+        let store = Store::open(setup.store, clock.clock()).await.unwrap();
+        store.migrate(no_backup).await.unwrap();
+        store.refresh_auth_revision().await.unwrap();
+        let limits = verifier::Limits {
+            cache_size: 1000,
+            hash_queue: 1000,
+            outage_grace: setup.outage_grace,
+        };
+        let verifier = Verifier::new(StoredKeys(store.clone()), limits, clock.clock());
+        let load = LoadSampler::default();
+        let router = server::service(Parts {
+            store: store.clone(),
+            verifier: verifier.clone(),
+            collector: Collector::new(setup.roots),
+            load: load.clone(),
+            key_use: KeyUseHealth::default(),
+            clock: clock.clock(),
+            access_log: AccessLogger::with_writer(io::sink(), LogFormat::Text).unwrap(),
+            access: AccessLog::Off,
+            slow: Duration::from_secs(1),
+            request_id_prefix: 0xc0ff_ee12,
+            request_timeout: setup.request_timeout,
+            body_timeout: setup.body_timeout,
+            unix_peers: setup.unix_peers,
+            unix_viewer_group: setup.unix_viewer_group,
+            docs_enabled: setup.docs_enabled,
+            notice: None,
+        });
+        Self {
+            router: router.unwrap(),
+            store,
+            verifier,
+            clock,
+            load,
+        }
+    }
+
+    /// A user with one key, made past the API. Later ones are newer.
+    pub(crate) async fn user(&self, name: &str, role: Role) -> Caller {
+        self.user_as(name, role, true, false).await
+    }
+
+    pub(crate) async fn admin(&self) -> Caller {
+        self.user("boss", Role::Admin).await
+    }
+
+    pub(crate) async fn user_as(
+        &self,
+        name: &str,
+        role: Role,
+        active: bool,
+        immutable: bool,
+    ) -> Caller {
+        self.clock.advance(Duration::from_secs(1));
+        let (key, new) = cheap_key(Scopes::ALL, None);
+        let user = NewUser {
+            name: name.to_owned(),
+            role,
+            active,
+            immutable,
+        };
+        let made = self.store.create_user(&Actor::system(), &user, &new).await;
+        Caller {
+            user: made.unwrap(),
+            key,
+        }
+    }
+
+    /// One more key of a user, narrowed to `scopes` unless that is empty.
+    pub(crate) async fn key(
+        &self,
+        caller: &Caller,
+        scopes: &[Scope],
+        expires_at: Option<Timestamp>,
+    ) -> String {
+        self.clock.advance(Duration::from_secs(1));
+        let (key, new) = cheap_key(Scopes::only(scopes.iter().copied()), expires_at);
+        let made = self
+            .store
+            .create_key(&Actor::system(), caller.user.id, &new)
+            .await;
+        made.unwrap();
+        key
+    }
+
+    /// Takes one value of a host with this load, on which the processors were busy for `busy` of
+    /// 100 parts of their time.
+    pub(crate) async fn sample_load(&self, load: &str, busy: u32) {
+        let host = tempfile::tempdir().unwrap();
+        let write = |file, text| std::fs::write(host.path().join(file), text).unwrap();
+        write("loadavg", format!("{load} 0.5 0.5 1/100 999\n"));
+        let stat = format!("cpu  {busy} 0 0 {} 0 0 0 0 0 0\n", 100 - busy);
+        write("stat", stat);
+        let collector = Collector::new(HostRoots {
+            procfs: host.path().to_owned(),
+            ..HostRoots::default()
+        });
+        let count = || self.load.values(usize::MAX).map_or(0, |all| all.len());
+        let (before, stop) = (count(), CancellationToken::new());
+        let run = self
+            .load
+            .clone()
+            .run(collector, Duration::from_mins(1), stop.clone());
+        let task = tokio::spawn(run);
+        while count() == before {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        task.await.unwrap();
+    }
+
+    pub(crate) async fn get(&self, key: &str, path: &str) -> Reply {
+        self.request(Method::GET, path, Some(key), None).await
+    }
+
+    pub(crate) async fn post(&self, key: &str, path: &str, body: Value) -> Reply {
+        self.request(Method::POST, path, Some(key), Some(body))
+            .await
+    }
+
+    pub(crate) async fn patch(&self, key: &str, path: &str) -> Reply {
+        self.request(Method::PATCH, path, Some(key), None).await
+    }
+
+    pub(crate) async fn delete(&self, key: &str, path: &str, body: Option<Value>) -> Reply {
+        self.request(Method::DELETE, path, Some(key), body).await
+    }
+
+    /// A request without a key.
+    pub(crate) async fn get_openly(&self, path: &str) -> Reply {
+        self.request(Method::GET, path, None, None).await
+    }
+
+    pub(crate) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Option<Value>,
+    ) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some(key) = key {
+            request = request.header(
+                "x-api-key",
+                HeaderValue::from_bytes(key.as_bytes()).unwrap(),
+            );
+        }
+        let body = match body {
+            Some(json) => {
+                request = request.header(header::CONTENT_TYPE, "application/json");
+                Body::from(json.to_string())
+            }
+            None => Body::empty(),
+        };
+        self.send(request.body(body).unwrap()).await
+    }
+
+    /// A GET with these headers.
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let mut request = Request::get(path).body(Body::empty()).unwrap();
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().unwrap();
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            request.headers_mut().append(name, value);
+        }
+        self.send(request).await
+    }
+
+    /// Sends any request, and holds the answer against the OpenAPI document.
+    pub(crate) async fn send(&self, mut request: Request<Body>) -> Reply {
+        let client: SocketAddr = CLIENT.parse().unwrap();
+        request.extensions_mut().insert(Peer::Tcp(client));
+        let headers = request.headers_mut();
+        headers
+            .entry(header::HOST)
+            .or_insert(HeaderValue::from_static("localhost"));
+        let (method, path) = (request.method().clone(), request.uri().to_string());
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let reply = Reply {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes().to_vec(),
+        };
+        reply.expect_common_headers();
+        contract::check(method.as_str(), &path, &reply);
+        reply
+    }
+}
+
+/// A key whose stored hash costs little: what a hash costs is in its text, and tests make many.
+pub(crate) fn cheap_key(scopes: Scopes, expires_at: Option<Timestamp>) -> (String, NewKey) {
+    let secret = PlainKey::generate().unwrap();
+    let params = Params::new(Params::MIN_M_COST, 1, 1, None).unwrap();
+    let hash = Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
+        .hash_password(secret.expose().as_bytes())
+        .unwrap();
+    let new = NewKey {
+        id: secret.id(),
+        hash: hash.to_string(),
+        name: "of a test".to_owned(),
+        scopes,
+        expires_at,
+    };
+    (secret.expose().to_owned(), new)
+}

@@ -1,0 +1,25 @@
+//! What the HTTP API promises, on both engines: the router in process where only answers matter,
+//! real sockets where the connection does.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "../support/postgres.rs"]
+mod postgres;
+
+#[macro_use]
+#[path = "../support/database.rs"]
+mod database;
+
+mod app;
+mod contract;
+mod reply;
+
+mod admin;
+mod audit;
+mod errors;
+mod keys;
+mod matrix;
+mod refusals;
+mod service;
+mod system;
+mod users;
