@@ -59,6 +59,15 @@ struct Shared {
     addresses: Mutex<HashMap<IpAddr, usize>>,
 }
 
+impl Shared {
+    /// Waits until there is room for one more connection. Asked for after accepting: a listener
+    /// that waited with a place in its hand would keep it from the others.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        // An error says that the semaphore was closed, which nobody does.
+        Arc::clone(&self.places).acquire_owned().await.ok()
+    }
+}
+
 /// Serves until `stop`, then lets running requests end, for at most the shutdown timeout.
 pub async fn serve(
     listeners: Vec<Listener>,
@@ -92,12 +101,9 @@ pub async fn serve(
 
 async fn accept(listener: &Listener, shared: &Arc<Shared>, graceful: &GracefulShutdown) {
     loop {
-        let Ok(place) = Arc::clone(&shared.places).acquire_owned().await else {
-            return;
-        };
         let accepted = match listener {
-            Listener::Tcp(listener) => accept_tcp(listener, shared, graceful, place).await,
-            Listener::Unix(listener) => accept_unix(listener, shared, graceful, place).await,
+            Listener::Tcp(listener) => accept_tcp(listener, shared, graceful).await,
+            Listener::Unix(listener) => accept_unix(listener, shared, graceful).await,
         };
         if let Err(error) = accepted
             && !is_clients_fault(&error)
@@ -122,7 +128,6 @@ async fn accept_tcp(
     listener: &TcpListener,
     shared: &Arc<Shared>,
     graceful: &GracefulShutdown,
-    place: OwnedSemaphorePermit,
 ) -> io::Result<()> {
     let (stream, address) = listener.accept().await?;
     let Some(visit) = Visit::new(shared, address) else {
@@ -130,6 +135,7 @@ async fn accept_tcp(
     };
     // Answers are small and whole: waiting to fill a packet only delays them.
     stream.set_nodelay(true)?;
+    let place = shared.place().await;
     spawn(
         stream,
         Peer::Tcp(address),
@@ -144,7 +150,6 @@ async fn accept_unix(
     listener: &UnixListener,
     shared: &Arc<Shared>,
     graceful: &GracefulShutdown,
-    place: OwnedSemaphorePermit,
 ) -> io::Result<()> {
     let (stream, _) = listener.accept().await?;
     let account = stream.peer_cred()?;
@@ -152,6 +157,7 @@ async fn accept_unix(
         uid: account.uid(),
         gid: account.gid(),
     };
+    let place = shared.place().await;
     spawn(stream, peer, shared, graceful, (place, None));
     Ok(())
 }
@@ -161,7 +167,7 @@ fn spawn<S>(
     peer: Peer,
     shared: &Arc<Shared>,
     graceful: &GracefulShutdown,
-    held: (OwnedSemaphorePermit, Option<Visit>),
+    held: (Option<OwnedSemaphorePermit>, Option<Visit>),
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

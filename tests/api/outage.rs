@@ -1,0 +1,223 @@
+//! A PostgreSQL that goes away, or hangs, while the daemon runs.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use linux_api::model::user::Role;
+use linux_api::store::Options;
+use linux_api::tasks::key_watch;
+use serde_json::json;
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{App, Caller, Setup};
+use crate::database::Database;
+use crate::wire::PATIENCE;
+
+const ME: &str = "/api/v1/user/me";
+const UPTIME: &str = "/api/v1/system/info/uptime";
+const DEADLINE: Duration = Duration::from_millis(700);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Up,
+    /// Connections are cut and new ones as well, as when the server is stopped.
+    Cut,
+    /// Nothing gets through, as when the server or the network hangs.
+    Stalled,
+}
+
+/// The line between a daemon and its database, for one test to cut.
+struct Cable {
+    url: String,
+    line: watch::Sender<Line>,
+}
+
+impl Cable {
+    async fn to(database: &Database) -> Self {
+        let server: PgConnectOptions = database.url.parse().unwrap();
+        let target = (server.get_host().to_owned(), server.get_port());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (line, state) = watch::channel(Line::Up);
+        tokio::spawn(async move {
+            while let Ok((daemon, _)) = listener.accept().await {
+                if *state.borrow() != Line::Cut {
+                    tokio::spawn(carry(daemon, target.clone(), state.clone()));
+                }
+            }
+        });
+        Self {
+            url: through(server, address),
+            line,
+        }
+    }
+
+    fn set(&self, line: Line) {
+        self.line.send(line).unwrap();
+    }
+}
+
+fn through(server: PgConnectOptions, address: SocketAddr) -> String {
+    let host = address.ip().to_string();
+    let options = server.host(&host).port(address.port());
+    options.to_url_lossy().to_string()
+}
+
+async fn carry(daemon: TcpStream, target: (String, u16), mut state: watch::Receiver<Line>) {
+    let Ok(server) = TcpStream::connect(target).await else {
+        return;
+    };
+    let (from_daemon, to_daemon) = daemon.into_split();
+    let (from_server, to_server) = server.into_split();
+    tokio::select! {
+        () = pump(from_daemon, to_server, state.clone()) => {}
+        () = pump(from_server, to_daemon, state.clone()) => {}
+        _ = state.wait_for(|line| *line == Line::Cut) => {}
+    }
+}
+
+async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<Line>) {
+    let mut buffer = vec![0; 16 << 10];
+    while let Ok(bytes @ 1..) = from.read(&mut buffer).await {
+        if state.wait_for(|line| *line != Line::Stalled).await.is_err()
+            || to.write_all(&buffer[..bytes]).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+struct Bench {
+    app: App,
+    cable: Cable,
+    /// Its key was accepted before the outage.
+    admin: Caller,
+    /// Its key was not.
+    unseen: Caller,
+}
+
+async fn bench() -> Bench {
+    let database = Database::postgres();
+    let cable = Cable::to(&database).await;
+    let mut setup = Setup::new(&database);
+    setup.store = Options::new(cable.url.as_str());
+    setup.store.deadline = DEADLINE;
+    let app = App::with(setup).await;
+    let admin = app.admin().await;
+    let unseen = app.user("alice1", Role::Viewer).await;
+    app.get(&admin.key, ME).await.expect(200);
+    Bench {
+        app,
+        cable,
+        admin,
+        unseen,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_daemon_without_its_database_serves_the_host_to_known_keys() {
+    for line in [Line::Cut, Line::Stalled] {
+        let Bench {
+            app,
+            cable,
+            admin,
+            unseen,
+        } = bench().await;
+        cable.set(line);
+        let start = Instant::now();
+        for _ in 0..20 {
+            app.get(&admin.key, UPTIME).await.expect(200);
+            app.get_openly("/livez").await.expect(200);
+        }
+        assert!(start.elapsed() < DEADLINE, "nothing waits for the database");
+
+        // A key that can't be checked is no wrong key.
+        let reply = app.get(&unseen.key, UPTIME).await;
+        reply.expect_problem(503, "database_unavailable", "Database not ready");
+        assert_eq!(reply.header("retry-after"), Some("1"));
+        app.get("malformed", UPTIME)
+            .await
+            .expect_code(401, "key_invalid");
+
+        let ready = app.get_openly("/readyz").await.expect(503);
+        assert_eq!(ready["status"], "not ready");
+        let expected = json!({"ok": false, "detail": "the database does not answer"});
+        assert_eq!(ready["checks"]["database"], expected, "{line:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_needs_the_database_says_so_in_the_old_words() {
+    let Bench {
+        app, cable, admin, ..
+    } = bench().await;
+    cable.set(Line::Cut);
+    let wanted = json!({"username": "alice2"});
+    for (reply, text) in [
+        (app.get(&admin.key, ME).await, "UserDatabase not ready"),
+        (
+            app.get(&admin.key, "/api/v1/user/keys").await,
+            "UserDatabase not ready",
+        ),
+        (
+            app.post(&admin.key, "/api/v1/user/register", wanted).await,
+            "UserDatabase not ready",
+        ),
+        (
+            app.get(&admin.key, "/api/v1/admin/users").await,
+            "Userdatabase not ready",
+        ),
+        (
+            app.get(&admin.key, "/api/v1/admin/audit").await,
+            "Userdatabase not ready",
+        ),
+    ] {
+        reply.expect_problem(503, "database_unavailable", text);
+        assert_eq!(reply.header("retry-after"), Some("1"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn known_keys_end_after_the_grace_and_come_back_with_the_database() {
+    for line in [Line::Cut, Line::Stalled] {
+        let Bench {
+            app,
+            cable,
+            admin,
+            unseen,
+        } = bench().await;
+        let stop = CancellationToken::new();
+        let watch = tokio::spawn(key_watch::run(
+            app.store.clone(),
+            app.verifier.clone(),
+            Duration::from_millis(50),
+            stop.clone(),
+        ));
+        cable.set(line);
+        // Whatever the watch was doing has failed by now.
+        while app.store.ping().await.is_ok() {}
+        tokio::time::sleep(DEADLINE + Duration::from_millis(300)).await;
+        app.clock.advance(Duration::from_mins(10));
+        app.get(&admin.key, UPTIME).await.expect(200);
+        app.clock.advance(Duration::from_secs(1));
+        let reply = app.get(&admin.key, UPTIME).await;
+        reply.expect_code(503, "database_unavailable");
+
+        cable.set(Line::Up);
+        let back = Instant::now();
+        while app.get(&admin.key, ME).await.status != 200 {
+            assert!(back.elapsed() < PATIENCE, "{line:?}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        app.get(&unseen.key, ME).await.expect(200);
+        app.get_openly("/readyz").await.expect(200);
+        stop.cancel();
+        watch.await.unwrap();
+    }
+}
