@@ -1,5 +1,6 @@
 //! `/api/v1/admin/users`: list, role, activate, deactivate, and the rules that no change may break.
 
+use axum::http::Method;
 use linux_api::model::user::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -144,6 +145,17 @@ async fn setting_a_role_answers_it_and_204_when_it_is_set(database: Database) {
         assert_eq!(may, if is_admin { 200 } else { 403 }, "at once");
         app.patch(&admin.key, &target).await.expect_nothing();
     }
+    // A body says nothing.
+    let body = Some(json!({"is_admin": false}));
+    let reply = app
+        .request(
+            Method::PATCH,
+            &format!("{role}?is_admin=1"),
+            Some(&admin.key),
+            body,
+        )
+        .await;
+    reply.expect_nothing();
     let reply = app.patch(&admin.key, &format!("{role}?is_admin=2")).await;
     reply.expect_invalid(&[(
         &["query", "is_admin"],

@@ -69,7 +69,7 @@ fn matches(template: &str, path: &str) -> bool {
 /// Fails unless `value` has the shape of `schema`: kinds, required members, none beside the
 /// declared ones.
 #[track_caller]
-fn fits(value: &Value, schema: &Value, at: &str) {
+pub(crate) fn fits(value: &Value, schema: &Value, at: &str) {
     if let Some(reference) = schema["$ref"].as_str() {
         let target = document().pointer(reference.trim_start_matches('#'));
         return fits(value, target.expect("a reference that leads somewhere"), at);

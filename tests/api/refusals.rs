@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use linux_api::auth::key::PlainKey;
 use linux_api::model::user::Role;
-use linux_api::store::Engine;
 use linux_api::tasks::key_watch;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +18,9 @@ on_both_engines! {
 }
 
 const ME: &str = "/api/v1/user/me";
+/// Within this time a change counts in every daemon on the same database. On SQLite half of it is
+/// promised; the rest is for a busy machine.
+const BOUND: Duration = Duration::from_secs(2);
 
 async fn unknown_wrong_revoked_and_expired_keys_are_answered_alike(database: Database) {
     let app = App::new(&database).await;
@@ -120,10 +122,6 @@ async fn a_change_counts_soon_in_another_daemon(database: Database) {
         stop.clone(),
     );
     let watch = tokio::spawn(watch);
-    let bound = match database.engine {
-        Engine::Sqlite => Duration::from_secs(1),
-        Engine::Postgres => Duration::from_secs(2),
-    };
     let admin = here.admin().await;
     let user = here.user("alice1", Role::Viewer).await;
     there.get(&user.key, ME).await.expect(200);
@@ -137,7 +135,7 @@ async fn a_change_counts_soon_in_another_daemon(database: Database) {
         done.expect(200);
         let changed = Instant::now();
         while there.get(&user.key, ME).await.status != status {
-            assert!(changed.elapsed() < bound, "{step} counts within {bound:?}");
+            assert!(changed.elapsed() < BOUND, "{step} counts within {BOUND:?}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

@@ -12,7 +12,7 @@ pub(crate) struct Reply {
 }
 
 /// The headers that every answer carries, beside `X-Request-Id`.
-pub(crate) const COMMON_HEADERS: [(&str, &str); 5] = [
+pub(crate) const COMMON_HEADERS: [(&str, &str); 6] = [
     ("x-api-version", "v1"),
     ("x-content-type-options", "nosniff"),
     (
@@ -21,6 +21,7 @@ pub(crate) const COMMON_HEADERS: [(&str, &str); 5] = [
     ),
     ("pragma", "no-cache"),
     ("expires", "0"),
+    ("vary", "Origin"),
 ];
 
 impl Reply {
