@@ -5,5 +5,6 @@ pub mod health;
 pub mod keys;
 pub mod page;
 pub mod problem;
+pub mod snapshot;
 pub mod system;
 pub mod users;

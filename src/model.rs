@@ -7,6 +7,8 @@ pub mod host;
 pub mod log;
 pub mod process;
 pub mod request_stats;
+pub mod series;
 pub mod sketch;
+pub mod snapshot;
 pub mod time;
 pub mod user;
