@@ -21,6 +21,10 @@ fn log_file(loaded: &Loaded) -> PathBuf {
     loaded.data_dir.join("linux-api.log")
 }
 
+/// The last thing that the daemon says to the process that started it. A closed output alone does
+/// not tell a daemon that is ready from one that is about to die.
+const READY: char = '\0';
+
 /// Starts this program again in the background, shows what it says until it is ready, and ends.
 pub(super) fn start(loaded: &Loaded) -> anyhow::Result<ExitCode> {
     std::fs::DirBuilder::new()
@@ -57,8 +61,10 @@ pub(super) fn start(loaded: &Loaded) -> anyhow::Result<ExitCode> {
             .read_to_string(&mut said)
             .context("read what the daemon says")?;
     }
-    output::text(&said)?;
-    if let Some(status) = child.try_wait().context("look after the daemon")? {
+    let is_ready = said.ends_with(READY);
+    output::text(said.trim_end_matches(READY))?;
+    if !is_ready {
+        let status = child.wait().context("look after the daemon")?;
         log.seek(SeekFrom::Start(said_before))
             .context("read the log")?;
         let mut why = String::new();
@@ -115,6 +121,8 @@ impl Background {
         reason = "only a daemon in the background does this"
     )]
     pub(super) fn ready(&self) -> anyhow::Result<()> {
+        // Nobody may be reading any more; the daemon goes on all the same.
+        let _ = rustix::io::write(rustix::stdio::stdout(), &[READY as u8]);
         let nothing = OpenOptions::new()
             .write(true)
             .open("/dev/null")
