@@ -16,13 +16,27 @@ use crate::model::process::ProcessSummary;
 
 mod accounts;
 mod cpu;
+mod disks;
+mod filesystems;
+mod lane;
 pub mod load;
+mod load_average;
+mod memory;
+mod mounts;
+mod networks;
+mod pressure;
+mod process_counts;
 mod processes;
+mod rate;
+mod readings;
+mod reread;
+mod sensors;
+mod sessions;
 mod system;
 #[cfg(test)]
 mod testing;
 
-pub use cpu::CpuTimes;
+pub use readings::HostReader;
 
 /// Readers that ask within this time of a finished scan get its result.
 const SCAN_KEPT_FOR: Duration = Duration::from_secs(1);
@@ -197,22 +211,6 @@ impl Collector {
             Ok(processes)
         })
         .await
-    }
-
-    /// What the CPUs have done since the host started.
-    ///
-    /// # Errors
-    /// When `stat` of the process file system can't be read.
-    pub fn cpu_times(&self) -> Result<CpuTimes, CollectError> {
-        cpu::read_cpu_times(&self.0.roots.procfs)
-    }
-
-    /// The kernel's load average of one minute.
-    ///
-    /// # Errors
-    /// When `loadavg` of the process file system can't be read.
-    pub fn load_one(&self) -> Result<f64, CollectError> {
-        cpu::read_load_one(&self.0.roots.procfs)
     }
 
     /// Runs a reading off the async threads.

@@ -12,6 +12,7 @@ mod params;
 pub mod peer;
 mod router;
 pub mod state;
+pub mod streams;
 mod unix_peers;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use tokio_util::sync::CancellationToken;
 
 use crate::access_log::AccessLogger;
 use crate::auth::verifier::Verifier;
@@ -27,11 +29,12 @@ use crate::model::log::AccessLog;
 use crate::model::time::Clock;
 use crate::store::Store;
 use crate::tasks::key_use::KeyUseHealth;
-use crate::tasks::sampler::LoadSampler;
+use crate::tasks::sampler::HostSampler;
 use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable};
 use extract::BodyTimeout;
 use issuer::Issuer;
 use state::{AppState, Docs, FlusherHealth, StoredKeys};
+use streams::{Guard, StreamLimits, Streams};
 use unix_peers::UnixPeers;
 
 pub use connections::{Limits, Listener, serve};
@@ -45,8 +48,12 @@ pub struct Parts {
     pub verifier: Verifier<StoredKeys>,
     /// Reads the host.
     pub collector: Collector,
-    /// Load values of the last day.
-    pub load: LoadSampler,
+    /// What was read of the host.
+    pub host: HostSampler,
+    /// What live streams may take up.
+    pub stream_limits: StreamLimits,
+    /// Ends live streams.
+    pub stop: CancellationToken,
     /// How the writing of key uses goes.
     pub key_use: KeyUseHealth,
     /// The time.
@@ -84,15 +91,26 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         description.push_str("\n\n");
         description.push_str(notice);
     }
+    let unix_peers = Arc::new(UnixPeers::new(
+        parts.unix_peers,
+        parts.unix_viewer_group,
+        parts.store.clone(),
+        parts.collector.clone(),
+    ));
+    let streams = Streams::new(
+        parts.stream_limits,
+        parts.host.clone(),
+        Guard {
+            verifier: parts.verifier.clone(),
+            unix_peers: Arc::clone(&unix_peers),
+        },
+        parts.clock.clone(),
+        parts.stop,
+    );
     let edge = EdgeState {
         routes: RouteTable::new(&document),
         verifier: parts.verifier.clone(),
-        unix_peers: UnixPeers::new(
-            parts.unix_peers,
-            parts.unix_viewer_group,
-            parts.store.clone(),
-            parts.collector.clone(),
-        ),
+        unix_peers,
         access_log: parts.access_log,
         access: AccessPolicy {
             which: parts.access,
@@ -112,7 +130,9 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         store: parts.store,
         verifier: parts.verifier,
         collector: parts.collector,
-        load: parts.load,
+        load: parts.host.load(),
+        host: parts.host,
+        streams,
         clock: parts.clock,
         docs: Docs {
             enabled: parts.docs_enabled,

@@ -23,16 +23,17 @@ use detach::Background;
 use crate::access_log::AccessLogger;
 use crate::auth::verifier::{self, Verifier};
 use crate::backup::{self, BackupError, Scope};
-use crate::collector::{Collector, HostRoots};
+use crate::collector::{Collector, HostReader, HostRoots};
 use crate::config::{BeforeMigration, Config, Flag, Loaded};
 use crate::model::log::LogFormat;
 use crate::model::time::Clock;
 use crate::server::state::StoredKeys;
+use crate::server::streams::StreamLimits;
 use crate::server::{self, Limits, Listener, Parts};
 use crate::store::migrations::{Migrated, SchemaError};
 use crate::store::{Store, StoreError};
 use crate::tasks::key_use::KeyUseHealth;
-use crate::tasks::sampler::LoadSampler;
+use crate::tasks::sampler::HostSampler;
 use crate::tasks::{key_use, key_watch};
 use crate::telemetry;
 
@@ -208,13 +209,16 @@ impl Daemon {
         };
         let keys = StoredKeys(self.store.clone());
         let verifier = Verifier::new(keys, limits, self.clock.clone());
-        let load = LoadSampler::default();
+        let host = HostSampler::new(self.clock.clone());
         let key_use = KeyUseHealth::default();
         let tasks = TaskTracker::new();
         // Ended after the last request, so that the last uses are written too.
         let end = CancellationToken::new();
-        let minute = std::time::Duration::from_mins(1);
-        tasks.spawn(load.clone().run(collector.clone(), minute, end.clone()));
+        tasks.spawn(host.clone().run(
+            HostReader::new(collector.roots().clone()),
+            config.sampler.interval,
+            end.clone(),
+        ));
         tasks.spawn(key_watch::run(
             self.store.clone(),
             verifier.clone(),
@@ -235,7 +239,14 @@ impl Daemon {
             store: self.store.clone(),
             verifier,
             collector,
-            load,
+            host,
+            stream_limits: StreamLimits {
+                streams: config.stream.max,
+                streams_per_key: config.stream.max_per_key,
+                heartbeat: config.stream.heartbeat,
+                lag: config.stream.max_lag,
+            },
+            stop: stop.clone(),
             key_use,
             clock: self.clock,
             access_log: self.access_log,

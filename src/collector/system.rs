@@ -3,23 +3,43 @@
 use std::ffi::CStr;
 use std::path::Path;
 
+use super::reread::Reread;
 use super::{CollectError, HostRoots, read_text};
 use crate::model::host::{SystemInfo, Uptime};
 
 pub(super) fn read_uptime(procfs: &Path) -> Result<Uptime, CollectError> {
-    let path = procfs.join("uptime");
-    let text = read_text(&path)?;
+    let mut file = Reread::new(procfs.join("uptime"));
+    read_uptime_seconds(&mut file).map(Uptime::from_seconds)
+}
+
+/// Whole seconds since the host started.
+pub(super) fn read_uptime_seconds(file: &mut Reread) -> Result<u64, CollectError> {
     // Seconds with two decimals; cutting the text spares a conversion from a float.
-    let seconds = text
+    let seconds = file
+        .text()?
         .split(['.', ' ', '\n'])
         .next()
         .and_then(|word| word.parse().ok());
-    seconds
-        .map(Uptime::from_seconds)
-        .ok_or(CollectError::Malformed {
-            path,
-            expected: "uptime",
-        })
+    seconds.ok_or_else(|| file.malformed("uptime"))
+}
+
+/// The name of the host: of a container's host when its root is mounted here.
+pub(super) fn host_name(roots: &HostRoots) -> String {
+    let own_root = roots.rootfs == Path::new("/");
+    let file = roots.rootfs.join("etc/hostname");
+    let written = read_text(&file)
+        .ok()
+        .filter(|_| !own_root)
+        .and_then(|text| {
+            let mut lines = text.lines().map(str::trim);
+            lines
+                .find(|line| !line.is_empty() && !line.starts_with('#'))
+                .map(str::to_owned)
+        });
+    written.unwrap_or_else(|| {
+        let uname = rustix::system::uname();
+        uname.nodename().to_string_lossy().into_owned()
+    })
 }
 
 pub(super) fn read_system_info(roots: &HostRoots) -> Result<SystemInfo, CollectError> {
@@ -160,6 +180,16 @@ mod tests {
                 .unwrap();
             assert!(error.to_string().contains(file), "{error}");
         }
+    }
+
+    #[test]
+    fn a_container_shows_the_name_of_its_host() {
+        let tree = recorded();
+        let own = super::host_name(&crate::collector::HostRoots::default());
+        assert!(!own.is_empty());
+        assert_eq!(super::host_name(&tree.roots()), own);
+        tree.write("etc/hostname", "# static\n\n web-03 \n");
+        assert_eq!(super::host_name(&tree.roots()), "web-03");
     }
 
     #[test]

@@ -30,6 +30,8 @@ config! {
     auth: Auth,
     /// How often the host is read.
     sampler: Sampler,
+    /// What live streams may take up.
+    stream: Stream,
     /// How often measurements are written.
     flusher: Flusher,
     /// What is logged, and how.
@@ -120,8 +122,27 @@ section! {
 section! {
     /// How often the host is read.
     pub struct Sampler in "sampler" {
-        /// Time between two readings.
-        interval: Duration = Duration::from_secs(2), in INTERVAL;
+        /// Time between two readings. While somebody watches a live stream, the host is read as
+        /// often as that asks for.
+        interval: Duration = Duration::from_secs(2),
+            in *INTERVAL.start()..=Duration::from_mins(1);
+    }
+}
+
+section! {
+    /// What live streams of the host may take up.
+    pub struct Stream in "stream" {
+        /// Most open streams in all.
+        max: usize = 200, in 1..=100_000;
+        /// Most open streams of one key, or of one Linux account over the Unix socket.
+        max_per_key: usize = 20, in 1..=100_000;
+        /// Longest silence on a stream; then a comment is sent, so that both ends know that the
+        /// other is there.
+        heartbeat: Duration = Duration::from_secs(15),
+            in Duration::from_millis(100)..=Duration::from_mins(10);
+        /// How long a client may be behind before its stream is ended.
+        max_lag: Duration = Duration::from_secs(30),
+            in Duration::from_secs(1)..=Duration::from_hours(1);
     }
 }
 

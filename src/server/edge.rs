@@ -50,7 +50,7 @@ const UNMATCHED: &str = "<unmatched>";
 pub(crate) struct EdgeState {
     pub(crate) routes: RouteTable,
     pub(crate) verifier: Verifier<StoredKeys>,
-    pub(crate) unix_peers: UnixPeers,
+    pub(crate) unix_peers: Arc<UnixPeers>,
     pub(crate) access_log: AccessLogger,
     pub(crate) access: AccessPolicy,
     pub(crate) request_ids: RequestIds,
@@ -232,7 +232,7 @@ fn name_of(method: &Method) -> &'static str {
 }
 
 /// The key that a request carries: `X-API-Key`, or `Authorization: Bearer`.
-fn key_of(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+pub(crate) fn key_of(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
     let invalid = || ApiError::from(crate::auth::verifier::Rejected::Invalid);
     let given = match (headers.get(X_API_KEY), headers.get(header::AUTHORIZATION)) {

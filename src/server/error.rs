@@ -20,6 +20,8 @@ use crate::store::StoreError;
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 /// When to come back after an overload or an outage, in seconds.
 const RETRY_SOON: u32 = 1;
+/// When to come back for what ends when somebody else leaves, in seconds.
+const RETRY_LATER: u32 = 10;
 
 /// Why a request was not answered as asked.
 #[derive(Debug, Clone)]
@@ -44,6 +46,10 @@ impl ApiError {
             errors: Vec::new(),
             retry_after: None,
         }
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
     }
 
     fn retrying(mut self, seconds: u32) -> Self {
@@ -134,6 +140,26 @@ impl ApiError {
             "LoadMonitor not ready",
         )
         .retrying(RETRY_SOON)
+    }
+
+    pub(crate) fn snapshot_not_ready() -> Self {
+        let detail = "The host has not been read yet.";
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "snapshot_not_ready",
+            detail,
+        )
+        .retrying(RETRY_SOON)
+    }
+
+    pub(crate) fn too_many_streams_of_key() -> Self {
+        let detail = "This key has as many streams open as one key may.";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_streams", detail).retrying(RETRY_LATER)
+    }
+
+    pub(crate) fn too_many_streams() -> Self {
+        let detail = "The daemon has as many streams open as it may.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", detail).retrying(RETRY_LATER)
     }
 
     /// The whole body, once the request's id is known.

@@ -5,5 +5,6 @@ pub(crate) mod audit;
 pub(crate) mod keys;
 pub(crate) mod load;
 pub(crate) mod service;
+pub(crate) mod snapshot;
 pub(crate) mod system;
 pub(crate) mod users;

@@ -16,6 +16,7 @@ use crate::model::time::Timestamp;
 /// Reads the fields of a query string.
 #[derive(Debug)]
 pub(crate) struct QueryReader {
+    query: String,
     fields: HashMap<String, String>,
     problems: Vec<FieldProblem>,
 }
@@ -27,6 +28,7 @@ impl QueryReader {
             .into_owned()
             .collect();
         Self {
+            query: query.to_owned(),
             fields,
             problems: Vec::new(),
         }
@@ -121,6 +123,30 @@ impl QueryReader {
         time
     }
 
+    /// A list, as words with commas between them, in any number of fields of that name; `None`
+    /// when there is none.
+    pub(crate) fn words<T: FromStr<Err: std::fmt::Display>>(
+        &mut self,
+        name: &str,
+    ) -> Option<Vec<T>> {
+        self.fields.remove(name)?;
+        let query = std::mem::take(&mut self.query);
+        let texts = form_urlencoded::parse(query.as_bytes()).filter(|(field, _)| field == name);
+        let mut words = Vec::new();
+        for (_, text) in texts {
+            for word in text.split(',').map(str::trim) {
+                match word.parse() {
+                    Ok(value) => words.push(value),
+                    Err(error) => {
+                        self.problem(name, format!("{word:?}: {error}", word = cut(word)));
+                    }
+                }
+            }
+        }
+        self.query = query;
+        Some(words)
+    }
+
     /// A cursor whose id passes `is_id`.
     pub(crate) fn cursor(&mut self, name: &str, is_id: impl Fn(&str) -> bool) -> Option<Cursor> {
         let text = self.fields.remove(name)?;
@@ -132,6 +158,13 @@ impl QueryReader {
             }
         }
     }
+}
+
+/// The start of a text, enough to know it again.
+fn cut(text: &str) -> &str {
+    text.char_indices()
+        .nth(40)
+        .map_or(text, |(at, _)| &text[..at])
 }
 
 /// `5`, ` 5 `, `+5` and `5.0` are whole numbers; anything beyond 128 bits counts as the nearest.
@@ -327,6 +360,21 @@ mod tests {
         let mut reader = QueryReader::new("n=1&n=2&other=%zz&n=+3");
         assert_eq!(reader.integer("n", 1..=10, 5), 3);
         assert!(reader.finish().is_ok());
+    }
+
+    #[test]
+    fn lists_are_read_from_commas_and_repeated_fields() {
+        let mut reader = QueryReader::new("n=1,2&other=9&n=3%2C4");
+        assert_eq!(reader.words("n"), Some(vec![1, 2, 3, 4]));
+        assert_eq!(reader.words::<i32>("absent"), None);
+        assert_eq!(reader.words("other"), Some(vec![9]));
+        assert!(reader.finish().is_ok());
+
+        let mut reader = QueryReader::new(&format!("n=1,x&n=&n={}", "é".repeat(50)));
+        assert_eq!(reader.words("n"), Some(vec![1]));
+        assert_eq!(reader.problems.len(), 3);
+        assert!(reader.problems[0].message.starts_with(r#""x": "#));
+        assert!(reader.problems[2].message.len() < 150);
     }
 
     #[test]

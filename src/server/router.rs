@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::edge::{EdgeLayer, EdgeState};
 use super::error::ApiError;
-use super::handlers::{admin, audit, keys, load, service, system, users};
+use super::handlers::{admin, audit, keys, load, service, snapshot, system, users};
 use super::openapi;
 use super::state::AppState;
 
@@ -38,6 +38,8 @@ pub(crate) fn documented() -> (Router<AppState>, OpenApi) {
         .routes(routes!(keys::rotate_user_key))
         .routes(routes!(audit::list_audit))
         // The host.
+        .routes(routes!(snapshot::show_snapshot))
+        .routes(routes!(snapshot::stream_snapshots))
         .routes(routes!(system::show_uptime))
         .routes(routes!(system::list_processes))
         .routes(routes!(system::show_system_info))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 use super::issuer::Issuer;
+use super::streams::Streams;
 use crate::api::health::Check;
 use crate::auth::verifier::{KeyRecord, KeySource, SourceAway, Verifier};
 use crate::collector::Collector;
@@ -12,7 +13,7 @@ use crate::model::api_key::KeyId;
 use crate::model::time::Clock;
 use crate::store::Store;
 use crate::tasks::key_use::KeyUseHealth;
-use crate::tasks::sampler::LoadSampler;
+use crate::tasks::sampler::{HostSampler, LoadSampler};
 
 /// Keys as the verifier looks them up.
 #[derive(Debug, Clone)]
@@ -47,6 +48,10 @@ pub struct AppState {
     pub verifier: Verifier<StoredKeys>,
     /// Reads the host.
     pub collector: Collector,
+    /// What was read of the host.
+    pub host: HostSampler,
+    /// Sends the host's figures as they come.
+    pub(crate) streams: Streams,
     /// Load values of the last day.
     pub load: LoadSampler,
     /// The time.

@@ -1,239 +1,239 @@
-//! Samples the load of the host once a minute.
+//! Reads the host again and again, and keeps what is asked for most: the newest snapshot, the last
+//! hour, the load of the last day and the minutes that wait to be stored.
 
-use std::error::Error;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
 
-use crate::collector::load::LoadRing;
-use crate::collector::{Collector, CpuTimes};
-use crate::model::host::{LoadAverages, LoadValue};
+use crate::collector::HostReader;
+use crate::model::series::{Minute, SeriesSelector, for_each_value};
+use crate::model::snapshot::Snapshot;
+use crate::model::time::{Clock, Timestamp};
 
-/// The first value is measured over this time, as nobody wants to wait a minute for it.
-const FIRST_WINDOW: Duration = Duration::from_secs(1);
+mod load;
+mod minutes;
+mod recent;
 
-/// The load values of the last day. Clones share them: one runs, the others read.
-#[derive(Debug, Clone, Default)]
-pub struct LoadSampler {
-    ring: Arc<RwLock<LoadRing>>,
+pub use load::LoadSampler;
+pub use recent::RecentSeries;
+
+use minutes::Minutes;
+use recent::Recent;
+
+/// Between the reading that only counters are taken of and the first snapshot.
+const FIRST_WINDOW: Duration = Duration::from_millis(200);
+/// Nobody gets snapshots faster by asking.
+const DEMAND_MIN: Duration = Duration::from_secs(1);
+
+/// Where snapshots come from.
+pub trait Source: Send {
+    /// Takes one. Rates are measured from one call to the next.
+    fn read(&mut self, time: Timestamp) -> impl Future<Output = Snapshot> + Send;
 }
 
-impl LoadSampler {
-    /// The newest `n` values, or as many as there are, oldest first; `None` before the first one.
+impl Source for HostReader {
+    async fn read(&mut self, time: Timestamp) -> Snapshot {
+        Self::read(self, time).await
+    }
+}
+
+/// What was read of the host. Clones share it: one runs, the others read.
+#[derive(Debug, Clone)]
+pub struct HostSampler(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    clock: Clock,
+    newest: watch::Sender<Option<Arc<Snapshot>>>,
+    load: LoadSampler,
+    recent: RwLock<Recent>,
+    minutes: Mutex<Minutes>,
+    /// How many ask for snapshots at each interval.
+    demands: Mutex<BTreeMap<Duration, usize>>,
+    demands_changed: Notify,
+}
+
+impl HostSampler {
+    /// Knows nothing yet.
     #[must_use]
-    pub fn values(&self, n: usize) -> Option<Vec<LoadValue>> {
-        let ring = self.ring.read().unwrap_or_else(PoisonError::into_inner);
-        (!ring.is_empty()).then(|| ring.latest(n))
+    pub fn new(clock: Clock) -> Self {
+        Self(Arc::new(Shared {
+            clock,
+            newest: watch::Sender::new(None),
+            load: LoadSampler::default(),
+            recent: RwLock::default(),
+            minutes: Mutex::default(),
+            demands: Mutex::default(),
+            demands_changed: Notify::new(),
+        }))
     }
 
-    /// The means of all values kept; `None` before the first one.
+    /// The newest snapshot, absent until the first one is there, a moment after the start.
     #[must_use]
-    pub fn averages(&self) -> Option<LoadAverages> {
-        self.ring
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .averages()
+    pub fn newest(&self) -> Option<Arc<Snapshot>> {
+        self.0.newest.borrow().clone()
     }
 
-    /// Samples until told to stop.
-    ///
-    /// The first value is there at once: the load of now and the CPU use since the host started.
-    /// After one second a measured one takes its place; from then on one comes every `interval`,
-    /// normally a minute and at least a second. When the host can't be read, values are left out.
-    pub async fn run(self, collector: Collector, interval: Duration, stop: CancellationToken) {
-        stop.run_until_cancelled(self.sample(&collector, interval))
+    /// Tells of every new snapshot.
+    #[must_use]
+    pub fn subscribe(&self) -> watch::Receiver<Option<Arc<Snapshot>>> {
+        self.0.newest.subscribe()
+    }
+
+    /// The load of the last day.
+    #[must_use]
+    pub fn load(&self) -> LoadSampler {
+        self.0.load.clone()
+    }
+
+    /// The values of the last hour of every series that `selector` asks for, oldest first, at most
+    /// one per second, from `from` to `to` inclusively.
+    #[must_use]
+    pub fn recent(
+        &self,
+        selector: &SeriesSelector,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Vec<RecentSeries> {
+        let recent = self.0.recent.read();
+        let recent = recent.unwrap_or_else(PoisonError::into_inner);
+        recent.points(selector, from, to)
+    }
+
+    /// The minutes that are over and not yet stored, oldest first. They stay until
+    /// [`Self::forget_minutes`], three hours of them at most.
+    #[must_use]
+    pub fn finished_minutes(&self) -> Vec<Arc<Minute>> {
+        self.minutes().finished()
+    }
+
+    /// What is known of the minute that is not over; a later call knows more of it.
+    #[must_use]
+    pub fn open_minute(&self) -> Option<Minute> {
+        self.minutes().open()
+    }
+
+    /// Forgets the finished minutes up to and with `time`, because they are stored.
+    pub fn forget_minutes(&self, time: Timestamp) {
+        self.minutes().forget(time);
+    }
+
+    /// Minutes lost because nobody stored them in time.
+    #[must_use]
+    pub fn dropped_minutes(&self) -> u64 {
+        self.minutes().dropped()
+    }
+
+    /// Asks for snapshots at least this often, for as long as the returned value lives. Once a
+    /// second is the most.
+    #[must_use]
+    pub fn demand(&self, interval: Duration) -> Demand {
+        let interval = interval.max(DEMAND_MIN);
+        *self.demands().entry(interval).or_default() += 1;
+        self.0.demands_changed.notify_one();
+        Demand {
+            sampler: self.clone(),
+            interval,
+        }
+    }
+
+    /// Reads the host every `interval`, and as often as somebody asks for, until told to stop.
+    pub async fn run<S: Source>(self, mut source: S, interval: Duration, stop: CancellationToken) {
+        stop.run_until_cancelled(self.sample(&mut source, interval))
             .await;
     }
 
-    async fn sample(&self, collector: &Collector, interval: Duration) {
-        let mut ticks = interval_at(Instant::now() + FIRST_WINDOW, interval.max(FIRST_WINDOW));
-        // After a pause of the machine one value is late; a burst of them would mean nothing.
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut progress = Progress::Start;
-        let mut failures = 0_u64;
+    async fn sample<S: Source>(&self, source: &mut S, interval: Duration) {
+        // Most figures are measured between two readings.
+        let first = source.read(self.0.clock.now()).await;
+        self.0.load.observe(&first, Instant::now());
+        let mut last = Instant::now();
+        let mut period = FIRST_WINDOW.min(interval);
         loop {
-            match collector
-                .blocking(|host| Ok((host.load_one()?, host.cpu_times()?)))
-                .await
-            {
-                Ok((load_one, cpu)) => {
-                    if failures > 0 {
-                        info!(failures, "the load can be read again");
-                    }
-                    failures = 0;
-                    progress = self.record(progress, load_one, cpu);
-                }
-                Err(error) => {
-                    // Once per streak: the cause will be the same a minute later.
-                    if failures == 0 {
-                        let error: &(dyn Error + 'static) = &error;
-                        warn!(error, "can't read the load");
-                    }
-                    failures += 1;
+            let due = last + period;
+            tokio::select! {
+                () = tokio::time::sleep_until(due) => {}
+                () = self.0.demands_changed.notified() => {
+                    period = self.period(interval);
+                    continue;
                 }
             }
-            ticks.tick().await;
+            // What was missed while the machine slept is not made up for.
+            let now = Instant::now();
+            last = if now < due + period { due } else { now };
+            let snapshot = source.read(self.0.clock.now()).await;
+            self.record(snapshot);
+            period = self.period(interval);
         }
     }
 
-    /// Stores the value between two readings of the CPU times.
-    fn record(&self, progress: Progress, load_one: f64, cpu: CpuTimes) -> Progress {
-        let mut ring = self.ring.write().unwrap_or_else(PoisonError::into_inner);
-        let since = |earlier| LoadValue {
-            load_one,
-            cpu_fraction: cpu.busy_fraction_since(earlier),
-        };
-        match progress {
-            Progress::Start => {
-                ring.push(since(CpuTimes::default()));
-                return Progress::Provisional(cpu);
-            }
-            Progress::Provisional(earlier) => ring.replace_latest(since(earlier)),
-            Progress::Measured(earlier) => ring.push(since(earlier)),
+    fn record(&self, snapshot: Snapshot) {
+        self.0.load.observe(&snapshot, Instant::now());
+        {
+            let mut recent = self
+                .0
+                .recent
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            let mut minutes = self.minutes();
+            let keep = recent.begin(snapshot.time);
+            minutes.begin(snapshot.time);
+            for_each_value(&snapshot, |series, label, value| {
+                minutes.add(series, label, value);
+                if keep {
+                    recent.add(series, label, value);
+                }
+            });
         }
-        Progress::Measured(cpu)
+        self.0.newest.send_replace(Some(Arc::new(snapshot)));
+    }
+
+    /// How often the host is read now.
+    fn period(&self, interval: Duration) -> Duration {
+        let fastest = self.demands().keys().next().copied();
+        fastest.map_or(interval, |fastest| fastest.min(interval))
+    }
+
+    fn minutes(&self) -> MutexGuard<'_, Minutes> {
+        self.0
+            .minutes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn demands(&self) -> MutexGuard<'_, BTreeMap<Duration, usize>> {
+        self.0
+            .demands
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What the newest value is, with the reading that the next one is measured from.
-#[derive(Clone, Copy)]
-enum Progress {
-    /// There is none.
-    Start,
-    /// An estimate that the next value replaces.
-    Provisional(CpuTimes),
-    /// Measured between two readings.
-    Measured(CpuTimes),
+/// Somebody who asks for snapshots; ends when dropped.
+#[derive(Debug)]
+pub struct Demand {
+    sampler: HostSampler,
+    interval: Duration,
+}
+
+impl Drop for Demand {
+    fn drop(&mut self) {
+        let mut demands = self.sampler.demands();
+        if let Some(count) = demands.get_mut(&self.interval) {
+            *count -= 1;
+            if *count == 0 {
+                demands.remove(&self.interval);
+            }
+        }
+        drop(demands);
+        self.sampler.0.demands_changed.notify_one();
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::time::sleep;
-
-    use super::*;
-    use crate::collector::HostRoots;
-
-    const MINUTE: Duration = Duration::from_mins(1);
-
-    /// A host of which only the load changes.
-    struct Host(tempfile::TempDir);
-
-    impl Host {
-        fn new(load: &str, busy: u64, idle: u64) -> Self {
-            let host = Self(tempfile::tempdir().unwrap());
-            host.set(load, busy, idle);
-            host
-        }
-
-        fn set(&self, load: &str, busy: u64, idle: u64) {
-            let write = |file, text| std::fs::write(self.0.path().join(file), text).unwrap();
-            write("loadavg", format!("{load} 0.5 0.5 1/100 999\n"));
-            write("stat", format!("cpu  {busy} 0 0 {idle} 0 0 0 0 0 0\n"));
-        }
-
-        fn start(&self) -> (LoadSampler, CancellationToken, tokio::task::JoinHandle<()>) {
-            let roots = HostRoots {
-                procfs: self.0.path().to_owned(),
-                ..HostRoots::default()
-            };
-            let (sampler, stop) = (LoadSampler::default(), CancellationToken::new());
-            let run = sampler
-                .clone()
-                .run(Collector::new(roots), MINUTE, stop.clone());
-            (sampler, stop, tokio::spawn(run))
-        }
-    }
-
-    /// The values as pairs, oldest first.
-    fn pairs(sampler: &LoadSampler) -> Option<Vec<(f64, f64)>> {
-        let values = sampler.values(9)?;
-        Some(
-            values
-                .iter()
-                .map(|value| (value.load_one, value.cpu_fraction))
-                .collect(),
-        )
-    }
-
-    async fn pass(seconds: f64) {
-        sleep(Duration::from_secs_f64(seconds)).await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_provisional_value_is_replaced_and_then_one_comes_each_minute() {
-        let host = Host::new("2.00", 100, 300);
-        let (sampler, stop, task) = host.start();
-        assert_eq!((pairs(&sampler), sampler.averages()), (None, None));
-        pass(0.5).await;
-        assert_eq!(pairs(&sampler).unwrap(), [(2.0, 0.25)]);
-
-        host.set("4.00", 150, 350);
-        pass(1.0).await;
-        assert_eq!(pairs(&sampler).unwrap(), [(4.0, 0.5)]);
-
-        host.set("0.00", 150, 450);
-        pass(59.0).await;
-        assert_eq!(pairs(&sampler).unwrap().len(), 1);
-        pass(1.0).await;
-        assert_eq!(pairs(&sampler).unwrap(), [(4.0, 0.5), (0.0, 0.0)]);
-        let averages = sampler.averages().unwrap();
-        assert_eq!(
-            averages,
-            LoadAverages {
-                load_one: 2.0,
-                cpu_fraction: 0.25
-            }
-        );
-        assert_eq!(sampler.values(1).unwrap().len(), 1);
-
-        stop.cancel();
-        task.await.unwrap();
-        pass(300.0).await;
-        assert_eq!(pairs(&sampler).unwrap().len(), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_host_that_cannot_be_read_for_a_while_keeps_its_values() {
-        let host = Host::new("1.00", 0, 100);
-        let (sampler, _stop, task) = host.start();
-        pass(1.5).await;
-        std::fs::remove_file(host.0.path().join("loadavg")).unwrap();
-        pass(180.0).await;
-        assert_eq!(pairs(&sampler).unwrap(), [(1.0, 0.0)]);
-        assert!(!task.is_finished());
-
-        // The next value is measured over the whole gap.
-        host.set("3.00", 75, 125);
-        pass(60.0).await;
-        assert_eq!(pairs(&sampler).unwrap(), [(1.0, 0.0), (3.0, 0.75)]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_host_that_can_only_be_read_later_has_no_value_until_then() {
-        let host = Host::new("x", 1, 1);
-        let (sampler, _stop, _task) = host.start();
-        pass(30.0).await;
-        assert_eq!(pairs(&sampler), None);
-        host.set("1.00", 10, 30);
-        pass(60.0).await;
-        assert_eq!(pairs(&sampler).unwrap(), [(1.0, 0.25)]);
-    }
-
-    #[tokio::test]
-    async fn this_host_has_a_value_at_once() {
-        let (sampler, stop) = (LoadSampler::default(), CancellationToken::new());
-        let run = sampler
-            .clone()
-            .run(Collector::default(), MINUTE, stop.clone());
-        let task = tokio::spawn(run);
-        while sampler.values(1).is_none() {
-            tokio::task::yield_now().await;
-        }
-        assert!((0.0..=1.0).contains(&sampler.averages().unwrap().cpu_fraction));
-        stop.cancel();
-        task.await.unwrap();
-    }
-}
+mod tests;

@@ -64,6 +64,25 @@ pub struct CpuSeconds {
     pub steal: f64,
 }
 
+impl CpuSeconds {
+    /// Part of the time since `earlier` that was work (all but idling and waiting for disks), 0 to
+    /// 1; 0 when no time has passed.
+    #[must_use]
+    pub fn busy_fraction_since(&self, earlier: &Self) -> f64 {
+        let busy = (self.busy() - earlier.busy()).max(0.0);
+        let idle = (self.idle - earlier.idle).max(0.0) + (self.iowait - earlier.iowait).max(0.0);
+        if busy > 0.0 {
+            busy / (busy + idle)
+        } else {
+            0.0
+        }
+    }
+
+    fn busy(&self) -> f64 {
+        self.user + self.nice + self.system + self.irq + self.softirq + self.steal
+    }
+}
+
 /// The kernel's load averages: processes that run or wait, not per processor.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Load {
@@ -272,4 +291,25 @@ pub struct Session {
     /// Since when.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub started_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "the quotients are exact")]
+    fn a_busy_fraction_stays_between_zero_and_one() {
+        let at = |busy, idle, iowait| CpuSeconds {
+            system: busy,
+            idle,
+            iowait,
+            ..CpuSeconds::default()
+        };
+        let start = at(100.0, 100.0, 10.0);
+        assert_eq!(at(101.0, 102.0, 11.0).busy_fraction_since(&start), 0.25);
+        assert_eq!(start.busy_fraction_since(&start), 0.0);
+        assert_eq!(at(101.0, 100.0, 5.0).busy_fraction_since(&start), 1.0);
+        assert_eq!(at(99.0, 100.0, 10.0).busy_fraction_since(&start), 0.0);
+    }
 }

@@ -1,0 +1,155 @@
+//! One reading of the host, and the stream of them.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use futures_util::StreamExt as _;
+use utoipa::IntoParams;
+
+use crate::api::problem::Problem;
+use crate::api::snapshot::Snapshot;
+use crate::model::snapshot::Family;
+use crate::model::time::Clock;
+use crate::server::edge::key_of;
+use crate::server::error::ApiError;
+use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::server::params::QueryReader;
+use crate::server::peer::Peer;
+use crate::server::streams::{Credentials, Reader, Streams};
+use crate::tasks::sampler::HostSampler;
+
+/// How long the first reading of a daemon that has just started is waited for.
+const FIRST_READING: Duration = Duration::from_secs(2);
+
+/// Which families to answer.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ShowSnapshot {
+    /// Families to show, with commas between them or as repeated fields; all without it.
+    #[param(value_type = Option<Vec<Family>>, explode = false, example = json!(["cpu", "memory"]))]
+    include: Vec<Family>,
+}
+
+impl FromQuery for ShowSnapshot {
+    fn read(query: &mut QueryReader) -> Self {
+        Self {
+            include: families(query),
+        }
+    }
+}
+
+/// The families asked for, in their own order and each once.
+fn families(query: &mut QueryReader) -> Vec<Family> {
+    let mut families = query
+        .words("include")
+        .unwrap_or_else(|| Family::ALL.to_vec());
+    families.sort_unstable();
+    families.dedup();
+    families
+}
+
+/// Show one reading of the host
+///
+/// The newest one: at most as old as `sampler.interval`, and each family says its age. A family
+/// that can't be read is `null`, and `status` says why.
+#[utoipa::path(
+    get,
+    path = "/api/v1/system/snapshot",
+    tag = "system",
+    params(ShowSnapshot),
+    responses((status = 200, description = "The newest reading", body = Snapshot))
+)]
+pub(crate) async fn show_snapshot(
+    _caller: Caller<scope::HostRead>,
+    State(host): State<HostSampler>,
+    State(clock): State<Clock>,
+    ApiQuery(query): ApiQuery<ShowSnapshot>,
+) -> Result<Json<Snapshot>, ApiError> {
+    let mut updates = host.subscribe();
+    let first = updates.wait_for(Option::is_some);
+    let newest = match tokio::time::timeout(FIRST_READING, first).await {
+        Ok(Ok(newest)) => newest.clone(),
+        _ => None,
+    };
+    let snapshot = newest.ok_or_else(ApiError::snapshot_not_ready)?;
+    let since = clock.now().since(snapshot.time);
+    Ok(Json(Snapshot::new(&snapshot, &query.include, since)))
+}
+
+/// What to stream.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StreamSnapshots {
+    /// Families to show, with commas between them or as repeated fields; all without it.
+    #[param(value_type = Option<Vec<Family>>, explode = false, example = json!(["cpu", "memory"]))]
+    include: Vec<Family>,
+    /// Seconds from one reading to the next.
+    #[param(minimum = 1, maximum = 3600, default = 2, required = false)]
+    interval: i64,
+}
+
+impl FromQuery for StreamSnapshots {
+    fn read(query: &mut QueryReader) -> Self {
+        Self {
+            include: families(query),
+            interval: query.integer("interval", 1..=3600, 2),
+        }
+    }
+}
+
+/// Stream readings of the host
+///
+/// Server-sent events: `snapshot` with a reading at every interval, the first at once; comments
+/// when there is nothing to send; and `end` with the reason before the stream ends, because the
+/// daemon stops, the key was revoked, or the client was behind for too long. A client that is a
+/// little slow gets fewer readings, never old ones.
+#[utoipa::path(
+    get,
+    path = "/api/v1/system/stream",
+    tag = "system",
+    params(StreamSnapshots),
+    responses(
+        (status = 200, description = "Events until either side ends it", body = String,
+            content_type = "text/event-stream",
+            example = "event: snapshot\ndata: {\"host\":\"web-03\",\"time\":\"2026-11-23T07:02:00Z\",\
+                       \"uptime_seconds\":98765,\"status\":{\"uptime\":{\"age_ms\":0,\"error\":null}}}\n\n\
+                       : heartbeat\n\n\
+                       event: end\ndata: {\"reason\":\"shutdown\",\"detail\":\"The daemon stops.\"}\n\n"),
+        (status = 429, description = "This key has too many streams open", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn stream_snapshots(
+    caller: Caller<scope::HostRead>,
+    State(streams): State<Streams>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
+    ApiQuery(query): ApiQuery<StreamSnapshots>,
+) -> Result<Response, ApiError> {
+    let (who, credentials) = match (key_of(&headers)?, peer) {
+        (Some(key), _) => {
+            let id = caller.identity.key_id().map(ToString::to_string);
+            (id.unwrap_or_default(), Credentials::Key(key.into()))
+        }
+        (None, Some(Extension(Peer::Unix { uid, gid }))) => {
+            (format!("uid {uid}"), Credentials::Unix { uid, gid })
+        }
+        (None, _) => return Err(ApiError::key_missing()),
+    };
+    let interval = Duration::from_secs(query.interval.unsigned_abs());
+    let reader = streams.open(who, credentials, query.include, interval)?;
+    let events = futures_util::stream::unfold(reader, Reader::next);
+    let body = Body::from_stream(events.map(Ok::<_, std::convert::Infallible>));
+    let kind = HeaderValue::from_static("text/event-stream");
+    // nginx would collect events until its buffer is full.
+    let unbuffered = HeaderName::from_static("x-accel-buffering");
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (unbuffered, HeaderValue::from_static("no")),
+    ];
+    Ok((headers, body).into_response())
+}
