@@ -157,10 +157,8 @@ impl FilesystemReader {
         self.mountinfo.extend_from_slice(mountinfo);
         let has_prefix = !is_host && self.rootfs != Path::new("/");
         let rootfs = has_prefix.then_some(self.rootfs.as_path());
-        self.mounts = mounts::file_systems(&self.mountinfo, rootfs);
-        // Containers get single files of the host mounted; they are no file systems to watch.
-        self.mounts
-            .retain(|mount| mount.is_remote || !below(&self.rootfs, &mount.point).is_file());
+        let is_file = |point: &Path| below(&self.rootfs, point).is_file();
+        self.mounts = mounts::file_systems(&self.mountinfo, rootfs, is_file);
         let known: Vec<_> = self.mounts.iter().map(key).collect();
         self.remote.retain(|key, _| known.contains(key));
         Ok(())

@@ -36,6 +36,7 @@ const PSEUDO: &[&str] = &[
     "proc",
     "pstore",
     "ramfs",
+    "rootfs",
     "rpc_pipefs",
     "securityfs",
     "selinuxfs",
@@ -88,8 +89,14 @@ pub(super) struct Mount {
 /// The file systems that hold files, each once, in the order in which they were mounted.
 ///
 /// `mountinfo` is described in proc(5). Paths are below `rootfs` when `below` says so, as a process
-/// in a container sees them; what lies elsewhere is then not of the host.
-pub(super) fn file_systems(mountinfo: &[u8], below: Option<&Path>) -> Vec<Mount> {
+/// in a container sees them; what lies elsewhere is then not of the host. `is_file` says whether
+/// a mount point of the host is a file: containers get single files of the host mounted, which are
+/// no file systems to watch. It is not asked of remote ones, which may not answer.
+pub(super) fn file_systems(
+    mountinfo: &[u8],
+    below: Option<&Path>,
+    is_file: impl Fn(&Path) -> bool,
+) -> Vec<Mount> {
     let mut mounts: Vec<Mount> = Vec::new();
     for line in mountinfo.split(|byte| *byte == b'\n') {
         let Some(mut mount) = parse(line) else {
@@ -105,7 +112,7 @@ pub(super) fn file_systems(mountinfo: &[u8], below: Option<&Path>) -> Vec<Mount>
         mounts.retain(|earlier| earlier.point != mount.point);
         mounts.push(mount);
     }
-    mounts.retain(|mount| !is_pseudo(mount));
+    mounts.retain(|mount| !is_pseudo(mount) && (mount.is_remote || !is_file(&mount.point)));
     without_binds(mounts)
 }
 
@@ -186,8 +193,12 @@ fn unescape(bytes: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
+    fn is_file(path: &Path) -> bool {
+        path.ends_with("hosts")
+    }
+
     fn listed(mountinfo: &str, below: Option<&str>) -> Vec<(String, String)> {
-        file_systems(mountinfo.as_bytes(), below.map(Path::new))
+        file_systems(mountinfo.as_bytes(), below.map(Path::new), is_file)
             .into_iter()
             .map(|mount| (mount.point.display().to_string(), mount.kind))
             .collect()
@@ -221,7 +232,7 @@ mod tests {
 23 20 8:4 / /hidden rw - xfs /dev/sda4 rw
 24 23 0:5 / /hidden rw - tmpfs tmpfs rw
 ";
-        let mounts = file_systems(info.as_bytes(), None);
+        let mounts = file_systems(info.as_bytes(), None, is_file);
         let devices: Vec<&str> = mounts.iter().map(|mount| mount.source.as_str()).collect();
         assert_eq!(devices, ["/dev/sda1", "/dev/sda3"]);
     }
@@ -233,7 +244,7 @@ mod tests {
 31 1 0:41 / /mnt/c rw - fuse.sshfs me@host:/ rw
 32 1 8:9 / /mnt/d\\777 rw - ext4 /dev/sdc ro
 ";
-        let mounts = file_systems(info.as_bytes(), None);
+        let mounts = file_systems(info.as_bytes(), None, is_file);
         assert_eq!(mounts[0].point, Path::new("/mnt/a b\\"));
         assert_eq!(mounts[0].source, "nas:/my share");
         assert!(mounts[0].read_only && mounts[0].is_remote);
@@ -254,6 +265,15 @@ mod tests {
         assert_eq!(listed(info, Some("/host")), pairs(&expected));
         let own = [("/", "overlay"), ("/host", "ext4"), ("/host/data", "xfs")];
         assert_eq!(listed(info, None), pairs(&own));
+    }
+
+    #[test]
+    fn a_volume_is_not_lost_for_a_file_of_the_same_device() {
+        let info = "\
+20 1 8:1 /containers/1/hosts /etc/hosts rw - ext4 /dev/sda1 rw
+21 1 8:1 /volumes/1 /data rw - ext4 /dev/sda1 rw
+";
+        assert_eq!(listed(info, None), pairs(&[("/data", "ext4")]));
     }
 
     #[test]

@@ -294,4 +294,7 @@ fn with_causes(error: &CollectError) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the figures are exact")]
+mod recorded;
+#[cfg(test)]
 mod tests;

@@ -4,6 +4,8 @@
 //! slow one misses snapshots and costs no memory. What many readers ask for is written as JSON once
 //! per snapshot. Readers are bounded per key and in all.
 
+mod pace;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +25,7 @@ use crate::model::api_key::Scope;
 use crate::model::snapshot::{Family, Snapshot};
 use crate::model::time::Clock;
 use crate::tasks::sampler::{Demand, HostSampler};
+use pace::Pace;
 
 /// How often it is checked whether a reader may still read.
 const CHECK_PERIOD: Duration = Duration::from_secs(1);
@@ -149,7 +152,6 @@ impl Streams {
         let mut updates = self.0.host.subscribe();
         // What is already there goes out at once.
         updates.mark_changed();
-        let now = Instant::now();
         let mut check = tokio::time::interval(CHECK_PERIOD);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(Reader {
@@ -157,12 +159,9 @@ impl Streams {
             place,
             credentials,
             families,
-            interval,
+            pace: Pace::new(interval, self.0.limits.lag, Instant::now()),
             updates,
-            due: now,
             check,
-            given: None,
-            late_since: None,
             has_ended: false,
         })
     }
@@ -172,20 +171,26 @@ impl Hub {
     /// The event of a snapshot, written once for all who ask for the same.
     fn frame(&self, snapshot: &Arc<Snapshot>, families: &[Family]) -> Bytes {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_same = written
+        let since = self.clock.now().since(snapshot.time);
+        written.frame(snapshot, families, since)
+    }
+}
+
+impl Written {
+    fn frame(&mut self, snapshot: &Arc<Snapshot>, families: &[Family], since: Duration) -> Bytes {
+        let is_same = self
             .snapshot
             .as_ref()
             .is_some_and(|known| Arc::ptr_eq(known, snapshot));
         if !is_same {
-            written.frames.clear();
-            written.snapshot = Some(Arc::clone(snapshot));
+            self.frames.clear();
+            self.snapshot = Some(Arc::clone(snapshot));
         }
-        if let Some(frame) = written.frames.get(families) {
+        if let Some(frame) = self.frames.get(families) {
             return frame.clone();
         }
-        let since = self.clock.now().since(snapshot.time);
         let frame = event("snapshot", &WireSnapshot::new(snapshot, families, since));
-        written.frames.insert(families.to_vec(), frame.clone());
+        self.frames.insert(families.to_vec(), frame.clone());
         frame
     }
 }
@@ -247,15 +252,9 @@ pub(crate) struct Reader {
     credentials: Credentials,
     /// In the order of the families, each once.
     families: Vec<Family>,
-    interval: Duration,
+    pace: Pace,
     updates: watch::Receiver<Option<Arc<Snapshot>>>,
-    /// When the next snapshot is to be sent.
-    due: Instant,
     check: Interval,
-    /// When the event before was handed to the connection.
-    given: Option<Instant>,
-    /// Since when the connection takes events too slowly.
-    late_since: Option<Instant>,
     has_ended: bool,
 }
 
@@ -272,13 +271,13 @@ impl Reader {
                 event("end", &reason)
             }
         };
-        self.given = Some(Instant::now());
+        self.pace.give(Instant::now());
         Some((frame, self))
     }
 
     /// Waits for something to send, or for a reason to end.
     async fn wait(&mut self) -> Result<Bytes, StreamEnd> {
-        if self.is_too_slow() {
+        if self.pace.is_too_slow(Instant::now()) {
             let detail = "The client was behind for too long.";
             return Err(end("too_slow", detail));
         }
@@ -300,7 +299,7 @@ impl Reader {
                     }
                     let newest = self.updates.borrow_and_update().clone();
                     if let Some(snapshot) = newest
-                        && self.is_due()
+                        && self.pace.is_due(Instant::now())
                     {
                         return Ok(hub.frame(&snapshot, &self.families));
                     }
@@ -311,33 +310,41 @@ impl Reader {
             }
         }
     }
+}
 
-    /// Whether this snapshot is to be sent; counts on to the next one.
-    fn is_due(&mut self) -> bool {
-        let now = Instant::now();
-        // The sampler's ticks and this grid never meet exactly.
-        if now + self.interval / 4 < self.due {
-            return false;
-        }
-        let next = self.due + self.interval;
-        self.due = if next > now {
-            next
-        } else {
-            now + self.interval
-        };
-        true
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::snapshot::FamilyValue;
 
-    /// The connection takes an event when it has passed the one before on.
-    fn is_too_slow(&mut self) -> bool {
-        let Some(given) = self.given else {
-            return false;
+    #[test]
+    fn a_snapshot_is_written_once_for_all_who_ask_for_the_same() {
+        let snapshot = |seconds| {
+            let mut snapshot = Snapshot::default();
+            snapshot.set(FamilyValue::Uptime(seconds));
+            Arc::new(snapshot)
         };
-        if given.elapsed() <= self.interval {
-            self.late_since = None;
-            return false;
-        }
-        let since = *self.late_since.get_or_insert(given);
-        since.elapsed() > self.place.hub.limits.lag
+        let (first, second) = (snapshot(7), snapshot(8));
+        let mut written = Written::default();
+        let mut frame = |snapshot, families: &[Family], since: u64| {
+            written.frame(snapshot, families, Duration::from_millis(since))
+        };
+        let uptime = frame(&first, &[Family::Uptime], 0);
+        assert_eq!(
+            uptime,
+            "event: snapshot\ndata: {\"host\":\"\",\"time\":\"1970-01-01T00:00:00Z\",\
+             \"uptime_seconds\":7,\"status\":{\"uptime\":{\"age_ms\":null,\"error\":null}}}\n\n"
+        );
+        let again = frame(&first, &[Family::Uptime], 900);
+        assert_eq!(again.as_ptr(), uptime.as_ptr());
+        let load = frame(&first, &[Family::Load], 0);
+        assert!(!load.windows(6).any(|part| part == b"uptime"));
+        let later = frame(&second, &[Family::Uptime], 0);
+        assert!(
+            later
+                .windows(18)
+                .any(|part| part == b"\"uptime_seconds\":8")
+        );
+        assert_eq!(written.frames.len(), 1);
     }
 }

@@ -8,3 +8,4 @@ mod many;
 mod postgres;
 mod process;
 mod readme;
+mod streams;
