@@ -151,6 +151,7 @@ impl HostSampler {
     async fn sample<S: Source>(&self, source: &mut S, interval: Duration) {
         // Most figures are measured between two readings.
         let first = source.read(self.0.clock.now()).await;
+        self.0.load.begin();
         self.0.load.observe(&first, Instant::now());
         let mut last = Instant::now();
         let mut period = FIRST_WINDOW.min(interval);

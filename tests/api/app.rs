@@ -18,16 +18,20 @@ use linux_api::collector::{Collector, HostRoots};
 use linux_api::model::api_key::{Scope, Scopes};
 use linux_api::model::audit::Actor;
 use linux_api::model::log::{AccessLog, LogFormat};
+use linux_api::model::snapshot::{
+    Cpu, CpuSeconds, Family, FamilyStatus, FamilyValue, Load, Snapshot,
+};
 use linux_api::model::time::{ManualClock, Timestamp};
 use linux_api::model::user::{Role, User};
 use linux_api::server::peer::Peer;
 use linux_api::server::state::StoredKeys;
+use linux_api::server::streams::StreamLimits;
 use linux_api::server::{self, Parts};
 use linux_api::store::api_keys::NewKey;
 use linux_api::store::users::NewUser;
 use linux_api::store::{Options, Store};
 use linux_api::tasks::key_use::KeyUseHealth;
-use linux_api::tasks::sampler::LoadSampler;
+use linux_api::tasks::sampler::{HostSampler, Source};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -74,7 +78,7 @@ pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) verifier: Verifier<StoredKeys>,
     pub(crate) clock: ManualClock,
-    load: LoadSampler,
+    host: HostSampler,
 }
 
 /// A user and a key of it.
@@ -106,12 +110,22 @@ impl App {
             outage_grace: setup.outage_grace,
         };
         let verifier = Verifier::new(StoredKeys(store.clone()), limits, clock.clock());
-        let load = LoadSampler::default();
+        let host = HostSampler::new(clock.clock());
+        // Streams end at once, so that every answer has an end.
+        let stop = CancellationToken::new();
+        stop.cancel();
         let router = server::service(Parts {
             store: store.clone(),
             verifier: verifier.clone(),
             collector: Collector::new(setup.roots),
-            load: load.clone(),
+            host: host.clone(),
+            stream_limits: StreamLimits {
+                streams: 10,
+                streams_per_key: 10,
+                heartbeat: Duration::from_secs(15),
+                lag: Duration::from_secs(30),
+            },
+            stop,
             key_use: KeyUseHealth::default(),
             clock: clock.clock(),
             access_log: AccessLogger::with_writer(io::sink(), LogFormat::Text).unwrap(),
@@ -130,7 +144,7 @@ impl App {
             store,
             verifier,
             clock,
-            load,
+            host,
         }
     }
 
@@ -182,28 +196,18 @@ impl App {
         key
     }
 
-    /// Takes one value of a host with this load, on which the processors were busy for `busy` of
+    /// Takes one reading of a host with this load, on which the processors were busy for `busy` of
     /// 100 parts of their time.
-    pub(crate) async fn sample_load(&self, load: &str, busy: u32) {
-        let host = tempfile::tempdir().unwrap();
-        let write = |file, text| std::fs::write(host.path().join(file), text).unwrap();
-        write("loadavg", format!("{load} 0.5 0.5 1/100 999\n"));
-        let stat = format!("cpu  {busy} 0 0 {} 0 0 0 0 0 0\n", 100 - busy);
-        write("stat", stat);
-        let collector = Collector::new(HostRoots {
-            procfs: host.path().to_owned(),
-            ..HostRoots::default()
-        });
-        let count = || self.load.values(usize::MAX).map_or(0, |all| all.len());
-        let (before, stop) = (count(), CancellationToken::new());
+    pub(crate) async fn sample_load(&self, load: f64, busy: u32) {
+        let mut told = self.host.subscribe();
+        let stop = CancellationToken::new();
+        let interval = Duration::from_mins(1);
         let run = self
-            .load
+            .host
             .clone()
-            .run(collector, Duration::from_mins(1), stop.clone());
+            .run(Said(load, busy), interval, stop.clone());
         let task = tokio::spawn(run);
-        while count() == before {
-            tokio::task::yield_now().await;
-        }
+        told.changed().await.unwrap();
         stop.cancel();
         task.await.unwrap();
     }
@@ -284,6 +288,40 @@ impl App {
         reply.expect_common_headers();
         contract::check(method.as_str(), &path, &reply);
         reply
+    }
+}
+
+/// A host of which only load and use of the processors are known.
+struct Said(f64, u32);
+
+impl Source for Said {
+    async fn read(&mut self, time: Timestamp) -> Snapshot {
+        let mut snapshot = Snapshot {
+            host: "web-03".into(),
+            time,
+            ..Snapshot::default()
+        };
+        snapshot.set(FamilyValue::Load(Load {
+            one: self.0,
+            ..Load::default()
+        }));
+        snapshot.set(FamilyValue::Cpu(Cpu {
+            seconds: CpuSeconds {
+                user: self.1.into(),
+                idle: (100 - self.1).into(),
+                ..CpuSeconds::default()
+            },
+            ..Cpu::default()
+        }));
+        let status = FamilyStatus {
+            age: Some(Duration::ZERO),
+            error: None,
+        };
+        let known = [Family::Cpu, Family::Load];
+        snapshot
+            .status
+            .extend(known.map(|family| (family, status.clone())));
+        snapshot
     }
 }
 

@@ -86,7 +86,7 @@ fn no_answer_has_a_member_for_a_hash() {
 async fn the_ranges_of_numbers_are_those_of_the_document(database: Database) {
     let app = App::new(&database).await;
     let admin = app.user("boss", Role::Admin).await;
-    app.sample_load("1.00", 50).await;
+    app.sample_load(1.0, 50).await;
     let nobody = Uuid::new_v4().to_string();
     let mut count = 0;
     for (method, template, operation) in operations() {

@@ -73,6 +73,8 @@ const EXPECTED: &[(&str, &str, Option<Scope>)] = &[
         Some(Scope::UsersAdmin),
     ),
     ("GET", "/api/v1/admin/audit", Some(Scope::AuditRead)),
+    ("GET", "/api/v1/system/snapshot", Some(Scope::HostRead)),
+    ("GET", "/api/v1/system/stream", Some(Scope::HostRead)),
     ("GET", "/api/v1/system/info/uptime", Some(Scope::HostRead)),
     (
         "GET",
@@ -225,7 +227,7 @@ async fn kinds(app: &App) -> Vec<Kind> {
 
 async fn every_route_answers_those_who_may_call_it_and_nobody_else(database: Database) {
     let app = App::new(&database).await;
-    app.sample_load("1.00", 50).await;
+    app.sample_load(1.0, 50).await;
     let kinds = kinds(&app).await;
     let nobody = Uuid::new_v4().to_string();
     for (method, template, scope) in EXPECTED {

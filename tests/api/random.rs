@@ -16,9 +16,9 @@ use crate::database::Database;
 /// Requests per run: many, and yet a small part of what all tests take.
 const REQUESTS: u32 = 300;
 
-const QUERY_NAMES: [&str; 12] = [
-    "page", "limit", "cursor", "is_admin", "username", "n", "actor", "action", "target", "result",
-    "from", "to",
+const QUERY_NAMES: [&str; 14] = [
+    "include", "interval", "page", "limit", "cursor", "is_admin", "username", "n", "actor",
+    "action", "target", "result", "from", "to",
 ];
 const BODY_NAMES: [&str; 8] = [
     "username",
@@ -147,7 +147,7 @@ fn no_request_is_the_daemons_fault(database: &Database) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let app = runtime.block_on(App::new(database));
     let caller = runtime.block_on(async {
-        app.sample_load("1.00", 50).await;
+        app.sample_load(1.0, 50).await;
         app.user_as("boss", Role::Admin, true, true).await
     });
     let mut runner = TestRunner::new(Config {

@@ -226,12 +226,12 @@ async fn averages_are_in_percent_and_values_are_fractions(database: Database) {
     let app = App::new(&database).await;
     let viewer = app.user("alice1", Role::Viewer).await;
     for (load, busy) in [
-        ("1.00", 50),
-        ("2.00", 0),
-        ("3.00", 25),
-        ("0.00", 0),
-        ("4.00", 0),
-        ("2.00", 75),
+        (1.0, 50),
+        (2.0, 0),
+        (3.0, 25),
+        (0.0, 0),
+        (4.0, 0),
+        (2.0, 75),
     ] {
         app.sample_load(load, busy).await;
     }

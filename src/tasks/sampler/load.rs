@@ -48,6 +48,12 @@ impl LoadSampler {
         state.ring.averages()
     }
 
+    /// Begins a new run: what comes next is the first value again.
+    pub(super) fn begin(&self) {
+        let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        state.progress = None;
+    }
+
     /// Takes a value of the snapshot when it is time for one.
     ///
     /// The first value is there at once: the load of now and the CPU use since the host started.
