@@ -124,6 +124,7 @@ struct Inner {
     /// of which the program here knows nothing.
     getent: Option<PathBuf>,
     lookups: Semaphore,
+    uptime_offset: system::UptimeOffset,
     last_scan: Arc<Mutex<Option<Scan>>>,
 }
 
@@ -153,6 +154,7 @@ impl Collector {
             roots,
             getent,
             lookups: Semaphore::new(LOOKUPS_AT_ONCE),
+            uptime_offset: system::UptimeOffset::default(),
             last_scan: Arc::default(),
         }))
     }
@@ -166,9 +168,9 @@ impl Collector {
     /// How long the host has been up.
     ///
     /// # Errors
-    /// When `uptime` of the process file system can't be read.
+    /// When `uptime` of the process file system can't be read, which is done once.
     pub fn uptime(&self) -> Result<Uptime, CollectError> {
-        system::read_uptime(&self.0.roots.procfs)
+        self.0.uptime_offset.uptime(&self.0.roots.procfs)
     }
 
     /// What the host is.

@@ -2,14 +2,59 @@
 
 use std::ffi::CStr;
 use std::path::Path;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use rustix::time::ClockId;
 
 use super::reread::Reread;
 use super::{CollectError, HostRoots, read_text};
 use crate::model::host::{SystemInfo, Uptime};
 
-pub(super) fn read_uptime(procfs: &Path) -> Result<Uptime, CollectError> {
-    let mut file = Reread::new(procfs.join("uptime"));
-    read_uptime_seconds(&mut file).map(Uptime::from_seconds)
+/// How far the host's uptime is ahead of the clock that counts from this kernel's start, through
+/// every sleep of the machine.
+///
+/// The process file system says the same as that clock, unless the host is a container with a view
+/// of its own. One reading therefore serves for as long as the program runs, and a request costs
+/// no system call.
+#[derive(Debug, Default)]
+pub(super) struct UptimeOffset(OnceLock<i64>);
+
+impl UptimeOffset {
+    /// What two readings of one clock, one of them cut to hundredths, may differ by.
+    const TOLERANCE_MS: u64 = 50;
+
+    pub(super) fn uptime(&self, procfs: &Path) -> Result<Uptime, CollectError> {
+        let now_ms = since_boot_ms();
+        let ahead_ms = if let Some(ahead_ms) = self.0.get() {
+            *ahead_ms
+        } else {
+            let ahead_ms = read_uptime_ms(procfs)? - now_ms;
+            let same = ahead_ms.unsigned_abs() < Self::TOLERANCE_MS;
+            *self.0.get_or_init(|| if same { 0 } else { ahead_ms })
+        };
+        let uptime_ms = u64::try_from(now_ms + ahead_ms).unwrap_or_default();
+        Ok(Uptime::from_seconds(uptime_ms / 1000))
+    }
+}
+
+fn since_boot_ms() -> i64 {
+    let now = rustix::time::clock_gettime(ClockId::Boottime);
+    now.tv_sec * 1000 + now.tv_nsec / 1_000_000
+}
+
+fn read_uptime_ms(procfs: &Path) -> Result<i64, CollectError> {
+    let path = procfs.join("uptime");
+    let text = read_text(&path)?;
+    let seconds = text.split_whitespace().next();
+    seconds
+        .and_then(|word| word.parse().ok())
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .and_then(|uptime| i64::try_from(uptime.as_millis()).ok())
+        .ok_or(CollectError::Malformed {
+            path,
+            expected: "uptime",
+        })
 }
 
 /// Whole seconds since the host started.
@@ -119,6 +164,8 @@ fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use crate::collector::Collector;
     use crate::collector::testing::Tree;
 
@@ -198,6 +245,19 @@ mod tests {
         let info = collector.system_info().unwrap();
         assert_eq!(info.system, "Linux");
         assert!(info.cpu_count > 0 && info.memory_total > 0 && info.disk_total > 0);
-        assert!(collector.uptime().unwrap().full_seconds > 0);
+    }
+
+    #[test]
+    fn the_uptime_is_what_the_kernel_says_also_after_the_first_reading() {
+        let collector = Collector::default();
+        for _ in 0..2 {
+            let said = super::read_uptime_ms(Path::new("/proc")).unwrap() / 1000;
+            let said = u64::try_from(said).unwrap();
+            let uptime = collector.uptime().unwrap().full_seconds;
+            assert!(
+                (said..=said + 1).contains(&uptime),
+                "{uptime} is not {said}"
+            );
+        }
     }
 }
