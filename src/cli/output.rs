@@ -65,7 +65,20 @@ fn write(bytes: &[u8]) -> anyhow::Result<()> {
 
 /// Reports why the program fails.
 pub(super) fn error(error: &anyhow::Error) {
-    complain(&format!("error: {error:#}\n"));
+    complain(&format!("error: {}\n", reasons(error)));
+}
+
+/// The error and its causes, each said once: some name their cause in their own text.
+fn reasons(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// Shows help, the version or what is wrong with the arguments.
@@ -84,4 +97,21 @@ pub(super) fn what_next() -> ExitCode {
 fn complain(text: &str) {
     // Nothing is left to be done when this can't be printed either.
     let _ = io::stderr().lock().write_all(sanitize(text).as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_that_was_named_is_not_repeated() {
+        let cause = io::Error::other("no route to host");
+        let middle = anyhow::Error::from(cause).context("can't connect: no route to host");
+        let error = middle.context("open the database");
+        assert_eq!(
+            reasons(&error),
+            "open the database: can't connect: no route to host"
+        );
+        assert_eq!(reasons(&anyhow::anyhow!("alone")), "alone");
+    }
 }

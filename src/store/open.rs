@@ -116,7 +116,9 @@ impl Options {
         let url = direct_url.unwrap_or(&self.url);
         let options = PgConnectOptions::from_str(url.expose_secret())
             .map_err(|error| StoreError::Unusable(format!("bad PostgreSQL URL: {error}")))?
-            .application_name("linux-api");
+            .application_name("linux-api")
+            // PgBouncer refuses clients that ask for it, and numbers travel in binary here.
+            .extra_float_digits(None);
         Ok(if session {
             // A migration and a backup may take longer than any call.
             let millis = if direct { 0 } else { self.deadline.as_millis() };

@@ -10,7 +10,7 @@ use linux_api::store::{Engine, Refusal};
 
 use crate::{Database, actor, add_user, new_key, new_user, refusal};
 
-on_both_engines! {
+on_every_engine! {
     each_change_leaves_one_row,
     what_is_refused_leaves_a_row,
     a_change_without_its_row_is_not_made,

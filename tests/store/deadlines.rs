@@ -10,7 +10,7 @@ use linux_api::store::{Engine, Store};
 
 use crate::{Database, add_user, new_key, new_user};
 
-on_both_engines! {
+on_every_engine! {
     a_locked_database_answers_within_the_deadline,
     a_closed_store_answers_at_once,
 }

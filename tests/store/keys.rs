@@ -11,7 +11,7 @@ use linux_api::store::{Refusal, Store};
 
 use crate::{Database, actor, add_user, new_key, new_user, refusal};
 
-on_both_engines! {
+on_every_engine! {
     a_key_is_found_as_it_was_made,
     keys_are_listed_newest_first_in_pages,
     a_rotated_key_works_until_the_overlap_ends,

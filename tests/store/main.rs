@@ -15,12 +15,30 @@ use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, SqliteConnection};
 
 use database::{Database, no_backup};
 
+#[path = "../support/pgbouncer.rs"]
+mod pgbouncer;
 #[path = "../support/postgres.rs"]
 mod postgres;
 
 #[macro_use]
 #[path = "../support/database.rs"]
 mod database;
+
+/// Tests on both engines, and on PostgreSQL behind a pooler too.
+macro_rules! on_every_engine {
+    ($($name:ident),* $(,)?) => {
+        on_both_engines!($($name),*);
+        mod pgbouncer {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let database = $crate::database::Database::postgres();
+                if let Some(url) = $crate::pgbouncer::pooled(&database.url) {
+                    super::$name($crate::database::Database { pooler: Some(url), ..database }).await;
+                }
+            })*
+        }
+    };
+}
 
 mod audit;
 mod deadlines;

@@ -7,7 +7,7 @@ use linux_api::store::{Engine, Store, StoreError};
 
 use crate::{Database, Direct, failing_backup, no_backup};
 
-on_both_engines! {
+on_every_engine! {
     up_down_and_up_again,
     two_at_once_migrate_once,
     five_at_once_migrate_once,

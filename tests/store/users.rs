@@ -10,7 +10,7 @@ use linux_api::store::{Refusal, Store};
 
 use crate::{Database, actor, add_user, new_key, new_user, refusal};
 
-on_both_engines! {
+on_every_engine! {
     a_user_is_found_as_it_was_made,
     a_taken_name_is_refused,
     pages_by_offset_and_by_cursor_agree,

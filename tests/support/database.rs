@@ -35,6 +35,8 @@ pub(crate) struct Database {
     pub(crate) engine: Engine,
     /// Holds the file of SQLite, and whatever else the test wants to put there.
     pub(crate) folder: TempDir,
+    /// Through which the store reaches it, if through one.
+    pub(crate) pooler: Option<String>,
 }
 
 impl Database {
@@ -44,6 +46,7 @@ impl Database {
             url: format!("sqlite://{}/data/linux-api.db", folder.path().display()),
             engine: Engine::Sqlite,
             folder,
+            pooler: None,
         }
     }
 
@@ -52,11 +55,16 @@ impl Database {
             url: postgres::fresh_database(),
             engine: Engine::Postgres,
             folder: tempfile::tempdir().unwrap(),
+            pooler: None,
         }
     }
 
     pub(crate) fn options(&self) -> Options {
-        let mut options = Options::new(self.url.as_str());
+        let mut options = Options::new(self.pooler.as_ref().unwrap_or(&self.url).as_str());
+        if self.pooler.is_some() {
+            options.pooler = true;
+            options.direct_url = Some(self.url.clone().into());
+        }
         // The machine that runs the tests may be busy.
         options.deadline = Duration::from_secs(30);
         options
