@@ -3,10 +3,13 @@
 mod config;
 mod generate;
 mod output;
+mod remote;
+mod remotes;
 mod sanitize;
 mod serve;
 mod status;
 mod stop;
+mod table;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -83,6 +86,7 @@ enum Command {
     Serve(serve::Options),
     Status(status::Options),
     Stop(stop::Options),
+    Remote(remote::Options),
     Config(config::Options),
     #[command(hide = true)]
     Generate(generate::Options),
@@ -115,6 +119,7 @@ impl Command {
             Self::Serve(options) => options.run(ctx).await,
             Self::Status(options) => options.run(ctx).await,
             Self::Stop(options) => options.run(ctx).await,
+            Self::Remote(options) => options.run(ctx).await,
             Self::Config(options) => options.run(ctx),
             Self::Generate(options) => options.run(),
         }

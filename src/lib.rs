@@ -7,6 +7,7 @@ pub mod api;
 pub mod auth;
 pub mod backup;
 pub mod cli;
+pub mod client;
 pub mod collector;
 pub mod config;
 pub mod model;

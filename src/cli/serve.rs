@@ -173,7 +173,7 @@ async fn run_daemon(
     let notice = key.as_ref().filter(|_| demo.is_some());
     let notice = notice.map(|key| format!("Demo: the key is `{}`.", key.expose()));
     let addresses = listen::announce(&listeners)?;
-    first_admin::show_key(loaded, ctx, key.as_ref(), &addresses)?;
+    first_admin::show_key(loaded, ctx, key.as_ref(), &addresses).await?;
     if let Some(background) = &background {
         background.ready()?;
     }

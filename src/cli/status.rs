@@ -1,14 +1,13 @@
 //! `linux-api status`: is the daemon up and ready?
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context as _;
 
 use super::{Context, FAILED, output};
-use crate::api::health::{Check, Readiness};
-
-const TIMEOUT: Duration = Duration::from_secs(5);
+use crate::api::health::Check;
+use crate::client::error::ClientError;
+use crate::client::{Client, Target};
 
 /// Show whether the daemon is up and ready
 ///
@@ -24,21 +23,19 @@ impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let loaded = ctx.load(Vec::new())?;
         let address = loaded.config.server.listen;
-        let url = format!("http://{address}/readyz");
-        // The same provider everywhere: two in one binary would have to be told apart.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .no_proxy()
-            .build()
-            .context("prepare the request")?;
-        let answer = client.get(&url).send().await.with_context(|| {
-            format!("no daemon answers at {address}; start one with: linux-api serve")
+        let url = format!("http://{address}");
+        let target = Target {
+            address: url.parse().with_context(|| url.clone())?,
+            key: None,
+            ca_file: None,
+        };
+        let readiness = Client::new(&target)?.readiness().await.map_err(|error| {
+            let next = match error {
+                ClientError::Offline { .. } => "start one with: linux-api serve",
+                _ => error.advice(),
+            };
+            anyhow::Error::new(error).context(format!("no daemon answers at {address}; {next}"))
         })?;
-        let readiness: Readiness = answer
-            .json()
-            .await
-            .with_context(|| format!("what answers at {address} is not linux-api"))?;
         if self.json {
             output::json(&readiness)?;
         } else {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use directories::ProjectDirs;
 
@@ -14,8 +14,25 @@ const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 
-/// The variables of systemd that matter here.
-const OF_SYSTEMD: [&str; 3] = [STATE_DIRECTORY, CREDENTIALS_DIRECTORY, JOURNAL_STREAM];
+/// Variables besides the configuration's that are looked at.
+const KNOWN: [&str; 12] = [
+    STATE_DIRECTORY,
+    CREDENTIALS_DIRECTORY,
+    // Set by systemd when standard output or standard error is the journal.
+    JOURNAL_STREAM,
+    // The key of clients.
+    "LINUX_API_KEY",
+    // Whether there may be a keyring to ask.
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_RUNTIME_DIR",
+    // What the terminal can show.
+    "NO_COLOR",
+    "COLORTERM",
+    "TERM",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LANG",
+];
 
 /// The variables and directories that matter; `Debug` leaves out the values of variables.
 #[derive(Clone, Default)]
@@ -28,6 +45,8 @@ pub struct Environment {
     pub user_config: Option<PathBuf>,
     /// Where the user's programs keep their data.
     pub user_data: Option<PathBuf>,
+    /// Where the user's programs keep what they remember between runs.
+    pub user_state: Option<PathBuf>,
 }
 
 impl Environment {
@@ -41,7 +60,7 @@ impl Environment {
         let user = ProjectDirs::from("", "", "linux-api");
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-            .filter(|(name, _)| name.starts_with(PREFIX) || OF_SYSTEMD.contains(&name.as_str()))
+            .filter(|(name, _)| name.starts_with(PREFIX) || KNOWN.contains(&name.as_str()))
             .collect();
         Self {
             variables,
@@ -50,7 +69,23 @@ impl Environment {
                 .as_ref()
                 .map(|user| user.config_dir().join("config.toml")),
             user_data: user.as_ref().map(|user| user.data_dir().to_owned()),
+            user_state: user
+                .as_ref()
+                .and_then(|user| user.state_dir().map(Into::into)),
         }
+    }
+
+    /// A variable as text; one that is empty or not UTF-8 counts as unset.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let value = self.variables.get(name)?.to_str()?;
+        (!value.is_empty()).then_some(value)
+    }
+
+    /// Where the user's programs keep their configuration.
+    #[must_use]
+    pub fn config_dir(&self) -> Option<&Path> {
+        self.user_config.as_deref().and_then(Path::parent)
     }
 
     /// Only these variables, no configuration file and no directories.
@@ -107,6 +142,7 @@ impl fmt::Debug for Environment {
             .field("system_config", &self.system_config)
             .field("user_config", &self.user_config)
             .field("user_data", &self.user_data)
+            .field("user_state", &self.user_state)
             .finish()
     }
 }

@@ -1,15 +1,19 @@
 //! The first admin: made once, its key shown once.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use anyhow::Context as _;
-use rustix::fs::OFlags;
+use secrecy::SecretString;
 
 use crate::auth::hash::Hasher;
 use crate::auth::key::PlainKey;
+use crate::cli::remotes::FIRST_KEY_FILE;
 use crate::cli::{Context, output};
+use crate::client::keys::KeyPlace;
+use crate::client::local;
 use crate::config::{Config, Loaded};
 use crate::model::api_key::Scopes;
 use crate::model::user::Role;
@@ -47,8 +51,9 @@ pub(super) async fn create(
 }
 
 /// Shows the first admin's key once: on standard output, or in a private file when that is the
-/// journal, which others may read.
-pub(super) fn show_key(
+/// journal, which others may read. On standard output it is offered to this user's keyring too, so
+/// that `linux-api tui` finds it.
+pub(super) async fn show_key(
     loaded: &Loaded,
     ctx: &Context,
     key: Option<&PlainKey>,
@@ -61,31 +66,87 @@ pub(super) fn show_key(
         return output::text(&format!("linux-api listens on http://{address}"));
     };
     if output_is_journal(ctx) {
-        let path = loaded.data_dir.join("first-admin-key");
-        let mut file = std::fs::OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
-            .open(&path)
+        let path = loaded.data_dir.join(FIRST_KEY_FILE);
+        write_private(&path, key.expose())
             .with_context(|| format!("write the first key to {}", path.display()))?;
-        writeln!(file, "{}", key.expose())?;
         return output::text(&format!(
             "linux-api listens on http://{address}\n\
              The first admin's key is in {}; remove the file once you have it.",
             path.display()
         ));
     }
+    let demo = loaded.config.demo.enabled;
+    // Nobody finds a daemon again whose port changes with each start, and a demo's key is of no
+    // use after it.
+    let lasting = loaded.config.server.listen.port() != 0 && !demo;
+    let kept = if lasting {
+        offer(ctx, key, loaded.config.server.listen).await
+    } else {
+        String::new()
+    };
     output::text(&format!(
         "linux-api listens on http://{address}\n\nThe key of the first admin, shown this once:\n\n\
-         {key}\n\nTry it:\n\n  curl -H \"X-API-Key: {key}\" \
+         {key}\n\n{kept}Try it:\n\n  curl -H \"X-API-Key: {key}\" \
          http://{address}/api/v1/system/info/uptime\n",
         key = key.expose(),
     ))
 }
 
+/// Keeps the key for this user's `linux-api tui` and says where.
+async fn offer(ctx: &Context, key: &PlainKey, listen: SocketAddr) -> String {
+    let secret = SecretString::from(key.expose());
+    let name = local::key_name(listen);
+    match ctx.keys().keep(&name, &secret).await {
+        Ok(place) => {
+            let note = match place {
+                KeyPlace::Kernel => " until the next reboot",
+                KeyPlace::SecretService | KeyPlace::File => "",
+            };
+            format!("It is kept in {place}{note}, so this works at once: linux-api tui\n\n")
+        }
+        Err(error) => {
+            tracing::debug!(%error, "the first key is not in a keyring");
+            format!(
+                "No keyring took it. For the dashboard, keep it with:\n\n  \
+                 linux-api remote add local http://{listen} --key-file\n\n"
+            )
+        }
+    }
+}
+
 fn output_is_journal(ctx: &Context) -> bool {
-    rustix::fs::fstat(std::io::stdout())
+    rustix::fs::fstat(io::stdout())
         .is_ok_and(|output| ctx.environment.is_journal(output.st_dev, output.st_ino))
+}
+
+/// Writes a new file that only this user can read, whatever was there before.
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn an_old_key_file_does_not_lend_its_rights_to_the_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("first-admin-key");
+        std::fs::write(&path, "old").unwrap();
+        write_private(&path, "new").unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new\n");
+    }
 }

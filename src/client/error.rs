@@ -1,0 +1,181 @@
+//! What can go wrong when asking a daemon, sorted by what to do about it.
+
+use std::error::Error;
+use std::io;
+use std::time::Duration;
+
+use super::Address;
+
+/// A question to a daemon that got no good answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClientError {
+    /// Nothing answers there, or not in time.
+    #[error("{address} does not answer: {reason}")]
+    Offline {
+        /// Who was asked.
+        address: String,
+        /// Why, in a few words.
+        reason: String,
+    },
+    /// The daemon answers, and says no.
+    #[error("{address} refuses: {detail} ({status} {code})")]
+    Refused {
+        /// Who was asked.
+        address: String,
+        /// The HTTP status.
+        status: u16,
+        /// The reason for programs; empty when the daemon gave none.
+        code: String,
+        /// The reason for people.
+        detail: String,
+        /// After which time to ask again.
+        retry_after: Option<Duration>,
+    },
+    /// What answers is no linux-api, another version, or broken.
+    #[error("{address} gives an answer that makes no sense: {reason}")]
+    BadAnswer {
+        /// Who was asked.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Asking would not be safe: the key would lie open, or the other side can't prove who it is.
+    #[error("{address} was not asked: {reason}")]
+    Unsafe {
+        /// Who was to be asked.
+        address: String,
+        /// What is missing for safety.
+        reason: String,
+    },
+}
+
+impl ClientError {
+    /// Sorts a failure of the transport.
+    pub(super) fn of(address: &Address, error: &reqwest::Error) -> Self {
+        let address = address.to_string();
+        if let Some(problem) = certificate_problem(error) {
+            return Self::Unsafe {
+                address,
+                reason: format!("its certificate is not trusted ({problem})"),
+            };
+        }
+        if error.is_timeout() {
+            let reason = "timed out".to_owned();
+            return Self::Offline { address, reason };
+        }
+        if error.is_connect() {
+            let reason = innermost(error);
+            return Self::Offline { address, reason };
+        }
+        if error.is_builder() {
+            let reason = innermost(error);
+            return Self::Unsafe { address, reason };
+        }
+        let reason = innermost(error);
+        // A daemon that stops in the middle of an answer is away, whatever it said before.
+        if is_broken_off(error) {
+            Self::Offline { address, reason }
+        } else {
+            Self::BadAnswer { address, reason }
+        }
+    }
+
+    /// The few words that fit into a table: `401 key expired`, `timed out`.
+    #[must_use]
+    pub fn in_short(&self) -> String {
+        match self {
+            Self::Offline { reason, .. } | Self::Unsafe { reason, .. } => reason.clone(),
+            Self::Refused { status, detail, .. } => format!("{status} {detail}"),
+            Self::BadAnswer { reason, .. } => format!("bad answer: {reason}"),
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::Offline { .. } => {
+                "check that the daemon runs (linux-api status on that host), and the address"
+            }
+            Self::Refused { status: 401, .. } => {
+                "the key is wrong, expired or revoked: get a new one and run linux-api remote add again"
+            }
+            Self::Refused { status: 403, .. } => {
+                "the key may not do this: use one of an admin, or ask one"
+            }
+            Self::Refused { status: 404, .. } => {
+                "the daemon does not know this: it may be older than this program"
+            }
+            Self::Refused { status: 421, .. } => {
+                "the daemon does not go by this name: use one of its own, or allow it in its configuration"
+            }
+            Self::Refused { status: 429, .. } => "too many requests: wait, or raise rate_limit",
+            Self::Refused {
+                status: 500..=599, ..
+            } => "the daemon has a problem: linux-api status on that host says more",
+            Self::Refused { .. } => "change what was asked for",
+            Self::BadAnswer { .. } => {
+                "check that the address leads to linux-api, and that both versions fit"
+            }
+            Self::Unsafe { .. } => {
+                "use https with a certificate that this machine trusts, or name its CA with --ca-file"
+            }
+        }
+    }
+
+    /// Whether asking again later may help without anybody changing anything here.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Offline { .. } | Self::BadAnswer { .. } => true,
+            Self::Refused { status, .. } => *status == 429 || *status >= 500,
+            Self::Unsafe { .. } => false,
+        }
+    }
+}
+
+/// The error and all that caused it, the innermost last.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> Vec<&'a (dyn Error + 'static)> {
+    let mut all = vec![error];
+    let mut last: &'a (dyn Error + 'static) = error;
+    loop {
+        // The error inside an I/O error is not among its sources.
+        let boxed = last
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref);
+        let inner: Option<&'a (dyn Error + 'static)> = match boxed {
+            Some(inner) => Some(inner),
+            None => last.source(),
+        };
+        let Some(inner) = inner else { return all };
+        all.push(inner);
+        last = inner;
+    }
+}
+
+fn certificate_problem(error: &(dyn Error + 'static)) -> Option<String> {
+    causes(error)
+        .into_iter()
+        .filter_map(|cause| cause.downcast_ref::<rustls::Error>())
+        .find_map(|cause| match cause {
+            rustls::Error::InvalidCertificate(problem) => Some(format!("{problem:?}")),
+            _ => None,
+        })
+}
+
+/// Whether the connection ended before the answer did.
+fn is_broken_off(error: &(dyn Error + 'static)) -> bool {
+    causes(error).into_iter().any(|cause| {
+        cause.is::<io::Error>()
+            || cause
+                .downcast_ref::<hyper::Error>()
+                .is_some_and(|cause| cause.is_incomplete_message() || cause.is_canceled())
+    })
+}
+
+fn innermost(error: &(dyn Error + 'static)) -> String {
+    causes(error)
+        .last()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
