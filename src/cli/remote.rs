@@ -287,6 +287,7 @@ async fn test(ctx: &Context, name: Option<String>, json: bool) -> anyhow::Result
             remotes.get(&name)?;
             vec![name]
         }
+        None if remotes.remotes.is_empty() => vec![LOCAL.to_owned()],
         None => remotes.remotes.keys().cloned().collect(),
     };
     let asked = names.into_iter().map(|name| test_one(ctx, &remotes, name));

@@ -14,6 +14,7 @@ use linux_api::model::api_key::Scope;
 mod daemon;
 
 mod hostile;
+mod local;
 mod remotes;
 
 use daemon::Daemon;
