@@ -34,6 +34,7 @@ complete -c linux-api -n "__fish_linux_api_needs_command" -s V -l version -d 'Pr
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "serve" -d 'Run the daemon'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "status" -d 'Show whether the daemon is up and ready'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "stop" -d 'End the daemon that was started with `serve --detach`'
+complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "remote" -d 'Add, list, test and remove the daemons to watch'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "config" -d 'Show, check or start the configuration'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "generate" -d 'Make completions, man pages and documentation'
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l listen -d 'Address and port to listen on' -r
@@ -61,6 +62,53 @@ json\t''"
 complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -f -a "add" -d 'Add a daemon, or give one another address or key'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -f -a "list" -d 'List the daemons'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -f -a "test" -d 'Ask one daemon, or all, and show who answers'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -f -a "remove" -d 'Remove a daemon and its key'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -f -a "default" -d 'Show or choose the daemon that the dashboard opens first'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from add" -s l -l label -d 'A label to select it by; may be given several times' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from add" -l ca-file -d 'Certificates in PEM to trust instead of the system\'s' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from add" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from add" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from add" -l key-file -d 'Keep the key in a file that only this user can read, not in a keyring'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from list" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from list" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from list" -l json -d 'Print the list as JSON'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from test" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from test" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from test" -l json -d 'Print the answers as JSON'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from test" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from remove" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from remove" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -l none -d 'Have no default any more'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -s h -l help -d 'Print help'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
