@@ -168,7 +168,8 @@ async fn a_silent_stream_counts_as_lost() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let server = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        stream.read(&mut [0; 4096]).await.unwrap();
+        let read = stream.read(&mut [0; 4096]).await.unwrap();
+        assert!(read > 0);
         stream.write_all(STREAM).await.unwrap();
         std::future::pending::<()>().await;
     });

@@ -5,24 +5,24 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 /// Ends with the test.
-pub struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     /// Where it listens, `http://127.0.0.1:PORT`.
-    pub url: String,
+    pub(crate) url: String,
     /// The first admin's key.
-    pub key: String,
+    pub(crate) key: String,
     /// Its home directory.
-    pub home: tempfile::TempDir,
+    pub(crate) home: tempfile::TempDir,
 }
 
 /// The built program.
-pub fn program() -> PathBuf {
+pub(crate) fn program() -> PathBuf {
     assert_cmd::cargo::cargo_bin!("linux-api").to_owned()
 }
 
 impl Daemon {
     /// Starts one; `arguments` are added to `serve`.
-    pub fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut child = Command::new(program())
             .args(["serve", "--listen", "127.0.0.1:0"])
@@ -54,7 +54,7 @@ impl Daemon {
     }
 
     /// A path below its home.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         Path::new(self.home.path()).join(name)
     }
 }
