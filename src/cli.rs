@@ -1,6 +1,9 @@
 //! The command line: what can be asked for, and who answers.
 
+mod audit;
 mod config;
+mod confirm;
+mod database;
 mod generate;
 mod output;
 mod remote;
@@ -10,6 +13,7 @@ mod serve;
 mod status;
 mod stop;
 mod table;
+mod user;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -52,6 +56,9 @@ pub(crate) struct GlobalOptions {
     /// Log less; may be given up to three times
     #[arg(short, long, global = true, action = ArgAction::Count)]
     quiet: u8,
+    /// The Linux account that gave the command, when root became another one since
+    #[arg(long, global = true, hide = true, value_name = "UID")]
+    acting_uid: Option<u32>,
 }
 
 impl GlobalOptions {
@@ -87,6 +94,8 @@ enum Command {
     Status(status::Options),
     Stop(stop::Options),
     Remote(remote::Options),
+    User(user::Options),
+    Audit(audit::Options),
     Config(config::Options),
     #[command(hide = true)]
     Generate(generate::Options),
@@ -120,6 +129,8 @@ impl Command {
             Self::Status(options) => options.run(ctx).await,
             Self::Stop(options) => options.run(ctx).await,
             Self::Remote(options) => options.run(ctx).await,
+            Self::User(options) => options.run(ctx).await,
+            Self::Audit(options) => options.run(ctx).await,
             Self::Config(options) => options.run(ctx),
             Self::Generate(options) => options.run(),
         }

@@ -64,6 +64,11 @@ fn write(bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
+/// Tells a person something beside the output.
+pub(super) fn note(text: &str) {
+    complain(&format!("{text}\n"));
+}
+
 /// Reports why the program fails.
 pub(super) fn error(error: &anyhow::Error) {
     complain(&format!("error: {}\n", reasons(error)));

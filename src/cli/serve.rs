@@ -333,14 +333,8 @@ async fn open_store(config: &Config, demo: Option<&Demo>, clock: &Clock) -> anyh
     };
     let options = crate::store::Options {
         url: SecretString::from(url),
-        direct_url: database
-            .direct_url
-            .as_ref()
-            .map(|url| url.expose().to_owned().into()),
         pooler: database.pooler && demo.is_none(),
-        pool_size: database.pool_size,
-        deadline: database.deadline,
-        lock_timeout: database.lock_timeout,
+        ..super::database::options(database)
     };
     let store = Store::open(options, clock.clone()).await?;
     if database.migrate {

@@ -47,6 +47,12 @@ pub struct Actor {
 }
 
 impl Actor {
+    /// Whether it has the database itself, and so may do what no API key may.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        matches!(self.via, Via::Cli(_))
+    }
+
     /// The program itself.
     #[must_use]
     pub fn system() -> Self {
@@ -73,6 +79,10 @@ pub enum Action {
     UserActivate,
     /// A user was deactivated.
     UserDeactivate,
+    /// A user was protected from changes.
+    UserProtect,
+    /// The protection of a user was taken off.
+    UserUnprotect,
     /// A key was made.
     KeyCreate,
     /// A key was replaced by a new one.
@@ -91,6 +101,8 @@ impl Action {
             Self::UserRole => "user.role",
             Self::UserActivate => "user.activate",
             Self::UserDeactivate => "user.deactivate",
+            Self::UserProtect => "user.protect",
+            Self::UserUnprotect => "user.unprotect",
             Self::KeyCreate => "key.create",
             Self::KeyRotate => "key.rotate",
             Self::KeyRevoke => "key.revoke",

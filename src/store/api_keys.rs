@@ -77,14 +77,15 @@ macro_rules! room_for_key {
     }};
 }
 
-/// The owner of the keys about to be changed; only the owner changes an immutable user's keys.
+/// The owner of the keys about to be changed; only the owner changes an immutable user's keys, and
+/// who has the database itself.
 macro_rules! owner {
     ($tx:expr, $actor:expr, $user_id:expr) => {{
         let row: Option<UserRow> = $tx
             .fetch_optional(sqlx::query_as(COLUMNS_BY_ID).bind($user_id))
             .await?;
         let user = row.ok_or(Refusal::UserNotFound)?.into_user()?;
-        if user.immutable && $actor.user_id != Some($user_id) {
+        if user.immutable && $actor.user_id != Some($user_id) && !$actor.is_local() {
             return Err(Refusal::Immutable.into());
         }
         user

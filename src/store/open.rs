@@ -88,6 +88,17 @@ impl Options {
         }
     }
 
+    /// The file of an SQLite database; nothing for PostgreSQL.
+    ///
+    /// # Errors
+    /// When the URL is wrong.
+    pub fn sqlite_path(&self) -> Result<Option<PathBuf>, StoreError> {
+        match self.engine()? {
+            Engine::Sqlite => Ok(Some(self.sqlite()?.0)),
+            Engine::Postgres => Ok(None),
+        }
+    }
+
     pub(super) fn sqlite(&self) -> Result<(PathBuf, SqliteConnectOptions), StoreError> {
         let url = self.url.expose_secret();
         let wrong = || {

@@ -362,6 +362,43 @@ impl Store {
         })
     }
 
+    /// Protects a user from changes, or takes the protection off, which only who has the database
+    /// itself may; `false` when it already was so.
+    ///
+    /// # Errors
+    /// [`Refusal::UserNotFound`], [`Refusal::Immutable`] for taking it off otherwise, or when the
+    /// database fails.
+    pub async fn set_immutable(
+        &self,
+        actor: &Actor,
+        id: UserId,
+        immutable: bool,
+    ) -> Result<bool, StoreError> {
+        const SQL: &str = "update users set immutable = $2 where id = $1";
+        let action = if immutable {
+            Action::UserProtect
+        } else {
+            Action::UserUnprotect
+        };
+        let entry = entry(actor, action, id);
+        change!(self, entry, |tx, now| {
+            let _: Timestamp = now;
+            let row: Option<UserRow> = tx
+                .fetch_optional(sqlx::query_as(COLUMNS_BY_ID).bind(id))
+                .await?;
+            let user = row.ok_or(Refusal::UserNotFound)?.into_user()?;
+            if user.immutable == immutable {
+                (false, None)
+            } else if user.immutable && !actor.is_local() {
+                return Err(Refusal::Immutable.into());
+            } else {
+                tx.execute(sqlx::query(SQL).bind(id).bind(immutable))
+                    .await?;
+                (true, Some((format!("user:{}", user.name), String::new())))
+            }
+        })
+    }
+
     /// Deletes a user and all its keys.
     ///
     /// # Errors

@@ -1,0 +1,19 @@
+//! Asking before something is destroyed.
+
+use std::io::IsTerminal;
+
+use anyhow::{Context as _, bail};
+
+/// Whether a person wants it: `yes` answers for them. Without a terminal nobody can be asked.
+pub(super) fn ask(question: &str, yes: bool) -> anyhow::Result<bool> {
+    if yes {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() {
+        bail!("{question} There is no terminal to ask on: say --yes");
+    }
+    inquire::Confirm::new(question)
+        .with_default(false)
+        .prompt()
+        .context("ask")
+}

@@ -1,0 +1,116 @@
+//! The configured database, opened by an administrator while the daemon may be running.
+
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context as _, bail};
+
+use super::{Context, output};
+use crate::config;
+use crate::model::audit::{Actor, Via};
+use crate::model::time::Clock;
+use crate::store::migrations::SchemaError;
+use crate::store::{self, Store, StoreError};
+
+/// How the store is opened by this configuration.
+pub(super) fn options(database: &config::Database) -> store::Options {
+    store::Options {
+        url: database.url.expose().to_owned().into(),
+        direct_url: database
+            .direct_url
+            .as_ref()
+            .map(|url| url.expose().to_owned().into()),
+        pooler: database.pooler,
+        pool_size: database.pool_size,
+        deadline: database.deadline,
+        lock_timeout: database.lock_timeout,
+    }
+}
+
+/// A database with the schema of this program, and who works on it.
+pub(super) struct Administration {
+    pub(super) store: Store,
+    /// The Linux account that gave the command.
+    pub(super) actor: Actor,
+}
+
+impl Administration {
+    /// Opens the configured database and names it on standard error.
+    ///
+    /// On SQLite, root first becomes the owner of the file, so that nothing is left behind which
+    /// the daemon can't write: this call then does not return, the program starts anew.
+    pub(super) async fn open(ctx: &Context) -> anyhow::Result<Self> {
+        let loaded = ctx.load(Vec::new())?;
+        let database = &loaded.config.database;
+        let options = options(database);
+        if let Some(path) = options.sqlite_path()? {
+            if !path.exists() {
+                bail!(
+                    "there is no database {} yet: start the daemon once, or name another one by \
+                     --config or LINUX_API__DATABASE__URL",
+                    path.display()
+                );
+            }
+            become_owner(&path, ctx)?;
+        }
+        let store = Store::open(options, Clock::system()).await?;
+        let pending = store.schema_state().await?.pending.len();
+        if pending > 0 {
+            return Err(StoreError::from(SchemaError::Pending(pending)).into());
+        }
+        output::note(&format!("database: {}", database.url));
+        let uid = ctx
+            .options
+            .acting_uid
+            .unwrap_or_else(|| rustix::process::getuid().as_raw());
+        Ok(Self {
+            store,
+            actor: Actor {
+                user_id: None,
+                name: account_name(uid),
+                via: Via::Cli(uid),
+                address: None,
+                request_id: None,
+            },
+        })
+    }
+}
+
+/// Starts the program anew as the owner of `path`, when root runs it and somebody else owns that.
+fn become_owner(path: &Path, ctx: &Context) -> anyhow::Result<()> {
+    let owner = std::fs::metadata(path).with_context(|| format!("look at {}", path.display()))?;
+    if !rustix::process::geteuid().is_root() || owner.uid() == 0 {
+        return Ok(());
+    }
+    if ctx.options.acting_uid.is_some() {
+        bail!("can't become the owner of {}", path.display());
+    }
+    let program = std::env::current_exe().context("find this program")?;
+    let failed = Command::new(program)
+        .arg(format!(
+            "--acting-uid={}",
+            rustix::process::getuid().as_raw()
+        ))
+        .args(std::env::args_os().skip(1))
+        .uid(owner.uid())
+        .gid(owner.gid())
+        .exec();
+    Err(failed).with_context(|| format!("become the owner of {}", path.display()))
+}
+
+/// The name of a local account, else its number.
+fn account_name(uid: u32) -> String {
+    let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    accounts
+        .lines()
+        .filter_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            let found: u32 = fields.nth(1)?.parse().ok()?;
+            (found == uid).then(|| name.to_owned())
+        })
+        .next()
+        .unwrap_or_else(|| uid.to_string())
+}
