@@ -27,13 +27,14 @@ use crate::auth::verifier::Verifier;
 use crate::collector::Collector;
 use crate::model::log::AccessLog;
 use crate::model::time::Clock;
+use crate::recorder::Recorder;
 use crate::store::Store;
-use crate::tasks::key_use::KeyUseHealth;
+use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::sampler::HostSampler;
 use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable};
 use extract::BodyTimeout;
 use issuer::Issuer;
-use state::{AppState, Docs, FlusherHealth, StoredKeys};
+use state::{AppState, Docs, StoredKeys};
 use streams::{Guard, StreamLimits, Streams};
 use unix_peers::UnixPeers;
 
@@ -54,14 +55,16 @@ pub struct Parts {
     pub stream_limits: StreamLimits,
     /// Ends live streams.
     pub stop: CancellationToken,
-    /// How the writing of key uses goes.
-    pub key_use: KeyUseHealth,
+    /// How the writing of measurements goes.
+    pub flusher: FlusherHandle,
     /// The time.
     pub clock: Clock,
     /// Where the access log goes.
     pub access_log: AccessLogger,
     /// Which requests it holds.
     pub access: AccessLog,
+    /// Counts requests.
+    pub recorder: Recorder,
     /// From when on a request is slow.
     pub slow: Duration,
     /// Random bits that request ids of this process begin with.
@@ -116,6 +119,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
             which: parts.access,
             slow: parts.slow,
         },
+        recorder: parts.recorder,
         request_ids: RequestIds::new(parts.request_id_prefix),
         request_timeout: parts.request_timeout,
         body_timeout: BodyTimeout(parts.body_timeout),
@@ -138,7 +142,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
             enabled: parts.docs_enabled,
             openapi: openapi::to_json(&document)?.into(),
         },
-        flusher: FlusherHealth(parts.key_use),
+        flusher: parts.flusher,
     };
     Ok(router::service(router, state, Arc::new(edge)))
 }

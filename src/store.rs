@@ -9,8 +9,14 @@ pub mod audit;
 mod codec;
 pub(crate) mod dump;
 pub mod error;
+pub mod flush;
+pub mod host_samples;
+mod hosts;
+mod leases;
 pub mod migrations;
 mod open;
+pub mod request_queries;
+mod request_stats;
 mod tx;
 pub mod users;
 

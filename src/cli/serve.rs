@@ -2,6 +2,7 @@
 
 pub(super) mod detach;
 mod first_admin;
+mod identity;
 mod listen;
 
 use std::path::{Path, PathBuf};
@@ -27,14 +28,15 @@ use crate::collector::{Collector, HostReader, HostRoots};
 use crate::config::{BeforeMigration, Config, Flag, Loaded};
 use crate::model::log::LogFormat;
 use crate::model::time::Clock;
+use crate::recorder::Recorder;
 use crate::server::state::StoredKeys;
 use crate::server::streams::StreamLimits;
 use crate::server::{self, Limits, Listener, Parts};
 use crate::store::migrations::{Migrated, SchemaError};
 use crate::store::{Store, StoreError};
-use crate::tasks::key_use::KeyUseHealth;
+use crate::tasks::flusher::{self, Flusher, FlusherHandle};
+use crate::tasks::key_watch;
 use crate::tasks::sampler::HostSampler;
-use crate::tasks::{key_use, key_watch};
 use crate::telemetry;
 
 /// Run the daemon
@@ -169,6 +171,10 @@ async fn run_daemon(
         store,
         clock,
         access_log: access_log.clone(),
+        state_folder: demo
+            .as_ref()
+            .map_or(&loaded.data_dir, |Demo(folder)| folder)
+            .clone(),
     };
     let notice = key.as_ref().filter(|_| demo.is_some());
     let notice = notice.map(|key| format!("Demo: the key is `{}`.", key.expose()));
@@ -187,6 +193,8 @@ struct Daemon {
     store: Store,
     clock: Clock,
     access_log: AccessLogger,
+    /// Where it keeps what the next start needs.
+    state_folder: PathBuf,
 }
 
 impl Daemon {
@@ -210,9 +218,9 @@ impl Daemon {
         let keys = StoredKeys(self.store.clone());
         let verifier = Verifier::new(keys, limits, self.clock.clone());
         let host = HostSampler::new(self.clock.clone());
-        let key_use = KeyUseHealth::default();
+        let (recorder, flusher) = (Recorder::default(), FlusherHandle::default());
         let tasks = TaskTracker::new();
-        // Ended after the last request, so that the last uses are written too.
+        // Ended after the last request, so that it is counted too.
         let end = CancellationToken::new();
         tasks.spawn(host.clone().run(
             HostReader::new(collector.roots().clone()),
@@ -225,12 +233,20 @@ impl Daemon {
             config.auth.revocation_poll,
             end.clone(),
         ));
-        tasks.spawn(key_use::run(
+        let settings = flusher::Settings {
+            interval: config.flusher.interval,
+            host: identity::host(&config.host, &collector, &self.state_folder)?,
+            instance_id: identity::instance_id()?,
+            state_folder: self.state_folder,
+        };
+        let writer = Flusher::new(
             self.store.clone(),
+            recorder.clone(),
             verifier.clone(),
-            key_use.clone(),
-            end.clone(),
-        ));
+            flusher.clone(),
+            settings,
+        );
+        tasks.spawn(writer.run(end.clone()));
         let mut prefix = [0_u8; 4];
         rand::rngs::SysRng
             .try_fill_bytes(&mut prefix)
@@ -247,10 +263,11 @@ impl Daemon {
                 lag: config.stream.max_lag,
             },
             stop: stop.clone(),
-            key_use,
             clock: self.clock,
             access_log: self.access_log,
             access: config.log.access,
+            recorder,
+            flusher,
             slow: config.log.slow,
             request_id_prefix: u32::from_le_bytes(prefix),
             request_timeout: config.server.request_timeout,

@@ -211,8 +211,13 @@ section! {
 }
 
 section! {
-    /// Where the host is found, for a daemon in a container.
+    /// Which host this is, and where it is found by a daemon in a container.
     pub struct Host in "host" {
+        /// Name of this host in a database that several share, for programs: letters, digits and
+        /// `-_.:`, at most 64. Without it it is made of the host's machine-id.
+        id: Option<String> = None, example "web-1";
+        /// What the list of hosts says about this one, for people and dashboards.
+        labels: BTreeMap<String, String> = BTreeMap::new();
         /// The host's /proc.
         procfs: PathBuf = PathBuf::from("/proc");
         /// The host's /sys.

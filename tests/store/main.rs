@@ -44,6 +44,7 @@ mod audit;
 mod deadlines;
 mod keys;
 mod migrations;
+mod requests;
 mod users;
 
 /// A connection of the test's own, past the store.
