@@ -7,6 +7,7 @@
 pub mod api_keys;
 pub mod audit;
 mod codec;
+pub mod describe;
 pub(crate) mod dump;
 pub mod error;
 pub mod flush;

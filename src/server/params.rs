@@ -42,7 +42,7 @@ impl QueryReader {
         }
     }
 
-    fn problem(&mut self, name: &str, message: impl Into<String>) {
+    pub(crate) fn problem(&mut self, name: &str, message: impl Into<String>) {
         self.problems.push(FieldProblem {
             location: vec!["query".to_owned(), name.to_owned()],
             message: message.into(),
@@ -92,6 +92,33 @@ impl QueryReader {
             );
         }
         i64::try_from(number).unwrap_or(default)
+    }
+
+    /// A whole number in a range that may be absent.
+    pub(crate) fn optional_integer(
+        &mut self,
+        name: &str,
+        range: RangeInclusive<i64>,
+    ) -> Option<i64> {
+        let least = *range.start();
+        let is_given = self.fields.contains_key(name);
+        is_given.then(|| self.integer(name, range, least))
+    }
+
+    /// Whatever `read` makes of the text, or its message as the problem.
+    pub(crate) fn parsed<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = self.fields.remove(name)?;
+        match read(&text) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.problem(name, message);
+                None
+            }
+        }
     }
 
     /// A truth value in any of the usual words.
@@ -189,7 +216,7 @@ fn parse_integer(text: &str) -> Option<i128> {
     Some(digits.parse().unwrap_or(limit))
 }
 
-fn parse_time(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     // A "+" of an offset arrives as a space when a client did not encode it.
     let text = text.replace(' ', if text.contains('T') { "+" } else { "T" });

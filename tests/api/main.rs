@@ -28,6 +28,7 @@ mod random;
 mod refusals;
 mod service;
 mod slow;
+mod statistics;
 mod system;
 mod unix;
 mod users;

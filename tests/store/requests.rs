@@ -13,7 +13,7 @@ use linux_api::store::flush::{Batch, HostReport};
 use linux_api::store::host_samples::SampleFilter;
 use linux_api::store::request_queries::{RoutePosition, Span, StatsFilter};
 
-use crate::Database;
+use crate::database::Database;
 
 on_both_engines! {
     a_state_replaces_the_one_before_and_never_a_newer_one,
