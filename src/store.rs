@@ -18,6 +18,7 @@ pub mod migrations;
 mod open;
 pub mod request_queries;
 mod request_stats;
+pub mod retention;
 mod tx;
 pub mod users;
 

@@ -7,6 +7,7 @@ mod listen;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use rand::TryRng;
@@ -25,7 +26,7 @@ use crate::access_log::AccessLogger;
 use crate::auth::verifier::{self, Verifier};
 use crate::backup::{self, BackupError, Scope};
 use crate::collector::{Collector, HostReader, HostRoots};
-use crate::config::{BeforeMigration, Config, Flag, Loaded};
+use crate::config::{BeforeMigration, Config, Flag, Loaded, Size};
 use crate::model::log::LogFormat;
 use crate::model::time::Clock;
 use crate::recorder::Recorder;
@@ -35,6 +36,7 @@ use crate::server::{self, Limits, Listener, Parts};
 use crate::store::migrations::{Migrated, SchemaError};
 use crate::store::{Store, StoreError};
 use crate::tasks::flusher::{self, Flusher, FlusherHandle};
+use crate::tasks::janitor::{self, Retention};
 use crate::tasks::key_watch;
 use crate::tasks::sampler::HostSampler;
 use crate::telemetry;
@@ -233,10 +235,24 @@ impl Daemon {
             config.auth.revocation_poll,
             end.clone(),
         ));
+        let instance_id = identity::instance_id()?;
+        let retention = Retention {
+            minutes: config.retention.minutes,
+            hours: config.retention.hours,
+            days: config.retention.days,
+            max_bytes: config.retention.max_size.map(Size::bytes),
+        };
+        let clean = janitor::run(
+            self.store.clone(),
+            retention,
+            Arc::clone(&instance_id),
+            end.clone(),
+        );
+        tasks.spawn(clean);
         let settings = flusher::Settings {
             interval: config.flusher.interval,
             host: identity::host(&config.host, &collector, &self.state_folder)?,
-            instance_id: identity::instance_id()?,
+            instance_id,
             state_folder: self.state_folder,
         };
         let writer = Flusher::new(

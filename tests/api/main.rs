@@ -20,6 +20,7 @@ mod audit;
 mod connections;
 mod document;
 mod errors;
+mod fleet;
 mod http;
 mod keys;
 mod matrix;

@@ -45,6 +45,7 @@ mod deadlines;
 mod keys;
 mod migrations;
 mod requests;
+mod retention;
 mod users;
 
 /// A connection of the test's own, past the store.
