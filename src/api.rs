@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod fleet;
 pub mod health;
+pub mod history;
 pub mod keys;
 pub mod metrics;
 pub mod page;

@@ -34,7 +34,7 @@ use crate::tasks::sampler::HostSampler;
 use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable};
 use extract::BodyTimeout;
 use issuer::Issuer;
-use state::{AppState, Docs, StoredKeys};
+use state::{AppState, Docs, OwnHost, StoredKeys};
 use streams::{Guard, StreamLimits, Streams};
 use unix_peers::UnixPeers;
 
@@ -51,6 +51,8 @@ pub struct Parts {
     pub collector: Collector,
     /// What was read of the host.
     pub host: HostSampler,
+    /// Id of the host in the database.
+    pub host_id: Arc<str>,
     /// What live streams may take up.
     pub stream_limits: StreamLimits,
     /// Ends live streams.
@@ -136,6 +138,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         collector: parts.collector,
         load: parts.host.load(),
         host: parts.host,
+        own_host: OwnHost(parts.host_id),
         streams,
         clock: parts.clock,
         docs: Docs {

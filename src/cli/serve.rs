@@ -4,6 +4,7 @@ pub(super) mod detach;
 mod first_admin;
 mod identity;
 mod listen;
+mod measuring;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,12 +22,13 @@ use tokio_util::task::TaskTracker;
 use super::Context;
 
 use detach::Background;
+use measuring::Measuring;
 
 use crate::access_log::AccessLogger;
 use crate::auth::verifier::{self, Verifier};
 use crate::backup::{self, BackupError, Scope};
 use crate::collector::{Collector, HostReader, HostRoots};
-use crate::config::{BeforeMigration, Config, Flag, Loaded, Size};
+use crate::config::{BeforeMigration, Config, Flag, Loaded};
 use crate::model::log::LogFormat;
 use crate::model::time::Clock;
 use crate::recorder::Recorder;
@@ -35,8 +37,7 @@ use crate::server::streams::StreamLimits;
 use crate::server::{self, Limits, Listener, Parts};
 use crate::store::migrations::{Migrated, SchemaError};
 use crate::store::{Store, StoreError};
-use crate::tasks::flusher::{self, Flusher, FlusherHandle};
-use crate::tasks::janitor::{self, Retention};
+use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::key_watch;
 use crate::tasks::sampler::HostSampler;
 use crate::telemetry;
@@ -235,34 +236,16 @@ impl Daemon {
             config.auth.revocation_poll,
             end.clone(),
         ));
-        let instance_id = identity::instance_id()?;
-        let retention = Retention {
-            minutes: config.retention.minutes,
-            hours: config.retention.hours,
-            days: config.retention.days,
-            max_bytes: config.retention.max_size.map(Size::bytes),
+        let measuring = Measuring {
+            store: &self.store,
+            verifier: &verifier,
+            host: &host,
+            recorder: &recorder,
+            flusher: &flusher,
         };
-        let clean = janitor::run(
-            self.store.clone(),
-            retention,
-            Arc::clone(&instance_id),
-            end.clone(),
-        );
-        tasks.spawn(clean);
-        let settings = flusher::Settings {
-            interval: config.flusher.interval,
-            host: identity::host(&config.host, &collector, &self.state_folder)?,
-            instance_id,
-            state_folder: self.state_folder,
-        };
-        let writer = Flusher::new(
-            self.store.clone(),
-            recorder.clone(),
-            verifier.clone(),
-            flusher.clone(),
-            settings,
-        );
-        tasks.spawn(writer.run(end.clone()));
+        let identity = identity::host(&config.host, &collector, &self.state_folder)?;
+        let host_id = Arc::clone(&identity.id);
+        measuring.start(config, identity, self.state_folder, &tasks, &end)?;
         let mut prefix = [0_u8; 4];
         rand::rngs::SysRng
             .try_fill_bytes(&mut prefix)
@@ -272,6 +255,7 @@ impl Daemon {
             verifier,
             collector,
             host,
+            host_id,
             stream_limits: StreamLimits {
                 streams: config.stream.max,
                 streams_per_key: config.stream.max_per_key,

@@ -43,10 +43,23 @@ impl QueryReader {
     }
 
     pub(crate) fn problem(&mut self, name: &str, message: impl Into<String>) {
-        self.problems.push(FieldProblem {
+        self.problems.push(Self::wrong(name, message));
+    }
+
+    /// What is wrong with a field of a query string.
+    pub(crate) fn wrong(name: &str, message: impl Into<String>) -> FieldProblem {
+        FieldProblem {
             location: vec!["query".to_owned(), name.to_owned()],
             message: message.into(),
-        });
+        }
+    }
+
+    /// All texts of a field that may be given more than once, in their order.
+    pub(crate) fn repeated(&self, name: &str) -> Vec<String> {
+        form_urlencoded::parse(self.query.as_bytes())
+            .filter(|(field, _)| field == name)
+            .map(|(_, text)| text.into_owned())
+            .collect()
     }
 
     /// A text that must be there.

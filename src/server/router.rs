@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use super::edge::{EdgeLayer, EdgeState};
 use super::error::ApiError;
 use super::handlers::{
-    admin, audit, fleet, health, keys, load, metrics, service, snapshot, system, users,
+    admin, audit, fleet, health, history, keys, load, metrics, service, snapshot, system, users,
 };
 use super::openapi;
 use super::state::AppState;
@@ -49,6 +49,7 @@ pub(crate) fn documented() -> (Router<AppState>, OpenApi) {
         // The host.
         .routes(routes!(snapshot::show_snapshot))
         .routes(routes!(snapshot::stream_snapshots))
+        .routes(routes!(history::show_history))
         .routes(routes!(system::show_uptime))
         .routes(routes!(system::list_processes))
         .routes(routes!(system::show_system_info))

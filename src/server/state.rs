@@ -49,6 +49,8 @@ pub struct AppState {
     pub collector: Collector,
     /// What was read of the host.
     pub host: HostSampler,
+    /// Which host that is in the database.
+    pub own_host: OwnHost,
     /// Sends the host's figures as they come.
     pub(crate) streams: Streams,
     /// Load values of the last day.
@@ -62,6 +64,10 @@ pub struct AppState {
     /// How the writing of measurements goes.
     pub flusher: FlusherHandle,
 }
+
+/// Id of the host that this daemon runs on.
+#[derive(Debug, Clone)]
+pub struct OwnHost(pub Arc<str>);
 
 /// What the documentation routes serve.
 #[derive(Debug, Clone)]

@@ -122,6 +122,7 @@ impl App {
             verifier: verifier.clone(),
             collector: Collector::new(setup.roots),
             host: host.clone(),
+            host_id: "h1".into(),
             stream_limits: StreamLimits {
                 streams: 10,
                 streams_per_key: 10,

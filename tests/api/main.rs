@@ -21,6 +21,7 @@ mod connections;
 mod document;
 mod errors;
 mod fleet;
+mod history;
 mod http;
 mod keys;
 mod matrix;

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use utoipa::ToSchema;
 
-use crate::api::problem::FieldProblem;
 use crate::model::request_stats::{Resolution, UNMATCHED_ROUTE};
 use crate::model::time::Timestamp;
 use crate::server::error::ApiError;
@@ -76,7 +75,7 @@ pub(super) fn range(
     let mut problems = Vec::new();
     for (name, time) in [start, end] {
         if time.is_some_and(|time| time > now.saturating_add(SKEW)) {
-            problems.push(problem(
+            problems.push(QueryReader::wrong(
                 name,
                 "Input should not be in the future".to_owned(),
             ));
@@ -85,7 +84,7 @@ pub(super) fn range(
     if let (Some(from), Some(to)) = (start.1, end.1)
         && from > to
     {
-        problems.push(problem(
+        problems.push(QueryReader::wrong(
             end.0,
             format!("Input should not be before {}", start.0),
         ));
@@ -100,11 +99,4 @@ pub(super) fn range(
         _ => resolution.start_of(from).max(EARLIEST),
     });
     Ok((from, end.1.unwrap_or(LATEST)))
-}
-
-pub(super) fn problem(name: &str, message: String) -> FieldProblem {
-    FieldProblem {
-        location: vec!["query".to_owned(), name.to_owned()],
-        message,
-    }
 }

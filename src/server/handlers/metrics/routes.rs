@@ -133,8 +133,8 @@ impl ListRoutes {
             query::range(now, ("start", self.start), ("end", self.end), self.bucket)?;
         let before_start = |after: &After| self.start.is_some_and(|start| after.time() < start);
         if self.cursor.as_ref().is_some_and(before_start) {
-            let message = "Input should not be before start".to_owned();
-            return Err(ApiError::invalid(vec![query::problem("cursor", message)]));
+            let wrong = QueryReader::wrong("cursor", "Input should not be before start");
+            return Err(ApiError::invalid(vec![wrong]));
         }
         let position = match self.cursor {
             None => None,
