@@ -114,11 +114,17 @@ macro_rules! push_filter {
         let filter: &StatsFilter = $filter;
         $query.push(" where time >= ").push_bind(filter.from);
         $query.push(" and time <= ").push_bind($to);
-        if let Some(route) = filter.route.as_deref() {
+        push_narrowing!($query, filter);
+    }};
+}
+
+macro_rules! push_narrowing {
+    ($query:expr, $filter:expr) => {
+        if let Some(route) = $filter.route.as_deref() {
             $query.push(" and route = ").push_bind(route);
         }
-        push_host!($query, filter);
-    }};
+        push_host!($query, $filter);
+    };
 }
 
 macro_rules! push_host {
@@ -130,6 +136,14 @@ macro_rules! push_host {
                 .push(" or name = ")
                 .push_bind(host)
                 .push(")");
+        }
+    };
+}
+
+macro_rules! push_status {
+    ($query:expr, $status:expr) => {
+        if let Some(status) = $status {
+            $query.push(" and status = ").push_bind(i32::from(status));
         }
     };
 }
@@ -283,10 +297,30 @@ impl Store {
             query
                 .push(", status, cast(sum(count) as bigint) as count from ")
                 .push(table);
+            // Each of the nearest times has a row of its own in the answer, so no farther one is
+            // needed; without this bound everything would be grouped before the limit cuts it off.
+            // It takes the place of the range's own, because an index is searched with one.
+            query.push(if span.newest_first {
+                " where time >= (select min(time) from (select distinct time from "
+            } else {
+                " where time <= (select max(time) from (select distinct time from "
+            });
+            query.push(table);
             push_filter!(query, filter, filter.to);
-            if let Some(status) = status {
-                query.push(" and status = ").push_bind(i32::from(status));
+            push_status!(query, status);
+            query
+                .push(" order by time")
+                .push(order(span))
+                .push(" limit ");
+            let needed = span.offset.saturating_add(i64::from(span.limit));
+            query.push_bind(needed).push(") needed)");
+            if span.newest_first {
+                query.push(" and time <= ").push_bind(filter.to);
+            } else {
+                query.push(" and time >= ").push_bind(filter.from);
             }
+            push_narrowing!(query, filter);
+            push_status!(query, status);
             query.push(" group by time, route, status");
             if filter.by_method {
                 query.push(", method");
