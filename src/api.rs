@@ -1,8 +1,11 @@
 //! The wire contract that server and client share: bodies, parameters, errors, cursors.
 
 pub mod audit;
+pub mod fleet;
 pub mod health;
+pub mod history;
 pub mod keys;
+pub mod metrics;
 pub mod page;
 pub mod problem;
 pub mod snapshot;

@@ -3,6 +3,7 @@
 pub mod api_key;
 pub mod audit;
 pub mod filter;
+pub mod fleet;
 pub mod host;
 pub mod log;
 pub mod process;

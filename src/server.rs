@@ -27,13 +27,14 @@ use crate::auth::verifier::Verifier;
 use crate::collector::Collector;
 use crate::model::log::AccessLog;
 use crate::model::time::Clock;
+use crate::recorder::Recorder;
 use crate::store::Store;
-use crate::tasks::key_use::KeyUseHealth;
+use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::sampler::HostSampler;
 use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable};
 use extract::BodyTimeout;
 use issuer::Issuer;
-use state::{AppState, Docs, FlusherHealth, StoredKeys};
+use state::{AppState, Docs, OwnHost, StoredKeys};
 use streams::{Guard, StreamLimits, Streams};
 use unix_peers::UnixPeers;
 
@@ -50,18 +51,22 @@ pub struct Parts {
     pub collector: Collector,
     /// What was read of the host.
     pub host: HostSampler,
+    /// Id of the host in the database.
+    pub host_id: Arc<str>,
     /// What live streams may take up.
     pub stream_limits: StreamLimits,
     /// Ends live streams.
     pub stop: CancellationToken,
-    /// How the writing of key uses goes.
-    pub key_use: KeyUseHealth,
+    /// How the writing of measurements goes.
+    pub flusher: FlusherHandle,
     /// The time.
     pub clock: Clock,
     /// Where the access log goes.
     pub access_log: AccessLogger,
     /// Which requests it holds.
     pub access: AccessLog,
+    /// Counts requests.
+    pub recorder: Recorder,
     /// From when on a request is slow.
     pub slow: Duration,
     /// Random bits that request ids of this process begin with.
@@ -116,6 +121,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
             which: parts.access,
             slow: parts.slow,
         },
+        recorder: parts.recorder,
         request_ids: RequestIds::new(parts.request_id_prefix),
         request_timeout: parts.request_timeout,
         body_timeout: BodyTimeout(parts.body_timeout),
@@ -132,13 +138,14 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         collector: parts.collector,
         load: parts.host.load(),
         host: parts.host,
+        own_host: OwnHost(parts.host_id),
         streams,
         clock: parts.clock,
         docs: Docs {
             enabled: parts.docs_enabled,
             openapi: openapi::to_json(&document)?.into(),
         },
-        flusher: FlusherHealth(parts.key_use),
+        flusher: parts.flusher,
     };
     Ok(router::service(router, state, Arc::new(edge)))
 }

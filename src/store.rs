@@ -7,10 +7,18 @@
 pub mod api_keys;
 pub mod audit;
 mod codec;
+pub mod describe;
 pub(crate) mod dump;
 pub mod error;
+pub mod flush;
+pub mod host_samples;
+mod hosts;
+mod leases;
 pub mod migrations;
 mod open;
+pub mod request_queries;
+mod request_stats;
+pub mod retention;
 mod tx;
 pub mod users;
 

@@ -1,5 +1,8 @@
 //! Work that goes on in the background for as long as the daemon runs.
 
+pub mod flusher;
+pub mod host_minutes;
+pub mod janitor;
 pub mod key_use;
 pub mod key_watch;
 pub mod sampler;

@@ -2,10 +2,13 @@
 
 pub(super) mod detach;
 mod first_admin;
+mod identity;
 mod listen;
+mod measuring;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use rand::TryRng;
@@ -19,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use super::Context;
 
 use detach::Background;
+use measuring::Measuring;
 
 use crate::access_log::AccessLogger;
 use crate::auth::verifier::{self, Verifier};
@@ -27,14 +31,15 @@ use crate::collector::{Collector, HostReader, HostRoots};
 use crate::config::{BeforeMigration, Config, Flag, Loaded};
 use crate::model::log::LogFormat;
 use crate::model::time::Clock;
+use crate::recorder::Recorder;
 use crate::server::state::StoredKeys;
 use crate::server::streams::StreamLimits;
 use crate::server::{self, Limits, Listener, Parts};
 use crate::store::migrations::{Migrated, SchemaError};
 use crate::store::{Store, StoreError};
-use crate::tasks::key_use::KeyUseHealth;
+use crate::tasks::flusher::FlusherHandle;
+use crate::tasks::key_watch;
 use crate::tasks::sampler::HostSampler;
-use crate::tasks::{key_use, key_watch};
 use crate::telemetry;
 
 /// Run the daemon
@@ -169,6 +174,10 @@ async fn run_daemon(
         store,
         clock,
         access_log: access_log.clone(),
+        state_folder: demo
+            .as_ref()
+            .map_or(&loaded.data_dir, |Demo(folder)| folder)
+            .clone(),
     };
     let notice = key.as_ref().filter(|_| demo.is_some());
     let notice = notice.map(|key| format!("Demo: the key is `{}`.", key.expose()));
@@ -187,6 +196,8 @@ struct Daemon {
     store: Store,
     clock: Clock,
     access_log: AccessLogger,
+    /// Where it keeps what the next start needs.
+    state_folder: PathBuf,
 }
 
 impl Daemon {
@@ -210,9 +221,9 @@ impl Daemon {
         let keys = StoredKeys(self.store.clone());
         let verifier = Verifier::new(keys, limits, self.clock.clone());
         let host = HostSampler::new(self.clock.clone());
-        let key_use = KeyUseHealth::default();
+        let (recorder, flusher) = (Recorder::default(), FlusherHandle::default());
         let tasks = TaskTracker::new();
-        // Ended after the last request, so that the last uses are written too.
+        // Ended after the last request, so that it is counted too.
         let end = CancellationToken::new();
         tasks.spawn(host.clone().run(
             HostReader::new(collector.roots().clone()),
@@ -225,12 +236,16 @@ impl Daemon {
             config.auth.revocation_poll,
             end.clone(),
         ));
-        tasks.spawn(key_use::run(
-            self.store.clone(),
-            verifier.clone(),
-            key_use.clone(),
-            end.clone(),
-        ));
+        let measuring = Measuring {
+            store: &self.store,
+            verifier: &verifier,
+            host: &host,
+            recorder: &recorder,
+            flusher: &flusher,
+        };
+        let identity = identity::host(&config.host, &collector, &self.state_folder)?;
+        let host_id = Arc::clone(&identity.id);
+        measuring.start(config, identity, self.state_folder, &tasks, &end)?;
         let mut prefix = [0_u8; 4];
         rand::rngs::SysRng
             .try_fill_bytes(&mut prefix)
@@ -240,6 +255,7 @@ impl Daemon {
             verifier,
             collector,
             host,
+            host_id,
             stream_limits: StreamLimits {
                 streams: config.stream.max,
                 streams_per_key: config.stream.max_per_key,
@@ -247,10 +263,11 @@ impl Daemon {
                 lag: config.stream.max_lag,
             },
             stop: stop.clone(),
-            key_use,
             clock: self.clock,
             access_log: self.access_log,
             access: config.log.access,
+            recorder,
+            flusher,
             slow: config.log.slow,
             request_id_prefix: u32::from_le_bytes(prefix),
             request_timeout: config.server.request_timeout,

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::database_url::DatabaseUrl;
 use super::log_filter::LogFilter;
 use super::section::{Section, choice, choice_value, config, section};
+use super::size::Size;
 use crate::model::log::{AccessLog, LogFormat};
 
 /// Where systemd keeps the data of the packaged daemon; see [`super::Loaded::data_dir`].
@@ -19,6 +20,7 @@ pub(super) const DATABASE_FILE: &str = "linux-api.db";
 pub(super) const BACKUP_FOLDER: &str = "backups";
 
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(1);
+const AGE: RangeInclusive<Duration> = Duration::from_hours(1)..=Duration::from_hours(24 * 36_500);
 const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(10);
 
 config! {
@@ -34,6 +36,8 @@ config! {
     stream: Stream,
     /// How often measurements are written.
     flusher: Flusher,
+    /// How long measurements are kept.
+    retention: Retention,
     /// What is logged, and how.
     log: Log,
     /// Copies of the database.
@@ -158,6 +162,21 @@ choice_value!(LogFormat: Text, Json);
 choice_value!(AccessLog: Errors, All, Off);
 
 section! {
+    /// How long measurements are kept. Daemons that share a database should agree.
+    pub struct Retention in "retention" {
+        /// How long each minute is kept.
+        minutes: Duration = Duration::from_hours(24 * 30), in AGE;
+        /// How long each hour is kept.
+        hours: Duration = Duration::from_hours(24 * 400), in AGE;
+        /// How long each day is kept.
+        days: Duration = Duration::from_hours(24 * 3_650), in AGE;
+        /// From what size of the database on the oldest minutes are deleted before their time, a day
+        /// of them every ten minutes, but never those of the last 24 hours.
+        max_size: Option<Size> = None, example "10GiB";
+    }
+}
+
+section! {
     /// What is logged, and how.
     pub struct Log in "log" {
         /// Least level of the messages that are written, or directives for single modules.
@@ -211,8 +230,13 @@ section! {
 }
 
 section! {
-    /// Where the host is found, for a daemon in a container.
+    /// Which host this is, and where it is found by a daemon in a container.
     pub struct Host in "host" {
+        /// Name of this host in a database that several share, for programs: letters, digits and
+        /// `-_.:`, at most 64. Without it it is made of the host's machine-id.
+        id: Option<String> = None, example "web-1";
+        /// What the list of hosts says about this one, for people and dashboards.
+        labels: BTreeMap<String, String> = BTreeMap::new();
         /// The host's /proc.
         procfs: PathBuf = PathBuf::from("/proc");
         /// The host's /sys.

@@ -10,6 +10,20 @@ impl Loader {
     /// Adds the problems of options that do not go together, once all layers are applied.
     pub(super) fn validate(&mut self) {
         self.pooler_needs_a_direct_url();
+        self.the_host_has_a_usable_id();
+    }
+
+    /// The id is part of every row in the database and of queries.
+    fn the_host_has_a_usable_id(&mut self) {
+        let Some(id) = &self.config.host.id else {
+            return;
+        };
+        let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte);
+        if id.is_empty() || id.len() > 64 || !id.bytes().all(is_usual) {
+            let message = format!("expected 1 to 64 letters, digits and -_.:, not {id:?}");
+            let origin = self.origins.of("host.id");
+            self.problems.push(Problem::new(origin, "host.id", message));
+        }
     }
 
     fn pooler_needs_a_direct_url(&mut self) {

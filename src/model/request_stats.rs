@@ -180,7 +180,9 @@ pub struct RequestBucket {
     pub resolution: Resolution,
     /// When it begins.
     pub time: Timestamp,
-    /// Which start of which daemon wrote it.
+    /// The host whose daemon counted.
+    pub host_id: Arc<str>,
+    /// Which start of that daemon it was.
     pub instance_id: Arc<str>,
     /// Which requests it describes.
     pub key: RequestKey,

@@ -1,4 +1,5 @@
-//! The one layer around every route: limits, authentication, panics, headers, the access log.
+//! The one layer around every route: limits, authentication, panics, headers, the access log, and
+//! the count of requests, which holds the refused ones and those that no route matches too.
 //!
 //! It is one layer because a chain of small ones costs more than half of the throughput. It runs
 //! after routing, so it knows the route template, and denies by default: a route that is not listed
@@ -32,7 +33,9 @@ use crate::access_log::{AccessLogger, AccessRecord};
 use crate::auth::identity::Identity;
 use crate::auth::verifier::Verifier;
 use crate::model::log::AccessLog;
+use crate::model::request_stats::{RequestMethod, UNMATCHED_ROUTE};
 use crate::model::time::Clock;
+use crate::recorder::Recorder;
 
 pub(crate) use request_id::RequestIds;
 pub(crate) use routes::{PUBLIC, RouteTable};
@@ -43,7 +46,6 @@ pub(crate) const BODY_MAX: usize = 1 << 20;
 const URI_MAX: usize = 8 << 10;
 /// The longest text that can be a key; anything longer is refused unread.
 const KEY_MAX: usize = 256;
-const UNMATCHED: &str = "<unmatched>";
 
 /// What the layer works with.
 #[derive(Debug)]
@@ -53,6 +55,7 @@ pub(crate) struct EdgeState {
     pub(crate) unix_peers: Arc<UnixPeers>,
     pub(crate) access_log: AccessLogger,
     pub(crate) access: AccessPolicy,
+    pub(crate) recorder: Recorder,
     pub(crate) request_ids: RequestIds,
     pub(crate) request_timeout: Duration,
     pub(crate) body_timeout: BodyTimeout,
@@ -138,12 +141,17 @@ impl EdgeState {
         let response = complete(outcome, template, &method, &request_id, &self.routes);
 
         let (status, duration) = (response.status().as_u16(), started.elapsed());
+        let (now, route) = (self.clock.now(), template.unwrap_or(UNMATCHED_ROUTE));
+        let counted = RequestMethod::from_name(method.as_str());
+        self.recorder.record(counted, route, status, duration, now);
         if self.access.which.wants(status, duration, self.access.slow) {
             let identity: Option<Arc<Identity>> = identity;
             self.access_log.record(AccessRecord {
-                time: self.clock.now(),
-                method: name_of(&method),
-                route: template.unwrap_or(UNMATCHED).into(),
+                time: now,
+                // Methods that are not in the standard are logged without their text, which is the
+                // client's.
+                method: counted.as_str(),
+                route: route.into(),
                 status,
                 duration,
                 request_id: (*request_id).into(),
@@ -214,20 +222,6 @@ impl EdgeState {
             Ok(Err(_panic)) => ApiError::panicked().into_response(),
             Err(_elapsed) => ApiError::timed_out().into_response(),
         }
-    }
-}
-
-/// Methods that are not in the standard are logged without their text, which is the client's.
-fn name_of(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "OTHER",
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) mod scope {
         )*};
     }
 
-    scopes!(HostRead KeysSelf UsersAdmin AuditRead);
+    scopes!(HostRead StatsRead KeysSelf UsersAdmin AuditRead);
 }
 
 /// Whoever sent the request, allowed to do what `S` names.

@@ -2,8 +2,12 @@
 
 pub(crate) mod admin;
 pub(crate) mod audit;
+pub(crate) mod fleet;
+pub(crate) mod health;
+pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod load;
+pub(crate) mod metrics;
 pub(crate) mod service;
 pub(crate) mod snapshot;
 pub(crate) mod system;

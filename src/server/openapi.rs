@@ -23,6 +23,9 @@ use crate::api::problem::{FieldProblem, Problem};
     tags(
         (name = "service", description = "The daemon itself"),
         (name = "system", description = "The host"),
+        (name = "fleet", description = "The hosts whose daemons share the database"),
+        (name = "metrics", description = "Statistics of requests"),
+        (name = "health", description = "How the daemon's own work goes"),
         (name = "user", description = "The caller's own account and keys"),
         (name = "admin", description = "All users, their keys, and the audit log")
     )

@@ -42,11 +42,24 @@ impl QueryReader {
         }
     }
 
-    fn problem(&mut self, name: &str, message: impl Into<String>) {
-        self.problems.push(FieldProblem {
+    pub(crate) fn problem(&mut self, name: &str, message: impl Into<String>) {
+        self.problems.push(Self::wrong(name, message));
+    }
+
+    /// What is wrong with a field of a query string.
+    pub(crate) fn wrong(name: &str, message: impl Into<String>) -> FieldProblem {
+        FieldProblem {
             location: vec!["query".to_owned(), name.to_owned()],
             message: message.into(),
-        });
+        }
+    }
+
+    /// All texts of a field that may be given more than once, in their order.
+    pub(crate) fn repeated(&self, name: &str) -> Vec<String> {
+        form_urlencoded::parse(self.query.as_bytes())
+            .filter(|(field, _)| field == name)
+            .map(|(_, text)| text.into_owned())
+            .collect()
     }
 
     /// A text that must be there.
@@ -92,6 +105,33 @@ impl QueryReader {
             );
         }
         i64::try_from(number).unwrap_or(default)
+    }
+
+    /// A whole number in a range that may be absent.
+    pub(crate) fn optional_integer(
+        &mut self,
+        name: &str,
+        range: RangeInclusive<i64>,
+    ) -> Option<i64> {
+        let least = *range.start();
+        let is_given = self.fields.contains_key(name);
+        is_given.then(|| self.integer(name, range, least))
+    }
+
+    /// Whatever `read` makes of the text, or its message as the problem.
+    pub(crate) fn parsed<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let text = self.fields.remove(name)?;
+        match read(&text) {
+            Ok(value) => Some(value),
+            Err(message) => {
+                self.problem(name, message);
+                None
+            }
+        }
     }
 
     /// A truth value in any of the usual words.
@@ -189,7 +229,7 @@ fn parse_integer(text: &str) -> Option<i128> {
     Some(digits.parse().unwrap_or(limit))
 }
 
-fn parse_time(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     // A "+" of an offset arrives as a space when a client did not encode it.
     let text = text.replace(' ', if text.contains('T') { "+" } else { "T" });

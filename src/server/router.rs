@@ -10,7 +10,9 @@ use utoipa_axum::routes;
 
 use super::edge::{EdgeLayer, EdgeState};
 use super::error::ApiError;
-use super::handlers::{admin, audit, keys, load, service, snapshot, system, users};
+use super::handlers::{
+    admin, audit, fleet, health, history, keys, load, metrics, service, snapshot, system, users,
+};
 use super::openapi;
 use super::state::AppState;
 
@@ -37,9 +39,17 @@ pub(crate) fn documented() -> (Router<AppState>, OpenApi) {
         .routes(routes!(keys::revoke_user_key))
         .routes(routes!(keys::rotate_user_key))
         .routes(routes!(audit::list_audit))
+        // Statistics.
+        .routes(routes!(metrics::list_global_metrics))
+        .routes(routes!(metrics::list_route_metrics))
+        .routes(routes!(metrics::list_status_code_metrics))
+        .routes(routes!(health::show_metrics_health))
+        .routes(routes!(health::show_database_health))
+        .routes(routes!(fleet::list_hosts))
         // The host.
         .routes(routes!(snapshot::show_snapshot))
         .routes(routes!(snapshot::stream_snapshots))
+        .routes(routes!(history::show_history))
         .routes(routes!(system::show_uptime))
         .routes(routes!(system::list_processes))
         .routes(routes!(system::show_system_info))

@@ -6,13 +6,12 @@ use axum::extract::FromRef;
 
 use super::issuer::Issuer;
 use super::streams::Streams;
-use crate::api::health::Check;
 use crate::auth::verifier::{KeyRecord, KeySource, SourceAway, Verifier};
 use crate::collector::Collector;
 use crate::model::api_key::KeyId;
 use crate::model::time::Clock;
 use crate::store::Store;
-use crate::tasks::key_use::KeyUseHealth;
+use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::sampler::{HostSampler, LoadSampler};
 
 /// Keys as the verifier looks them up.
@@ -50,6 +49,8 @@ pub struct AppState {
     pub collector: Collector,
     /// What was read of the host.
     pub host: HostSampler,
+    /// Which host that is in the database.
+    pub own_host: OwnHost,
     /// Sends the host's figures as they come.
     pub(crate) streams: Streams,
     /// Load values of the last day.
@@ -60,9 +61,13 @@ pub struct AppState {
     pub docs: Docs,
     /// Makes keys.
     pub issuer: Issuer,
-    /// Whether what waits to be written gets written.
-    pub flusher: FlusherHealth,
+    /// How the writing of measurements goes.
+    pub flusher: FlusherHandle,
 }
+
+/// Id of the host that this daemon runs on.
+#[derive(Debug, Clone)]
+pub struct OwnHost(pub Arc<str>);
 
 /// What the documentation routes serve.
 #[derive(Debug, Clone)]
@@ -71,23 +76,4 @@ pub struct Docs {
     pub enabled: bool,
     /// The OpenAPI document.
     pub openapi: Arc<str>,
-}
-
-/// How the writing of what waits in memory goes.
-#[derive(Debug, Clone)]
-pub struct FlusherHealth(pub KeyUseHealth);
-
-impl FlusherHealth {
-    pub(crate) fn check(&self) -> Check {
-        match self.0.failures() {
-            0 => Check {
-                ok: true,
-                detail: "last write succeeded".to_owned(),
-            },
-            failures => Check {
-                ok: false,
-                detail: format!("{failures} writes failed in a row"),
-            },
-        }
-    }
 }

@@ -62,6 +62,19 @@ where
         Ok(done.count())
     }
 
+    /// A statement with many rows. Only those that are `common` are worth keeping prepared.
+    pub(crate) async fn execute_bulk(
+        &mut self,
+        query: Query<'_, DB, DB::Arguments>,
+        common: bool,
+    ) -> Result<u64, sqlx::Error> {
+        let done = query
+            .persistent(self.persistent && common)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(done.count())
+    }
+
     pub(crate) async fn fetch_scalar<O>(
         &mut self,
         query: QueryScalar<'_, DB, O, DB::Arguments>,

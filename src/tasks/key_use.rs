@@ -1,46 +1,35 @@
-//! Writes when keys were last used, off the request path, at most once a minute per key.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-use tokio_util::sync::CancellationToken;
+//! Writes when keys were last used and users last logged in, off the request path.
 
 use crate::auth::verifier::{KeySource, Verifier};
-use crate::store::Store;
+use crate::model::time::Timestamp;
 use crate::store::api_keys::KeyUse;
+use crate::store::{Store, StoreError};
 
-/// How often uses are written.
-const INTERVAL: Duration = Duration::from_mins(1);
-
-/// How the writing goes.
-#[derive(Debug, Clone, Default)]
-pub struct KeyUseHealth(Arc<AtomicU64>);
-
-impl KeyUseHealth {
-    /// How many writes failed in a row.
-    #[must_use]
-    pub fn failures(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
+/// Remembers what is written already.
+#[derive(Debug)]
+pub struct KeyUseWriter<S> {
+    verifier: Verifier<S>,
+    written: Timestamp,
 }
 
-/// Writes until told to stop, and once more then.
-pub async fn run<S: KeySource>(
-    store: Store,
-    verifier: Verifier<S>,
-    health: KeyUseHealth,
-    stop: CancellationToken,
-) {
-    let mut written = store.clock().now();
-    loop {
-        let stopping = tokio::select! {
-            () = stop.cancelled() => true,
-            () = tokio::time::sleep(INTERVAL) => false,
-        };
+impl<S: KeySource> KeyUseWriter<S> {
+    /// Writes uses after `start`.
+    #[must_use]
+    pub fn new(verifier: Verifier<S>, start: Timestamp) -> Self {
+        Self {
+            verifier,
+            written: start,
+        }
+    }
+
+    /// Writes what is new. After an error the next call tries the same again.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn write(&mut self, store: &Store) -> Result<(), StoreError> {
         let now = store.clock().now();
-        let uses: Vec<KeyUse> = verifier
-            .uses_after(written)
+        let uses = self.verifier.uses_after(self.written);
+        let uses: Vec<KeyUse> = uses
             .into_iter()
             .map(|one| KeyUse {
                 key_id: one.key_id,
@@ -48,23 +37,10 @@ pub async fn run<S: KeySource>(
                 time: one.time,
             })
             .collect();
-        let outcome = if uses.is_empty() {
-            Ok(())
-        } else {
-            store.record_key_use(&uses).await
-        };
-        match outcome {
-            Ok(()) => {
-                written = now;
-                health.0.store(0, Ordering::Relaxed);
-            }
-            Err(error) => {
-                health.0.fetch_add(1, Ordering::Relaxed);
-                tracing::warn!(%error, keys = uses.len(), "could not write when keys were used");
-            }
+        if !uses.is_empty() {
+            store.record_key_use(&uses).await?;
         }
-        if stopping {
-            return;
-        }
+        self.written = now;
+        Ok(())
     }
 }

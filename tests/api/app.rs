@@ -23,6 +23,7 @@ use linux_api::model::snapshot::{
 };
 use linux_api::model::time::{ManualClock, Timestamp};
 use linux_api::model::user::{Role, User};
+use linux_api::recorder::Recorder;
 use linux_api::server::peer::Peer;
 use linux_api::server::state::StoredKeys;
 use linux_api::server::streams::StreamLimits;
@@ -30,7 +31,7 @@ use linux_api::server::{self, Parts};
 use linux_api::store::api_keys::NewKey;
 use linux_api::store::users::NewUser;
 use linux_api::store::{Options, Store};
-use linux_api::tasks::key_use::KeyUseHealth;
+use linux_api::tasks::flusher::FlusherHandle;
 use linux_api::tasks::sampler::{HostSampler, Source};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -78,6 +79,7 @@ pub(crate) struct App {
     pub(crate) store: Store,
     pub(crate) verifier: Verifier<StoredKeys>,
     pub(crate) clock: ManualClock,
+    pub(crate) recorder: Recorder,
     host: HostSampler,
 }
 
@@ -110,6 +112,7 @@ impl App {
             outage_grace: setup.outage_grace,
         };
         let verifier = Verifier::new(StoredKeys(store.clone()), limits, clock.clock());
+        let recorder = Recorder::with_shards(2);
         let host = HostSampler::new(clock.clock());
         // Streams end at once, so that every answer has an end.
         let stop = CancellationToken::new();
@@ -119,6 +122,7 @@ impl App {
             verifier: verifier.clone(),
             collector: Collector::new(setup.roots),
             host: host.clone(),
+            host_id: "h1".into(),
             stream_limits: StreamLimits {
                 streams: 10,
                 streams_per_key: 10,
@@ -126,7 +130,8 @@ impl App {
                 lag: Duration::from_secs(30),
             },
             stop,
-            key_use: KeyUseHealth::default(),
+            flusher: FlusherHandle::default(),
+            recorder: recorder.clone(),
             clock: clock.clock(),
             access_log: AccessLogger::with_writer(io::sink(), LogFormat::Text).unwrap(),
             access: AccessLog::Off,
@@ -144,6 +149,7 @@ impl App {
             store,
             verifier,
             clock,
+            recorder,
             host,
         }
     }

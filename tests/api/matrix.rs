@@ -75,6 +75,17 @@ const EXPECTED: &[(&str, &str, Option<Scope>)] = &[
     ("GET", "/api/v1/admin/audit", Some(Scope::AuditRead)),
     ("GET", "/api/v1/system/snapshot", Some(Scope::HostRead)),
     ("GET", "/api/v1/system/stream", Some(Scope::HostRead)),
+    ("GET", "/api/v1/system/history", Some(Scope::HostRead)),
+    ("GET", "/api/v1/metrics/global", Some(Scope::StatsRead)),
+    ("GET", "/api/v1/metrics/routes", Some(Scope::StatsRead)),
+    (
+        "GET",
+        "/api/v1/metrics/status-codes",
+        Some(Scope::StatsRead),
+    ),
+    ("GET", "/api/v1/health/metrics", Some(Scope::StatsRead)),
+    ("GET", "/api/v1/health/database", Some(Scope::StatsRead)),
+    ("GET", "/api/v1/fleet/hosts", Some(Scope::HostRead)),
     ("GET", "/api/v1/system/info/uptime", Some(Scope::HostRead)),
     (
         "GET",

@@ -44,6 +44,8 @@ mod audit;
 mod deadlines;
 mod keys;
 mod migrations;
+mod requests;
+mod retention;
 mod users;
 
 /// A connection of the test's own, past the store.

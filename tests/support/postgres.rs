@@ -120,24 +120,9 @@ fn start() -> Server {
         )
     };
 
+    initialise(account.as_ref(), &folder, &programs);
     let data = folder.join("data");
-    let data = data
-        .to_str()
-        .expect("a temporary folder with a readable name");
-    let initdb = [
-        "-D",
-        data,
-        "-U",
-        "postgres",
-        "-A",
-        "trust",
-        "-E",
-        "UTF8",
-        "--no-locale",
-        "--no-sync",
-    ];
-    run("initdb", &initdb).unwrap_or_else(|log| panic!("initdb failed:\n{log}"));
-
+    let data = data.to_str().expect("checked by initialise");
     let mut log = String::new();
     // Another process may take the port between choosing and using it.
     for _ in 0..5 {
@@ -167,9 +152,31 @@ fn start() -> Server {
     panic!("PostgreSQL does not start:\n{log}");
 }
 
+/// Makes an empty cluster in the folder `data`.
+pub(crate) fn initialise(account: Option<&Account>, folder: &Path, programs: &Path) {
+    let data = folder.join("data");
+    let data = data
+        .to_str()
+        .expect("a temporary folder with a readable name");
+    let arguments = [
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-locale",
+        "--no-sync",
+    ];
+    run(account, folder, &programs.join("initdb"), &arguments)
+        .unwrap_or_else(|log| panic!("initdb failed:\n{log}"));
+}
+
 /// The folder of the newest server binaries. Debian keeps them out of `PATH`; a `pg_ctl` that is
 /// in it may be somebody's wrapper.
-fn programs() -> Option<PathBuf> {
+pub(crate) fn programs() -> Option<PathBuf> {
     let debian = fs::read_dir("/usr/lib/postgresql")
         .into_iter()
         .flatten()
@@ -195,13 +202,13 @@ fn programs() -> Option<PathBuf> {
 }
 
 /// Whom the server runs as when root runs the tests; it refuses to run as root.
-struct Account {
+pub(crate) struct Account {
     uid: u32,
     gid: u32,
 }
 
 impl Account {
-    fn unprivileged() -> Option<Self> {
+    pub(crate) fn unprivileged() -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             return None;
         }
@@ -224,7 +231,7 @@ impl Account {
     }
 }
 
-fn private_folder(account: Option<&Account>) -> PathBuf {
+pub(crate) fn private_folder(account: Option<&Account>) -> PathBuf {
     // Root's own temporary folder may be closed to others, and a socket's path must be short.
     let parent = if account.is_some() {
         PathBuf::from("/tmp")
@@ -242,7 +249,7 @@ fn private_folder(account: Option<&Account>) -> PathBuf {
     folder.keep()
 }
 
-fn watch(folder: &Path) -> Child {
+pub(crate) fn watch(folder: &Path) -> Child {
     Command::new("sh")
         .args(["-c", WATCHDOG, "sh"])
         .arg(folder)
@@ -255,13 +262,13 @@ fn watch(folder: &Path) -> Child {
         .expect("sh starts")
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     listener.local_addr().unwrap().port()
 }
 
 /// Runs a program of the server, as the account when there is one; its output when it fails.
-fn run(
+pub(crate) fn run(
     account: Option<&Account>,
     folder: &Path,
     program: &Path,

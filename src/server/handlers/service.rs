@@ -9,8 +9,9 @@ use axum::response::{IntoResponse, Response};
 
 use crate::api::health::{Check, Checks, Liveness, Readiness, Welcome};
 use crate::server::error::ApiError;
-use crate::server::state::{Docs, FlusherHealth};
+use crate::server::state::Docs;
 use crate::store::Store;
+use crate::tasks::flusher::{FlusherHandle, FlusherHealth};
 
 /// Greet
 ///
@@ -63,7 +64,7 @@ pub(crate) async fn probe_liveness() -> Json<Liveness> {
 )]
 pub(crate) async fn probe_readiness(
     State(store): State<Store>,
-    State(flusher): State<FlusherHealth>,
+    State(flusher): State<FlusherHandle>,
 ) -> Response {
     let (database, migrations) = match store.schema_state().await {
         Ok(state) => {
@@ -97,7 +98,7 @@ pub(crate) async fn probe_readiness(
             (away("the database does not answer"), away("unknown"))
         }
     };
-    let flusher = flusher.check();
+    let flusher = check_flusher(&flusher.health());
     let ready = database.ok && migrations.ok && flusher.ok;
     let status = if ready {
         StatusCode::OK
@@ -118,6 +119,18 @@ pub(crate) async fn probe_readiness(
         }),
     )
         .into_response()
+}
+
+fn check_flusher(health: &FlusherHealth) -> Check {
+    let detail = match (health.consecutive_failures, health.last_success) {
+        (0, Some(_)) => "the last write succeeded".to_owned(),
+        (0, None) => "nothing was written yet".to_owned(),
+        (failures, _) => format!("{failures} writes failed in a row"),
+    };
+    Check {
+        ok: !health.is_stuck(),
+        detail,
+    }
 }
 
 /// The OpenAPI document.

@@ -1,0 +1,12 @@
+drop table leases;
+drop table host_samples_daily;
+drop table host_samples_hourly;
+drop table host_samples;
+drop table host_series;
+drop table request_status_daily;
+drop table request_stats_daily;
+drop table request_status_hourly;
+drop table request_stats_hourly;
+drop table request_status;
+drop table request_stats;
+drop table hosts;

@@ -1,0 +1,46 @@
+//! Stored series of a host on the wire.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Series of a host over time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "from": "2026-11-23T07:00:00Z",
+    "to": "2026-11-23T08:00:00Z",
+    "step": 60,
+    "series": [{
+        "name": "filesystem.used_bytes",
+        "labels": {"mount_point": "/"},
+        "unit": "bytes",
+        "points": [[1_795_417_200.0, 1.5e10, 1.6e10]]
+    }]
+}))]
+pub struct History {
+    /// Where the range begins.
+    #[schema(format = DateTime)]
+    pub from: String,
+    /// Where it ends.
+    #[schema(format = DateTime)]
+    pub to: String,
+    /// Time between two points, in seconds; longer than asked for where there would be too many.
+    pub step: u64,
+    /// The series that were asked for and have points in the range.
+    pub series: Vec<HistorySeries>,
+}
+
+/// One series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HistorySeries {
+    /// Family dot field.
+    pub name: String,
+    /// What tells it from others of its name.
+    pub labels: BTreeMap<String, String>,
+    /// Unit of the values.
+    pub unit: String,
+    /// Each point is the time it begins at, in seconds since 1970, the mean and the largest value
+    /// until the next. Where nothing is known there is no point.
+    pub points: Vec<[f64; 3]>,
+}

@@ -1,0 +1,123 @@
+//! How the daemon's own work goes, for admins.
+
+use axum::Json;
+use axum::extract::State;
+use tokio::time::Instant;
+
+use crate::api::health::{
+    DatabaseHealth, DatabaseReady, FlushWorker, MetricsHealth, PoolHealth, QueueState, Ready,
+    RequestCounters, SchemaHealth,
+};
+use crate::server::error::ApiError;
+use crate::server::extract::{Caller, scope};
+use crate::store::describe::Description;
+use crate::store::migrations::SchemaState;
+use crate::store::{Store, StoreError};
+use crate::tasks::flusher::{FlusherHandle, FlusherHealth};
+
+/// Show how the writing of measurements goes
+///
+/// Of this daemon; each daemon of a database writes its own.
+#[utoipa::path(
+    get,
+    path = "/api/v1/health/metrics",
+    tag = "health",
+    responses((status = 200, description = "Counts and times", body = MetricsHealth))
+)]
+pub(crate) async fn show_metrics_health(
+    _caller: Caller<scope::StatsRead>,
+    State(flusher): State<FlusherHandle>,
+) -> Json<MetricsHealth> {
+    Json(MetricsHealth {
+        flush_worker: flush_worker(flusher.health()),
+    })
+}
+
+fn flush_worker(health: FlusherHealth) -> FlushWorker {
+    let counters = health.counters;
+    FlushWorker {
+        success_count: health.success_count,
+        error_count: health.error_count,
+        error_rate: health.error_rate(),
+        consecutive_failures: health.consecutive_failures,
+        last_success: health.last_success.map(|time| time.to_string()),
+        last_attempt: health.last_attempt.map(|time| time.to_string()),
+        interval_seconds: health.interval.as_secs_f64(),
+        last_error: health.last_error,
+        requests: RequestCounters {
+            recorded: counters.recorded,
+            recovered: counters.recovered,
+            stored: counters.stored,
+            dropped: counters.dropped,
+            queued: counters.queued,
+        },
+        queue: QueueState {
+            buckets: counters.queued_buckets,
+            bytes: counters.queued_bytes,
+            samples: counters.queued_samples,
+            dropped_samples: counters.dropped_samples,
+        },
+    }
+}
+
+/// Show whether the database can be used
+///
+/// Answers 200 also while it can't, so that the answer says why.
+#[utoipa::path(
+    get,
+    path = "/api/v1/health/database",
+    tag = "health",
+    responses((status = 200, description = "Its state", body = DatabaseHealth))
+)]
+pub(crate) async fn show_database_health(
+    _caller: Caller<scope::StatsRead>,
+    State(store): State<Store>,
+) -> Result<Json<DatabaseHealth>, ApiError> {
+    let began = Instant::now();
+    let asked = ask(&store).await;
+    let latency = began.elapsed().as_secs_f64();
+    if let Err(error) = &asked {
+        tracing::debug!(%error, "the database can't be used");
+    }
+    let pool = store.pool_state();
+    let (error, found) = match asked {
+        Ok(found) => (None, Some(found)),
+        // What the driver says may hold addresses; the log has it.
+        Err(error) if error.is_outage() => (Some("the database does not answer".to_owned()), None),
+        Err(StoreError::Schema(error)) => (Some(error.to_string()), None),
+        Err(error) => return Err(error.into()),
+    };
+    let migration_needed = found
+        .as_ref()
+        .is_some_and(|(_, schema)| !schema.pending.is_empty());
+    let ready = found.is_some() && !migration_needed;
+    let (description, schema) = found.unzip();
+    Ok(Json(DatabaseHealth {
+        postgresql: DatabaseReady {
+            ready: description.is_some(),
+            migration_needed,
+        },
+        user_database: Ready { ready },
+        metric_database: Ready { ready },
+        engine: store.engine().as_str().to_owned(),
+        latency_seconds: description.as_ref().map(|_| latency),
+        timescaledb: description.as_ref().and_then(|one| one.timescaledb.clone()),
+        version: description.map(|one| one.version),
+        error,
+        schema: schema.map(|schema| SchemaHealth {
+            revision: schema.current,
+            known_revision: schema.known,
+            pending: schema.pending.len(),
+        }),
+        pool: PoolHealth {
+            open: pool.open,
+            idle: pool.idle,
+            max: pool.max,
+        },
+    }))
+}
+
+async fn ask(store: &Store) -> Result<(Description, SchemaState), StoreError> {
+    let description = store.describe().await?;
+    Ok((description, store.schema_state().await?))
+}

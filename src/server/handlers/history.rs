@@ -1,0 +1,242 @@
+//! Stored series of a host over time.
+
+mod points;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use utoipa::IntoParams;
+
+use crate::api::history::{History, HistorySeries};
+use crate::model::request_stats::Resolution;
+use crate::model::series::{SeriesKey, SeriesSelector};
+use crate::model::time::{Clock, Timestamp};
+use crate::server::error::ApiError;
+use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::server::params::QueryReader;
+use crate::server::state::OwnHost;
+use crate::store::Store;
+use crate::store::host_samples::{SampleFilter, SampleRow};
+use crate::tasks::sampler::HostSampler;
+use points::{POINTS_MAX, Reading, downsample};
+
+/// The most series that one request may name.
+const NAMES_MAX: usize = 20;
+/// The most rows that are read for one name.
+const ROWS_MAX: u32 = 100_000;
+/// What the sampler keeps in memory.
+const RECENT: Duration = Duration::from_hours(1);
+
+/// What to answer.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ShowHistory {
+    /// Names of series, `load.one`, narrowed by a label where they have one,
+    /// `filesystem.used_bytes{mount_point="/"}`. May be repeated.
+    #[param(value_type = Vec<String>, max_items = 20, required = true, example = "load.one")]
+    series: Vec<SeriesSelector>,
+    /// Where the range begins; without it an hour before its end.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Where the range ends; without it now.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Timestamp>,
+    /// The least time between two points, in seconds. Below 60 only the last hour of this daemon's
+    /// own host is answered.
+    #[param(minimum = 1, maximum = 31_536_000, default = 60, required = false)]
+    step: i64,
+    /// Id or name of a host; without it the daemon's own.
+    #[param(max_length = 256)]
+    host: Option<String>,
+}
+
+impl FromQuery for ShowHistory {
+    fn read(query: &mut QueryReader) -> Self {
+        let named = query.repeated("series");
+        if named.is_empty() || named.len() > NAMES_MAX {
+            query.problem("series", format!("Input should be 1 to {NAMES_MAX} names"));
+        }
+        let mut series = Vec::new();
+        for name in named.iter().take(NAMES_MAX) {
+            match name.parse() {
+                Ok(selector) => series.push(selector),
+                Err(error) => query.problem("series", format!("{error}")),
+            }
+        }
+        Self {
+            series,
+            from: query.time("from"),
+            to: query.time("to"),
+            step: query.integer("step", 1..=31_536_000, 60),
+            host: query.text("host", 256),
+        }
+    }
+}
+
+/// Show series of a host over time
+///
+/// At most 10 000 points in all, as means and largest values of equal steps. From 60 seconds on
+/// they come from the database, below from the last hour in memory.
+#[utoipa::path(
+    get,
+    path = "/api/v1/system/history",
+    tag = "system",
+    params(ShowHistory),
+    responses((status = 200, description = "The series", body = History))
+)]
+pub(crate) async fn show_history(
+    _caller: Caller<scope::HostRead>,
+    State(store): State<Store>,
+    State(sampler): State<HostSampler>,
+    State(OwnHost(own)): State<OwnHost>,
+    State(clock): State<Clock>,
+    ApiQuery(query): ApiQuery<ShowHistory>,
+) -> Result<Json<History>, ApiError> {
+    let now = clock.now();
+    let to = query.to.unwrap_or(now);
+    let from = query.from.unwrap_or_else(|| to.saturating_sub(RECENT));
+    if from > to {
+        return Err(ApiError::invalid(vec![QueryReader::wrong(
+            "to",
+            "Input should not be before from",
+        )]));
+    }
+    let step = u64::try_from(query.step).unwrap_or(60);
+    let is_own = query.host.as_deref().is_none_or(|host| *host == *own);
+    let (found, step) = if step < 60 && is_own && now.since(from) <= RECENT {
+        (recent(&sampler, &query.series, from, to), step)
+    } else {
+        let host = query.host.unwrap_or_else(|| own.to_string());
+        let resolution = resolution(step, to.since(from));
+        let step = step.next_multiple_of(resolution.length().as_secs());
+        let found = stored(&store, &host, &query.series, (from, to), resolution).await?;
+        (found, step)
+    };
+    let (series, step) = downsample(&found, step);
+    Ok(Json(History {
+        from: from.to_string(),
+        to: to.to_string(),
+        step,
+        series,
+    }))
+}
+
+/// The longest buckets that are no longer than a step; longer ones where there would be too many.
+fn resolution(step: u64, range: Duration) -> Resolution {
+    let is_long =
+        |least: u64, shorter: u64| step >= least || range.as_secs() / shorter > POINTS_MAX as u64;
+    if is_long(86_400, 3_600) {
+        Resolution::Day
+    } else if is_long(3_600, 60) {
+        Resolution::Hour
+    } else {
+        Resolution::Minute
+    }
+}
+
+fn recent(
+    sampler: &HostSampler,
+    selectors: &[SeriesSelector],
+    from: Timestamp,
+    to: Timestamp,
+) -> Vec<(HistorySeries, Vec<Reading>)> {
+    let found = selectors
+        .iter()
+        .flat_map(|selector| sampler.recent(selector, from, to));
+    found
+        .map(|one| {
+            let readings = one.points.iter().map(|(time, value)| Reading {
+                time: *time,
+                samples: 1,
+                mean: *value,
+                max: *value,
+            });
+            (described(&one.key), readings.collect())
+        })
+        .collect()
+}
+
+async fn stored(
+    store: &Store,
+    host: &str,
+    selectors: &[SeriesSelector],
+    (from, to): (Timestamp, Timestamp),
+    resolution: Resolution,
+) -> Result<Vec<(HistorySeries, Vec<Reading>)>, ApiError> {
+    let mut found = Vec::new();
+    for selector in selectors {
+        let filter = SampleFilter {
+            resolution,
+            host: host.to_owned(),
+            name: selector.series.name.to_owned(),
+            from: resolution.start_of(from),
+            to,
+        };
+        let rows = store.list_host_samples(&filter, ROWS_MAX).await?;
+        found.extend(by_labels(selector, rows));
+    }
+    Ok(found)
+}
+
+/// Rows come by labels, so each run of equal labels is one series.
+fn by_labels(
+    selector: &SeriesSelector,
+    rows: Vec<SampleRow>,
+) -> Vec<(HistorySeries, Vec<Reading>)> {
+    let mut series: BTreeMap<String, Vec<Reading>> = BTreeMap::new();
+    for row in rows {
+        series.entry(row.labels).or_default().push(Reading {
+            time: row.time,
+            samples: u64::try_from(row.samples).unwrap_or(1),
+            mean: row.mean,
+            max: row.max,
+        });
+    }
+    let name = selector.series.name;
+    let read = |(labels, readings): (String, Vec<Reading>)| {
+        let member: SeriesSelector = format!("{name}{labels}").parse().ok()?;
+        let key = SeriesKey {
+            series: member.series,
+            label: member.label.unwrap_or_default().into(),
+        };
+        let wanted = selector.matches(&key);
+        wanted.then(|| (described(&key), readings))
+    };
+    series.into_iter().filter_map(read).collect()
+}
+
+fn described(key: &SeriesKey) -> HistorySeries {
+    let labels = key.labels().into_iter();
+    HistorySeries {
+        name: key.series.name.to_owned(),
+        labels: labels
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect(),
+        unit: key.series.unit.to_owned(),
+        points: Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_as_long_as_the_step_allows_and_the_range_demands() {
+        let day = Duration::from_hours(24);
+        for (step, range, expected) in [
+            (60, day, Resolution::Minute),
+            (60, 6 * day, Resolution::Minute),
+            (60, 7 * day, Resolution::Hour),
+            (3_599, day, Resolution::Minute),
+            (3_600, day, Resolution::Hour),
+            (60, 400 * day, Resolution::Hour),
+            (60, 420 * day, Resolution::Day),
+            (86_400, day, Resolution::Day),
+        ] {
+            assert_eq!(resolution(step, range), expected, "{step} {range:?}");
+        }
+    }
+}

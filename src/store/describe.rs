@@ -1,0 +1,37 @@
+//! What the database is.
+
+use super::{Engine, Store, StoreError, on_read};
+
+/// Versions of the engine and its extension.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// Version of SQLite or of the PostgreSQL server.
+    pub version: String,
+    /// Version of TimescaleDB, where the database uses it.
+    pub timescaledb: Option<String>,
+}
+
+impl Store {
+    /// Asks the database what it is.
+    ///
+    /// # Errors
+    /// When it can't be reached within the deadline.
+    pub async fn describe(&self) -> Result<Description, StoreError> {
+        const SQLITE: &str = "select sqlite_version(), cast(null as text)";
+        const POSTGRES: &str = "
+            select current_setting('server_version'),
+                (select extversion from pg_extension where extname = 'timescaledb')";
+        let sql = match self.engine() {
+            Engine::Sqlite => SQLITE,
+            Engine::Postgres => POSTGRES,
+        };
+        let found: Option<(String, Option<String>)> = on_read!(self, |tx| Ok(tx
+            .fetch_optional(sqlx::query_as(sql))
+            .await?))?;
+        let (version, timescaledb) = found.unwrap_or_default();
+        Ok(Description {
+            version,
+            timescaledb,
+        })
+    }
+}

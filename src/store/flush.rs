@@ -1,0 +1,50 @@
+//! One transaction for everything that a daemon has measured.
+
+use std::sync::Arc;
+
+use super::host_samples::upsert_samples;
+use super::hosts::upsert_host;
+use super::request_stats::upsert_buckets;
+use super::{Store, StoreError, in_write};
+use crate::model::fleet::{HostIdentity, HostSample};
+use crate::model::request_stats::RequestBucket;
+use crate::model::time::Timestamp;
+
+/// That a daemon lives, and what it last measured.
+#[derive(Debug, Clone)]
+pub struct HostReport {
+    /// Which host.
+    pub identity: HostIdentity,
+    /// Which start of its daemon.
+    pub instance_id: Arc<str>,
+    /// Its newest reading as JSON, and when it was taken.
+    pub sample: Option<(Timestamp, String)>,
+}
+
+/// What is written at once. Writing the same again changes nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// Whose it is.
+    pub host: &'a HostReport,
+    /// Whole states of buckets of requests.
+    pub buckets: &'a [RequestBucket],
+    /// Minutes of the host's own series.
+    pub samples: &'a [HostSample],
+}
+
+impl Store {
+    /// Writes a batch, all of it or nothing.
+    ///
+    /// # Errors
+    /// When the database fails or does not answer within the deadline. It may then have been
+    /// written all the same; writing it again is right in either case.
+    pub async fn flush(&self, batch: Batch<'_>) -> Result<(), StoreError> {
+        let now = self.clock().now();
+        in_write!(self, |tx| {
+            upsert_host!(tx, batch.host, now);
+            upsert_buckets!(tx, batch.buckets);
+            upsert_samples!(tx, &batch.host.identity.id, batch.samples);
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,201 @@
+//! Series of the host: one row per series and bucket.
+//!
+//! Hours and days are made from the minutes by the daemon that writes the minutes, in the same
+//! transaction, so they are never behind.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sqlx::FromRow;
+
+use super::{Store, StoreError, on_read};
+use crate::model::fleet::HostSample;
+use crate::model::request_stats::Resolution;
+use crate::model::time::Timestamp;
+
+pub(super) const SERIES: &str = "insert into host_series (host_id, name, labels) ";
+pub(super) const SERIES_CONFLICT: &str = " on conflict (host_id, name, labels) do nothing";
+pub(super) const FIND: &str = "
+    select id, name, labels from host_series where host_id = $1";
+pub(super) const SAMPLES: &str = "insert into host_samples (series_id, time, samples, mean, max) ";
+pub(super) const SAMPLES_CONFLICT: &str = "
+    on conflict (series_id, time) do update set
+        samples = excluded.samples, mean = excluded.mean, max = excluded.max";
+/// Sums up what one host has between two times; `true` stands where PostgreSQL and SQLite would
+/// else take `on conflict` for a join.
+pub(super) const ROLL_UP_HOUR: &str = "
+    insert into host_samples_hourly (series_id, time, samples, mean, max)
+    select series_id, $2, cast(sum(samples) as bigint), sum(mean * samples) / sum(samples), max(max)
+    from host_samples
+    where series_id in (select id from host_series where host_id = $1)
+        and time >= $2 and time < $3 and samples > 0
+    group by series_id
+    on conflict (series_id, time) do update set
+        samples = excluded.samples, mean = excluded.mean, max = excluded.max";
+pub(super) const ROLL_UP_DAY: &str = "
+    insert into host_samples_daily (series_id, time, samples, mean, max)
+    select series_id, $2, cast(sum(samples) as bigint), sum(mean * samples) / sum(samples), max(max)
+    from host_samples_hourly
+    where series_id in (select id from host_series where host_id = $1)
+        and time >= $2 and time < $3 and samples > 0
+    group by series_id
+    on conflict (series_id, time) do update set
+        samples = excluded.samples, mean = excluded.mean, max = excluded.max";
+
+/// Writes samples inside a transaction; a macro because the bound types differ per engine.
+macro_rules! upsert_samples {
+    ($tx:expr, $host_id:expr, $samples:expr) => {{
+        use $crate::model::request_stats::Resolution;
+        use $crate::store::host_samples as own;
+        use $crate::store::request_stats::{ROWS, signed};
+        let (host_id, samples): (&str, &[$crate::model::fleet::HostSample]) = ($host_id, $samples);
+        let series = own::series_of(samples);
+        for names in series.chunks(ROWS) {
+            let mut query = sqlx::QueryBuilder::new(own::SERIES);
+            query.push_values(names, |mut row, (name, labels)| {
+                row.push_bind(host_id).push_bind(*name).push_bind(*labels);
+            });
+            query.push(own::SERIES_CONFLICT);
+            $tx.execute_bulk(query.build(), names.len() == ROWS).await?;
+        }
+        if !series.is_empty() {
+            let known: Vec<own::SeriesId> = $tx
+                .fetch_all(sqlx::query_as(own::FIND).bind(host_id))
+                .await?;
+            let rows = own::with_ids(samples, &known);
+            for rows in rows.chunks(ROWS) {
+                let mut query = sqlx::QueryBuilder::new(own::SAMPLES);
+                query.push_values(rows, |mut row, (id, one)| {
+                    row.push_bind(*id)
+                        .push_bind(one.time)
+                        .push_bind(signed(one.samples))
+                        .push_bind(one.mean)
+                        .push_bind(one.max);
+                });
+                query.push(own::SAMPLES_CONFLICT);
+                $tx.execute_bulk(query.build(), rows.len() == ROWS).await?;
+            }
+            for (resolution, sql) in [
+                (Resolution::Hour, own::ROLL_UP_HOUR),
+                (Resolution::Day, own::ROLL_UP_DAY),
+            ] {
+                for start in own::starts_of(samples, resolution) {
+                    let end = start.saturating_add(resolution.length());
+                    $tx.execute(sqlx::query(sql).bind(host_id).bind(start).bind(end))
+                        .await?;
+                }
+            }
+        }
+    }};
+}
+
+pub(super) use upsert_samples;
+
+#[derive(FromRow)]
+pub(super) struct SeriesId {
+    id: i64,
+    name: String,
+    labels: String,
+}
+
+pub(super) fn series_of(samples: &[HostSample]) -> Vec<(&str, &str)> {
+    let series: BTreeSet<(&str, &str)> = samples
+        .iter()
+        .map(|one| (one.name.as_str(), one.labels.as_str()))
+        .collect();
+    series.into_iter().collect()
+}
+
+/// The samples with the ids of their series, the last of each series and time.
+pub(super) fn with_ids<'a>(
+    samples: &'a [HostSample],
+    known: &[SeriesId],
+) -> Vec<(i64, &'a HostSample)> {
+    let ids: BTreeMap<(&str, &str), i64> = known
+        .iter()
+        .map(|one| ((one.name.as_str(), one.labels.as_str()), one.id))
+        .collect();
+    let rows: BTreeMap<(i64, Timestamp), &HostSample> = samples
+        .iter()
+        .filter_map(|one| {
+            let id = *ids.get(&(one.name.as_str(), one.labels.as_str()))?;
+            Some(((id, one.time), one))
+        })
+        .collect();
+    let rows = rows.into_iter().map(|((id, _), sample)| (id, sample));
+    rows.collect()
+}
+
+pub(super) fn starts_of(samples: &[HostSample], resolution: Resolution) -> BTreeSet<Timestamp> {
+    samples
+        .iter()
+        .map(|one| resolution.start_of(one.time))
+        .collect()
+}
+
+/// Which samples to read.
+#[derive(Debug, Clone)]
+pub struct SampleFilter {
+    /// How long their buckets are.
+    pub resolution: Resolution,
+    /// Of the host with this id or name.
+    pub host: String,
+    /// Of the series with this name.
+    pub name: String,
+    /// Buckets that begin at or after this time.
+    pub from: Timestamp,
+    /// Buckets that begin before this time.
+    pub to: Timestamp,
+}
+
+/// One bucket of one series.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct SampleRow {
+    /// Labels of the series.
+    pub labels: String,
+    /// When the bucket begins.
+    pub time: Timestamp,
+    /// How many readings it holds.
+    pub samples: i64,
+    /// Their mean.
+    pub mean: f64,
+    /// The largest of them.
+    pub max: f64,
+}
+
+impl Store {
+    /// Samples by labels and then by time, the oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn list_host_samples(
+        &self,
+        filter: &SampleFilter,
+        limit: u32,
+    ) -> Result<Vec<SampleRow>, StoreError> {
+        let table = match filter.resolution {
+            Resolution::Minute => "host_samples",
+            Resolution::Hour => "host_samples_hourly",
+            Resolution::Day => "host_samples_daily",
+        };
+        on_read!(self, |tx| {
+            let mut query =
+                sqlx::QueryBuilder::new("select s.labels, t.time, t.samples, t.mean, t.max from ");
+            query.push(table).push(
+                " t join host_series s on s.id = t.series_id
+                where s.host_id in (select id from hosts where id = ",
+            );
+            query.push_bind(filter.host.as_str()).push(" or name = ");
+            query
+                .push_bind(filter.host.as_str())
+                .push(") and s.name = ");
+            query
+                .push_bind(filter.name.as_str())
+                .push(" and t.time >= ");
+            query.push_bind(filter.from).push(" and t.time < ");
+            query.push_bind(filter.to);
+            query.push(" order by s.labels, t.time limit ");
+            query.push_bind(i64::from(limit));
+            Ok(tx.fetch_all(query.build_query_as()).await?)
+        })
+    }
+}

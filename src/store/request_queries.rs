@@ -1,0 +1,406 @@
+//! Requests per bucket, read as groups over all daemons.
+
+use sqlx::FromRow;
+
+use super::{Store, StoreError, on_read};
+use crate::model::request_stats::{RequestStats, Resolution};
+use crate::model::time::Timestamp;
+
+/// Greater than every method.
+const AFTER_METHODS: &str = "ZZZZ";
+/// Greater than every instance id, which is hexadecimal.
+const AFTER_INSTANCES: &str = "zzzz";
+/// The most rows that are read at once.
+const BATCH_MAX: usize = 4_000;
+
+/// Which buckets to read. All conditions that are given must hold.
+#[derive(Debug, Clone)]
+pub struct StatsFilter {
+    /// How long the buckets are.
+    pub resolution: Resolution,
+    /// Buckets that begin at or after this time.
+    pub from: Timestamp,
+    /// Buckets that begin at or before this time.
+    pub to: Timestamp,
+    /// Requests to this route.
+    pub route: Option<String>,
+    /// Requests to the host with this id or name.
+    pub host: Option<String>,
+    /// One group per method in place of one for all.
+    pub by_method: bool,
+}
+
+/// A part of a list that is ordered by time.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// The most rows.
+    pub limit: u32,
+    /// How many rows to leave out first.
+    pub offset: i64,
+    /// The newest first, or the oldest.
+    pub newest_first: bool,
+}
+
+/// All requests of one bucket of time.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct TotalRow {
+    /// When the bucket begins.
+    pub time: Timestamp,
+    /// Their method, when they are told apart by it.
+    pub method: Option<String>,
+    /// How many there were.
+    pub requests: i64,
+    /// Their durations together, in seconds.
+    pub sum: f64,
+    /// How many of them ended with a status of 500 or more.
+    pub errors: i64,
+}
+
+/// The requests to one route in one bucket of time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RouteRow {
+    /// When the bucket begins.
+    pub time: Timestamp,
+    /// Template of the route.
+    pub route: String,
+    /// Their method, when they are told apart by it.
+    pub method: Option<String>,
+    /// The requests; without their statuses.
+    pub stats: RequestStats,
+}
+
+/// How often requests to a route ended with one status in one bucket of time.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct StatusRow {
+    /// When the bucket begins.
+    pub time: Timestamp,
+    /// Template of the route.
+    pub route: String,
+    /// Their method, when they are told apart by it.
+    pub method: Option<String>,
+    /// HTTP status.
+    pub status: i32,
+    /// How often.
+    pub count: i64,
+}
+
+/// The last group of a page of [`Store::list_route_stats`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutePosition {
+    /// Its time.
+    pub time: Timestamp,
+    /// Its route.
+    pub route: String,
+    /// Its method, when the page tells methods apart.
+    pub method: Option<String>,
+}
+
+#[derive(FromRow)]
+struct StoredStats {
+    time: Timestamp,
+    route: String,
+    method: String,
+    instance_id: String,
+    requests: i64,
+    sum: f64,
+    min: f64,
+    max: f64,
+    sketch: Vec<u8>,
+}
+
+/// Adds `where …` to a statement; a macro because the bound types differ per engine.
+macro_rules! push_filter {
+    ($query:expr, $filter:expr, $to:expr) => {{
+        let filter: &StatsFilter = $filter;
+        $query.push(" where time >= ").push_bind(filter.from);
+        $query.push(" and time <= ").push_bind($to);
+        push_narrowing!($query, filter);
+    }};
+}
+
+macro_rules! push_narrowing {
+    ($query:expr, $filter:expr) => {
+        if let Some(route) = $filter.route.as_deref() {
+            $query.push(" and route = ").push_bind(route);
+        }
+        push_host!($query, $filter);
+    };
+}
+
+macro_rules! push_host {
+    ($query:expr, $filter:expr) => {
+        if let Some(host) = $filter.host.as_deref() {
+            $query
+                .push(" and host_id in (select id from hosts where id = ")
+                .push_bind(host)
+                .push(" or name = ")
+                .push_bind(host)
+                .push(")");
+        }
+    };
+}
+
+macro_rules! push_status {
+    ($query:expr, $status:expr) => {
+        if let Some(status) = $status {
+            $query.push(" and status = ").push_bind(i32::from(status));
+        }
+    };
+}
+
+macro_rules! push_span {
+    ($query:expr, $span:expr) => {{
+        let span: Span = $span;
+        $query.push(" limit ").push_bind(i64::from(span.limit));
+        $query.push(" offset ").push_bind(span.offset);
+    }};
+}
+
+impl Store {
+    /// All requests per bucket of time.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn list_totals(
+        &self,
+        filter: &StatsFilter,
+        span: Span,
+    ) -> Result<Vec<TotalRow>, StoreError> {
+        let (durations, statuses) = tables(filter.resolution);
+        let newest_first = order(span);
+        on_read!(self, |tx| {
+            // The errors of the buckets that are answered only, not of all that are passed over.
+            let mut query = sqlx::QueryBuilder::new(
+                "select time, method, requests, sum, coalesce((
+                    select cast(sum(count) as bigint) from ",
+            );
+            query
+                .push(statuses)
+                .push(" e where e.time = s.time and e.status >= 500");
+            if filter.by_method {
+                query.push(" and e.method = s.method");
+            }
+            push_host!(query, filter);
+            query.push("), 0) as errors from (select time, ");
+            query.push(if filter.by_method {
+                "method"
+            } else {
+                "cast(null as text) as method"
+            });
+            query.push(", cast(sum(requests) as bigint) as requests, sum(sum) as sum from ");
+            query.push(durations);
+            push_filter!(query, filter, filter.to);
+            query.push(if filter.by_method {
+                " group by time, method"
+            } else {
+                " group by time"
+            });
+            query.push(" order by time").push(newest_first);
+            if filter.by_method {
+                query.push(", method");
+            }
+            push_span!(query, span);
+            query
+                .push(") s order by time")
+                .push(newest_first)
+                .push(", method");
+            Ok(tx.fetch_all(query.build_query_as()).await?)
+        })
+    }
+
+    /// Requests per bucket of time and route, the newest first, routes of one time by name:
+    /// at most `limit` groups after `position`.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline, or holds what is no sketch.
+    pub async fn list_route_stats(
+        &self,
+        filter: &StatsFilter,
+        position: Option<&RoutePosition>,
+        limit: u32,
+    ) -> Result<Vec<RouteRow>, StoreError> {
+        let limit = limit as usize;
+        let mut groups: Vec<RouteRow> = Vec::new();
+        let mut place = position.map(Place::after);
+        // Most often a group is one or two rows.
+        let mut batch = (limit * 2).clamp(64, BATCH_MAX);
+        loop {
+            let rows = self.read_stats(filter, place.as_ref(), batch).await?;
+            let is_last = rows.len() < batch;
+            if let Some(row) = rows.last() {
+                place = Some(Place {
+                    time: row.time,
+                    route: row.route.clone(),
+                    method: row.method.clone(),
+                    instance_id: row.instance_id.clone(),
+                });
+            }
+            for row in rows {
+                add_to_groups(&mut groups, row, filter.by_method)?;
+                if groups.len() > limit {
+                    groups.truncate(limit);
+                    return Ok(groups);
+                }
+            }
+            if is_last {
+                return Ok(groups);
+            }
+            batch = BATCH_MAX;
+        }
+    }
+
+    async fn read_stats(
+        &self,
+        filter: &StatsFilter,
+        place: Option<&Place>,
+        batch: usize,
+    ) -> Result<Vec<StoredStats>, StoreError> {
+        let (durations, _) = tables(filter.resolution);
+        let to = place.map_or(filter.to, |place| place.time.min(filter.to));
+        on_read!(self, |tx| {
+            let mut query = sqlx::QueryBuilder::new(
+                "select time, route, method, instance_id, requests, sum, min, max, sketch from ",
+            );
+            query.push(durations);
+            push_filter!(query, filter, to);
+            if let Some(place) = place {
+                query.push(" and (time < ").push_bind(place.time);
+                query.push(" or (route, method, instance_id) > (");
+                query.push_bind(place.route.as_str()).push(", ");
+                query.push_bind(place.method.as_str()).push(", ");
+                query.push_bind(place.instance_id.as_str()).push("))");
+            }
+            query.push(" order by time desc, route, method, instance_id limit ");
+            query.push_bind(i64::try_from(batch).unwrap_or(i64::MAX));
+            Ok(tx.fetch_all(query.build_query_as()).await?)
+        })
+    }
+
+    /// How often which status was answered, per bucket of time and route.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn list_status_counts(
+        &self,
+        filter: &StatsFilter,
+        status: Option<u16>,
+        span: Span,
+    ) -> Result<Vec<StatusRow>, StoreError> {
+        let (_, table) = tables(filter.resolution);
+        on_read!(self, |tx| {
+            let mut query = sqlx::QueryBuilder::new("select time, route, ");
+            query.push(if filter.by_method {
+                "method"
+            } else {
+                "cast(null as text) as method"
+            });
+            query
+                .push(", status, cast(sum(count) as bigint) as count from ")
+                .push(table);
+            // Each of the nearest times has a row of its own in the answer, so no farther one is
+            // needed; without this bound everything would be grouped before the limit cuts it off.
+            // It takes the place of the range's own, because an index is searched with one.
+            query.push(if span.newest_first {
+                " where time >= (select min(time) from (select distinct time from "
+            } else {
+                " where time <= (select max(time) from (select distinct time from "
+            });
+            query.push(table);
+            push_filter!(query, filter, filter.to);
+            push_status!(query, status);
+            query
+                .push(" order by time")
+                .push(order(span))
+                .push(" limit ");
+            let needed = span.offset.saturating_add(i64::from(span.limit));
+            query.push_bind(needed).push(") needed)");
+            if span.newest_first {
+                query.push(" and time <= ").push_bind(filter.to);
+            } else {
+                query.push(" and time >= ").push_bind(filter.from);
+            }
+            push_narrowing!(query, filter);
+            push_status!(query, status);
+            query.push(" group by time, route, status");
+            if filter.by_method {
+                query.push(", method");
+            }
+            query
+                .push(" order by time")
+                .push(order(span))
+                .push(", route, status");
+            if filter.by_method {
+                query.push(", method");
+            }
+            push_span!(query, span);
+            Ok(tx.fetch_all(query.build_query_as()).await?)
+        })
+    }
+}
+
+/// The tables of durations and of statuses.
+const fn tables(resolution: Resolution) -> (&'static str, &'static str) {
+    match resolution {
+        Resolution::Minute => ("request_stats", "request_status"),
+        Resolution::Hour => ("request_stats_hourly", "request_status_hourly"),
+        Resolution::Day => ("request_stats_daily", "request_status_daily"),
+    }
+}
+
+const fn order(span: Span) -> &'static str {
+    if span.newest_first { " desc" } else { " asc" }
+}
+
+/// A row in the order of the list: what comes after it is read next.
+struct Place {
+    time: Timestamp,
+    route: String,
+    method: String,
+    instance_id: String,
+}
+
+impl Place {
+    fn after(position: &RoutePosition) -> Self {
+        Self {
+            time: position.time,
+            route: position.route.clone(),
+            method: position
+                .method
+                .clone()
+                .unwrap_or_else(|| AFTER_METHODS.to_owned()),
+            instance_id: AFTER_INSTANCES.to_owned(),
+        }
+    }
+}
+
+fn add_to_groups(
+    groups: &mut Vec<RouteRow>,
+    row: StoredStats,
+    by_method: bool,
+) -> Result<(), StoreError> {
+    let corrupt = |column| StoreError::Corrupt {
+        table: "request_stats",
+        column,
+    };
+    let method = by_method.then_some(row.method);
+    let is_same =
+        |last: &RouteRow| last.time == row.time && last.route == row.route && last.method == method;
+    if !groups.last().is_some_and(is_same) {
+        groups.push(RouteRow {
+            time: row.time,
+            route: row.route,
+            method,
+            stats: RequestStats::default(),
+        });
+    }
+    let Some(RouteRow { stats, .. }) = groups.last_mut() else {
+        return Ok(());
+    };
+    let requests = u64::try_from(row.requests).map_err(|_| corrupt("requests"))?;
+    stats.requests = stats.requests.saturating_add(requests);
+    stats.sum += row.sum;
+    stats.min = stats.min.min(row.min);
+    stats.max = stats.max.max(row.max);
+    let merged = stats.sketch.merge_encoded(&row.sketch);
+    merged.map_err(|_| corrupt("sketch"))
+}

@@ -1,0 +1,134 @@
+//! Deletes what is older than it should be kept. Of all daemons on a database one does it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::model::request_stats::Resolution;
+use crate::model::time::Timestamp;
+use crate::store::{Store, StoreError};
+
+/// How often the janitor looks.
+const INTERVAL: Duration = Duration::from_mins(10);
+/// Longer than the interval, so that the same daemon goes on unless it ends.
+const LEASE: Duration = Duration::from_mins(25);
+const LEASE_NAME: &str = "janitor";
+/// Time for others between two deletions.
+const BREATH: Duration = Duration::from_millis(50);
+/// Never deleted for want of room.
+const LEAST: Duration = Duration::from_hours(24);
+
+/// How long what is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Retention {
+    /// Minutes of requests and of the host's series.
+    pub minutes: Duration,
+    /// Hours of them.
+    pub hours: Duration,
+    /// Days of them.
+    pub days: Duration,
+    /// From how many bytes on the oldest minutes go before their time.
+    pub max_bytes: Option<u64>,
+}
+
+impl Retention {
+    const fn of(&self, resolution: Resolution) -> Duration {
+        match resolution {
+            Resolution::Minute => self.minutes,
+            Resolution::Hour => self.hours,
+            Resolution::Day => self.days,
+        }
+    }
+}
+
+/// Cleans until told to stop. `holder` is the id of this start of the daemon.
+pub async fn run(store: Store, retention: Retention, holder: Arc<str>, stop: CancellationToken) {
+    let work = async {
+        let mut failed = false;
+        loop {
+            match sweep(&store, &retention, &holder).await {
+                Ok(Some(deleted)) if deleted > 0 => {
+                    tracing::info!(rows = deleted, "deleted measurements that were too old");
+                    failed = false;
+                }
+                Ok(_) => failed = false,
+                // Said once per streak; the next round tries again.
+                Err(error) if !failed => {
+                    tracing::warn!(%error, "can't delete measurements that are too old");
+                    failed = true;
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    };
+    stop.run_until_cancelled(Box::pin(work)).await;
+    // Another daemon takes over at once; when this fails, it does when the lease ends.
+    let _ = store.release_lease(LEASE_NAME, &holder).await;
+}
+
+/// Deletes everything that is too old now; `None` when another daemon is the one to do it.
+///
+/// # Errors
+/// When the database fails; what was deleted before stays deleted.
+pub async fn sweep(
+    store: &Store,
+    retention: &Retention,
+    holder: &str,
+) -> Result<Option<u64>, StoreError> {
+    if !store.hold_lease(LEASE_NAME, holder, LEASE).await? {
+        return Ok(None);
+    }
+    let now = store.clock().now();
+    let mut deleted = 0;
+    for resolution in Resolution::ALL {
+        let cutoff = now.saturating_sub(retention.of(resolution));
+        deleted += delete_requests(store, resolution, cutoff, holder).await?;
+        deleted += store.delete_old_samples(resolution, cutoff).await?;
+    }
+    if let Some(max) = retention.max_bytes {
+        deleted += make_room(store, max, holder).await?;
+    }
+    store
+        .delete_old_hosts(now.saturating_sub(retention.days))
+        .await?;
+    Ok(Some(deleted))
+}
+
+async fn delete_requests(
+    store: &Store,
+    resolution: Resolution,
+    cutoff: Timestamp,
+    holder: &str,
+) -> Result<u64, StoreError> {
+    let mut all = 0;
+    loop {
+        let deleted = store.delete_old_requests(resolution, cutoff).await?;
+        all += deleted;
+        if deleted == 0 {
+            return Ok(all);
+        }
+        tokio::time::sleep(BREATH).await;
+        // A long sweep keeps the lease, and ends when it lost it.
+        if !store.hold_lease(LEASE_NAME, holder, LEASE).await? {
+            return Ok(all);
+        }
+    }
+}
+
+/// Deletes the oldest day of minutes when the database is too large, never the last one. One day per
+/// round: how many rows are left, PostgreSQL knows only a little later.
+async fn make_room(store: &Store, max: u64, holder: &str) -> Result<u64, StoreError> {
+    if u64::try_from(store.used_bytes().await?).unwrap_or(0) <= max {
+        return Ok(0);
+    }
+    let newest = store.clock().now().saturating_sub(LEAST);
+    let Some(oldest) = store.oldest_minute().await?.filter(|time| *time < newest) else {
+        return Ok(0);
+    };
+    let cutoff = oldest.saturating_add(Resolution::Day.length()).min(newest);
+    let requests = delete_requests(store, Resolution::Minute, cutoff, holder).await?;
+    let samples = store.delete_old_samples(Resolution::Minute, cutoff).await?;
+    Ok(requests + samples)
+}

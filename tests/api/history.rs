@@ -1,0 +1,220 @@
+//! Series of a host over time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use linux_api::model::fleet::{HostIdentity, HostSample};
+use linux_api::model::time::Timestamp;
+use linux_api::model::user::Role;
+use linux_api::store::flush::{Batch, HostReport};
+use serde_json::json;
+
+use crate::app::{App, START};
+use crate::database::Database;
+
+on_both_engines! {
+    stored_minutes_are_answered_by_series_and_label,
+    longer_steps_join_minutes_and_long_ranges_take_hours,
+    below_a_minute_the_last_hour_in_memory_answers,
+    bad_history_parameters_are_named,
+}
+
+const HISTORY: &str = "/api/v1/system/history";
+
+fn before(minutes: u64) -> Timestamp {
+    START.saturating_sub(Duration::from_mins(minutes))
+}
+
+fn sample(name: &str, labels: &str, time: Timestamp, mean: f64) -> HostSample {
+    HostSample {
+        name: name.to_owned(),
+        labels: labels.to_owned(),
+        time,
+        samples: 30,
+        mean,
+        max: mean * 2.0,
+    }
+}
+
+/// Stores samples of the host with this id; the daemon's own is `h1`.
+async fn store(app: &App, host: &str, samples: &[HostSample]) {
+    let host = HostReport {
+        identity: HostIdentity {
+            id: host.into(),
+            name: format!("name of {host}"),
+            labels: BTreeMap::new(),
+            version: "1".to_owned(),
+        },
+        instance_id: "a1".into(),
+        sample: None,
+    };
+    let batch = Batch {
+        host: &host,
+        buckets: &[],
+        samples,
+    };
+    app.store.flush(batch).await.unwrap();
+}
+
+async fn stored_minutes_are_answered_by_series_and_label(database: Database) {
+    let app = App::new(&database).await;
+    let viewer = app.user("eve", Role::Viewer).await;
+    let (root, srv) = ("{mount_point=\"/\"}", "{mount_point=\"/srv\"}");
+    let used = "filesystem.used_bytes";
+    let own = [
+        sample("load.one", "", before(2), 0.5),
+        sample("load.one", "", before(1), 1.5),
+        sample(used, root, before(1), 10.0),
+        sample(used, srv, before(1), 20.0),
+    ];
+    store(&app, "h1", &own).await;
+    store(&app, "h2", &[sample("load.one", "", before(1), 9.0)]).await;
+
+    let path =
+        format!("{HISTORY}?series=load.one&series=filesystem.used_bytes&from=2027-01-15T07:00:00Z");
+    let answer = app.get(&viewer.key, &path).await.expect(200);
+    let point = |minutes: u64, mean: f64| {
+        let seconds = before(minutes).as_millis() / 1_000;
+        json!([f64::from(i32::try_from(seconds).unwrap()), mean, mean * 2.0])
+    };
+    let one = |name: &str, unit: &str, labels: serde_json::Value, points: serde_json::Value| json!({"name": name, "unit": unit, "labels": labels, "points": points});
+    let expected = json!([
+        one(
+            "load.one",
+            "count",
+            json!({}),
+            json!([point(2, 0.5), point(1, 1.5)])
+        ),
+        one(
+            used,
+            "bytes",
+            json!({"mount_point": "/"}),
+            json!([point(1, 10.0)])
+        ),
+        one(
+            used,
+            "bytes",
+            json!({"mount_point": "/srv"}),
+            json!([point(1, 20.0)])
+        ),
+    ]);
+    assert_eq!(answer["series"], expected);
+    assert_eq!(
+        (&answer["step"], &answer["from"]),
+        (&json!(60), &json!("2027-01-15T07:00:00Z"))
+    );
+
+    let path = format!("{HISTORY}?series=filesystem.used_bytes%7Bmount_point%3D%22/srv%22%7D");
+    let answer = app.get(&viewer.key, &path).await.expect(200);
+    assert_eq!(answer["series"], json!([expected[2]]));
+    for host in ["h2", "name+of+h2"] {
+        let path = format!("{HISTORY}?series=load.one&host={host}");
+        let answer = app.get(&viewer.key, &path).await.expect(200);
+        assert_eq!(answer["series"][0]["points"], json!([point(1, 9.0)]));
+    }
+    let path = format!("{HISTORY}?series=load.one&to=2027-01-15T07:59:00Z");
+    let answer = app.get(&viewer.key, &path).await.expect(200);
+    assert_eq!(
+        answer["series"][0]["points"],
+        json!([point(2, 0.5)]),
+        "the end is left out"
+    );
+}
+
+async fn longer_steps_join_minutes_and_long_ranges_take_hours(database: Database) {
+    let app = App::new(&database).await;
+    let viewer = app.user("eve", Role::Viewer).await;
+    let minutes: Vec<HostSample> = (1..=120)
+        .map(|minute| {
+            sample(
+                "load.one",
+                "",
+                before(minute),
+                if minute <= 60 { 4.0 } else { 2.0 },
+            )
+        })
+        .collect();
+    store(&app, "h1", &minutes).await;
+    for (query, step, points, mean) in [
+        ("from=2027-01-15T06:00:00Z&step=1800", 1_800, 4, 2.0),
+        ("from=2027-01-15T06:00:00Z&step=90", 120, 60, 2.0),
+        ("from=2027-01-15T06:00:00Z&step=3600", 3_600, 2, 2.0),
+        // Minutes of ten days would be too many.
+        ("from=2027-01-05", 3_600, 2, 2.0),
+        ("from=2027-01-05&step=86400", 86_400, 1, 3.0),
+        ("from=2024-01-05", 86_400, 1, 3.0),
+    ] {
+        let path = format!("{HISTORY}?series=load.one&{query}");
+        let answer = app.get(&viewer.key, &path).await.expect(200);
+        let found = answer["series"][0]["points"].as_array().unwrap();
+        assert_eq!(
+            (&answer["step"], found.len()),
+            (&json!(step), points),
+            "{query}"
+        );
+        assert_eq!(
+            (&found[0][1], &found[0][2]),
+            (&json!(mean), &json!(if mean > 2.0 { 8.0 } else { 4.0 })),
+            "{query}"
+        );
+    }
+}
+
+async fn below_a_minute_the_last_hour_in_memory_answers(database: Database) {
+    let app = App::new(&database).await;
+    let viewer = app.user("eve", Role::Viewer).await;
+    app.sample_load(0.75, 50).await;
+    let path = format!("{HISTORY}?series=load.one&step=1");
+    let answer = app.get(&viewer.key, &path).await.expect(200);
+    assert_eq!(answer["step"], 1);
+    let points = answer["series"][0]["points"].as_array().unwrap();
+    assert_eq!((&points[0][1], &points[0][2]), (&json!(0.75), &json!(0.75)));
+    // What only the database can know has minutes.
+    let path = format!("{HISTORY}?series=load.one&step=1&host=h9");
+    let answer = app.get(&viewer.key, &path).await.expect(200);
+    assert_eq!(
+        (&answer["step"], &answer["series"]),
+        (&json!(60), &json!([]))
+    );
+}
+
+async fn bad_history_parameters_are_named(database: Database) {
+    let app = App::new(&database).await;
+    let viewer = app.user("eve", Role::Viewer).await;
+    for (query, field, message) in [
+        ("", "series", "Input should be 1 to 20 names"),
+        (
+            "series=load.two",
+            "series",
+            "there is no series \"load.two\"",
+        ),
+        (
+            "series=load.one%7Ba%3D%22b%22%7D",
+            "series",
+            "expected load.one without a label",
+        ),
+        (
+            "series=load.one&step=0",
+            "step",
+            "Input should be greater than or equal to 1",
+        ),
+        (
+            "series=load.one&from=x",
+            "from",
+            "Input should be a valid datetime or date",
+        ),
+        (
+            "series=load.one&host=%00",
+            "host",
+            "String should not hold a NUL character",
+        ),
+        (
+            "series=load.one&from=2027-01-15&to=2027-01-14",
+            "to",
+            "Input should not be before from",
+        ),
+    ] {
+        let reply = app.get(&viewer.key, &format!("{HISTORY}?{query}")).await;
+        reply.expect_invalid(&[(&["query", field], message)]);
+    }
+}
