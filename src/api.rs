@@ -8,6 +8,7 @@ pub mod keys;
 pub mod metrics;
 pub mod page;
 pub mod problem;
+pub mod processes;
 pub mod snapshot;
 pub mod system;
 pub mod users;

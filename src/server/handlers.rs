@@ -8,6 +8,7 @@ pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod load;
 pub(crate) mod metrics;
+pub(crate) mod processes;
 pub(crate) mod service;
 pub(crate) mod snapshot;
 pub(crate) mod system;

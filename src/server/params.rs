@@ -187,6 +187,27 @@ impl QueryReader {
         Some(words)
     }
 
+    /// Anything that is read from text, with the problem that reading it finds.
+    pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        match self.fields.remove(name)?.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problem(name, T::Err::to_string(&error));
+                None
+            }
+        }
+    }
+
+    /// As [`Self::parsed`], but nothing and spaces mean the same as no field.
+    pub(crate) fn parsed_unless_blank<T: FromStr<Err: std::fmt::Display>>(
+        &mut self,
+        name: &str,
+    ) -> Option<T> {
+        self.fields
+            .retain(|field, text| field != name || !text.trim().is_empty());
+        self.parsed(name)
+    }
+
     /// A cursor whose id passes `is_id`.
     pub(crate) fn cursor(&mut self, name: &str, is_id: impl Fn(&str) -> bool) -> Option<Cursor> {
         let text = self.fields.remove(name)?;
