@@ -10,6 +10,7 @@ mod serve;
 mod status;
 mod stop;
 mod table;
+mod tui;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -86,6 +87,7 @@ enum Command {
     Serve(serve::Options),
     Status(status::Options),
     Stop(stop::Options),
+    Tui(tui::Options),
     Remote(remote::Options),
     Config(config::Options),
     #[command(hide = true)]
@@ -119,6 +121,7 @@ impl Command {
             Self::Serve(options) => options.run(ctx).await,
             Self::Status(options) => options.run(ctx).await,
             Self::Stop(options) => options.run(ctx).await,
+            Self::Tui(options) => options.run(ctx).await,
             Self::Remote(options) => options.run(ctx).await,
             Self::Config(options) => options.run(ctx),
             Self::Generate(options) => options.run(),

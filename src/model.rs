@@ -3,6 +3,7 @@
 pub mod api_key;
 pub mod audit;
 pub mod filter;
+pub mod harmless;
 pub mod host;
 pub mod log;
 pub mod process;
@@ -11,4 +12,5 @@ pub mod series;
 pub mod sketch;
 pub mod snapshot;
 pub mod time;
+pub mod tui;
 pub mod user;
