@@ -13,6 +13,7 @@ mod serve;
 mod status;
 mod stop;
 mod table;
+mod tui;
 mod user;
 
 use std::ffi::OsString;
@@ -93,6 +94,7 @@ enum Command {
     Serve(serve::Options),
     Status(status::Options),
     Stop(stop::Options),
+    Tui(tui::Options),
     Remote(remote::Options),
     User(user::Options),
     Audit(audit::Options),
@@ -128,6 +130,7 @@ impl Command {
             Self::Serve(options) => options.run(ctx).await,
             Self::Status(options) => options.run(ctx).await,
             Self::Stop(options) => options.run(ctx).await,
+            Self::Tui(options) => options.run(ctx).await,
             Self::Remote(options) => options.run(ctx).await,
             Self::User(options) => options.run(ctx).await,
             Self::Audit(options) => options.run(ctx).await,

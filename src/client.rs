@@ -23,7 +23,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use address::{Address, AddressError};
-pub use calls::{AuditQuery, UserPage};
+pub use calls::{AuditQuery, ProcessPage, UserPage};
 use error::ClientError;
 
 /// Longest time to set up a connection.

@@ -18,6 +18,7 @@ mod sections;
 mod show;
 mod size;
 mod suggest;
+pub mod tui;
 mod validate;
 mod value;
 

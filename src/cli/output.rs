@@ -15,6 +15,7 @@ linux-api watches and manages Linux hosts. What next?
 
   linux-api serve           start the daemon
   linux-api status          is it up and ready?
+  linux-api tui             watch this host or all of them in the terminal
   linux-api remote add      watch the daemon of another host
   linux-api config check    is the configuration right?
   linux-api config show     what is in effect, and where does it come from?

@@ -22,6 +22,12 @@ impl Backoff {
         self.failures = 0;
     }
 
+    /// Whether the last try failed.
+    #[must_use]
+    pub const fn is_waiting(&self) -> bool {
+        self.failures > 0
+    }
+
     /// Asking failed: how long to wait now. A daemon that names a time gets it.
     pub fn after(&mut self, error: &ClientError) -> Duration {
         if let ClientError::Refused {

@@ -10,6 +10,8 @@ use crate::api::audit::AuditEntry;
 use crate::api::health::{Liveness, Readiness};
 use crate::api::keys::{CreateKey, IssuedKey, ListedKey, RotateKey};
 use crate::api::page::Page;
+use crate::api::processes::{ProcessDetail, ProcessList};
+use crate::api::snapshot::Snapshot;
 use crate::api::system::{
     ListedProcess, LoadAverage, LoadValues, NamedAccount, SystemInfo, Uptime,
 };
@@ -53,6 +55,25 @@ pub struct AuditQuery {
     /// `done` or `refused`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
+}
+
+/// Which processes to list; see the API's description for the values.
+#[derive(Debug, Clone, Serialize)]
+pub struct ProcessPage<'a> {
+    /// In the filter language; empty for all.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub filter: &'a str,
+    /// The column to sort by.
+    pub sort: &'a str,
+    /// `asc` or `desc`.
+    pub order: &'a str,
+    /// The columns to answer.
+    pub fields: &'a str,
+    /// The most processes, 1 to 1000.
+    pub limit: usize,
+    /// Where the page starts, from an earlier answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<String>,
 }
 
 /// A cursor and a size for lists that have no other conditions.
@@ -199,6 +220,22 @@ impl Client {
     /// One page of the audit log, newest first.
     pub async fn list_audit(&self, query: &AuditQuery) -> Result<Page<AuditEntry>, ClientError> {
         self.get("/api/v1/admin/audit", query).await
+    }
+
+    /// The newest reading of the host.
+    pub async fn snapshot(&self) -> Result<Snapshot, ClientError> {
+        self.get("/api/v1/system/snapshot", NONE).await
+    }
+
+    /// One page of processes.
+    pub async fn processes(&self, query: &ProcessPage<'_>) -> Result<ProcessList, ClientError> {
+        self.get("/api/v1/system/processes", query).await
+    }
+
+    /// All that can be read of one process.
+    pub async fn process(&self, pid: u32) -> Result<ProcessDetail, ClientError> {
+        self.get(&format!("/api/v1/system/processes/{pid}"), NONE)
+            .await
     }
 
     /// How long the host has been up.

@@ -1,0 +1,161 @@
+//! `linux-api tui`: the dashboard.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+
+use super::Context;
+use super::remote::parse_label;
+use crate::client::error::ClientError;
+use crate::client::remotes::{Remotes, write_whole};
+use crate::config::tui::Tui;
+use crate::model::time::Clock;
+use crate::model::tui::ThemeName;
+use crate::tui::app::Settings;
+use crate::tui::keymap::Keymap;
+use crate::tui::theme::Theme;
+use crate::tui::{self, Start, Watched};
+
+/// Watch one or many hosts in the terminal
+///
+/// Shows all remotes, those that are named, or without any the daemon of this machine. Keys,
+/// colours and pace are set in tui.toml beside remotes.toml.
+#[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
+)]
+pub(super) struct Options {
+    /// Names of remotes, or URLs
+    remotes: Vec<String>,
+    /// Only remotes that carry this label; may be given several times
+    #[arg(short, long = "label", value_name = "LABEL=VALUE", value_parser = parse_label)]
+    labels: Vec<(String, String)>,
+    /// Show a scripted fleet, without any daemon
+    #[arg(long, conflicts_with_all = ["remotes", "labels"])]
+    demo: bool,
+    /// Change nothing on any host
+    #[arg(long)]
+    read_only: bool,
+    /// Use no characters beyond ASCII
+    #[arg(long)]
+    ascii: bool,
+    /// Leave the mouse to the terminal
+    #[arg(long)]
+    no_mouse: bool,
+}
+
+impl Options {
+    pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
+        if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
+            bail!("the dashboard needs a terminal for input and output");
+        }
+        let remotes = ctx.remotes()?;
+        let start = self.start(ctx, &remotes)?;
+        let clock = Clock::system();
+        let memory = if self.demo {
+            tui::run_demo(start, clock).await
+        } else {
+            let watched = self.watched(ctx, &remotes).await?;
+            tui::run(watched, start, clock).await
+        };
+        let memory = memory.context("use the terminal")?;
+        if let Some(path) = state_file(ctx).filter(|_| !self.demo) {
+            // Remembering is a convenience: a read-only home must not make quitting an error.
+            if let Err(error) = write_whole(&path, &memory) {
+                tracing::debug!(%error, path = %path.display(), "views are not remembered");
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn start(&self, ctx: &Context, remotes: &Remotes) -> anyhow::Result<Start> {
+        let path = ctx.environment.config_dir().map(|it| it.join("tui.toml"));
+        let options = Tui::load(path.as_deref())?;
+        let keymap = Keymap::new(options.preset, &options.keys).map_err(|problems| {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            let path = path.as_deref().unwrap_or(Path::new("tui.toml"));
+            anyhow::anyhow!("{}: {}", path.display(), lines.join("; "))
+        })?;
+        let environment = &ctx.environment;
+        let colour = environment.text("NO_COLOR").is_none()
+            && environment.text("TERM").is_none_or(|term| term != "dumb");
+        let ascii = self.ascii || options.ascii || !speaks_utf8(ctx);
+        let theme = Theme::new(options.theme, colour, ascii);
+        let state = state_file(ctx).filter(|_| !self.demo);
+        Ok(Start {
+            settings: Settings {
+                theme,
+                keymap,
+                every: options.interval,
+                read_only: self.read_only,
+                colour: colour && options.theme != ThemeName::Mono,
+            },
+            mouse: options.mouse && !self.no_mouse,
+            first: remotes.default.clone().filter(|_| self.remotes.is_empty()),
+            state: state.and_then(|path| std::fs::read_to_string(path).ok()),
+        })
+    }
+
+    async fn watched(&self, ctx: &Context, remotes: &Remotes) -> anyhow::Result<Vec<Watched>> {
+        let names: Vec<String> = if !self.remotes.is_empty() {
+            self.remotes.clone()
+        } else if self.labels.is_empty() && remotes.remotes.is_empty() {
+            return Ok(vec![Watched {
+                name: "local".to_owned(),
+                labels: BTreeMap::new(),
+                target: Ok(ctx.local_target().await?),
+            }]);
+        } else {
+            let fitting = remotes.with_labels(&self.labels).into_iter();
+            fitting.map(str::to_owned).collect()
+        };
+        if names.is_empty() {
+            bail!("no remote carries these labels; linux-api remote list shows them");
+        }
+        let found = names.into_iter().map(|name| find(ctx, remotes, name));
+        let found = futures_util::future::join_all(found).await;
+        found.into_iter().collect()
+    }
+}
+
+/// One host. A name that is unknown is an error at once; a key that can't be had now must not hide
+/// the other hosts.
+async fn find(ctx: &Context, remotes: &Remotes, name: String) -> anyhow::Result<Watched> {
+    let known = remotes.remotes.get(&name);
+    let target = match (ctx.target(&name).await, known) {
+        (Ok(target), _) => Ok(target),
+        (Err(error), None) => return Err(error),
+        (Err(error), Some(remote)) => Err(ClientError::Unsafe {
+            address: remote.url.clone(),
+            reason: format!("{error:#}"),
+        }),
+    };
+    Ok(Watched {
+        labels: known.map(|it| it.labels.clone()).unwrap_or_default(),
+        name,
+        target,
+    })
+}
+
+fn state_file(ctx: &Context) -> Option<PathBuf> {
+    let folder = ctx.environment.user_state.as_deref()?;
+    Some(folder.join("tui.toml"))
+}
+
+/// Whether the locale says that the terminal reads UTF-8; the first variable that is set decides.
+fn speaks_utf8(ctx: &Context) -> bool {
+    let names = ["LC_ALL", "LC_CTYPE", "LANG"];
+    let locale = names
+        .into_iter()
+        .find_map(|name| ctx.environment.text(name));
+    // Without a locale most terminals of today still read UTF-8, but for the console.
+    let Some(locale) = locale else {
+        return ctx.environment.text("TERM").is_none_or(|it| it != "linux");
+    };
+    let locale = locale.to_ascii_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}

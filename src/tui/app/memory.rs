@@ -1,0 +1,98 @@
+//! What the views remember from one run to the next.
+
+use serde::{Deserialize, Serialize};
+
+use super::App;
+use super::processes::Column;
+use super::state::FleetColumn;
+use crate::tui::view::View;
+
+/// What is kept, as TOML.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the screen"
+)]
+#[serde(default)]
+struct Memory {
+    view: Option<String>,
+    fleet_sort: Option<String>,
+    fleet_descending: bool,
+    faults_only: bool,
+    process_sort: Option<String>,
+    process_descending: Option<bool>,
+    process_filter: String,
+    tree: bool,
+    names_only: bool,
+    whole_machine: bool,
+    kernel_threads: bool,
+}
+
+impl App {
+    /// What to keep.
+    #[must_use]
+    pub fn remember(&self) -> String {
+        let memory = Memory {
+            view: Some(self.view.title().to_owned()),
+            fleet_sort: Some(self.fleet.sort.title().to_owned()),
+            fleet_descending: self.fleet.descending,
+            faults_only: self.fleet.faults_only,
+            process_sort: Some(self.processes.sort.title().to_owned()),
+            process_descending: Some(self.processes.descending),
+            process_filter: self.processes.filter.clone(),
+            tree: self.processes.tree,
+            names_only: !self.processes.full_command,
+            whole_machine: self.processes.whole_machine,
+            kernel_threads: !self.processes.hide_kernel,
+        };
+        // Nothing in it can't be written; and then there is nothing to remember.
+        toml::to_string(&memory).unwrap_or_default()
+    }
+
+    /// Takes up what was kept. A file of another version, or one that somebody broke, counts as
+    /// none: it is only about convenience.
+    pub fn recall(&mut self, text: &str) {
+        let Ok(memory) = toml::from_str::<Memory>(text) else {
+            return;
+        };
+        let view = View::ALL
+            .iter()
+            .find(|view| memory.view.as_deref() == Some(view.title()));
+        // One host has its views at once, a fleet begins with the fleet.
+        if self.hosts.len() == 1 {
+            self.view = view.copied().unwrap_or(self.view);
+        }
+        let fleet = FleetColumn::ALL
+            .iter()
+            .find(|it| memory.fleet_sort.as_deref() == Some(it.title()));
+        self.fleet.sort = fleet.copied().unwrap_or(self.fleet.sort);
+        self.fleet.descending = memory.fleet_descending;
+        self.fleet.faults_only = memory.faults_only;
+        let column = Column::ALL
+            .iter()
+            .find(|it| memory.process_sort.as_deref() == Some(it.title()));
+        let state = &mut self.processes;
+        state.sort = column.copied().unwrap_or(state.sort);
+        state.descending = memory.process_descending.unwrap_or(state.descending);
+        if super::ProcessesState::problem(&memory.process_filter).is_none() {
+            state.filter = memory.process_filter;
+        }
+        state.tree = memory.tree;
+        state.full_command = !memory.names_only;
+        state.whole_machine = memory.whole_machine;
+        state.hide_kernel = !memory.kernel_threads;
+    }
+
+    /// Opens a view.
+    pub fn show_view(&mut self, view: View) {
+        self.show(view);
+    }
+
+    /// Opens a host.
+    pub fn open_host(&mut self, index: usize) {
+        if index < self.hosts.len() {
+            self.current = index;
+            self.view = View::Overview;
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! The loop: input, news and time go in, effects come out, and what changed is drawn.
+
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use crossterm::event::{Event, EventStream};
+use futures_util::StreamExt;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::app::App;
+use super::feed::{Feed, QUEUE, Source};
+use super::message::{Effect, Message, Now};
+use super::screens;
+use super::terminal::Guard;
+use crate::model::time::Clock;
+
+/// Shortest time between two drawings: 30 a second.
+const FRAME: Duration = Duration::from_millis(33);
+/// How often the passing of time is looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// How long to wait for input or news when nothing is to be drawn.
+const LONG: Duration = Duration::from_hours(1);
+
+struct Signals {
+    terminate: Signal,
+    hang_up: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Runs the dashboard until somebody ends it; answers its last state.
+///
+/// # Errors
+/// When the terminal can't be used.
+pub(super) async fn run(
+    mut app: App,
+    sources: Vec<Source>,
+    clock: Clock,
+    mouse: bool,
+) -> io::Result<App> {
+    let mut signals = Signals::new()?;
+    let mut guard = Guard::enter(mouse)?;
+    let size = guard.screen.size()?;
+    let (sender, mut news) = mpsc::channel(QUEUE);
+    let feeds: Vec<Feed> = sources
+        .into_iter()
+        .enumerate()
+        .map(|(host, source)| Feed::start(host, source, sender.clone()))
+        .collect();
+    let mut keys = EventStream::new();
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let start = Instant::now();
+    let now = || Now {
+        since_start: start.elapsed(),
+        wall: clock.now(),
+    };
+    let mut effects = app.update(now(), Message::Resize(size.width, size.height));
+    let mut drawn = start.checked_sub(FRAME).unwrap_or(start);
+    let mut waiting = true;
+    loop {
+        for effect in effects.drain(..) {
+            if effect == Effect::Quit {
+                return Ok(app);
+            }
+            carry_out(effect, &feeds, &mut guard)?;
+        }
+        waiting |= app.take_changed();
+        if waiting && drawn.elapsed() >= FRAME {
+            guard.screen.draw(|frame| screens::draw(&app, frame))?;
+            drawn = Instant::now();
+            waiting = false;
+        }
+        let next_frame = if waiting {
+            FRAME.saturating_sub(drawn.elapsed())
+        } else {
+            LONG
+        };
+        let mut redraw = pin!(tokio::time::sleep(next_frame));
+        // In this order, so that a key never waits behind news.
+        let message = tokio::select! {
+            biased;
+            event = keys.next() => match event {
+                Some(Ok(event)) => of_terminal(event),
+                // The terminal is gone.
+                Some(Err(_)) | None => return Ok(app),
+            },
+            () = signals.next() => return Ok(app),
+            () = &mut redraw => None,
+            _ = tick.tick() => Some(Message::Tick),
+            Some(message) = news.recv() => Some(message),
+        };
+        if let Some(message) = message {
+            effects = app.update(now(), message);
+        }
+    }
+}
+
+fn of_terminal(event: Event) -> Option<Message> {
+    match event {
+        Event::Key(key) => Some(Message::Key(key)),
+        Event::Mouse(mouse) => Some(Message::Mouse(mouse)),
+        Event::Paste(text) => Some(Message::Paste(text)),
+        Event::Resize(width, height) => Some(Message::Resize(width, height)),
+        Event::FocusGained | Event::FocusLost => None,
+    }
+}
+
+fn carry_out(effect: Effect, feeds: &[Feed], guard: &mut Guard) -> io::Result<()> {
+    match effect {
+        Effect::Watch(host, interest) => {
+            if let Some(feed) = feeds.get(host) {
+                feed.watch(interest);
+            }
+        }
+        Effect::Reload(host) => {
+            if let Some(feed) = feeds.get(host) {
+                feed.reload();
+            }
+        }
+        Effect::Call(host, call) => {
+            if let Some(feed) = feeds.get(host) {
+                feed.call(call);
+            }
+        }
+        Effect::Suspend => guard.suspend()?,
+        Effect::Redraw => guard.screen.clear()?,
+        Effect::Mouse(on) => guard.capture_mouse(on)?,
+        // The loop ends before.
+        Effect::Quit => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! How the daemon of a host does.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::draw_absence;
+use crate::api::health::Check;
+use crate::tui::app::App;
+use crate::tui::sanitize::clean;
+use crate::tui::widgets::frame::{boxed, link_text};
+
+pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
+    let theme = &app.settings.theme;
+    let host = app.host();
+    let title = format!("daemon at {}", host.address);
+    let inner = boxed(&title, theme, area, frame);
+    if draw_absence(app, host, &host.readiness, inner, frame) {
+        return;
+    }
+    let Some(readiness) = host.readiness.value() else {
+        return;
+    };
+    let (link, style) = link_text(app, &host.link);
+    let ready = readiness.status == "ready";
+    let mut lines = vec![
+        Line::from(vec![
+            Span::styled(format!("{:<12} ", "status"), theme.title),
+            Span::styled(
+                clean(&readiness.status),
+                if ready { theme.good } else { theme.bad },
+            ),
+        ]),
+        Line::from(vec![
+            Span::styled(format!("{:<12} ", "connection"), theme.title),
+            Span::styled(link, style),
+        ]),
+        Line::default(),
+    ];
+    let checks = &readiness.checks;
+    let check_line = |name: &str, check: &Check| {
+        let (word, style) = if check.ok {
+            ("ok   ", theme.good)
+        } else {
+            ("FAIL ", theme.bad)
+        };
+        Line::from(vec![
+            Span::styled(format!("{name:<12} "), theme.title),
+            Span::styled(word, style),
+            Span::styled(clean(&check.detail), theme.text),
+        ])
+    };
+    lines.push(check_line("database", &checks.database));
+    lines.push(check_line("migrations", &checks.migrations));
+    lines.push(check_line("flusher", &checks.flusher));
+    if let Some(snapshot) = host.snapshot.value() {
+        lines.push(Line::default());
+        lines.push(Line::styled(
+            "what the daemon reads of its host",
+            theme.title,
+        ));
+        for (family, status) in &snapshot.status {
+            let (word, style) = match (&status.error, status.age_ms) {
+                (Some(error), _) => (clean(error), theme.bad),
+                (None, Some(age)) => (format!("{age} ms old"), theme.dim),
+                (None, None) => ("not read yet".to_owned(), theme.dim),
+            };
+            lines.push(Line::from(vec![
+                Span::styled(format!("{:<12} ", family.as_str()), theme.text),
+                Span::styled(word, style),
+            ]));
+        }
+    }
+    for (row, line) in (0..inner.height).zip(lines) {
+        frame.render_widget(line, Rect::new(inner.x, inner.y + row, inner.width, 1));
+    }
+}

@@ -1,0 +1,119 @@
+//! One process with all that can be read of it.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Wrap};
+
+use super::draw_absence;
+use crate::api::processes::ProcessDetail;
+use crate::tui::app::App;
+use crate::tui::sanitize::clean;
+use crate::tui::units::{cpu_time, percent, rate, size};
+use crate::tui::widgets::frame::{boxed, instead};
+
+pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
+    let theme = &app.settings.theme;
+    let host = app.host();
+    let pid = app.processes.opened.as_ref().map(|it| it.pid);
+    let title = format!("process {} on {}", pid.unwrap_or_default(), host.name);
+    let inner = boxed(&title, theme, area, frame);
+    if draw_absence(app, host, &host.process, inner, frame) {
+        return;
+    }
+    let Some(detail) = host.process.value() else {
+        return;
+    };
+    let same = app.processes.opened.as_ref().is_some_and(|opened| {
+        opened.pid == detail.process.pid && opened.start_time == detail.process.start_time
+    });
+    if detail.process.pid != pid.unwrap_or_default() {
+        instead("asking the host", theme.dim, theme, inner, frame);
+        return;
+    }
+    if let Some(error) = host.process.error().filter(|_| !same) {
+        instead(&error.in_short(), theme.bad, theme, inner, frame);
+        return;
+    }
+    if !same {
+        let text = "the process has ended; another one has its number now";
+        instead(text, theme.warn, theme, inner, frame);
+        return;
+    }
+    let text = Paragraph::new(lines(app, detail)).wrap(Wrap { trim: false });
+    frame.render_widget(text, inner);
+    if host.process.error().is_some() {
+        frame.buffer_mut().set_style(inner, theme.dim);
+    }
+}
+
+fn lines(app: &App, detail: &ProcessDetail) -> Vec<Line<'static>> {
+    let theme = &app.settings.theme;
+    let process = &detail.process;
+    let mut lines = Vec::new();
+    let mut line = |name: &str, value: Option<String>| {
+        let reason = process.unavailable.get(name).map(|it| it.replace('_', " "));
+        let (text, style) = match value {
+            Some(value) => (clean(&value), theme.text),
+            None => (clean(&reason.unwrap_or_else(|| "-".to_owned())), theme.dim),
+        };
+        let name = name.replace('_', " ");
+        lines.push(Line::from(vec![
+            Span::styled(format!("{name:<14} "), theme.title),
+            Span::styled(text, style),
+        ]));
+    };
+    line("name", Some(process.name.clone()));
+    line("command", Some(process.command.clone()));
+    let user = process
+        .user
+        .clone()
+        .or_else(|| process.uid.map(|it| it.to_string()));
+    line("user", user);
+    line("state", Some(process.state.clone()));
+    line("parent", Some(process.ppid.to_string()));
+    line("started", Some(process.start_time.clone()));
+    line(
+        "cpu_percent",
+        process
+            .cpu_percent
+            .map(|it| format!("{}% of one core", percent(it))),
+    );
+    line("cpu_time", Some(cpu_time(process.cpu_seconds)));
+    let memory = size(process.memory_bytes);
+    let memory = match process.memory_percent {
+        Some(share) => format!(
+            "{memory} ({}%), virtual {}",
+            percent(share),
+            size(process.virtual_bytes)
+        ),
+        None => memory,
+    };
+    line("memory", Some(memory));
+    line("threads", Some(process.threads.to_string()));
+    line("nice", Some(process.nice.to_string()));
+    line("terminal", process.tty.clone());
+    line(
+        "read_bytes_per_second",
+        process.read_bytes_per_second.map(rate),
+    );
+    line(
+        "written_bytes_per_second",
+        process.written_bytes_per_second.map(rate),
+    );
+    line("open_files", detail.open_files.map(|it| it.to_string()));
+    line("unit", process.unit.clone());
+    line("container", process.container.clone());
+    line("cgroup", process.cgroup.clone());
+    for limit in detail.limits.as_deref().unwrap_or_default() {
+        let value = |it: Option<u64>| it.map_or_else(|| "none".to_owned(), |it| it.to_string());
+        let unit = limit.unit.clone().unwrap_or_default();
+        let text = format!(
+            "{} (at most {}) {unit}",
+            value(limit.soft),
+            value(limit.hard)
+        );
+        line(&limit.name, Some(text));
+    }
+    lines
+}

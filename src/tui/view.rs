@@ -1,0 +1,48 @@
+//! The views that there are.
+
+/// One view.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum View {
+    /// All hosts.
+    Fleet,
+    /// One host at a glance.
+    Overview,
+    /// Its processes.
+    Processes,
+    /// How its daemon does.
+    Health,
+    /// Its users and keys.
+    Users,
+}
+
+impl View {
+    /// All of them, in the order of their tabs.
+    pub const ALL: &'static [Self] = &[
+        Self::Fleet,
+        Self::Overview,
+        Self::Processes,
+        Self::Health,
+        Self::Users,
+    ];
+
+    /// What its tab says.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Fleet => "Fleet",
+            Self::Overview => "Overview",
+            Self::Processes => "Processes",
+            Self::Health => "Health",
+            Self::Users => "Users",
+        }
+    }
+
+    /// The view so many tabs further, around the end.
+    #[must_use]
+    pub fn step(self, by: isize) -> Self {
+        let place = Self::ALL.iter().position(|view| *view == self);
+        let count = Self::ALL.len().cast_signed();
+        let next = (place.unwrap_or(0).cast_signed() + by).rem_euclid(count);
+        Self::ALL[next.unsigned_abs()]
+    }
+}

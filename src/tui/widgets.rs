@@ -1,0 +1,6 @@
+//! Pieces that several screens are made of.
+
+pub(crate) mod chart;
+pub(crate) mod frame;
+pub(crate) mod meter;
+pub(crate) mod table;

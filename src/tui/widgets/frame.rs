@@ -1,0 +1,283 @@
+//! What surrounds every screen: header, tabs, the line at the bottom, boxes.
+
+use std::time::Duration;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, BorderType, Borders, Clear, Paragraph};
+use unicode_width::UnicodeWidthStr;
+
+use super::table::fit;
+use crate::tui::app::App;
+use crate::tui::host::{Host, Link};
+use crate::tui::sanitize::clean;
+use crate::tui::theme::Theme;
+use crate::tui::units::span;
+use crate::tui::view::View;
+
+/// Where each tab begins and ends, and which view it is for.
+#[must_use]
+pub(crate) fn tabs() -> Vec<(u16, u16, View)> {
+    let mut x = 0;
+    View::ALL
+        .iter()
+        .enumerate()
+        .map(|(number, view)| {
+            let label = tab_label(number, *view);
+            let start = x;
+            x += u16::try_from(label.width()).unwrap_or(0);
+            (start, x, *view)
+        })
+        .collect()
+}
+
+fn tab_label(number: usize, view: View) -> String {
+    format!(" {} {} ", number + 1, view.title())
+}
+
+/// The line of tabs.
+pub(crate) fn draw_tabs(app: &App, area: Rect, frame: &mut Frame<'_>) {
+    let theme = &app.settings.theme;
+    let spans: Vec<Span<'_>> = View::ALL
+        .iter()
+        .enumerate()
+        .map(|(number, view)| {
+            let style = if *view == app.view {
+                theme.badge
+            } else {
+                theme.dim
+            };
+            Span::styled(tab_label(number, *view), style)
+        })
+        .collect();
+    frame.render_widget(Line::from(spans), area);
+}
+
+/// The line at the top: where we are, how the connection is, and what the host says of itself.
+pub(crate) fn draw_header(app: &App, area: Rect, frame: &mut Frame<'_>) {
+    let theme = &app.settings.theme;
+    let line = if app.view == View::Fleet {
+        fleet_header(app)
+    } else {
+        host_header(app, app.host())
+    };
+    frame.render_widget(line.style(theme.header), area);
+}
+
+fn fleet_header(app: &App) -> Line<'static> {
+    let theme = &app.settings.theme;
+    let count = |is: fn(&Link) -> bool| app.hosts.iter().filter(|host| is(&host.link)).count();
+    let up = count(|link| matches!(link, Link::Up { .. }));
+    let down = count(|link| matches!(link, Link::Down { .. }));
+    let waiting = app.hosts.len() - up - down;
+    let [dot, wait, gone] = theme.glyphs.dots;
+    let mut spans = vec![
+        Span::styled(format!("fleet of {}  ", app.hosts.len()), theme.header),
+        Span::styled(format!("{dot} {up} up  "), theme.good),
+    ];
+    if waiting > 0 {
+        spans.push(Span::styled(
+            format!("{wait} {waiting} connecting  "),
+            theme.warn,
+        ));
+    }
+    if down > 0 {
+        spans.push(Span::styled(format!("{gone} {down} down"), theme.bad));
+    }
+    Line::from(spans)
+}
+
+fn host_header(app: &App, host: &Host) -> Line<'static> {
+    let theme = &app.settings.theme;
+    let mut spans = vec![
+        Span::styled(crumbs(app, host), theme.header),
+        Span::raw("  "),
+    ];
+    let (text, style) = link_text(app, &host.link);
+    spans.push(Span::styled(text, style));
+    if let Some(me) = host.me.value() {
+        let me = format!("{} ({})", me.user.username, me.user_perm.role);
+        spans.push(Span::styled(format!("  {}", clean(&me)), theme.dim));
+    }
+    if let Some(snapshot) = host.snapshot.value() {
+        if let Some(seconds) = snapshot.uptime_seconds {
+            let up = span(Duration::from_secs(seconds));
+            spans.push(Span::styled(format!("  up {up}"), theme.dim));
+        }
+        let clock = snapshot.time.to_string();
+        let clock = clock.get(11..16).unwrap_or_default().to_owned();
+        spans.push(Span::styled(format!("  {clock} UTC"), theme.dim));
+    }
+    if let Some(info) = host.info.value() {
+        let system = format!("  {} {} {}", info.system, info.release, info.machine);
+        spans.push(Span::styled(clean(&system), theme.dim));
+    }
+    Line::from(spans)
+}
+
+fn crumbs(app: &App, host: &Host) -> String {
+    let step = app.settings.theme.glyphs.step;
+    let mut parts = Vec::new();
+    if app.hosts.len() > 1 {
+        parts.push("fleet".to_owned());
+    }
+    parts.push(clean(&host.name));
+    if app.view != View::Overview {
+        parts.push(app.view.title().to_lowercase());
+    }
+    if let Some(opened) = &app.processes.opened {
+        parts.push(opened.pid.to_string());
+    }
+    parts.join(step)
+}
+
+/// The state of a connection in words, with its latency.
+#[must_use]
+pub(crate) fn link_text(app: &App, link: &Link) -> (String, Style) {
+    let theme = &app.settings.theme;
+    let [up, waiting, down] = theme.glyphs.dots;
+    match link {
+        Link::Connecting { since } => {
+            let seconds = app.now.since_start.saturating_sub(*since).as_secs();
+            (format!("{waiting} connecting {seconds} s"), theme.warn)
+        }
+        Link::Up { latency } => (format!("{up} {} ms", latency.as_millis()), theme.good),
+        Link::Down { error, .. } => {
+            let wait = app.retry_in(link).unwrap_or_default().as_secs();
+            let text = format!("{down} {}, retry in {wait} s", clean(&error.in_short()));
+            (text, theme.bad)
+        }
+    }
+}
+
+/// The line at the bottom: badges, then a note or hints for this view.
+pub(crate) fn draw_footer(app: &App, area: Rect, frame: &mut Frame<'_>) {
+    let theme = &app.settings.theme;
+    let mut spans = badges(app);
+    if let Some(note) = &app.note {
+        let style = if note.bad { theme.bad } else { theme.accent };
+        spans.push(Span::styled(clean(&note.text), style));
+    } else {
+        let used: usize = spans.iter().map(Span::width).sum();
+        spans.extend(hints(app, usize::from(area.width).saturating_sub(used)));
+    }
+    frame.render_widget(Line::from(spans), area);
+}
+
+fn badges(app: &App) -> Vec<Span<'static>> {
+    let theme = &app.settings.theme;
+    let mut texts = Vec::new();
+    if let Some(since) = app.frozen {
+        let clock = since.wall.to_string();
+        let clock = clock.get(11..19).unwrap_or_default();
+        texts.push(format!(" FROZEN since {clock} "));
+    }
+    if app.settings.read_only {
+        texts.push(" READ-ONLY ".to_owned());
+    }
+    let host = app.host();
+    if app.view != View::Fleet && host.is_stale(app.now, app.pace(host)) && app.frozen.is_none() {
+        texts.push(format!(" STALE {} ", span(host.snapshot.age(app.now))));
+    }
+    let spans = texts.into_iter().flat_map(|text| {
+        let badge = Span::styled(text, theme.badge);
+        [badge, Span::raw(" ")]
+    });
+    spans.collect()
+}
+
+/// As many hints as fit whole, the one for quitting among them.
+fn hints(app: &App, room: usize) -> Vec<Span<'static>> {
+    let theme = &app.settings.theme;
+    let mut hints = app.settings.keymap.hints(app.view);
+    let width = |(key, hint): &(String, &str)| key.width() + hint.width() + 3;
+    let last = hints.pop();
+    let mut room = room.saturating_sub(last.as_ref().map_or(0, width));
+    hints.retain(|hint| {
+        let fits = width(hint) <= room;
+        room -= if fits { width(hint) } else { 0 };
+        fits
+    });
+    let all = hints.into_iter().chain(last);
+    all.flat_map(|(key, hint)| {
+        [
+            Span::styled(key, theme.key),
+            Span::styled(format!(" {hint}  "), theme.dim),
+        ]
+    })
+    .collect()
+}
+
+/// A box with a title; answers the room inside.
+pub(crate) fn boxed(title: &str, theme: &Theme, area: Rect, frame: &mut Frame<'_>) -> Rect {
+    let mut block = Block::new()
+        .borders(Borders::ALL)
+        .border_style(theme.border)
+        .title(Span::styled(format!(" {} ", clean(title)), theme.title));
+    if theme.glyphs.ascii {
+        block = block.border_set(ratatui::symbols::border::Set {
+            top_left: "+",
+            top_right: "+",
+            bottom_left: "+",
+            bottom_right: "+",
+            vertical_left: "|",
+            vertical_right: "|",
+            horizontal_top: "-",
+            horizontal_bottom: "-",
+        });
+    } else {
+        block = block.border_type(BorderType::Plain);
+    }
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    inner
+}
+
+/// A box in the middle with lines of text.
+pub(crate) fn message_box(
+    title: &str,
+    lines: Vec<Line<'static>>,
+    theme: &Theme,
+    area: Rect,
+    frame: &mut Frame<'_>,
+) {
+    let widest = lines.iter().map(Line::width).max().unwrap_or(0);
+    let width = u16::try_from(widest.max(title.width() + 4) + 4).unwrap_or(u16::MAX);
+    let height = u16::try_from(lines.len() + 2).unwrap_or(u16::MAX);
+    let place = centred(area, width, height);
+    frame.render_widget(Clear, place);
+    let inner = boxed(title, theme, place, frame);
+    let inner = Rect {
+        x: inner.x + 1,
+        width: inner.width.saturating_sub(1),
+        ..inner
+    };
+    frame.render_widget(Paragraph::new(lines), inner);
+}
+
+/// A place of this size in the middle, or as much of it as there is.
+#[must_use]
+pub(crate) fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let width = width.min(area.width);
+    let height = height.min(area.height);
+    Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    }
+}
+
+/// One line in the middle of a place: why there is nothing to see.
+pub(crate) fn instead(text: &str, style: Style, theme: &Theme, area: Rect, frame: &mut Frame<'_>) {
+    if area.is_empty() {
+        return;
+    }
+    let text = clean(text);
+    let width = text.width().min(usize::from(area.width));
+    let place = centred(area, u16::try_from(width).unwrap_or(area.width), 1);
+    let line = Line::styled(fit(&text, width, false, theme), style);
+    frame.render_widget(line, place);
+}

@@ -1,0 +1,11 @@
+//! The dashboard: every screen as text, and the whole program in a real terminal.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "../support/daemon.rs"]
+mod daemon;
+
+mod behaviour;
+mod screens;
+mod stage;
+mod tmux;

@@ -1,0 +1,216 @@
+//! The whole program in a real terminal, against a real daemon.
+
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
+
+use super::daemon::{Daemon, program};
+
+/// A terminal of its own: a tmux server that ends with the test.
+struct Terminal {
+    socket: String,
+}
+
+impl Terminal {
+    /// Starts a shell command in a terminal; `None` where tmux is not installed.
+    fn start(name: &str, command: &str) -> Option<Self> {
+        let socket = format!("linux-api-{name}-{}", std::process::id());
+        let terminal = Self { socket };
+        let found = Command::new("tmux").arg("-V").output();
+        if found.is_err() {
+            // One clear line in the output of the test.
+            use std::io::Write as _;
+            let _ = writeln!(std::io::stderr(), "skipped: tmux is not installed");
+            return None;
+        }
+        // The terminal outlives the program, to see what is left of it.
+        let command = format!("{command}; echo ended with $?; exec sleep 60");
+        let size = ["-x", "80", "-y", "24"];
+        let arguments = [&["new-session", "-d"][..], &size, &[&command]].concat();
+        let started = terminal.tmux(&arguments);
+        assert!(started.status.success(), "{started:?}");
+        Some(terminal)
+    }
+
+    fn tmux(&self, arguments: &[&str]) -> Output {
+        Command::new("tmux")
+            .args(["-L", &self.socket, "-f", "/dev/null"])
+            .args(arguments)
+            .env("LANG", "C.UTF-8")
+            .output()
+            .unwrap()
+    }
+
+    fn text(&self) -> String {
+        let output = self.tmux(&["capture-pane", "-p"]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn keys(&self, keys: &[&str]) {
+        for key in keys {
+            self.tmux(&["send-keys", key]);
+        }
+    }
+
+    fn format(&self, format: &str) -> String {
+        let output = self.tmux(&["display-message", "-p", format]);
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Waits until the screen shows all of these.
+    fn wait_for(&self, wanted: &[&str]) -> String {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let text = self.text();
+            if wanted.iter().all(|it| text.contains(it)) {
+                return text;
+            }
+            assert!(Instant::now() < deadline, "no {wanted:?} in:\n{text}");
+            // A terminal tells nobody that it has changed.
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}
+
+fn dashboard(daemon: &Daemon, arguments: &str) -> String {
+    format!(
+        "env -i HOME={home} TERM=screen LANG=C.UTF-8 LINUX_API_KEY={key} {program} tui {url} \
+         {arguments}",
+        home = daemon.home.path().display(),
+        key = daemon.key,
+        program = program().display(),
+        url = daemon.url,
+    )
+}
+
+#[test]
+fn a_tour_through_every_view_and_out_again() {
+    let daemon = Daemon::start(&[]);
+    let Some(terminal) = Terminal::start("tour", &dashboard(&daemon, "")) else {
+        return;
+    };
+    terminal.wait_for(&["CPU ", "Mem ", "MOUNT", "admin (admin)"]);
+    terminal.keys(&["3"]);
+    terminal.wait_for(&["COMMAND", "processes, CPU% of one core"]);
+    terminal.keys(&["/", "name = linux-api", "Enter"]);
+    terminal.wait_for(&["filter: name = linux-api"]);
+    terminal.keys(&["p"]);
+    terminal.wait_for(&[" linux-api\n"]);
+    terminal.keys(&["M"]);
+    terminal.wait_for(&["RES▼"]);
+    terminal.keys(&["Enter"]);
+    terminal.wait_for(&["open files", "cgroup"]);
+    terminal.keys(&["Escape", "4"]);
+    terminal.wait_for(&["database", "migrations", "ready"]);
+    terminal.keys(&["5"]);
+    terminal.wait_for(&["protected", "first key"]);
+
+    // Something is changed, and it is asked first.
+    terminal.keys(&["a", "tester", "Enter"]);
+    terminal.wait_for(&["add user tester?", "No", "Yes"]);
+    terminal.keys(&["y", "Enter"]);
+    terminal.wait_for(&["first key of tester", "lapi_"]);
+    terminal.keys(&["Escape"]);
+    terminal.wait_for(&["tester"]);
+
+    terminal.tmux(&["resize-window", "-x", "50", "-y", "12"]);
+    terminal.wait_for(&["too small: 50x12"]);
+    terminal.tmux(&["resize-window", "-x", "120", "-y", "40"]);
+    terminal.wait_for(&["tester", "quit"]);
+    terminal.keys(&["q"]);
+    terminal.wait_for(&["ended with 0"]);
+    assert_eq!(
+        terminal.format("#{alternate_on}"),
+        "0",
+        "the screen is given back"
+    );
+    assert_eq!(terminal.format("#{mouse_any_flag}"), "0", "so is the mouse");
+}
+
+#[test]
+fn signals_give_the_terminal_back() {
+    let daemon = Daemon::start(&[]);
+    for signal in ["TERM", "HUP"] {
+        let command = format!("sh -c 'echo $$; exec {}'", dashboard(&daemon, ""));
+        let Some(terminal) = Terminal::start(signal, &command) else {
+            return;
+        };
+        terminal.wait_for(&["MOUNT"]);
+        let pane = terminal.format("#{pane_pid}");
+        let children = std::fs::read_to_string(format!("/proc/{pane}/task/{pane}/children"));
+        let child = children.unwrap().trim().to_owned();
+        let ended = Command::new("kill").args(["-s", signal, &child]).status();
+        assert!(ended.unwrap().success());
+        terminal.wait_for(&["ended with 0"]);
+        assert_eq!(terminal.format("#{alternate_on}"), "0");
+    }
+}
+
+/// Ends with the test.
+struct Hostile(Child);
+
+impl Drop for Hostile {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_process_with_a_name_that_means_harm_changes_neither_title_nor_clipboard() {
+    let daemon = Daemon::start(&[]);
+    // A link whose name is what the process will be called.
+    let name = "\u{1b}]0;owned\u{7}\u{1b}]52;c;b3duZWQ=\u{7}\u{1b}[2J";
+    let link = daemon.path(name);
+    std::os::unix::fs::symlink("/bin/sleep", &link).unwrap();
+    let Some(terminal) = Terminal::start("hostile", &dashboard(&daemon, "")) else {
+        return;
+    };
+    let hostile = Hostile(Command::new(&link).arg("60").spawn().unwrap());
+    terminal.tmux(&["set-option", "-g", "set-clipboard", "on"]);
+    let title = terminal.format("#{pane_title}");
+    terminal.wait_for(&["MOUNT"]);
+    terminal.keys(&["3", "/"]);
+    terminal.keys(&[&format!("pid = {}", hostile.0.id()), "Enter"]);
+    let shown = terminal.wait_for(&["1 processes", "]0;owned]"]);
+    terminal.keys(&["Enter"]);
+    terminal.wait_for(&["open files", "52;c;b3duZWQ="]);
+    assert_eq!(terminal.format("#{pane_title}"), title, "{shown}");
+    let clipboard = terminal.tmux(&["show-buffer"]);
+    assert!(clipboard.stdout.is_empty(), "{clipboard:?}");
+}
+
+#[test]
+fn the_demonstration_needs_no_daemon() {
+    let home = tempfile::tempdir().unwrap();
+    let command = format!(
+        "env -i HOME={} TERM=screen LANG=C.UTF-8 {} tui --demo",
+        home.path().display(),
+        program().display()
+    );
+    let Some(terminal) = Terminal::start("demo", &command) else {
+        return;
+    };
+    terminal.wait_for(&["fleet of 6", "web-01", "db-01"]);
+    terminal.keys(&["Enter", "3"]);
+    terminal.wait_for(&["COMMAND", "postgres"]);
+    terminal.keys(&["C-c"]);
+    terminal.wait_for(&["ended with 0"]);
+}
+
+#[test]
+fn without_a_terminal_it_says_so() {
+    let output = Command::new(program())
+        .args(["tui", "--demo"])
+        .env_clear()
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("needs a terminal"), "{said}");
+}
