@@ -5,6 +5,7 @@ pub mod health;
 pub mod keys;
 pub mod page;
 pub mod problem;
+pub mod processes;
 pub mod snapshot;
 pub mod system;
 pub mod users;

@@ -12,7 +12,8 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
 use crate::model::host::{SystemInfo, Uptime};
-use crate::model::process::ProcessSummary;
+use crate::model::process::{ProcessDetails, ProcessScan};
+use crate::model::time::Clock;
 
 mod accounts;
 mod cpu;
@@ -125,14 +126,17 @@ struct Inner {
     getent: Option<PathBuf>,
     lookups: Semaphore,
     uptime_offset: system::UptimeOffset,
-    last_scan: Arc<Mutex<Option<Scan>>>,
+    clock: Clock,
+    scans: Arc<Mutex<Scans>>,
+    account_names: processes::AccountNames,
 }
 
-/// The processes as of one moment.
-#[derive(Debug)]
-struct Scan {
-    finished: Instant,
-    processes: Arc<Vec<ProcessSummary>>,
+/// Who scans the processes, and what the last scan found.
+#[derive(Debug, Default)]
+struct Scans {
+    scanner: processes::Scanner,
+    /// With the moment at which it was finished.
+    last: Option<(Instant, Arc<ProcessScan>)>,
 }
 
 impl Default for Collector {
@@ -145,17 +149,25 @@ impl Collector {
     /// Makes a collector that reads below these roots; reads nothing yet.
     #[must_use]
     pub fn new(roots: HostRoots) -> Self {
-        let own_root = roots.rootfs == Path::new("/");
-        Self::with_getent(roots, own_root.then(|| accounts::GETENT.into()))
+        Self::with_clock(roots, Clock::system())
     }
 
-    fn with_getent(roots: HostRoots, getent: Option<PathBuf>) -> Self {
+    /// As [`Self::new`], with the clock by which scans are dated.
+    #[must_use]
+    pub fn with_clock(roots: HostRoots, clock: Clock) -> Self {
+        let own_root = roots.rootfs == Path::new("/");
+        Self::with_getent(roots, clock, own_root.then(|| accounts::GETENT.into()))
+    }
+
+    fn with_getent(roots: HostRoots, clock: Clock, getent: Option<PathBuf>) -> Self {
         Self(Arc::new(Inner {
             roots,
             getent,
             lookups: Semaphore::new(LOOKUPS_AT_ONCE),
             uptime_offset: system::UptimeOffset::default(),
-            last_scan: Arc::default(),
+            clock,
+            scans: Arc::default(),
+            account_names: processes::AccountNames::default(),
         }))
     }
 
@@ -182,35 +194,53 @@ impl Collector {
         system::read_system_info(&self.0.roots)
     }
 
-    /// All processes in the order of their ids, kernel threads included.
+    /// All processes, read off the async threads and at most once a second: readers share the
+    /// scan that runs or the one that has just ended. Nothing is scanned while nobody asks.
     ///
     /// # Errors
-    /// When the process file system can't be listed. A process that ends meanwhile is left out.
-    pub fn processes(&self) -> Result<Vec<ProcessSummary>, CollectError> {
-        processes::scan(&self.0.roots.procfs)
-    }
-
-    /// As [`Self::processes`], off the async threads and at most once a second: readers share
-    /// the scan that runs or the one that has just ended.
-    ///
-    /// # Errors
-    /// As [`Self::processes`].
-    pub async fn shared_processes(&self) -> Result<Arc<Vec<ProcessSummary>>, CollectError> {
-        let mut last = Arc::clone(&self.0.last_scan).lock_owned().await;
-        if let Some(scan) = last.as_ref()
-            && scan.finished.elapsed() < SCAN_KEPT_FOR
+    /// When the process file system can't be listed, or a file of it is not understood. A process
+    /// that ends meanwhile is left out.
+    pub async fn shared_processes(&self) -> Result<Arc<ProcessScan>, CollectError> {
+        let mut scans = Arc::clone(&self.0.scans).lock_owned().await;
+        if let Some((finished, scan)) = &scans.last
+            && finished.elapsed() < SCAN_KEPT_FOR
         {
-            return Ok(Arc::clone(&scan.processes));
+            return Ok(Arc::clone(scan));
         }
         // The lock goes along with the scan: a reader that leaves early would otherwise let the
         // next one start a second scan beside the first.
+        let scan = self
+            .blocking(move |collector| {
+                let Inner {
+                    roots,
+                    clock,
+                    account_names,
+                    ..
+                } = &*collector.0;
+                let scan = scans.scanner.scan(roots, account_names, clock.now())?;
+                let scan = Arc::new(scan);
+                scans.last = Some((Instant::now(), Arc::clone(&scan)));
+                Ok(scan)
+            })
+            .await?;
+        self.0.account_names.ask(self, &scan);
+        Ok(scan)
+    }
+
+    /// All that can be read of one process; `None` when there is no such process or it is hidden
+    /// from us.
+    ///
+    /// # Errors
+    /// As [`Self::shared_processes`].
+    pub async fn process_details(&self, pid: u32) -> Result<Option<ProcessDetails>, CollectError> {
+        let scan = self.shared_processes().await?;
         self.blocking(move |collector| {
-            let processes = Arc::new(collector.processes()?);
-            *last = Some(Scan {
-                finished: Instant::now(),
-                processes: Arc::clone(&processes),
-            });
-            Ok(processes)
+            let Inner {
+                roots,
+                account_names,
+                ..
+            } = &*collector.0;
+            processes::read_details(roots, account_names, &scan, pid)
         })
         .await
     }
@@ -250,14 +280,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_scan_is_shared_for_one_second() {
         let tree = Tree::new();
-        tree.write("proc/1/stat", "1 (init) S 0");
+        tree.write_process(1, b"init", 'S');
         let collector = tree.collector();
         let (first, second) =
             tokio::join!(collector.shared_processes(), collector.shared_processes());
         let first = first.unwrap();
         assert!(Arc::ptr_eq(&first, &second.unwrap()));
 
-        tree.write("proc/2/stat", "2 (kthreadd) S 0");
+        tree.write_process(2, b"kthreadd", 'S');
         tokio::time::advance(Duration::from_millis(999)).await;
         let clone = collector.clone();
         assert!(Arc::ptr_eq(
@@ -265,20 +295,21 @@ mod tests {
             &clone.shared_processes().await.unwrap()
         ));
         tokio::time::advance(Duration::from_millis(2)).await;
-        assert_eq!(collector.shared_processes().await.unwrap().len(), 2);
+        let next = collector.shared_processes().await.unwrap();
+        assert_eq!(next.processes.len(), 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_scan_whose_reader_left_serves_the_next_one() {
         let tree = Tree::new();
-        tree.write("proc/1/stat", "1 (init) S 0");
+        tree.write_process(1, b"init", 'S');
         let collector = tree.collector();
         let mut left = Box::pin(collector.shared_processes());
         assert!(futures_util::poll!(left.as_mut()).is_pending());
         drop(left);
         // Waits for the lock that the scan holds.
-        let kept = Arc::clone(&collector.0.last_scan).lock_owned().await;
-        let scan = Arc::clone(&kept.as_ref().unwrap().processes);
+        let kept = Arc::clone(&collector.0.scans).lock_owned().await;
+        let scan = Arc::clone(&kept.last.as_ref().unwrap().1);
         drop(kept);
         assert!(Arc::ptr_eq(
             &scan,
@@ -292,8 +323,9 @@ mod tests {
         let collector = tree.collector();
         let error = collector.shared_processes().await.unwrap_err();
         assert!(error.to_string().contains("/proc"), "{error}");
-        tree.write("proc/1/stat", "1 (init) S 0");
-        assert_eq!(collector.shared_processes().await.unwrap().len(), 1);
+        tree.write_process(1, b"init", 'S');
+        let scan = collector.shared_processes().await.unwrap();
+        assert_eq!(scan.processes.len(), 1);
     }
 
     #[tokio::test]

@@ -178,7 +178,7 @@ fn is_number(name: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn parse_accounts(text: &[u8]) -> impl Iterator<Item = Account> {
+pub(super) fn parse_accounts(text: &[u8]) -> impl Iterator<Item = Account> {
     text.split(|byte| *byte == b'\n').filter_map(parse_account)
 }
 

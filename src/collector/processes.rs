@@ -1,276 +1,248 @@
-//! The list of processes.
+//! Reads all processes.
 //!
-//! Reads `/proc/PID/stat` itself: only its first bytes are needed, and a host may have tens of
-//! thousands of processes. Names are chosen by the processes and therefore hostile; they are kept
-//! as they are, and whoever shows them has to make them safe.
+//! A scan reads `stat` and `io` of each process; what seldom changes (command line, account,
+//! control group) is kept from scan to scan, and read again when another program was started in
+//! the process, and every ten seconds. Files are opened relative to the directory of their
+//! process, which stays that of the same process even when its id is given to another one.
+//!
+//! Names are chosen by the processes and therefore hostile; they are kept as they are, and
+//! whoever shows them has to make them safe.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+mod cgroup;
+mod details;
+mod files;
+mod known;
+mod names;
+mod stat;
+mod users;
+
+use std::collections::HashMap;
 use std::path::Path;
+use std::time::Duration;
 
-use super::CollectError;
-use crate::model::process::{ProcessStatus, ProcessSummary};
+use rustix::fd::AsFd;
+use tokio::time::Instant;
 
-/// The kernel cuts the name of a process to this many bytes.
-const SHORT_NAME_BYTES: usize = 15;
+use super::{CollectError, HostRoots, read_text};
+use crate::model::process::{Process, ProcessDescription, ProcessScan};
+use crate::model::time::Timestamp;
+pub(super) use details::read_details;
+use files::{Gone, ProcessFiles, ReadBuffer};
+use known::{Known, Usage};
+use stat::Stat;
+pub(super) use users::AccountNames;
 
-/// No file name is longer, see `NAME_MAX` in limits.h: what is longer was never a program's name.
-const FILE_NAME_BYTES: usize = 255;
+/// What an earlier scan found is of no use for rates after this time.
+const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
 
-/// Holds the id, the name (64 bytes at most) and the state.
-const STAT_BYTES: usize = 512;
+/// When the clock moves by more than this against the uptime, it has been set.
+const CLOCK_WAS_SET: Duration = Duration::from_secs(1);
 
-/// The longest path, `PATH_MAX`.
-const COMMAND_BYTES: usize = 4096;
-
-pub(super) fn scan(procfs: &Path) -> Result<Vec<ProcessSummary>, CollectError> {
-    let failed = |source| CollectError::Read {
-        path: procfs.to_owned(),
-        source,
-    };
-    let mut processes = Vec::new();
-    for entry in fs::read_dir(procfs).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        processes.extend(read_process(&procfs.join(&name), pid)?);
-    }
-    processes.sort_unstable_by_key(|process| process.pid);
-    Ok(processes)
+/// Scans one host, remembering what the scan before has found.
+#[derive(Debug, Default)]
+pub(super) struct Scanner {
+    known: HashMap<u32, Known>,
+    buffer: ReadBuffer,
+    last_scan: Option<Instant>,
+    boot_time: Option<Timestamp>,
 }
 
-/// Reads one process; `None` when it has vanished or is hidden from us.
-fn read_process(directory: &Path, pid: u32) -> Result<Option<ProcessSummary>, CollectError> {
-    let path = directory.join("stat");
-    let mut buffer = [0; STAT_BYTES];
-    let stat = match read_start(&path, &mut buffer) {
-        Ok([]) => return Ok(None),
-        Ok(stat) => stat,
-        Err(error) if is_out_of_sight(&error) => return Ok(None),
-        Err(source) => return Err(CollectError::Read { path, source }),
-    };
-    let Some((short_name, status)) = parse_stat(stat) else {
-        return Err(CollectError::Malformed {
-            path,
-            expected: "name and state of a process",
+/// What is the same for all processes of a scan.
+#[derive(Debug, Clone, Copy)]
+struct Moment<'a> {
+    now: Instant,
+    uptime: Duration,
+    boot_time: Timestamp,
+    /// Time since the scan before; none in the first one.
+    interval: Option<Duration>,
+    names: &'a AccountNames,
+    ticks_per_second: u64,
+    page_bytes: u64,
+}
+
+impl Scanner {
+    /// Reads all processes. One that ends meanwhile is left out, and so is one that is hidden
+    /// from us.
+    pub(super) fn scan(
+        &mut self,
+        roots: &HostRoots,
+        names: &AccountNames,
+        time: Timestamp,
+    ) -> Result<ProcessScan, CollectError> {
+        names.refresh(&roots.rootfs);
+        let moment = self.moment(&roots.procfs, names, time)?;
+        let now = moment.now;
+        let memory_total_bytes = super::system::read_memory_total(&roots.procfs)?;
+        let procfs = files::open_directory(&roots.procfs)?;
+        let mut processes = Vec::with_capacity(self.known.len() + 16);
+        files::for_each_pid(&procfs, &roots.procfs, |pid| {
+            processes.extend(self.read(&procfs, &roots.procfs, pid, moment)?);
+            Ok(())
+        })?;
+        processes.sort_unstable_by_key(|process| process.pid);
+        self.known.retain(|_, known| known.seen == now);
+        self.last_scan = Some(now);
+        Ok(ProcessScan {
+            time,
+            duration: now.elapsed(),
+            interval: moment.interval,
+            boot_time: moment.boot_time,
+            memory_total_bytes,
+            processes,
+        })
+    }
+
+    fn moment<'a>(
+        &mut self,
+        procfs: &Path,
+        names: &'a AccountNames,
+        time: Timestamp,
+    ) -> Result<Moment<'a>, CollectError> {
+        let now = Instant::now();
+        let interval = self.last_scan.map(|last| now.duration_since(last));
+        if interval.is_some_and(|interval| interval > FORGOTTEN_AFTER) {
+            self.known.clear();
+            self.last_scan = None;
+        }
+        let uptime = read_uptime(procfs)?;
+        let boot_time = time.saturating_sub(uptime);
+        // Both clocks are read at slightly different moments: without this the start times would
+        // tremble from scan to scan.
+        let kept = self.boot_time.filter(|kept| {
+            kept.since(boot_time) <= CLOCK_WAS_SET && boot_time.since(*kept) <= CLOCK_WAS_SET
         });
-    };
-    let mut command = [0; COMMAND_BYTES];
-    let full_name = if short_name.len() < SHORT_NAME_BYTES {
-        None
-    } else {
-        // The name may be short by a few letters, but it is one: no reason to fail.
-        let command = read_start(&directory.join("cmdline"), &mut command).unwrap_or_default();
-        program_name(command).filter(|name| name.starts_with(short_name))
-    };
-    let name = String::from_utf8_lossy(full_name.unwrap_or(short_name)).into_owned();
-    Ok(Some(ProcessSummary { pid, name, status }))
-}
-
-/// Reads what fits into `buffer`. The kernel gives all of a small file in one go.
-fn read_start<'a>(path: &Path, buffer: &'a mut [u8]) -> io::Result<&'a [u8]> {
-    let length = File::open(path)?.read(buffer)?;
-    Ok(&buffer[..length])
-}
-
-/// Whether the process is gone (before it was opened, or before it was read) or, where the process
-/// file system is mounted with `hidepid`, not for us to see.
-fn is_out_of_sight(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
-    ) || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
-}
-
-/// Finds the name and the state in `PID (NAME) STATE …`. The name may hold parentheses and line
-/// ends, but only numbers follow the state, so the last parenthesis ends the name.
-fn parse_stat(stat: &[u8]) -> Option<(&[u8], ProcessStatus)> {
-    let open = stat.iter().position(|byte| *byte == b'(')?;
-    let close = stat.iter().rposition(|byte| *byte == b')')?;
-    let name = stat.get(open + 1..close)?;
-    let [b' ', letter, ..] = stat.get(close + 1..)? else {
-        return None;
-    };
-    Some((name, ProcessStatus::from_letter(*letter)))
-}
-
-/// The file name of the program in a command line whose arguments end with a NUL.
-///
-/// Programs that rewrite their command line often leave one argument with spaces in it.
-fn program_name(command: &[u8]) -> Option<&[u8]> {
-    let mut arguments = command
-        .strip_suffix(b"\0")
-        .unwrap_or(command)
-        .split(|byte| *byte == 0);
-    let mut program = arguments.next()?;
-    if arguments.next().is_none() {
-        program = program.split(|byte| *byte == b' ').next()?;
+        let boot_time = *self.boot_time.insert(kept.unwrap_or(boot_time));
+        Ok(Moment {
+            now,
+            uptime,
+            boot_time,
+            interval: self.last_scan.and(interval),
+            names,
+            ticks_per_second: rustix::param::clock_ticks_per_second().max(1),
+            page_bytes: rustix::param::page_size() as u64,
+        })
     }
-    let name = program.rsplit(|byte| *byte == b'/').next()?;
-    (name.len() <= FILE_NAME_BYTES).then_some(name)
+
+    /// Reads one process; `None` when it has vanished or is hidden from us.
+    fn read(
+        &mut self,
+        procfs: impl AsFd,
+        path: &Path,
+        pid: u32,
+        moment: Moment<'_>,
+    ) -> Result<Option<Process>, CollectError> {
+        let read = files::open_process(procfs, path, pid).and_then(|directory| {
+            self.read_from(&ProcessFiles::new(&directory, path, pid), moment)
+        });
+        match read {
+            Ok(process) => Ok(Some(process)),
+            Err(Gone::Vanished) => Ok(None),
+            Err(Gone::Failed(error)) => Err(error),
+        }
+    }
+
+    fn read_from(&mut self, files: &ProcessFiles<'_>, moment: Moment<'_>) -> Result<Process, Gone> {
+        let text = files.read("stat", &mut self.buffer.stat)?;
+        let stat =
+            Stat::parse(text).ok_or_else(|| files.malformed("stat", "state of a process"))?;
+        let buffer = &mut self.buffer.text;
+        let known = self
+            .known
+            .get_mut(&files.pid)
+            .filter(|known| known.start_ticks == stat.start_ticks);
+        let Some(known) = known else {
+            let description = describe(files, &stat, buffer, moment)?;
+            let io = files.read_io(buffer)?;
+            let known = Known::new(&stat, description, io, moment.now);
+            // A process that started since the scan before has had nothing at that time.
+            let earlier = moment.is_new(&stat).then_some(Usage::NOTHING);
+            let process = known.process(files.pid, &stat, earlier, moment);
+            self.known.insert(files.pid, known);
+            return Ok(process);
+        };
+        let earlier = known.usage;
+        let look_again = known.may_differ(&stat, moment);
+        if look_again {
+            let description = describe(files, &stat, buffer, moment)?;
+            known.describe(&stat, description, moment.now);
+        }
+        known.usage = Usage {
+            cpu_ticks: stat.cpu_ticks(),
+            // What was refused not long ago would be refused again.
+            io: match earlier.io {
+                Err(reason) if !look_again => Err(reason),
+                _ => files.read_io(buffer)?,
+            },
+        };
+        known.seen = moment.now;
+        Ok(known.process(files.pid, &stat, Some(earlier), moment))
+    }
+}
+
+impl Moment<'_> {
+    fn age(&self, stat: &Stat<'_>) -> Duration {
+        let before = Duration::from_millis(self.millis(stat.start_ticks));
+        self.uptime.saturating_sub(before)
+    }
+
+    /// Whether the process started after the scan before.
+    fn is_new(&self, stat: &Stat<'_>) -> bool {
+        self.interval
+            .is_some_and(|interval| self.age(stat) <= interval)
+    }
+
+    fn millis(&self, ticks: u64) -> u64 {
+        ticks.saturating_mul(1000) / self.ticks_per_second
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "2^53 ticks are a million CPU years"
+    )]
+    fn seconds(&self, ticks: u64) -> f64 {
+        ticks as f64 / self.ticks_per_second as f64
+    }
+}
+
+fn describe(
+    files: &ProcessFiles<'_>,
+    stat: &Stat<'_>,
+    buffer: &mut [u8],
+    moment: Moment<'_>,
+) -> Result<ProcessDescription, Gone> {
+    let (name, command) = if stat.is_kernel_thread() {
+        (names::full_name(stat.name, b""), String::new())
+    } else {
+        let arguments = files.read_optional("cmdline", buffer)?.unwrap_or_default();
+        let name = names::full_name(stat.name, arguments);
+        (name, names::command_line(arguments))
+    };
+    let status = files.read_optional("status", buffer)?.unwrap_or_default();
+    let uid = names::effective_uid(status);
+    let placement = files.read_optional("cgroup", buffer)?.unwrap_or_default();
+    Ok(ProcessDescription {
+        name,
+        command,
+        uid,
+        user: uid.and_then(|uid| moment.names.get(uid)),
+        start_time: moment
+            .boot_time
+            .saturating_add(Duration::from_millis(moment.millis(stat.start_ticks))),
+        placement: cgroup::parse(placement),
+    })
+}
+
+fn read_uptime(procfs: &Path) -> Result<Duration, CollectError> {
+    let path = procfs.join("uptime");
+    let text = read_text(&path)?;
+    let seconds = text.split(' ').next().and_then(|word| word.parse().ok());
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .ok_or(CollectError::Malformed {
+            path,
+            expected: "uptime",
+        })
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::process::CommandExt;
-    use std::process::{Command, Stdio};
-
-    use super::*;
-    use crate::collector::Collector;
-    use crate::collector::testing::Tree;
-
-    /// The only process of a tree with these files.
-    fn only(stat: &[u8], cmdline: Option<&[u8]>) -> ProcessSummary {
-        let tree = Tree::new();
-        tree.write("proc/7/stat", stat);
-        if let Some(cmdline) = cmdline {
-            tree.write("proc/7/cmdline", cmdline);
-        }
-        let mut processes = tree.collector().processes().unwrap();
-        assert_eq!(processes.len(), 1);
-        processes.remove(0)
-    }
-
-    #[test]
-    fn hostile_names_are_kept_and_do_not_forge_a_state() {
-        for name in [
-            ")", "a) R 1", "((", "a\nb", "\x1b[2J", "", " ", "a\\b", "7 (x) Z",
-        ] {
-            let process = only(format!("7 ({name}) S 1 7 7 0\n").as_bytes(), None);
-            assert_eq!(
-                (process.name.as_str(), process.status),
-                (name, ProcessStatus::Sleeping)
-            );
-        }
-        assert_eq!(only(b"7 (a\xffb) Z 1", None).name, "a\u{fffd}b");
-        let json = serde_json::to_string(&only(b"7 (\x1b\n) I 2 0", None)).unwrap();
-        assert_eq!(json, r#"{"pid":7,"name":"\u001b\n","status":"idle"}"#);
-    }
-
-    #[test]
-    fn a_cut_name_is_completed_from_the_command_line() {
-        let stat = b"7 (gnome-keyring-d) S 1";
-        let name = |cmdline| only(stat, Some(cmdline)).name;
-        assert_eq!(
-            name(b"/usr/bin/gnome-keyring-daemon\0--start\0"),
-            "gnome-keyring-daemon"
-        );
-        assert_eq!(
-            name(b"gnome-keyring-daemon: idle session"),
-            "gnome-keyring-daemon:"
-        );
-        assert_eq!(
-            name(b"/bin/my gnome-keyring-daemon\0-v\0"),
-            "gnome-keyring-d"
-        );
-        assert_eq!(
-            name(b"/usr/bin/python3\0gnome-keyring-daemon\0"),
-            "gnome-keyring-d"
-        );
-        assert_eq!(name(b""), "gnome-keyring-d");
-        let endless = [b"gnome-keyring-d".as_slice(), &[b'x'; 300]].concat();
-        assert_eq!(name(&endless), "gnome-keyring-d");
-        assert_eq!(only(stat, None).name, "gnome-keyring-d");
-    }
-
-    #[test]
-    fn a_whole_name_and_a_kernel_thread_keep_theirs() {
-        assert_eq!(
-            only(b"7 (bash) S 1", Some(b"/bin/bash-completed\0")).name,
-            "bash"
-        );
-        let thread = only(b"7 (kworker/R-rcu_gp_long) I 2", Some(b""));
-        assert_eq!(thread.name, "kworker/R-rcu_gp_long");
-        assert_eq!(thread.status, ProcessStatus::Idle);
-    }
-
-    #[test]
-    fn processes_are_in_order_and_vanished_ones_are_left_out() {
-        let tree = Tree::new();
-        for pid in [10, 9, 1] {
-            tree.write(&format!("proc/{pid}/stat"), format!("{pid} (p) R 0"));
-        }
-        fs::create_dir(tree.path("proc/5")).unwrap();
-        tree.write("proc/6/stat", "");
-        tree.write("proc/self/stat", "9 (p) R 0");
-        tree.write("proc/version", "Linux");
-        let pids: Vec<u32> = tree
-            .collector()
-            .processes()
-            .unwrap()
-            .iter()
-            .map(|process| process.pid)
-            .collect();
-        assert_eq!(pids, [1, 9, 10]);
-    }
-
-    #[test]
-    fn only_errors_of_one_process_are_passed_over() {
-        let errno = |errno: rustix::io::Errno| io::Error::from(errno);
-        for gone in [
-            rustix::io::Errno::SRCH,
-            rustix::io::Errno::NOENT,
-            rustix::io::Errno::ACCESS,
-        ] {
-            assert!(is_out_of_sight(&errno(gone)));
-        }
-        assert!(!is_out_of_sight(&errno(rustix::io::Errno::MFILE)));
-    }
-
-    #[test]
-    fn malformed_files_are_named() {
-        for stat in [
-            "7 init S",
-            "7 )init( S",
-            "7 (init)",
-            "7 (init) ",
-            "7 (init)S",
-        ] {
-            let tree = Tree::new();
-            tree.write("proc/7/stat", stat);
-            let error = tree.collector().processes().unwrap_err();
-            assert!(error.to_string().contains("/7/stat"), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_live_process_with_a_hostile_name_is_listed() {
-        const NAME: &str = "a) R 1\n\x1b[2J (";
-        let directory = tempfile::tempdir().unwrap();
-        let program = directory.path().join(NAME);
-        std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
-        let mut child = Command::new(&program)
-            .arg0("sleep")
-            .arg("60")
-            .spawn()
-            .unwrap();
-        let processes = Collector::default().processes().unwrap();
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let found = processes
-            .iter()
-            .find(|process| process.pid == child.id())
-            .unwrap();
-        assert_eq!(found.name, NAME);
-    }
-
-    #[test]
-    fn this_host_is_listed_while_processes_come_and_go() {
-        let collector = Collector::default();
-        for _ in 0..20 {
-            let mut child = Command::new("/bin/true")
-                .stdin(Stdio::null())
-                .spawn()
-                .unwrap();
-            let processes = collector.processes().unwrap();
-            assert!(
-                processes
-                    .iter()
-                    .any(|process| process.pid == std::process::id())
-            );
-            assert!(processes.is_sorted_by(|a, b| a.pid < b.pid));
-            child.wait().unwrap();
-        }
-    }
-}
+mod tests;

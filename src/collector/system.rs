@@ -126,7 +126,7 @@ fn read_cpu_count(procfs: &Path) -> Result<u32, CollectError> {
     }
 }
 
-fn read_memory_total(procfs: &Path) -> Result<u64, CollectError> {
+pub(super) fn read_memory_total(procfs: &Path) -> Result<u64, CollectError> {
     let path = procfs.join("meminfo");
     let text = read_text(&path)?;
     value_of(&text, "MemTotal")

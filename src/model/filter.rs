@@ -4,7 +4,7 @@
 //! rows in both. Filters come from strangers: length, depth, number of conditions and size of
 //! regular expressions are bounded, and every error says at which character it is.
 //!
-//! The API's and the dashboard's documentation describe the language for its users.
+//! `docs/processes.md` describes the language for its users.
 
 mod expression;
 mod lexer;

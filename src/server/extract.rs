@@ -211,6 +211,26 @@ impl<A: Send + Sync> FromRequestParts<A> for PathKey {
     }
 }
 
+/// The `{pid}` of the path.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PathPid(pub(crate) u32);
+
+impl<A: Send + Sync> FromRequestParts<A> for PathPid {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &A) -> Result<Self, ApiError> {
+        let text = path_field(parts, state, "pid").await?;
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+        let pid = is_number.then(|| text.parse().ok()).flatten();
+        pid.map(Self).ok_or_else(|| {
+            ApiError::invalid(vec![FieldProblem {
+                location: vec!["path".to_owned(), "pid".to_owned()],
+                message: format!("Input should be a whole number from 0 to {}", u32::MAX),
+            }])
+        })
+    }
+}
+
 async fn path_field<A: Send + Sync>(
     parts: &mut Parts,
     state: &A,

@@ -4,6 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod keys;
 pub(crate) mod load;
+pub(crate) mod processes;
 pub(crate) mod service;
 pub(crate) mod snapshot;
 pub(crate) mod system;

@@ -42,7 +42,7 @@ impl QueryReader {
         }
     }
 
-    fn problem(&mut self, name: &str, message: impl Into<String>) {
+    pub(crate) fn problem(&mut self, name: &str, message: impl Into<String>) {
         self.problems.push(FieldProblem {
             location: vec!["query".to_owned(), name.to_owned()],
             message: message.into(),
@@ -145,6 +145,27 @@ impl QueryReader {
         }
         self.query = query;
         Some(words)
+    }
+
+    /// Anything that is read from text, with the problem that reading it finds.
+    pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(&mut self, name: &str) -> Option<T> {
+        match self.fields.remove(name)?.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problem(name, T::Err::to_string(&error));
+                None
+            }
+        }
+    }
+
+    /// As [`Self::parsed`], but nothing and spaces mean the same as no field.
+    pub(crate) fn parsed_unless_blank<T: FromStr<Err: std::fmt::Display>>(
+        &mut self,
+        name: &str,
+    ) -> Option<T> {
+        self.fields
+            .retain(|field, text| field != name || !text.trim().is_empty());
+        self.parsed(name)
     }
 
     /// A cursor whose id passes `is_id`.

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::edge::{EdgeLayer, EdgeState};
 use super::error::ApiError;
-use super::handlers::{admin, audit, keys, load, service, snapshot, system, users};
+use super::handlers::{admin, audit, keys, load, processes, service, snapshot, system, users};
 use super::openapi;
 use super::state::AppState;
 
@@ -44,6 +44,8 @@ pub(crate) fn documented() -> (Router<AppState>, OpenApi) {
         .routes(routes!(system::list_processes))
         .routes(routes!(system::show_system_info))
         .routes(routes!(system::show_system_user))
+        .routes(routes!(processes::query_processes))
+        .routes(routes!(processes::show_process))
         .routes(routes!(load::show_load_average))
         .routes(routes!(load::show_cpu_average))
         .routes(routes!(load::show_system_average))

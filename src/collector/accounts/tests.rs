@@ -1,5 +1,6 @@
 use super::*;
 use crate::collector::testing::Tree;
+use crate::model::time::Clock;
 
 const PASSWD: &[u8] = b"root:x:0:0:root:/root:/bin/bash\n\
     # ann:x:1:1::/:/bin/sh\n\
@@ -33,7 +34,7 @@ fn host(script: &str) -> (Tree, Collector) {
         .args([tree.path("script"), getent.clone()])
         .status();
     assert!(status.unwrap().success());
-    let collector = Collector::with_getent(tree.roots(), Some(getent));
+    let collector = Collector::with_getent(tree.roots(), Clock::system(), Some(getent));
     (tree, collector)
 }
 
@@ -118,7 +119,7 @@ async fn no_entry_and_no_getent_mean_no_account() {
     let (_tree, collector) = host("exit 2");
     assert_eq!(collector.find_account("nobody-here").await.unwrap(), None);
     let (tree, _) = host("exit 2");
-    let missing = Collector::with_getent(tree.roots(), Some(tree.path("missing")));
+    let missing = Collector::with_getent(tree.roots(), Clock::system(), Some(tree.path("missing")));
     assert_eq!(missing.find_account("nobody-here").await.unwrap(), None);
     assert_eq!(
         tree.collector().find_account("nobody-here").await.unwrap(),

@@ -53,14 +53,14 @@ pub(crate) async fn list_processes(
     _caller: Caller<scope::HostRead>,
     State(collector): State<Collector>,
 ) -> Result<Json<Vec<ListedProcess>>, ApiError> {
-    let processes = collector
+    let scan = collector
         .shared_processes()
         .await
         .map_err(|error| ApiError::host_unreadable(&error))?;
-    let listed = processes.iter().map(|process| ListedProcess {
+    let listed = scan.processes.iter().map(|process| ListedProcess {
         pid: process.pid,
-        name: process.name.clone(),
-        status: process.status.as_str().to_owned(),
+        name: process.description.name.clone(),
+        status: process.state.as_str().to_owned(),
     });
     Ok(Json(listed.collect()))
 }
