@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help run test lint bench package generate
+.PHONY: help run test lint bench fuzz package generate
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,8 +25,11 @@ generate: ## Write completions, man pages, OpenAPI and the configuration referen
 	$(CARGO) run --locked -- generate openapi --out docs
 	$(CARGO) run --locked -- generate config-reference --out docs
 
-bench: ## Measure the daemon side by side with a bare handler
-	@echo "bench: nothing to do yet" >&2; exit 1
+bench: ## Measure every bar beside its reference, on the release binary; ONLY=scan picks rows
+	$(CARGO) bench --locked --bench bars -- $(ONLY)
+
+fuzz: ## Run each fuzz target for SECONDS (60)
+	./scripts/fuzz $(or $(SECONDS),60)
 
 package: ## Build the packages
 	@echo "package: nothing to do yet" >&2; exit 1

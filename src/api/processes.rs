@@ -90,6 +90,17 @@ pub struct Process {
 
 /// A page of processes.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "time": "2026-11-23T07:02:00.120Z",
+    "scan_ms": 3.1,
+    "interval_seconds": 2.004,
+    "total": 214,
+    "items": [
+        {"pid": 4312, "name": "java", "cpu_percent": 151.2},
+        {"pid": 812, "name": "postgres", "cpu_percent": 12.5}
+    ],
+    "next_cursor": "cDE6Y3B1X3BlcmNlbnQ6ZGVzYzo4MTI6bjQwMjkwMDAwMDAwMDAwMDA"
+}))]
 pub struct ProcessList<T = Process> {
     /// When the processes were scanned.
     #[schema(format = DateTime)]
@@ -108,6 +119,19 @@ pub struct ProcessList<T = Process> {
 
 /// All that can be read of one process.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "pid": 4312, "ppid": 1, "name": "nginx", "command": "nginx: worker process", "uid": 33,
+    "user": "www-data", "state": "sleeping", "cpu_percent": 2.5, "cpu_seconds": 81.4,
+    "memory_bytes": 9_412_608, "memory_percent": 0.23, "virtual_bytes": 57_368_576, "threads": 1,
+    "nice": 0, "tty": null, "start_time": "2026-11-23T07:02:00.120Z",
+    "cgroup": "/system.slice/nginx.service", "unit": "nginx.service", "container": null,
+    "read_bytes": 4096, "written_bytes": 0, "read_bytes_per_second": 0.0,
+    "written_bytes_per_second": 0.0,
+    "arguments": ["nginx: worker process"],
+    "open_files": null,
+    "limits": [{"name": "Max open files", "soft": 1024, "hard": 1_048_576, "unit": "files"}],
+    "unavailable": {"open_files": "permission_denied"}
+}))]
 pub struct ProcessDetail {
     /// What the list has.
     #[serde(flatten)]

@@ -78,7 +78,10 @@ pub(crate) fn fits(value: &Value, schema: &Value, at: &str) {
         let target = document().pointer(reference.trim_start_matches('#'));
         return fits(value, target.expect("a reference that leads somewhere"), at);
     }
-    if let Some(choices) = schema["oneOf"].as_array().or(schema["allOf"].as_array()) {
+    if let Some(parts) = schema["allOf"].as_array() {
+        return fits(value, &joined(parts), at);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
         let choice = choices
             .iter()
             .find(|choice| (choice["type"] == "null") == value.is_null());
@@ -124,6 +127,29 @@ pub(crate) fn fits(value: &Value, schema: &Value, at: &str) {
         }
         _ => {}
     }
+}
+
+/// An object that has the members of all parts.
+fn joined(parts: &[Value]) -> Value {
+    let mut whole = serde_json::json!({"type": "object", "properties": {}, "required": []});
+    for part in parts {
+        let target = part["$ref"].as_str().map(|reference| {
+            let target = document().pointer(reference.trim_start_matches('#'));
+            target.expect("a reference that leads somewhere")
+        });
+        let part = target.unwrap_or(part);
+        let properties = part["properties"].as_object().expect("a part is an object");
+        for (name, schema) in properties {
+            whole["properties"][name] = schema.clone();
+        }
+        if let (Some(all), Some(more)) = (
+            whole["required"].as_array_mut(),
+            part["required"].as_array(),
+        ) {
+            all.extend(more.iter().cloned());
+        }
+    }
+    whole
 }
 
 #[test]

@@ -91,6 +91,12 @@ const EXPECTED: &[(&str, &str, Option<Scope>)] = &[
         "/api/v1/system/info/system-user",
         Some(Scope::HostRead),
     ),
+    ("GET", "/api/v1/system/processes", Some(Scope::HostRead)),
+    (
+        "GET",
+        "/api/v1/system/processes/{pid}",
+        Some(Scope::HostRead),
+    ),
     ("GET", "/api/v1/system/load/average", Some(Scope::HostRead)),
     (
         "GET",
@@ -233,7 +239,8 @@ async fn every_route_answers_those_who_may_call_it_and_nobody_else(database: Dat
     for (method, template, scope) in EXPECTED {
         let path = template
             .replace("{user_id}", &nobody)
-            .replace("{key_id}", "EXAMPLEkey01");
+            .replace("{key_id}", "EXAMPLEkey01")
+            .replace("{pid}", "1");
         for kind in &kinds {
             // A body that no route takes, so that nothing is changed by those who may.
             let body = (*method != "GET").then(|| json!([]));

@@ -7,5 +7,6 @@ mod many;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod process;
+mod processes;
 mod readme;
 mod streams;

@@ -86,20 +86,26 @@ const fn directed(ascending: Ordering, order: Order) -> Ordering {
     reason = "numbers that only differ beyond 2^53 are sorted by pid"
 )]
 fn key_of(column: Column, process: &Process, memory_total_bytes: u64) -> Key<'_> {
+    if column == Column::StartTime {
+        return Key::Number(process.description.start_time.as_millis() as f64);
+    }
     match column.value(process, memory_total_bytes) {
         Value::Whole(number) => Key::Number(number as f64),
         Value::Signed(number) => Key::Number(number.into()),
         Value::Number(number) => Key::Number(number),
-        Value::Text(Cow::Borrowed(text)) => Key::Text(cut(text).into()),
-        // Times, all of one length.
-        Value::Text(Cow::Owned(text)) => Key::Text(text.into()),
+        Value::Text(text) => Key::Text(cut(text)),
         Value::Missing(_) => Key::Missing,
     }
 }
 
-fn cut(text: &str) -> &str {
-    let end = text.char_indices().nth(KEY_CHARACTERS);
-    end.map_or(text, |(end, _)| &text[..end])
+fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
+    let Some((end, _)) = text.char_indices().nth(KEY_CHARACTERS) else {
+        return text;
+    };
+    match text {
+        Cow::Borrowed(text) => text[..end].into(),
+        Cow::Owned(text) => text[..end].to_owned().into(),
+    }
 }
 
 impl Selection {

@@ -114,6 +114,22 @@ fn rows_are_sorted_both_ways_with_the_unknown_last() {
 }
 
 #[test]
+fn start_times_are_sorted_as_times_and_not_as_texts() {
+    let started = |pid, millis| {
+        let mut process = process(pid, "x", None);
+        Arc::make_mut(&mut process.description).start_time = Timestamp::from_millis(millis);
+        process
+    };
+    let scan = scan(vec![
+        started(1, 5_250),
+        started(2, 5_000),
+        started(3, 4_900),
+    ]);
+    let selection = all(Column::StartTime, Order::Ascending);
+    assert_eq!(pids(&selection, &scan), [3, 2, 1]);
+}
+
+#[test]
 fn pages_join_to_the_whole_list_in_every_column_and_order() {
     for column in Column::ALL {
         for order in [Order::Ascending, Order::Descending] {

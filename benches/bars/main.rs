@@ -1,0 +1,50 @@
+//! The bars that the program is held to, each measured beside its reference in the same run.
+//!
+//! `make bench` prints one table; `make bench ONLY=scan` runs the groups whose name has that in
+//! it. One file per group: a function that answers rows, listed in [`GROUPS`].
+
+#![expect(clippy::unwrap_used, reason = "a bench may panic")]
+
+mod bare_server;
+mod daemon;
+mod http;
+mod load;
+mod process_list;
+mod process_scan;
+mod resources;
+mod table;
+
+use table::Row;
+
+/// A group of rows, by the name that picks it.
+type Group = (&'static str, fn() -> Vec<Row>);
+
+const GROUPS: &[Group] = &[
+    ("start", resources::start),
+    ("memory", resources::memory),
+    ("http", http::rows),
+    ("scan", process_scan::rows),
+    ("list", process_list::rows),
+];
+
+fn main() {
+    // cargo adds `--bench`.
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
+    if let [mode, folder] = &arguments[..]
+        && mode == bare_server::MODE
+    {
+        bare_server::run(folder.as_ref());
+        return;
+    }
+    let only = arguments.first().map_or("", String::as_str);
+    let mut rows = Vec::new();
+    for (name, measure) in GROUPS {
+        if name.contains(only) {
+            rows.extend(measure());
+        }
+    }
+    table::print(&rows);
+}

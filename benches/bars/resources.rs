@@ -1,0 +1,80 @@
+//! How soon the daemon answers, and how much memory it takes.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::daemon::{self, Daemon};
+use crate::load;
+use crate::table::{Bar, Row, median};
+
+const STARTS: usize = 9;
+const SETTLE: Duration = Duration::from_secs(5);
+
+pub(crate) fn start() -> Vec<Row> {
+    let home = tempfile::tempdir().unwrap();
+    drop(Daemon::start(home.path(), &[]));
+    let millis = (0..STARTS).map(|_| start_once(home.path())).collect();
+    let millis = median(millis);
+    vec![Row {
+        what: "start to first 200 on an existing SQLite database",
+        ours: format!("{millis:.1} ms"),
+        reference: String::new(),
+        value: millis,
+        bar: Bar::AtMost(100.0),
+    }]
+}
+
+fn start_once(home: &std::path::Path) -> f64 {
+    let address = daemon::free_address();
+    let started = Instant::now();
+    let mut child = daemon::command(home, address).spawn().unwrap();
+    while !is_ready(address) {
+        assert!(
+            started.elapsed() < Duration::from_secs(30),
+            "it does not start"
+        );
+        std::thread::sleep(Duration::from_micros(500));
+    }
+    let millis = started.elapsed().as_secs_f64() * 1000.0;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    millis
+}
+
+fn is_ready(address: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else {
+        return false;
+    };
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let mut answer = String::new();
+    stream.write_all(request.as_bytes()).is_ok()
+        && stream.read_to_string(&mut answer).is_ok()
+        && answer.starts_with("HTTP/1.1 200 ")
+}
+
+pub(crate) fn memory() -> Vec<Row> {
+    let home = tempfile::tempdir().unwrap();
+    drop(Daemon::start(home.path(), &[]));
+    // Not the start that made the database and hashed the first key.
+    let idle = Daemon::start(home.path(), &[]);
+    std::thread::sleep(SETTLE);
+    let idle_mib = idle.resident_mib();
+    drop(idle);
+    let other_home = tempfile::tempdir().unwrap();
+    let loaded = Daemon::start(other_home.path(), &[]);
+    let path = "/api/v1/system/processes?limit=1000";
+    load::run(loaded.address, path, &loaded.headers(), 32, SETTLE);
+    let loaded_mib = loaded.resident_mib();
+    let row = |what, mib: f64, bar| Row {
+        what,
+        ours: format!("{mib:.1} MiB"),
+        reference: String::new(),
+        value: mib,
+        bar: Bar::AtMost(bar),
+    };
+    vec![
+        row("resident memory, idle", idle_mib, 20.0),
+        row("resident memory, under load", loaded_mib, 60.0),
+    ]
+}
