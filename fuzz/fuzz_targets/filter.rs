@@ -25,10 +25,9 @@ const ROW: FilterRow<'static> = FilterRow {
 };
 
 fuzz_target!(|text: &str| {
-    let filter: Filter = match text.parse() {
+    let filter = match text.parse::<Filter>() {
         Ok(filter) => filter,
         Err(error) => {
-            let error: linux_api::model::filter::FilterError = error;
             assert!((1..=text.chars().count() + 1).contains(&error.column));
             return;
         }

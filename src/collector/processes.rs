@@ -2,8 +2,7 @@
 //!
 //! A scan reads `stat` and `io` of each process; what seldom changes (command line, account,
 //! control group) is kept from scan to scan, and read again when another program was started in
-//! the process, and every ten seconds. Files are opened relative to the directory of their
-//! process, which stays that of the same process even when its id is given to another one.
+//! the process, and at least every 30 seconds. Ids are given to other processes: no row ever mixes two.
 //!
 //! Names are chosen by the processes and therefore hostile; they are kept as they are, and
 //! whoever shows them has to make them safe.
@@ -131,7 +130,10 @@ impl Scanner {
         pid: u32,
         moment: Moment<'_>,
     ) -> Result<Option<Process>, CollectError> {
-        let read = files::open_process(procfs, path, pid).and_then(|directory| {
+        let files = ProcessFiles::of_number(procfs.as_fd(), path, pid);
+        let read = self.read_known(&files, moment).transpose();
+        let read = read.unwrap_or_else(|| {
+            let directory = files::open_process(&procfs, path, pid)?;
             self.read_from(&ProcessFiles::new(&directory, path, pid), moment)
         });
         match read {
@@ -141,6 +143,40 @@ impl Scanner {
         }
     }
 
+    /// The short way for a process that the scan before has seen; `None` when it is another one
+    /// by now, or its description should be read again.
+    ///
+    /// `stat` is read last: when it still tells of the process that was known, the file that was
+    /// read in between was that of no other.
+    fn read_known(
+        &mut self,
+        files: &ProcessFiles<'_>,
+        moment: Moment<'_>,
+    ) -> Result<Option<Process>, Gone> {
+        let Some(known) = self.known.get_mut(&files.pid) else {
+            return Ok(None);
+        };
+        let earlier = known.usage;
+        let io = match earlier.io {
+            Ok(_) => files.read_io(&mut self.buffer.text)?,
+            // What was refused not long ago would be refused again.
+            Err(reason) => Err(reason),
+        };
+        let text = files.read("stat", &mut self.buffer.stat)?;
+        let stat =
+            Stat::parse(text).ok_or_else(|| files.malformed("stat", "state of a process"))?;
+        if known.start_ticks != stat.start_ticks || known.may_differ(files.pid, &stat, moment) {
+            return Ok(None);
+        }
+        known.usage = Usage {
+            cpu_ticks: stat.cpu_ticks(),
+            io,
+        };
+        known.seen = moment.now;
+        Ok(Some(known.process(files.pid, &stat, Some(earlier), moment)))
+    }
+
+    /// Reads a process with its description.
     fn read_from(&mut self, files: &ProcessFiles<'_>, moment: Moment<'_>) -> Result<Process, Gone> {
         let text = files.read("stat", &mut self.buffer.stat)?;
         let stat =
@@ -161,18 +197,11 @@ impl Scanner {
             return Ok(process);
         };
         let earlier = known.usage;
-        let look_again = known.may_differ(&stat, moment);
-        if look_again {
-            let description = describe(files, &stat, buffer, moment)?;
-            known.describe(&stat, description, moment.now);
-        }
+        let description = describe(files, &stat, buffer, moment)?;
+        known.describe(&stat, description, moment.now);
         known.usage = Usage {
             cpu_ticks: stat.cpu_ticks(),
-            // What was refused not long ago would be refused again.
-            io: match earlier.io {
-                Err(reason) if !look_again => Err(reason),
-                _ => files.read_io(buffer)?,
-            },
+            io: files.read_io(buffer)?,
         };
         known.seen = moment.now;
         Ok(known.process(files.pid, &stat, Some(earlier), moment))

@@ -130,20 +130,41 @@ fn failed(path: PathBuf, errno: Errno) -> Gone {
     })
 }
 
+/// The longest name of a file that is read, with the number of its process before it.
+const PATH_BYTES: usize = 32;
+
 /// The files of one process.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ProcessFiles<'a> {
-    directory: BorrowedFd<'a>,
+    base: Base<'a>,
     /// The process file system, for errors.
     procfs: &'a Path,
     pub(super) pid: u32,
 }
 
+/// What files are opened relative to.
+#[derive(Debug, Clone, Copy)]
+enum Base<'a> {
+    /// The directory of the process. It stays that of the same process.
+    Process(BorrowedFd<'a>),
+    /// The process file system: cheaper, but of whatever process has the number at the moment.
+    Procfs(BorrowedFd<'a>),
+}
+
 impl<'a> ProcessFiles<'a> {
     pub(super) fn new(directory: &'a OwnedFd, procfs: &'a Path, pid: u32) -> Self {
         Self {
-            directory: directory.as_fd(),
+            base: Base::Process(directory.as_fd()),
             procfs,
+            pid,
+        }
+    }
+
+    /// The files of whatever process has this number when each of them is opened.
+    pub(super) fn of_number(procfs: BorrowedFd<'a>, path: &'a Path, pid: u32) -> Self {
+        Self {
+            base: Base::Procfs(procfs),
+            procfs: path,
             pid,
         }
     }
@@ -160,7 +181,23 @@ impl<'a> ProcessFiles<'a> {
     }
 
     fn open(&self, name: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
-        rustix::fs::openat(self.directory, name, flags | OFlags::CLOEXEC, Mode::empty())
+        let flags = flags | OFlags::CLOEXEC;
+        match self.base {
+            Base::Process(directory) => rustix::fs::openat(directory, name, flags, Mode::empty()),
+            Base::Procfs(procfs) => {
+                let pid = DecInt::new(self.pid);
+                let parts = [pid.as_bytes(), b"/", name.as_bytes()];
+                let mut path = [0; PATH_BYTES];
+                let mut length = 0;
+                for part in parts {
+                    let end = length + part.len();
+                    let place = path.get_mut(length..end).ok_or(Errno::NAMETOOLONG)?;
+                    place.copy_from_slice(part);
+                    length = end;
+                }
+                rustix::fs::openat(procfs, &path[..length], flags, Mode::empty())
+            }
+        }
     }
 
     /// Reads the start of a file. The kernel gives all of a small one in one go.

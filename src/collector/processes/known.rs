@@ -9,8 +9,11 @@ use super::Moment;
 use super::stat::Stat;
 use crate::model::process::{IoRates, Process, ProcessDescription, ProcessIo, Unavailable};
 
-/// How long a description is used without looking again.
-const DESCRIPTION_KEPT_FOR: Duration = Duration::from_secs(10);
+/// How long a description is used without looking again, at most.
+const DESCRIPTION_KEPT_FOR: Duration = Duration::from_secs(30);
+
+/// Some are looked at again by this much sooner, so that they do not all come in one scan.
+const SPREAD_SECONDS: u32 = 10;
 
 /// A process as young as this may still be changing its account, its group and its name.
 const YOUNG: Duration = Duration::from_secs(5);
@@ -77,10 +80,11 @@ impl Known {
 
     /// Whether the description should be read again: another program runs in the process, or
     /// nobody has looked for a while.
-    pub(super) fn may_differ(&self, stat: &Stat<'_>, moment: Moment<'_>) -> bool {
+    pub(super) fn may_differ(&self, pid: u32, stat: &Stat<'_>, moment: Moment<'_>) -> bool {
+        let sooner = Duration::from_secs((pid % SPREAD_SECONDS).into());
         self.short_name[..] != *stat.name
             || self.arguments != stat.arguments
-            || moment.now.duration_since(self.described) >= DESCRIPTION_KEPT_FOR
+            || moment.now.duration_since(self.described) + sooner >= DESCRIPTION_KEPT_FOR
             || moment.age(stat) < YOUNG
     }
 
