@@ -110,6 +110,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
             unix_peers: Arc::clone(&unix_peers),
         },
         parts.clock.clone(),
+        parts.collector.clone(),
         parts.stop,
     );
     let edge = EdgeState {

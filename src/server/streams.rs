@@ -5,6 +5,7 @@
 //! per snapshot. Readers are bounded per key and in all.
 
 mod pace;
+mod top;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,11 +22,13 @@ use super::state::StoredKeys;
 use super::unix_peers::UnixPeers;
 use crate::api::snapshot::{Snapshot as WireSnapshot, StreamEnd};
 use crate::auth::verifier::{Rejected, Verifier};
+use crate::collector::Collector;
 use crate::model::api_key::Scope;
 use crate::model::snapshot::{Family, Snapshot};
 use crate::model::time::Clock;
 use crate::tasks::sampler::{Demand, HostSampler};
 use pace::Pace;
+use top::Top;
 
 /// How often it is checked whether a reader may still read.
 const CHECK_PERIOD: Duration = Duration::from_secs(1);
@@ -50,6 +53,15 @@ pub(crate) enum Credentials {
     Key(SecretString),
     /// A Linux account on the Unix socket.
     Unix { uid: u32, gid: u32 },
+}
+
+/// What a reader asked for.
+#[derive(Debug)]
+pub(crate) struct Content {
+    /// In the order of the families, each once.
+    pub(crate) families: Vec<Family>,
+    /// How many of the busiest processes; absent for none.
+    pub(crate) processes: Option<usize>,
 }
 
 /// Knows who may still read.
@@ -109,6 +121,7 @@ struct Hub {
     /// Open streams by key.
     open: Mutex<HashMap<String, usize>>,
     written: Mutex<Written>,
+    top: Top,
 }
 
 /// What was written of the newest snapshot, by content.
@@ -124,6 +137,7 @@ impl Streams {
         host: HostSampler,
         guard: Guard,
         clock: Clock,
+        collector: Collector,
         stop: CancellationToken,
     ) -> Self {
         Self(Arc::new(Hub {
@@ -134,6 +148,7 @@ impl Streams {
             stop,
             open: Mutex::default(),
             written: Mutex::default(),
+            top: Top::new(collector),
         }))
     }
 
@@ -145,7 +160,7 @@ impl Streams {
         &self,
         who: String,
         credentials: Credentials,
-        families: Vec<Family>,
+        content: Content,
         interval: Duration,
     ) -> Result<Reader, ApiError> {
         let place = Place::take(&self.0, who)?;
@@ -158,7 +173,8 @@ impl Streams {
             _demand: self.0.host.demand(interval),
             place,
             credentials,
-            families,
+            content,
+            more: None,
             pace: Pace::new(interval, self.0.limits.lag, Instant::now()),
             updates,
             check,
@@ -250,8 +266,9 @@ pub(crate) struct Reader {
     place: Place,
     _demand: Demand,
     credentials: Credentials,
-    /// In the order of the families, each once.
-    families: Vec<Family>,
+    content: Content,
+    /// What goes out right after the event before.
+    more: Option<Bytes>,
     pace: Pace,
     updates: watch::Receiver<Option<Arc<Snapshot>>>,
     check: Interval,
@@ -263,6 +280,9 @@ impl Reader {
     pub(crate) async fn next(mut self) -> Option<(Bytes, Self)> {
         if self.has_ended {
             return None;
+        }
+        if let Some(frame) = self.more.take() {
+            return Some((frame, self));
         }
         let frame = match self.wait().await {
             Ok(frame) => frame,
@@ -301,7 +321,11 @@ impl Reader {
                     if let Some(snapshot) = newest
                         && self.pace.is_due(Instant::now())
                     {
-                        return Ok(hub.frame(&snapshot, &self.families));
+                        let frame = hub.frame(&snapshot, &self.content.families);
+                        if let Some(limit) = self.content.processes {
+                            self.more = Some(hub.top.frame(&snapshot, limit).await);
+                        }
+                        return Ok(frame);
                     }
                 }
                 () = tokio::time::sleep_until(silent_since + hub.limits.heartbeat) => {

@@ -16,9 +16,22 @@ use crate::database::Database;
 /// Requests per run: many, and yet a small part of what all tests take.
 const REQUESTS: u32 = 300;
 
-const QUERY_NAMES: [&str; 14] = [
-    "include", "interval", "page", "limit", "cursor", "is_admin", "username", "n", "actor",
-    "action", "target", "result", "from", "to",
+const QUERY_NAMES: [&str; 15] = [
+    "processes",
+    "include",
+    "interval",
+    "page",
+    "limit",
+    "cursor",
+    "is_admin",
+    "username",
+    "n",
+    "actor",
+    "action",
+    "target",
+    "result",
+    "from",
+    "to",
 ];
 const BODY_NAMES: [&str; 8] = [
     "username",

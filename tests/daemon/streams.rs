@@ -219,6 +219,28 @@ fn a_stream_begins_at_once_and_goes_on_every_second() {
 }
 
 #[test]
+fn the_busiest_processes_follow_each_reading_when_asked_for() {
+    let (_home, daemon, key) = start(&[]);
+    let query = "interval=1&include=uptime&processes=3";
+    let mut stream = Stream::open(&daemon.address, query, &key);
+    for _ in 0..3 {
+        stream.snapshot();
+        let Event::Data(name, list) = stream.event() else {
+            panic!("no processes");
+        };
+        assert_eq!(name, "processes");
+        let rows = list["items"].as_array().unwrap();
+        assert_eq!(rows.len(), 3);
+        let shares: Vec<f64> = rows
+            .iter()
+            .filter_map(|row| row["cpu_percent"].as_f64())
+            .collect();
+        assert!(shares.is_sorted_by(|one, next| one >= next), "{shares:?}");
+        assert!(rows.iter().all(|row| row["name"].is_string()));
+    }
+}
+
+#[test]
 fn silence_is_broken_by_heartbeats() {
     let (_home, daemon, key) = start(&[("LINUX_API__STREAM__HEARTBEAT", "100ms")]);
     let mut stream = Stream::open(&daemon.address, "interval=3600", &key);

@@ -19,7 +19,7 @@ use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
 use crate::server::params::QueryReader;
 use crate::server::peer::Peer;
-use crate::server::streams::{Credentials, Reader, Streams};
+use crate::server::streams::{Content, Credentials, Reader, Streams};
 use crate::tasks::sampler::HostSampler;
 
 /// How long the first reading of a daemon that has just started is waited for.
@@ -90,6 +90,10 @@ pub(crate) struct StreamSnapshots {
     /// Seconds from one reading to the next.
     #[param(minimum = 1, maximum = 3600, default = 2, required = false)]
     interval: i64,
+    /// How many of the processes that use the processors most to send along, as the route of the
+    /// processes shows them; none without it.
+    #[param(minimum = 0, maximum = 1000, default = 0, required = false)]
+    processes: i64,
 }
 
 impl FromQuery for StreamSnapshots {
@@ -97,14 +101,15 @@ impl FromQuery for StreamSnapshots {
         Self {
             include: families(query),
             interval: query.integer("interval", 1..=3600, 2),
+            processes: query.integer("processes", 0..=1000, 0),
         }
     }
 }
 
 /// Stream readings of the host
 ///
-/// Server-sent events: `snapshot` with a reading at every interval, the first at once; comments
-/// when there is nothing to send; and `end` with the reason before the stream ends, because the
+/// Server-sent events: `snapshot` with a reading at every interval, the first at once, and right
+/// after it `processes` with the busiest ones when they were asked for; comments when there is nothing to send; and `end` with the reason before the stream ends, because the
 /// daemon stops, the key was revoked, or the client was behind for too long. A client that is a
 /// little slow gets fewer readings, never old ones.
 #[utoipa::path(
@@ -141,7 +146,13 @@ pub(crate) async fn stream_snapshots(
         (None, _) => return Err(ApiError::key_missing()),
     };
     let interval = Duration::from_secs(query.interval.unsigned_abs());
-    let reader = streams.open(who, credentials, query.include, interval)?;
+    let content = Content {
+        families: query.include,
+        processes: usize::try_from(query.processes)
+            .ok()
+            .filter(|count| *count > 0),
+    };
+    let reader = streams.open(who, credentials, content, interval)?;
     let events = futures_util::stream::unfold(reader, Reader::next);
     let body = Body::from_stream(events.map(Ok::<_, std::convert::Infallible>));
     let kind = HeaderValue::from_static("text/event-stream");
