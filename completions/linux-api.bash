@@ -16,6 +16,9 @@ _linux__api() {
             ",$1")
                 cmd="linux__api"
                 ;;
+            linux__api,audit)
+                cmd="linux__api__subcmd__audit"
+                ;;
             linux__api,config)
                 cmd="linux__api__subcmd__config"
                 ;;
@@ -33,6 +36,15 @@ _linux__api() {
                 ;;
             linux__api,stop)
                 cmd="linux__api__subcmd__stop"
+                ;;
+            linux__api,tui)
+                cmd="linux__api__subcmd__tui"
+                ;;
+            linux__api,user)
+                cmd="linux__api__subcmd__user"
+                ;;
+            linux__api__subcmd__audit,list)
+                cmd="linux__api__subcmd__audit__subcmd__list"
                 ;;
             linux__api__subcmd__config,check)
                 cmd="linux__api__subcmd__config__subcmd__check"
@@ -70,6 +82,45 @@ _linux__api() {
             linux__api__subcmd__remote,test)
                 cmd="linux__api__subcmd__remote__subcmd__test"
                 ;;
+            linux__api__subcmd__user,activate)
+                cmd="linux__api__subcmd__user__subcmd__activate"
+                ;;
+            linux__api__subcmd__user,add)
+                cmd="linux__api__subcmd__user__subcmd__add"
+                ;;
+            linux__api__subcmd__user,deactivate)
+                cmd="linux__api__subcmd__user__subcmd__deactivate"
+                ;;
+            linux__api__subcmd__user,delete)
+                cmd="linux__api__subcmd__user__subcmd__delete"
+                ;;
+            linux__api__subcmd__user,key)
+                cmd="linux__api__subcmd__user__subcmd__key"
+                ;;
+            linux__api__subcmd__user,list)
+                cmd="linux__api__subcmd__user__subcmd__list"
+                ;;
+            linux__api__subcmd__user,protect)
+                cmd="linux__api__subcmd__user__subcmd__protect"
+                ;;
+            linux__api__subcmd__user,role)
+                cmd="linux__api__subcmd__user__subcmd__role"
+                ;;
+            linux__api__subcmd__user,show)
+                cmd="linux__api__subcmd__user__subcmd__show"
+                ;;
+            linux__api__subcmd__user__subcmd__key,create)
+                cmd="linux__api__subcmd__user__subcmd__key__subcmd__create"
+                ;;
+            linux__api__subcmd__user__subcmd__key,list)
+                cmd="linux__api__subcmd__user__subcmd__key__subcmd__list"
+                ;;
+            linux__api__subcmd__user__subcmd__key,revoke)
+                cmd="linux__api__subcmd__user__subcmd__key__subcmd__revoke"
+                ;;
+            linux__api__subcmd__user__subcmd__key,rotate)
+                cmd="linux__api__subcmd__user__subcmd__key__subcmd__rotate"
+                ;;
             *)
                 ;;
         esac
@@ -77,7 +128,7 @@ _linux__api() {
 
     case "${cmd}" in
         linux__api)
-            opts="-v -q -h -V --config --log-format --verbose --quiet --help --version serve status stop remote config generate"
+            opts="-v -q -h -V --config --log-format --verbose --quiet --acting-uid --help --version serve status stop tui remote user audit config generate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -91,6 +142,10 @@ _linux__api() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -98,8 +153,8 @@ _linux__api() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        linux__subcmd__api__subcmd__config)
-            opts="-v -q -h --config --log-format --verbose --quiet --help show check init"
+        linux__subcmd__api__subcmd__audit)
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -113,6 +168,90 @@ _linux__api() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__audit__subcmd__list)
+            opts="-f -v -q -h --actor --action --target --result --from --to --limit --follow --json --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --actor)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --action)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --result)
+                    COMPREPLY=($(compgen -W "done refused" -- "${cur}"))
+                    return 0
+                    ;;
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__config)
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help show check init"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -121,7 +260,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__config__subcmd__check)
-            opts="-v -q -h --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -135,6 +274,10 @@ _linux__api() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -143,7 +286,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__config__subcmd__init)
-            opts="-v -q -h --output --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --output --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -161,6 +304,10 @@ _linux__api() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -169,7 +316,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__config__subcmd__show)
-            opts="-v -q -h --json --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --json --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -181,6 +328,10 @@ _linux__api() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -191,7 +342,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__generate)
-            opts="-v -q -h --config --log-format --verbose --quiet --help completions man openapi config-reference"
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help completions man openapi config-reference"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -203,6 +354,10 @@ _linux__api() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -213,7 +368,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__generate__subcmd__completions)
-            opts="-v -q -h --out --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --out --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -229,6 +384,10 @@ _linux__api() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -239,7 +398,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__generate__subcmd__config__subcmd__reference)
-            opts="-v -q -h --out --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --out --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -255,6 +414,10 @@ _linux__api() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -265,7 +428,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__generate__subcmd__man)
-            opts="-v -q -h --out --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --out --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -281,6 +444,10 @@ _linux__api() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -291,7 +458,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__generate__subcmd__openapi)
-            opts="-v -q -h --out --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --out --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -309,6 +476,10 @@ _linux__api() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -317,7 +488,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__remote)
-            opts="-v -q -h --config --log-format --verbose --quiet --help add list test remove default"
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help add list test remove default"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -331,6 +502,10 @@ _linux__api() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -339,7 +514,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__remote__subcmd__add)
-            opts="-l -v -q -h --label --ca-file --key-file --config --log-format --verbose --quiet --help"
+            opts="-l -v -q -h --label --ca-file --key-file --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -365,6 +540,10 @@ _linux__api() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -373,7 +552,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__remote__subcmd__default)
-            opts="-v -q -h --none --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --none --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -385,6 +564,10 @@ _linux__api() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -395,7 +578,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__remote__subcmd__list)
-            opts="-v -q -h --json --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --json --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -407,6 +590,10 @@ _linux__api() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -417,7 +604,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__remote__subcmd__remove)
-            opts="-v -q -h --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -429,6 +616,10 @@ _linux__api() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -439,7 +630,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__remote__subcmd__test)
-            opts="-v -q -h --json --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --json --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -453,6 +644,10 @@ _linux__api() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -461,7 +656,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__serve)
-            opts="-v -q -h --listen --unix --no-migrate --demo --detach --detached --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --listen --unix --no-migrate --demo --detach --detached --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -483,6 +678,10 @@ _linux__api() {
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     return 0
                     ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -491,7 +690,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__status)
-            opts="-v -q -h --json --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --json --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -503,6 +702,10 @@ _linux__api() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)
@@ -513,7 +716,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__stop)
-            opts="-v -q -h --config --log-format --verbose --quiet --help"
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -525,6 +728,424 @@ _linux__api() {
                     ;;
                 --log-format)
                     COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__tui)
+            opts="-l -v -q -h --label --demo --read-only --ascii --no-mouse --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --label)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -l)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__user)
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help list show add delete activate deactivate role protect key"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__user__subcmd__activate)
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__user__subcmd__add)
+            opts="-v -q -h --admin --inactive --json --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__user__subcmd__deactivate)
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__user__subcmd__delete)
+            opts="-v -q -h --yes --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__user__subcmd__key)
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help list create rotate revoke"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__user__subcmd__key__subcmd__create)
+            opts="-v -q -h --name --scope --expires --json --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --expires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__user__subcmd__key__subcmd__list)
+            opts="-v -q -h --json --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__user__subcmd__key__subcmd__revoke)
+            opts="-v -q -h --yes --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__user__subcmd__key__subcmd__rotate)
+            opts="-v -q -h --overlap --json --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --overlap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__user__subcmd__list)
+            opts="-v -q -h --json --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__user__subcmd__protect)
+            opts="-v -q -h --off --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__user__subcmd__role)
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help viewer admin"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__user__subcmd__show)
+            opts="-v -q -h --json --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 *)

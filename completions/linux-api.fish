@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_linux_api_global_optspecs
-    string join \n config= log-format= v/verbose q/quiet h/help V/version
+    string join \n config= log-format= v/verbose q/quiet acting-uid= h/help V/version
 end
 
 function __fish_linux_api_needs_command
@@ -27,6 +27,7 @@ end
 complete -c linux-api -n "__fish_linux_api_needs_command" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_needs_command" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_needs_command" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_needs_command" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_needs_command" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_needs_command" -s h -l help -d 'Print help'
@@ -34,7 +35,10 @@ complete -c linux-api -n "__fish_linux_api_needs_command" -s V -l version -d 'Pr
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "serve" -d 'Run the daemon'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "status" -d 'Show whether the daemon is up and ready'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "stop" -d 'End the daemon that was started with `serve --detach`'
+complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "tui" -d 'Watch one or many hosts in the terminal'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "remote" -d 'Add, list, test and remove the daemons to watch'
+complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "user" -d 'Manage users and their keys'
+complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "audit" -d 'Show the audit log'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "config" -d 'Show, check or start the configuration'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "generate" -d 'Make completions, man pages and documentation'
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l listen -d 'Address and port to listen on' -r
@@ -42,6 +46,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l unix -d 'A
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l no-migrate -d 'Refuse to start while migrations are pending, instead of applying them'
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l demo -d 'Start with a throwaway database and a key that everybody may see'
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l detach -d 'Go on in the background once ready; `linux-api stop` ends it'
@@ -52,6 +57,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -s h -l help 
 complete -c linux-api -n "__fish_linux_api_using_subcommand status" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand status" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand status" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand status" -l json -d 'Print the answer as JSON'
 complete -c linux-api -n "__fish_linux_api_using_subcommand status" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand status" -s q -l quiet -d 'Log less; may be given up to three times'
@@ -59,12 +65,26 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand status" -s h -l help
 complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand tui" -s l -l label -d 'Only remotes that carry this label; may be given several times' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand tui" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand tui" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand tui" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand tui" -l demo -d 'Show a scripted fleet, without any daemon'
+complete -c linux-api -n "__fish_linux_api_using_subcommand tui" -l read-only -d 'Change nothing on any host'
+complete -c linux-api -n "__fish_linux_api_using_subcommand tui" -l ascii -d 'Use no characters beyond ASCII'
+complete -c linux-api -n "__fish_linux_api_using_subcommand tui" -l no-mouse -d 'Leave the mouse to the terminal'
+complete -c linux-api -n "__fish_linux_api_using_subcommand tui" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand tui" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand tui" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and not __fish_seen_subcommand_from add list test remove default" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -78,6 +98,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_s
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from add" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from add" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from add" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from add" -l key-file -d 'Keep the key in a file that only this user can read, not in a keyring'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Log less; may be given up to three times'
@@ -85,6 +106,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_s
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from list" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from list" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from list" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from list" -l json -d 'Print the list as JSON'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Log less; may be given up to three times'
@@ -92,6 +114,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_s
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from test" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from test" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from test" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from test" -l json -d 'Print the answers as JSON'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from test" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from test" -s q -l quiet -d 'Log less; may be given up to three times'
@@ -99,19 +122,137 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_s
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from remove" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from remove" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from remove" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from remove" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from remove" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from remove" -s h -l help -d 'Print help'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -l none -d 'Have no default any more'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "list" -d 'List all users'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "show" -d 'Show one user and its keys'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "add" -d 'Make a user and print its first key, once'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "delete" -d 'Delete a user and all its keys'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "activate" -d 'Let a user use the API'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "deactivate" -d 'Keep a user from using the API'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "role" -d 'Set a user\'s role'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "protect" -d 'Protect a user from every change, or take the protection off'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "key" -d 'Manage the keys of a user'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -l json -d 'Print JSON'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from show" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from show" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from show" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -l admin -d 'Make it an admin'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -l inactive -d 'Do not let it use the API yet'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -l json -d 'Print JSON'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from delete" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from delete" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from delete" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from delete" -l yes -d 'Do not ask'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from activate" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from activate" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from activate" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from activate" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from activate" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from activate" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from deactivate" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from deactivate" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from deactivate" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from deactivate" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from deactivate" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from deactivate" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from role" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from role" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from role" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from role" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from role" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from role" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -l off -d 'Take the protection off'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -f -a "list" -d 'List a user\'s keys, ended ones included'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -f -a "create" -d 'Make one more key and print it, once'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -f -a "rotate" -d 'Replace a key by a new one, which is printed once'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -f -a "revoke" -d 'Revoke a key: it is refused within two seconds by every daemon'
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -f -a "list" -d 'List changes and refused attempts, oldest first'
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l actor -d 'Only by the user or Linux account of this name' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l action -d 'Only this action, such as user.create' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l target -d 'Only about this target, such as user:alice' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l result -d 'Only what was done, or what was refused' -r -f -a "done\t''
+refused\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l from -d 'Only since this time, such as 2026-11-23T06:00:00Z' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l to -d 'Only until this time' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l limit -d 'The newest rows to show' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -s f -l follow -d 'Go on with what is written from now on, until interrupted'
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l json -d 'Print JSON: a list, or one object per line while following'
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fish_seen_subcommand_from show check init" -s h -l help -d 'Print help'
@@ -121,6 +262,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand config; and not __fi
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from show" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from show" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from show" -l json -d 'Print JSON'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Log less; may be given up to three times'
@@ -128,6 +270,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_s
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from check" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from check" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from check" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from check" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from check" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from check" -s h -l help -d 'Print help'
@@ -135,12 +278,14 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_s
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -s h -l help -d 'Print help'
@@ -152,6 +297,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -s h -l help -d 'Print help'
@@ -159,6 +305,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from man" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from man" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from man" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from man" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from man" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from man" -s h -l help -d 'Print help'
@@ -166,6 +313,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -s h -l help -d 'Print help'
@@ -173,6 +321,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -s h -l help -d 'Print help'

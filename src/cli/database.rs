@@ -105,12 +105,11 @@ fn account_name(uid: u32) -> String {
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     accounts
         .lines()
-        .filter_map(|line| {
+        .find_map(|line| {
             let mut fields = line.split(':');
             let name = fields.next()?;
             let found: u32 = fields.nth(1)?.parse().ok()?;
             (found == uid).then(|| name.to_owned())
         })
-        .next()
         .unwrap_or_else(|| uid.to_string())
 }

@@ -119,7 +119,7 @@ impl QueryReader {
     }
 
     /// Whatever `read` makes of the text, or its message as the problem.
-    pub(crate) fn parsed<T>(
+    pub(crate) fn read_with<T>(
         &mut self,
         name: &str,
         read: impl FnOnce(&str) -> Result<T, String>,
@@ -189,13 +189,9 @@ impl QueryReader {
 
     /// Anything that is read from text, with the problem that reading it finds.
     pub(crate) fn parsed<T: FromStr<Err: std::fmt::Display>>(&mut self, name: &str) -> Option<T> {
-        match self.fields.remove(name)?.parse() {
-            Ok(value) => Some(value),
-            Err(error) => {
-                self.problem(name, T::Err::to_string(&error));
-                None
-            }
-        }
+        self.read_with(name, |text| {
+            text.parse().map_err(|error: T::Err| error.to_string())
+        })
     }
 
     /// As [`Self::parsed`], but nothing and spaces mean the same as no field.

@@ -11,7 +11,8 @@ use utoipa_axum::routes;
 use super::edge::{EdgeLayer, EdgeState};
 use super::error::ApiError;
 use super::handlers::{
-    admin, audit, fleet, health, history, keys, load, metrics, processes, service, snapshot, system, users,
+    admin, audit, fleet, health, history, keys, load, metrics, processes, service, snapshot,
+    system, users,
 };
 use super::openapi;
 use super::state::AppState;

@@ -31,7 +31,7 @@ impl FromQuery for ListHosts {
             |text: &str| HostCursor::decode(text).ok_or_else(|| ParseCursorError.to_string());
         Self {
             limit: query.integer("limit", 1..=1000, 100),
-            cursor: query.parsed("cursor", cursor),
+            cursor: query.read_with("cursor", cursor),
         }
     }
 }

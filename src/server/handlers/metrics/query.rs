@@ -42,7 +42,9 @@ pub(super) fn bucket(query: &mut QueryReader) -> Resolution {
         "1d" => Ok(Resolution::Day),
         _ => Err("Input should be '1m', '1h' or '1d'".to_owned()),
     };
-    query.parsed("bucket", read).unwrap_or(Resolution::Minute)
+    query
+        .read_with("bucket", read)
+        .unwrap_or(Resolution::Minute)
 }
 
 pub(super) fn by_method(query: &mut QueryReader) -> bool {
@@ -50,7 +52,7 @@ pub(super) fn by_method(query: &mut QueryReader) -> bool {
         "method" => Ok(()),
         _ => Err("Input should be 'method'".to_owned()),
     };
-    query.parsed("by", read).is_some()
+    query.read_with("by", read).is_some()
 }
 
 pub(super) fn route(query: &mut QueryReader) -> Option<String> {

@@ -78,7 +78,7 @@ impl FromQuery for ListRoutes {
             route: query::route(query),
             start: query.time("start"),
             end: query.time("end"),
-            cursor: query.parsed("cursor", cursor),
+            cursor: query.read_with("cursor", cursor),
             limit: query.integer("limit", 1..=1000, 100),
             bucket: query::bucket(query),
             host: query::host(query),
