@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use linux_api::model::api_key::{KeyId, Scope, Scopes};
-use linux_api::model::audit::Actor;
+use linux_api::model::audit::{Actor, Via};
 use linux_api::model::user::{Role, User, UserId};
 use linux_api::store::api_keys::{KeyUse, MAX_KEYS_PER_USER, NewKey, has_ended};
 use linux_api::store::users::NewUser;
@@ -189,7 +189,10 @@ async fn keys_of_an_immutable_user_are_its_own(database: Database) {
         .create_user(&Actor::system(), &user, &new_key("key_fixed"))
         .await;
     let fixed: User = made.unwrap();
-    let boss = actor(&add_user(&store, "boss", Role::Admin).await);
+    let boss = Actor {
+        via: Via::Key(KeyId("key_boss".to_owned())),
+        ..actor(&add_user(&store, "boss", Role::Admin).await)
+    };
     let next = new_key("next");
     let outcome = store.create_key(&boss, fixed.id, &next).await;
     assert_eq!(refusal(outcome), Refusal::Immutable);
@@ -201,6 +204,18 @@ async fn keys_of_an_immutable_user_are_its_own(database: Database) {
     let rotated = store.rotate_key(&own, fixed.id, &id, &next, HOUR).await;
     rotated.unwrap();
     assert!(store.revoke_key(&own, fixed.id, &id).await.unwrap());
+
+    // Only who has the database itself makes keys for it, and takes the protection off.
+    let outcome = store.set_immutable(&boss, fixed.id, false).await;
+    assert_eq!(refusal(outcome), Refusal::Immutable);
+    let local = Actor {
+        via: Via::Cli(0),
+        ..boss
+    };
+    let spare = new_key("spare");
+    store.create_key(&local, fixed.id, &spare).await.unwrap();
+    assert!(store.set_immutable(&local, fixed.id, false).await.unwrap());
+    assert!(!store.set_immutable(&local, fixed.id, false).await.unwrap());
 }
 
 async fn last_use_never_goes_back(database: Database) {
