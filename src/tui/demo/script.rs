@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::programs::PROGRAMS;
 use crate::api::health::{Check, Checks, Readiness};
 use crate::api::keys::ListedKey;
 use crate::api::processes::{Process, ProcessDetail};
@@ -14,7 +15,6 @@ use crate::model::snapshot::{
 };
 use crate::model::time::Timestamp;
 use crate::model::user::Role;
-use super::programs::PROGRAMS;
 use crate::tui::message::{ProcessQuery, ProcessRows};
 
 const GI: u64 = 1 << 30;
