@@ -5,6 +5,7 @@ mod config;
 mod confirm;
 mod database;
 mod generate;
+mod known_routes;
 mod output;
 mod remote;
 mod remotes;

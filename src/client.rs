@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue, USER_AGENT};
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{ClientBuilder, Method, RequestBuilder, Response};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -60,6 +60,29 @@ impl Client {
     /// # Errors
     /// When the key would travel unprotected, or it or the CA file is unusable.
     pub fn new(target: &Target) -> Result<Self, ClientError> {
+        Self::prepare(target, |builder| builder)
+    }
+
+    /// Prepares a connection for probes of a daemon on this machine. No key is sent and no answer
+    /// is acted on, so a certificate that is for the name that others use will do.
+    ///
+    /// # Errors
+    /// When the connection can't be prepared.
+    pub fn for_probes(address: Address) -> Result<Self, ClientError> {
+        let target = Target {
+            address,
+            key: None,
+            ca_file: None,
+        };
+        Self::prepare(&target, |builder| {
+            builder.tls_danger_accept_invalid_certs(true)
+        })
+    }
+
+    fn prepare(
+        target: &Target,
+        adapt: impl FnOnce(ClientBuilder) -> ClientBuilder,
+    ) -> Result<Self, ClientError> {
         let address = target.address.clone();
         let unsafe_to_use = |reason: String| ClientError::Unsafe {
             address: address.to_string(),
@@ -106,7 +129,7 @@ impl Client {
             }
             builder = builder.tls_certs_only(certificates);
         }
-        let http = builder
+        let http = adapt(builder)
             .build()
             .map_err(|error| unsafe_to_use(format!("prepare the connection: {error}")))?;
         Ok(Self { http, address })

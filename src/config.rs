@@ -5,13 +5,17 @@
 
 mod database_url;
 mod duration;
+mod edge_sections;
 mod environment;
 mod error;
 mod example;
+mod list;
 mod load;
 mod log_filter;
 mod origin;
+mod rate;
 mod reference;
+mod route_table;
 mod secret_file;
 mod section;
 mod sections;
@@ -23,13 +27,17 @@ mod validate;
 mod value;
 
 pub use database_url::{DatabaseUrl, Engine};
+pub use edge_sections::{Cors, RateLimit, Routes};
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use example::example;
+pub use list::{Element, HostPattern, List, Network, WebOrigin};
 pub use load::{Flag, Loaded, Sources};
 pub use log_filter::LogFilter;
 pub use origin::{Origin, Origins};
+pub use rate::Rate;
 pub use reference::reference;
+pub use route_table::{RouteEntry, RoutePattern, RouteTable};
 pub use section::{Key, Section};
 pub use sections::{
     Auth, Backup, BeforeMigration, Config, Database, Demo, Docs, Flusher, Host, Log, Sampler,

@@ -1,18 +1,22 @@
 //! The HTTP server: an accept loop of its own around the router, because ready-made ones have no
 //! header timeout and no cap on connections.
 
+pub mod client_address;
 mod connections;
 mod edge;
 mod error;
 mod extract;
 mod handlers;
+pub mod host;
 mod issuer;
+pub mod notices;
 mod openapi;
 mod params;
 pub mod peer;
 mod router;
 pub mod state;
 pub mod streams;
+pub mod tls;
 mod unix_peers;
 
 use std::collections::BTreeMap;
@@ -34,11 +38,13 @@ use crate::tasks::sampler::HostSampler;
 use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable};
 use extract::BodyTimeout;
 use issuer::Issuer;
+use notices::Notices;
 use state::{AppState, Docs, OwnHost, StoredKeys};
 use streams::{Guard, StreamLimits, Streams};
 use unix_peers::UnixPeers;
 
 pub use connections::{Limits, Listener, serve};
+pub use edge::PolicyHandle;
 
 /// Everything that the service is made of.
 #[derive(Debug)]
@@ -81,6 +87,10 @@ pub struct Parts {
     pub unix_viewer_group: String,
     /// Whether the documentation is served.
     pub docs_enabled: bool,
+    /// Limits, hosts, origins and routes as configured.
+    pub policy: PolicyHandle,
+    /// What readiness says about the configuration.
+    pub notices: Notices,
     /// Shown at the top of the documentation; the demo's key for instance.
     pub notice: Option<String>,
 }
@@ -115,6 +125,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
     );
     let edge = EdgeState {
         routes: RouteTable::new(&document),
+        policy: parts.policy,
         verifier: parts.verifier.clone(),
         unix_peers,
         access_log: parts.access_log,
@@ -147,8 +158,15 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
             openapi: openapi::to_json(&document)?.into(),
         },
         flusher: parts.flusher,
+        notices: parts.notices,
     };
     Ok(router::service(router, state, Arc::new(edge)))
+}
+
+/// Whether the service has a route with this template.
+#[must_use]
+pub fn has_route(template: &str) -> bool {
+    RouteTable::new(&router::documented().1).has(template)
 }
 
 /// The OpenAPI document of the service.

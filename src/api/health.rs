@@ -43,6 +43,10 @@ pub struct Readiness {
     pub status: String,
     /// One entry per part.
     pub checks: Checks,
+    /// What is no failure and should be known: a configuration that was refused, keys that travel
+    /// in the clear. Details are for clients on the same host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// The parts that readiness depends on.

@@ -58,6 +58,23 @@ pub enum Rejected {
     Unavailable,
 }
 
+/// Whether a key is remembered.
+#[derive(Debug)]
+pub enum Recalled<'a> {
+    /// It is, and counts.
+    Known(Arc<Identity>),
+    /// It is not, or has ended.
+    Unknown(UnknownKey<'a>),
+}
+
+/// A key that takes a slow hash to check.
+#[derive(Debug)]
+pub struct UnknownKey<'a> {
+    text: &'a str,
+    digest: [u8; 32],
+    revision: i64,
+}
+
 /// Settings of a [`Verifier`].
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -149,27 +166,61 @@ impl<S: KeySource> Verifier<S> {
     /// # Errors
     /// Why it was not accepted.
     pub async fn verify(&self, text: &str) -> Result<Arc<Identity>, Rejected> {
+        match self.recall(text).await? {
+            Recalled::Known(identity) => Ok(identity),
+            Recalled::Unknown(key) => self.check_new(key).await,
+        }
+    }
+
+    /// The quick way: accepts a key that is remembered, and leaves any other to
+    /// [`check_new`](Self::check_new), also one that has ended since, so that every refusal takes
+    /// the same time.
+    ///
+    /// # Errors
+    /// When the database has been away for too long.
+    pub async fn recall<'a>(&self, text: &'a str) -> Result<Recalled<'a>, Rejected> {
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         let revision = self.inner.source.revision();
         let entry = match self.inner.accepted.get(&digest).await {
-            Some(entry) if entry.revision == revision => entry,
-            // Boxed, or every request would carry the room that these rare ways need.
-            Some(entry) => Box::pin(self.recheck(digest, entry, revision)).await?,
-            None => {
-                // Refused before any look-up or hash when its form is wrong.
-                let key = PlainKey::parse(text).ok_or(Rejected::Invalid)?;
-                // Callers with the same new key wait for one hash.
-                let check = self
-                    .inner
-                    .accepted
-                    .try_get_with(digest, self.check(key, revision));
-                Box::pin(check).await.map_err(|rejected| *rejected)?
-            }
+            Some(entry) if entry.revision == revision => Some(entry),
+            // Boxed, or every request would carry the room that this rare way needs.
+            Some(entry) => Box::pin(self.recheck(digest, entry, revision)).await,
+            None => None,
+        };
+        let unknown = UnknownKey {
+            text,
+            digest,
+            revision,
+        };
+        let Some(entry) = entry else {
+            return Ok(Recalled::Unknown(unknown));
         };
         let now = self.inner.clock.now();
         if entry.expires_at.is_some_and(|expiry| expiry <= now) {
-            return Err(Rejected::Invalid);
+            self.inner.accepted.invalidate(&digest).await;
+            return Ok(Recalled::Unknown(unknown));
         }
+        self.accept(&entry).map(Recalled::Known)
+    }
+
+    /// The slow way, for a key that was not recalled.
+    ///
+    /// # Errors
+    /// Why it was not accepted.
+    pub async fn check_new(&self, key: UnknownKey<'_>) -> Result<Arc<Identity>, Rejected> {
+        // Refused before any look-up or hash when its form is wrong.
+        let parsed = PlainKey::parse(key.text).ok_or(Rejected::Invalid)?;
+        // Callers with the same new key wait for one hash.
+        let check = self
+            .inner
+            .accepted
+            .try_get_with(key.digest, self.check(parsed, key.revision));
+        let entry = Box::pin(check).await.map_err(|rejected| *rejected)?;
+        self.accept(&entry)
+    }
+
+    fn accept(&self, entry: &Accepted) -> Result<Arc<Identity>, Rejected> {
+        let now = self.inner.clock.now();
         let contact = Timestamp::from_millis(self.inner.last_contact.load(Ordering::Relaxed));
         if now.since(contact) > self.inner.outage_grace {
             return Err(Rejected::Unavailable);
@@ -178,7 +229,7 @@ impl<S: KeySource> Verifier<S> {
         Ok(Arc::clone(&entry.identity))
     }
 
-    /// The slow way, for a key that is not remembered. Every refusal costs one hash.
+    /// Every refusal costs one hash.
     async fn check(&self, key: PlainKey, revision: i64) -> Result<Arc<Accepted>, Rejected> {
         let found = self.inner.source.find(&key.id()).await;
         let record = found.map_err(|SourceAway| Rejected::Unavailable)?;
@@ -198,30 +249,29 @@ impl<S: KeySource> Verifier<S> {
         Ok(Arc::new(Accepted::new(record, revision, Arc::default())))
     }
 
-    /// The quick way, for a remembered key after some user or key changed.
+    /// Reads the row of a remembered key again after some user or key changed; `None` when it no
+    /// longer counts.
     async fn recheck(
         &self,
         digest: [u8; 32],
         entry: Arc<Accepted>,
         revision: i64,
-    ) -> Result<Arc<Accepted>, Rejected> {
-        let Some(id) = entry.identity.key_id() else {
-            return Err(Rejected::Invalid);
-        };
+    ) -> Option<Arc<Accepted>> {
+        let id = entry.identity.key_id()?;
         match self.inner.source.find(id).await {
             // The database went away after it announced the change; `verify` bounds for how long.
-            Err(SourceAway) => Ok(entry),
+            Err(SourceAway) => Some(entry),
             Ok(Some(record)) if record.hash == entry.hash && !self.has_ended(&record.key) => {
                 self.note_contact();
                 let last_used = Arc::clone(&entry.last_used);
                 let fresh = Arc::new(Accepted::new(record, revision, last_used));
                 self.inner.accepted.insert(digest, Arc::clone(&fresh)).await;
-                Ok(fresh)
+                Some(fresh)
             }
             Ok(_) => {
                 self.note_contact();
                 self.inner.accepted.invalidate(&digest).await;
-                Err(Rejected::Invalid)
+                None
             }
         }
     }
@@ -268,184 +318,4 @@ impl Accepted {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Mutex;
-
-    use super::*;
-    use crate::model::api_key::Scopes;
-    use crate::model::time::ManualClock;
-    use crate::model::user::Role;
-
-    /// A database of one key, that counts how often it is asked.
-    #[derive(Debug, Clone)]
-    struct Fake(Arc<Mutex<State>>);
-
-    #[derive(Debug)]
-    struct State {
-        record: Option<KeyRecord>,
-        revision: i64,
-        away: bool,
-        asked: usize,
-    }
-
-    impl KeySource for Fake {
-        async fn find(&self, id: &KeyId) -> Result<Option<KeyRecord>, SourceAway> {
-            let mut state = self.0.lock().unwrap();
-            state.asked += 1;
-            if state.away {
-                return Err(SourceAway);
-            }
-            Ok(state.record.clone().filter(|record| record.key.id == *id))
-        }
-
-        fn revision(&self) -> i64 {
-            self.0.lock().unwrap().revision
-        }
-    }
-
-    struct Bench {
-        fake: Fake,
-        clock: ManualClock,
-        verifier: Verifier<Fake>,
-        key: PlainKey,
-    }
-
-    impl Bench {
-        async fn new() -> Self {
-            let clock = ManualClock::at(Timestamp::from_millis(1_000_000));
-            let key = PlainKey::generate().unwrap();
-            let hash = Hasher::new(1).hash(&key).await.unwrap();
-            let created_at = clock.clock().now();
-            let user = User {
-                id: UserId::random(),
-                name: "alice".to_owned(),
-                role: Role::Viewer,
-                active: true,
-                immutable: false,
-                created_at,
-                last_login: None,
-            };
-            let api_key = ApiKey {
-                id: key.id(),
-                user_id: user.id,
-                name: "first".to_owned(),
-                scopes: Scopes::ALL,
-                created_at,
-                expires_at: None,
-                last_used: None,
-                revoked_at: None,
-            };
-            let fake = Fake(Arc::new(Mutex::new(State {
-                record: Some(KeyRecord {
-                    key: api_key,
-                    hash,
-                    user,
-                }),
-                revision: 1,
-                away: false,
-                asked: 0,
-            })));
-            let limits = Limits {
-                cache_size: 100,
-                hash_queue: 4,
-                outage_grace: Duration::from_mins(10),
-            };
-            let verifier = Verifier::new(fake.clone(), limits, clock.clock());
-            Self {
-                fake,
-                clock,
-                verifier,
-                key,
-            }
-        }
-
-        fn change(&self, change: impl FnOnce(&mut KeyRecord)) {
-            let mut state = self.fake.0.lock().unwrap();
-            change(state.record.as_mut().unwrap());
-            state.revision += 1;
-        }
-
-        async fn verify(&self) -> Result<Arc<Identity>, Rejected> {
-            self.verifier.verify(self.key.expose()).await
-        }
-    }
-
-    #[tokio::test]
-    async fn an_accepted_key_is_looked_up_once() {
-        let bench = Bench::new().await;
-        for _ in 0..10 {
-            assert_eq!(bench.verify().await.unwrap().user.name, "alice");
-        }
-        assert_eq!(bench.fake.0.lock().unwrap().asked, 1);
-    }
-
-    #[tokio::test]
-    async fn a_revoked_key_is_refused_at_the_next_revision() {
-        let bench = Bench::new().await;
-        bench.verify().await.unwrap();
-        bench.change(|record| record.key.revoked_at = Some(Timestamp::from_millis(1)));
-        assert_eq!(bench.verify().await.unwrap_err(), Rejected::Invalid);
-        assert_eq!(bench.verify().await.unwrap_err(), Rejected::Invalid);
-    }
-
-    #[tokio::test]
-    async fn a_changed_role_is_seen_at_the_next_revision() {
-        let bench = Bench::new().await;
-        bench.verify().await.unwrap();
-        bench.change(|record| record.user.role = Role::Admin);
-        assert_eq!(bench.verify().await.unwrap().user.role, Role::Admin);
-    }
-
-    #[tokio::test]
-    async fn an_expired_key_is_refused_from_the_cache_too() {
-        let bench = Bench::new().await;
-        let expiry = bench
-            .clock
-            .clock()
-            .now()
-            .saturating_add(Duration::from_secs(5));
-        bench.change(|record| record.key.expires_at = Some(expiry));
-        bench.verify().await.unwrap();
-        bench.clock.advance(Duration::from_secs(5));
-        assert_eq!(bench.verify().await.unwrap_err(), Rejected::Invalid);
-    }
-
-    #[tokio::test]
-    async fn while_the_database_is_away_known_keys_work_for_the_grace_time() {
-        let bench = Bench::new().await;
-        bench.verify().await.unwrap();
-        bench.fake.0.lock().unwrap().away = true;
-        bench.fake.0.lock().unwrap().revision += 1;
-        bench.clock.advance(Duration::from_mins(9));
-        bench.verify().await.unwrap();
-        let unknown = PlainKey::generate().unwrap();
-        let refused = bench.verifier.verify(unknown.expose()).await.unwrap_err();
-        assert_eq!(refused, Rejected::Unavailable);
-        bench.clock.advance(Duration::from_mins(2));
-        assert_eq!(bench.verify().await.unwrap_err(), Rejected::Unavailable);
-    }
-
-    #[tokio::test]
-    async fn a_malformed_key_costs_no_look_up() {
-        let bench = Bench::new().await;
-        for text in ["", "lapi_", "ü", &bench.key.expose()[1..]] {
-            assert_eq!(
-                bench.verifier.verify(text).await.unwrap_err(),
-                Rejected::Invalid
-            );
-        }
-        assert_eq!(bench.fake.0.lock().unwrap().asked, 0);
-    }
-
-    #[tokio::test]
-    async fn uses_are_reported_once_they_happened() {
-        let bench = Bench::new().await;
-        let before = bench.clock.clock().now();
-        bench.clock.advance(Duration::from_secs(1));
-        bench.verify().await.unwrap();
-        let uses = bench.verifier.uses_after(before);
-        assert_eq!(uses.len(), 1);
-        assert_eq!(uses[0].key_id, bench.key.id());
-        assert!(bench.verifier.uses_after(uses[0].time).is_empty());
-    }
-}
+mod tests;

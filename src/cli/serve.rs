@@ -5,6 +5,8 @@ mod first_admin;
 mod identity;
 mod listen;
 mod measuring;
+mod reload;
+mod systemd;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,22 +21,25 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Context;
+use super::{Context, known_routes};
 
 use detach::Background;
+use listen::Bound;
 use measuring::Measuring;
+use reload::Reload;
+use systemd::{Handed, Liveness};
 
 use crate::access_log::AccessLogger;
 use crate::auth::verifier::{self, Verifier};
 use crate::backup::{self, BackupError, Scope};
 use crate::collector::{Collector, HostReader, HostRoots};
 use crate::config::{BeforeMigration, Config, Flag, Loaded};
-use crate::model::log::LogFormat;
 use crate::model::time::Clock;
 use crate::recorder::Recorder;
+use crate::server::notices::Notices;
 use crate::server::state::StoredKeys;
 use crate::server::streams::StreamLimits;
-use crate::server::{self, Limits, Listener, Parts};
+use crate::server::{self, Limits, Parts, PolicyHandle};
 use crate::store::migrations::{Migrated, SchemaError};
 use crate::store::{Store, StoreError};
 use crate::tasks::flusher::FlusherHandle;
@@ -97,7 +102,11 @@ impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         // From the first moment on, so that a stop during a migration is a stop too.
         let mut signals = Signals::new()?;
-        let loaded = ctx.load(self.flags())?;
+        let hangup = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
+        let handed = Handed::take()?;
+        let flags = self.flags();
+        let loaded = ctx.load(flags.clone())?;
+        known_routes::check(&loaded)?;
         if self.detach {
             return detach::start(&loaded);
         }
@@ -106,10 +115,19 @@ impl Options {
             .then(|| detach::Background::enter(&loaded))
             .transpose()?;
         let format = loaded.config.log.format;
-        let _telemetry =
+        let telemetry =
             telemetry::init(loaded.config.log.level.as_str(), format).context("start logging")?;
+        let start = Start {
+            loaded: &loaded,
+            ctx,
+            flags,
+            telemetry: &telemetry,
+            hangup,
+            handed,
+            background,
+        };
         tokio::select! {
-            done = run_daemon(&loaded, ctx, format, background, signals.stop.clone()) => done,
+            done = start.run(signals.stop.clone()) => done,
             () = signals.watch() => unreachable_stop(),
         }
     }
@@ -147,49 +165,80 @@ impl Signals {
     }
 }
 
-async fn run_daemon(
-    loaded: &Loaded,
-    ctx: &Context,
-    log_format: LogFormat,
+/// What the daemon is started with.
+struct Start<'a> {
+    loaded: &'a Loaded,
+    ctx: &'a Context,
+    flags: Vec<Flag>,
+    telemetry: &'a telemetry::Guard,
+    hangup: Signal,
+    handed: Handed,
     background: Option<Background>,
-    stop: CancellationToken,
-) -> anyhow::Result<ExitCode> {
-    let config = &loaded.config;
-    let clock = Clock::system();
-    let demo = Demo::new(config, loaded)?;
-    let start = async {
-        let store = open_store(config, demo.as_ref(), &clock).await?;
-        let key = first_admin::create(&store, config, demo.is_some()).await?;
-        store.refresh_auth_revision().await?;
-        let listeners = listen::bind(config).await?;
-        Ok::<_, anyhow::Error>((store, key, listeners))
-    };
-    let (store, key, listeners) = tokio::select! {
-        started = start => started?,
-        // Dropping a migration rolls it back.
-        () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
-    };
-    let access_log = AccessLogger::new(log_format).context("start the access log")?;
-    let daemon = Daemon {
-        store,
-        clock,
-        access_log: access_log.clone(),
-        state_folder: demo
-            .as_ref()
-            .map_or(&loaded.data_dir, |Demo(folder)| folder)
-            .clone(),
-    };
-    let notice = key.as_ref().filter(|_| demo.is_some());
-    let notice = notice.map(|key| format!("Demo: the key is `{}`.", key.expose()));
-    let addresses = listen::announce(&listeners)?;
-    first_admin::show_key(loaded, ctx, key.as_ref(), &addresses).await?;
-    if let Some(background) = &background {
-        background.ready()?;
+}
+
+impl Start<'_> {
+    async fn run(self, stop: CancellationToken) -> anyhow::Result<ExitCode> {
+        let (loaded, config) = (self.loaded, &self.loaded.config);
+        let clock = Clock::system();
+        let demo = Demo::new(config, loaded)?;
+        systemd::tell_status("opening the database");
+        let start = async {
+            let store = open_store(config, demo.as_ref(), &clock).await?;
+            let key = first_admin::create(&store, config, demo.is_some()).await?;
+            store.refresh_auth_revision().await?;
+            let bound = listen::bind(loaded, self.handed).await?;
+            Ok::<_, anyhow::Error>((store, key, bound))
+        };
+        let (store, key, bound) = tokio::select! {
+            started = start => started?,
+            // Dropping a migration rolls it back.
+            () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
+        };
+        let access_log = AccessLogger::new(config.log.format).context("start the access log")?;
+        let notice = key.as_ref().filter(|_| demo.is_some());
+        let notice = notice.map(|key| format!("Demo: the key is `{}`.", key.expose()));
+        first_admin::show_key(loaded, self.ctx, key.as_ref(), &bound.addresses).await?;
+        if let Some(background) = &self.background {
+            background.ready()?;
+        }
+        let notices = Notices::default();
+        if bound.is_insecure(config) {
+            tracing::warn!(
+                "server.insecure IS SET: KEYS TRAVEL IN THE CLEAR and everybody on the way can \
+                 read them"
+            );
+            notices.note_insecure();
+        }
+        let policy = PolicyHandle::new(config, &listen::host_name());
+        let reload = Reload {
+            ctx: self.ctx,
+            flags: self.flags,
+            started_with: loaded,
+            telemetry: self.telemetry,
+            policy: policy.clone(),
+            certificates: bound.certificates.clone(),
+            notices: notices.clone(),
+            clock: clock.clone(),
+            status: format!("listening on {}", bound.addresses).into(),
+        };
+        let daemon = Daemon {
+            store,
+            clock,
+            access_log: access_log.clone(),
+            state_folder: demo
+                .as_ref()
+                .map_or(&loaded.data_dir, |Demo(folder)| folder)
+                .clone(),
+            policy,
+            notices,
+        };
+        daemon
+            .serve(config, bound, notice, (reload, self.hangup), stop)
+            .await?;
+        access_log.close();
+        tracing::info!("stopped");
+        Ok(ExitCode::SUCCESS)
     }
-    daemon.serve(config, listeners, notice, stop).await?;
-    access_log.close();
-    tracing::info!("stopped");
-    Ok(ExitCode::SUCCESS)
 }
 
 struct Daemon {
@@ -198,14 +247,17 @@ struct Daemon {
     access_log: AccessLogger,
     /// Where it keeps what the next start needs.
     state_folder: PathBuf,
+    policy: PolicyHandle,
+    notices: Notices,
 }
 
 impl Daemon {
     async fn serve(
         self,
         config: &Config,
-        listeners: Vec<Listener>,
+        bound: Bound,
         notice: Option<String>,
+        (reload, mut hangup): (Reload<'_>, Signal),
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
         let collector = Collector::new(HostRoots {
@@ -275,25 +327,42 @@ impl Daemon {
             unix_peers: config.server.unix_peers.clone(),
             unix_viewer_group: config.server.unix_viewer_group.clone(),
             docs_enabled: config.docs.enabled,
+            policy: self.policy.clone(),
+            notices: self.notices,
             notice,
         })?;
-        let limits = Limits {
-            header_timeout: config.server.header_timeout,
-            write_timeout: config.server.write_timeout,
-            shutdown_timeout: config.server.shutdown_timeout,
-            connections: config.server.max_connections,
-            connections_per_address: config.server.max_connections_per_address,
-        };
-        server::serve(listeners, router, limits, stop).await;
+        let liveness = Liveness::new(router.clone(), tasks.clone());
+        systemd::tell_ready(&reload.status);
+        let (stopping, watched) = (stop.clone(), end.clone());
+        tokio::spawn(async move {
+            stopping.cancelled().await;
+            systemd::tell_stopping();
+        });
+        tokio::spawn(liveness.feed_watchdog(watched));
+        tokio::select! {
+            () = server::serve(bound.listeners, router, self.policy, limits_of(config), stop) => {}
+            () = reload.run(&mut hangup) => {}
+        }
         end.cancel();
         tasks.close();
         tasks.wait().await;
         self.store.close().await;
-        if let Some(path) = &config.server.unix {
+        if let Some(path) = config.server.unix.as_ref().filter(|_| bound.owns_unix_path) {
             // A leftover socket is harmless: the next start replaces it.
             let _ = std::fs::remove_file(path);
         }
         Ok(())
+    }
+}
+
+fn limits_of(config: &Config) -> Limits {
+    let server = &config.server;
+    Limits {
+        header_timeout: server.header_timeout,
+        write_timeout: server.write_timeout,
+        shutdown_timeout: server.shutdown_timeout,
+        connections: server.max_connections,
+        connections_per_address: server.max_connections_per_address,
     }
 }
 

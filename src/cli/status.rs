@@ -1,13 +1,14 @@
 //! `linux-api status`: is the daemon up and ready?
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 
 use super::{Context, FAILED, output};
 use crate::api::health::Check;
+use crate::client::Client;
 use crate::client::error::ClientError;
-use crate::client::{Client, Target};
 
 /// Show whether the daemon is up and ready
 ///
@@ -19,17 +20,27 @@ pub(super) struct Options {
     json: bool,
 }
 
+/// Where this machine reaches a daemon that listens on `address`.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        let loopback = match address {
+            SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),
+            SocketAddr::V6(_) => IpAddr::from(Ipv6Addr::LOCALHOST),
+        };
+        address.set_ip(loopback);
+    }
+    address
+}
+
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let loaded = ctx.load(Vec::new())?;
-        let address = loaded.config.server.listen;
-        let url = format!("http://{address}");
-        let target = Target {
-            address: url.parse().with_context(|| url.clone())?,
-            key: None,
-            ca_file: None,
-        };
-        let readiness = Client::new(&target)?.readiness().await.map_err(|error| {
+        let address = reachable(loaded.config.server.listen);
+        let has_tls = loaded.config.server.tls_certificate.is_some();
+        let base = format!("{}://{address}", if has_tls { "https" } else { "http" });
+        let probed = base.parse().with_context(|| base.clone())?;
+        let client = Client::for_probes(probed)?;
+        let readiness = client.readiness().await.map_err(|error| {
             let next = match error {
                 ClientError::Offline { .. } => "start one with: linux-api serve",
                 _ => error.advice(),
@@ -45,12 +56,15 @@ impl Options {
             };
             let checks = &readiness.checks;
             output::text(&format!(
-                "linux-api at http://{address} is {}\n\n{}{}{}",
+                "linux-api at {base} is {}\n\n{}{}{}",
                 readiness.status,
                 line("database", &checks.database),
                 line("migrations", &checks.migrations),
                 line("flusher", &checks.flusher),
             ))?;
+            for warning in &readiness.warnings {
+                output::text(&format!("warning: {warning}"))?;
+            }
         }
         let ready = readiness.status == "ready";
         Ok(if ready {

@@ -49,6 +49,14 @@ pub struct Loaded {
     pub origins: Origins,
 }
 
+impl Loaded {
+    /// The error for an option whose value can't be used by whoever uses it.
+    #[must_use]
+    pub fn refuse(&self, key: &str, message: &str) -> ConfigError {
+        ConfigError::new(vec![Problem::implied(self.origins.of(key), key, message)])
+    }
+}
+
 impl Config {
     /// Reads the configuration.
     ///

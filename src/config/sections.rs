@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::database_url::DatabaseUrl;
+use super::edge_sections::{Cors, RateLimit, Routes};
+use super::list::{HostPattern, List, Network};
 use super::log_filter::LogFilter;
 use super::section::{Section, choice, choice_value, config, section};
 use super::size::Size;
@@ -26,6 +28,12 @@ const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration
 config! {
     /// Where and how the daemon answers.
     server: Server,
+    /// How many requests each client may send.
+    rate_limit: RateLimit,
+    /// Which web pages of other origins may call the API.
+    cors: Cors,
+    /// Routes that are switched off.
+    routes: Routes,
     /// Where users, keys and measurements are kept.
     database: Database,
     /// How keys are verified.
@@ -53,8 +61,21 @@ config! {
 section! {
     /// Where and how the daemon answers.
     pub struct Server in "server" {
-        /// Address and port for HTTP.
+        /// Address and port for HTTP, or for HTTPS when there is a certificate. Beyond loopback a
+        /// certificate or `trusted_proxies` are needed.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
+        /// File with the TLS certificate and those that vouch for it (PEM).
+        tls_certificate: Option<PathBuf> = None, example "/etc/linux-api/tls/cert.pem";
+        /// File with the key of the certificate (PEM).
+        tls_key: Option<PathBuf> = None, example "/etc/linux-api/tls/key.pem";
+        /// Whether to listen beyond loopback without TLS and without a proxy: everybody on the way
+        /// can then read the keys.
+        insecure: bool = false;
+        /// Networks of proxies whose word on the client's address is taken.
+        trusted_proxies: List<Network> = List::default();
+        /// Host names to answer to, besides localhost, the names of this host and the address that
+        /// a connection came in at. `*.example.com` means all below, `*` any.
+        hosts: List<HostPattern> = List::default();
         /// Unix socket to answer on as well. Its clients need no key: they are known by their
         /// Linux account.
         unix: Option<PathBuf> = None, example "/run/linux-api/api.sock";

@@ -1,16 +1,44 @@
 //! What can't be told from one option alone.
 
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 
 use super::error::Problem;
 use super::load::Loader;
 use super::origin::Origin;
+use super::sections::Server;
+
+impl Server {
+    /// Whether keys may be sent to this address: it is on this machine, there is TLS, here or at a
+    /// proxy, or the administrator insists.
+    #[must_use]
+    pub fn carries_keys_safely(&self, address: IpAddr) -> bool {
+        address.to_canonical().is_loopback()
+            || self.tls_certificate.is_some()
+            || self.tls_key.is_some()
+            || !self.trusted_proxies.0.is_empty()
+            || self.insecure
+    }
+
+    /// Whether keys travel in the clear to this address, because the administrator insists.
+    #[must_use]
+    pub fn is_insecure_at(&self, address: IpAddr) -> bool {
+        let rest = Self {
+            insecure: false,
+            ..self.clone()
+        };
+        !rest.carries_keys_safely(address)
+    }
+}
 
 impl Loader {
     /// Adds the problems of options that do not go together, once all layers are applied.
     pub(super) fn validate(&mut self) {
         self.pooler_needs_a_direct_url();
         self.the_host_has_a_usable_id();
+        self.tls_has_two_files();
+        self.keys_travel_safely();
+        self.probes_stay_on();
     }
 
     /// The id is part of every row in the database and of queries.
@@ -23,6 +51,53 @@ impl Loader {
             let message = format!("expected 1 to 64 letters, digits and -_.:, not {id:?}");
             let origin = self.origins.of("host.id");
             self.problems.push(Problem::new(origin, "host.id", message));
+        }
+    }
+
+    fn tls_has_two_files(&mut self) {
+        let server = &self.config.server;
+        let (given, missing) = match (&server.tls_certificate, &server.tls_key) {
+            (Some(_), None) => ("server.tls_certificate", "server.tls_key"),
+            (None, Some(_)) => ("server.tls_key", "server.tls_certificate"),
+            _ => return,
+        };
+        let origin = self.origins.of(given);
+        let message = format!("needed together with {given}");
+        self.problems
+            .push(Problem::implied(origin, missing, &message));
+    }
+
+    fn keys_travel_safely(&mut self) {
+        let server = &self.config.server;
+        let address = server.listen;
+        let is_safe = server.carries_keys_safely(address.ip());
+        // A problem of these options has been told already.
+        let told = ["server.tls_", "server.trusted_proxies", "server.insecure"];
+        let told = self
+            .problems
+            .iter()
+            .any(|problem| told.iter().any(|key| problem.key().starts_with(key)));
+        if !is_safe && !told {
+            let origin = self.origins.of("server.listen");
+            let message = format!(
+                "{address} can be reached from other machines, and without TLS everybody on the \
+                 way can read the keys: set server.tls_certificate and server.tls_key, or \
+                 server.trusted_proxies when a proxy with TLS stands in front, or listen on \
+                 127.0.0.1"
+            );
+            self.problems
+                .push(Problem::implied(origin, "server.listen", &message));
+        }
+    }
+
+    fn probes_stay_on(&mut self) {
+        for pattern in self.config.routes.disabled.0.keys() {
+            if let Some(path @ ("/livez" | "/readyz")) = pattern.template() {
+                let origin = self.origins.of("routes.disabled");
+                let message = format!("{path} can't be switched off: systemd and others ask it");
+                self.problems
+                    .push(Problem::implied(origin, "routes.disabled", &message));
+            }
         }
     }
 

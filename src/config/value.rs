@@ -259,7 +259,7 @@ impl ConfigValue for BTreeMap<String, String> {
     }
 }
 
-fn elements(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn elements(text: &str) -> impl Iterator<Item = &str> {
     text.split(',')
         .map(str::trim)
         .filter(|element| !element.is_empty())

@@ -12,7 +12,7 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -20,13 +20,19 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::edge::PolicyHandle;
 use super::peer::Peer;
+use super::tls::Certificates;
 
 /// The most bytes of a request's head, which hyper answers with 431.
 const HEADER_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
 /// How long to wait when the process has no descriptor left, instead of spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// For how long connections are still taken in after a stop.
+const LAST_CALL: Duration = Duration::from_millis(50);
+/// For how long those connections may then send their requests.
+const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// What a client may take up.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +45,8 @@ pub struct Limits {
     pub shutdown_timeout: Duration,
     /// The most connections in all.
     pub connections: usize,
-    /// The most connections from one address; the Unix socket has no such limit.
+    /// The most connections from one address; neither trusted proxies nor the Unix socket have such
+    /// a limit.
     pub connections_per_address: usize,
 }
 
@@ -48,12 +55,17 @@ pub struct Limits {
 pub enum Listener {
     /// Over the network.
     Tcp(TcpListener),
+    /// Over the network, with TLS.
+    Tls(TcpListener, Certificates),
     /// Over a Unix socket.
     Unix(UnixListener),
 }
 
 struct Shared {
     router: Router,
+    /// Ends handshakes at a stop.
+    stop: CancellationToken,
+    policy: PolicyHandle,
     limits: Limits,
     places: Arc<Semaphore>,
     addresses: Mutex<HashMap<IpAddr, usize>>,
@@ -72,11 +84,14 @@ impl Shared {
 pub async fn serve(
     listeners: Vec<Listener>,
     router: Router,
+    policy: PolicyHandle,
     limits: Limits,
     stop: CancellationToken,
 ) {
     let shared = Arc::new(Shared {
         router,
+        stop: stop.clone(),
+        policy,
         limits,
         places: Arc::new(Semaphore::new(limits.connections)),
         addresses: Mutex::default(),
@@ -89,8 +104,17 @@ pub async fn serve(
         () = stop.cancelled() => {}
         _ = futures_util::future::join_all(loops) => {}
     }
-    // Nobody new comes in; idle connections close at once, busy ones after their answer.
+    // Who connected before the stop is let in, and what was sent before it is read.
+    let last = listeners.iter().map(|listener| async {
+        let rest = accept(listener, &shared, &graceful);
+        let _ = tokio::time::timeout(LAST_CALL, rest).await;
+    });
+    futures_util::future::join_all(last).await;
+    // Nobody new comes in. A connection that has sent nothing yet would be closed like an idle one,
+    // though its request may be on the way.
     drop(listeners);
+    tokio::time::sleep(LAST_WORD).await;
+    // Idle connections close at once, busy ones after their answer.
     if tokio::time::timeout(limits.shutdown_timeout, graceful.shutdown())
         .await
         .is_err()
@@ -102,7 +126,10 @@ pub async fn serve(
 async fn accept(listener: &Listener, shared: &Arc<Shared>, graceful: &GracefulShutdown) {
     loop {
         let accepted = match listener {
-            Listener::Tcp(listener) => accept_tcp(listener, shared, graceful).await,
+            Listener::Tcp(listener) => accept_tcp(listener, None, shared, graceful).await,
+            Listener::Tls(listener, certificates) => {
+                accept_tcp(listener, Some(certificates), shared, graceful).await
+            }
             Listener::Unix(listener) => accept_unix(listener, shared, graceful).await,
         };
         if let Err(error) = accepted
@@ -126,23 +153,45 @@ fn is_clients_fault(error: &io::Error) -> bool {
 
 async fn accept_tcp(
     listener: &TcpListener,
+    certificates: Option<&Certificates>,
     shared: &Arc<Shared>,
     graceful: &GracefulShutdown,
 ) -> io::Result<()> {
     let (stream, address) = listener.accept().await?;
-    let Some(visit) = Visit::new(shared, address) else {
-        return Ok(());
+    let visit = if shared.policy.load().is_proxy(address.ip().to_canonical()) {
+        None
+    } else {
+        match Visit::new(shared, address) {
+            Some(visit) => Some(visit),
+            None => return Ok(()),
+        }
+    };
+    let peer = Peer::Tcp {
+        remote: address,
+        local: stream.local_addr()?.ip(),
     };
     // Answers are small and whole: waiting to fill a packet only delays them.
     stream.set_nodelay(true)?;
-    let place = shared.place().await;
-    spawn(
-        stream,
-        Peer::Tcp(address),
-        shared,
-        graceful,
-        (place, Some(visit)),
-    );
+    let held = (shared.place().await, visit);
+    match certificates {
+        None => spawn(stream, peer, shared, graceful, held),
+        Some(certificates) => {
+            let handshake = certificates.acceptor().accept(stream);
+            let (shared, watcher) = (Arc::clone(shared), graceful.watcher());
+            tokio::spawn(async move {
+                let shaken = tokio::time::timeout(shared.limits.header_timeout, handshake);
+                let shaken = tokio::select! {
+                    shaken = shaken => shaken,
+                    () = shared.stop.cancelled() => return,
+                };
+                match shaken {
+                    Ok(Ok(stream)) => run(stream, peer, &shared, watcher, held).await,
+                    Ok(Err(error)) => tracing::debug!(%error, "no TLS handshake"),
+                    Err(_elapsed) => tracing::debug!("the TLS handshake took too long"),
+                }
+            });
+        }
+    }
     Ok(())
 }
 
@@ -162,13 +211,25 @@ async fn accept_unix(
     Ok(())
 }
 
-fn spawn<S>(
+fn spawn<S>(stream: S, peer: Peer, shared: &Arc<Shared>, graceful: &GracefulShutdown, held: Held)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(run(stream, peer, shared, graceful.watcher(), held));
+}
+
+/// What a connection takes up until it ends.
+type Held = (Option<OwnedSemaphorePermit>, Option<Visit>);
+
+/// Serves one connection to its end.
+fn run<S>(
     stream: S,
     peer: Peer,
     shared: &Arc<Shared>,
-    graceful: &GracefulShutdown,
-    held: (Option<OwnedSemaphorePermit>, Option<Visit>),
-) where
+    watcher: Watcher,
+    held: Held,
+) -> impl Future<Output = ()> + Send + use<S>
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let router = shared.router.clone();
@@ -186,13 +247,13 @@ fn spawn<S>(
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(Box::pin(stream)), service);
-    let connection = graceful.watch(connection);
-    tokio::spawn(async move {
+    let connection = watcher.watch(connection);
+    async move {
         let _held = held;
         if let Err(error) = connection.await {
             tracing::debug!(%error, "connection ended early");
         }
-    });
+    }
 }
 
 /// Counts a connection of an address for as long as it lives.

@@ -5,6 +5,13 @@
 //! after routing, so it knows the route template, and denies by default: a route that is not listed
 //! as public needs a key, whatever its handler asks for.
 
+mod authenticate;
+mod cors;
+mod headers;
+mod limiter;
+mod limiter_store;
+mod limits;
+mod policy;
 mod request_id;
 mod routes;
 
@@ -18,14 +25,15 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use http_body_util::Limited;
 use tower::{Layer, Service};
 
+use super::client_address::client_address;
 use super::error::{ApiError, PROBLEM_JSON};
-use super::extract::{BodyTimeout, RequestId};
+use super::extract::{BodyTimeout, RequestInfo};
 use super::peer::Peer;
 use super::state::StoredKeys;
 use super::unix_peers::UnixPeers;
@@ -37,20 +45,27 @@ use crate::model::request_stats::{RequestMethod, UNMATCHED_ROUTE};
 use crate::model::time::Clock;
 use crate::recorder::Recorder;
 
+use authenticate::Asked;
+use limiter::Standing;
+use limits::Client;
+use policy::Policy;
+
+pub(crate) use authenticate::{Key, key_of};
+pub(crate) use headers::DOCS_CONTENT_SECURITY;
+pub use policy::PolicyHandle;
 pub(crate) use request_id::RequestIds;
-pub(crate) use routes::{PUBLIC, RouteTable};
+pub(crate) use routes::{PROBES, PUBLIC, RouteTable};
 
 /// The most bytes of a request's body.
 pub(crate) const BODY_MAX: usize = 1 << 20;
 /// The most bytes of a request's URI.
 const URI_MAX: usize = 8 << 10;
-/// The longest text that can be a key; anything longer is refused unread.
-const KEY_MAX: usize = 256;
 
 /// What the layer works with.
 #[derive(Debug)]
 pub(crate) struct EdgeState {
     pub(crate) routes: RouteTable,
+    pub(crate) policy: PolicyHandle,
     pub(crate) verifier: Verifier<StoredKeys>,
     pub(crate) unix_peers: Arc<UnixPeers>,
     pub(crate) access_log: AccessLogger,
@@ -114,6 +129,13 @@ where
     }
 }
 
+/// What is found out about a request on its way in, for its answer and its log line.
+#[derive(Debug, Default)]
+struct Passage {
+    identity: Option<Arc<Identity>>,
+    standing: Option<Standing>,
+}
+
 impl EdgeState {
     async fn handle<S>(&self, inner: S, mut request: Request) -> Response
     where
@@ -122,30 +144,48 @@ impl EdgeState {
     {
         let started = Instant::now();
         let request_id: Arc<str> = self.request_ids.next();
+        let policy = self.policy.load();
         let template = request.extensions().get::<MatchedPath>().cloned();
         let template = template.as_ref().map(MatchedPath::as_str);
         let method = request.method().clone();
-        let address = request.extensions().get::<Peer>().and_then(Peer::address);
-        request
-            .extensions_mut()
-            .insert(RequestId(Arc::clone(&request_id)));
+        let peer = request.extensions().get::<Peer>().copied();
+        let client = client_of(&request, peer, &policy);
+        let address = client.and_then(Client::address);
+        let origin = policy.cors.origin(request.headers());
+        request.extensions_mut().insert(RequestInfo {
+            id: Arc::clone(&request_id),
+            address,
+        });
 
-        let mut identity = None;
-        let outcome = match self.admit(&mut request, template).await {
-            Ok(found) => {
-                identity = found;
-                self.run(inner, request).await
-            }
-            Err(error) => error.into_response(),
+        let mut passage = Passage::default();
+        let admitted = match check_host(&policy, &request, peer) {
+            Err(error) => Err(error.into_response()),
+            Ok(()) => match policy.cors.preflight(&method, request.headers()) {
+                Some(answer) => Err(answer),
+                None => self
+                    .admit(&mut request, template, client, &policy, &mut passage)
+                    .await
+                    .map_err(IntoResponse::into_response),
+            },
         };
-        let response = complete(outcome, template, &method, &request_id, &self.routes);
+        let outcome = match admitted {
+            Ok(()) => self.run(inner, request).await,
+            Err(answer) => answer,
+        };
+        let mut response = complete(outcome, template, &method, &request_id, &self.routes);
+        if let Some(standing) = passage.standing {
+            headers::set_standing(response.headers_mut(), standing);
+        }
+        if let Some(origin) = origin {
+            cors::allow(response.headers_mut(), origin);
+        }
 
         let (status, duration) = (response.status().as_u16(), started.elapsed());
         let (now, route) = (self.clock.now(), template.unwrap_or(UNMATCHED_ROUTE));
         let counted = RequestMethod::from_name(method.as_str());
         self.recorder.record(counted, route, status, duration, now);
         if self.access.which.wants(status, duration, self.access.slow) {
-            let identity: Option<Arc<Identity>> = identity;
+            let identity = passage.identity;
             self.access_log.record(AccessRecord {
                 time: now,
                 // Methods that are not in the standard are logged without their text, which is the
@@ -170,13 +210,43 @@ impl EdgeState {
         &self,
         request: &mut Request,
         template: Option<&str>,
-    ) -> Result<Option<Arc<Identity>>, ApiError> {
-        if request
-            .uri()
-            .path_and_query()
-            .map_or(0, |path| path.as_str().len())
-            > URI_MAX
-        {
+        client: Option<Client>,
+        policy: &Policy,
+        passage: &mut Passage,
+    ) -> Result<(), ApiError> {
+        self.bound(request)?;
+        if template.is_some_and(|template| PROBES.contains(&template)) {
+            return Ok(());
+        }
+        let path = template.unwrap_or_else(|| request.uri().path());
+        if let Some((reason, retry_after)) = policy.disabled.find(request.method().as_str(), path) {
+            return Err(ApiError::route_disabled(reason.to_owned(), retry_after));
+        }
+        let Some(client) = client else {
+            // Only a service without the accept loop around it knows no peer.
+            return Err(ApiError::key_missing());
+        };
+        let asked = Asked {
+            method: request.method(),
+            path,
+            client,
+            limits: policy.limits.as_ref(),
+        };
+        if !self.routes.needs_key(template, request.method()) {
+            return asked.count_keyless(&mut passage.standing);
+        }
+        let identity = self
+            .authenticate(asked, request.headers(), &mut passage.standing)
+            .await?;
+        request.extensions_mut().insert(Arc::clone(&identity));
+        passage.identity = Some(identity);
+        Ok(())
+    }
+
+    /// Bounds what a request may bring.
+    fn bound(&self, request: &mut Request) -> Result<(), ApiError> {
+        let target = request.uri().path_and_query();
+        if target.map_or(0, |target| target.as_str().len()) > URI_MAX {
             return Err(ApiError::uri_too_long());
         }
         if !request.body().is_end_stream() {
@@ -188,27 +258,7 @@ impl EdgeState {
             *request.body_mut() = Body::new(Limited::new(body, BODY_MAX));
             request.extensions_mut().insert(self.body_timeout);
         }
-        if !self.routes.needs_key(template, request.method()) {
-            return Ok(None);
-        }
-        let peer = request.extensions().get::<Peer>().copied();
-        let identity = self.authenticate(request.headers(), peer).await?;
-        request.extensions_mut().insert(Arc::clone(&identity));
-        Ok(Some(identity))
-    }
-
-    async fn authenticate(
-        &self,
-        headers: &HeaderMap,
-        peer: Option<Peer>,
-    ) -> Result<Arc<Identity>, ApiError> {
-        if let Some(key) = key_of(headers)? {
-            return Ok(self.verifier.verify(key).await?);
-        }
-        match peer {
-            Some(Peer::Unix { uid, gid }) => Box::pin(self.unix_peers.identify(uid, gid)).await,
-            _ => Err(ApiError::key_missing()),
-        }
+        Ok(())
     }
 
     async fn run<S>(&self, mut inner: S, request: Request) -> Response
@@ -225,28 +275,23 @@ impl EdgeState {
     }
 }
 
-/// The key that a request carries: `X-API-Key`, or `Authorization: Bearer`.
-pub(crate) fn key_of(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
-    const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-    let invalid = || ApiError::from(crate::auth::verifier::Rejected::Invalid);
-    let given = match (headers.get(X_API_KEY), headers.get(header::AUTHORIZATION)) {
-        (Some(value), _) => value.to_str().map_err(|_| invalid())?.trim(),
-        (None, Some(value)) => {
-            let text = value.to_str().map_err(|_| invalid())?;
-            match text.split_once(' ') {
-                Some((scheme, key)) if scheme.eq_ignore_ascii_case("bearer") => key.trim(),
-                _ => return Err(invalid()),
-            }
+/// Where a request comes from, past trusted proxies.
+fn client_of(request: &Request, peer: Option<Peer>, policy: &Policy) -> Option<Client> {
+    Some(match peer? {
+        Peer::Tcp { remote, .. } => {
+            let is_proxy = |address| policy.is_proxy(address);
+            let address = client_address(remote.ip(), request.headers(), is_proxy);
+            Client::Address(address)
         }
-        (None, None) => return Ok(None),
-    };
-    if given.is_empty() {
-        return Err(ApiError::key_missing());
-    }
-    if given.len() > KEY_MAX {
-        return Err(invalid());
-    }
-    Ok(Some(given))
+        Peer::Unix { uid, gid } => Client::Account { uid, gid },
+    })
+}
+
+fn check_host(policy: &Policy, request: &Request, peer: Option<Peer>) -> Result<(), ApiError> {
+    let local = peer.as_ref().and_then(Peer::local);
+    Ok(policy
+        .hosts
+        .check(request.uri(), request.headers(), local)?)
 }
 
 /// Gives every answer its common headers, and every error its body.
@@ -282,27 +327,6 @@ fn complete(
     {
         response.headers_mut().insert(header::ALLOW, allowed);
     }
-    set_common_headers(response.headers_mut(), request_id);
+    headers::set_common(response.headers_mut(), request_id);
     response
-}
-
-fn set_common_headers(headers: &mut HeaderMap, request_id: &str) {
-    const X_API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
-    const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-    headers.reserve(7);
-    headers.insert(X_API_VERSION, HeaderValue::from_static("v1"));
-    headers.insert(
-        header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    );
-    headers.insert(
-        header::CACHE_CONTROL,
-        HeaderValue::from_static("no-store, no-cache, must-revalidate, proxy-revalidate"),
-    );
-    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-    headers.insert(header::EXPIRES, HeaderValue::from_static("0"));
-    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
-    if let Ok(value) = HeaderValue::from_str(request_id) {
-        headers.insert(X_REQUEST_ID, value);
-    }
 }

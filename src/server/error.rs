@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::host::HostProblem;
 use crate::api::problem::{FieldProblem, Problem};
 use crate::auth::hash::HashError;
 use crate::auth::identity::Denied;
@@ -116,6 +117,14 @@ impl ApiError {
     pub(crate) fn uri_too_long() -> Self {
         let detail = "The URI is longer than 8 KiB.";
         Self::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail)
+    }
+
+    pub(crate) fn rate_limited(limit: String, retry_after: u32) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "rate_limited", limit).retrying(retry_after)
+    }
+
+    pub(crate) fn route_disabled(reason: String, retry_after: u32) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "route_disabled", reason).retrying(retry_after)
     }
 
     pub(crate) fn timed_out() -> Self {
@@ -258,6 +267,21 @@ impl From<Rejected> for ApiError {
             Rejected::Unavailable => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", "")
                     .retrying(RETRY_SOON)
+            }
+        }
+    }
+}
+
+impl From<HostProblem> for ApiError {
+    fn from(problem: HostProblem) -> Self {
+        match problem {
+            HostProblem::Malformed => {
+                let detail = "Invalid host header";
+                Self::new(StatusCode::BAD_REQUEST, "host_invalid", detail)
+            }
+            HostProblem::Foreign => {
+                let detail = "This daemon does not answer to that host name; see server.hosts.";
+                Self::new(StatusCode::MISDIRECTED_REQUEST, "host_foreign", detail)
             }
         }
     }

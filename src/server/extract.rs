@@ -1,5 +1,6 @@
 //! Extractors: the caller, and parameters that are checked all at once.
 
+use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -21,13 +22,38 @@ use crate::model::api_key::Scope;
 use crate::model::audit::Actor;
 use crate::model::user::UserId;
 
-/// The id of a request, as the edge layer made it.
+/// What the edge layer found out about a request.
 #[derive(Debug, Clone)]
-pub(crate) struct RequestId(pub(crate) Arc<str>);
+pub(crate) struct RequestInfo {
+    /// Its id.
+    pub(crate) id: Arc<str>,
+    /// Where it comes from, over the network and past trusted proxies.
+    pub(crate) address: Option<IpAddr>,
+}
 
 /// How long a client may take to send the body of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyTimeout(pub(crate) Duration);
+
+/// Whether a request comes from the host that the daemon runs on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FromThisHost(pub(crate) bool);
+
+impl<A: Sync> FromRequestParts<A> for FromThisHost {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &A) -> Result<Self, Infallible> {
+        let address = parts
+            .extensions
+            .get::<RequestInfo>()
+            .and_then(|info| info.address);
+        let peer = parts.extensions.get::<Peer>();
+        Ok(Self(match address {
+            Some(address) => address.is_loopback(),
+            None => matches!(peer, Some(Peer::Unix { .. })),
+        }))
+    }
+}
 
 /// A scope as a type, so that a handler's signature says who may call it.
 pub(crate) trait Required: Send + Sync {
@@ -79,11 +105,11 @@ impl<S: Required, A: Sync> FromRequestParts<A> for Caller<S> {
             .get::<Arc<Identity>>()
             .ok_or_else(ApiError::key_missing)?;
         identity.allow(S::SCOPE)?;
-        let request_id = parts.extensions.get::<RequestId>();
+        let info = parts.extensions.get::<RequestInfo>();
         Ok(Self {
             identity: Arc::clone(identity),
-            address: parts.extensions.get::<Peer>().and_then(Peer::address),
-            request_id: request_id.map_or_else(|| Arc::from(""), |id| Arc::clone(&id.0)),
+            address: info.and_then(|info| info.address),
+            request_id: info.map_or_else(|| Arc::from(""), |info| Arc::clone(&info.id)),
             required: PhantomData,
         })
     }

@@ -7,7 +7,7 @@ use utoipa::openapi::security::{
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{OpenApi as _, ToSchema};
 
-use super::edge::PUBLIC;
+use super::edge::{PROBES, PUBLIC};
 use crate::api::problem::{FieldProblem, Problem};
 
 #[derive(utoipa::OpenApi)]
@@ -69,6 +69,13 @@ pub(crate) fn complete(document: &mut OpenApi) {
         for (operation, changes) in operations.into_iter().zip([false, true, true, true, true]) {
             let Some(operation) = operation else { continue };
             complete_operation(operation, is_public, template.contains('{'));
+            if !PROBES.contains(&template.as_str()) {
+                add(
+                    operation,
+                    "429",
+                    "Too many requests; `Retry-After` says when to come back",
+                );
+            }
             if changes {
                 add(operation, "507", "The database has no room left");
             }
@@ -95,7 +102,11 @@ fn complete_operation(operation: &mut Operation, is_public: bool, has_path_field
         add(operation, "403", "The key may not do this");
     }
     if has_body {
-        add(operation, "400", "The body could not be read to its end");
+        add(
+            operation,
+            "400",
+            "The body could not be read to its end, or the `Host` header is missing or malformed",
+        );
         add(operation, "408", "The body did not arrive in time");
         add(operation, "413", "The body is larger than 1 MiB");
         add(operation, "415", "The body is not JSON");
@@ -110,7 +121,13 @@ fn complete_operation(operation: &mut Operation, is_public: bool, has_path_field
             "A field is missing or wrong; `errors` lists all of them",
         );
     }
+    add(
+        operation,
+        "400",
+        "The `Host` header is missing or malformed",
+    );
     add(operation, "414", "The URI is longer than 8 KiB");
+    add(operation, "421", "The `Host` header names another host");
     add(operation, "500", "A fault of the daemon");
     add(operation, "503", "Something that is needed is away for now");
 }

@@ -6,7 +6,12 @@ use std::net::{IpAddr, SocketAddr};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
     /// Over the network.
-    Tcp(SocketAddr),
+    Tcp {
+        /// Where it comes from.
+        remote: SocketAddr,
+        /// The address of this host that it came in at.
+        local: IpAddr,
+    },
     /// Over the Unix socket: the Linux account as the kernel names it.
     Unix {
         /// Its number.
@@ -21,7 +26,16 @@ impl Peer {
     #[must_use]
     pub fn address(&self) -> Option<IpAddr> {
         match self {
-            Self::Tcp(address) => Some(address.ip().to_canonical()),
+            Self::Tcp { remote, .. } => Some(remote.ip().to_canonical()),
+            Self::Unix { .. } => None,
+        }
+    }
+
+    /// The address of this host that a connection over the network came in at.
+    #[must_use]
+    pub fn local(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp { local, .. } => Some(*local),
             Self::Unix { .. } => None,
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::extract::FromRef;
 
 use super::issuer::Issuer;
+use super::notices::Notices;
 use super::streams::Streams;
 use crate::auth::verifier::{KeyRecord, KeySource, SourceAway, Verifier};
 use crate::collector::Collector;
@@ -63,6 +64,8 @@ pub struct AppState {
     pub issuer: Issuer,
     /// How the writing of measurements goes.
     pub flusher: FlusherHandle,
+    /// What there is to know about the configuration.
+    pub notices: Notices,
 }
 
 /// Id of the host that this daemon runs on.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use argon2::password_hash::PasswordHasher;
@@ -24,10 +24,11 @@ use linux_api::model::snapshot::{
 use linux_api::model::time::{ManualClock, Timestamp};
 use linux_api::model::user::{Role, User};
 use linux_api::recorder::Recorder;
+use linux_api::server::notices::Notices;
 use linux_api::server::peer::Peer;
 use linux_api::server::state::StoredKeys;
 use linux_api::server::streams::StreamLimits;
-use linux_api::server::{self, Parts};
+use linux_api::server::{self, Parts, PolicyHandle};
 use linux_api::store::api_keys::NewKey;
 use linux_api::store::users::NewUser;
 use linux_api::store::{Options, Store};
@@ -56,6 +57,8 @@ pub(crate) struct Setup {
     pub(crate) request_timeout: Duration,
     pub(crate) body_timeout: Duration,
     pub(crate) outage_grace: Duration,
+    /// Without limits unless a test is about them.
+    pub(crate) policy: PolicyHandle,
 }
 
 impl Setup {
@@ -69,6 +72,7 @@ impl Setup {
             request_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
             outage_grace: Duration::from_mins(10),
+            policy: PolicyHandle::default(),
         }
     }
 }
@@ -81,6 +85,7 @@ pub(crate) struct App {
     pub(crate) clock: ManualClock,
     pub(crate) recorder: Recorder,
     host: HostSampler,
+    pub(crate) policy: PolicyHandle,
 }
 
 /// A user and a key of it.
@@ -142,6 +147,8 @@ impl App {
             unix_peers: setup.unix_peers,
             unix_viewer_group: setup.unix_viewer_group,
             docs_enabled: setup.docs_enabled,
+            policy: setup.policy.clone(),
+            notices: Notices::default(),
             notice: None,
         });
         Self {
@@ -151,6 +158,7 @@ impl App {
             clock,
             recorder,
             host,
+            policy: setup.policy,
         }
     }
 
@@ -278,7 +286,10 @@ impl App {
     /// Sends any request, and holds the answer against the OpenAPI document.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Reply {
         let client: SocketAddr = CLIENT.parse().unwrap();
-        request.extensions_mut().insert(Peer::Tcp(client));
+        request.extensions_mut().insert(Peer::Tcp {
+            remote: client,
+            local: Ipv4Addr::LOCALHOST.into(),
+        });
         let headers = request.headers_mut();
         headers
             .entry(header::HOST)

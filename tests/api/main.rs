@@ -19,6 +19,7 @@ mod admin;
 mod audit;
 mod connections;
 mod document;
+mod edge;
 mod errors;
 mod fleet;
 mod history;

@@ -53,7 +53,8 @@ impl Daemon {
             listeners.push(Listener::Unix(UnixListener::bind(path).unwrap()));
         }
         let stop = CancellationToken::new();
-        let ended = tokio::spawn(serve(listeners, app.router.clone(), limits, stop.clone()));
+        let (router, policy) = (app.router.clone(), app.policy.clone());
+        let ended = tokio::spawn(serve(listeners, router, policy, limits, stop.clone()));
         Self {
             address: SocketAddr::from(([127, 0, 0, 1], port)),
             stop,

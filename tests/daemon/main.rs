@@ -10,4 +10,7 @@ mod postgres;
 mod process;
 mod processes;
 mod readme;
+mod reload;
 mod streams;
+mod systemd;
+mod tls;

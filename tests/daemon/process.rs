@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -40,6 +40,11 @@ impl Daemon {
     pub(crate) fn start(home: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut command = serve(home, arguments);
         command.envs(variables.iter().copied());
+        Self::start_command(command)
+    }
+
+    /// Starts a command line of the test's own, and waits until it says where it listens.
+    pub(crate) fn start_command(command: Command) -> Self {
         Self::spawn(command, std::io::pipe().expect("make a pipe"))
     }
 
@@ -53,13 +58,16 @@ impl Daemon {
     }
 
     fn spawn(mut command: Command, (stdout, output): (PipeReader, PipeWriter)) -> Self {
-        command.stdout(output).stderr(Stdio::null());
+        let home = command.get_current_dir().expect("the test set a home");
+        let log = std::fs::File::create(home.join("log")).expect("make the log");
+        command.stdout(output).stderr(log);
         let child = command.spawn().expect("start the daemon");
         drop(command);
         let mut stdout = BufReader::new(stdout);
         let mut line = String::new();
         stdout.read_line(&mut line).expect("the daemon writes text");
-        let address = line.trim().strip_prefix("linux-api listens on http://");
+        let address = line.trim().strip_prefix("linux-api listens on ");
+        let address = address.map(|url| url.split_once("://").map_or(url, |(_, address)| address));
         // All is written at once, so what follows the first line has arrived with it.
         let more = String::from_utf8_lossy(stdout.buffer()).into_owned();
         let key = more.lines().find(|line| line.starts_with("lapi_"));
@@ -77,6 +85,11 @@ impl Daemon {
         let pid = Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).expect("the daemon runs");
         self.child.wait().expect("it is our child")
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).expect("the daemon runs");
     }
 
     pub(crate) fn get(&self, path: &str, key: Option<&str>) -> (u16, String) {
@@ -123,4 +136,17 @@ fn exchange(address: &str, text: &str) -> Option<(u16, String)> {
     let status = answer.split(' ').nth(1)?.parse().ok()?;
     let body = answer.split_once("\r\n\r\n")?.1.to_owned();
     Some((status, body))
+}
+
+/// Waits until something has come about.
+#[track_caller]
+pub(crate) fn eventually(mut is_so: impl FnMut() -> bool) {
+    let begin = std::time::Instant::now();
+    while !is_so() {
+        assert!(
+            begin.elapsed() < Duration::from_secs(30),
+            "it never came about"
+        );
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }

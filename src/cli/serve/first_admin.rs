@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use secrecy::SecretString;
 
+use super::listen::Addresses;
 use crate::auth::hash::Hasher;
 use crate::auth::key::PlainKey;
 use crate::cli::remotes::FIRST_KEY_FILE;
@@ -57,37 +58,40 @@ pub(super) async fn show_key(
     loaded: &Loaded,
     ctx: &Context,
     key: Option<&PlainKey>,
-    addresses: &[SocketAddr],
+    addresses: &Addresses,
 ) -> anyhow::Result<()> {
-    let Some(address) = addresses.first() else {
-        return Ok(());
-    };
     let Some(key) = key else {
-        return output::text(&format!("linux-api listens on http://{address}"));
+        return output::text(&format!("linux-api listens on {addresses}"));
     };
     if output_is_journal(ctx) {
         let path = loaded.data_dir.join(FIRST_KEY_FILE);
         write_private(&path, key.expose())
             .with_context(|| format!("write the first key to {}", path.display()))?;
         return output::text(&format!(
-            "linux-api listens on http://{address}\n\
+            "linux-api listens on {addresses}\n\
              The first admin's key is in {}; remove the file once you have it.",
             path.display()
         ));
     }
     let demo = loaded.config.demo.enabled;
+    let listen = loaded.config.server.listen;
     // Nobody finds a daemon again whose port changes with each start, and a demo's key is of no
     // use after it.
-    let lasting = loaded.config.server.listen.port() != 0 && !demo;
-    let kept = if lasting {
-        offer(ctx, key, loaded.config.server.listen).await
+    let expected = format!("http://{listen}");
+    let kept = if addresses.url() == Some(expected) && !demo {
+        offer(ctx, key, listen).await
     } else {
         String::new()
     };
+    let example = addresses.url().map_or_else(String::new, |url| {
+        format!(
+            "Try it:\n\n  curl -H \"X-API-Key: {key}\" {url}/api/v1/system/info/uptime\n",
+            key = key.expose()
+        )
+    });
     output::text(&format!(
-        "linux-api listens on http://{address}\n\nThe key of the first admin, shown this once:\n\n\
-         {key}\n\n{kept}Try it:\n\n  curl -H \"X-API-Key: {key}\" \
-         http://{address}/api/v1/system/info/uptime\n",
+        "linux-api listens on {addresses}\n\nThe key of the first admin, shown this once:\n\n\
+         {key}\n\n{kept}{example}",
         key = key.expose(),
     ))
 }

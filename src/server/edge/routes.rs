@@ -17,6 +17,9 @@ pub(crate) const PUBLIC: [&str; 8] = [
     "/favicon.ico",
 ];
 
+/// Always answered, whatever is limited or switched off.
+pub(crate) const PROBES: [&str; 2] = ["/livez", "/readyz"];
+
 /// All routes by template.
 #[derive(Debug)]
 pub(crate) struct RouteTable(HashMap<String, Vec<Method>>);
@@ -56,6 +59,11 @@ impl RouteTable {
             None => !PUBLIC.contains(&template),
             Some(methods) => methods.contains(method) && !PUBLIC.contains(&template),
         }
+    }
+
+    /// Whether there is a route with this template.
+    pub(crate) fn has(&self, template: &str) -> bool {
+        self.0.contains_key(template) || PUBLIC.contains(&template)
     }
 
     /// The `Allow` header of a route.

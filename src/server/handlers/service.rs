@@ -8,7 +8,10 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::api::health::{Check, Checks, Liveness, Readiness, Welcome};
+use crate::server::edge::DOCS_CONTENT_SECURITY;
 use crate::server::error::ApiError;
+use crate::server::extract::FromThisHost;
+use crate::server::notices::Notices;
 use crate::server::state::Docs;
 use crate::store::Store;
 use crate::tasks::flusher::{FlusherHandle, FlusherHealth};
@@ -65,6 +68,8 @@ pub(crate) async fn probe_liveness() -> Json<Liveness> {
 pub(crate) async fn probe_readiness(
     State(store): State<Store>,
     State(flusher): State<FlusherHandle>,
+    State(notices): State<Notices>,
+    FromThisHost(in_full): FromThisHost,
 ) -> Response {
     let (database, migrations) = match store.schema_state().await {
         Ok(state) => {
@@ -116,6 +121,7 @@ pub(crate) async fn probe_readiness(
         Json(Readiness {
             status: word.to_owned(),
             checks,
+            warnings: notices.show(in_full),
         }),
     )
         .into_response()
@@ -175,5 +181,9 @@ fn serve_file(docs: &Docs, name: &str) -> Result<Response, ApiError> {
             String::from_utf8_lossy(&bytes).replacen("<head>", "<head><base href=\"/docs/\">", 1);
         bytes = page.into_bytes();
     }
-    Ok(([(header::CONTENT_TYPE, kind)], bytes).into_response())
+    let headers = [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_SECURITY_POLICY, DOCS_CONTENT_SECURITY),
+    ];
+    Ok((headers, bytes).into_response())
 }

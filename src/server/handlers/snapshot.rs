@@ -14,7 +14,7 @@ use crate::api::problem::Problem;
 use crate::api::snapshot::Snapshot;
 use crate::model::snapshot::Family;
 use crate::model::time::Clock;
-use crate::server::edge::key_of;
+use crate::server::edge::{Key, key_of};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
 use crate::server::params::QueryReader;
@@ -135,15 +135,16 @@ pub(crate) async fn stream_snapshots(
     headers: HeaderMap,
     ApiQuery(query): ApiQuery<StreamSnapshots>,
 ) -> Result<Response, ApiError> {
-    let (who, credentials) = match (key_of(&headers)?, peer) {
-        (Some(key), _) => {
+    let (who, credentials) = match (key_of(&headers), peer) {
+        (Key::Given(key), _) => {
             let id = caller.identity.key_id().map(ToString::to_string);
             (id.unwrap_or_default(), Credentials::Key(key.into()))
         }
-        (None, Some(Extension(Peer::Unix { uid, gid }))) => {
+        (Key::Missing, Some(Extension(Peer::Unix { uid, gid }))) => {
             (format!("uid {uid}"), Credentials::Unix { uid, gid })
         }
-        (None, _) => return Err(ApiError::key_missing()),
+        // The edge let nobody else in.
+        _ => return Err(ApiError::key_missing()),
     };
     let interval = Duration::from_secs(query.interval.unsigned_abs());
     let content = Content {

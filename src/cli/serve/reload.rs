@@ -1,0 +1,145 @@
+//! SIGHUP: the configuration is read again, and what can change while the daemon runs changes.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::Signal;
+
+use super::{listen, systemd};
+use crate::cli::{Context, known_routes};
+use crate::config::{Config, DatabaseUrl, Flag, Loaded};
+use crate::model::time::Clock;
+use crate::server::PolicyHandle;
+use crate::server::notices::Notices;
+use crate::server::tls::Certificates;
+use crate::telemetry;
+
+/// Options that a reload puts in force; a whole section by its name with a dot.
+const RELOADED: [&str; 6] = [
+    "log.level",
+    "rate_limit.",
+    "cors.",
+    "routes.",
+    "server.hosts",
+    "server.trusted_proxies",
+];
+/// These too, as long as there is TLS before and after.
+const CERTIFICATE: [&str; 2] = ["server.tls_certificate", "server.tls_key"];
+
+/// Everything that a reload reads from and writes to.
+#[derive(Debug)]
+pub(super) struct Reload<'a> {
+    pub(super) ctx: &'a Context,
+    pub(super) flags: Vec<Flag>,
+    /// The configuration at the start, which options that can't be reloaded keep.
+    pub(super) started_with: &'a Loaded,
+    pub(super) telemetry: &'a telemetry::Guard,
+    pub(super) policy: PolicyHandle,
+    pub(super) certificates: Option<Certificates>,
+    pub(super) notices: Notices,
+    pub(super) clock: Clock,
+    /// What systemd is told afterwards.
+    pub(super) status: Arc<str>,
+}
+
+impl Reload<'_> {
+    /// Reloads at each SIGHUP, for ever.
+    pub(super) async fn run(&self, hangup: &mut Signal) {
+        while hangup.recv().await.is_some() {
+            systemd::tell_reloading();
+            match self.reload() {
+                Ok(waiting) => {
+                    tracing::info!("reloaded the configuration");
+                    if !waiting.is_empty() {
+                        let options = waiting.join(", ");
+                        tracing::warn!(%options, "these options changed and wait for a restart");
+                    }
+                    self.notices.note_reloaded(waiting);
+                    systemd::tell_ready(&self.status);
+                }
+                Err(error) => {
+                    let reason = format!("{error:#}").replace('\n', "; ");
+                    tracing::error!(%reason, "the new configuration is refused, the old one stays");
+                    systemd::tell_ready(&format!("{}; reload refused: {reason}", self.status));
+                    self.notices.note_refused(self.clock.now(), reason);
+                }
+            }
+        }
+        std::future::pending::<()>().await;
+    }
+
+    /// Everything that can fail comes before the first change. Answers what waits for a restart.
+    fn reload(&self) -> anyhow::Result<Vec<String>> {
+        let loaded = self.ctx.load(self.flags.clone())?;
+        known_routes::check(&loaded)?;
+        let config = &loaded.config;
+        let fresh = listen::certificates(config)?;
+        self.telemetry.set_level(config.log.level.as_str())?;
+        self.policy.replace(config, &listen::host_name());
+        if let (Some(current), Some(fresh)) = (&self.certificates, &fresh) {
+            current.replace(fresh);
+        }
+        let mut waiting = changed(&self.started_with.config, config);
+        let keeps_tls = self.certificates.is_some() && fresh.is_some();
+        waiting.retain(|option| !(keeps_tls && CERTIFICATE.contains(&option.as_str())));
+        Ok(waiting)
+    }
+}
+
+/// The options that differ and are not reloaded.
+fn changed(old: &Config, new: &Config) -> Vec<String> {
+    let mut names = Vec::new();
+    for (old, new) in old.sections().into_iter().zip(new.sections()) {
+        for key in new.keys() {
+            let path = key.path();
+            let reloaded = RELOADED.iter().any(|name| match name.strip_suffix('.') {
+                Some(section) => section == key.section,
+                None => *name == path,
+            });
+            if !reloaded && old.value(key.name) != new.value(key.name) {
+                names.push(path);
+            }
+        }
+    }
+    // Values are shown without their passwords, so one that changed alone is not seen above.
+    let (old, new) = (&old.database, &new.database);
+    let url = old.url.expose() != new.url.expose();
+    let direct = old.direct_url.as_ref().map(DatabaseUrl::expose)
+        != new.direct_url.as_ref().map(DatabaseUrl::expose);
+    for (differs, name) in [(url, "database.url"), (direct, "database.direct_url")] {
+        if differs && !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{ConfigValue, Rate};
+
+    #[test]
+    fn only_what_needs_a_restart_is_named() {
+        let old = Config::default();
+        let mut new = old.clone();
+        assert!(changed(&old, &new).is_empty());
+        new.rate_limit.per_key = Rate::from_text("1/s").unwrap();
+        new.rate_limit.enabled = false;
+        new.server.hosts = ConfigValue::from_text("a.example").unwrap();
+        assert!(changed(&old, &new).is_empty());
+        new.server.listen = "127.0.0.1:1".parse().unwrap();
+        new.docs.enabled = false;
+        assert_eq!(changed(&old, &new), ["server.listen", "docs.enabled"]);
+    }
+
+    #[test]
+    fn a_password_that_changed_alone_is_noticed() {
+        let with = |url: &str| {
+            let mut config = Config::default();
+            config.database.url = DatabaseUrl::from_text(url).unwrap();
+            config
+        };
+        let (old, new) = (with("postgres://u:a@h/d"), with("postgres://u:b@h/d"));
+        assert_eq!(changed(&old, &new), ["database.url"]);
+    }
+}

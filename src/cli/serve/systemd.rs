@@ -1,0 +1,149 @@
+//! What systemd is told, and what it hands over.
+
+use std::net::TcpListener as StdTcpListener;
+use std::os::unix::net::UnixListener as StdUnixListener;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use listenfd::ListenFd;
+use sd_notify::NotifyState;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::server::peer::Peer;
+
+/// Sockets that systemd listens on for this daemon.
+#[derive(Debug, Default)]
+pub(super) struct Handed {
+    pub(super) tcp: Vec<StdTcpListener>,
+    pub(super) unix: Vec<StdUnixListener>,
+}
+
+impl Handed {
+    /// Takes what the environment says was handed over.
+    pub(super) fn take() -> anyhow::Result<Self> {
+        let mut given = ListenFd::from_env();
+        let mut handed = Self::default();
+        for index in 0..given.len() {
+            // Each refuses a socket of another kind and leaves it to the next.
+            if let Ok(Some(socket)) = given.take_tcp_listener(index) {
+                handed.tcp.push(socket);
+            } else if let Ok(Some(socket)) = given.take_unix_listener(index) {
+                handed.unix.push(socket);
+            } else {
+                bail!(
+                    "socket {} handed over by systemd is neither a TCP nor a Unix stream socket",
+                    index + 1
+                );
+            }
+        }
+        Ok(handed)
+    }
+}
+
+fn tell(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "could not notify systemd");
+    }
+}
+
+pub(super) fn tell_status(status: &str) {
+    tell(&[NotifyState::Status(status)]);
+}
+
+pub(super) fn tell_ready(status: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// Followed by [`tell_ready`] when it is done.
+pub(super) fn tell_reloading() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(error) => tracing::warn!(%error, "could not read the monotonic clock"),
+    }
+}
+
+pub(super) fn tell_stopping() {
+    tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+}
+
+/// What shows that the daemon works and not merely runs.
+#[derive(Debug)]
+pub(super) struct Liveness {
+    router: Router,
+    tasks: TaskTracker,
+    /// How many tasks there were at the start.
+    expected: usize,
+}
+
+impl Liveness {
+    pub(super) fn new(router: Router, tasks: TaskTracker) -> Self {
+        let expected = tasks.len();
+        Self {
+            router,
+            tasks,
+            expected,
+        }
+    }
+
+    /// Asks the service itself, past the sockets: a flood of connections is no reason to restart.
+    async fn check(&self, patience: Duration) -> Result<(), &'static str> {
+        if self.tasks.len() < self.expected {
+            return Err("a background task has ended");
+        }
+        let mut request = Request::get("/livez")
+            .body(Body::empty())
+            .unwrap_or_default();
+        let headers = request.headers_mut();
+        headers.insert(header::HOST, header::HeaderValue::from_static("localhost"));
+        let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
+        request.extensions_mut().insert(Peer::Unix {
+            uid: uid.as_raw(),
+            gid: gid.as_raw(),
+        });
+        let answer = tokio::time::timeout(patience, self.router.clone().oneshot(request)).await;
+        match answer {
+            Err(_) => Err("/livez takes too long"),
+            Ok(Ok(answer)) if answer.status() == StatusCode::OK => Ok(()),
+            Ok(_) => Err("/livez does not answer 200"),
+        }
+    }
+
+    /// Feeds systemd's watchdog for as long as the daemon works, when there is one.
+    pub(super) async fn feed_watchdog(self, stop: CancellationToken) {
+        let Some(timeout) = sd_notify::watchdog_enabled() else {
+            return;
+        };
+        let pause = timeout / 3;
+        loop {
+            match self.check(pause).await {
+                Ok(()) => tell(&[NotifyState::Watchdog]),
+                Err(reason) => tracing::error!(reason, "not alive, the watchdog is not fed"),
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+}
+
+/// Makes a handed-over socket usable.
+pub(super) fn adopt_tcp(socket: StdTcpListener) -> anyhow::Result<tokio::net::TcpListener> {
+    socket
+        .set_nonblocking(true)
+        .and_then(|()| tokio::net::TcpListener::from_std(socket))
+        .context("use the TCP socket of systemd")
+}
+
+/// Makes a handed-over socket usable.
+pub(super) fn adopt_unix(socket: StdUnixListener) -> anyhow::Result<tokio::net::UnixListener> {
+    socket
+        .set_nonblocking(true)
+        .and_then(|()| tokio::net::UnixListener::from_std(socket))
+        .context("use the Unix socket of systemd")
+}

@@ -1,0 +1,55 @@
+//! Options of the server's edge: limits, other origins, routes that are switched off.
+
+use std::time::Duration;
+
+use super::list::{List, WebOrigin};
+use super::rate::Rate;
+use super::route_table::RouteTable;
+use super::section::section;
+
+section! {
+    /// How many requests each client may send. Limits are kept by each daemon for itself: several
+    /// daemons do not count together.
+    pub struct RateLimit in "rate_limit" {
+        /// Whether there are limits at all.
+        enabled: bool = true;
+        /// Requests that read, per key. A rate is earned evenly; `burst` may be spent at once
+        /// after a pause, and is the number before the slash when it is left out.
+        per_key: Rate = Rate::new(10, 1, 60);
+        /// Requests that change something, per key.
+        per_key_writes: Rate = Rate::new(30, 60, 10);
+        /// Requests without a key, per address; an IPv6 network of 64 bits counts as one address.
+        per_address: Rate = Rate::new(60, 60, 30);
+        /// Keys that are not accepted, per address. Further keys from there are refused unchecked,
+        /// except those that this daemon has accepted before.
+        failed_keys: Rate = Rate::new(10, 60, 10);
+        /// Other limits for single routes, by template or prefix, for one method or all. They
+        /// count per key, or per address where no key is needed, and apart from the limits above:
+        /// `{ "GET /api/v1/system/info/processes" = "2/s burst 10" }`.
+        routes: RouteTable<Rate> = RouteTable::default();
+    }
+}
+
+section! {
+    /// Which web pages of other origins may call the API from a browser. None by default.
+    pub struct Cors in "cors" {
+        /// Their origins, exactly as browsers send them.
+        origins: List<WebOrigin> = List::default();
+        /// How long browsers may remember the permission.
+        max_age: Duration = Duration::from_mins(10),
+            in Duration::ZERO..=Duration::from_hours(24);
+    }
+}
+
+section! {
+    /// Routes that are switched off.
+    pub struct Routes in "routes" {
+        /// Routes by template or prefix, for one method or all, and the reason that clients are
+        /// told; empty for the usual words. `/livez` and `/readyz` always answer:
+        /// `{ "/api/v1/admin/*" = "Maintenance until noon." }`.
+        disabled: RouteTable<String> = RouteTable::default();
+        /// When clients are told to come back.
+        retry_after: Duration = Duration::from_mins(5),
+            in Duration::from_secs(1)..=Duration::from_hours(24);
+    }
+}

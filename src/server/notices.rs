@@ -1,0 +1,94 @@
+//! What somebody should know about the configuration of a daemon that runs.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::model::time::Timestamp;
+
+/// Notices that readiness shows. Cheap to clone; all clones show the same.
+#[derive(Debug, Clone, Default)]
+pub struct Notices(Arc<RwLock<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    insecure: bool,
+    refused: Option<(Timestamp, String)>,
+    waiting: Vec<String>,
+}
+
+impl Notices {
+    /// Keys travel in the clear.
+    pub fn note_insecure(&self) {
+        self.change(|state| state.insecure = true);
+    }
+
+    /// A new configuration was refused.
+    pub fn note_refused(&self, time: Timestamp, reason: String) {
+        self.change(|state| state.refused = Some((time, reason)));
+    }
+
+    /// A new configuration is in force, but for these options, which wait for a restart.
+    pub fn note_reloaded(&self, waiting: Vec<String>) {
+        self.change(|state| {
+            state.refused = None;
+            state.waiting = waiting;
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// All that there is to know; `in_full` for people on this host, who may read the log as well.
+    pub(crate) fn show(&self, in_full: bool) -> Vec<String> {
+        let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let mut shown = Vec::new();
+        if state.insecure {
+            let text = "server.insecure is set: keys travel in the clear";
+            shown.push(text.to_owned());
+        }
+        if let Some((time, reason)) = &state.refused {
+            let what = format!("the configuration was not reloaded at {time}, the old one is used");
+            shown.push(if in_full {
+                format!("{what}: {reason}")
+            } else {
+                format!("{what}; the log says why")
+            });
+        }
+        if !state.waiting.is_empty() && in_full {
+            let options = state.waiting.join(", ");
+            shown.push(format!("changed and waiting for a restart: {options}"));
+        }
+        shown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_are_not_told_what_the_configuration_says() {
+        let notices = Notices::default();
+        assert!(notices.show(true).is_empty());
+        notices.note_insecure();
+        notices.note_reloaded(vec!["server.listen".to_owned()]);
+        let time = Timestamp::from_millis(0);
+        notices.note_refused(time, "config.toml: docs.enabled: bad".to_owned());
+        let full = notices.show(true).join("\n");
+        assert!(
+            full.contains("docs.enabled: bad") && full.contains("server.listen"),
+            "{full}"
+        );
+        let short = notices.show(false).join("\n");
+        assert!(
+            short.contains("1970-01-01T00:00:00Z") && short.contains("in the clear"),
+            "{short}"
+        );
+        assert!(
+            !short.contains("docs") && !short.contains("server.listen"),
+            "{short}"
+        );
+        notices.note_reloaded(Vec::new());
+        assert_eq!(notices.show(true).len(), 1);
+    }
+}

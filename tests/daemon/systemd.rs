@@ -1,0 +1,151 @@
+//! What passes between the daemon and systemd: sockets, notices, the watchdog.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::process::{Daemon, linux_api};
+
+/// The daemon as systemd starts it: with the test's sockets from descriptor 3 on.
+fn activated(home: &Path, sockets: &[&dyn std::os::fd::AsRawFd]) -> Command {
+    let daemon = linux_api(home, &[]);
+    let moves: Vec<String> = sockets
+        .iter()
+        .enumerate()
+        .map(|(at, socket)| format!("{}<&{}", at + 3, socket.as_raw_fd()))
+        .collect();
+    let line = format!(
+        "export LISTEN_PID=$$ LISTEN_FDS={}; exec {} serve {}",
+        sockets.len(),
+        daemon.get_program().display(),
+        moves.join(" ")
+    );
+    let mut command = Command::new("bash");
+    command
+        .args(["-c", &line])
+        .env_clear()
+        .env("HOME", home)
+        .current_dir(home);
+    command
+}
+
+/// Descriptors that the daemon's shell inherits, as systemd's sockets are.
+fn inheritable(socket: &impl std::os::fd::AsFd) {
+    rustix::io::fcntl_setfd(socket, rustix::io::FdFlags::empty()).unwrap();
+}
+
+fn ask(mut stream: impl Read + Write) -> String {
+    stream
+        .write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn it_serves_on_the_sockets_it_is_handed_and_leaves_them_to_the_next() {
+    let home = TempDir::new().unwrap();
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    let path = home.path().join("api.sock");
+    let unix = UnixListener::bind(&path).unwrap();
+    inheritable(&tcp);
+    inheritable(&unix);
+    let address = tcp.local_addr().unwrap().to_string();
+    for _ in 0..2 {
+        // A client that comes before the daemon waits for it.
+        let early = TcpStream::connect(&address).unwrap();
+        let daemon = Daemon::start_command(activated(home.path(), &[&tcp, &unix]));
+        assert_eq!(daemon.address, address);
+        assert!(ask(early).starts_with("HTTP/1.1 200"));
+        assert!(ask(UnixStream::connect(&path).unwrap()).starts_with("HTTP/1.1 200"));
+        assert!(daemon.end(Signal::TERM).success());
+        assert!(path.exists(), "the socket belongs to systemd");
+    }
+}
+
+#[test]
+fn a_socket_of_another_kind_or_beyond_loopback_is_refused() {
+    let home = TempDir::new().unwrap();
+    let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    inheritable(&datagrams);
+    let refused = activated(home.path(), &[&datagrams]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success());
+    assert!(
+        said.contains("socket 1 handed over by systemd is neither"),
+        "{said}"
+    );
+
+    let open = TcpListener::bind("0.0.0.0:0").unwrap();
+    inheritable(&open);
+    let refused = activated(home.path(), &[&open]).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(78), "{said}");
+    assert!(said.contains("systemd listens on 0.0.0.0:"), "{said}");
+}
+
+/// What the daemon tells until `last` is among it.
+fn told_until(socket: &UnixDatagram, last: &str) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut buffer = [0; 4096];
+    while !told.iter().any(|line: &String| line.starts_with(last)) {
+        let read = socket
+            .recv(&mut buffer)
+            .unwrap_or_else(|error| panic!("{error} while waiting for {last} after {told:?}"));
+        let text = std::str::from_utf8(&buffer[..read]).unwrap();
+        told.extend(text.lines().map(str::to_owned));
+    }
+    told
+}
+
+#[test]
+fn systemd_is_told_of_start_reload_life_and_stop() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let mut command = linux_api(home.path(), &["serve", "--listen", "127.0.0.1:0"]);
+    command
+        .env("NOTIFY_SOCKET", &path)
+        .env("WATCHDOG_USEC", "300000");
+    let daemon = Daemon::start_command(command);
+
+    let told = told_until(&socket, "READY=1");
+    assert!(
+        told.contains(&"STATUS=opening the database".to_owned()),
+        "{told:?}"
+    );
+    let listening = format!("STATUS=listening on http://{}", daemon.address);
+    assert!(told.contains(&listening), "{told:?}");
+    told_until(&socket, "WATCHDOG=1");
+
+    daemon.signal(Signal::HUP);
+    let told = told_until(&socket, "READY=1");
+    let at = told.iter().position(|line| line == "RELOADING=1").unwrap();
+    let time = told[at + 1].strip_prefix("MONOTONIC_USEC=").unwrap();
+    assert!(time.parse::<u64>().unwrap() > 0);
+
+    // A daemon that stands still feeds no watchdog.
+    daemon.signal(Signal::STOP);
+    socket
+        .set_read_timeout(Some(Duration::from_secs(1)))
+        .unwrap();
+    while socket.recv(&mut [0; 4096]).is_ok() {}
+    daemon.signal(Signal::CONT);
+    socket
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    told_until(&socket, "WATCHDOG=1");
+
+    assert!(daemon.end(Signal::TERM).success());
+    told_until(&socket, "STOPPING=1");
+}
