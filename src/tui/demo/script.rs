@@ -259,6 +259,7 @@ impl Script {
                 migrations: check("revision 3"),
                 flusher: check("nothing waits"),
             },
+            warnings: Vec::new(),
         }
     }
 
