@@ -1,7 +1,9 @@
 //! One reading of this host, and the stream of them, as clients get them.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,7 +30,7 @@ const FAMILIES: [&str; 12] = [
 
 /// A stream that is read line by line.
 struct Stream {
-    lines: BufReader<TcpStream>,
+    lines: BufReader<Box<dyn Read>>,
     head: String,
 }
 
@@ -42,15 +44,19 @@ enum Event {
 
 impl Stream {
     fn open(address: &str, query: &str, key: &str) -> Self {
-        let mut socket = TcpStream::connect(address).unwrap();
+        let socket = TcpStream::connect(address).unwrap();
         let wait = Duration::from_secs(20);
         socket.set_read_timeout(Some(wait)).unwrap();
+        Self::over(socket, query, &format!("X-API-Key: {key}\r\n"))
+    }
+
+    fn over(mut socket: impl Read + Write + 'static, query: &str, header: &str) -> Self {
         write!(
             socket,
-            "GET /api/v1/system/stream?{query} HTTP/1.1\r\nHost: {address}\r\nX-API-Key: {key}\r\n\r\n"
+            "GET /api/v1/system/stream?{query} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n"
         )
         .unwrap();
-        let mut lines = BufReader::new(socket);
+        let mut lines = BufReader::new(Box::new(socket) as Box<dyn Read>);
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             assert_ne!(lines.read_line(&mut head).unwrap(), 0, "{head}");
@@ -124,6 +130,25 @@ fn start(variables: &[(&str, &str)]) -> (TempDir, Daemon, String) {
     let daemon = Daemon::start(home.path(), &[], variables);
     let key = daemon.key.clone().unwrap();
     (home, daemon, key)
+}
+
+/// A daemon with a Unix socket on which the account of this test is the admin, and a connection.
+fn start_on_unix(max_lag: &str) -> (TempDir, Daemon, UnixStream) {
+    let account = Command::new("id").arg("-un").output().unwrap().stdout;
+    let account = String::from_utf8(account).unwrap();
+    let home = TempDir::new().unwrap();
+    let (file, path) = (home.path().join("config.toml"), home.path().join("socket"));
+    let text = format!(
+        "[server]\nunix = {path:?}\nunix_peers = {{ {:?} = \"admin\" }}\n\n\
+         [stream]\nmax_lag = {max_lag:?}\n",
+        account.trim()
+    );
+    std::fs::write(&file, text).unwrap();
+    let daemon = Daemon::start(home.path(), &["--config", file.to_str().unwrap()], &[]);
+    let socket = UnixStream::connect(&path).unwrap();
+    let wait = Duration::from_secs(20);
+    socket.set_read_timeout(Some(wait)).unwrap();
+    (home, daemon, socket)
 }
 
 /// A second key of the same user, and its id.
@@ -270,6 +295,51 @@ fn a_revoked_key_ends_its_streams_within_five_seconds_and_no_others() {
     );
     other.snapshot();
     other.snapshot();
+}
+
+#[test]
+fn a_deactivated_user_loses_its_streams() {
+    let (_home, daemon, key) = start(&[]);
+    let body = json!({"username": "watcher", "activate": true});
+    let (status, text) = post(&daemon.address, "/api/v1/user/register", &key, &body);
+    assert_eq!(status, 200, "{text}");
+    let made: Value = serde_json::from_str(&text).unwrap();
+    let watcher = made["api_key"].as_str().unwrap();
+    let mut stream = Stream::open(&daemon.address, "interval=3600", watcher);
+    stream.snapshot();
+    let path = format!(
+        "/api/v1/admin/users/{}/deactivate",
+        made["user_id"].as_str().unwrap()
+    );
+    let (status, body) = request(&daemon.address, "PATCH", &path, Some(&key));
+    assert!((200..300).contains(&status), "{body}");
+    assert_eq!(stream.reason(), "not_allowed");
+}
+
+#[test]
+fn the_unix_socket_streams_too() {
+    let (_home, daemon, socket) = start_on_unix("30s");
+    let mut stream = Stream::over(socket, "interval=1&include=load", "");
+    assert!(stream.snapshot()["load"]["one"].is_number());
+    assert!(daemon.end(Signal::TERM).success());
+    assert_eq!(stream.reason(), "shutdown");
+}
+
+#[test]
+fn a_reader_that_comes_back_too_late_hears_why_its_stream_ends() {
+    let (_home, _daemon, socket) = start_on_unix("1s");
+    let mut stream = Stream::over(socket.try_clone().unwrap(), "interval=1&processes=100", "");
+    stream.snapshot();
+    // The daemon is behind once all between the two is full, so that nothing more arrives.
+    let mut last = (0, Instant::now());
+    while last.1.elapsed() < Duration::from_secs(4) {
+        thread::sleep(Duration::from_millis(50));
+        let waiting = rustix::io::ioctl_fionread(&socket).unwrap();
+        if waiting != last.0 {
+            last = (waiting, Instant::now());
+        }
+    }
+    assert_eq!(stream.reason(), "too_slow");
 }
 
 #[test]
