@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 
 use tokio::sync::mpsc;
 
-use crate::model::time::Clock;
+use crate::model::progress::Progress;
 use crate::store::Store;
 use crate::store::dump::{CopyError, Snapshot, Table};
 
 pub use error::BackupError;
 pub use list::list;
-pub use manifest::{FORMAT_VERSION, Manifest, TableFile};
+pub use manifest::{FORMAT_VERSION, Manifest, Reason, TableFile};
 pub use read::check;
 
 pub use crate::store::dump::{Column, Kind};
@@ -63,7 +63,20 @@ pub struct BackupInfo {
     pub manifest: Manifest,
 }
 
-/// Writes a backup into a new folder below `folder`, which is made when it is missing.
+/// Which backup to make, and where.
+#[derive(Clone, Copy)]
+pub struct Order<'a> {
+    /// Below which folder, which is made when it is missing.
+    pub folder: &'a Path,
+    /// Of which tables.
+    pub scope: Scope,
+    /// Why.
+    pub reason: Reason,
+    /// Is told how many rows were read.
+    pub progress: &'a dyn Progress,
+}
+
+/// Writes a backup into a new folder.
 ///
 /// All tables are read in one snapshot, a few rows at a time, while others go on writing. Dropping
 /// the future stops the backup and removes what was written.
@@ -71,12 +84,8 @@ pub struct BackupInfo {
 /// # Errors
 /// When the database fails, has no schema or a newer one than this program knows, or when the
 /// files can't be written or don't read back as they were written; then no folder is left behind.
-pub async fn create(
-    store: &Store,
-    folder: &Path,
-    scope: Scope,
-    clock: &Clock,
-) -> Result<BackupInfo, BackupError> {
+pub async fn create(store: &Store, order: Order<'_>) -> Result<BackupInfo, BackupError> {
+    let Order { scope, .. } = order;
     let mut snapshot = store.snapshot().await?;
     let revision = snapshot.revision().await?;
     let known = store.known_revision();
@@ -90,27 +99,34 @@ pub async fn create(
         });
     }
     let draft = Draft {
-        time: clock.now(),
+        time: store.clock().now(),
         program_version: env!("CARGO_PKG_VERSION").to_owned(),
         engine: store.engine().as_str().to_owned(),
         engine_version: snapshot.engine_version().await?,
+        timescaledb: snapshot.timescaledb().await?,
         schema_revision: revision,
         scope,
+        reason: order.reason,
     };
     let mut tables = snapshot.tables().await?;
     tables.retain(|table| scope.holds(&table.name));
 
+    let total = snapshot.count(&tables).await?;
+    order.progress.begin("backup", Some(total));
     let (to_writer, messages) = mpsc::channel(2);
-    let folder = folder.to_owned();
+    let folder = order.folder.to_owned();
     let writer = tokio::task::spawn_blocking(move || Writer::run(&folder, draft, messages));
-    let copied = copy(&mut snapshot, &tables, to_writer).await;
+    let copied = copy(&mut snapshot, &tables, to_writer, order.progress).await;
     let written = writer
         .await
         .map_err(|error| BackupError::Stopped(error.to_string()))?;
     match copied {
         Err(CopyError::Store(error)) => Err(error.into()),
         // The writer gave up and says why.
-        Err(CopyError::Closed) | Ok(()) => written,
+        Err(CopyError::Closed) | Ok(()) => {
+            order.progress.end();
+            written
+        }
     }
 }
 
@@ -120,12 +136,13 @@ async fn copy(
     snapshot: &mut Snapshot,
     tables: &[Table],
     to_writer: mpsc::Sender<Message>,
+    progress: &dyn Progress,
 ) -> Result<(), CopyError> {
     for table in tables {
         let (lines, take) = mpsc::channel(2);
         let message = Message::Table(table.clone(), take);
         send(&to_writer, message).await?;
-        snapshot.copy(table, &lines).await?;
+        snapshot.copy(table, &lines, progress).await?;
         drop(lines);
     }
     send(&to_writer, Message::Finish).await

@@ -4,9 +4,11 @@ mod audit;
 mod config;
 mod confirm;
 mod database;
+mod db;
 mod generate;
 mod known_routes;
 mod output;
+mod progress;
 mod remote;
 mod remotes;
 mod sanitize;
@@ -98,6 +100,7 @@ enum Command {
     Tui(tui::Options),
     Remote(remote::Options),
     User(user::Options),
+    Db(db::Options),
     Audit(audit::Options),
     Config(config::Options),
     #[command(hide = true)]
@@ -134,6 +137,7 @@ impl Command {
             Self::Tui(options) => options.run(ctx).await,
             Self::Remote(options) => options.run(ctx).await,
             Self::User(options) => options.run(ctx).await,
+            Self::Db(options) => options.run(ctx).await,
             Self::Audit(options) => options.run(ctx).await,
             Self::Config(options) => options.run(ctx),
             Self::Generate(options) => options.run(),

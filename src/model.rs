@@ -8,6 +8,7 @@ pub mod harmless;
 pub mod host;
 pub mod log;
 pub mod process;
+pub mod progress;
 pub mod request_stats;
 pub mod series;
 pub mod sketch;

@@ -28,12 +28,73 @@ pub struct Manifest {
     pub engine: String,
     /// Version of the engine.
     pub engine_version: String,
+    /// Version of TimescaleDB where the database had it. Its rows are plain rows here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timescaledb: Option<String>,
     /// Revision of the schema.
     pub schema_revision: i64,
     /// Which tables it holds.
     pub scope: Scope,
+    /// Why it was made.
+    pub reason: Reason,
     /// Its files; a table that others refer to comes before them.
     pub tables: Vec<TableFile>,
+}
+
+impl Manifest {
+    /// Rows of all its tables.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.tables.iter().map(|table| table.rows).sum()
+    }
+
+    /// Bytes of all its tables' files.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.tables.iter().map(|table| table.bytes).sum()
+    }
+}
+
+/// Why a backup was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reason {
+    /// Somebody asked for it.
+    Command,
+    /// Migrations were about to run.
+    Migration,
+    /// Migrations were about to be taken back.
+    Rollback,
+    /// Its database was about to be replaced by another backup.
+    Restore,
+    /// Data of another program was about to be imported.
+    Import,
+    /// The daemon started.
+    Start,
+    /// It was time.
+    Schedule,
+}
+
+impl Reason {
+    /// The word in the manifest.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Migration => "migration",
+            Self::Rollback => "rollback",
+            Self::Restore => "restore",
+            Self::Import => "import",
+            Self::Start => "start",
+            Self::Schedule => "schedule",
+        }
+    }
+
+    /// Whether the daemon made it without being asked.
+    #[must_use]
+    pub const fn is_automatic(self) -> bool {
+        matches!(self, Self::Migration | Self::Start | Self::Schedule)
+    }
 }
 
 /// One file of a backup.
@@ -61,8 +122,10 @@ pub(super) struct Draft {
     pub(super) program_version: String,
     pub(super) engine: String,
     pub(super) engine_version: String,
+    pub(super) timescaledb: Option<String>,
     pub(super) schema_revision: i64,
     pub(super) scope: Scope,
+    pub(super) reason: Reason,
 }
 
 impl Draft {
@@ -73,8 +136,10 @@ impl Draft {
             program_version: self.program_version,
             engine: self.engine,
             engine_version: self.engine_version,
+            timescaledb: self.timescaledb,
             schema_revision: self.schema_revision,
             scope: self.scope,
+            reason: self.reason,
             tables,
         }
     }
@@ -173,8 +238,10 @@ mod tests {
             program_version: "1.2.3".to_owned(),
             engine: "sqlite".to_owned(),
             engine_version: "3.51.3".to_owned(),
+            timescaledb: None,
             schema_revision: 7,
             scope: Scope::Security,
+            reason: Reason::Migration,
         };
         assert_eq!(draft.name(), "2026-11-23T07-02-00.000Z-r7");
         draft.with(vec![TableFile {

@@ -61,25 +61,30 @@ impl Administration {
             return Err(StoreError::from(SchemaError::Pending(pending)).into());
         }
         output::note(&format!("database: {}", database.url));
-        let uid = ctx
-            .options
-            .acting_uid
-            .unwrap_or_else(|| rustix::process::getuid().as_raw());
         Ok(Self {
             store,
-            actor: Actor {
-                user_id: None,
-                name: account_name(uid),
-                via: Via::Cli(uid),
-                address: None,
-                request_id: None,
-            },
+            actor: actor(ctx),
         })
     }
 }
 
+/// The Linux account that gave the command.
+pub(super) fn actor(ctx: &Context) -> Actor {
+    let uid = ctx
+        .options
+        .acting_uid
+        .unwrap_or_else(|| rustix::process::getuid().as_raw());
+    Actor {
+        user_id: None,
+        name: account_name(uid),
+        via: Via::Cli(uid),
+        address: None,
+        request_id: None,
+    }
+}
+
 /// Starts the program anew as the owner of `path`, when root runs it and somebody else owns that.
-fn become_owner(path: &Path, ctx: &Context) -> anyhow::Result<()> {
+pub(super) fn become_owner(path: &Path, ctx: &Context) -> anyhow::Result<()> {
     let owner = std::fs::metadata(path).with_context(|| format!("look at {}", path.display()))?;
     if !rustix::process::geteuid().is_root() || owner.uid() == 0 {
         return Ok(());

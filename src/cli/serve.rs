@@ -31,9 +31,10 @@ use systemd::{Handed, Liveness};
 
 use crate::access_log::AccessLogger;
 use crate::auth::verifier::{self, Verifier};
-use crate::backup::{self, BackupError, Scope};
+use crate::backup::{self, BackupError, Order, Reason, Scope};
 use crate::collector::{Collector, HostReader, HostRoots};
 use crate::config::{BeforeMigration, Config, Flag, Loaded};
+use crate::model::progress::Unwatched;
 use crate::model::time::Clock;
 use crate::recorder::Recorder;
 use crate::server::notices::Notices;
@@ -433,7 +434,13 @@ async fn open_store(config: &Config, demo: Option<&Demo>, clock: &Clock) -> anyh
         let migrated = store
             .migrate(async |store: &Store| {
                 let Some(scope) = scope else { return Ok(()) };
-                let info = backup::create(store, folder, scope, clock).await?;
+                let order = Order {
+                    folder,
+                    scope,
+                    reason: Reason::Migration,
+                    progress: &Unwatched,
+                };
+                let info = backup::create(store, order).await?;
                 tracing::info!(path = %info.path.display(), "made a backup before the migration");
                 Ok::<_, BackupError>(())
             })

@@ -89,6 +89,16 @@ pub enum Action {
     KeyRotate,
     /// A key was revoked.
     KeyRevoke,
+    /// A backup was made.
+    DbBackup,
+    /// Migrations were applied.
+    DbMigrate,
+    /// Migrations were taken back.
+    DbRollback,
+    /// The database was replaced by a backup.
+    DbRestore,
+    /// Backups were deleted.
+    DbPrune,
 }
 
 impl Action {
@@ -106,6 +116,11 @@ impl Action {
             Self::KeyCreate => "key.create",
             Self::KeyRotate => "key.rotate",
             Self::KeyRevoke => "key.revoke",
+            Self::DbBackup => "db.backup",
+            Self::DbMigrate => "db.migrate",
+            Self::DbRollback => "db.rollback",
+            Self::DbRestore => "db.restore",
+            Self::DbPrune => "db.prune",
         }
     }
 }
@@ -125,9 +140,9 @@ pub struct AuditRow {
     pub via: String,
     /// What was done, for instance `user.create`.
     pub action: String,
-    /// On what: `user:NAME` or `key:ID`.
+    /// On what: `user:NAME`, `key:ID`, `backup:NAME` or `revision:NUMBER`.
     pub target: String,
-    /// `done`, or `refused` when a rule forbade it.
+    /// `done`, or `refused` when a rule forbade it or it failed.
     pub result: String,
     /// What changed, or why it was refused.
     pub detail: String,

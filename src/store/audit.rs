@@ -112,6 +112,35 @@ impl Store {
         })
     }
 
+    /// Notes what somebody did, or why it was not done, when the change itself lies outside of
+    /// the database.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn audit(
+        &self,
+        actor: &Actor,
+        action: Action,
+        target: &str,
+        outcome: Result<String, String>,
+    ) -> Result<(), StoreError> {
+        let now = self.clock().now();
+        let (result, detail) = match outcome {
+            Ok(detail) => ("done", detail),
+            Err(reason) => ("refused", reason),
+        };
+        let entry = Entry {
+            actor,
+            action,
+            target: target.to_owned(),
+            detail,
+        };
+        in_write!(self, |tx| {
+            insert_audit!(tx, now, &entry, result);
+            Ok(())
+        })
+    }
+
     /// The newest rows that pass the filter, newest first.
     ///
     /// # Errors

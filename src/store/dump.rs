@@ -14,6 +14,7 @@ use sqlx::{AssertSqlSafe, Postgres, Row, Sqlite, Transaction};
 use tokio::sync::mpsc;
 
 use super::{Engine, Store, StoreError};
+use crate::model::progress::Progress;
 use crate::model::time::Timestamp;
 
 /// What a column holds, whatever the engine. Any of them may be null.
@@ -52,7 +53,7 @@ pub(crate) struct Table {
 }
 
 /// Some whole lines of JSON.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Lines {
     pub(crate) bytes: Vec<u8>,
     pub(crate) rows: u64,
@@ -152,7 +153,7 @@ impl Snapshot {
             "select count(*) from sqlite_master where name = '_sqlx_migrations'";
         const EXISTS_POSTGRES: &str = "
             select count(*) from pg_catalog.pg_tables
-            where schemaname = 'linux_api' and tablename = '_sqlx_migrations'";
+            where schemaname = current_schema() and tablename = '_sqlx_migrations'";
         const NEWEST: &str = "select coalesce(max(version), 0) from _sqlx_migrations";
         if self.number(EXISTS_SQLITE, EXISTS_POSTGRES).await? == 0 {
             return Ok(0);
@@ -192,6 +193,44 @@ impl Snapshot {
         })
     }
 
+    /// Version of TimescaleDB where the database has it.
+    pub(crate) async fn timescaledb(&mut self) -> Result<Option<String>, StoreError> {
+        const SQL: &str = "select extversion from pg_extension where extname = 'timescaledb'";
+        Ok(match &mut self.transaction {
+            Open::Sqlite(_) => None,
+            Open::Postgres(transaction) => {
+                let query = sqlx::query_scalar(SQL).persistent(false);
+                query.fetch_optional(&mut **transaction).await?
+            }
+        })
+    }
+
+    /// How many rows the tables hold together.
+    pub(crate) async fn count(&mut self, tables: &[Table]) -> Result<u64, StoreError> {
+        let mut rows = 0;
+        for table in tables {
+            rows += self.count_one(table).await?;
+        }
+        Ok(rows)
+    }
+
+    /// How many rows the table holds.
+    pub(crate) async fn count_one(&mut self, table: &Table) -> Result<u64, StoreError> {
+        // Safe: made of the catalog's own name, quoted.
+        let sql = AssertSqlSafe(format!("select count(*) from {}", quoted(&table.name)));
+        let rows: i64 = match &mut self.transaction {
+            Open::Sqlite(transaction) => {
+                let query = sqlx::query_scalar(sql);
+                query.fetch_one(&mut **transaction).await?
+            }
+            Open::Postgres(transaction) => {
+                let query = sqlx::query_scalar(sql).persistent(false);
+                query.fetch_one(&mut **transaction).await?
+            }
+        };
+        Ok(u64::try_from(rows).unwrap_or(0))
+    }
+
     /// The program's tables with their columns, those that others refer to first.
     pub(crate) async fn tables(&mut self) -> Result<Vec<Table>, StoreError> {
         const SQLITE: &str = "
@@ -207,7 +246,7 @@ impl Snapshot {
             join pg_catalog.pg_namespace n on n.oid = c.relnamespace
             join pg_catalog.pg_attribute a on a.attrelid = c.oid
             left join pg_catalog.pg_index i on i.indrelid = c.oid and i.indisprimary
-            where n.nspname = 'linux_api' and c.relkind in ('r', 'p') and not c.relispartition
+            where n.nspname = current_schema() and c.relkind in ('r', 'p') and not c.relispartition
                 and a.attnum > 0 and not a.attisdropped and c.relname <> '_sqlx_migrations'
             order by c.relname collate \"C\", a.attnum";
         type Found = (String, String, String, i64);
@@ -255,8 +294,9 @@ impl Snapshot {
         &mut self,
         table: &Table,
         to: &mpsc::Sender<Lines>,
+        progress: &dyn Progress,
     ) -> Result<(), CopyError> {
-        let mut lines = Batch::new(to);
+        let mut lines = Batch::new(to, progress);
         // Safe: made of the catalog's own names, quoted.
         match &mut self.transaction {
             Open::Sqlite(transaction) => {
@@ -283,15 +323,16 @@ impl Snapshot {
 struct Batch<'a> {
     lines: Lines,
     to: &'a mpsc::Sender<Lines>,
+    progress: &'a dyn Progress,
 }
 
 impl<'a> Batch<'a> {
-    fn new(to: &'a mpsc::Sender<Lines>) -> Self {
-        let lines = Lines {
-            bytes: Vec::new(),
-            rows: 0,
-        };
-        Self { lines, to }
+    fn new(to: &'a mpsc::Sender<Lines>, progress: &'a dyn Progress) -> Self {
+        Self {
+            lines: Lines::default(),
+            to,
+            progress,
+        }
     }
 
     async fn push(&mut self, row: Map<String, Value>) -> Result<(), CopyError> {
@@ -306,8 +347,8 @@ impl<'a> Batch<'a> {
     }
 
     async fn send(&mut self) -> Result<(), CopyError> {
-        let next = Self::new(self.to).lines;
-        let full = std::mem::replace(&mut self.lines, next);
+        let full = std::mem::take(&mut self.lines);
+        self.progress.advance(full.rows);
         self.to.send(full).await.map_err(|_| CopyError::Closed)
     }
 }

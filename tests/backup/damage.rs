@@ -93,16 +93,15 @@ async fn a_folder_that_can_not_be_made_is_named_with_a_remedy() {
     let fixture = Fixture::sqlite().await.with_rows().await;
     let file = fixture.folder.path().join("file");
     fs::write(&file, "").unwrap();
-    let clock = fixture.clock.clock();
     for folder in [file.clone(), file.join("backups")] {
-        let outcome = backup::create(&fixture.store, &folder, Scope::All, &clock).await;
+        let outcome = fixture.backup_into(&folder, Scope::All).await;
         let text = outcome.unwrap_err().to_string();
         assert!(text.contains(&*file.to_string_lossy()), "{text}");
     }
     if rustix::process::geteuid().is_root() {
         // Root may write everywhere but where the kernel allows nobody to.
         let folder = Path::new("/proc/linux-api-backups");
-        let outcome = backup::create(&fixture.store, folder, Scope::All, &clock).await;
+        let outcome = fixture.backup_into(folder, Scope::All).await;
         let text = outcome.unwrap_err().to_string();
         assert!(text.contains("/proc/linux-api-backups"), "{text}");
     } else {

@@ -9,9 +9,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use linux_api::backup::{self, BackupError, BackupInfo, Scope};
+use linux_api::backup::{self, BackupError, BackupInfo, Order, Reason, Scope};
 use linux_api::model::api_key::{KeyId, Scopes};
 use linux_api::model::audit::Actor;
+use linux_api::model::progress::Unwatched;
 use linux_api::model::time::ManualClock;
 use linux_api::model::user::Role;
 use linux_api::store::api_keys::{KeyUse, NewKey};
@@ -108,8 +109,17 @@ impl Fixture {
     }
 
     async fn backup(&self, scope: Scope) -> Result<BackupInfo, BackupError> {
-        let clock = self.clock.clock();
-        backup::create(&self.store, &self.backups(), scope, &clock).await
+        self.backup_into(&self.backups(), scope).await
+    }
+
+    async fn backup_into(&self, folder: &Path, scope: Scope) -> Result<BackupInfo, BackupError> {
+        let order = Order {
+            folder,
+            scope,
+            reason: Reason::Command,
+            progress: &Unwatched,
+        };
+        backup::create(&self.store, order).await
     }
 }
 

@@ -1,0 +1,71 @@
+//! `linux-api db backup`: a copy of the database, while it is in use.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use super::backups::{Listed, name_of};
+use super::place::Place;
+use crate::backup::{self, Order, Reason, Scope};
+use crate::cli::progress::Shown;
+use crate::cli::{Context, output};
+use crate::model::audit::Action;
+
+/// Make a backup, also while the daemon runs
+///
+/// All tables are read at one moment. The backup is read back and compared before it gets its
+/// name, so that one which is interrupted or does not fit the disk is never listed.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Only users, keys, the audit log and settings
+    #[arg(long)]
+    security: bool,
+    /// Folder for the backup in place of backup.directory
+    #[arg(long, value_name = "FOLDER")]
+    to: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
+        let place = Place::of(ctx)?;
+        let store = place.open().await?;
+        let progress = Shown::new(ctx);
+        let scope = if self.security {
+            Scope::Security
+        } else {
+            Scope::All
+        };
+        let folder = self.to.as_deref().unwrap_or(place.backups());
+        let order = Order {
+            folder,
+            scope,
+            reason: Reason::Command,
+            progress: &progress,
+        };
+        let made = backup::create(&store, order).await;
+        drop(progress);
+        let target = match &made {
+            Ok(info) => name_of(&info.path),
+            Err(_) => format!("{}", folder.display()),
+        };
+        let outcome = made.as_ref().map(|_| scope.as_str().to_owned());
+        place
+            .audit(
+                &store,
+                Action::DbBackup,
+                &format!("backup:{target}"),
+                outcome,
+            )
+            .await?;
+        store.close().await;
+        let listed = Listed::from(made?);
+        if self.json {
+            output::json(&listed)?;
+        } else {
+            output::text(&listed.in_words())?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
