@@ -5,7 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Semaphore};
@@ -16,6 +16,7 @@ use crate::model::process::{ProcessDetails, ProcessScan};
 use crate::model::time::Clock;
 
 mod accounts;
+pub mod counters;
 mod cpu;
 mod disks;
 mod filesystems;
@@ -37,6 +38,8 @@ mod system;
 #[cfg(test)]
 mod testing;
 
+use counters::{CounterReader, HostCounters};
+pub use processes::OwnProcess;
 pub use readings::HostReader;
 
 /// Readers that ask within this time of a finished scan get its result.
@@ -129,6 +132,7 @@ struct Inner {
     clock: Clock,
     scans: Arc<Mutex<Scans>>,
     account_names: processes::AccountNames,
+    counters: std::sync::Mutex<CounterReader>,
 }
 
 /// Who scans the processes, and what the last scan found.
@@ -161,6 +165,7 @@ impl Collector {
 
     fn with_getent(roots: HostRoots, clock: Clock, getent: Option<PathBuf>) -> Self {
         Self(Arc::new(Inner {
+            counters: std::sync::Mutex::new(CounterReader::new(&roots)),
             roots,
             getent,
             lookups: Semaphore::new(LOOKUPS_AT_ONCE),
@@ -241,6 +246,24 @@ impl Collector {
                 ..
             } = &*collector.0;
             processes::read_details(roots, account_names, &scan, pid)
+        })
+        .await
+    }
+
+    /// The kernel's counters and the figures of this process, read off the async threads now.
+    ///
+    /// # Errors
+    /// Only when the reading is given up because the program ends.
+    pub async fn counters(&self) -> Result<(HostCounters, Option<OwnProcess>), CollectError> {
+        self.blocking(|collector| {
+            let Inner {
+                counters, clock, ..
+            } = &*collector.0;
+            let host = counters
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .read();
+            Ok((host, processes::read_own(clock.now())))
         })
         .await
     }

@@ -27,7 +27,7 @@ mod validate;
 mod value;
 
 pub use database_url::{DatabaseUrl, Engine};
-pub use edge_sections::{Cors, RateLimit, Routes};
+pub use edge_sections::{Cors, Metrics, RateLimit, Routes};
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use example::example;

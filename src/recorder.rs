@@ -19,7 +19,12 @@ const SHARDS_MAX: usize = 64;
 #[derive(Debug, Clone)]
 pub struct Recorder {
     shards: Arc<[Shard]>,
+    /// What was taken since the start. Locked before any shard.
+    taken: Arc<Mutex<Totals>>,
 }
+
+/// All requests since the start.
+pub type Totals = HashMap<RequestKey, RequestStats>;
 
 /// A shard on cache lines of its own, so that neighbours don't slow each other down.
 #[derive(Debug, Default)]
@@ -60,6 +65,7 @@ impl Recorder {
         let shards = shards.clamp(1, SHARDS_MAX);
         Self {
             shards: (0..shards).map(|_| Shard::default()).collect(),
+            taken: Arc::default(),
         }
     }
 
@@ -99,27 +105,48 @@ impl Recorder {
     /// call and is to be added.
     #[must_use]
     pub fn take(&self) -> Vec<Recorded> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: HashMap<(Timestamp, RequestKey), RequestStats> = HashMap::new();
         for shard in self.shards.iter() {
             let minutes =
                 std::mem::take(&mut *shard.0.lock().unwrap_or_else(PoisonError::into_inner));
-            for minute in minutes {
-                for (route, methods) in minute.routes {
-                    for (method, stats) in RequestMethod::ALL.into_iter().zip(methods) {
-                        let Some(stats) = stats else { continue };
-                        let key = RequestKey {
-                            route: Arc::clone(&route),
-                            method,
-                        };
-                        all.entry((minute.time, key)).or_default().merge(&stats);
-                    }
-                }
+            for minute in &minutes {
+                minute.for_each(|key, stats| {
+                    all.entry((minute.time, key)).or_default().merge(stats);
+                });
             }
         }
-        let recorded =
-            all.into_iter()
-                .map(|((minute, key), stats)| Recorded { minute, key, stats });
+        let recorded = all.into_iter().map(|((minute, key), stats)| {
+            taken.entry(key.clone()).or_default().merge(&stats);
+            Recorded { minute, key, stats }
+        });
         recorded.collect()
+    }
+
+    /// All requests since the start, whether they were taken or not.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut totals = taken.clone();
+        for shard in self.shards.iter() {
+            let minutes = shard.0.lock().unwrap_or_else(PoisonError::into_inner);
+            for minute in minutes.iter() {
+                minute.for_each(|key, stats| totals.entry(key).or_default().merge(stats));
+            }
+        }
+        totals
+    }
+}
+
+impl Minute {
+    fn for_each(&self, mut visit: impl FnMut(RequestKey, &RequestStats)) {
+        for (route, methods) in &self.routes {
+            for (method, stats) in RequestMethod::ALL.into_iter().zip(methods) {
+                let Some(stats) = stats else { continue };
+                let route = Arc::clone(route);
+                visit(RequestKey { route, method }, stats);
+            }
+        }
     }
 }
 
@@ -177,6 +204,22 @@ mod tests {
         ]);
         assert_eq!(counts, expected);
         assert_eq!(recorder.take(), []);
+    }
+
+    #[test]
+    fn totals_hold_what_was_taken_and_what_was_not() {
+        let recorder = Recorder::with_shards(2);
+        let get = |seconds| {
+            recorder.record(RequestMethod::Get, "/a", 200, MILLISECOND, after(seconds));
+        };
+        let total = || -> u64 { recorder.totals().values().map(|one| one.requests).sum() };
+        get(0);
+        assert_eq!(total(), 1);
+        assert_eq!(recorder.take().len(), 1);
+        assert_eq!(total(), 1);
+        get(1);
+        get(70);
+        assert_eq!((total(), recorder.totals().len()), (3, 1));
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod client_address;
 mod connections;
 mod edge;
 mod error;
+mod exposition;
 mod extract;
 mod handlers;
 pub mod host;
@@ -133,7 +134,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
             which: parts.access,
             slow: parts.slow,
         },
-        recorder: parts.recorder,
+        recorder: parts.recorder.clone(),
         request_ids: RequestIds::new(parts.request_id_prefix),
         request_timeout: parts.request_timeout,
         body_timeout: BodyTimeout(parts.body_timeout),
@@ -157,6 +158,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
             enabled: parts.docs_enabled,
             openapi: openapi::to_json(&document)?.into(),
         },
+        recorder: parts.recorder,
         flusher: parts.flusher,
         notices: parts.notices,
     };

@@ -12,6 +12,7 @@ mod details;
 mod files;
 mod known;
 mod names;
+mod own;
 mod stat;
 mod users;
 
@@ -28,6 +29,8 @@ use crate::model::time::Timestamp;
 pub(super) use details::read_details;
 use files::{Gone, ProcessFiles, ReadBuffer};
 use known::{Known, Usage};
+pub use own::OwnProcess;
+pub(super) use own::read_own;
 use stat::Stat;
 pub(super) use users::AccountNames;
 

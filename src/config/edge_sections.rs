@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::list::{List, WebOrigin};
+use super::list::{List, Network, WebOrigin};
 use super::rate::Rate;
 use super::route_table::RouteTable;
 use super::section::section;
@@ -38,6 +38,15 @@ section! {
         /// How long browsers may remember the permission.
         max_age: Duration = Duration::from_mins(10),
             in Duration::ZERO..=Duration::from_hours(24);
+    }
+}
+
+section! {
+    /// Who may read the series for Prometheus at `/metrics`.
+    pub struct Metrics in "metrics" {
+        /// Networks whose addresses need no key for it. Keys with the scope `metrics:read` may read
+        /// it from anywhere.
+        networks: List<Network> = List::default();
     }
 }
 

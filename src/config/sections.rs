@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::database_url::DatabaseUrl;
-use super::edge_sections::{Cors, RateLimit, Routes};
+use super::edge_sections::{Cors, Metrics, RateLimit, Routes};
 use super::list::{HostPattern, List, Network};
 use super::log_filter::LogFilter;
 use super::section::{Section, choice, choice_value, config, section};
@@ -34,6 +34,8 @@ config! {
     cors: Cors,
     /// Routes that are switched off.
     routes: Routes,
+    /// Who may read the series for Prometheus.
+    metrics: Metrics,
     /// Where users, keys and measurements are kept.
     database: Database,
     /// How keys are verified.

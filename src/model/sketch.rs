@@ -101,6 +101,26 @@ impl Sketch {
         last.map(|key| BINS.value(i32::from(key)))
     }
 
+    /// How many values lie up to each of `bounds`, which rise, and how many beyond the last: each
+    /// value counts once. A value at most 1 % from a bound may count on its other side, but always
+    /// on the same one.
+    #[must_use]
+    pub fn histogram(&self, bounds: &[f64]) -> Vec<u64> {
+        let mut counts = vec![0_u64; bounds.len() + 1];
+        let mut place = 0;
+        if let Some(first) = counts.first_mut() {
+            *first = self.zeros;
+        }
+        for (key, count) in self.filled() {
+            let value = BINS.value(i32::from(key));
+            while bounds.get(place).is_some_and(|bound| value > *bound) {
+                place += 1;
+            }
+            counts[place] = counts[place].saturating_add(count);
+        }
+        counts
+    }
+
     /// How many bytes of memory it takes besides its own size.
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
@@ -209,6 +229,14 @@ mod tests {
             }
             prop_assert_eq!(sketch_of(&values).quantile(q), reference.quantile(q).unwrap());
         }
+    }
+
+    #[test]
+    fn a_histogram_counts_every_value_once() {
+        let sketch = sketch_of(&[0.0, 0.002, 0.02, 0.03, 0.5, 7.0]);
+        assert_eq!(sketch.histogram(&[0.01, 0.1, 1.0]), [2, 2, 1, 1]);
+        assert_eq!(sketch.histogram(&[]), [6]);
+        assert_eq!(Sketch::new().histogram(&[1.0]), [0, 0]);
     }
 
     #[test]

@@ -33,7 +33,7 @@ use tower::{Layer, Service};
 
 use super::client_address::client_address;
 use super::error::{ApiError, PROBLEM_JSON};
-use super::extract::{BodyTimeout, RequestInfo};
+use super::extract::{BodyTimeout, OpenedByNetwork, RequestInfo};
 use super::peer::Peer;
 use super::state::StoredKeys;
 use super::unix_peers::UnixPeers;
@@ -54,6 +54,7 @@ pub(crate) use authenticate::{Key, key_of};
 pub(crate) use headers::DOCS_CONTENT_SECURITY;
 pub use policy::PolicyHandle;
 pub(crate) use request_id::RequestIds;
+use routes::EXPOSITION;
 pub(crate) use routes::{PROBES, PUBLIC, RouteTable};
 
 /// The most bytes of a request's body.
@@ -234,6 +235,16 @@ impl EdgeState {
         };
         if !self.routes.needs_key(template, request.method()) {
             return asked.count_keyless(&mut passage.standing);
+        }
+        if template == Some(EXPOSITION)
+            && client
+                .address()
+                .is_some_and(|address| policy.is_scraper(address))
+            && key_of(request.headers()) == Key::Missing
+        {
+            asked.count_keyless(&mut passage.standing)?;
+            request.extensions_mut().insert(OpenedByNetwork);
+            return Ok(());
         }
         let identity = self
             .authenticate(asked, request.headers(), &mut passage.standing)

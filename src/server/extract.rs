@@ -75,7 +75,7 @@ pub(crate) mod scope {
         )*};
     }
 
-    scopes!(HostRead StatsRead KeysSelf UsersAdmin AuditRead);
+    scopes!(HostRead MetricsRead StatsRead KeysSelf UsersAdmin AuditRead);
 }
 
 /// Whoever sent the request, allowed to do what `S` names.
@@ -112,6 +112,25 @@ impl<S: Required, A: Sync> FromRequestParts<A> for Caller<S> {
             request_id: info.map_or_else(|| Arc::from(""), |info| Arc::clone(&info.id)),
             required: PhantomData,
         })
+    }
+}
+
+/// A request that the edge lets pass without a key, because of where it comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OpenedByNetwork;
+
+/// Whoever may read the series for Prometheus: a caller, or anybody on a network that is allowed to.
+#[derive(Debug)]
+pub(crate) struct Scraper;
+
+impl<A: Sync> FromRequestParts<A> for Scraper {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &A) -> Result<Self, ApiError> {
+        if parts.extensions.get::<OpenedByNetwork>().is_none() {
+            Caller::<scope::MetricsRead>::from_request_parts(parts, state).await?;
+        }
+        Ok(Self)
     }
 }
 

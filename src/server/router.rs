@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 use super::edge::{EdgeLayer, EdgeState};
 use super::error::ApiError;
 use super::handlers::{
-    admin, audit, fleet, health, history, keys, load, metrics, processes, service, snapshot,
-    system, users,
+    admin, audit, exposition, fleet, health, history, keys, load, metrics, processes, service,
+    snapshot, system, users,
 };
 use super::openapi;
 use super::state::AppState;
@@ -24,6 +24,8 @@ pub(crate) fn documented() -> (Router<AppState>, OpenApi) {
         .routes(routes!(service::greet))
         .routes(routes!(service::probe_liveness))
         .routes(routes!(service::probe_readiness))
+        // For Prometheus: with a key, or from the networks in metrics.networks.
+        .routes(routes!(exposition::show_exposition))
         // The caller.
         .routes(routes!(users::register_user))
         .routes(routes!(users::delete_user))

@@ -11,6 +11,7 @@ use crate::auth::verifier::{KeyRecord, KeySource, SourceAway, Verifier};
 use crate::collector::Collector;
 use crate::model::api_key::KeyId;
 use crate::model::time::Clock;
+use crate::recorder::Recorder;
 use crate::store::Store;
 use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::sampler::{HostSampler, LoadSampler};
@@ -62,6 +63,8 @@ pub struct AppState {
     pub docs: Docs,
     /// Makes keys.
     pub issuer: Issuer,
+    /// Counts requests.
+    pub recorder: Recorder,
     /// How the writing of measurements goes.
     pub flusher: FlusherHandle,
     /// What there is to know about the configuration.

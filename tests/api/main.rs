@@ -21,6 +21,7 @@ mod connections;
 mod document;
 mod edge;
 mod errors;
+mod exposition;
 mod fleet;
 mod history;
 mod http;

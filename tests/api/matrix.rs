@@ -21,6 +21,7 @@ const EXPECTED: &[(&str, &str, Option<Scope>)] = &[
     ("GET", "/", None),
     ("GET", "/livez", None),
     ("GET", "/readyz", None),
+    ("GET", "/metrics", Some(Scope::MetricsRead)),
     ("POST", "/api/v1/user/register", Some(Scope::UsersAdmin)),
     ("DELETE", "/api/v1/user/delete", Some(Scope::KeysSelf)),
     ("GET", "/api/v1/user/me", Some(Scope::KeysSelf)),

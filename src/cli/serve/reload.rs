@@ -14,11 +14,12 @@ use crate::server::tls::Certificates;
 use crate::telemetry;
 
 /// Options that a reload puts in force; a whole section by its name with a dot.
-const RELOADED: [&str; 6] = [
+const RELOADED: [&str; 7] = [
     "log.level",
     "rate_limit.",
     "cors.",
     "routes.",
+    "metrics.",
     "server.hosts",
     "server.trusted_proxies",
 ];

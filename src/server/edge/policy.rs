@@ -16,6 +16,7 @@ pub(crate) struct Policy {
     pub(crate) limits: Option<RateLimits>,
     pub(crate) disabled: DisabledRoutes,
     proxies: Vec<Network>,
+    scrapers: Vec<Network>,
 }
 
 impl Policy {
@@ -27,11 +28,18 @@ impl Policy {
             limits: RateLimits::new(&config.rate_limit, limits),
             disabled: DisabledRoutes::new(&config.routes),
             proxies: config.server.trusted_proxies.0.clone(),
+            scrapers: config.metrics.networks.0.clone(),
         }
     }
 
     pub(crate) fn is_proxy(&self, address: IpAddr) -> bool {
         self.proxies.iter().any(|network| network.contains(address))
+    }
+
+    /// Whether the series for Prometheus are for this address without a key.
+    pub(crate) fn is_scraper(&self, address: IpAddr) -> bool {
+        let networks = &self.scrapers;
+        networks.iter().any(|network| network.contains(address))
     }
 }
 

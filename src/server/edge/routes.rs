@@ -20,6 +20,9 @@ pub(crate) const PUBLIC: [&str; 8] = [
 /// Always answered, whatever is limited or switched off.
 pub(crate) const PROBES: [&str; 2] = ["/livez", "/readyz"];
 
+/// Needs no key from the networks in `metrics.networks`.
+pub(crate) const EXPOSITION: &str = "/metrics";
+
 /// All routes by template.
 #[derive(Debug)]
 pub(crate) struct RouteTable(HashMap<String, Vec<Method>>);

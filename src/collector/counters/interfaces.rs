@@ -1,0 +1,109 @@
+//! Network interfaces with everything that `net/dev` tells of them.
+
+use std::path::Path;
+
+use crate::collector::CollectError;
+use crate::collector::reread::Reread;
+
+/// The counters of one interface since it came up, in the order of [`InterfaceCounters::RECEIVE`]
+/// and [`InterfaceCounters::TRANSMIT`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfaceCounters {
+    /// Its name.
+    pub name: String,
+    /// What came in.
+    pub receive: [u64; 8],
+    /// What went out.
+    pub transmit: [u64; 8],
+}
+
+impl InterfaceCounters {
+    /// What is counted of what comes in, see proc(5).
+    pub const RECEIVE: [&'static str; 8] = [
+        "bytes",
+        "packets",
+        "errs",
+        "drop",
+        "fifo",
+        "frame",
+        "compressed",
+        "multicast",
+    ];
+    /// What is counted of what goes out, see proc(5).
+    pub const TRANSMIT: [&'static str; 8] = [
+        "bytes",
+        "packets",
+        "errs",
+        "drop",
+        "fifo",
+        "colls",
+        "carrier",
+        "compressed",
+    ];
+}
+
+/// Reads `net/dev` of the process file system.
+#[derive(Debug)]
+pub(super) struct InterfaceReader {
+    /// Of the host's first process, which in a container sees the host's interfaces.
+    host: Reread,
+    own: Reread,
+}
+
+impl InterfaceReader {
+    pub(super) fn new(procfs: &Path) -> Self {
+        Self {
+            host: Reread::new(procfs.join("1/net/dev")),
+            own: Reread::new(procfs.join("net/dev")),
+        }
+    }
+
+    pub(super) fn read(&mut self) -> Result<Vec<InterfaceCounters>, CollectError> {
+        let file = if self.host.bytes().is_ok() {
+            &mut self.host
+        } else {
+            &mut self.own
+        };
+        let interfaces = parse(&file.text()?);
+        interfaces.ok_or_else(|| file.malformed("counters of interfaces"))
+    }
+}
+
+/// Two lines of headings, then `NAME: ` and sixteen counters, eight for each direction.
+fn parse(text: &str) -> Option<Vec<InterfaceCounters>> {
+    let lines = text.lines().skip(2).filter(|line| !line.trim().is_empty());
+    lines
+        .map(|line| {
+            let (name, counters) = line.rsplit_once(':')?;
+            let mut words = counters.split_whitespace().map(str::parse::<u64>);
+            let mut eight = || -> Option<[u64; 8]> {
+                let mut all = [0; 8];
+                for counter in &mut all {
+                    *counter = words.next()?.ok()?;
+                }
+                Some(all)
+            };
+            Some(InterfaceCounters {
+                name: name.trim().to_owned(),
+                receive: eight()?,
+                transmit: eight()?,
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_directions_are_read_in_their_order() {
+        let text = "a\nb\n veth:1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16\n";
+        let interfaces = parse(text).unwrap();
+        assert_eq!(interfaces[0].name, "veth:1");
+        assert_eq!(interfaces[0].receive, [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(interfaces[0].transmit, [9, 10, 11, 12, 13, 14, 15, 16]);
+        assert_eq!(parse("a\nb\n eth0: 1 2 3\n"), None);
+        assert_eq!(parse("a\nb\n eth0 1\n"), None);
+    }
+}

@@ -1,0 +1,75 @@
+//! `GET /metrics`: the daemon and its host in the text formats that Prometheus reads.
+//!
+//! The host's series have node_exporter's names, types and labels, so that boards made for it show
+//! them. Nothing here asks the database.
+
+mod format;
+mod host;
+mod own;
+mod writer;
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::DescriptorEncoder;
+use prometheus_client::registry::Registry;
+
+use crate::collector::OwnProcess;
+use crate::collector::counters::HostCounters;
+use crate::model::snapshot::Snapshot;
+use crate::model::time::Timestamp;
+use crate::recorder::Totals;
+use crate::store::{Engine, PoolState};
+use crate::tasks::flusher::FlusherHealth;
+use writer::Writer;
+
+pub(crate) use format::Format;
+
+/// Everything that one answer tells.
+#[derive(Debug)]
+pub(crate) struct Exposition {
+    /// When it was read.
+    pub(crate) time: Timestamp,
+    /// Counters of the host.
+    pub(crate) host: HostCounters,
+    /// The newest snapshot, for what must not be waited for.
+    pub(crate) snapshot: Option<Arc<Snapshot>>,
+    /// This process.
+    pub(crate) process: Option<OwnProcess>,
+    /// All requests since the start.
+    pub(crate) requests: Totals,
+    /// How the writing of measurements goes.
+    pub(crate) flusher: FlusherHealth,
+    /// Minutes of the host's series that nobody stored in time.
+    pub(crate) dropped_minutes: u64,
+    /// Which database.
+    pub(crate) engine: Engine,
+    /// Its connections.
+    pub(crate) pool: PoolState,
+}
+
+impl Exposition {
+    /// The answer's body.
+    ///
+    /// # Errors
+    /// Never; the interface of the formatting has them.
+    pub(crate) fn render(self, format: Format) -> Result<String, fmt::Error> {
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(self));
+        let mut text = String::with_capacity(64 << 10);
+        prometheus_client::encoding::text::encode(&mut text, &registry)?;
+        Ok(format.convert(text))
+    }
+}
+
+impl Collector for Exposition {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut writer = Writer::new(encoder);
+        own::write(&mut writer, self)?;
+        host::write(&mut writer, self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

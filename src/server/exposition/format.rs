@@ -1,0 +1,130 @@
+//! The two text formats, and which of them a client wants.
+
+use std::fmt::Write as _;
+
+use axum::http::{HeaderMap, HeaderValue, header};
+
+/// How an answer is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// OpenMetrics 1.0, see <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
+    OpenMetrics,
+    /// The older text format 0.0.4, see
+    /// <https://prometheus.io/docs/instrumenting/exposition_formats/>.
+    Text,
+}
+
+impl Format {
+    const OPEN_METRICS_KIND: &'static str =
+        "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    const TEXT_KIND: &'static str = "text/plain; version=0.0.4; charset=utf-8";
+
+    /// What a client asks for; the older format unless it prefers the newer.
+    pub(crate) fn wanted(headers: &HeaderMap) -> Self {
+        let (mut open_metrics, mut text) = (0.0_f32, 0.0_f32);
+        let values = headers.get_all(header::ACCEPT).into_iter();
+        for range in values.flat_map(|value| value.to_str().unwrap_or_default().split(',')) {
+            let mut parts = range.split(';').map(str::trim);
+            let kind = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let quality = parts.find_map(|part| part.strip_prefix("q="));
+            let quality = quality.map_or(1.0, |quality| quality.parse().unwrap_or(0.0));
+            match kind.as_str() {
+                "application/openmetrics-text" => open_metrics = open_metrics.max(quality),
+                "text/plain" | "text/*" | "*/*" => text = text.max(quality),
+                _ => {}
+            }
+        }
+        // Both at once are asked for by clients that know both.
+        if open_metrics > 0.0 && open_metrics >= text {
+            Self::OpenMetrics
+        } else {
+            Self::Text
+        }
+    }
+
+    /// The content type.
+    pub(crate) const fn kind(self) -> HeaderValue {
+        HeaderValue::from_static(match self {
+            Self::OpenMetrics => Self::OPEN_METRICS_KIND,
+            Self::Text => Self::TEXT_KIND,
+        })
+    }
+
+    /// Writes OpenMetrics text in this format. The older one names a counter's family as its series,
+    /// with `_total`, and has no mark for the end.
+    pub(super) fn convert(self, open_metrics: String) -> String {
+        if self == Self::OpenMetrics {
+            return open_metrics;
+        }
+        let mut text = String::with_capacity(open_metrics.len() + 4096);
+        let mut help = None;
+        for line in open_metrics.lines() {
+            if let Some(rest) = line.strip_prefix("# HELP ") {
+                help = rest.split_once(' ');
+            } else if let Some((name, kind)) = head(line) {
+                let suffix = if kind == "counter" { "_total" } else { "" };
+                if let Some((_, help)) = help.take() {
+                    // Writing to a string can't fail.
+                    let _ = writeln!(text, "# HELP {name}{suffix} {help}");
+                }
+                let _ = writeln!(text, "# TYPE {name}{suffix} {kind}");
+            } else if !line.starts_with('#') {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+        text
+    }
+}
+
+fn head(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix("# TYPE ")?.split_once(' ')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(accept: &[&'static str]) -> Format {
+        let pairs = accept
+            .iter()
+            .map(|one| (header::ACCEPT, HeaderValue::from_static(one)));
+        Format::wanted(&pairs.collect())
+    }
+
+    #[test]
+    fn clients_get_what_they_prefer() {
+        let prometheus = "application/openmetrics-text;version=1.0.0,\
+            application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
+        assert_eq!(wanted(&[prometheus]), Format::OpenMetrics);
+        assert_eq!(
+            wanted(&["application/openmetrics-text"]),
+            Format::OpenMetrics
+        );
+        assert_eq!(
+            wanted(&["text/plain", "application/openmetrics-text"]),
+            Format::OpenMetrics
+        );
+        for accept in [
+            &[][..],
+            &["*/*"],
+            &["text/plain"],
+            &["application/json"],
+            &["application/openmetrics-text;q=0"],
+        ] {
+            assert_eq!(wanted(accept), Format::Text, "{accept:?}");
+        }
+        let rather_text = "application/openmetrics-text; q=0.2, text/plain; q=0.9";
+        assert_eq!(wanted(&[rather_text]), Format::Text);
+    }
+
+    #[test]
+    fn the_older_format_names_counters_as_their_series() {
+        let text = "# HELP a Some a.\n# TYPE a counter\na_total{x=\"# TYPE y\"} 1\n\
+            # HELP b Some b.\n# TYPE b gauge\nb 2\n# EOF\n";
+        let expected = "# HELP a_total Some a.\n# TYPE a_total counter\na_total{x=\"# TYPE y\"} 1\n\
+            # HELP b Some b.\n# TYPE b gauge\nb 2\n";
+        assert_eq!(Format::Text.convert(text.to_owned()), expected);
+        assert_eq!(Format::OpenMetrics.convert(text.to_owned()), text);
+    }
+}
