@@ -303,6 +303,40 @@ fn the_credential_of_systemd_is_used_when_nothing_else_is_set() {
 }
 
 #[test]
+fn a_blank_credential_counts_as_none() {
+    let folder = TempDir::new().unwrap();
+    write(&folder, "database_url", "\n");
+    let sources = variables([("CREDENTIALS_DIRECTORY", folder.path().to_str().unwrap())]);
+    assert_eq!(load(&sources).origins.of("database.url"), &Origin::Default);
+}
+
+#[test]
+fn the_credential_stands_in_for_a_file_that_only_root_may_read() {
+    let folder = TempDir::new().unwrap();
+    // A folder can't be read as a file, by root neither.
+    let closed = folder.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    let text = format!("[database]\nurl_file = '{}'\n", closed.display());
+    let mut sources = file(write(&folder, "config.toml", &text));
+    assert!(refusal(&sources).contains("database.url_file"));
+
+    let directory = folder.path().to_str().unwrap();
+    sources.environment = Environment::of([("CREDENTIALS_DIRECTORY", directory)]);
+    let credential = write(&folder, "database_url", "postgres://u:hunter2@h/db\n");
+    let loaded = load(&sources);
+    assert_eq!(
+        loaded.origins.of("database.url"),
+        &Origin::SecretFile(credential)
+    );
+
+    // A file that can be read is what was asked for.
+    fs::remove_dir(&closed).unwrap();
+    fs::write(&closed, "postgres://other@h/db").unwrap();
+    let url = load(&sources).config.database.url;
+    assert_eq!(url.expose(), "postgres://other@h/db");
+}
+
+#[test]
 fn a_password_in_an_open_file_is_refused() {
     let folder = TempDir::new().unwrap();
     let text = "[database]\nurl = 'postgres://u:hunter2@h/db'\n";

@@ -16,19 +16,24 @@ impl Loader {
     pub(super) fn read_secret_files(&mut self, environment: &Environment) {
         let credential = environment
             .credentials_dir()
-            .map(|folder| folder.join("database_url"));
+            .map(|folder| folder.join("database_url"))
+            .filter(|path| !is_missing_or_blank(path));
         let url_file = self.config.database.url_file.take();
         match self.choose("database.url", url_file) {
             Choice::File(path, origin) => {
-                if let Some(url) = self.read_url("database.url", &path, &origin) {
+                // Only root may read a file with a password in it, so systemd passes a copy on.
+                let copy = credential.filter(|_| read(&path).is_err());
+                let (source, origin) = match copy {
+                    Some(copy) => (copy.clone(), Origin::SecretFile(copy)),
+                    None => (path.clone(), origin),
+                };
+                if let Some(url) = self.read_url("database.url", &source, &origin) {
                     self.config.database.url = url;
                 }
                 self.config.database.url_file = Some(path);
             }
             Choice::Unset => {
-                if let Some(path) =
-                    credential.filter(|path| !matches!(path.try_exists(), Ok(false)))
-                {
+                if let Some(path) = credential {
                     let origin = Origin::SecretFile(path.clone());
                     if let Some(url) = self.read_url("database.url", &path, &origin) {
                         self.config.database.url = url;
@@ -96,6 +101,14 @@ enum Choice {
     File(PathBuf, Origin),
     /// Neither is set.
     Unset,
+}
+
+/// The unit has a blank default for its credential, for those who need none.
+fn is_missing_or_blank(path: &Path) -> bool {
+    match std::fs::read_to_string(path) {
+        Ok(text) => text.trim().is_empty(),
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
 }
 
 /// The content without the line break at its end.

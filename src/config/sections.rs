@@ -110,8 +110,8 @@ section! {
         /// `/var/lib/linux-api` under systemd, else the user's own (`~/.local/share/linux-api`).
         /// A file with a password in it must not be readable by others (chmod 640).
         url: DatabaseUrl = DatabaseUrl::sqlite(&Path::new(SYSTEM_DATA).join(DATABASE_FILE));
-        /// File that holds the URL, in place of `url`. Without either the systemd credential
-        /// `database_url` is used when there is one.
+        /// File that holds the URL, in place of `url`. Without either, or when this account may not
+        /// read the file, the systemd credential `database_url` is used when there is one.
         url_file: Option<PathBuf> = None, example "/etc/linux-api/database_url";
         /// PostgreSQL past the pooler, for migrations, backup and restore.
         direct_url: Option<DatabaseUrl> = None, example "postgres://linux_api@db.example/linux_api";

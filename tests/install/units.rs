@@ -1,0 +1,110 @@
+//! The units of systemd: sound, hardened, and in step with the program.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+const SERVICE: &str = include_str!("../../packaging/systemd/linux-api.service");
+const SOCKET: &str = include_str!("../../packaging/systemd/linux-api.socket");
+const ANALYZE: &str = "/usr/bin/systemd-analyze";
+
+fn packaging(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("packaging")
+        .join(file)
+}
+
+/// The value of a setting that stands once in a unit.
+fn setting<'a>(unit: &'a str, name: &str) -> &'a str {
+    let values: Vec<_> = unit
+        .lines()
+        .filter_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+        .collect();
+    assert_eq!(values.len(), 1, "{name}: {values:?}");
+    values[0]
+}
+
+#[test]
+fn the_service_tells_when_it_is_ready_and_is_not_restarted_in_vain() {
+    assert_eq!(setting(SERVICE, "Type"), "notify");
+    assert_eq!(setting(SERVICE, "Restart"), "on-failure");
+    assert_eq!(
+        setting(SERVICE, "RestartPreventExitStatus"),
+        linux_api::cli::BAD_CONFIGURATION.to_string()
+    );
+    assert_eq!(setting(SERVICE, "WatchdogSec"), "30s");
+    assert_eq!(setting(SERVICE, "StateDirectory"), "linux-api");
+    assert_eq!(setting(SERVICE, "CapabilityBoundingSet"), "");
+    assert_eq!(setting(SOCKET, "ListenStream"), "/run/linux-api/api.sock");
+    assert_eq!(setting(SOCKET, "SocketMode"), "0660");
+    assert_eq!(setting(SOCKET, "SocketGroup"), "linux-api");
+}
+
+/// systemd-analyze is a part of systemd; a container may well be without it.
+fn has_analyze() -> bool {
+    let there = Path::new(ANALYZE).exists();
+    if !there {
+        println!("{ANALYZE} is not there: the units are not analysed");
+    }
+    there
+}
+
+#[test]
+fn systemd_finds_nothing_to_complain_about() {
+    if !has_analyze() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    // It looks for the program, which need not be installed here.
+    let service = SERVICE.replace("/usr/bin/linux-api", "/bin/sh");
+    let units = [
+        ("linux-api.service", &*service),
+        ("linux-api.socket", SOCKET),
+    ];
+    for (name, text) in units {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let checked = Command::new(ANALYZE)
+        .args(["verify", "--man=no"])
+        .args(units.map(|(name, _)| folder.path().join(name)))
+        .output()
+        .unwrap();
+    let complaints = String::from_utf8_lossy(&checked.stderr);
+    // It succeeds also when it ignores a line, so its words count.
+    let about_these: Vec<_> = complaints
+        .lines()
+        .filter(|line| line.contains("linux-api"))
+        .collect();
+    assert!(checked.status.success(), "{complaints}");
+    assert!(about_these.is_empty(), "{complaints}");
+}
+
+#[test]
+fn the_service_is_exposed_by_no_more_than_two_of_ten() {
+    if !has_analyze() {
+        return;
+    }
+    let rated = Command::new(ANALYZE)
+        .args(["security", "--offline=true", "--threshold=20"])
+        .arg(packaging("systemd/linux-api.service"))
+        .output()
+        .unwrap();
+    assert!(rated.status.success(), "{rated:?}");
+    let table = String::from_utf8_lossy(&rated.stdout);
+    assert!(table.contains("Overall exposure level"), "{table}");
+}
+
+#[test]
+fn the_packaged_configuration_is_valid() {
+    let home = TempDir::new().unwrap();
+    let checked = Command::new(assert_cmd::cargo::cargo_bin!("linux-api"))
+        .args(["config", "check", "--config"])
+        .arg(packaging("config.toml"))
+        .env_clear()
+        .env("HOME", home.path())
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{checked:?}");
+}
