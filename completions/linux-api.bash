@@ -22,6 +22,9 @@ _linux__api() {
             linux__api,config)
                 cmd="linux__api__subcmd__config"
                 ;;
+            linux__api,db)
+                cmd="linux__api__subcmd__db"
+                ;;
             linux__api,generate)
                 cmd="linux__api__subcmd__generate"
                 ;;
@@ -54,6 +57,15 @@ _linux__api() {
                 ;;
             linux__api__subcmd__config,show)
                 cmd="linux__api__subcmd__config__subcmd__show"
+                ;;
+            linux__api__subcmd__db,backup)
+                cmd="linux__api__subcmd__db__subcmd__backup"
+                ;;
+            linux__api__subcmd__db,backups)
+                cmd="linux__api__subcmd__db__subcmd__backups"
+                ;;
+            linux__api__subcmd__db,log)
+                cmd="linux__api__subcmd__db__subcmd__log"
                 ;;
             linux__api__subcmd__generate,completions)
                 cmd="linux__api__subcmd__generate__subcmd__completions"
@@ -128,7 +140,7 @@ _linux__api() {
 
     case "${cmd}" in
         linux__api)
-            opts="-v -q -h -V --config --log-format --verbose --quiet --acting-uid --help --version serve status stop tui remote user audit config generate"
+            opts="-v -q -h -V --config --log-format --verbose --quiet --acting-uid --help --version serve status stop tui remote user db audit config generate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -322,6 +334,118 @@ _linux__api() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__db)
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help log backup backups"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__db__subcmd__backup)
+            opts="-v -q -h --security --to --json --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__db__subcmd__backups)
+            opts="-v -q -h --json --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__db__subcmd__log)
+            opts="-v -q -h --limit --json --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

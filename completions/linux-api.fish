@@ -38,6 +38,7 @@ complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "stop" -d 'End t
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "tui" -d 'Watch one or many hosts in the terminal'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "remote" -d 'Add, list, test and remove the daemons to watch'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "user" -d 'Manage users and their keys'
+complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "db" -d 'Look after the database and its backups'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "audit" -d 'Show the audit log'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "config" -d 'Show, check or start the configuration'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "generate" -d 'Make completions, man pages and documentation'
@@ -224,6 +225,43 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_see
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -f -a "create" -d 'Make one more key and print it, once'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -f -a "rotate" -d 'Replace a key by a new one, which is printed once'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -f -a "revoke" -d 'Revoke a key: it is refused within two seconds by every daemon'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -f -a "log" -d 'List every attempt to change the schema, oldest first'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -f -a "backup" -d 'Make a backup, also while the daemon runs'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -f -a "backups" -d 'List the backups, newest first'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from log" -l limit -d 'The newest attempts to show' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from log" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from log" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from log" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from log" -l json -d 'Print JSON'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from log" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from log" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from log" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backup" -l to -d 'Folder for the backup in place of backup.directory' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backup" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backup" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backup" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backup" -l security -d 'Only users, keys, the audit log and settings'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backup" -l json -d 'Print JSON'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backup" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backup" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backup" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backups" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backups" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backups" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backups" -l json -d 'Print JSON'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backups" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backups" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backups" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
