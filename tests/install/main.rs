@@ -1,5 +1,3 @@
 //! Setup, units and packages: what is put onto a host, and what is left when it goes.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 mod units;

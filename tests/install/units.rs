@@ -46,7 +46,7 @@ fn the_service_tells_when_it_is_ready_and_is_not_restarted_in_vain() {
 fn has_analyze() -> bool {
     let there = Path::new(ANALYZE).exists();
     if !there {
-        println!("{ANALYZE} is not there: the units are not analysed");
+        eprintln!("{ANALYZE} is not there: the units are not analysed");
     }
     there
 }
