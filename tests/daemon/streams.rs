@@ -139,8 +139,9 @@ fn start_on_unix(max_lag: &str) -> (TempDir, Daemon, UnixStream) {
     let home = TempDir::new().unwrap();
     let (file, path) = (home.path().join("config.toml"), home.path().join("socket"));
     let text = format!(
-        "[server]\nunix = {path:?}\nunix_peers = {{ {:?} = \"admin\" }}\n\n\
+        "[server]\nunix = \"{}\"\nunix_peers = {{ {:?} = \"admin\" }}\n\n\
          [stream]\nmax_lag = {max_lag:?}\n",
+        path.display(),
         account.trim()
     );
     std::fs::write(&file, text).unwrap();
