@@ -43,6 +43,7 @@ fn the_service_tells_when_it_is_ready_and_is_not_restarted_in_vain() {
 }
 
 /// systemd-analyze is a part of systemd; a container may well be without it.
+#[expect(clippy::print_stderr, reason = "a test tells what it does not try")]
 fn has_analyze() -> bool {
     let there = Path::new(ANALYZE).exists();
     if !there {
