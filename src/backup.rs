@@ -8,6 +8,9 @@ mod error;
 mod list;
 mod manifest;
 mod read;
+mod restore;
+mod retention;
+mod temporary;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -15,13 +18,15 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc;
 
 use crate::model::progress::Progress;
-use crate::store::Store;
-use crate::store::dump::{CopyError, Snapshot, Table};
+use crate::store::dump::{CopyError, Table};
+use crate::store::{Session, Store};
 
 pub use error::BackupError;
-pub use list::list;
+pub use list::{folders, list};
 pub use manifest::{FORMAT_VERSION, Manifest, Reason, TableFile};
 pub use read::check;
+pub use restore::{RestoreOrder, Restored, restore, try_restore};
+pub use retention::{Pruned, Rule, delete, surplus};
 
 pub use crate::store::dump::{Column, Kind};
 
@@ -85,8 +90,21 @@ pub struct Order<'a> {
 /// When the database fails, has no schema or a newer one than this program knows, or when the
 /// files can't be written or don't read back as they were written; then no folder is left behind.
 pub async fn create(store: &Store, order: Order<'_>) -> Result<BackupInfo, BackupError> {
-    let Order { scope, .. } = order;
     let mut snapshot = store.snapshot().await?;
+    let made = create_from(&mut snapshot, store, order).await;
+    // Not left to be closed at some later time: the file may be about to be replaced.
+    let closed = snapshot.rollback().await;
+    let made = made?;
+    closed?;
+    Ok(made)
+}
+
+async fn create_from(
+    snapshot: &mut Session,
+    store: &Store,
+    order: Order<'_>,
+) -> Result<BackupInfo, BackupError> {
+    let Order { scope, .. } = order;
     let revision = snapshot.revision().await?;
     let known = store.known_revision();
     if revision == 0 {
@@ -116,7 +134,7 @@ pub async fn create(store: &Store, order: Order<'_>) -> Result<BackupInfo, Backu
     let (to_writer, messages) = mpsc::channel(2);
     let folder = order.folder.to_owned();
     let writer = tokio::task::spawn_blocking(move || Writer::run(&folder, draft, messages));
-    let copied = copy(&mut snapshot, &tables, to_writer, order.progress).await;
+    let copied = copy(snapshot, &tables, to_writer, order.progress).await;
     let written = writer
         .await
         .map_err(|error| BackupError::Stopped(error.to_string()))?;
@@ -133,7 +151,7 @@ pub async fn create(store: &Store, order: Order<'_>) -> Result<BackupInfo, Backu
 /// Hands the tables to the writer. It finishes only when it is told so: an error here closes the
 /// channel early, and then the writer removes what it wrote.
 async fn copy(
-    snapshot: &mut Snapshot,
+    snapshot: &mut Session,
     tables: &[Table],
     to_writer: mpsc::Sender<Message>,
     progress: &dyn Progress,

@@ -14,14 +14,19 @@ pub mod flush;
 pub mod host_samples;
 mod hosts;
 mod leases;
+pub(crate) mod load;
+mod lock;
 pub mod migrations;
 mod open;
+pub(crate) mod replace;
 pub mod request_queries;
 mod request_stats;
 pub mod retention;
+mod session;
 mod tx;
 pub mod users;
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +37,9 @@ use tokio::sync::watch;
 use crate::model::time::Clock;
 
 pub use error::{Refusal, StoreError};
+pub(crate) use lock::SoleUse;
 pub use open::{Engine, Options};
+pub(crate) use session::Session;
 pub(crate) use tx::{Tx, in_write, on_read};
 
 /// The database of one daemon or command. Cheap to clone.
@@ -57,6 +64,8 @@ enum Pool {
         writer: SqlitePool,
         reader: SqlitePool,
         path: PathBuf,
+        /// Tells others that the database is open here.
+        _in_use: Arc<File>,
     },
     Postgres(PgPool),
 }

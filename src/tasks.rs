@@ -1,8 +1,10 @@
 //! Work that goes on in the background for as long as the daemon runs.
 
+pub mod backups;
 pub mod flusher;
 pub mod host_minutes;
 pub mod janitor;
 pub mod key_use;
 pub mod key_watch;
+pub mod presence;
 pub mod sampler;

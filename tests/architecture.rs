@@ -25,7 +25,15 @@ const IMPORTS: &[(&str, &[&str])] = &[
     ("import", &["model", "store", "config", "auth"]),
     (
         "tasks",
-        &["model", "collector", "recorder", "store", "auth", "config"],
+        &[
+            "model",
+            "collector",
+            "recorder",
+            "store",
+            "auth",
+            "config",
+            "backup",
+        ],
     ),
     (
         "server",

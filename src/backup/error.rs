@@ -57,6 +57,29 @@ pub enum BackupError {
         /// Newest format that this program knows.
         known: u32,
     },
+    /// The backup was made by a newer program.
+    #[error(
+        "the backup has schema revision {found} and this program knows {known}: restore it with \
+         the newer program"
+    )]
+    Newer {
+        /// Revision of the backup.
+        found: i64,
+        /// Newest revision that this program knows.
+        known: i64,
+    },
+    /// The backup does not fit the database.
+    #[error("{0}")]
+    Unfit(String),
+    /// The database did not take the rows.
+    #[error("the database was left as it was: {0}")]
+    NotRestored(#[source] StoreError),
+    /// What the database took is not what the backup holds.
+    #[error(
+        "the database was left as it was: the rows of {0} did not come back as they are in the \
+         backup"
+    )]
+    Differs(String),
     /// The backup was interrupted.
     #[error("the backup was stopped: {0}")]
     Stopped(String),

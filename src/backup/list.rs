@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::error::files;
 use super::manifest::is_backup_name;
@@ -15,6 +15,21 @@ use super::{BackupError, BackupInfo};
 /// # Errors
 /// When the folder can't be read. One that does not exist holds no backups.
 pub fn list(folder: &Path) -> Result<Vec<BackupInfo>, BackupError> {
+    let mut found = Vec::new();
+    for path in folders(folder)? {
+        if let Ok(manifest) = read_manifest(&path) {
+            found.push(BackupInfo { path, manifest });
+        }
+    }
+    found.sort_by(|a, b| (b.manifest.time, &b.path).cmp(&(a.manifest.time, &a.path)));
+    Ok(found)
+}
+
+/// Every folder below `folder` whose name is that of a backup, whatever it holds, newest first.
+///
+/// # Errors
+/// When the folder can't be read. One that does not exist holds no backups.
+pub fn folders(folder: &Path) -> Result<Vec<PathBuf>, BackupError> {
     let cannot = || files("can't read", folder);
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -26,14 +41,11 @@ pub fn list(folder: &Path) -> Result<Vec<BackupInfo>, BackupError> {
         let is_ours = entry.file_name().to_str().is_some_and(is_backup_name)
             // Of the entry itself, so that a link is none.
             && entry.file_type().is_ok_and(|kind| kind.is_dir());
-        if !is_ours {
-            continue;
-        }
-        let path = entry.path();
-        if let Ok(manifest) = read_manifest(&path) {
-            found.push(BackupInfo { path, manifest });
+        if is_ours {
+            found.push(entry.path());
         }
     }
-    found.sort_by(|a, b| (b.manifest.time, &b.path).cmp(&(a.manifest.time, &a.path)));
+    found.sort();
+    found.reverse();
     Ok(found)
 }

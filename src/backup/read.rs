@@ -7,10 +7,12 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
+use tokio::sync::mpsc;
 
 use super::error::files;
 use super::manifest::{FILE_NAME, MAX_BYTES, from_bytes, hex};
 use super::{BackupError, Manifest, TableFile};
+use crate::store::dump::Lines;
 
 const CANNOT_READ: &str = "can't read";
 
@@ -90,6 +92,45 @@ fn check_table(folder: &Path, table: &TableFile) -> Result<(), BackupError> {
         )));
     }
     Ok(())
+}
+
+/// Sends the lines of one table, some whole ones at a time. Blocks.
+pub(super) fn send_lines(
+    folder: &Path,
+    table: &TableFile,
+    to: &mpsc::Sender<Lines>,
+) -> Result<(), BackupError> {
+    const BYTES: usize = 256 * 1024;
+    let path = folder.join(&table.file);
+    let damaged = |what: &str| BackupError::damaged(&path, what);
+    let undo = zstd::Decoder::new(open(&path)?).map_err(files(CANNOT_READ, &path))?;
+    let mut input = BufReader::new(undo);
+    let mut lines = Lines::default();
+    loop {
+        let length = lines.bytes.len();
+        let room = table.raw_bytes.saturating_add(1);
+        let count = input
+            .by_ref()
+            .take(room)
+            .read_until(b'\n', &mut lines.bytes)
+            .map_err(|error| damaged(&format!("it can't be decompressed: {error}")))?;
+        if count > 0 {
+            if !lines.bytes.ends_with(b"\n") {
+                return Err(damaged("its last line has no end"));
+            }
+            lines.rows += 1;
+        }
+        let is_over = lines.bytes.len() == length;
+        if is_over || lines.bytes.len() >= BYTES {
+            // Whoever takes them has given up and says why.
+            if lines.rows > 0 && to.blocking_send(std::mem::take(&mut lines)).is_err() {
+                return Ok(());
+            }
+        }
+        if is_over {
+            return Ok(());
+        }
+    }
 }
 
 /// Opens a plain file; a link could lead anywhere, and a pipe would never answer.

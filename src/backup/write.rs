@@ -1,23 +1,19 @@
 //! The thread that writes a backup's files.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FlockOperation, RenameFlags};
+use rustix::fs::{CWD, RenameFlags};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
-use uuid::Uuid;
 
 use super::error::files;
-use super::manifest::{Draft, FILE_NAME, file_name, hex, is_backup_name, to_bytes};
+use super::manifest::{Draft, FILE_NAME, file_name, hex, to_bytes};
+use super::temporary::{CANNOT_WRITE, Temporary, sync_folder};
 use super::{BackupError, BackupInfo, Manifest, TableFile, check};
 use crate::store::dump::{Lines, Table};
-
-const CANNOT_WRITE: &str = "can't write";
-/// Starts the name of a folder that is no backup yet.
-const PREFIX: &str = ".tmp-";
 
 /// What the reader of the database tells the writer.
 pub(super) enum Message {
@@ -30,26 +26,6 @@ pub(super) enum Message {
 pub(super) struct Writer {
     parent: PathBuf,
     temporary: Temporary,
-}
-
-/// A folder that is removed unless it was given its final name.
-struct Temporary {
-    path: PathBuf,
-    keep: bool,
-    /// Tells other programs that somebody is at work here; ends with this process.
-    _lock: Option<File>,
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if self.keep {
-            return;
-        }
-        if let Err(error) = fs::remove_dir_all(&self.path) {
-            let path = self.path.display();
-            tracing::warn!(%error, "could not remove the unfinished backup {path}");
-        }
-    }
 }
 
 impl Writer {
@@ -73,30 +49,9 @@ impl Writer {
     }
 
     fn begin(parent: &Path, name: &str) -> Result<Self, BackupError> {
-        let private = |path: &Path, recursive| {
-            DirBuilder::new()
-                .recursive(recursive)
-                .mode(0o700)
-                .create(path)
-                .map_err(files("can't create the folder", path))
-        };
-        private(parent, true)?;
-        // Held until our own folder is locked, so that nobody takes it for an abandoned one. Some
-        // network file systems can't lock folders; there, abandoned ones stay.
-        let sweeping = lock(parent, FlockOperation::LockExclusive);
-        if sweeping.is_some() {
-            remove_abandoned(parent);
-        }
-        let path = parent.join(format!("{PREFIX}{name}-{}", Uuid::new_v4().simple()));
-        private(&path, false)?;
-        let temporary = Temporary {
-            _lock: lock(&path, FlockOperation::NonBlockingLockExclusive),
-            path,
-            keep: false,
-        };
         Ok(Self {
             parent: parent.to_owned(),
-            temporary,
+            temporary: Temporary::begin(parent, name)?,
         })
     }
 
@@ -168,32 +123,6 @@ impl Writer {
     }
 }
 
-fn lock(folder: &Path, how: FlockOperation) -> Option<File> {
-    let file = File::open(folder).ok()?;
-    rustix::fs::flock(&file, how).ok()?;
-    Some(file)
-}
-
-/// Removes what backups left that were killed: folders of ours that nobody has locked.
-fn remove_abandoned(parent: &Path) {
-    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let is_ours = name
-            .to_str()
-            .and_then(|name| name.strip_prefix(PREFIX)?.rsplit_once('-'))
-            .is_some_and(|(name, _)| is_backup_name(name))
-            && entry.file_type().is_ok_and(|kind| kind.is_dir());
-        let path = entry.path();
-        if is_ours && lock(&path, FlockOperation::NonBlockingLockExclusive).is_some() {
-            drop(Temporary {
-                path,
-                keep: false,
-                _lock: None,
-            });
-        }
-    }
-}
-
 /// Never onto another backup. A rename replaces no folder that holds anything, so that the plain
 /// one will do where the file system does not know the flag.
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
@@ -218,13 +147,6 @@ fn create(path: &Path) -> Result<File, BackupError> {
         .create_new(true)
         .mode(0o600)
         .open(path)
-        .map_err(files(CANNOT_WRITE, path))
-}
-
-/// A file's name lasts only when its folder is written as well.
-fn sync_folder(path: &Path) -> Result<(), BackupError> {
-    File::open(path)
-        .and_then(|folder| folder.sync_all())
         .map_err(files(CANNOT_WRITE, path))
 }
 

@@ -3,7 +3,13 @@
 mod backup;
 mod backups;
 mod log;
+mod migrate;
 mod place;
+mod prune;
+mod restore;
+mod rollback;
+mod status;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -21,17 +27,29 @@ pub(super) struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Status(status::Options),
+    Migrate(migrate::Options),
+    Rollback(rollback::Options),
     Log(log::Options),
     Backup(backup::Options),
     Backups(backups::Options),
+    Verify(verify::Options),
+    Restore(restore::Options),
+    Prune(prune::Options),
 }
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         match self.command {
+            Command::Status(options) => options.run(ctx).await,
+            Command::Migrate(options) => options.run(ctx).await,
+            Command::Rollback(options) => options.run(ctx).await,
             Command::Log(options) => options.run(ctx).await,
             Command::Backup(options) => options.run(ctx).await,
             Command::Backups(options) => options.run(ctx).await,
+            Command::Verify(options) => options.run(ctx).await,
+            Command::Restore(options) => options.run(ctx).await,
+            Command::Prune(options) => options.run(ctx).await,
         }
     }
 }

@@ -101,10 +101,10 @@ impl Progress for Shown {
             }
             if !self.is_quiet {
                 let seconds = step.begin.elapsed().as_secs_f64();
-                note(&format!(
-                    "{}: {} rows in {seconds:.1} s",
-                    step.name, step.done
-                ));
+                note(&match step.done {
+                    0 => format!("{}: done in {seconds:.1} s", step.name),
+                    rows => format!("{}: {rows} rows in {seconds:.1} s", step.name),
+                });
             }
         });
     }

@@ -27,22 +27,22 @@ use detach::Background;
 use listen::Bound;
 use measuring::Measuring;
 use reload::Reload;
-use systemd::{Handed, Liveness};
+use systemd::{Handed, Liveness, StartSteps};
 
 use crate::access_log::AccessLogger;
 use crate::auth::verifier::{self, Verifier};
 use crate::backup::{self, BackupError, Order, Reason, Scope};
 use crate::collector::{Collector, HostReader, HostRoots};
 use crate::config::{BeforeMigration, Config, Flag, Loaded};
-use crate::model::progress::Unwatched;
 use crate::model::time::Clock;
 use crate::recorder::Recorder;
 use crate::server::notices::Notices;
 use crate::server::state::StoredKeys;
 use crate::server::streams::StreamLimits;
 use crate::server::{self, Limits, Parts, PolicyHandle};
-use crate::store::migrations::{Migrated, SchemaError};
+use crate::store::migrations::{Migrated, Run, SchemaError};
 use crate::store::{Store, StoreError};
+use crate::tasks::backups;
 use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::key_watch;
 use crate::tasks::sampler::HostSampler;
@@ -425,29 +425,7 @@ async fn open_store(config: &Config, demo: Option<&Demo>, clock: &Clock) -> anyh
     };
     let store = Store::open(options, clock.clone()).await?;
     if database.migrate {
-        let folder = &config.backup.directory;
-        let scope = match config.backup.before_migration {
-            BeforeMigration::All => Some(Scope::All),
-            BeforeMigration::Security => Some(Scope::Security),
-            BeforeMigration::Off => None,
-        };
-        let migrated = store
-            .migrate(async |store: &Store| {
-                let Some(scope) = scope else { return Ok(()) };
-                let order = Order {
-                    folder,
-                    scope,
-                    reason: Reason::Migration,
-                    progress: &Unwatched,
-                };
-                let info = backup::create(store, order).await?;
-                tracing::info!(path = %info.path.display(), "made a backup before the migration");
-                Ok::<_, BackupError>(())
-            })
-            .await?;
-        if let Migrated::From(from, to) = migrated {
-            tracing::info!(from, to, "migrated the database");
-        }
+        systemd::while_told_to_wait(Box::pin(migrate(&store, config))).await?;
     } else {
         let pending = store.schema_state().await?.pending.len();
         if pending > 0 {
@@ -455,4 +433,44 @@ async fn open_store(config: &Config, demo: Option<&Demo>, clock: &Clock) -> anyh
         }
     }
     Ok(store)
+}
+
+/// Brings the schema up to date, after a backup.
+async fn migrate(store: &Store, config: &Config) -> anyhow::Result<()> {
+    let folder = &config.backup.directory;
+    let scope = match config.backup.before_migration {
+        BeforeMigration::All => Some(Scope::All),
+        BeforeMigration::Security => Some(Scope::Security),
+        BeforeMigration::Off => None,
+    };
+    let run = Run {
+        progress: &StartSteps,
+        ..Run::default()
+    };
+    let mut saved = false;
+    let migrated = store
+        .migrate_as(&run, async |store: &Store| {
+            let Some(scope) = scope else { return Ok(()) };
+            let order = Order {
+                folder,
+                scope,
+                reason: Reason::Migration,
+                progress: &StartSteps,
+            };
+            let info = backup::create(store, order).await?;
+            saved = true;
+            tracing::info!(path = %info.path.display(), "made a backup before the migration");
+            Ok::<_, BackupError>(())
+        })
+        .await?;
+    if let Migrated::From(from, to) = migrated {
+        tracing::info!(from, to, "migrated the database");
+    }
+    if saved {
+        let pruned = backups::prune(store, folder.clone(), measuring::automatic(&config.backup));
+        if let Err(error) = pruned.await {
+            tracing::warn!(%error, "can't delete old backups");
+        }
+    }
+    Ok(())
 }

@@ -233,6 +233,15 @@ section! {
         before_migration: BeforeMigration = BeforeMigration::All;
         /// Where backups are kept. Without it the folder `backups` in the data directory.
         directory: PathBuf = Path::new(SYSTEM_DATA).join(BACKUP_FOLDER);
+        /// Whether the daemon makes a backup each time it starts.
+        at_start: bool = false;
+        /// How often the daemon makes a backup. Of several daemons on one database one does it.
+        every: Option<Duration> = None, example "24h";
+        /// How many of the backups that it made by itself the daemon keeps. The newest whole one
+        /// always stays.
+        keep: usize = 14, in 1..=100_000;
+        /// After what time the daemon deletes a backup that it made by itself.
+        max_age: Option<Duration> = None, example "90d";
     }
 }
 

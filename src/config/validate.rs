@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use super::error::Problem;
 use super::load::Loader;
@@ -39,6 +40,17 @@ impl Loader {
         self.tls_has_two_files();
         self.keys_travel_safely();
         self.probes_stay_on();
+        self.backups_are_not_made_all_the_time();
+    }
+
+    fn backups_are_not_made_all_the_time(&mut self) {
+        const LEAST: Duration = Duration::from_mins(1);
+        if self.config.backup.every.is_some_and(|every| every < LEAST) {
+            let origin = self.origins.of("backup.every");
+            let message = "must be at least \"1m\"".to_owned();
+            self.problems
+                .push(Problem::new(origin, "backup.every", message));
+        }
     }
 
     /// The id is part of every row in the database and of queries.

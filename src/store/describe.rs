@@ -34,4 +34,22 @@ impl Store {
             timescaledb,
         })
     }
+
+    /// How many bytes the database takes up on its disk: on PostgreSQL all of the database, on
+    /// SQLite the file without its log.
+    ///
+    /// # Errors
+    /// When it can't be reached within the deadline.
+    pub async fn size_bytes(&self) -> Result<i64, StoreError> {
+        const SQLITE: &str =
+            "select page_count * page_size from pragma_page_count, pragma_page_size";
+        const POSTGRES: &str = "select pg_database_size(current_database())";
+        let sql = match self.engine() {
+            Engine::Sqlite => SQLITE,
+            Engine::Postgres => POSTGRES,
+        };
+        on_read!(self, |tx| Ok(tx
+            .fetch_scalar(sqlx::query_scalar(sql))
+            .await?))
+    }
 }

@@ -8,12 +8,13 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sqlx::postgres::{PgPoolOptions, PgRow};
-use sqlx::sqlite::{SqlitePoolOptions, SqliteRow};
-use sqlx::{AssertSqlSafe, Postgres, Row, Sqlite, Transaction};
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, Row};
 use tokio::sync::mpsc;
 
-use super::{Engine, Store, StoreError};
+use super::session::{Open, Session};
+use super::{Store, StoreError};
 use crate::model::progress::Progress;
 use crate::model::time::Timestamp;
 
@@ -48,6 +49,8 @@ pub struct Column {
 pub(crate) struct Table {
     pub(crate) name: String,
     pub(crate) columns: Vec<Column>,
+    /// The engine's own word for each column's type.
+    pub(super) declared: Vec<String>,
     /// The columns of the primary key, each with its place.
     key: Vec<(i64, String)>,
 }
@@ -106,47 +109,30 @@ const FIRST: [&str; 2] = ["settings", "users"];
 /// Lines are handed on when they reach this size.
 const LINES_BYTES: usize = 256 * 1024;
 
-/// A view of the database that stands still while others go on writing.
-pub(crate) struct Snapshot {
-    transaction: Open,
-}
-
-enum Open {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
-}
-
 impl Store {
-    /// Opens a snapshot on a connection of its own, without a deadline for its queries.
-    pub(crate) async fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        let options = &self.inner.options;
-        let transaction = match self.engine() {
-            Engine::Sqlite => {
-                let (_, connect) = options.sqlite()?;
-                let pool = SqlitePoolOptions::new()
-                    .max_connections(1)
-                    .acquire_timeout(options.deadline)
-                    .connect_lazy_with(connect.read_only(true));
-                Open::Sqlite(pool.begin().await?)
-            }
-            Engine::Postgres => {
-                // One round trip; the settings are for a pooler's session, which has none of ours.
-                const BEGIN: &str = "
-                    begin isolation level repeatable read, read only;
-                    set local search_path = linux_api;
-                    set local statement_timeout = 0";
-                let pool = PgPoolOptions::new()
-                    .max_connections(1)
-                    .acquire_timeout(options.deadline)
-                    .connect_lazy_with(options.postgres(true)?);
-                Open::Postgres(pool.begin_with(BEGIN).await?)
-            }
-        };
-        Ok(Snapshot { transaction })
+    /// Opens a view of the database that stands still while others go on writing, on a connection
+    /// of its own and without a deadline for its queries.
+    pub(crate) async fn snapshot(&self) -> Result<Session, StoreError> {
+        Session::reading(&self.inner.options).await
+    }
+
+    /// How many rows each table holds, all at one moment. Takes as long as counting takes.
+    ///
+    /// # Errors
+    /// When the database can't be reached.
+    pub async fn rows_per_table(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let mut snapshot = self.snapshot().await?;
+        let mut rows = Vec::new();
+        for table in snapshot.tables().await? {
+            let count = snapshot.count_one(&table).await?;
+            rows.push((table.name, count));
+        }
+        snapshot.rollback().await?;
+        Ok(rows)
     }
 }
 
-impl Snapshot {
+impl Session {
     /// Revision of the schema, 0 when there is none.
     pub(crate) async fn revision(&mut self) -> Result<i64, StoreError> {
         const EXISTS_SQLITE: &str =
@@ -161,26 +147,9 @@ impl Snapshot {
         self.number(NEWEST, NEWEST).await
     }
 
-    async fn number(
-        &mut self,
-        sqlite: &'static str,
-        postgres: &'static str,
-    ) -> Result<i64, StoreError> {
-        Ok(match &mut self.transaction {
-            Open::Sqlite(transaction) => {
-                let query = sqlx::query_scalar(sqlite);
-                query.fetch_one(&mut **transaction).await?
-            }
-            Open::Postgres(transaction) => {
-                let query = sqlx::query_scalar(postgres).persistent(false);
-                query.fetch_one(&mut **transaction).await?
-            }
-        })
-    }
-
     /// Version of the database engine.
     pub(crate) async fn engine_version(&mut self) -> Result<String, StoreError> {
-        Ok(match &mut self.transaction {
+        Ok(match &mut self.open {
             Open::Sqlite(transaction) => {
                 let query = sqlx::query_scalar("select sqlite_version()");
                 query.fetch_one(&mut **transaction).await?
@@ -196,7 +165,7 @@ impl Snapshot {
     /// Version of TimescaleDB where the database has it.
     pub(crate) async fn timescaledb(&mut self) -> Result<Option<String>, StoreError> {
         const SQL: &str = "select extversion from pg_extension where extname = 'timescaledb'";
-        Ok(match &mut self.transaction {
+        Ok(match &mut self.open {
             Open::Sqlite(_) => None,
             Open::Postgres(transaction) => {
                 let query = sqlx::query_scalar(SQL).persistent(false);
@@ -218,7 +187,7 @@ impl Snapshot {
     pub(crate) async fn count_one(&mut self, table: &Table) -> Result<u64, StoreError> {
         // Safe: made of the catalog's own name, quoted.
         let sql = AssertSqlSafe(format!("select count(*) from {}", quoted(&table.name)));
-        let rows: i64 = match &mut self.transaction {
+        let rows: i64 = match &mut self.open {
             Open::Sqlite(transaction) => {
                 let query = sqlx::query_scalar(sql);
                 query.fetch_one(&mut **transaction).await?
@@ -250,7 +219,7 @@ impl Snapshot {
                 and a.attnum > 0 and not a.attisdropped and c.relname <> '_sqlx_migrations'
             order by c.relname collate \"C\", a.attnum";
         type Found = (String, String, String, i64);
-        let found: Vec<Found> = match &mut self.transaction {
+        let found: Vec<Found> = match &mut self.open {
             Open::Sqlite(transaction) => {
                 let query = sqlx::query_as(SQLITE);
                 query.fetch_all(&mut **transaction).await?
@@ -271,6 +240,7 @@ impl Snapshot {
                 tables.push(Table {
                     name: table,
                     columns: Vec::new(),
+                    declared: Vec::new(),
                     key: Vec::new(),
                 });
             }
@@ -279,6 +249,7 @@ impl Snapshot {
                     last.key.push((key, name.clone()));
                 }
                 last.columns.push(Column { name, kind });
+                last.declared.push(declared);
             }
         }
         for table in &mut tables {
@@ -298,7 +269,7 @@ impl Snapshot {
     ) -> Result<(), CopyError> {
         let mut lines = Batch::new(to, progress);
         // Safe: made of the catalog's own names, quoted.
-        match &mut self.transaction {
+        match &mut self.open {
             Open::Sqlite(transaction) => {
                 let sql = AssertSqlSafe(select(table, |_, name| name.to_owned()));
                 let mut rows = sqlx::query(sql).fetch(&mut **transaction);
@@ -382,7 +353,7 @@ fn select(table: &Table, value: impl Fn(Kind, &str) -> String) -> String {
     sql
 }
 
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -47,7 +47,7 @@ pub enum StoreError {
     #[error("the database can't be reached: {0}")]
     Unavailable(#[source] sqlx::Error),
     /// The database has no room left.
-    #[error("the database has no room left: {0}")]
+    #[error("the database has no room left: {0}; free space on its disk")]
     Full(#[source] sqlx::Error),
     /// A stored value is not what the program wrote.
     #[error("{table}.{column} holds a value that this program did not write")]
@@ -60,6 +60,9 @@ pub enum StoreError {
     /// The URL, the file or the server is not what this program can use.
     #[error("{0}")]
     Unusable(String),
+    /// Somebody else uses the database, and must not meanwhile.
+    #[error("{0}: stop it first (systemctl stop linux-api, or linux-api stop)")]
+    InUse(String),
     /// The schema is not what this program can use.
     #[error(transparent)]
     Schema(#[from] super::migrations::SchemaError),

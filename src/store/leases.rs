@@ -2,7 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Store, StoreError, in_write};
+use super::session::{Session, in_session};
+use super::{Engine, Store, StoreError, in_write};
+use crate::model::time::Timestamp;
+
+/// Starts the name of the lease that each daemon on PostgreSQL holds for as long as it lives.
+const DAEMON: &str = "daemon:";
+/// After how long a daemon that was killed counts as gone.
+const PRESENCE: Duration = Duration::from_mins(1);
 
 impl Store {
     /// Takes or keeps the lease `name` for `holder`; `false` while another holds it.
@@ -42,5 +49,67 @@ impl Store {
             tx.execute(sqlx::query(SQL).bind(name).bind(holder)).await?;
             Ok(())
         })
+    }
+
+    /// Says that this daemon lives, for a minute. On SQLite the lock on the file says so.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn say_present(&self, instance_id: &str, host: &str) -> Result<(), StoreError> {
+        if self.engine() == Engine::Postgres {
+            let name = format!("{DAEMON}{instance_id}");
+            self.hold_lease(&name, host, PRESENCE).await?;
+        }
+        Ok(())
+    }
+
+    /// Says that this daemon ends.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn say_gone(&self, instance_id: &str, host: &str) -> Result<(), StoreError> {
+        if self.engine() == Engine::Postgres {
+            let name = format!("{DAEMON}{instance_id}");
+            self.release_lease(&name, host).await?;
+        }
+        Ok(())
+    }
+
+    /// Refuses while a daemon lives on a PostgreSQL database.
+    pub(super) async fn refuse_beside_daemons(&self) -> Result<(), StoreError> {
+        if self.engine() == Engine::Postgres {
+            let now = self.clock().now();
+            let mut snapshot = self.snapshot().await?;
+            snapshot.refuse_beside_daemons(now).await?;
+            snapshot.rollback().await?;
+        }
+        Ok(())
+    }
+}
+
+impl Session {
+    /// Refuses while a daemon lives on the database.
+    pub(super) async fn refuse_beside_daemons(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        const SQL: &str = "
+            select holder, expires_at from leases
+            where name like 'daemon:%' and expires_at > $1 order by expires_at desc";
+        if !self.has_table("leases").await? {
+            return Ok(());
+        }
+        let found: Vec<(String, Timestamp)> = in_session!(self, |tx| tx
+            .fetch_all(sqlx::query_as(SQL).bind(now))
+            .await?);
+        let Some((_, last)) = found.first() else {
+            return Ok(());
+        };
+        let mut hosts: Vec<&str> = found.iter().map(|(host, _)| host.as_str()).collect();
+        hosts.sort_unstable();
+        hosts.dedup();
+        // One that was killed could not say that it went.
+        Err(StoreError::InUse(format!(
+            "a daemon on {} uses the database (one that was killed is forgotten {} s from now)",
+            hosts.join(", "),
+            last.since(now).as_secs() + 1
+        )))
     }
 }

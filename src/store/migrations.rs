@@ -5,24 +5,24 @@
 //! new one. sqlx's own runner is not used because it takes no lock on SQLite and keeps a session
 //! lock after an error on PostgreSQL.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::FlockOperation;
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
-use sqlx::postgres::PgPoolOptions;
-use sqlx::{Postgres, Sqlite, Transaction};
 
-use super::{Engine, Options, Pool, Store, StoreError, in_write, on_read};
+use super::audit::Entry;
+use super::session::{Open, Session, in_session};
+use super::{Engine, Pool, Store, StoreError, in_write, lock, on_read};
+use crate::model::audit::{Action, Actor};
+use crate::model::progress::{Progress, Unwatched};
 use crate::model::time::Timestamp;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 const TABLE: &str = "_sqlx_migrations";
-/// Any number will do, as long as no other program on the same database uses it.
-const ADVISORY_LOCK: &str = "select pg_advisory_xact_lock(5212908460211)";
+const INSERT_LOG: &str = "
+    insert into migration_log
+        (revision, direction, status, error, started_at, finished_at, program_version)
+    values ($1, $2, $3, $4, $5, $6, $7)";
 
 /// A schema that this program can't use; a restart can't mend it.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +43,14 @@ pub enum SchemaError {
     /// Migrations are pending and were not allowed to run.
     #[error("{0} migration(s) pending and migrations are switched off")]
     Pending(usize),
+    /// The revision to go to is none.
+    #[error("there is no revision {asked}: {why}")]
+    NoSuchRevision {
+        /// What was asked for.
+        asked: i64,
+        /// Which ones there are.
+        why: String,
+    },
     /// A migration that was applied is not the one that this program holds.
     #[error("migration {0} was applied in another form than this program holds")]
     Altered(i64),
@@ -115,19 +123,69 @@ pub struct MigrationLogRow {
     pub program_version: String,
 }
 
+/// How far to migrate, for whom, and who watches.
+pub struct Run<'a> {
+    /// The revision to stop at. Without it, the newest when migrating, and one less when taking
+    /// back.
+    pub target: Option<i64>,
+    /// Who asked for it, for the audit log; nobody when the daemon does it as it starts.
+    pub actor: Option<&'a Actor>,
+    /// Is told which migration runs.
+    pub progress: &'a dyn Progress,
+}
+
+impl Default for Run<'_> {
+    fn default() -> Self {
+        Self {
+            target: None,
+            actor: None,
+            progress: &Unwatched,
+        }
+    }
+}
+
+/// From where to where a run goes.
+#[derive(Clone, Copy)]
+struct Way {
+    direction: Direction,
+    from: i64,
+    to: i64,
+}
+
+/// Adds rows to the log; a macro because the bound types differ per engine.
+macro_rules! insert_log {
+    ($tx:expr, $rows:expr) => {
+        for row in $rows {
+            $tx.execute(
+                sqlx::query(INSERT_LOG)
+                    .bind(row.revision)
+                    .bind(row.direction.as_str())
+                    .bind(row.status.as_str())
+                    .bind(row.error.as_deref())
+                    .bind(row.started_at)
+                    .bind(row.finished_at)
+                    .bind(row.program_version.as_str()),
+            )
+            .await?;
+        }
+    };
+}
+
 impl Store {
     fn migrator(&self) -> &'static Migrator {
-        match self.engine() {
-            Engine::Sqlite => &SQLITE,
-            Engine::Postgres => &POSTGRES,
-        }
+        migrator(self.engine())
     }
 
     /// Newest schema revision that this program knows.
     #[must_use]
     pub fn known_revision(&self) -> i64 {
-        let versions = self.migrator().iter().map(|one| one.version);
-        versions.max().unwrap_or(0)
+        newest_revision(self.engine())
+    }
+
+    /// The same without a database; both engines have the same revisions.
+    #[must_use]
+    pub fn newest_revision(engine: Engine) -> i64 {
+        newest_revision(engine)
     }
 
     /// Compares the database with what this program knows, without a lock and without a change.
@@ -163,6 +221,26 @@ impl Store {
         Ok(compare(self.migrator(), &applied, min_compatible)?)
     }
 
+    /// Revisions that this program knows, each with its name.
+    #[must_use]
+    pub fn known_migrations(&self) -> Vec<(i64, String)> {
+        let ups = self.migrator().iter().filter(|one| is(one, Direction::Up));
+        ups.map(|one| (one.version, one.description.to_string()))
+            .collect()
+    }
+
+    /// The pending revisions up to the target, or all.
+    ///
+    /// # Errors
+    /// When there is no such revision or the database is above it.
+    pub fn pending_up_to(
+        &self,
+        state: &SchemaState,
+        target: Option<i64>,
+    ) -> Result<Vec<i64>, StoreError> {
+        Ok(upward(state, target)?)
+    }
+
     /// Applies every pending migration, after `backup` succeeded. `backup` runs under the lock,
     /// and only when there is both something pending and something to lose.
     ///
@@ -173,27 +251,40 @@ impl Store {
         F: AsyncFnOnce(&Self) -> Result<(), E>,
         E: std::fmt::Display,
     {
-        if self.schema_state().await?.pending.is_empty() {
+        self.migrate_as(&Run::default(), backup).await
+    }
+
+    /// The same up to a chosen revision, on somebody's behalf.
+    ///
+    /// # Errors
+    /// As for [`Store::migrate`], and when there is no such revision or the database is above it.
+    pub async fn migrate_as<F, E>(&self, run: &Run<'_>, backup: F) -> Result<Migrated, StoreError>
+    where
+        F: AsyncFnOnce(&Self) -> Result<(), E>,
+        E: std::fmt::Display,
+    {
+        if upward(&self.schema_state().await?, run.target)?.is_empty() {
             return Ok(Migrated::Nothing);
         }
-        let _lock = match &self.inner.pool {
-            Pool::Sqlite { path, .. } => {
-                Some(lock_file(path, self.inner.options.lock_timeout).await?)
-            }
-            Pool::Postgres(_) => None,
-        };
-        let session = Session::begin(&self.inner.pool, &self.inner.options).await?;
+        let _lock = self.lock_migrations().await?;
+        let session = Session::migrating(&self.inner.pool, &self.inner.options).await?;
         let state = self.schema_state().await?;
-        if state.pending.is_empty() {
+        let revisions = upward(&state, run.target)?;
+        let Some(&last) = revisions.last() else {
             return Ok(Migrated::Nothing);
-        }
+        };
         if state.current > 0 {
             backup(self)
                 .await
                 .map_err(|error| SchemaError::Backup(format!("{error:#}")))?;
         }
-        self.run(session, Direction::Up, &state.pending).await?;
-        Ok(Migrated::From(state.current, state.known))
+        let way = Way {
+            direction: Direction::Up,
+            from: state.current,
+            to: last,
+        };
+        self.run(session, way, &revisions, run).await?;
+        Ok(Migrated::From(way.from, way.to))
     }
 
     /// Takes back every migration above `target`, newest first, after `backup` succeeded.
@@ -205,45 +296,80 @@ impl Store {
         F: AsyncFnOnce(&Self) -> Result<(), E>,
         E: std::fmt::Display,
     {
-        let _lock = match &self.inner.pool {
-            Pool::Sqlite { path, .. } => {
-                Some(lock_file(path, self.inner.options.lock_timeout).await?)
-            }
-            Pool::Postgres(_) => None,
+        let run = Run {
+            target: Some(target),
+            ..Run::default()
         };
-        let session = Session::begin(&self.inner.pool, &self.inner.options).await?;
+        self.rollback_as(&run, backup).await
+    }
+
+    /// The same on somebody's behalf; without a target, the newest migration.
+    ///
+    /// # Errors
+    /// As for [`Store::rollback`].
+    pub async fn rollback_as<F, E>(&self, run: &Run<'_>, backup: F) -> Result<Migrated, StoreError>
+    where
+        F: AsyncFnOnce(&Self) -> Result<(), E>,
+        E: std::fmt::Display,
+    {
+        let _lock = self.lock_migrations().await?;
+        let session = Session::migrating(&self.inner.pool, &self.inner.options).await?;
         let state = self.schema_state().await?;
-        let revisions: Vec<i64> = (target.max(0) + 1..=state.current.min(state.known))
-            .rev()
-            .collect();
+        let target = run.target.unwrap_or(state.current - 1).max(0);
+        if state.current > state.known {
+            // It can't take back what it does not know, and the rest lies below that.
+            return Err(SchemaError::NoSuchRevision {
+                asked: target,
+                why: format!(
+                    "the database has revision {} and this program knows {}; take it back with the \
+                     newer program",
+                    state.current, state.known
+                ),
+            }
+            .into());
+        }
+        let revisions: Vec<i64> = (target + 1..=state.current).rev().collect();
         if revisions.is_empty() {
             return Ok(Migrated::Nothing);
         }
         backup(self)
             .await
             .map_err(|error| SchemaError::Backup(format!("{error:#}")))?;
-        self.run(session, Direction::Down, &revisions).await?;
-        Ok(Migrated::From(state.current, target.max(0)))
+        let way = Way {
+            direction: Direction::Down,
+            from: state.current,
+            to: target,
+        };
+        self.run(session, way, &revisions, run).await?;
+        Ok(Migrated::From(way.from, way.to))
+    }
+
+    /// Nothing on PostgreSQL, where the session takes a lock of its own.
+    async fn lock_migrations(&self) -> Result<Option<std::fs::File>, StoreError> {
+        match &self.inner.pool {
+            Pool::Sqlite { path, .. } => {
+                let timeout = self.inner.options.lock_timeout;
+                Ok(Some(lock::migrating(path, timeout).await?))
+            }
+            Pool::Postgres(_) => Ok(None),
+        }
     }
 
     async fn run(
         &self,
         mut session: Session,
-        direction: Direction,
+        way: Way,
         revisions: &[i64],
+        run: &Run<'_>,
     ) -> Result<(), StoreError> {
         let mut log = Vec::new();
-        let mut failure = None;
         for &revision in revisions {
-            let migration = find(self.migrator(), revision, direction);
+            run.progress.begin(&format!("migration {revision}"), None);
             let started_at = self.clock().now();
-            let outcome = match migration {
-                Some(migration) => session.step(direction, migration).await,
-                None => Err("this program has no such migration".to_owned()),
-            };
+            let outcome = session.step(way.direction, revision).await;
             log.push(MigrationLogRow {
                 revision,
-                direction: direction.as_str().to_owned(),
+                direction: way.direction.as_str().to_owned(),
                 status: if outcome.is_ok() { "done" } else { "failed" }.to_owned(),
                 error: outcome.as_ref().err().cloned(),
                 started_at,
@@ -251,46 +377,38 @@ impl Store {
                 program_version: env!("CARGO_PKG_VERSION").to_owned(),
             });
             if let Err(message) = outcome {
-                failure = Some(SchemaError::Failed { revision, message });
-                break;
+                session.rollback().await?;
+                // What the transaction did before the failure is gone with it.
+                log.retain(|row| row.status == "failed");
+                self.note_failed(&log).await;
+                return Err(SchemaError::Failed { revision, message }.into());
             }
+            run.progress.end();
         }
-        if let Some(failure) = failure {
-            session.rollback().await?;
-            // What the transaction did before the failure is gone with it.
-            log.retain(|row| row.status == "failed");
-            self.write_migration_log(&log).await;
-            return Err(failure.into());
+        // The table is missing after the last rollback.
+        if session.has_table("migration_log").await? {
+            in_session!(&mut session, |tx| insert_log!(tx, &log));
         }
-        session.commit().await?;
-        self.write_migration_log(&log).await;
-        Ok(())
+        if let Some(actor) = run.actor {
+            let entry = Entry {
+                actor,
+                action: way.direction.action(),
+                target: format!("revision:{}", way.to),
+                detail: format!("from revision {}", way.from),
+            };
+            session.audit(self.clock().now(), &entry).await?;
+        }
+        session.commit().await
     }
 
-    /// Outside of the migration's transaction, so that a failed row survives it.
-    async fn write_migration_log(&self, rows: &[MigrationLogRow]) {
-        const SQL: &str = "
-            insert into migration_log
-                (revision, direction, status, error, started_at, finished_at, program_version)
-            values ($1, $2, $3, $4, $5, $6, $7)";
+    /// Outside of the migration's transaction, so that the rows survive it.
+    async fn note_failed(&self, rows: &[MigrationLogRow]) {
         let written: Result<(), StoreError> = in_write!(self, |tx| {
-            for row in rows {
-                tx.execute(
-                    sqlx::query(SQL)
-                        .bind(row.revision)
-                        .bind(row.direction.as_str())
-                        .bind(row.status.as_str())
-                        .bind(row.error.as_deref())
-                        .bind(row.started_at)
-                        .bind(row.finished_at)
-                        .bind(row.program_version.as_str()),
-                )
-                .await?;
-            }
+            insert_log!(tx, rows);
             Ok(())
         });
         if let Err(error) = written {
-            // The table itself is missing before the first migration and after the last rollback.
+            // The table itself is missing before the first migration.
             tracing::debug!(%error, "could not write to migration_log");
         }
     }
@@ -309,8 +427,40 @@ impl Store {
     }
 }
 
+fn migrator(engine: Engine) -> &'static Migrator {
+    match engine {
+        Engine::Sqlite => &SQLITE,
+        Engine::Postgres => &POSTGRES,
+    }
+}
+
+/// Newest schema revision that this program knows.
+pub(super) fn newest_revision(engine: Engine) -> i64 {
+    let versions = migrator(engine).iter().map(|one| one.version);
+    versions.max().unwrap_or(0)
+}
+
+/// Which pending revisions lead to the target.
+fn upward(state: &SchemaState, target: Option<i64>) -> Result<Vec<i64>, SchemaError> {
+    let Some(target) = target else {
+        return Ok(state.pending.clone());
+    };
+    let why = if !(1..=state.known).contains(&target) {
+        format!("this program knows 1 to {}", state.known)
+    } else if target < state.current {
+        format!(
+            "the database has {} already; go back with: linux-api db rollback --to {target}",
+            state.current
+        )
+    } else {
+        let pending = state.pending.iter().copied();
+        return Ok(pending.filter(|revision| *revision <= target).collect());
+    };
+    Err(SchemaError::NoSuchRevision { asked: target, why })
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
+pub(super) enum Direction {
     Up,
     Down,
 }
@@ -320,6 +470,13 @@ impl Direction {
         match self {
             Self::Up => "up",
             Self::Down => "down",
+        }
+    }
+
+    const fn action(self) -> Action {
+        match self {
+            Self::Up => Action::DbMigrate,
+            Self::Down => Action::DbRollback,
         }
     }
 }
@@ -383,69 +540,16 @@ fn compare(
     })
 }
 
-/// The transaction that a migration runs in.
-enum Session {
-    Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
-}
-
 impl Session {
-    /// Opens the transaction and, on PostgreSQL, takes the lock that lives as long as it does.
-    async fn begin(pool: &Pool, options: &Options) -> Result<Self, StoreError> {
-        match pool {
-            // The file lock is held already; other writers wait only from the first change on.
-            Pool::Sqlite { writer, .. } => Ok(Self::Sqlite(writer.begin().await?)),
-            Pool::Postgres(_) => {
-                // Not from the pool: its calls have deadlines, and may go through a pooler.
-                let pool = PgPoolOptions::new()
-                    .max_connections(1)
-                    .acquire_timeout(options.deadline)
-                    .connect_lazy_with(options.postgres(true)?);
-                let mut transaction = pool.begin().await?;
-                let take = sqlx::raw_sql(ADVISORY_LOCK).execute(&mut *transaction);
-                tokio::time::timeout(options.lock_timeout, take)
-                    .await
-                    .map_err(|_| SchemaError::Locked(options.lock_timeout))??;
-                let schema = sqlx::query("select 1 from pg_namespace where nspname = 'linux_api'")
-                    .fetch_optional(&mut *transaction)
-                    .await?;
-                // Asked first: "if not exists" needs the right to create even when it exists.
-                if schema.is_none() {
-                    sqlx::raw_sql("create schema linux_api")
-                        .execute(&mut *transaction)
-                        .await?;
-                }
-                // Behind a pooler the session has no search path of ours.
-                sqlx::raw_sql("set local search_path = linux_api")
-                    .execute(&mut *transaction)
-                    .await?;
-                Ok(Self::Postgres(transaction))
-            }
-        }
-    }
-
-    async fn step(&mut self, way: Direction, migration: &Migration) -> Result<(), String> {
-        let done = match self {
-            Self::Sqlite(transaction) => step(&mut **transaction, way, migration).await,
-            Self::Postgres(transaction) => step(&mut **transaction, way, migration).await,
+    /// Applies one migration or takes it back.
+    pub(super) async fn step(&mut self, way: Direction, revision: i64) -> Result<(), String> {
+        let migration = find(migrator(self.engine()), revision, way)
+            .ok_or_else(|| "this program has no such migration".to_owned())?;
+        let done = match &mut self.open {
+            Open::Sqlite(transaction) => step(&mut **transaction, way, migration).await,
+            Open::Postgres(transaction) => step(&mut **transaction, way, migration).await,
         };
         done.map_err(|error| error.to_string())
-    }
-
-    async fn commit(self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(transaction) => transaction.commit().await?,
-            Self::Postgres(transaction) => transaction.commit().await?,
-        }
-        Ok(())
-    }
-
-    async fn rollback(self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(transaction) => transaction.rollback().await?,
-            Self::Postgres(transaction) => transaction.rollback().await?,
-        }
-        Ok(())
     }
 }
 
@@ -460,35 +564,4 @@ async fn step<C: Migrate>(
         Direction::Down => connection.revert(TABLE, migration).await?,
     };
     Ok(())
-}
-
-/// Takes an exclusive lock on `DATABASE.lock`; it ends with the file handle, however that ends.
-async fn lock_file(database: &Path, timeout: Duration) -> Result<File, StoreError> {
-    const RETRY: Duration = Duration::from_millis(25);
-    let mut path = database.as_os_str().to_owned();
-    path.push(".lock");
-    let path = PathBuf::from(path);
-    let cannot = |error: std::io::Error| {
-        StoreError::Unusable(format!("can't lock {}: {error}", path.display()))
-    };
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(cannot)?;
-    let take = async {
-        loop {
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(()),
-                Err(rustix::io::Errno::WOULDBLOCK) => tokio::time::sleep(RETRY).await,
-                Err(error) => return Err(cannot(error.into())),
-            }
-        }
-    };
-    tokio::time::timeout(timeout, take)
-        .await
-        .unwrap_or(Err(SchemaError::Locked(timeout).into()))?;
-    Ok(file)
 }

@@ -14,6 +14,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use tokio::sync::watch;
 
 use super::error::is_busy;
+use super::lock::{self, SoleUse};
 use super::{Inner, Pool, Store, StoreError};
 use crate::model::time::Clock;
 
@@ -149,8 +150,28 @@ impl Store {
     /// # Errors
     /// When the URL is wrong, the engine is too old, or the database can't be reached.
     pub async fn open(options: Options, clock: Clock) -> Result<Self, StoreError> {
+        Self::open_in(options, clock, None).await
+    }
+
+    /// Opens the database for a change that nobody else may be about.
+    ///
+    /// # Errors
+    /// [`StoreError::InUse`] while a daemon or, on SQLite, another command has it open, and as for
+    /// [`Store::open`].
+    pub async fn open_alone(options: Options, clock: Clock) -> Result<Self, StoreError> {
+        let sole = SoleUse::of(&options)?;
+        let store = Self::open_in(options, clock, sole.as_ref()).await?;
+        store.refuse_beside_daemons().await?;
+        Ok(store)
+    }
+
+    pub(crate) async fn open_in(
+        options: Options,
+        clock: Clock,
+        sole: Option<&SoleUse>,
+    ) -> Result<Self, StoreError> {
         let pool = match options.engine()? {
-            Engine::Sqlite => open_sqlite(&options).await?,
+            Engine::Sqlite => open_sqlite(&options, sole).await?,
             Engine::Postgres => open_postgres(&options).await?,
         };
         let (auth_revision, _) = watch::channel(-1);
@@ -165,8 +186,13 @@ impl Store {
     }
 }
 
-async fn open_sqlite(options: &Options) -> Result<Pool, StoreError> {
+async fn open_sqlite(options: &Options, sole: Option<&SoleUse>) -> Result<Pool, StoreError> {
     let (path, connect) = options.sqlite()?;
+    create_private_folder(&path)?;
+    let in_use = match sole {
+        Some(sole) => Arc::clone(&sole.file),
+        None => lock::shared(&path, options.lock_timeout).await?,
+    };
     create_private_file(&path)?;
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
@@ -192,6 +218,7 @@ async fn open_sqlite(options: &Options) -> Result<Pool, StoreError> {
         writer,
         reader,
         path,
+        _in_use: in_use,
     })
 }
 
@@ -239,25 +266,27 @@ async fn open_postgres(options: &Options) -> Result<Pool, StoreError> {
     Ok(Pool::Postgres(pool))
 }
 
-/// Makes the folder (0700) and the file (0600) before SQLite would make it readable by others.
-/// SQLite gives its `-wal` and `-shm` files the mode of the database.
-fn create_private_file(path: &Path) -> Result<(), StoreError> {
-    let cannot = |error: std::io::Error| {
-        StoreError::Unusable(format!(
-            "can't create the database {}: {error}",
-            path.display()
-        ))
+fn cannot_create(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
+    let path = path.display().to_string();
+    move |error| StoreError::Unusable(format!("can't create the database {path}: {error}"))
+}
+
+/// Makes the folder (0700) of the database.
+pub(super) fn create_private_folder(path: &Path) -> Result<(), StoreError> {
+    let parent = path.parent();
+    let Some(folder) = parent.filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
     };
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(cannot)?;
-    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(cannot_create(path))
+}
+
+/// Makes the file (0600) before SQLite would make it readable by others. SQLite gives its `-wal`
+/// and `-shm` files the mode of the database.
+pub(super) fn create_private_file(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -266,7 +295,7 @@ fn create_private_file(path: &Path) -> Result<(), StoreError> {
     {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(cannot(error)),
+        Err(error) => Err(cannot_create(path)(error)),
     }
 }
 

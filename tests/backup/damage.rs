@@ -6,15 +6,19 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use linux_api::backup::{self, BackupError, Scope};
+use linux_api::backup::{self, BackupError, Order, Reason, Scope};
+use linux_api::model::progress::Progress;
+use linux_api::store::audit::AuditFilter;
+use linux_api::store::{Options, Store};
+use sqlx::{Connection, PgConnection};
 
 use crate::{Fixture, names};
 
 /// The same numbers in each run (`SplitMix64`), so that a failure can be repeated.
-struct Numbers(u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -39,7 +43,7 @@ async fn every_flipped_bit_and_every_truncation_is_found() {
     let backup = fixture.backup(Scope::All).await.unwrap();
     let files = files(&backup.path);
     let mut numbers = Numbers(1);
-    for round in 0..200 {
+    for round in 0..1_000 {
         let (path, bytes) = &files[round % files.len()];
         let bit = numbers.below(bytes.len() * 8);
         let mut damaged = bytes.clone();
@@ -49,7 +53,7 @@ async fn every_flipped_bit_and_every_truncation_is_found() {
         assert!(outcome.is_err(), "bit {bit} of {}", path.display());
         fs::write(path, bytes).unwrap();
     }
-    for round in 0..20 {
+    for round in 0..50 {
         let (path, bytes) = &files[round % files.len()];
         let length = numbers.below(bytes.len());
         fs::write(path, &bytes[..length]).unwrap();
@@ -203,4 +207,122 @@ async fn what_a_killed_backup_left_is_removed_by_the_next() {
     drop(lock);
     fixture.backup(Scope::All).await.unwrap();
     assert!(!in_work.exists() && other.exists());
+}
+
+/// Ends every other session on the database when a step begins.
+struct CutOff {
+    url: String,
+    step: &'static str,
+}
+
+impl Progress for CutOff {
+    fn begin(&self, step: &str, _total: Option<u64>) {
+        if step != self.step {
+            return;
+        }
+        let url = self.url.clone();
+        let cut = async move {
+            let mut own = PgConnection::connect(&url).await.unwrap();
+            sqlx::raw_sql(
+                "select pg_terminate_backend(pid) from pg_stat_activity
+                 where datname = current_database() and pid <> pg_backend_pid()",
+            )
+            .execute(&mut own)
+            .await
+            .unwrap();
+        };
+        let work = || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.unwrap().block_on(cut);
+        };
+        std::thread::spawn(work).join().unwrap();
+    }
+
+    fn advance(&self, _rows: u64) {}
+
+    fn end(&self) {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_connection_leaves_no_backup_and_no_half_restore() {
+    let fixture = Fixture::postgres().await.with_rows().await;
+    fixture.fill_audit_log().await;
+    let whole = fixture.backup(Scope::All).await.unwrap();
+    for step in ["backup", "restore", "compare"] {
+        let cut_off = CutOff {
+            url: fixture.url.clone(),
+            step,
+        };
+        let folder = fixture.backups();
+        let text = if step == "backup" {
+            let order = Order {
+                folder: &folder,
+                scope: Scope::All,
+                reason: Reason::Command,
+                progress: &cut_off,
+            };
+            let made = backup::create(&fixture.store, order).await;
+            made.unwrap_err().to_string()
+        } else {
+            let restored = fixture.restore_watched(&whole.path, &fixture.url, &cut_off);
+            restored.await.unwrap_err().to_string()
+        };
+        assert!(text.contains("database"), "{step}: {text}");
+        for backup in backup::folders(&folder).unwrap() {
+            backup::check(&backup).unwrap();
+        }
+        let names = names(&folder);
+        assert!(
+            !names.iter().any(|name| name.starts_with(".tmp-")),
+            "{names:?}"
+        );
+        let mut options = Options::new(fixture.url.as_str());
+        options.deadline = Duration::from_secs(30);
+        let store = Store::open(options, fixture.clock.clock()).await.unwrap();
+        assert_eq!(store.count_users().await.unwrap(), 2, "{step}");
+        let log = store.list_audit(&AuditFilter::default(), 1).await.unwrap();
+        assert_ne!(log[0].action, "db.restore", "{step}");
+        store.close().await;
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "says that a test was passed over")]
+#[tokio::test]
+async fn a_full_disk_under_the_database_leaves_the_old_one() {
+    let source = Fixture::sqlite().await.with_rows().await;
+    source.fill_audit_log().await;
+    let backup = source.backup(Scope::All).await.unwrap();
+    let disk = tempfile::tempdir().unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
+        .arg(disk.path())
+        .output();
+    if !mounted.is_ok_and(|output| output.status.success()) {
+        eprintln!("passed over: mounting a tiny disk takes root's rights");
+        return;
+    }
+    let _disk = TinyDisk(disk.path().to_owned());
+    let url = format!("sqlite://{}/linux-api.db", disk.path().display());
+    let options = Options::new(url.as_str());
+    let store = Store::open(options.clone(), source.clock.clock())
+        .await
+        .unwrap();
+    store.migrate(crate::no_backup).await.unwrap();
+    crate::add_user(&store, 7).await;
+    store.close().await;
+    drop(store);
+    let restored = source.restore_into(&backup.path, &url);
+    let text = restored.await.unwrap_err().to_string();
+    assert!(text.contains("was left as it was"), "{text}");
+    assert!(text.contains("free space"), "{text}");
+    let store = Store::open(options, source.clock.clock()).await.unwrap();
+    assert!(store.find_user_by_name("user7").await.unwrap().is_some());
+    store.close().await;
+    let names = names(disk.path());
+    assert!(
+        !names.iter().any(|name| name.contains(".restore-")),
+        "{names:?}"
+    );
 }

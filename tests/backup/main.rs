@@ -19,6 +19,7 @@ use linux_api::store::api_keys::{KeyUse, NewKey};
 use linux_api::store::users::NewUser;
 use linux_api::store::{Engine, Options, Store};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -28,6 +29,7 @@ use tempfile::TempDir;
 mod postgres;
 
 mod damage;
+mod kills;
 
 /// A database with a few rows, and a folder for backups.
 struct Fixture {
@@ -178,6 +180,9 @@ macro_rules! on_both_engines {
         }
     };
 }
+
+mod restore;
+mod retention;
 
 on_both_engines! {
     every_table_is_in_the_backup,
@@ -357,4 +362,50 @@ async fn both_engines_have_the_same_columns_of_the_same_kinds() {
         tables.push(columns);
     }
     assert_eq!(tables[0], tables[1]);
+}
+
+/// Changes a manifest and mends its checksum, as a newer program would have written it.
+fn rewrite_manifest(backup: &Path, change: impl FnOnce(&mut Value)) {
+    let path = backup.join("manifest.json");
+    let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    manifest.as_object_mut().unwrap().remove("checksum");
+    change(&mut manifest);
+    let text = serde_json::to_string_pretty(&manifest).unwrap();
+    let body = text.strip_suffix("\n}").unwrap();
+    let checksum = hex(&Sha256::digest(body));
+    fs::write(
+        &path,
+        format!("{body},\n  \"checksum\": \"{checksum}\"\n}}\n"),
+    )
+    .unwrap();
+}
+
+/// Changes every row of a table and mends what the manifest says of it.
+fn rewrite_rows(backup: &Path, table: &str, change: impl Fn(&mut Value)) {
+    let path = backup.join(format!("{table}.jsonl.zst"));
+    let text = zstd::decode_all(fs::File::open(&path).unwrap()).unwrap();
+    let mut lines = String::new();
+    for line in String::from_utf8(text).unwrap().lines() {
+        let mut row = serde_json::from_str(line).unwrap();
+        change(&mut row);
+        lines.push_str(&row.to_string());
+        lines.push('\n');
+    }
+    let packed = zstd::encode_all(lines.as_bytes(), 0).unwrap();
+    fs::write(&path, &packed).unwrap();
+    rewrite_manifest(backup, |manifest| {
+        let tables = manifest["tables"].as_array_mut().unwrap();
+        let own = tables.iter_mut().find(|one| one["name"] == table).unwrap();
+        own["sha256"] = hex(&Sha256::digest(&packed)).into();
+        own["bytes"] = packed.len().into();
+        own["raw_bytes"] = lines.len().into();
+    });
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap();
+    let digits = bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    digits.collect()
 }

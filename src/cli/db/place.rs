@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
+use crate::backup::{self, BackupError, Order, Reason, Scope};
 use crate::cli::database::{actor, become_owner, options};
 use crate::cli::{Context, output};
-use crate::config::Loaded;
+use crate::config::{BeforeMigration, Loaded};
 use crate::model::audit::{Action, Actor};
+use crate::model::progress::Progress;
 use crate::model::time::Clock;
 use crate::store::{self, Store};
 
@@ -45,6 +47,17 @@ impl Place {
 
     /// Opens the database, whatever its schema; an SQLite file must exist.
     pub(super) async fn open(&self) -> anyhow::Result<Store> {
+        self.must_exist()?;
+        Ok(Store::open(self.options.clone(), Clock::system()).await?)
+    }
+
+    /// The same, and refuses while a daemon uses it.
+    pub(super) async fn open_alone(&self) -> anyhow::Result<Store> {
+        self.must_exist()?;
+        Ok(Store::open_alone(self.options.clone(), Clock::system()).await?)
+    }
+
+    fn must_exist(&self) -> anyhow::Result<()> {
         if let Some(path) = self.options.sqlite_path()?.filter(|path| !path.exists()) {
             bail!(
                 "there is no database {} yet: start the daemon once, or name another one by \
@@ -52,7 +65,36 @@ impl Place {
                 path.display()
             );
         }
-        Ok(Store::open(self.options.clone(), Clock::system()).await?)
+        Ok(())
+    }
+
+    /// Makes the backup that comes before a change of the schema, unless the configuration says
+    /// that there is to be none.
+    pub(super) async fn save_before(
+        &self,
+        store: &Store,
+        reason: Reason,
+        progress: &dyn Progress,
+    ) -> Result<(), BackupError> {
+        let scope = match self.loaded.config.backup.before_migration {
+            BeforeMigration::All => Scope::All,
+            BeforeMigration::Security => Scope::Security,
+            BeforeMigration::Off => return Ok(()),
+        };
+        let order = Order {
+            folder: self.backups(),
+            scope,
+            reason,
+            progress,
+        };
+        let info = backup::create(store, order).await?;
+        output::note(&format!("backup: {}", info.path.display()));
+        Ok(())
+    }
+
+    /// A backup that was named: a path when there is a slash in it, else one in the folder.
+    pub(super) fn backup(&self, named: &Path) -> anyhow::Result<PathBuf> {
+        find(self.backups(), named)
     }
 
     /// Notes what was done, or why it was not.
@@ -83,4 +125,69 @@ impl Place {
 fn nearest(path: &Path) -> Option<PathBuf> {
     let found = path.ancestors().find(|path| path.exists());
     found.map(Path::to_owned)
+}
+
+/// The folder of a backup. A name leads to a folder of its own below `folder` and nowhere else.
+fn find(folder: &Path, named: &Path) -> anyhow::Result<PathBuf> {
+    let text = named.to_string_lossy();
+    if text.contains('/') {
+        return Ok(named.to_owned());
+    }
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let is_name = (1..=100).contains(&text.len())
+        && text.bytes().all(is_usual)
+        && !matches!(&*text, "." | "..");
+    let path = folder.join(named);
+    // Of the entry itself: a link could lead anywhere.
+    let is_there =
+        is_name && std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_dir());
+    if !is_there {
+        bail!(
+            "there is no backup {text:?} in {}; `linux-api db backups` lists them",
+            folder.display()
+        );
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_to_a_folder_of_its_own_and_nowhere_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let backups = folder.path().join("backups");
+        for name in ["2026-11-23T07-02-00.000Z-r7", "plain"] {
+            std::fs::create_dir_all(backups.join(name)).unwrap();
+            let found = find(&backups, Path::new(name)).unwrap();
+            assert_eq!(found, backups.join(name));
+        }
+        std::os::unix::fs::symlink(folder.path(), backups.join("link")).unwrap();
+        std::fs::write(backups.join("file"), "").unwrap();
+        std::fs::create_dir(backups.join("with space")).unwrap();
+        let long = "a".repeat(101);
+        for name in [
+            "",
+            ".",
+            "..",
+            "link",
+            "file",
+            "none",
+            "with space",
+            "a\0b",
+            "..\\..",
+            "%2e%2e",
+            "..%00",
+            "-",
+            "a\nb",
+            "\u{202e}r",
+            &long,
+        ] {
+            let error = find(&backups, Path::new(name)).unwrap_err().to_string();
+            assert!(error.contains("there is no backup"), "{name}: {error}");
+        }
+        let path = Path::new("./plain");
+        assert_eq!(find(&backups, path).unwrap(), path);
+    }
 }

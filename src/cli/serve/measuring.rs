@@ -1,4 +1,4 @@
-//! Starts what writes measurements and deletes old ones.
+//! Starts what writes measurements, deletes old ones and makes backups.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,15 +8,27 @@ use tokio_util::task::TaskTracker;
 
 use super::identity;
 use crate::auth::verifier::Verifier;
+use crate::backup::Rule;
 use crate::config::{Config, Size};
 use crate::model::fleet::HostIdentity;
 use crate::recorder::Recorder;
 use crate::server::state::StoredKeys;
-use crate::store::Store;
+use crate::store::{Engine, Store};
+use crate::tasks::backups::{self, Plan};
 use crate::tasks::flusher::{Flusher, FlusherHandle, Settings};
 use crate::tasks::host_minutes;
 use crate::tasks::janitor::{self, Retention};
+use crate::tasks::presence;
 use crate::tasks::sampler::HostSampler;
+
+/// What becomes of the backups that daemons made by themselves.
+pub(super) fn automatic(config: &crate::config::Backup) -> Rule {
+    Rule {
+        keep: Some(config.keep),
+        max_age: config.max_age,
+        automatic_only: true,
+    }
+}
 
 /// What the measurements come from and go to.
 pub(super) struct Measuring<'a> {
@@ -50,6 +62,25 @@ impl Measuring<'_> {
             Arc::clone(&instance_id),
             end.clone(),
         ));
+        if self.store.engine() == Engine::Postgres {
+            tasks.spawn(presence::run(
+                self.store.clone(),
+                Arc::clone(&instance_id),
+                host.name.clone(),
+                end.clone(),
+            ));
+        }
+        let backup = &config.backup;
+        if !config.demo.enabled && (backup.at_start || backup.every.is_some()) {
+            let plan = Plan {
+                folder: backup.directory.clone(),
+                at_start: backup.at_start,
+                every: backup.every,
+                rule: automatic(backup),
+            };
+            let holder = Arc::clone(&instance_id);
+            tasks.spawn(backups::run(self.store.clone(), plan, holder, end.clone()));
+        }
         tasks.spawn(host_minutes::run(
             self.host.clone(),
             self.flusher.clone(),

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+use crate::model::progress::Progress;
 use crate::server::peer::Peer;
 
 /// Sockets that systemd listens on for this daemon.
@@ -57,6 +58,36 @@ pub(super) fn tell_status(status: &str) {
 
 pub(super) fn tell_ready(status: &str) {
     tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// Asks for more time again and again until the work is done. Without it systemd would end a
+/// start that takes longer than usual, in the middle of a backup or a migration.
+pub(super) async fn while_told_to_wait<T>(work: impl Future<Output = T>) -> T {
+    const MORE: Duration = Duration::from_mins(1);
+    let more = u32::try_from(MORE.as_micros()).unwrap_or(u32::MAX);
+    let ask = async {
+        loop {
+            tell(&[NotifyState::ExtendTimeoutUsec(more)]);
+            tokio::time::sleep(MORE / 4).await;
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        never = ask => never,
+    }
+}
+
+/// Tells systemd which step of a long start it waits for.
+pub(super) struct StartSteps;
+
+impl Progress for StartSteps {
+    fn begin(&self, step: &str, _total: Option<u64>) {
+        tell_status(&format!("starting: {step}"));
+    }
+
+    fn advance(&self, _rows: u64) {}
+
+    fn end(&self) {}
 }
 
 /// Followed by [`tell_ready`] when it is done.

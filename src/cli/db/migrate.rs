@@ -1,0 +1,99 @@
+//! `linux-api db migrate`: brings the schema up to date.
+
+use std::process::ExitCode;
+
+use super::place::Place;
+use crate::backup::Reason;
+use crate::cli::progress::Shown;
+use crate::cli::{Context, output};
+use crate::config::BeforeMigration;
+use crate::model::audit::Action;
+use crate::store::Store;
+use crate::store::migrations::{Migrated, Run};
+
+/// Apply pending migrations, after a backup
+///
+/// All of them run in one transaction. The daemon does so as it starts, unless database.migrate is
+/// false.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Revision to stop at
+    #[arg(long, value_name = "REVISION")]
+    to: Option<i64>,
+    /// Only show what would be done
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Options {
+    pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
+        let place = Place::of(ctx)?;
+        let store = place.open().await?;
+        if self.dry_run {
+            self.show(&place, &store).await?;
+        } else {
+            self.migrate(&place, &store, ctx).await?;
+        }
+        store.close().await;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn migrate(&self, place: &Place, store: &Store, ctx: &Context) -> anyhow::Result<()> {
+        let progress = Shown::new(ctx);
+        let run = Run {
+            target: self.to,
+            actor: Some(&place.actor),
+            progress: &progress,
+        };
+        let migrated = store
+            .migrate_as(&run, async |store: &Store| {
+                place.save_before(store, Reason::Migration, &progress).await
+            })
+            .await;
+        drop(progress);
+        match migrated {
+            Ok(Migrated::Nothing) => output::text("nothing to do: no migration is pending"),
+            Ok(Migrated::From(from, to)) => {
+                output::text(&format!("migrated from revision {from} to {to}"))
+            }
+            Err(error) => {
+                let target = match self.to {
+                    Some(revision) => format!("revision:{revision}"),
+                    None => format!("revision:{}", store.known_revision()),
+                };
+                let outcome: Result<String, _> = Err(&error);
+                place
+                    .audit(store, Action::DbMigrate, &target, outcome)
+                    .await?;
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn show(&self, place: &Place, store: &Store) -> anyhow::Result<()> {
+        let state = store.schema_state().await?;
+        let pending = store.pending_up_to(&state, self.to)?;
+        if pending.is_empty() {
+            return output::text(&format!(
+                "nothing to do: the database has revision {} and no migration is pending",
+                state.current
+            ));
+        }
+        let backup = match place.loaded.config.backup.before_migration {
+            _ if state.current == 0 => "no backup: the database is empty".to_owned(),
+            BeforeMigration::Off => "no backup: backup.before_migration is off".to_owned(),
+            kind => format!(
+                "a backup ({}) in {}",
+                kind.as_str(),
+                place.backups().display()
+            ),
+        };
+        output::text(&format!("would make {backup}, then apply:"))?;
+        for (revision, name) in store.known_migrations() {
+            if pending.contains(&revision) {
+                output::text(&format!("{revision:>4}  {name}"))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! `linux-api db prune`: deletes backups that are no longer wanted.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::bail;
+
+use super::backups::{name_of, size};
+use super::place::Place;
+use crate::backup::{self, Rule};
+use crate::cli::{Context, confirm, output};
+use crate::config::ConfigValue;
+use crate::model::audit::Action;
+use crate::model::time::Clock;
+
+/// Delete backups by number and age, never the newest one that is whole
+///
+/// Without options by `backup.keep` and `backup.max_age`; the daemon does that by itself with those
+/// that it made.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The newest ones to keep
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    keep: Option<u32>,
+    /// Delete those that are older, such as 90d
+    #[arg(long, value_name = "AGE", value_parser = Duration::from_text)]
+    older_than: Option<Duration>,
+    /// Only show what would be deleted
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Options {
+    pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
+        let place = Place::of(ctx)?;
+        let settings = &place.loaded.config.backup;
+        let is_told = self.keep.is_some() || self.older_than.is_some();
+        let rule = if is_told {
+            Rule {
+                keep: self.keep.map(|keep| keep as usize),
+                max_age: self.older_than,
+                automatic_only: false,
+            }
+        } else {
+            Rule {
+                keep: Some(settings.keep),
+                max_age: settings.max_age,
+                automatic_only: false,
+            }
+        };
+        let (folder, now) = (place.backups().to_owned(), Clock::system().now());
+        let found = tokio::task::spawn_blocking(move || backup::surplus(&folder, rule, now));
+        let found = found.await??;
+        for (info, error) in &found.damaged {
+            output::note(&format!("damaged: {}: {error}", name_of(&info.path)));
+        }
+        if found.surplus.is_empty() {
+            output::text("nothing to delete")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let bytes = found.surplus.iter().map(|info| info.manifest.bytes()).sum();
+        let names: Vec<String> = found
+            .surplus
+            .iter()
+            .map(|info| name_of(&info.path))
+            .collect();
+        if self.dry_run {
+            output::text(&format!(
+                "would delete {}:\n{}",
+                size(bytes),
+                names.join("\n")
+            ))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let question = format!(
+            "Delete {} backups ({}), the newest of them {}?",
+            names.len(),
+            size(bytes),
+            names[0]
+        );
+        if !confirm::ask(&question, self.yes)? {
+            bail!("nothing was deleted");
+        }
+        let store = place.open().await?;
+        for (info, name) in found.surplus.iter().zip(&names) {
+            // Noted before it is gone: what can't be noted is not done.
+            let target = format!("backup:{name}");
+            let outcome: Result<String, String> = Ok(size(info.manifest.bytes()));
+            place
+                .audit(&store, Action::DbPrune, &target, outcome)
+                .await?;
+            backup::delete(info)?;
+            output::text(&format!("deleted {name}"))?;
+        }
+        store.close().await;
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,87 @@
+//! `linux-api db rollback`: takes migrations back, for an older program.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+
+use super::place::Place;
+use crate::backup::Reason;
+use crate::cli::progress::Shown;
+use crate::cli::{Context, confirm, output};
+use crate::config::BeforeMigration;
+use crate::model::audit::Action;
+use crate::store::Store;
+use crate::store::migrations::{Migrated, Run};
+
+/// Take the newest migration back, after a backup
+///
+/// For going back to an older program. What only the newer tables hold is lost, so stop the daemon
+/// first: it would apply the migration again when it starts.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Take back every migration above this revision; 0 empties the database
+    #[arg(long, value_name = "REVISION", value_parser = clap::value_parser!(i64).range(0..))]
+    to: Option<i64>,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Options {
+    pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
+        let place = Place::of(ctx)?;
+        let store = place.open_alone().await?;
+        let done = self.roll_back(&place, &store, ctx).await;
+        store.close().await;
+        done.map(|()| ExitCode::SUCCESS)
+    }
+
+    async fn roll_back(&self, place: &Place, store: &Store, ctx: &Context) -> anyhow::Result<()> {
+        let current = store.schema_state().await?.current;
+        let target = self.to.unwrap_or((current - 1).max(0));
+        if target >= current {
+            return output::text(&format!(
+                "nothing to do: the database has revision {current}"
+            ));
+        }
+        let copy = match place.loaded.config.backup.before_migration {
+            BeforeMigration::Off => {
+                "There will be NO backup: backup.before_migration is off.".to_owned()
+            }
+            kind => format!("A backup ({}) is made first.", kind.as_str()),
+        };
+        let question = format!(
+            "Take the schema back from revision {current} to {target}, with what only the newer \
+             tables hold? {copy}"
+        );
+        if !confirm::ask(&question, self.yes)? {
+            bail!("nothing was changed");
+        }
+        let progress = Shown::new(ctx);
+        let run = Run {
+            target: Some(target),
+            actor: Some(&place.actor),
+            progress: &progress,
+        };
+        let done = store
+            .rollback_as(&run, async |store: &Store| {
+                place.save_before(store, Reason::Rollback, &progress).await
+            })
+            .await;
+        drop(progress);
+        match done {
+            Ok(Migrated::Nothing) => output::text("nothing to do"),
+            Ok(Migrated::From(from, to)) => {
+                output::text(&format!("went back from revision {from} to {to}"))
+            }
+            Err(error) => {
+                let outcome: Result<String, _> = Err(&error);
+                let target = format!("revision:{target}");
+                place
+                    .audit(store, Action::DbRollback, &target, outcome)
+                    .await?;
+                Err(error.into())
+            }
+        }
+    }
+}

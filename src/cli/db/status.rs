@@ -1,0 +1,144 @@
+//! `linux-api db status`: what the database is and how it is.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::backups::{Listed, size};
+use super::place::Place;
+use crate::backup;
+use crate::cli::{Context, output};
+use crate::model::time::Timestamp;
+use crate::store::Store;
+use crate::store::migrations::SchemaState;
+
+/// Show engine, schema, size, rows and the newest backup
+///
+/// Exits with 0 when the schema is one that this program can use and nothing is pending.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// All of it, for programs.
+#[derive(Serialize)]
+struct Status {
+    database: String,
+    engine: String,
+    version: String,
+    timescaledb: Option<String>,
+    revision: i64,
+    known_revision: i64,
+    pending: Vec<i64>,
+    bytes: i64,
+    tables: Vec<TableRows>,
+    backup_directory: String,
+    last_backup: Option<Listed>,
+}
+
+#[derive(Serialize)]
+struct TableRows {
+    name: String,
+    rows: u64,
+}
+
+impl Options {
+    pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
+        let place = Place::of(ctx)?;
+        let store = place.open().await?;
+        let status = Status::of(&place, &store).await;
+        let now = store.clock().now();
+        store.close().await;
+        let status = status?;
+        if self.json {
+            output::json(&status)?;
+        } else {
+            output::text(&status.in_words(now))?;
+        }
+        Ok(if status.pending.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(crate::cli::FAILED)
+        })
+    }
+}
+
+impl Status {
+    async fn of(place: &Place, store: &Store) -> anyhow::Result<Self> {
+        let SchemaState {
+            current,
+            known,
+            pending,
+        } = store.schema_state().await?;
+        let description = store.describe().await?;
+        let tables = store.rows_per_table().await?.into_iter();
+        let folder = place.backups();
+        let newest = backup::list(folder)?.into_iter().next();
+        Ok(Self {
+            database: place.loaded.config.database.url.to_string(),
+            engine: store.engine().as_str().to_owned(),
+            version: description.version,
+            timescaledb: description.timescaledb,
+            revision: current,
+            known_revision: known,
+            pending,
+            bytes: store.size_bytes().await?,
+            tables: tables
+                .map(|(name, rows)| TableRows { name, rows })
+                .collect(),
+            backup_directory: folder.display().to_string(),
+            last_backup: newest.map(Listed::from),
+        })
+    }
+
+    fn in_words(&self, now: Timestamp) -> String {
+        let schema = match self.pending.len() {
+            0 if self.revision > self.known_revision => {
+                format!("newer than this program's {}", self.known_revision)
+            }
+            0 => "up to date".to_owned(),
+            count => format!(
+                "{count} pending, up to {}; apply with: linux-api db migrate",
+                self.known_revision
+            ),
+        };
+        let timescaledb = self.timescaledb.as_deref().unwrap_or("no");
+        let backup = match &self.last_backup {
+            Some(backup) => format!(
+                "{} ({} ago, {}, {})",
+                backup.name,
+                age(now.since(backup.time).as_secs()),
+                backup.scope,
+                size(backup.bytes)
+            ),
+            None => format!("none in {}", self.backup_directory),
+        };
+        let bytes = u64::try_from(self.bytes).unwrap_or(0);
+        let mut text = format!(
+            "engine       {} {}\ntimescaledb  {timescaledb}\nrevision     {} ({schema})\n\
+             size         {}\nlast backup  {backup}\n\nrows\n",
+            self.engine,
+            self.version,
+            self.revision,
+            size(bytes)
+        );
+        for table in &self.tables {
+            // Writing to a string never fails.
+            let _ = writeln!(text, "{:>12}  {}", table.rows, table.name);
+        }
+        text
+    }
+}
+
+/// How long ago, in the largest unit that tells something.
+fn age(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    }
+}
