@@ -19,6 +19,7 @@ mod open;
 pub mod request_queries;
 mod request_stats;
 pub mod retention;
+pub mod timescale;
 mod tx;
 pub mod users;
 

@@ -409,6 +409,19 @@ impl Drop for Demo {
     }
 }
 
+/// Plain tables do as well, so a failure is no reason not to start.
+async fn use_timescaledb(store: &Store) {
+    match store.use_timescaledb().await {
+        Ok(found) if found.is_used() => {
+            tracing::info!(version = ?found.version, "TimescaleDB keeps the measurements");
+        }
+        Ok(_) => {}
+        Err(error) => {
+            tracing::warn!(%error, "TimescaleDB can't be used; measurements stay in plain tables");
+        }
+    }
+}
+
 async fn open_store(config: &Config, demo: Option<&Demo>, clock: &Clock) -> anyhow::Result<Store> {
     let database = &config.database;
     let url = match demo {
@@ -440,6 +453,9 @@ async fn open_store(config: &Config, demo: Option<&Demo>, clock: &Clock) -> anyh
             .await?;
         if let Migrated::From(from, to) = migrated {
             tracing::info!(from, to, "migrated the database");
+        }
+        if database.timescaledb {
+            use_timescaledb(&store).await;
         }
     } else {
         let pending = store.schema_state().await?.pending.len();

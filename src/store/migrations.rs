@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::fs::FlockOperation;
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{Postgres, Sqlite, Transaction};
+use sqlx::{PgConnection, Postgres, Sqlite, Transaction};
 
 use super::{Engine, Options, Pool, Store, StoreError, in_write, on_read};
 use crate::model::time::Timestamp;
@@ -384,14 +384,14 @@ fn compare(
 }
 
 /// The transaction that a migration runs in.
-enum Session {
+pub(super) enum Session {
     Sqlite(Transaction<'static, Sqlite>),
     Postgres(Transaction<'static, Postgres>),
 }
 
 impl Session {
     /// Opens the transaction and, on PostgreSQL, takes the lock that lives as long as it does.
-    async fn begin(pool: &Pool, options: &Options) -> Result<Self, StoreError> {
+    pub(super) async fn begin(pool: &Pool, options: &Options) -> Result<Self, StoreError> {
         match pool {
             // The file lock is held already; other writers wait only from the first change on.
             Pool::Sqlite { writer, .. } => Ok(Self::Sqlite(writer.begin().await?)),
@@ -424,6 +424,14 @@ impl Session {
         }
     }
 
+    /// The connection, on PostgreSQL.
+    pub(super) fn postgres(&mut self) -> Option<&mut PgConnection> {
+        match self {
+            Self::Sqlite(_) => None,
+            Self::Postgres(transaction) => Some(transaction),
+        }
+    }
+
     async fn step(&mut self, way: Direction, migration: &Migration) -> Result<(), String> {
         let done = match self {
             Self::Sqlite(transaction) => step(&mut **transaction, way, migration).await,
@@ -432,7 +440,7 @@ impl Session {
         done.map_err(|error| error.to_string())
     }
 
-    async fn commit(self) -> Result<(), StoreError> {
+    pub(super) async fn commit(self) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(transaction) => transaction.commit().await?,
             Self::Postgres(transaction) => transaction.commit().await?,

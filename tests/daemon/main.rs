@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod admin;
+mod endurance;
 mod lifecycle;
 mod many;
 #[path = "../support/postgres.rs"]
@@ -11,6 +12,7 @@ mod process;
 mod processes;
 mod readme;
 mod reload;
+mod samples;
 mod streams;
 mod systemd;
 mod tls;
