@@ -23,6 +23,7 @@ pub mod request_queries;
 mod request_stats;
 pub mod retention;
 mod session;
+pub mod timescale;
 mod tx;
 pub mod users;
 

@@ -40,6 +40,11 @@ impl Daemon {
         format!("X-API-Key: {}\r\n", self.key)
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Resident memory in MiB.
     pub(crate) fn resident_mib(&self) -> f64 {
         let path = format!("/proc/{}/status", self.child.id());

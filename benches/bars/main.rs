@@ -9,9 +9,13 @@ mod bare_server;
 mod daemon;
 mod http;
 mod load;
+mod measuring;
+mod postgres;
 mod process_list;
 mod process_scan;
+mod queries;
 mod resources;
+mod scrape;
 mod table;
 
 use table::Row;
@@ -22,6 +26,11 @@ type Group = (&'static str, fn() -> Vec<Row>);
 const GROUPS: &[Group] = &[
     ("start", resources::start),
     ("memory", resources::memory),
+    ("idle", resources::idle),
+    ("record", measuring::record),
+    ("flush", measuring::flush),
+    ("queries", queries::rows),
+    ("scrape", scrape::rows),
     ("http", http::rows),
     ("scan", process_scan::rows),
     ("list", process_list::rows),

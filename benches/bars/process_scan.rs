@@ -25,12 +25,16 @@ pub(crate) struct Sleepers(Vec<Child>);
 
 impl Sleepers {
     pub(crate) fn start() -> Self {
+        Self::start_some(SLEEPERS)
+    }
+
+    pub(crate) fn start_some(count: usize) -> Self {
         let sleep = |_| {
             let mut command = Command::new("/bin/sleep");
             command.arg("3600").stdin(Stdio::null());
             command.spawn().unwrap()
         };
-        Self((0..SLEEPERS).map(sleep).collect())
+        Self((0..count).map(sleep).collect())
     }
 }
 

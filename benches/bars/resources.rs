@@ -6,10 +6,13 @@ use std::time::{Duration, Instant};
 
 use crate::daemon::{self, Daemon};
 use crate::load;
+use crate::process_scan::Sleepers;
+use crate::scrape::cpu_seconds;
 use crate::table::{Bar, Row, median};
 
 const STARTS: usize = 9;
 const SETTLE: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_mins(1);
 
 pub(crate) fn start() -> Vec<Row> {
     let home = tempfile::tempdir().unwrap();
@@ -51,6 +54,25 @@ fn is_ready(address: SocketAddr) -> bool {
     stream.write_all(request.as_bytes()).is_ok()
         && stream.read_to_string(&mut answer).is_ok()
         && answer.starts_with("HTTP/1.1 200 ")
+}
+
+/// Processor time while nobody asks for anything, with 300 processes on the machine.
+pub(crate) fn idle() -> Vec<Row> {
+    let _sleepers = Sleepers::start_some(300);
+    let home = tempfile::tempdir().unwrap();
+    drop(Daemon::start(home.path(), &[]));
+    let daemon = Daemon::start(home.path(), &[]);
+    std::thread::sleep(SETTLE);
+    let before = cpu_seconds(daemon.id());
+    std::thread::sleep(IDLE);
+    let percent = 100.0 * (cpu_seconds(daemon.id()) - before) / IDLE.as_secs_f64();
+    vec![Row {
+        what: "processor time idle, 300 processes, of one core",
+        ours: format!("{percent:.2} %"),
+        reference: String::new(),
+        value: percent,
+        bar: Bar::AtMost(0.3),
+    }]
 }
 
 pub(crate) fn memory() -> Vec<Row> {

@@ -42,6 +42,12 @@ impl Bar {
     }
 }
 
+/// Says why rows are missing.
+pub(crate) fn note(line: &str) {
+    let mut output = std::io::stderr().lock();
+    writeln!(output, "{line}").unwrap();
+}
+
 pub(crate) fn print(rows: &[Row]) {
     let heads = ["what", "ours", "reference", "ratio", "bar", "holds"].map(str::to_owned);
     let mut lines = vec![heads];

@@ -1,7 +1,12 @@
 //! Probes on the wire.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::snapshot::FamilyStatus;
+use crate::model::snapshot::Family;
 
 /// What the API is and where its documentation is.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -83,11 +88,30 @@ pub struct Check {
         "interval_seconds": 10.0,
         "requests": {"recorded": 1955, "recovered": 0, "stored": 1950, "dropped": 0, "queued": 5},
         "queue": {"buckets": 3, "bytes": 8192, "samples": 0, "dropped_samples": 0}
+    },
+    "sampler": {
+        "last_reading": "2026-11-23T07:02:09.730Z",
+        "dropped_minutes": 0,
+        "families": {"cpu": {"age_ms": 520, "error": null}}
     }
 }))]
 pub struct MetricsHealth {
     /// The writing of measurements.
     pub flush_worker: FlushWorker,
+    /// The reading of the host.
+    pub sampler: SamplerHealth,
+}
+
+/// The reading of the host.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct SamplerHealth {
+    /// When the host was last read.
+    #[schema(format = DateTime)]
+    pub last_reading: Option<String>,
+    /// Minutes of the host's series that were given up because nobody stored them.
+    pub dropped_minutes: u64,
+    /// Each part of the host, with the age of its newest value.
+    pub families: BTreeMap<Family, FamilyStatus>,
 }
 
 /// The writing of measurements to the database.
@@ -153,7 +177,15 @@ pub struct QueueState {
     "metric_database": {"ready": true},
     "engine": "postgresql",
     "version": "15.20",
-    "timescaledb": "2.22.0",
+    "timescaledb": "2.28.3",
+    "timescale": {
+        "used": true,
+        "available_version": "2.28.3",
+        "loaded": true,
+        "hypertables": 9,
+        "chunks": 45,
+        "compressed_chunks": 30
+    },
     "latency_seconds": 0.0007,
     "error": null,
     "schema": {"revision": 2, "known_revision": 2, "pending": 0},
@@ -170,8 +202,10 @@ pub struct DatabaseHealth {
     pub engine: String,
     /// Version of the engine, while it answers.
     pub version: Option<String>,
-    /// Version of TimescaleDB, where the database uses it.
+    /// Version of TimescaleDB, where it is installed in the database.
     pub timescaledb: Option<String>,
+    /// What TimescaleDB is for the database, while that answers; not with SQLite.
+    pub timescale: Option<TimescaleHealth>,
     /// How long it took to answer, in seconds.
     pub latency_seconds: Option<f64>,
     /// Why it can't be used.
@@ -180,6 +214,23 @@ pub struct DatabaseHealth {
     pub schema: Option<SchemaHealth>,
     /// Connections of this daemon.
     pub pool: PoolHealth,
+}
+
+/// What TimescaleDB is for the database.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+pub struct TimescaleHealth {
+    /// Whether the tables of measurements are hypertables.
+    pub used: bool,
+    /// Version that the server could install.
+    pub available_version: Option<String>,
+    /// Whether the server has loaded its library.
+    pub loaded: bool,
+    /// How many tables are hypertables.
+    pub hypertables: i64,
+    /// Their chunks.
+    pub chunks: i64,
+    /// Those of them that are compressed.
+    pub compressed_chunks: i64,
 }
 
 /// Whether the database answers and has the right schema.

@@ -75,6 +75,17 @@ pub struct FamilyStatus {
     pub error: Option<String>,
 }
 
+impl FamilyStatus {
+    /// How it went, as it is `since` after the snapshot was taken.
+    #[must_use]
+    pub fn new(status: &model::FamilyStatus, since: Duration) -> Self {
+        Self {
+            age_ms: status.age.map(|age| millis(age.saturating_add(since))),
+            error: status.error.clone(),
+        }
+    }
+}
+
 impl Snapshot {
     /// The families of `snapshot` that are in `families`, as they are `since` after it was taken.
     #[must_use]
@@ -94,12 +105,7 @@ impl Snapshot {
         }
         let status = families.iter().map(|family| {
             let status = snapshot.status.get(family).cloned().unwrap_or_default();
-            let age = status.age.map(|age| millis(age.saturating_add(since)));
-            let status = FamilyStatus {
-                age_ms: age,
-                error: status.error,
-            };
-            (*family, status)
+            (*family, FamilyStatus::new(&status, since))
         });
         Self {
             host: snapshot.host.to_string(),

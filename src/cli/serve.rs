@@ -410,6 +410,19 @@ impl Drop for Demo {
     }
 }
 
+/// Plain tables do as well, so a failure is no reason not to start.
+async fn use_timescaledb(store: &Store) {
+    match store.use_timescaledb().await {
+        Ok(found) if found.is_used() => {
+            tracing::info!(version = ?found.version, "TimescaleDB keeps the measurements");
+        }
+        Ok(_) => {}
+        Err(error) => {
+            tracing::warn!(%error, "TimescaleDB can't be used; measurements stay in plain tables");
+        }
+    }
+}
+
 async fn open_store(config: &Config, demo: Option<&Demo>, clock: &Clock) -> anyhow::Result<Store> {
     let database = &config.database;
     let url = match demo {
@@ -426,6 +439,9 @@ async fn open_store(config: &Config, demo: Option<&Demo>, clock: &Clock) -> anyh
     let store = Store::open(options, clock.clone()).await?;
     if database.migrate {
         systemd::while_told_to_wait(Box::pin(migrate(&store, config))).await?;
+        if database.timescaledb {
+            systemd::while_told_to_wait(Box::pin(use_timescaledb(&store))).await;
+        }
     } else {
         let pending = store.schema_state().await?.pending.len();
         if pending > 0 {

@@ -125,6 +125,9 @@ section! {
         deadline: Duration = Duration::from_secs(5), in TIMEOUT;
         /// Whether the daemon brings the schema up to date when it starts.
         migrate: bool = true;
+        /// Whether measurements are kept by TimescaleDB where the PostgreSQL server offers it. A
+        /// plain database is upgraded in place when the daemon starts.
+        timescaledb: bool = true;
         /// Longest time to wait for another daemon's migration.
         lock_timeout: Duration = Duration::from_mins(5), in TIMEOUT;
     }

@@ -57,6 +57,9 @@ pub(crate) use request_id::RequestIds;
 use routes::EXPOSITION;
 pub(crate) use routes::{PROBES, PUBLIC, RouteTable};
 
+#[cfg(test)]
+mod tests;
+
 /// The most bytes of a request's body.
 pub(crate) const BODY_MAX: usize = 1 << 20;
 /// The most bytes of a request's URI.

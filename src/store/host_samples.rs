@@ -16,10 +16,13 @@ pub(super) const SERIES: &str = "insert into host_series (host_id, name, labels)
 pub(super) const SERIES_CONFLICT: &str = " on conflict (host_id, name, labels) do nothing";
 pub(super) const FIND: &str = "
     select id, name, labels from host_series where host_id = $1";
-pub(super) const SAMPLES: &str = "insert into host_samples (series_id, time, samples, mean, max) ";
+pub(super) const SAMPLES: &str =
+    "insert into host_samples as old (series_id, time, samples, mean, max) ";
+/// Two starts of a daemon may share a minute; whoever saw more of it tells of it.
 pub(super) const SAMPLES_CONFLICT: &str = "
     on conflict (series_id, time) do update set
-        samples = excluded.samples, mean = excluded.mean, max = excluded.max";
+        samples = excluded.samples, mean = excluded.mean, max = excluded.max
+    where old.samples <= excluded.samples";
 /// Sums up what one host has between two times; `true` stands where PostgreSQL and SQLite would
 /// else take `on conflict` for a join.
 pub(super) const ROLL_UP_HOUR: &str = "

@@ -126,7 +126,8 @@ impl Store {
 
     /// About how many bytes of the database are in use. On SQLite pages that deletions freed don't
     /// count; on PostgreSQL it is the number of live rows times the mean size of some of them,
-    /// doubled for indexes and overhead, because the files of its tables never shrink.
+    /// doubled for indexes and overhead, because the files of its tables never shrink. Hypertables
+    /// do shrink when chunks are dropped: there it is their size on disk.
     ///
     /// # Errors
     /// When the database can't be reached within the deadline.
@@ -145,6 +146,9 @@ impl Store {
             where s.schemaname = 'linux_api'";
         let sql = match self.engine() {
             Engine::Sqlite => SQLITE,
+            Engine::Postgres if self.timescale().await?.is_used() => {
+                return self.hypertable_bytes().await;
+            }
             Engine::Postgres => POSTGRES,
         };
         on_read!(self, |tx| Ok(tx

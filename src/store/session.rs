@@ -2,7 +2,7 @@
 
 use sqlx::postgres::PgPoolOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 use super::audit::{Entry, insert_audit};
 use super::migrations::SchemaError;
@@ -166,6 +166,14 @@ impl Session {
         match self.open {
             Open::Sqlite(_) => Engine::Sqlite,
             Open::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// The connection, on PostgreSQL.
+    pub(super) fn postgres(&mut self) -> Option<&mut PgConnection> {
+        match &mut self.open {
+            Open::Sqlite(_) => None,
+            Open::Postgres(transaction) => Some(transaction),
         }
     }
 

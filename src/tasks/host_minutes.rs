@@ -9,7 +9,7 @@ use crate::model::fleet::HostSample;
 use crate::model::series::{Minute, MinuteValue};
 use crate::model::snapshot::Snapshot;
 
-/// Hands over until told to stop.
+/// Hands over until told to stop, and what is known of the open minute then.
 pub async fn run(host: HostSampler, flusher: FlusherHandle, stop: CancellationToken) {
     let mut told = host.subscribe();
     while let Some(Ok(())) = stop.run_until_cancelled(told.changed()).await {
@@ -17,10 +17,18 @@ pub async fn run(host: HostSampler, flusher: FlusherHandle, stop: CancellationTo
         if let Some(snapshot) = newest {
             flusher.push_newest(snapshot.time, in_short(&snapshot));
         }
-        for minute in host.finished_minutes() {
-            flusher.push_samples(samples(&minute));
-            host.forget_minutes(minute.time);
-        }
+        hand_over(&host, &flusher);
+    }
+    hand_over(&host, &flusher);
+    if let Some(minute) = host.open_minute() {
+        flusher.push_samples(samples(&minute));
+    }
+}
+
+fn hand_over(host: &HostSampler, flusher: &FlusherHandle) {
+    for minute in host.finished_minutes() {
+        flusher.push_samples(samples(&minute));
+        host.forget_minutes(minute.time);
     }
 }
 

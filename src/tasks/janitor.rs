@@ -16,6 +16,8 @@ const LEASE: Duration = Duration::from_mins(25);
 const LEASE_NAME: &str = "janitor";
 /// Time for others between two deletions.
 const BREATH: Duration = Duration::from_millis(50);
+/// As long as a chunk of minutes, see `store::timescale`.
+const CHUNK: Duration = Duration::from_hours(3 * 24);
 /// Never deleted for want of room.
 const LEAST: Duration = Duration::from_hours(24);
 
@@ -49,7 +51,7 @@ pub async fn run(store: Store, retention: Retention, holder: Arc<str>, stop: Can
         loop {
             match sweep(&store, &retention, &holder).await {
                 Ok(Some(deleted)) if deleted > 0 => {
-                    tracing::info!(rows = deleted, "deleted measurements that were too old");
+                    tracing::info!(deleted, "deleted measurements that were too old");
                     failed = false;
                 }
                 Ok(_) => failed = false,
@@ -68,7 +70,8 @@ pub async fn run(store: Store, retention: Retention, holder: Arc<str>, stop: Can
     let _ = store.release_lease(LEASE_NAME, &holder).await;
 }
 
-/// Deletes everything that is too old now; `None` when another daemon is the one to do it.
+/// Deletes everything that is too old now, rows or chunks of them, and answers how many; `None` when
+/// another daemon is the one to do it.
 ///
 /// # Errors
 /// When the database fails; what was deleted before stays deleted.
@@ -81,19 +84,40 @@ pub async fn sweep(
         return Ok(None);
     }
     let now = store.clock().now();
+    let has_chunks = store.timescale().await?.is_used();
     let mut deleted = 0;
     for resolution in Resolution::ALL {
-        let cutoff = now.saturating_sub(retention.of(resolution));
-        deleted += delete_requests(store, resolution, cutoff, holder).await?;
-        deleted += store.delete_old_samples(resolution, cutoff).await?;
+        let keep = retention.of(resolution);
+        if has_chunks {
+            store.keep_chunks(resolution, keep).await?;
+        }
+        let cutoff = now.saturating_sub(keep);
+        deleted += delete(store, has_chunks, resolution, cutoff, holder).await?;
     }
     if let Some(max) = retention.max_bytes {
-        deleted += make_room(store, max, holder).await?;
+        deleted += make_room(store, has_chunks, max, holder).await?;
     }
     store
         .delete_old_hosts(now.saturating_sub(retention.days))
         .await?;
     Ok(Some(deleted))
+}
+
+/// Deletes what begins before `cutoff`. Of chunks only those go that hold nothing later: deleting
+/// single rows of compressed ones would unpack them.
+async fn delete(
+    store: &Store,
+    has_chunks: bool,
+    resolution: Resolution,
+    cutoff: Timestamp,
+    holder: &str,
+) -> Result<u64, StoreError> {
+    if has_chunks {
+        return store.drop_old_chunks(resolution, cutoff).await;
+    }
+    let requests = delete_requests(store, resolution, cutoff, holder).await?;
+    let samples = store.delete_old_samples(resolution, cutoff).await?;
+    Ok(requests + samples)
 }
 
 async fn delete_requests(
@@ -117,9 +141,14 @@ async fn delete_requests(
     }
 }
 
-/// Deletes the oldest day of minutes when the database is too large, never the last one. One day per
-/// round: how many rows are left, PostgreSQL knows only a little later.
-async fn make_room(store: &Store, max: u64, holder: &str) -> Result<u64, StoreError> {
+/// Deletes the oldest day of minutes, or chunk of them, when the database is too large, never the
+/// last day. One per round: how many rows are left, PostgreSQL knows only a little later.
+async fn make_room(
+    store: &Store,
+    has_chunks: bool,
+    max: u64,
+    holder: &str,
+) -> Result<u64, StoreError> {
     if u64::try_from(store.used_bytes().await?).unwrap_or(0) <= max {
         return Ok(0);
     }
@@ -127,8 +156,11 @@ async fn make_room(store: &Store, max: u64, holder: &str) -> Result<u64, StoreEr
     let Some(oldest) = store.oldest_minute().await?.filter(|time| *time < newest) else {
         return Ok(0);
     };
-    let cutoff = oldest.saturating_add(Resolution::Day.length()).min(newest);
-    let requests = delete_requests(store, Resolution::Minute, cutoff, holder).await?;
-    let samples = store.delete_old_samples(Resolution::Minute, cutoff).await?;
-    Ok(requests + samples)
+    let step = if has_chunks {
+        CHUNK
+    } else {
+        Resolution::Day.length()
+    };
+    let cutoff = oldest.saturating_add(step).min(newest);
+    delete(store, has_chunks, Resolution::Minute, cutoff, holder).await
 }

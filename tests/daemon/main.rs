@@ -4,6 +4,7 @@
 
 mod admin;
 mod database;
+mod endurance;
 mod lifecycle;
 mod many;
 #[path = "../support/postgres.rs"]
@@ -12,6 +13,7 @@ mod process;
 mod processes;
 mod readme;
 mod reload;
+mod samples;
 mod streams;
 mod systemd;
 mod tls;

@@ -19,6 +19,8 @@ use database::{Database, no_backup};
 mod pgbouncer;
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/timescale.rs"]
+mod timescale;
 
 #[macro_use]
 #[path = "../support/database.rs"]
@@ -42,6 +44,7 @@ macro_rules! on_every_engine {
 
 mod audit;
 mod deadlines;
+mod hypertables;
 mod keys;
 mod migrations;
 mod requests;

@@ -81,11 +81,14 @@ impl Measuring<'_> {
             let holder = Arc::clone(&instance_id);
             tasks.spawn(backups::run(self.store.clone(), plan, holder, end.clone()));
         }
-        tasks.spawn(host_minutes::run(
-            self.host.clone(),
-            self.flusher.clone(),
-            end.clone(),
-        ));
+        // The last write waits for the last samples, however their task ends.
+        let flush_end = CancellationToken::new();
+        let handed_over = flush_end.clone().drop_guard();
+        let hand_over = host_minutes::run(self.host.clone(), self.flusher.clone(), end.clone());
+        tasks.spawn(async move {
+            hand_over.await;
+            drop(handed_over);
+        });
         let flusher = Flusher::new(
             self.store.clone(),
             self.recorder.clone(),
@@ -98,7 +101,7 @@ impl Measuring<'_> {
                 state_folder,
             },
         );
-        tasks.spawn(flusher.run(end.clone()));
+        tasks.spawn(flusher.run(flush_end));
         Ok(())
     }
 }

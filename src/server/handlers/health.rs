@@ -6,14 +6,17 @@ use tokio::time::Instant;
 
 use crate::api::health::{
     DatabaseHealth, DatabaseReady, FlushWorker, MetricsHealth, PoolHealth, QueueState, Ready,
-    RequestCounters, SchemaHealth,
+    RequestCounters, SamplerHealth, SchemaHealth, TimescaleHealth,
 };
+use crate::api::snapshot::FamilyStatus;
+use crate::model::time::{Clock, Timestamp};
 use crate::server::error::ApiError;
 use crate::server::extract::{Caller, scope};
 use crate::store::describe::Description;
 use crate::store::migrations::SchemaState;
-use crate::store::{Store, StoreError};
+use crate::store::{Engine, Store, StoreError};
 use crate::tasks::flusher::{FlusherHandle, FlusherHealth};
+use crate::tasks::sampler::HostSampler;
 
 /// Show how the writing of measurements goes
 ///
@@ -27,10 +30,27 @@ use crate::tasks::flusher::{FlusherHandle, FlusherHealth};
 pub(crate) async fn show_metrics_health(
     _caller: Caller<scope::StatsRead>,
     State(flusher): State<FlusherHandle>,
+    State(host): State<HostSampler>,
+    State(clock): State<Clock>,
 ) -> Json<MetricsHealth> {
     Json(MetricsHealth {
         flush_worker: flush_worker(flusher.health()),
+        sampler: sampler(&host, clock.now()),
     })
+}
+
+fn sampler(host: &HostSampler, now: Timestamp) -> SamplerHealth {
+    let newest = host.newest();
+    let families = newest.iter().flat_map(|snapshot| {
+        let since = now.since(snapshot.time);
+        let status = snapshot.status.iter();
+        status.map(move |(family, status)| (*family, FamilyStatus::new(status, since)))
+    });
+    SamplerHealth {
+        last_reading: newest.as_ref().map(|snapshot| snapshot.time.to_string()),
+        dropped_minutes: host.dropped_minutes(),
+        families: families.collect(),
+    }
 }
 
 fn flush_worker(health: FlusherHealth) -> FlushWorker {
@@ -79,6 +99,11 @@ pub(crate) async fn show_database_health(
     if let Err(error) = &asked {
         tracing::debug!(%error, "the database can't be used");
     }
+    // Not part of the latency: it reads the server's folder of extensions.
+    let timescale = match store.engine() {
+        Engine::Postgres if asked.is_ok() => store.timescale().await.ok(),
+        _ => None,
+    };
     let pool = store.pool_state();
     let (error, found) = match asked {
         Ok(found) => (None, Some(found)),
@@ -102,6 +127,14 @@ pub(crate) async fn show_database_health(
         engine: store.engine().as_str().to_owned(),
         latency_seconds: description.as_ref().map(|_| latency),
         timescaledb: description.as_ref().and_then(|one| one.timescaledb.clone()),
+        timescale: timescale.map(|found| TimescaleHealth {
+            used: found.is_used(),
+            available_version: found.available_version,
+            loaded: found.is_loaded,
+            hypertables: found.hypertables,
+            chunks: found.chunks,
+            compressed_chunks: found.compressed_chunks,
+        }),
         version: description.map(|one| one.version),
         error,
         schema: schema.map(|schema| SchemaHealth {

@@ -1,0 +1,126 @@
+//! `GET /metrics` beside Debian's prometheus-node-exporter with the same parts of the host.
+
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::daemon::{Daemon, free_address};
+use crate::load;
+use crate::table::{Bar, Row, median};
+
+const SCRAPES: u32 = 300;
+const PARTS: [&str; 10] = [
+    "cpu",
+    "diskstats",
+    "filesystem",
+    "loadavg",
+    "meminfo",
+    "netdev",
+    "pressure",
+    "stat",
+    "time",
+    "uname",
+];
+
+struct Exporter {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Exporter {
+    fn start() -> Option<Self> {
+        let address = free_address();
+        let parts = PARTS.map(|part| format!("--collector.{part}"));
+        let child = Command::new("prometheus-node-exporter")
+            .arg(format!("--web.listen-address={address}"))
+            .args([
+                "--collector.disable-defaults",
+                "--web.disable-exporter-metrics",
+            ])
+            .args(parts)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(child) = child else {
+            crate::table::note("prometheus-node-exporter is not installed: no row to compare with");
+            return None;
+        };
+        let exporter = Self { child, address };
+        while std::net::TcpStream::connect(address).is_err() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Some(exporter)
+    }
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+pub(crate) fn rows() -> Vec<Row> {
+    let home = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start(home.path(), &[("LINUX_API__RATE_LIMIT__ENABLED", "false")]);
+    let Some(exporter) = Exporter::start() else {
+        return Vec::new();
+    };
+    // In turns, so that whatever else the machine does hits both.
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..3 {
+        ours.push(scrape(daemon.address, &daemon.headers(), daemon.id()));
+        theirs.push(scrape(exporter.address, "", exporter.child.id()));
+    }
+    let middle =
+        |all: &[(f64, f64)], part: fn(&(f64, f64)) -> f64| median(all.iter().map(part).collect());
+    let row = |what, part: fn(&(f64, f64)) -> f64, bar| {
+        let (ours, theirs) = (middle(&ours, part), middle(&theirs, part));
+        Row {
+            what,
+            ours: format!("{ours:.2} ms"),
+            reference: format!("{theirs:.2} ms (node_exporter)"),
+            value: ours / theirs,
+            bar,
+        }
+    };
+    vec![
+        row(
+            "GET /metrics, processor time of a scrape",
+            |one| one.0,
+            Bar::AtMost(0.25),
+        ),
+        row("GET /metrics, time of a scrape", |one| one.1, Bar::None),
+    ]
+}
+
+/// Milliseconds of processor and of time per scrape.
+fn scrape(address: SocketAddr, headers: &str, pid: u32) -> (f64, f64) {
+    let (before, started) = (cpu_seconds(pid), Instant::now());
+    for _ in 0..SCRAPES {
+        let (_, body) = load::fetch(address, "/metrics", headers);
+        assert!(body.windows(16).any(|part| part == b"node_cpu_seconds"));
+    }
+    let each = |seconds: f64| seconds * 1_000.0 / f64::from(SCRAPES);
+    (
+        each(cpu_seconds(pid) - before),
+        each(started.elapsed().as_secs_f64()),
+    )
+}
+
+/// Processor time of a process since it started.
+pub(crate) fn cpu_seconds(pid: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat
+        .rsplit_once(')')
+        .unwrap()
+        .1
+        .split_whitespace()
+        .collect();
+    let ticks: u32 = [fields[11], fields[12]]
+        .iter()
+        .map(|field| field.parse::<u32>().unwrap())
+        .sum();
+    let per_second = u32::try_from(rustix::param::clock_ticks_per_second()).unwrap();
+    f64::from(ticks) / f64::from(per_second)
+}

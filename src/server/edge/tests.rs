@@ -1,0 +1,67 @@
+use std::collections::BTreeMap;
+use std::io;
+
+use super::*;
+use crate::auth::verifier::Limits;
+use crate::collector::Collector;
+use crate::model::log::LogFormat;
+use crate::server::state::StoredKeys;
+use crate::store::{Options, Store};
+
+/// The layer on a database of its own, with what it counts.
+async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder) {
+    let url = format!("sqlite://{}/edge.db", folder.display());
+    let clock = Clock::system();
+    let store = Store::open(Options::new(url), clock.clone()).await.unwrap();
+    let limits = Limits {
+        cache_size: 10,
+        hash_queue: 1,
+        outage_grace: Duration::ZERO,
+    };
+    let recorder = Recorder::with_shards(1);
+    let state = EdgeState {
+        routes: RouteTable::new(&crate::server::router::documented().1),
+        policy: PolicyHandle::default(),
+        verifier: Verifier::new(StoredKeys(store.clone()), limits, clock.clone()),
+        unix_peers: Arc::new(UnixPeers::new(
+            BTreeMap::new(),
+            String::new(),
+            store,
+            Collector::default(),
+        )),
+        access_log: AccessLogger::with_writer(io::sink(), LogFormat::Text).unwrap(),
+        access: AccessPolicy {
+            which: AccessLog::Off,
+            slow: Duration::from_secs(1),
+        },
+        recorder: recorder.clone(),
+        request_ids: RequestIds::new(7),
+        request_timeout: Duration::from_secs(30),
+        body_timeout: BodyTimeout(Duration::from_secs(30)),
+        clock,
+    };
+    (EdgeLayer(Arc::new(state)), recorder)
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_is_answered_and_counted_as_500() {
+    let folder = tempfile::tempdir().unwrap();
+    let (layer, recorder) = edge(folder.path()).await;
+    let panics = tower::service_fn(|_: Request| {
+        std::future::poll_fn(|_| -> Poll<Result<Response, Infallible>> { panic!("on purpose") })
+    });
+    let mut request = Request::get("/livez").body(Body::empty()).unwrap();
+    let local = HeaderValue::from_static("localhost");
+    request.headers_mut().insert(header::HOST, local);
+    request.extensions_mut().insert(Peer::Tcp {
+        remote: ([192, 0, 2, 1], 4000).into(),
+        local: [127, 0, 0, 1].into(),
+    });
+    let response = layer.layer(panics).call(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON);
+    let counted = recorder.take();
+    assert_eq!(counted.len(), 1);
+    assert_eq!(*counted[0].key.route, *UNMATCHED_ROUTE);
+    assert_eq!(counted[0].stats.statuses, BTreeMap::from([(500, 1)]));
+}
