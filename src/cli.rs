@@ -11,6 +11,7 @@ mod remote;
 mod remotes;
 mod sanitize;
 mod serve;
+mod setup;
 mod status;
 mod stop;
 mod table;
@@ -95,6 +96,7 @@ enum Command {
     Serve(serve::Options),
     Status(status::Options),
     Stop(stop::Options),
+    Setup(setup::Options),
     Tui(tui::Options),
     Remote(remote::Options),
     User(user::Options),
@@ -131,6 +133,7 @@ impl Command {
             Self::Serve(options) => options.run(ctx).await,
             Self::Status(options) => options.run(ctx).await,
             Self::Stop(options) => options.run(ctx).await,
+            Self::Setup(options) => options.run(ctx).await,
             Self::Tui(options) => options.run(ctx).await,
             Self::Remote(options) => options.run(ctx).await,
             Self::User(options) => options.run(ctx).await,

@@ -2,4 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod setup;
+mod supply_chain;
+mod tree;
 mod units;
