@@ -31,5 +31,5 @@ bench: ## Measure every bar beside its reference, on the release binary; ONLY=sc
 fuzz: ## Run each fuzz target for SECONDS (60)
 	./scripts/fuzz $(or $(SECONDS),60)
 
-package: ## Build the packages
-	@echo "package: nothing to do yet" >&2; exit 1
+package: ## Build static binary, deb, rpm and container image in dist/, as far as the tools are there
+	./scripts/package

@@ -13,6 +13,7 @@ mod remote;
 mod remotes;
 mod sanitize;
 mod serve;
+mod setup;
 mod status;
 mod stop;
 mod table;
@@ -97,6 +98,7 @@ enum Command {
     Serve(serve::Options),
     Status(status::Options),
     Stop(stop::Options),
+    Setup(setup::Options),
     Tui(tui::Options),
     Remote(remote::Options),
     User(user::Options),
@@ -134,6 +136,7 @@ impl Command {
             Self::Serve(options) => options.run(ctx).await,
             Self::Status(options) => options.run(ctx).await,
             Self::Stop(options) => options.run(ctx).await,
+            Self::Setup(options) => options.run(ctx).await,
             Self::Tui(options) => options.run(ctx).await,
             Self::Remote(options) => options.run(ctx).await,
             Self::User(options) => options.run(ctx).await,

@@ -13,6 +13,7 @@ pub mod config;
 pub mod model;
 pub mod recorder;
 pub mod server;
+pub mod setup;
 pub mod store;
 pub mod tasks;
 pub mod telemetry;

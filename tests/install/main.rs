@@ -1,3 +1,8 @@
 //! Setup, units and packages: what is put onto a host, and what is left when it goes.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod setup;
+mod supply_chain;
+mod tree;
 mod units;

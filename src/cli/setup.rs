@@ -1,0 +1,225 @@
+//! `linux-api setup`: brings the daemon onto this host, and takes it away again.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, bail};
+
+use super::{Context, output};
+use crate::setup::answers::{Answers, Existing};
+use crate::setup::apply::{self, Finished, Witness};
+use crate::setup::facts::{self, Facts};
+use crate::setup::plan::{self, Content, Plan, Step};
+use crate::setup::tree::Tree;
+use crate::setup::{prompt, removal};
+
+/// Install the daemon on this host, or remove it
+///
+/// Asks what it needs to know, shows what it is going to do, and does it once you agree. It can be
+/// interrupted and run again at any time: what is done is found and kept.
+#[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
+)]
+pub(super) struct Options {
+    /// Ask nothing and take every default, or the answers of --answers
+    #[arg(long)]
+    yes: bool,
+    /// Take the answers from this TOML file instead of asking
+    #[arg(long, value_name = "FILE", conflicts_with = "uninstall")]
+    answers: Option<PathBuf>,
+    /// Show what would be done and every file that would be written; change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Work on the system in this folder, which is not running, in place of this one
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = "/",
+        hide_default_value = true
+    )]
+    root: PathBuf,
+    /// Install this program in place of the one that is running
+    #[arg(long, value_name = "FILE", conflicts_with = "uninstall")]
+    program: Option<PathBuf>,
+    /// Stop the daemon and remove what setup installed; configuration and data stay
+    #[arg(long)]
+    uninstall: bool,
+    /// Also remove configuration, keys, measurements and backups
+    #[arg(long, requires = "uninstall")]
+    purge: bool,
+}
+
+impl Options {
+    pub(super) async fn run(self, _ctx: &Context) -> anyhow::Result<ExitCode> {
+        let tree = Tree::open(&self.root).context("--root")?;
+        if self.uninstall {
+            self.remove(&tree).await?;
+        } else {
+            self.install(&tree).await?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn install(&self, tree: &Tree) -> anyhow::Result<()> {
+        let program = match &self.program {
+            Some(path) => path.clone(),
+            None => std::env::current_exe().context("find this program")?,
+        };
+        let unattended = self.yes || self.answers.is_some();
+        let answers = match &self.answers {
+            Some(path) => Answers::load(path)?,
+            None if unattended || self.dry_run => Answers::default(),
+            None => self.ask(tree, &program).await?,
+        };
+        let facts = facts::gather(tree, program, &answers).await?;
+        let plan = plan::plan(&answers, &facts);
+        if self.dry_run {
+            return show_whole(&plan);
+        }
+        refuse_obstacles(&plan, &facts)?;
+        if !unattended {
+            output::text(&summary(&plan))?;
+            if !prompt::confirm("Do all this?")? {
+                return output::text("Nothing was changed.");
+            }
+        }
+        let finished = apply::apply(&plan, tree, &mut Progress).await?;
+        report(&plan, finished, tree)
+    }
+
+    async fn ask(&self, tree: &Tree, program: &Path) -> anyhow::Result<Answers> {
+        if !std::io::stdin().is_terminal() {
+            bail!(
+                "there is no terminal to ask on: say --yes for every default, or --answers FILE; \
+                 --dry-run shows what would be done"
+            );
+        }
+        let facts = facts::gather(tree, program.to_owned(), &Answers::default()).await?;
+        let answers = prompt::ask(facts.config.as_ref())?;
+        if facts.config.is_some() && answers.configuration == Existing::Stop {
+            let is_own = facts
+                .config
+                .is_some_and(|it| it.text != plan::PACKAGED_CONFIG);
+            if is_own {
+                bail!("stopped; nothing was changed");
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn remove(&self, tree: &Tree) -> anyhow::Result<()> {
+        let steps = removal::plan(tree.is_live(), self.purge);
+        let titles: Vec<String> = steps.iter().map(removal::Removal::title).collect();
+        if self.dry_run {
+            return output::text(&numbered(&titles));
+        }
+        if !self.yes {
+            output::text(&numbered(&titles))?;
+        }
+        if !super::confirm::ask("Remove all this?", self.yes)? {
+            return output::text("Nothing was changed.");
+        }
+        let hints = removal::apply(&steps, tree, &mut Progress).await?;
+        for hint in hints {
+            output::text(&format!("\n{hint}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// All that is in the way at once, so that it can be mended at once.
+fn refuse_obstacles(plan: &Plan, facts: &Facts) -> anyhow::Result<()> {
+    if plan.obstacles.is_empty() {
+        return Ok(());
+    }
+    // Without root's rights much of the rest can't be seen rightly.
+    let shown = if facts.is_live && !facts.is_root {
+        &plan.obstacles[..1]
+    } else {
+        &plan.obstacles[..]
+    };
+    bail!("nothing was changed, because\n- {}", shown.join("\n- "))
+}
+
+fn numbered(titles: &[String]) -> String {
+    let lines = titles.iter().enumerate();
+    let lines = lines.map(|(index, title)| format!("{:3}. {title}", index + 1));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn summary(plan: &Plan) -> String {
+    let titles: Vec<String> = plan.steps.iter().map(Step::title).collect();
+    format!("This is what will be done:\n\n{}\n", numbered(&titles))
+}
+
+/// The plan with every file, for those who want to know or to do it by hand.
+fn show_whole(plan: &Plan) -> anyhow::Result<()> {
+    output::text(&summary(plan))?;
+    for step in &plan.steps {
+        let Step::File(file) = step else { continue };
+        let text = match &file.content {
+            Content::Text(text) => text.as_str(),
+            Content::Secret(_) => "(not shown)",
+        };
+        let title = step.title();
+        let title = title.strip_prefix("write ").unwrap_or(&title);
+        output::text(&format!("--- {title}\n{}\n", text.trim_end()))?;
+    }
+    if !plan.obstacles.is_empty() {
+        output::text(&format!(
+            "In the way as things are:\n- {}",
+            plan.obstacles.join("\n- ")
+        ))?;
+    }
+    Ok(())
+}
+
+/// A line for each step, when it is done.
+struct Progress;
+
+impl Witness for Progress {
+    fn begins(&mut self, number: usize, total: usize, title: &str) {
+        // A reader that went away must not stop an installation half-way.
+        let _ = output::text(&format!("[{number:2}/{total}] {title}"));
+    }
+
+    fn ended(&mut self, outcome: &str) {
+        let _ = output::text(&format!("        {outcome}"));
+    }
+}
+
+fn report(plan: &Plan, finished: Finished, tree: &Tree) -> anyhow::Result<()> {
+    for hint in &finished.hints {
+        output::text(&format!("\nnote: {hint}"))?;
+    }
+    if !tree.is_live() {
+        return output::text(
+            "\nAll is in place. The daemon starts with the system in that folder; the first start \
+             leaves the first admin's key in /var/lib/linux-api/first-admin-key.",
+        );
+    }
+    output::text(&format!("\nlinux-api answers at {}", plan.address))?;
+    match finished.key {
+        Some(key) => {
+            output::text(&format!(
+                "\nThe key of the first admin, shown this once:\n\n{}",
+                key.expose()
+            ))?;
+            apply::forget_key(tree)?;
+        }
+        None => output::text(
+            "\nThe first admin has a key already. Another one: sudo linux-api user key create admin",
+        )?,
+    }
+    output::text(
+        "\nWhat next?\n\n  \
+         linux-api status                  is it up and ready?\n  \
+         sudo linux-api tui                watch this host\n  \
+         sudo linux-api user add NAME      a user with a key of its own\n  \
+         sudo usermod -aG linux-api NAME   let a Linux account read over the Unix socket\n  \
+         journalctl -u linux-api           what the daemon says",
+    )
+}
