@@ -254,7 +254,10 @@ fn pace(wanted: &Wanted, every: Duration) -> Duration {
     match wanted {
         Wanted::Snapshot | Wanted::Processes(_) | Wanted::Process(_) => every,
         Wanted::Readiness => every.max(Duration::from_secs(5)),
-        Wanted::Users | Wanted::Keys(_) => every.max(SLOW),
+        Wanted::Health => every.max(Duration::from_secs(5)),
+        Wanted::Users | Wanted::Keys(_) | Wanted::Requests(_) | Wanted::History(_) => {
+            every.max(SLOW)
+        }
         Wanted::Me | Wanted::Info => RARELY,
     }
 }

@@ -1,8 +1,10 @@
 //! The screens. They read the dashboard's state and change nothing.
 
+mod api;
 mod fleet;
 mod health;
 mod help;
+mod history;
 mod overview;
 mod popups;
 mod process;
@@ -43,6 +45,8 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
         View::Overview => overview::draw(app, body, frame),
         View::Processes if app.processes.opened.is_some() => process::draw(app, body, frame),
         View::Processes => processes::draw(app, body, frame),
+        View::Api => api::draw(app, body, frame),
+        View::History => history::draw(app, body, frame),
         View::Health => health::draw(app, body, frame),
         View::Users => users::draw(app, body, frame),
     }
@@ -66,6 +70,7 @@ pub fn column_at(app: &App, x: u16) -> Option<usize> {
     let (columns, places) = match app.view {
         View::Fleet => fleet::columns(app.size.0),
         View::Processes => processes::columns(app),
+        View::Api => api::columns(),
         _ => return None,
     };
     let mut start = 0;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use linux_api::api::keys::{CreateKey, RotateKey};
 use linux_api::api::users::RegisterUser;
 use linux_api::client::error::ClientError;
-use linux_api::client::{AuditQuery, Client, Target};
+use linux_api::client::{AuditQuery, Buckets, Client, HistoryRange, ProcessPage, Target};
 use linux_api::model::api_key::Scope;
+use linux_api::model::time::Clock;
 
 #[path = "../support/daemon.rs"]
 mod daemon;
@@ -53,6 +54,39 @@ async fn every_route_of_the_daemon_has_a_call() {
     assert_eq!(root.0["root"].uid, 0);
     assert!(client.load_average().await.is_ok());
     assert!(client.load_values(5).await.is_ok());
+
+    assert!(!client.snapshot().await.unwrap().status.is_empty());
+    let first = ProcessPage {
+        filter: "pid = 1",
+        sort: "pid",
+        order: "asc",
+        fields: "pid,name",
+        limit: 10,
+        cursor: None,
+    };
+    let page = client.processes(&first).await.unwrap();
+    assert_eq!((page.total, page.items[0].pid), (1, 1));
+    assert_eq!(client.process(1).await.unwrap().process.pid, 1);
+    let now = Clock::system().now();
+    let buckets = Buckets {
+        bucket: "1m",
+        start: now.saturating_sub(Duration::from_mins(5)),
+        limit: 10,
+    };
+    assert!(client.global_metrics(&buckets).await.is_ok());
+    assert!(client.route_metrics(&buckets).await.is_ok());
+    assert!(client.status_codes(&buckets).await.is_ok());
+    let range = HistoryRange {
+        series: vec!["load.one".to_owned(), "cpu.usage_percent".to_owned()],
+        from: now.saturating_sub(Duration::from_mins(5)),
+        to: now,
+        step: 10,
+    };
+    assert!(client.history(&range).await.is_ok());
+    let database = client.database_health().await.unwrap();
+    assert_eq!(database.engine, "sqlite");
+    assert!(client.metrics_health().await.is_ok());
+    assert!(client.fleet_hosts(None).await.is_ok());
 
     let alice = client.register_user(&register("alice")).await.unwrap();
     let id = alice.user_id.as_str();

@@ -158,6 +158,47 @@ fn a_gap_in_the_readings_is_a_gap_in_the_graph() {
 }
 
 #[test]
+fn the_past_can_be_gone_through_and_its_gaps_are_gaps() {
+    let mut stage = Stage::one((160, 48));
+    stage.show(View::History);
+    let query = |stage: &Stage| stage.app.history_query(stage.app.host());
+    let live = query(&stage);
+    stage.keys("[");
+    assert!(query(&stage).to < live.to);
+    stage.keys("L");
+    assert_eq!(query(&stage), live);
+    stage.keys("-");
+    let wide = query(&stage);
+    assert!(wide.from < live.from && wide.step >= live.step);
+    // The script has nothing from 06:30 to 06:40.
+    let text = stage.text();
+    let lines: Vec<&str> = text.lines().collect();
+    let graph = &lines[lines.len() - 5];
+    assert!(graph.contains("⣿") && graph.contains("⣿ "), "{text}");
+    stage.key(KeyCode::Down);
+    assert_ne!(query(&stage).series, live.series);
+}
+
+#[test]
+fn requests_are_sorted_by_the_slowest_first() {
+    let mut stage = Stage::one((120, 24));
+    stage.show(View::Api);
+    let p99 = |stage: &Stage| -> Vec<f64> {
+        let rows = stage.app.shown_routes();
+        rows.iter().map(|row| row.metrics.p99).collect()
+    };
+    let shown = p99(&stage);
+    assert!(
+        shown.len() > 3 && shown.is_sorted_by(|a, b| a >= b),
+        "{shown:?}"
+    );
+    stage.keys("I");
+    assert!(p99(&stage).is_sorted(), "{:?}", p99(&stage));
+    stage.keys("/processes");
+    assert_eq!(p99(&stage).len(), 1);
+}
+
+#[test]
 fn views_are_remembered_from_run_to_run() {
     let mut stage = Stage::one(SIZE);
     stage.show(View::Processes);

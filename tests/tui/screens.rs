@@ -4,7 +4,8 @@
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
-use linux_api::tui::message::{Data, Message, News, ProcessRows, Wanted};
+use linux_api::api::history::History;
+use linux_api::tui::message::{Data, Message, News, ProcessRows, Requests, Wanted};
 use linux_api::tui::view::View;
 use unicode_width::UnicodeWidthStr;
 
@@ -56,6 +57,13 @@ fn empty() {
         let mut stage = Stage::answering(SMALL, move |wanted| {
             Some(match wanted {
                 Wanted::Processes(_) => Ok(Data::Processes(ProcessRows::default())),
+                Wanted::Requests(_) => Ok(Data::Requests(Requests::default())),
+                Wanted::History(query) => Ok(Data::History(History {
+                    from: query.from.to_string(),
+                    to: query.to.to_string(),
+                    step: query.step,
+                    series: Vec::new(),
+                })),
                 Wanted::Users => Ok(Data::Users(Vec::new())),
                 Wanted::Keys(_) => Ok(Data::Keys(Vec::new())),
                 other => script.answer(other),
@@ -230,6 +238,21 @@ fn poison(data: &mut Data) {
         Data::Readiness(readiness) => {
             readiness.status = bad();
             readiness.checks.database.detail = bad();
+        }
+        Data::Health(health) => health.database.version = Some(bad()),
+        Data::Requests(requests) => {
+            let rows = requests.hours.iter_mut().chain(&mut requests.minutes);
+            for row in rows {
+                row.route = bad();
+                row.p99 = f64::NAN;
+            }
+        }
+        Data::History(history) => {
+            for series in &mut history.series {
+                series.labels.insert("name".to_owned(), bad());
+                series.points.push([f64::NAN, f64::INFINITY, -1.0]);
+                series.points.push([1e300, 0.0, 0.0]);
+            }
         }
         Data::Users(users) => {
             for user in users {

@@ -106,8 +106,12 @@ fn a_tour_through_every_view_and_out_again() {
     terminal.keys(&["Enter"]);
     terminal.wait_for(&["open files", "cgroup"]);
     terminal.keys(&["Escape", "4"]);
-    terminal.wait_for(&["database", "migrations", "ready"]);
+    terminal.wait_for(&["P99▼"]);
     terminal.keys(&["5"]);
+    terminal.wait_for(&["database", "migrations", "ready", "engine"]);
+    terminal.keys(&["7"]);
+    terminal.wait_for(&["cpu.usage_percent", "live", "now "]);
+    terminal.keys(&["6"]);
     terminal.wait_for(&["protected", "first key"]);
 
     // Something is changed, and it is asked first.

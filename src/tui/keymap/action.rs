@@ -75,9 +75,10 @@ macro_rules! actions {
 const ALL: Place = Place::Everywhere;
 const FLEET: Place = Place::At(&[View::Fleet]);
 const PROCESSES: Place = Place::At(&[View::Processes]);
-const TABLES: Place = Place::At(&[View::Fleet, View::Processes, View::Users]);
-const SORTED: Place = Place::At(&[View::Fleet, View::Processes]);
+const TABLES: Place = Place::At(&[View::Fleet, View::Processes, View::Api, View::Users]);
+const SORTED: Place = Place::At(&[View::Fleet, View::Processes, View::Api]);
 const USERS: Place = Place::At(&[View::Users]);
+const HISTORY: Place = Place::At(&[View::History]);
 const OPENED: Place = Place::At(&[View::Fleet, View::Overview, View::Processes, View::Users]);
 
 actions! {
@@ -108,6 +109,13 @@ actions! {
     NewKey "new-key" USERS, "new key", "make a key for the user";
     RotateKey "rotate-key" USERS, "rotate", "replace the key; the old one works on for an hour";
     RevokeKey "revoke-key" USERS, "revoke", "end the key at once";
+    ZoomIn "zoom-in" HISTORY, "zoom", "show a shorter time";
+    ZoomOut "zoom-out" HISTORY, "", "show a longer time";
+    Earlier "earlier" HISTORY, "earlier", "go back a little";
+    Later "later" HISTORY, "later", "go forward a little";
+    MuchEarlier "much-earlier" HISTORY, "", "go back a screen";
+    MuchLater "much-later" HISTORY, "", "go forward a screen";
+    Live "live" HISTORY, "live", "back to the present";
     Freeze "freeze" ALL, "freeze", "hold everything still";
     Palette "palette" ALL, "commands", "type a command";
     Up "up" ALL, "", "up";
@@ -125,8 +133,10 @@ actions! {
     Fleet "fleet" ALL, "", "all hosts";
     Overview "overview" ALL, "", "the host at a glance";
     Processes "processes" ALL, "", "its processes";
+    Api "api" ALL, "", "requests to its daemon";
     Health "health" ALL, "", "how its daemon does";
     Users "users" ALL, "", "its users and keys";
+    History "history" ALL, "", "its past";
     NextHost "next-host" ALL, "", "the next host";
     PreviousHost "previous-host" ALL, "", "the host before";
     Reload "reload" ALL, "", "ask the host again at once";
@@ -149,8 +159,10 @@ impl Action {
             Self::Fleet => View::Fleet,
             Self::Overview => View::Overview,
             Self::Processes => View::Processes,
+            Self::Api => View::Api,
             Self::Health => View::Health,
             Self::Users => View::Users,
+            Self::History => View::History,
             _ => return None,
         })
     }

@@ -6,8 +6,11 @@ use ratatui::text::{Line, Span};
 
 use super::draw_absence;
 use crate::api::health::Check;
+use crate::client::error::ClientError;
+use crate::model::api_key::Scope;
 use crate::tui::app::App;
 use crate::tui::sanitize::clean;
+use crate::tui::units::latency;
 use crate::tui::widgets::frame::{boxed, link_text};
 
 pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
@@ -53,6 +56,7 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     lines.push(check_line("database", &checks.database));
     lines.push(check_line("migrations", &checks.migrations));
     lines.push(check_line("flusher", &checks.flusher));
+    lines.extend(details(app));
     if let Some(snapshot) = host.snapshot.value() {
         lines.push(Line::default());
         lines.push(Line::styled(
@@ -74,4 +78,60 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     for (row, line) in (0..inner.height).zip(lines) {
         frame.render_widget(line, Rect::new(inner.x, inner.y + row, inner.width, 1));
     }
+}
+
+/// What admins see besides.
+fn details(app: &App) -> Vec<Line<'static>> {
+    let theme = &app.settings.theme;
+    let host = app.host();
+    let plain = |name: &str, text: String| {
+        Line::from(vec![
+            Span::styled(format!("{name:<12} "), theme.title),
+            Span::styled(clean(&text), theme.text),
+        ])
+    };
+    let Some(health) = host.health.value() else {
+        let reason = host.forbids(Scope::StatsRead);
+        let reason = reason.or_else(|| host.health.error().map(ClientError::in_short));
+        return vec![plain(
+            "details",
+            reason.unwrap_or_else(|| "asking".to_owned()),
+        )];
+    };
+    let database = &health.database;
+    let version = database.version.as_deref().unwrap_or("version unknown");
+    let took = database
+        .latency_seconds
+        .map_or_else(String::new, |it| format!(", {}", latency(it)));
+    let pool = &database.pool;
+    let writer = &health.metrics.flush_worker;
+    let failed = match &writer.last_error {
+        Some(error) => format!(", last error: {error}"),
+        None => String::new(),
+    };
+    let queue = &writer.queue;
+    vec![
+        plain("engine", format!("{} {version}{took}", database.engine)),
+        plain(
+            "connections",
+            format!(
+                "{} open, {} idle, {} at most",
+                pool.open, pool.idle, pool.max
+            ),
+        ),
+        plain(
+            "writes",
+            format!(
+                "{} done, {} failed{failed}",
+                writer.success_count, writer.error_count
+            ),
+        ),
+        plain(
+            "queue",
+            format!(
+                "{} buckets, {} samples waiting; {} requests, {} samples dropped",
+                queue.buckets, queue.samples, writer.requests.dropped, queue.dropped_samples
+            ),
+        ),
+    ]
 }
