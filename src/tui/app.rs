@@ -239,7 +239,6 @@ impl App {
 
     fn wanted_by_view(&self, host: &Host) -> Vec<Wanted> {
         match self.view {
-            View::Fleet => Vec::new(),
             View::Overview => vec![Wanted::Processes(self.processes.overview_query())],
             View::Processes => {
                 let query = Wanted::Processes(self.processes.query(self.size.1));
@@ -254,7 +253,7 @@ impl App {
             View::Api if host.forbids(Scope::StatsRead).is_none() => {
                 vec![Wanted::Requests(self.minute(host))]
             }
-            View::Api => Vec::new(),
+            View::Fleet | View::Api => Vec::new(),
             View::History => vec![Wanted::History(self.history_query(host))],
             View::Users if host.forbids(Scope::UsersAdmin).is_some() => vec![Wanted::Keys(None)],
             View::Users => {

@@ -131,6 +131,8 @@ pub struct Host {
     pub users: Fresh<Vec<ListedUser>>,
     /// The keys of one user.
     pub keys: Fresh<Vec<ListedKey>>,
+    /// Whose keys they are: the user that was asked about, by id, or the caller.
+    pub keys_of: Option<Option<String>>,
 }
 
 impl Host {
@@ -156,11 +158,19 @@ impl Host {
             history: Fresh::default(),
             users: Fresh::default(),
             keys: Fresh::default(),
+            keys_of: None,
         }
     }
 
     /// Takes in what the host's feed tells.
     pub fn take(&mut self, news: News, now: Now) {
+        if let News::Answer(Wanted::Keys(owner), _) = &news
+            && self.keys_of.as_ref() != Some(owner)
+        {
+            // Nobody is to take the keys of one user for those of another.
+            self.keys = Fresh::default();
+            self.keys_of = Some(owner.clone());
+        }
         match news {
             News::Up(latency) => self.link = Link::Up { latency },
             News::Down { error, retry_in } => {

@@ -99,6 +99,7 @@ const DEFAULT: &[(Action, &str)] = &[
     (Action::MuchEarlier, "{"),
     (Action::MuchLater, "}"),
     (Action::Live, "L"),
+    (Action::Jump, "@"),
     (Action::AddUser, "a"),
     (Action::ToggleActive, "A"),
     (Action::ToggleRole, "r"),

@@ -45,6 +45,17 @@ impl View {
         }
     }
 
+    /// What its tab says where there is little room.
+    #[must_use]
+    pub const fn short_title(self) -> &'static str {
+        match self {
+            Self::Overview => "Over",
+            Self::Processes => "Proc",
+            Self::History => "Hist",
+            other => other.title(),
+        }
+    }
+
     /// The view so many tabs further, around the end.
     #[must_use]
     pub fn step(self, by: isize) -> Self {

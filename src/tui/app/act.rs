@@ -217,7 +217,10 @@ impl App {
                 }
             }
             View::Overview => self.show(View::Processes),
-            View::Processes => self.processes.opened = self.processes.rows.selected.clone(),
+            View::Processes => {
+                self.processes.opened = self.processes.rows.selected.clone();
+                self.processes.scrolled = 0;
+            }
             View::Users => self.users.in_keys = true,
             View::Health | View::Api | View::History => {}
         }
@@ -248,6 +251,7 @@ impl App {
                 self.fleet.rows.go(&ids, by, page);
                 self.current = self.fleet.rows.selected.unwrap_or(self.current);
             }
+            View::Processes if self.processes.opened.is_some() => self.processes.read_on(by),
             View::Processes => {
                 let ids = self.process_ids();
                 self.processes.rows.go(&ids, by, page);
@@ -258,6 +262,7 @@ impl App {
             }
             View::History => {
                 self.history.rows.go(&super::history::names(), by, page);
+                self.history.first = 0;
             }
             View::Users if self.users.in_keys => {
                 let ids = self.key_ids();
@@ -285,6 +290,7 @@ impl App {
             View::Processes if right => self.processes.scroll += 8,
             View::Processes => self.processes.scroll = self.processes.scroll.saturating_sub(8),
             View::Users => self.users.in_keys = right,
+            View::History => self.step_member(right),
             _ => {}
         }
     }

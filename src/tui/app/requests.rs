@@ -5,7 +5,11 @@ use std::collections::BTreeMap;
 use super::App;
 use super::state::ApiColumn;
 use crate::api::metrics::RouteMetrics;
+use crate::model::time::Timestamp;
 use crate::tui::message::Requests;
+
+/// How many minutes the small graphs show, the running one included.
+const MINUTES: usize = 30;
 
 /// A route in the newest hour.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +30,7 @@ impl App {
             return Vec::new();
         };
         let wanted = self.api.filter.to_lowercase();
-        let mut rows = routes(requests);
+        let mut rows = routes(requests, self.minute(self.host()));
         rows.retain(|row| row.metrics.route.to_lowercase().contains(&wanted));
         rows.sort_by(|a, b| {
             let order = match self.api.sort {
@@ -57,7 +61,7 @@ impl App {
 }
 
 /// The newest hour of each route, with its errors and its minutes.
-fn routes(requests: &Requests) -> Vec<RouteRow<'_>> {
+fn routes(requests: &Requests, now: Timestamp) -> Vec<RouteRow<'_>> {
     let mut newest: BTreeMap<&str, &RouteMetrics> = BTreeMap::new();
     for row in &requests.hours {
         let known = newest.entry(&row.route).or_insert(row);
@@ -65,27 +69,31 @@ fn routes(requests: &Requests) -> Vec<RouteRow<'_>> {
             *known = row;
         }
     }
-    let times: std::collections::BTreeSet<&str> = requests
-        .minutes
-        .iter()
-        .map(|row| row.time.as_str())
-        .collect();
-    let mut minutes: BTreeMap<(&str, &str), f64> = BTreeMap::new();
+    let mut minutes: BTreeMap<(&str, usize), f64> = BTreeMap::new();
     for row in &requests.minutes {
+        let Some(place) = row.time.parse().ok().and_then(|it| place_of(it, now)) else {
+            continue;
+        };
         let count = u32::try_from(row.requests).map_or(f64::MAX, f64::from);
-        *minutes.entry((&row.route, &row.time)).or_default() += count;
+        *minutes.entry((&row.route, place)).or_default() += count;
     }
     newest
         .into_iter()
         .map(|(route, metrics)| RouteRow {
             metrics,
             error_percent: error_percent(requests, metrics),
-            minutes: times
-                .iter()
-                .map(|time| minutes.get(&(route, *time)).copied())
+            minutes: (0..MINUTES)
+                .map(|place| minutes.get(&(route, place)).copied())
                 .collect(),
         })
         .collect()
+}
+
+/// Where a minute stands when the newest one is the last of them.
+fn place_of(minute: Timestamp, newest: Timestamp) -> Option<usize> {
+    let ago = newest.as_millis().checked_sub(minute.as_millis())?;
+    let ago = usize::try_from(ago.div_euclid(60_000)).ok()?;
+    (MINUTES - 1).checked_sub(ago)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]

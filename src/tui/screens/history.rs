@@ -5,10 +5,12 @@ use std::time::Duration;
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
+use unicode_width::UnicodeWidthStr;
 
 use super::draw_absence;
 use crate::api::history::{History, HistorySeries};
 use crate::model::series::SERIES;
+use crate::model::time::Timestamp;
 use crate::tui::app::App;
 use crate::tui::app::history::{LIST, names};
 use crate::tui::sanitize::clean;
@@ -17,8 +19,8 @@ use crate::tui::widgets::chart::{chart, round_top};
 use crate::tui::widgets::frame::{boxed, instead};
 use crate::tui::widgets::table::{Cell, Column, Table};
 
-/// Fewest lines of one graph with its title.
-const GRAPH: u16 = 4;
+/// Fewest lines of one graph with its frame and figures.
+const GRAPH: u16 = 6;
 
 pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
@@ -36,7 +38,7 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
         ..area
     };
     draw_names(app, names_area, frame);
-    frame.render_widget(Line::styled(range_text(app), theme.dim), last);
+    frame.render_widget(Line::styled(range_text(app, last.width), theme.dim), last);
     if draw_absence(app, host, &host.history, graphs, frame) {
         return;
     }
@@ -76,26 +78,41 @@ fn draw_names(app: &App, area: Rect, frame: &mut Frame<'_>) {
     });
 }
 
-/// From when to when, and what the series means.
-fn range_text(app: &App) -> String {
+/// From when to when, and what the series means where there is room for it.
+fn range_text(app: &App, width: u16) -> String {
     let query = app.history_query(app.host());
     let minute = |time: String| time.get(..16).unwrap_or_default().replace('T', " ");
-    let back = if app.history.back.is_zero() {
-        "live".to_owned()
+    let until = if app.history.end.is_some() {
+        "past"
     } else {
-        format!("{} ago", span(app.history.back))
+        "live"
     };
+    let text = format!(
+        "{} to {} UTC  {} {until}  a point each {}",
+        minute(query.from.to_string()),
+        minute(query.to.to_string()),
+        short(app.history.span),
+        short(Duration::from_secs(query.step)),
+    );
     let meaning = SERIES
         .iter()
         .find(|series| series.name == query.series)
         .map_or("", |series| series.meaning);
-    format!(
-        "{} to {} UTC ({}, {back}), a point each {}: {meaning}",
-        minute(query.from.to_string()),
-        minute(query.to.to_string()),
-        span(app.history.span),
-        span(Duration::from_secs(query.step)),
-    )
+    if text.width() + 2 + meaning.width() > usize::from(width) {
+        return text;
+    }
+    format!("{text}  {meaning}")
+}
+
+/// A whole number of one unit where that is exact: `1h`, `90 s` is `1m 30s`.
+fn short(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    for (unit, name) in [(86_400, "d"), (3_600, "h"), (60, "m")] {
+        if seconds >= unit && seconds.is_multiple_of(unit) {
+            return format!("{}{name}", seconds / unit);
+        }
+    }
+    span(duration)
 }
 
 /// One graph below the other, as many as there is room for.
@@ -107,54 +124,118 @@ fn draw_members(
     frame: &mut Frame<'_>,
 ) {
     let theme = &app.settings.theme;
-    let room = (area.height / GRAPH).max(1);
-    let shown = u16::try_from(members.len()).unwrap_or(u16::MAX).min(room);
+    let all = members.len();
+    let room = usize::from(area.height / GRAPH).max(1);
+    let first = app.history.first.min(all.saturating_sub(room));
+    let shown = u16::try_from(all.min(room)).unwrap_or(1);
     let height = area.height / shown;
-    for (place, series) in (0..shown).zip(members) {
+    for (place, series) in (0..shown).zip(&members[first..]) {
         let spot = Rect {
             y: area.y + place * height,
             height,
             ..area
         };
-        let is_old = app.host().history.error().is_some();
-        let values = columns(app, history, series, usize::from(spot.width - 2));
-        let top = if series.unit == "percent" {
-            100.0_f64.max(round_top(&values))
-        } else {
-            round_top(&values)
-        };
-        let inner = boxed(&title(series, top), theme, spot, frame);
-        let style = if is_old { theme.dim } else { theme.graph };
-        chart(&values, top, style, theme, inner, frame.buffer_mut());
+        draw_member(app, history, series, spot, frame);
     }
-    if usize::from(shown) < members.len() {
+    if usize::from(shown) < all {
+        let last = first + usize::from(shown);
         let text = format!(
-            "{} more need a higher terminal",
-            members.len() - usize::from(shown)
+            " {} to {last} of {all}, left and right for the others ",
+            first + 1
         );
-        let line = Rect::new(area.x, area.bottom() - 1, area.width, 1);
-        frame.render_widget(Line::styled(text, theme.dim), line);
+        let width = u16::try_from(text.width())
+            .unwrap_or(u16::MAX)
+            .min(area.width - 2);
+        let line = Rect::new(
+            area.right() - 1 - width,
+            area.y + shown * height - 1,
+            width,
+            1,
+        );
+        frame.render_widget(Line::styled(text, theme.accent), line);
     }
 }
 
-/// Name, labels, and the newest, mean and largest value.
-fn title(series: &HistorySeries, top: f64) -> String {
+/// The means of a member, its largest values behind them, and figures.
+fn draw_member(
+    app: &App,
+    history: &History,
+    series: &HistorySeries,
+    spot: Rect,
+    frame: &mut Frame<'_>,
+) {
+    let theme = &app.settings.theme;
+    let width = usize::from(spot.width - 2);
+    let means = columns(app, history, series, width, |point| point[1]);
+    let largest = columns(app, history, series, width, |point| point[2]);
+    let top = match series.unit.as_str() {
+        "percent" => round_top(&largest).max(100.0),
+        _ => round_top(&largest),
+    };
     let labels: Vec<&str> = series.labels.values().map(String::as_str).collect();
-    let newest = series.points.last().map_or(f64::NAN, |point| point[1]);
-    let largest = series
-        .points
-        .iter()
-        .map(|point| point[2])
-        .fold(f64::NAN, f64::max);
+    let title = clean(&format!("{} {}", series.name, labels.join(" ")));
+    let mut inner = boxed(title.trim_end(), theme, spot, frame);
+    if inner.height > 2 {
+        let line = Rect { height: 1, ..inner };
+        frame.render_widget(Line::styled(figures(series, top), theme.dim), line);
+        inner.y += 1;
+        inner.height -= 1;
+    }
+    if inner.height > 3 {
+        let line = Rect::new(inner.x, inner.bottom() - 1, inner.width, 1);
+        draw_times(app, line, frame);
+        inner.height -= 1;
+    }
+    let is_old = app.host().history.error().is_some();
+    let style = |fresh| if is_old { theme.dim } else { fresh };
+    let buffer = frame.buffer_mut();
+    chart(&largest, top, style(theme.second), theme, inner, buffer);
+    chart(&means, top, style(theme.graph), theme, inner, buffer);
+}
+
+/// The newest, the mean and the largest value, and what the upper edge is.
+fn figures(series: &HistorySeries, top: f64) -> String {
+    let points = &series.points;
+    let newest = points.last().map_or(f64::NAN, |point| point[1]);
+    let count = u32::try_from(points.len()).map_or(f64::MAX, f64::from);
+    let mean = points.iter().map(|point| point[1]).sum::<f64>() / count;
+    let largest = points.iter().map(|point| point[2]).fold(f64::NAN, f64::max);
     let of = |value: f64| amount(value, &series.unit);
-    clean(&format!(
-        "{} {}  now {}  largest {}  scale {}",
-        series.name,
-        labels.join(" "),
+    format!(
+        "last {}  mean {}  max {}  top {}",
         of(newest),
+        of(mean),
         of(largest),
         of(top)
-    ))
+    )
+}
+
+/// Where the range begins, its middle and its end.
+fn draw_times(app: &App, line: Rect, frame: &mut Frame<'_>) {
+    let theme = &app.settings.theme;
+    let query = app.history_query(app.host());
+    let half = app.history.span / 2;
+    // Hours say nothing about a week.
+    let part = if app.history.span > Duration::from_hours(48) {
+        5..10
+    } else {
+        11..16
+    };
+    let label = |time: Timestamp| {
+        time.to_string()
+            .get(part.clone())
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let places = [
+        (0, label(query.from)),
+        (line.width / 2 - 2, label(query.from.saturating_add(half))),
+        (line.width - 5, label(query.to)),
+    ];
+    for (x, text) in places {
+        let place = Rect::new(line.x + x, line.y, 5, 1);
+        frame.render_widget(Line::styled(text, theme.dim), place);
+    }
 }
 
 fn amount(value: f64, unit: &str) -> String {
@@ -167,14 +248,20 @@ fn amount(value: f64, unit: &str) -> String {
     }
 }
 
-/// The means as columns of the graph; where there is no point there is none here.
+/// Values as columns of the graph; where there is no point there is none here.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
     reason = "places on a screen; what lies outside is left out"
 )]
-fn columns(app: &App, history: &History, series: &HistorySeries, width: usize) -> Vec<Option<f64>> {
+fn columns(
+    app: &App,
+    history: &History,
+    series: &HistorySeries,
+    width: usize,
+    value_of: impl Fn(&[f64; 3]) -> f64,
+) -> Vec<Option<f64>> {
     let query = app.history_query(app.host());
     let per_cell = if app.settings.theme.glyphs.ascii {
         1
@@ -186,7 +273,8 @@ fn columns(app: &App, history: &History, series: &HistorySeries, width: usize) -
     let span = app.history.span.as_secs_f64().max(1.0);
     let step = (history.step.max(1)) as f64;
     let mut values = vec![None; cells];
-    for [time, mean, _] in &series.points {
+    for point in &series.points {
+        let time = point[0];
         // A point stands for all of its step.
         let start = (time - from) / span * cells as f64;
         let end = (time + step - from) / span * cells as f64;
@@ -196,7 +284,7 @@ fn columns(app: &App, history: &History, series: &HistorySeries, width: usize) -
         let first = start.max(0.0) as usize;
         let last = (end.ceil() as usize).clamp(first + 1, cells.max(first + 1));
         for value in values.iter_mut().take(last).skip(first) {
-            *value = Some(*mean);
+            *value = Some(value_of(point));
         }
     }
     values
