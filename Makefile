@@ -24,6 +24,7 @@ generate: ## Write completions, man pages, OpenAPI and the configuration referen
 	$(CARGO) run --locked -- generate man --out man
 	$(CARGO) run --locked -- generate openapi --out docs
 	$(CARGO) run --locked -- generate config-reference --out docs
+	$(CARGO) run --locked -- generate screenshots --out docs/images
 
 bench: ## Measure every bar beside its reference, on the release binary; ONLY=scan picks rows
 	$(CARGO) bench --locked --bench bars -- $(ONLY)

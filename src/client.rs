@@ -12,6 +12,7 @@ pub mod events;
 pub mod keys;
 pub mod local;
 pub mod remotes;
+mod statistics;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use serde::de::DeserializeOwned;
 pub use address::{Address, AddressError};
 pub use calls::{AuditQuery, ProcessPage, UserPage};
 use error::ClientError;
+pub use statistics::{Buckets, HistoryRange};
 
 /// Longest time to set up a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

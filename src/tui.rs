@@ -9,6 +9,7 @@ mod feed;
 pub mod host;
 pub mod keymap;
 pub mod message;
+pub mod picture;
 mod run;
 pub mod sanitize;
 pub mod screens;

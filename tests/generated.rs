@@ -62,6 +62,11 @@ fn the_openapi_document_is_fresh() {
 }
 
 #[test]
+fn the_pictures_of_the_dashboard_are_fresh() {
+    assert_fresh("screenshots", "docs/images", true);
+}
+
+#[test]
 fn the_configuration_reference_is_fresh() {
     assert_fresh("config-reference", "docs", false);
 }

@@ -9,7 +9,7 @@ use clap::{CommandFactory, Subcommand};
 use clap_complete::Shell;
 
 use super::{Cli, output};
-use crate::{config, server};
+use crate::{config, server, tui};
 
 /// Make completions, man pages and documentation
 #[derive(Debug, clap::Args)]
@@ -38,6 +38,12 @@ enum Command {
         #[arg(long, value_name = "DIR", default_value = "docs")]
         out: PathBuf,
     },
+    /// Pictures of the dashboard, as SVG
+    Screenshots {
+        /// Folder to write to
+        #[arg(long, value_name = "DIR", default_value = "docs/images")]
+        out: PathBuf,
+    },
     /// The reference of the configuration, configuration.md
     ConfigReference {
         /// Folder to write to
@@ -51,12 +57,14 @@ impl Options {
         let (Command::Completions { out }
         | Command::Man { out }
         | Command::Openapi { out }
+        | Command::Screenshots { out }
         | Command::ConfigReference { out }) = &self.command;
         fs::create_dir_all(out).with_context(|| format!("make the folder {}", out.display()))?;
         match &self.command {
             Command::Completions { out } => completions(out),
             Command::Man { out } => man(out),
             Command::Openapi { out } => openapi(out),
+            Command::Screenshots { out } => screenshots(out),
             Command::ConfigReference { out } => config_reference(out),
         }?;
         Ok(ExitCode::SUCCESS)
@@ -82,6 +90,15 @@ fn openapi(out: &Path) -> anyhow::Result<()> {
     let document = server::openapi_document().context("write the document as JSON")? + "\n";
     fs::write(&path, document).with_context(|| format!("write {}", path.display()))?;
     output::written(&path)
+}
+
+fn screenshots(out: &Path) -> anyhow::Result<()> {
+    for picture in tui::picture::pictures() {
+        let path = out.join(picture.file);
+        fs::write(&path, picture.svg).with_context(|| format!("write {}", path.display()))?;
+        output::written(&path)?;
+    }
+    Ok(())
 }
 
 fn config_reference(out: &Path) -> anyhow::Result<()> {

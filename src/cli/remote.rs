@@ -12,10 +12,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use super::table::table;
-use super::{Context, FAILED, output};
+use super::{Context, FAILED, confirm, output};
 use crate::api::users::CurrentUser;
 use crate::client::error::ClientError;
-use crate::client::keys::KeyPlace;
+use crate::client::keys::{KeyError, KeyPlace, Keys};
 use crate::client::remotes::{Remote, Remotes, check_name};
 use crate::client::{Address, Client, Target};
 
@@ -159,7 +159,7 @@ impl Add {
                 keys.put(KeyPlace::File, &self.name, key).await?;
                 Some(KeyPlace::File)
             }
-            Some(key) => Some(keys.keep(&self.name, key).await?),
+            Some(key) => Some(self.keep(ctx, &keys, key).await?),
         };
         let remote = Remote {
             url: address.to_string(),
@@ -187,6 +187,39 @@ impl Add {
         }
         output::text(&said)?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Keeps the key in a keyring. Where that of the desktop is not there, a person is asked whether
+    /// a file would be better; scripts say so with a flag.
+    async fn keep(
+        &self,
+        ctx: &Context,
+        keys: &Keys,
+        key: &SecretString,
+    ) -> anyhow::Result<KeyPlace> {
+        let kept = keys.keep(&self.name, key).await;
+        let asks = std::io::stdin().is_terminal() && ctx.key_from_environment().is_none();
+        let problem = match &kept {
+            Ok(KeyPlace::Kernel) => {
+                "There is no desktop's keyring here, only the kernel's, which forgets at reboot and \
+                 after three days without use."
+                    .to_owned()
+            }
+            Err(error @ KeyError::Unusable { .. }) => format!("No keyring can be used: {error}."),
+            _ => return Ok(kept?),
+        };
+        if !asks {
+            return Ok(kept?);
+        }
+        output::text(&problem)?;
+        if !confirm::ask("Keep the key in a file that only you can read?", false)? {
+            return Ok(kept?);
+        }
+        keys.put(KeyPlace::File, &self.name, key).await?;
+        if let Ok(place) = kept {
+            keys.forget(place, &self.name).await?;
+        }
+        Ok(KeyPlace::File)
     }
 
     /// The key from the environment, standard input or a prompt; a socket needs none.

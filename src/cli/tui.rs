@@ -102,7 +102,13 @@ impl Options {
 
     async fn watched(&self, ctx: &Context, remotes: &Remotes) -> anyhow::Result<Vec<Watched>> {
         let names: Vec<String> = if !self.remotes.is_empty() {
-            self.remotes.clone()
+            let fitting = remotes.with_labels(&self.labels);
+            let named = self.remotes.iter().filter(|name| {
+                // A URL has no labels, and a name that is unknown is to be complained about.
+                let known = remotes.remotes.contains_key(*name);
+                self.labels.is_empty() || !known || fitting.contains(&name.as_str())
+            });
+            named.cloned().collect()
         } else if self.labels.is_empty() && remotes.remotes.is_empty() {
             return Ok(vec![Watched {
                 name: "local".to_owned(),

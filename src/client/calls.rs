@@ -13,7 +13,8 @@ use crate::api::page::Page;
 use crate::api::processes::{ProcessDetail, ProcessList};
 use crate::api::snapshot::Snapshot;
 use crate::api::system::{
-    ListedProcess, LoadAverage, LoadValues, NamedAccount, SystemInfo, Uptime,
+    CpuAverage, CpuValues, ListedProcess, LoadAverage, LoadValues, NamedAccount, SystemAverage,
+    SystemInfo, SystemValues, Uptime,
 };
 use crate::api::users::{
     CurrentUser, DeleteUser, Done, ListedUser, RegisterUser, RegisteredUser, RoleChanged,
@@ -268,6 +269,28 @@ impl Client {
     pub async fn load_values(&self, minutes: u16) -> Result<LoadValues, ClientError> {
         let query = [("n", minutes)];
         self.get("/api/v1/system/load/values", &query).await
+    }
+
+    /// The average use of the processors over all minutes that are kept.
+    pub async fn cpu_average(&self) -> Result<CpuAverage, ClientError> {
+        self.get("/api/v1/system/load/cpu/average", NONE).await
+    }
+
+    /// The average load of the system over all minutes that are kept.
+    pub async fn system_average(&self) -> Result<SystemAverage, ClientError> {
+        self.get("/api/v1/system/load/system/average", NONE).await
+    }
+
+    /// The last `minutes` uses of the processors, one per minute, 1 to 1440.
+    pub async fn cpu_values(&self, minutes: u16) -> Result<CpuValues, ClientError> {
+        let query = [("n", minutes)];
+        self.get("/api/v1/system/load/cpu/values", &query).await
+    }
+
+    /// The last `minutes` loads of the system, one per minute, 1 to 1440.
+    pub async fn system_values(&self, minutes: u16) -> Result<SystemValues, ClientError> {
+        let query = [("n", minutes)];
+        self.get("/api/v1/system/load/system/values", &query).await
     }
 
     /// A change that always has an answer.

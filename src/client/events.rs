@@ -11,6 +11,8 @@ use super::backoff::Backoff;
 use super::error::ClientError;
 use super::{Address, CONNECT_TIMEOUT, Client, READ_TIMEOUT};
 
+/// How long a stream of the daemon may be silent between readings: two heartbeats and a little.
+const SILENCE: Duration = Duration::from_secs(35);
 /// Most bytes of one event.
 const EVENT_MAX: usize = 16 << 20;
 
@@ -80,6 +82,20 @@ impl Client {
             state: State::Idle,
             backoff: Backoff::default(),
         }
+    }
+}
+
+impl Client {
+    /// Readings of the host at every `interval` of whole seconds, one to an hour, and with each the
+    /// busiest `processes`, at most 1000. The events are those that the API describes.
+    #[must_use]
+    pub fn stream(&self, interval: Duration, processes: u16) -> EventStream {
+        let query = vec![
+            ("interval".to_owned(), interval.as_secs().to_string()),
+            ("processes".to_owned(), processes.to_string()),
+        ];
+        let silence = interval.saturating_mul(2) + SILENCE;
+        self.events("/api/v1/system/stream", query, silence)
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod act;
 mod admin;
+pub mod history;
 mod keys;
 mod memory;
 mod mouse;
@@ -10,11 +11,13 @@ mod news;
 mod palette;
 pub mod popup;
 pub mod processes;
+mod requests;
 pub mod rows;
 pub mod state;
 
 pub use act::sort_titles;
 pub use palette::suggestions;
+pub use requests::RouteRow;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,9 +28,10 @@ use super::message::{Effect, Interest, Message, Now, Wanted};
 use super::theme::Theme;
 use super::view::View;
 use crate::model::api_key::Scope;
+use history::HistoryState;
 use popup::Popup;
 use processes::ProcessesState;
-use state::{FleetState, UsersState};
+use state::{ApiState, FleetState, UsersState};
 
 /// How often hosts are asked that are not looked at.
 const BACKGROUND: Duration = Duration::from_secs(5);
@@ -86,8 +90,12 @@ pub struct App {
     pub fleet: FleetState,
     /// The view of processes.
     pub processes: ProcessesState,
+    /// The view of requests.
+    pub api: ApiState,
     /// The view of users.
     pub users: UsersState,
+    /// The view of the past.
+    pub history: HistoryState,
     pressed: Vec<Key>,
     watched: Vec<Arc<Interest>>,
     /// Whether there is something new to draw.
@@ -116,7 +124,9 @@ impl App {
             note: None,
             fleet: FleetState::default(),
             processes: ProcessesState::default(),
+            api: ApiState::default(),
             users: UsersState::default(),
+            history: HistoryState::default(),
             pressed: Vec::new(),
             changed: true,
         }
@@ -229,7 +239,6 @@ impl App {
 
     fn wanted_by_view(&self, host: &Host) -> Vec<Wanted> {
         match self.view {
-            View::Fleet => Vec::new(),
             View::Overview => vec![Wanted::Processes(self.processes.overview_query())],
             View::Processes => {
                 let query = Wanted::Processes(self.processes.query(self.size.1));
@@ -237,7 +246,15 @@ impl App {
                 let opened = opened.map(|process| Wanted::Process(process.pid));
                 [query].into_iter().chain(opened).collect()
             }
+            View::Health if host.forbids(Scope::StatsRead).is_none() => {
+                vec![Wanted::Readiness, Wanted::Health]
+            }
             View::Health => vec![Wanted::Readiness],
+            View::Api if host.forbids(Scope::StatsRead).is_none() => {
+                vec![Wanted::Requests(self.minute(host))]
+            }
+            View::Fleet | View::Api => Vec::new(),
+            View::History => vec![Wanted::History(self.history_query(host))],
             View::Users if host.forbids(Scope::UsersAdmin).is_some() => vec![Wanted::Keys(None)],
             View::Users => {
                 let keys = self.users.rows.selected.clone();

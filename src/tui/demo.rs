@@ -1,6 +1,7 @@
 //! A scripted fleet: what the dashboard looks like, without any daemon. The same script at the
 //! same time gives the same screens, so that pictures and tests can be made from it.
 
+mod past;
 mod programs;
 mod script;
 
@@ -99,6 +100,9 @@ impl DemoHost {
                 })?))
             }
             Wanted::Readiness => Data::Readiness(script.readiness()),
+            Wanted::Health => Data::Health(Box::new(past::health(now))),
+            Wanted::Requests(_) => Data::Requests(past::requests(now, self.number)),
+            Wanted::History(query) => Data::History(past::history(query, self.number)),
             Wanted::Users => Data::Users(script.users()),
             Wanted::Keys(user) => Data::Keys(script.keys(user.as_deref())),
         })

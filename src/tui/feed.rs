@@ -223,7 +223,7 @@ impl Task {
         };
         let wait = match (&link, &result) {
             (News::Down { retry_in, .. }, _) => *retry_in,
-            (_, Err(error)) => rest(error, &wanted, every),
+            (_, Err(error)) => rest(error, every),
             _ => pace(&wanted, every),
         };
         if let Some(slot) = self.slots.iter_mut().find(|slot| slot.wanted == wanted) {
@@ -240,21 +240,47 @@ impl Task {
     }
 }
 
-/// How long to leave something alone that the host refuses.
-fn rest(error: &ClientError, wanted: &Wanted, every: Duration) -> Duration {
-    let named = match error {
-        ClientError::Refused { retry_after, .. } => *retry_after,
-        _ => None,
-    };
-    named.unwrap_or_else(|| pace(wanted, every).max(SLOW))
+/// How long to leave something alone that the host refuses. A host that names a time gets it,
+/// within bounds: it may name any number.
+fn rest(error: &ClientError, every: Duration) -> Duration {
+    match error {
+        ClientError::Refused {
+            retry_after: Some(named),
+            ..
+        } => (*named).clamp(every, RARELY),
+        _ => every.max(SLOW),
+    }
 }
 
 /// How often to ask for something.
 fn pace(wanted: &Wanted, every: Duration) -> Duration {
     match wanted {
         Wanted::Snapshot | Wanted::Processes(_) | Wanted::Process(_) => every,
-        Wanted::Readiness => every.max(Duration::from_secs(5)),
-        Wanted::Users | Wanted::Keys(_) => every.max(SLOW),
+        Wanted::Readiness | Wanted::Health => every.max(Duration::from_secs(5)),
+        Wanted::Users | Wanted::Keys(_) | Wanted::Requests(_) | Wanted::History(_) => {
+            every.max(SLOW)
+        }
         Wanted::Me | Wanted::Info => RARELY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_respected_within_bounds() {
+        let every = Duration::from_secs(2);
+        let refused = |seconds: Option<u64>| ClientError::Refused {
+            address: String::new(),
+            status: 429,
+            code: String::new(),
+            detail: String::new(),
+            retry_after: seconds.map(Duration::from_secs),
+        };
+        assert_eq!(rest(&refused(None), every), SLOW);
+        assert_eq!(rest(&refused(Some(0)), every), every);
+        assert_eq!(rest(&refused(Some(20)), every), Duration::from_secs(20));
+        assert_eq!(rest(&refused(Some(u64::MAX)), every), RARELY);
     }
 }

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::message::{Data, News, Now, ProcessRows, Wanted};
+use super::message::{Data, Health, News, Now, ProcessRows, Requests, Wanted};
 use crate::api::health::Readiness;
+use crate::api::history::History;
 use crate::api::keys::ListedKey;
 use crate::api::processes::ProcessDetail;
 use crate::api::snapshot::Snapshot;
@@ -118,12 +119,20 @@ pub struct Host {
     pub processes: Fresh<ProcessRows>,
     /// The process that is looked at.
     pub process: Fresh<ProcessDetail>,
-    /// How its daemon does.
+    /// Whether its daemon can work.
     pub readiness: Fresh<Readiness>,
+    /// How its daemon does.
+    pub health: Fresh<Box<Health>>,
+    /// Requests to its daemon.
+    pub requests: Fresh<Requests>,
+    /// A stored series.
+    pub history: Fresh<History>,
     /// Its users.
     pub users: Fresh<Vec<ListedUser>>,
     /// The keys of one user.
     pub keys: Fresh<Vec<ListedKey>>,
+    /// Whose keys they are: the user that was asked about, by id, or the caller.
+    pub keys_of: Option<Option<String>>,
 }
 
 impl Host {
@@ -144,13 +153,24 @@ impl Host {
             processes: Fresh::default(),
             process: Fresh::default(),
             readiness: Fresh::default(),
+            health: Fresh::default(),
+            requests: Fresh::default(),
+            history: Fresh::default(),
             users: Fresh::default(),
             keys: Fresh::default(),
+            keys_of: None,
         }
     }
 
     /// Takes in what the host's feed tells.
     pub fn take(&mut self, news: News, now: Now) {
+        if let News::Answer(Wanted::Keys(owner), _) = &news
+            && self.keys_of.as_ref() != Some(owner)
+        {
+            // Nobody is to take the keys of one user for those of another.
+            self.keys = Fresh::default();
+            self.keys_of = Some(owner.clone());
+        }
         match news {
             News::Up(latency) => self.link = Link::Up { latency },
             News::Down { error, retry_in } => {
@@ -174,6 +194,9 @@ impl Host {
             Data::Processes(rows) => self.processes.put(rows, now),
             Data::Process(process) => self.process.put(*process, now),
             Data::Readiness(readiness) => self.readiness.put(readiness, now),
+            Data::Health(health) => self.health.put(health, now),
+            Data::Requests(requests) => self.requests.put(requests, now),
+            Data::History(history) => self.history.put(history, now),
             Data::Users(users) => self.users.put(users, now),
             Data::Keys(keys) => self.keys.put(keys, now),
         }
@@ -191,6 +214,9 @@ impl Host {
             Wanted::Processes(_) => self.processes.error = error,
             Wanted::Process(_) => self.process.error = error,
             Wanted::Readiness => self.readiness.error = error,
+            Wanted::Health => self.health.error = error,
+            Wanted::Requests(_) => self.requests.error = error,
+            Wanted::History(_) => self.history.error = error,
             Wanted::Users => self.users.error = error,
             Wanted::Keys(_) => self.keys.error = error,
         }

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
-use crate::api::health::Readiness;
+use crate::api::health::{DatabaseHealth, MetricsHealth, Readiness};
+use crate::api::history::History;
 use crate::api::keys::{IssuedKey, ListedKey};
+use crate::api::metrics::{RouteMetrics, StatusCodeMetrics};
 use crate::api::processes::{Process, ProcessDetail};
 use crate::api::snapshot::Snapshot;
 use crate::api::system::SystemInfo;
@@ -73,10 +75,49 @@ pub enum Wanted {
     Process(u32),
     /// Whether the daemon can work.
     Readiness,
+    /// How the daemon's database and its writing do.
+    Health,
+    /// Requests to the daemon around this time.
+    Requests(Timestamp),
+    /// A stored series.
+    History(HistoryQuery),
     /// All users.
     Users,
     /// The keys of one user, or the caller's own.
     Keys(Option<String>),
+}
+
+/// Which stored series, and of which time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// Its name; all its members are answered.
+    pub series: &'static str,
+    /// Where the range begins.
+    pub from: Timestamp,
+    /// Where it ends.
+    pub to: Timestamp,
+    /// Seconds between two points.
+    pub step: u64,
+}
+
+/// Requests to a daemon.
+#[derive(Debug, Clone, Default)]
+pub struct Requests {
+    /// Per route, in the newest hour.
+    pub hours: Vec<RouteMetrics>,
+    /// Per route and minute, the newest first.
+    pub minutes: Vec<RouteMetrics>,
+    /// Per route and status, in the newest hour.
+    pub codes: Vec<StatusCodeMetrics>,
+}
+
+/// How a daemon does, as its admins may see it.
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// The database.
+    pub database: DatabaseHealth,
+    /// Writing measurements.
+    pub metrics: MetricsHealth,
 }
 
 /// Which processes, and in which order.
@@ -116,6 +157,12 @@ pub enum Data {
     Process(Box<ProcessDetail>),
     /// Whether the daemon can work.
     Readiness(Readiness),
+    /// How the daemon does.
+    Health(Box<Health>),
+    /// Requests to it.
+    Requests(Requests),
+    /// A stored series.
+    History(History),
     /// All users.
     Users(Vec<ListedUser>),
     /// The keys of one user.

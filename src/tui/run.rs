@@ -28,6 +28,17 @@ struct Signals {
     terminate: Signal,
     hang_up: Signal,
     interrupt: Signal,
+    stop: Signal,
+    go_on: Signal,
+}
+
+/// What a signal asks for.
+enum Asked {
+    End,
+    /// To stop, as Ctrl-Z does.
+    Stop,
+    /// To take the terminal again, after somebody stopped us who did not ask before.
+    GoOn,
 }
 
 impl Signals {
@@ -36,14 +47,18 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
+            stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
+            go_on: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
         })
     }
 
-    async fn next(&mut self) {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.hang_up.recv() => {}
-            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => Asked::End,
+            _ = self.hang_up.recv() => Asked::End,
+            _ = self.interrupt.recv() => Asked::End,
+            _ = self.stop.recv() => Asked::Stop,
+            _ = self.go_on.recv() => Asked::GoOn,
         }
     }
 }
@@ -60,7 +75,7 @@ pub(super) async fn run(
 ) -> io::Result<App> {
     let mut signals = Signals::new()?;
     let mut guard = Guard::enter(mouse)?;
-    let size = guard.screen.size()?;
+    let size = guard.size()?;
     let (sender, mut news) = mpsc::channel(QUEUE);
     let feeds: Vec<Feed> = sources
         .into_iter()
@@ -87,7 +102,7 @@ pub(super) async fn run(
         }
         waiting |= app.take_changed();
         if waiting && drawn.elapsed() >= FRAME {
-            guard.screen.draw(|frame| screens::draw(&app, frame))?;
+            guard.draw(|frame| screens::draw(&app, frame))?;
             drawn = Instant::now();
             waiting = false;
         }
@@ -105,7 +120,18 @@ pub(super) async fn run(
                 // The terminal is gone.
                 Some(Err(_)) | None => return Ok(app),
             },
-            () = signals.next() => return Ok(app),
+            asked = signals.next() => {
+                match asked {
+                    Asked::End => return Ok(app),
+                    Asked::Stop => guard.suspend()?,
+                    Asked::GoOn => guard.take_again()?,
+                }
+                waiting = true;
+                None
+            }
+            () = guard.broken.notified() => {
+                return Err(io::Error::other("a part of the dashboard failed; see above"));
+            }
             () = &mut redraw => None,
             _ = tick.tick() => Some(Message::Tick),
             Some(message) = news.recv() => Some(message),
@@ -144,7 +170,7 @@ fn carry_out(effect: Effect, feeds: &[Feed], guard: &mut Guard) -> io::Result<()
             }
         }
         Effect::Suspend => guard.suspend()?,
-        Effect::Redraw => guard.screen.clear()?,
+        Effect::Redraw => guard.redraw()?,
         Effect::Mouse(on) => guard.capture_mouse(on)?,
         // The loop ends before.
         Effect::Quit => {}

@@ -1,8 +1,10 @@
 //! The screens. They read the dashboard's state and change nothing.
 
+mod api;
 mod fleet;
 mod health;
 mod help;
+mod history;
 mod overview;
 mod popups;
 mod process;
@@ -43,6 +45,8 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
         View::Overview => overview::draw(app, body, frame),
         View::Processes if app.processes.opened.is_some() => process::draw(app, body, frame),
         View::Processes => processes::draw(app, body, frame),
+        View::Api => api::draw(app, body, frame),
+        View::History => history::draw(app, body, frame),
         View::Health => health::draw(app, body, frame),
         View::Users => users::draw(app, body, frame),
     }
@@ -52,12 +56,18 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
 
 /// The view whose tab is there.
 #[must_use]
-pub fn tab_at(column: u16) -> Option<View> {
-    let tabs = frame::tabs();
+pub fn tab_at(width: u16, column: u16) -> Option<View> {
+    let tabs = frame::tabs(width);
     let found = tabs
         .into_iter()
         .find(|(start, end, _)| (*start..*end).contains(&column));
     found.map(|(_, _, view)| view)
+}
+
+/// The column in which the keys begin beside the users.
+#[must_use]
+pub const fn keys_begin(width: u16) -> u16 {
+    width * 9 / 20
 }
 
 /// The place of the column that can be sorted by and stands there.
@@ -66,6 +76,7 @@ pub fn column_at(app: &App, x: u16) -> Option<usize> {
     let (columns, places) = match app.view {
         View::Fleet => fleet::columns(app.size.0),
         View::Processes => processes::columns(app),
+        View::Api => api::columns(app.size.0),
         _ => return None,
     };
     let mut start = 0;
@@ -100,6 +111,12 @@ fn absence<T>(app: &App, host: &Host, fresh: &Fresh<T>) -> Option<(String, bool)
         (Link::Up { .. }, None) => ("asking the host".to_owned(), false),
     };
     Some((text, bad))
+}
+
+/// Draws that it is not known yet what the key may do, if so.
+fn draw_nobody(app: &App, area: Rect, frame: &mut Frame<'_>) -> bool {
+    let host = app.host();
+    draw_absence(app, host, &host.me, area, frame)
 }
 
 /// Draws why there is nothing to see, if so.

@@ -9,10 +9,14 @@ pub enum View {
     Overview,
     /// Its processes.
     Processes,
+    /// Requests to its daemon.
+    Api,
     /// How its daemon does.
     Health,
     /// Its users and keys.
     Users,
+    /// Its past.
+    History,
 }
 
 impl View {
@@ -21,8 +25,10 @@ impl View {
         Self::Fleet,
         Self::Overview,
         Self::Processes,
+        Self::Api,
         Self::Health,
         Self::Users,
+        Self::History,
     ];
 
     /// What its tab says.
@@ -32,8 +38,21 @@ impl View {
             Self::Fleet => "Fleet",
             Self::Overview => "Overview",
             Self::Processes => "Processes",
+            Self::Api => "API",
             Self::Health => "Health",
             Self::Users => "Users",
+            Self::History => "History",
+        }
+    }
+
+    /// What its tab says where there is little room.
+    #[must_use]
+    pub const fn short_title(self) -> &'static str {
+        match self {
+            Self::Overview => "Over",
+            Self::Processes => "Proc",
+            Self::History => "Hist",
+            other => other.title(),
         }
     }
 

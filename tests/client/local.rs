@@ -34,6 +34,23 @@ fn by_the_key_file_that_the_first_start_leaves() {
 }
 
 #[test]
+fn by_the_unix_socket_without_any_key() {
+    if !rustix::process::getuid().is_root() {
+        // Without configuration the socket knows only root, and members of a Linux group.
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("api.sock");
+    let daemon = Daemon::start(&["--unix", socket.to_str().unwrap()]);
+    test_local(&daemon)
+        .env("LINUX_API__SERVER__UNIX", &socket)
+        .assert()
+        .success()
+        .stdout(contains("ok, as admin (admin)"));
+    test_local(&daemon).assert().code(1);
+}
+
+#[test]
 fn by_the_key_of_the_environment() {
     let daemon = Daemon::start(&[]);
     test_local(&daemon)

@@ -2,13 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use linux_api::api::keys::{CreateKey, RotateKey};
 use linux_api::api::users::RegisterUser;
 use linux_api::client::error::ClientError;
-use linux_api::client::{AuditQuery, Client, Target};
+use linux_api::client::events::Update;
+use linux_api::client::{AuditQuery, Buckets, Client, HistoryRange, ProcessPage, Target};
 use linux_api::model::api_key::Scope;
+use linux_api::model::time::Clock;
 
 #[path = "../support/daemon.rs"]
 mod daemon;
@@ -38,7 +41,14 @@ fn register(name: &str) -> RegisterUser {
 
 #[tokio::test]
 async fn every_route_of_the_daemon_has_a_call() {
-    let daemon = Daemon::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.toml");
+    std::fs::write(
+        &config,
+        "[flusher]\ninterval = \"1s\"\n[rate_limit]\nenabled = false\n",
+    )
+    .unwrap();
+    let daemon = Daemon::start(&["--config", config.to_str().unwrap()]);
     let client = client(&daemon.url, Some(&daemon.key));
     assert_eq!(client.liveness().await.unwrap().status, "alive");
     assert_eq!(client.readiness().await.unwrap().status, "ready");
@@ -53,6 +63,51 @@ async fn every_route_of_the_daemon_has_a_call() {
     assert_eq!(root.0["root"].uid, 0);
     assert!(client.load_average().await.is_ok());
     assert!(client.load_values(5).await.is_ok());
+    assert!(client.cpu_average().await.is_ok());
+    assert!(client.cpu_values(5).await.is_ok());
+    assert!(client.system_average().await.is_ok());
+    assert!(client.system_values(5).await.is_ok());
+
+    assert!(!client.snapshot().await.unwrap().status.is_empty());
+    let first = ProcessPage {
+        filter: "pid = 1",
+        sort: "pid",
+        order: "asc",
+        fields: "pid,name",
+        limit: 10,
+        cursor: None,
+    };
+    let page = client.processes(&first).await.unwrap();
+    assert_eq!((page.total, page.items[0].pid), (1, 1));
+    assert_eq!(client.process(1).await.unwrap().process.pid, 1);
+    let now = Clock::system().now();
+    let buckets = Buckets {
+        bucket: "1m",
+        start: now.saturating_sub(Duration::from_mins(5)),
+        limit: 10,
+    };
+    assert!(client.global_metrics(&buckets).await.is_ok());
+    assert!(client.route_metrics(&buckets).await.is_ok());
+    assert!(client.status_codes(&buckets).await.is_ok());
+    let range = HistoryRange {
+        series: vec!["load.one".to_owned(), "cpu.usage_percent".to_owned()],
+        from: now.saturating_sub(Duration::from_mins(5)),
+        to: now,
+        step: 10,
+    };
+    assert!(client.history(&range).await.is_ok());
+    let database = client.database_health().await.unwrap();
+    assert_eq!(database.engine, "sqlite");
+    assert!(client.metrics_health().await.is_ok());
+    assert!(client.fleet_hosts(None).await.is_ok());
+    let mut stream = client.stream(Duration::from_secs(1), 3);
+    assert!(matches!(stream.next().await, Update::Connected(_)));
+    for expected in ["snapshot", "processes"] {
+        let Update::Event(event) = stream.next().await else {
+            panic!("the readings come at once");
+        };
+        assert_eq!(event.name, expected);
+    }
 
     let alice = client.register_user(&register("alice")).await.unwrap();
     let id = alice.user_id.as_str();
@@ -76,9 +131,47 @@ async fn every_route_of_the_daemon_has_a_call() {
     assert!(revoked.is_some());
     assert!(client.list_keys(Some(id), None).await.unwrap().items.len() >= 3);
     assert_eq!(client.list_keys(None, None).await.unwrap().items.len(), 1);
+    let own = client.create_key(None, &new).await.unwrap();
+    let own = client.rotate_key(None, &own.key_id, &overlap).await;
+    let own = own.unwrap().key_id;
+    assert!(client.revoke_key(None, &own).await.unwrap().is_some());
     client.delete_user(id).await.unwrap();
     let audit = client.list_audit(&AuditQuery::default()).await.unwrap();
     assert!(audit.items.iter().any(|row| row.action == "user.delete"));
+    assert_eq!(client.list_users(1, None).await.unwrap().total, Some(1));
+    drop(stream);
+    assert_all_were_asked(&client).await;
+}
+
+/// The daemon itself says which of its routes were asked for.
+async fn assert_all_were_asked(client: &Client) {
+    let document: serde_json::Value =
+        serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
+    let mut missing: BTreeSet<String> = document["paths"]
+        .as_object()
+        .unwrap()
+        .keys()
+        .cloned()
+        .collect();
+    // Pages for people and for other programs.
+    for page in ["/", "/metrics"] {
+        missing.remove(page);
+    }
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !missing.is_empty() {
+        let now = Clock::system().now();
+        let hour = Buckets {
+            bucket: "1h",
+            start: now.saturating_sub(Duration::from_hours(2)),
+            limit: 1000,
+        };
+        for row in client.route_metrics(&hour).await.unwrap() {
+            missing.remove(&row.route);
+        }
+        assert!(Instant::now() < deadline, "never asked: {missing:?}");
+        // What was counted is seen after the next flush.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
 }
 
 #[tokio::test]

@@ -158,34 +158,158 @@ fn a_gap_in_the_readings_is_a_gap_in_the_graph() {
 }
 
 #[test]
-fn views_are_remembered_from_run_to_run() {
-    let mut stage = Stage::one(SIZE);
-    stage.show(View::Processes);
-    stage.keys("Mt");
-    let memory = stage.app.remember();
-    let mut next = Stage::one(SIZE);
-    next.app.recall(&memory);
-    assert_eq!(next.app.view, View::Processes);
-    assert!(next.app.processes.tree);
-    assert_eq!(next.app.processes.sort, stage.app.processes.sort);
-    next.app.recall("nonsense = [");
-    assert_eq!(next.app.view, View::Processes);
+fn the_past_can_be_gone_through_and_its_gaps_are_gaps() {
+    let mut stage = Stage::one((160, 48));
+    stage.show(View::History);
+    let query = |stage: &Stage| stage.app.history_query(stage.app.host());
+    let live = query(&stage);
+    stage.keys("[");
+    assert!(query(&stage).to < live.to);
+    stage.keys("L");
+    assert_eq!(query(&stage), live);
+    stage.keys("-");
+    let wide = query(&stage);
+    assert!(wide.from < live.from && wide.step >= live.step);
+    // The script has nothing from 06:30 to 06:40.
+    let text = stage.text();
+    let lines: Vec<&str> = text.lines().collect();
+    let (_, graph) = lines[lines.len() - 5].split_once('│').unwrap();
+    let graph = graph.trim_end_matches(['│', '"']);
+    let gap = graph.chars().filter(|dots| *dots == ' ').count();
+    assert!(
+        (5..=7).contains(&gap) && graph.starts_with('⣿') && graph.ends_with('⣿'),
+        "{text}"
+    );
+    stage.key(KeyCode::Down);
+    assert_ne!(query(&stage).series, live.series);
+    // To a time and a range by name.
+    stage.keys("@03:12");
+    stage.key(KeyCode::Enter);
+    stage.keys(":range 30m");
+    stage.key(KeyCode::Enter);
+    let text = stage.text();
+    assert!(
+        text.contains("2026-11-23 02:57 to 2026-11-23 03:27"),
+        "{text}"
+    );
+    stage.keys("@2026-11-20");
+    stage.key(KeyCode::Enter);
+    let text = stage.text();
+    assert!(
+        text.contains("2026-11-20 00:00 to 2026-11-21 00:00"),
+        "{text}"
+    );
+    let day = query(&stage);
+    stage.keys("+-");
+    assert_eq!(query(&stage), day, "what is in the middle stays there");
+    stage.keys("@noon");
+    stage.key(KeyCode::Enter);
+    assert!(stage.text().contains("expected a time"), "{}", stage.text());
+    assert_eq!(query(&stage), day);
+    // Nothing lies beyond the present.
+    stage.keys("}}}}}");
+    assert!(stage.text().contains("1d live"), "{}", stage.text());
+}
+
+#[test]
+fn what_only_the_present_has_is_asked_for_finely() {
+    let mut stage = Stage::one((160, 48));
+    stage.show(View::History);
+    let query = |stage: &Stage| stage.app.history_query(stage.app.host());
+    assert!(query(&stage).step < 60, "{:?}", query(&stage));
+    stage.keys("@-2h");
+    stage.key(KeyCode::Enter);
+    assert!(query(&stage).step >= 60, "only minutes are stored");
+}
+
+#[test]
+fn members_of_a_series_that_find_no_room_are_gone_through() {
+    let script = script();
+    let mut stage = Stage::answering(SIZE, move |wanted| {
+        let mut data = script.answer(wanted).unwrap();
+        if let Data::History(history) = &mut data {
+            let one = history.series.remove(0);
+            for name in ["sda", "sdb", "sdc", "sdd", "sde"] {
+                let mut member = one.clone();
+                member.labels = [("device".to_owned(), name.to_owned())].into();
+                history.series.push(member);
+            }
+        }
+        Some(Ok(data))
+    });
+    stage.show(View::History);
+    let text = stage.text();
+    assert!(
+        text.contains("1 to 3 of 5") && text.contains(" sda "),
+        "{text}"
+    );
+    for _ in 0..9 {
+        stage.key(KeyCode::Right);
+    }
+    let text = stage.text();
+    assert!(
+        text.contains("3 to 5 of 5") && text.contains(" sde "),
+        "{text}"
+    );
+}
+
+#[test]
+fn keys_are_never_shown_as_those_of_another_user() {
+    let script = script();
+    let known = script.clone();
+    let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
+        // The second user's keys do not come.
+        Wanted::Keys(owner) => {
+            let Ok(Data::Users(users)) = known.answer(&Wanted::Users) else {
+                return None;
+            };
+            let is_first = owner.as_ref() == Some(&users[0].user_id);
+            is_first.then(|| script.answer(wanted))
+        }
+        other => Some(script.answer(other)),
+    });
+    stage.show(View::Users);
+    assert!(stage.text().contains("first key"), "{}", stage.text());
+    stage.key(KeyCode::Down);
+    assert!(!stage.text().contains("first key"), "{}", stage.text());
+    stage.keys("ldd");
+    assert!(stage.app.popups.is_empty(), "there is no key to revoke");
+}
+
+#[test]
+fn requests_are_sorted_by_the_slowest_first() {
+    let mut stage = Stage::one((120, 24));
+    stage.show(View::Api);
+    let p99 = |stage: &Stage| -> Vec<f64> {
+        let rows = stage.app.shown_routes();
+        rows.iter().map(|row| row.metrics.p99).collect()
+    };
+    let shown = p99(&stage);
+    assert!(
+        shown.len() > 3 && shown.is_sorted_by(|a, b| a >= b),
+        "{shown:?}"
+    );
+    stage.keys("I");
+    assert!(p99(&stage).is_sorted(), "{:?}", p99(&stage));
+    stage.keys("/processes");
+    assert_eq!(p99(&stage).len(), 1);
 }
 
 #[test]
 fn the_help_lists_every_key_of_every_view() {
     let keymap = Keymap::built_in(Preset::Default);
     for view in View::ALL {
-        let mut stage = Stage::one((100, 90));
+        let mut stage = Stage::one((80, 90));
         stage.show(*view);
         stage.keys("?");
         let text = stage.text();
         for action in Action::ALL.iter().filter(|it| it.place().is_at(*view)) {
             for key in keymap.keys_of(*action) {
-                let line = text.lines().find(|line| {
-                    line.contains(&format!(" {} ", action.name())) && line.contains(&key)
-                });
-                assert!(line.is_some(), "{view:?} {action:?} {key}\n{text}");
+                // Name and help are whole, and the key stands before them.
+                let wanted = format!(" {:<15} {}", action.name(), action.help());
+                let mut lines = text.lines().filter_map(|line| line.split_once(&wanted));
+                let found = lines.any(|(keys, _)| keys.contains(&key));
+                assert!(found, "{view:?} {action:?} {key}\n{text}");
             }
         }
     }

@@ -9,3 +9,4 @@ mod behaviour;
 mod screens;
 mod stage;
 mod tmux;
+mod ways;

@@ -4,7 +4,12 @@
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
-use linux_api::tui::message::{Data, Message, News, ProcessRows, Wanted};
+use linux_api::api::history::History;
+use linux_api::api::processes::ProcessDetail;
+use linux_api::api::snapshot::Snapshot;
+use linux_api::api::users::RegisteredUser;
+use linux_api::client::error::ClientError;
+use linux_api::tui::message::{Call, Data, Message, News, Outcome, ProcessRows, Requests, Wanted};
 use linux_api::tui::view::View;
 use unicode_width::UnicodeWidthStr;
 
@@ -17,100 +22,140 @@ fn snapshot(name: &str, stage: &Stage) {
     insta::assert_snapshot!(name, stage.text());
 }
 
-/// The views of one host; the fleet has tests of its own.
-fn views() -> impl Iterator<Item = View> {
-    let all = View::ALL.iter().copied();
-    all.filter(|view| *view != View::Fleet)
-}
-
 fn named(condition: &str, view: View) -> String {
     format!("{}_{condition}", view.title().to_lowercase())
 }
 
+/// A view; the fleet has all hosts, and they answer alike.
+fn answering(
+    view: View,
+    size: (u16, u16),
+    answer: impl Fn(&Wanted) -> Option<Result<Data, ClientError>> + 'static,
+) -> Stage {
+    let mut stage = if view == View::Fleet {
+        Stage::fleet_answering(size, answer)
+    } else {
+        Stage::answering(size, answer)
+    };
+    stage.show(view);
+    stage
+}
+
+/// A view of the script.
+fn scripted(view: View, size: (u16, u16)) -> Stage {
+    let mut stage = if view == View::Fleet {
+        Stage::fleet(size)
+    } else {
+        Stage::one(size)
+    };
+    stage.show(view);
+    stage
+}
+
+/// All hosts stop answering, and a while passes.
+fn goes_stale(stage: &mut Stage) {
+    for host in 0..stage.app.hosts.len() {
+        let error = offline();
+        let retry_in = Duration::from_secs(8);
+        stage.send(Message::Host(
+            host,
+            Box::new(News::Down { error, retry_in }),
+        ));
+    }
+    stage.wait(Duration::from_secs(5));
+}
+
 #[test]
 fn loading() {
-    for view in views() {
-        let mut stage = Stage::answering(SMALL, |_| None);
-        stage.show(view);
+    for view in View::ALL {
+        let mut stage = answering(*view, SMALL, |_| None);
         stage.wait(Duration::from_secs(3));
-        snapshot(&named("loading", view), &stage);
+        snapshot(&named("loading", *view), &stage);
     }
 }
 
 #[test]
 fn normal() {
-    for view in views() {
-        let mut stage = Stage::one(SMALL);
-        stage.show(view);
-        snapshot(&named("normal", view), &stage);
-        let mut stage = Stage::one(LARGE);
-        stage.show(view);
-        snapshot(&named("large", view), &stage);
+    for view in View::ALL {
+        snapshot(&named("normal", *view), &scripted(*view, SMALL));
+        snapshot(&named("large", *view), &scripted(*view, LARGE));
     }
 }
 
 #[test]
 fn empty() {
-    for view in views() {
+    for view in View::ALL {
         let script = script();
-        let mut stage = Stage::answering(SMALL, move |wanted| {
+        let stage = answering(*view, SMALL, move |wanted| {
             Some(match wanted {
+                Wanted::Snapshot => Ok(Data::Snapshot(Box::new(nothing_read()))),
                 Wanted::Processes(_) => Ok(Data::Processes(ProcessRows::default())),
+                Wanted::Requests(_) => Ok(Data::Requests(Requests::default())),
+                Wanted::History(query) => Ok(Data::History(History {
+                    from: query.from.to_string(),
+                    to: query.to.to_string(),
+                    step: query.step,
+                    series: Vec::new(),
+                })),
                 Wanted::Users => Ok(Data::Users(Vec::new())),
                 Wanted::Keys(_) => Ok(Data::Keys(Vec::new())),
                 other => script.answer(other),
             })
         });
-        stage.show(view);
-        snapshot(&named("empty", view), &stage);
+        snapshot(&named("empty", *view), &stage);
     }
+}
+
+/// A reading of a host that lets nothing be read.
+fn nothing_read() -> Snapshot {
+    let status = serde_json::json!({"age_ms": null, "error": "permission denied"});
+    let families = ["cpu", "memory", "filesystems", "pressure"];
+    let status: serde_json::Map<_, _> = families
+        .into_iter()
+        .map(|family| (family.to_owned(), status.clone()))
+        .collect();
+    serde_json::from_value(serde_json::json!({
+        "host": "web-01", "time": "2026-11-23T07:02:00Z", "status": status,
+    }))
+    .unwrap()
 }
 
 #[test]
 fn stale() {
-    for view in views() {
-        let mut stage = Stage::one(SMALL);
-        stage.show(view);
-        let error = offline();
-        let retry_in = Duration::from_secs(8);
-        stage.send(Message::Host(0, Box::new(News::Down { error, retry_in })));
-        stage.wait(Duration::from_secs(5));
-        snapshot(&named("stale", view), &stage);
+    for view in View::ALL {
+        let mut stage = scripted(*view, SMALL);
+        goes_stale(&mut stage);
+        snapshot(&named("stale", *view), &stage);
     }
 }
 
 #[test]
 fn error() {
-    for view in views() {
-        let mut stage = Stage::answering(SMALL, |_| Some(Err(refused())));
-        stage.show(view);
-        snapshot(&named("error", view), &stage);
+    for view in View::ALL {
+        let stage = answering(*view, SMALL, |_| Some(Err(refused())));
+        snapshot(&named("error", *view), &stage);
     }
 }
 
 #[test]
 fn a_terminal_that_is_too_small_says_so() {
-    for view in views() {
-        let mut stage = Stage::one((40, 12));
-        stage.show(view);
-        let text = stage.text();
+    for view in View::ALL {
+        let text = scripted(*view, (40, 12)).text();
         assert!(text.contains("too small: 40x12, needs 60x16"), "{text}");
     }
+    snapshot("too_small", &scripted(View::Fleet, (40, 12)));
 }
 
 #[test]
 fn the_smallest_terminal_that_is_large_enough_shows_every_view() {
-    for view in views() {
-        let mut stage = Stage::one((60, 16));
-        stage.show(view);
-        snapshot(&named("smallest", view), &stage);
+    for view in View::ALL {
+        let stage = scripted(*view, (60, 16));
+        snapshot(&named("smallest", *view), &stage);
     }
 }
 
 #[test]
 fn the_fleet() {
-    snapshot("fleet_normal", &Stage::fleet(SMALL));
-    snapshot("fleet_large", &Stage::fleet(LARGE));
     let mut stage = Stage::fleet(SMALL);
     stage.keys("!");
     snapshot("fleet_faults", &stage);
@@ -118,15 +163,56 @@ fn the_fleet() {
     stage.keys("/env=dev");
     snapshot("fleet_filter", &stage);
     stage.keys("nothing");
-    snapshot("fleet_empty", &stage);
+    snapshot("fleet_filtered_away", &stage);
+}
+
+/// The script, with another answer about single processes.
+fn with_process(
+    answer: impl Fn(ProcessDetail) -> Option<Result<Data, ClientError>> + 'static,
+) -> Stage {
+    let script = script();
+    let mut stage = Stage::answering(SMALL, move |wanted| match (wanted, script.answer(wanted)) {
+        (Wanted::Process(_), Ok(Data::Process(detail))) => answer(*detail),
+        (_, other) => Some(other),
+    });
+    stage.show(View::Processes);
+    stage.key(KeyCode::Enter);
+    stage
 }
 
 #[test]
 fn one_process() {
-    let mut stage = Stage::one(SMALL);
-    stage.show(View::Processes);
-    stage.key(KeyCode::Enter);
+    let whole = |detail| Some(Ok(Data::Process(Box::new(detail))));
+    let mut stage = with_process(whole);
     snapshot("process_normal", &stage);
+    goes_stale(&mut stage);
+    snapshot("process_stale", &stage);
+    snapshot("process_loading", &with_process(|_| None));
+    snapshot("process_error", &with_process(|_| Some(Err(refused()))));
+    let gone = ClientError::Refused {
+        address: String::new(),
+        status: 404,
+        code: "process_not_found".to_owned(),
+        detail: "There is no such process.".to_owned(),
+        retry_after: None,
+    };
+    snapshot(
+        "process_ended",
+        &with_process(move |_| Some(Err(gone.clone()))),
+    );
+    let stage = with_process(move |mut detail| {
+        detail.process.name = HOSTILE.to_owned();
+        detail.process.command = format!("{HOSTILE}{}", "y".repeat(1 << 20));
+        detail.process.cgroup = Some(HOSTILE.to_owned());
+        whole(detail)
+    });
+    assert_harmless(&stage.text());
+    snapshot("process_hostile", &stage);
+    let mut stage = with_process(whole);
+    stage.send(Message::Resize(60, 16));
+    snapshot("process_smallest", &stage);
+    stage.keys("G");
+    snapshot("process_scrolled", &stage);
 }
 
 #[test]
@@ -152,6 +238,24 @@ fn what_lies_over_a_view() {
     stage.key(KeyCode::Esc);
     stage.keys(":fre");
     snapshot("palette", &stage);
+    stage.key(KeyCode::Esc);
+    stage.show(View::Users);
+    stage.keys("o");
+    snapshot("confirm", &stage);
+    stage.key(KeyCode::Esc);
+    let user = RegisteredUser {
+        user_id: "1".to_owned(),
+        username: HOSTILE.to_owned(),
+        api_key: "lapi_EXAMPLE".to_owned(),
+    };
+    let call = Call::AddUser {
+        name: "tester".to_owned(),
+        admin: false,
+    };
+    let done = News::Done(call, Ok(Outcome::User(user)));
+    stage.send(Message::Host(0, Box::new(done)));
+    assert_harmless(&stage.text());
+    snapshot("first_key", &stage);
 }
 
 /// What tries to steer a terminal: a title, the clipboard, clearing, colours, direction, hiding.
@@ -160,19 +264,21 @@ const HOSTILE: &str = "e\u{1b}]0;owned\u{7}v\u{1b}]52;c;b3duZWQ=\u{7}i\u{1b}[2J\
 
 #[test]
 fn names_that_mean_harm_stay_names() {
-    for view in views() {
+    for view in View::ALL {
         let script = script();
-        let mut stage = Stage::answering(SMALL, move |wanted| {
+        let mut stage = answering(*view, SMALL, move |wanted| {
             let mut data = script.answer(wanted).unwrap();
             poison(&mut data);
             Some(Ok(data))
         });
-        stage.show(view);
-        let text = stage.text();
-        for character in text.chars().filter(|it| *it != '\n') {
-            let harmless = linux_api::model::harmless::is_harmless(character);
-            assert!(harmless, "{view:?}: {character:?}");
+        if *view == View::Fleet {
+            for host in &mut stage.app.hosts {
+                host.labels.insert(HOSTILE.to_owned(), HOSTILE.to_owned());
+                host.name = HOSTILE.to_owned();
+            }
         }
+        let text = stage.text();
+        assert_harmless(&text);
         for line in text.lines() {
             // TestBackend puts each line into quotes, and after them what lies below wide cells.
             let shown = line
@@ -181,7 +287,14 @@ fn names_that_mean_harm_stay_names() {
             let width = shown.trim_matches('"').width();
             assert_eq!(width, 80, "{view:?}: {line:?}");
         }
-        snapshot(&named("hostile", view), &stage);
+        snapshot(&named("hostile", *view), &stage);
+    }
+}
+
+fn assert_harmless(text: &str) {
+    for character in text.chars().filter(|it| *it != '\n') {
+        let harmless = linux_api::model::harmless::is_harmless(character);
+        assert!(harmless, "{character:?} in {text}");
     }
 }
 
@@ -230,6 +343,21 @@ fn poison(data: &mut Data) {
         Data::Readiness(readiness) => {
             readiness.status = bad();
             readiness.checks.database.detail = bad();
+        }
+        Data::Health(health) => health.database.version = Some(bad()),
+        Data::Requests(requests) => {
+            let rows = requests.hours.iter_mut().chain(&mut requests.minutes);
+            for row in rows {
+                row.route = bad();
+                row.p99 = f64::NAN;
+            }
+        }
+        Data::History(history) => {
+            for series in &mut history.series {
+                series.labels.insert("name".to_owned(), bad());
+                series.points.push([f64::NAN, f64::INFINITY, -1.0]);
+                series.points.push([1e300, 0.0, 0.0]);
+            }
         }
         Data::Users(users) => {
             for user in users {

@@ -1,8 +1,9 @@
 //! A dashboard on a stage: scripted hosts, a clock that stands still, a terminal made of text.
 
+use std::rc::Rc;
 use std::time::Duration;
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use linux_api::client::error::ClientError;
 use linux_api::model::time::{ManualClock, Timestamp};
 use linux_api::model::tui::{Preset, ThemeName};
@@ -31,10 +32,15 @@ pub(crate) struct Stage {
 }
 
 fn settings() -> Settings {
+    settings_with(Duration::from_secs(2))
+}
+
+/// The default settings, but with this pace.
+pub(crate) fn settings_with(every: Duration) -> Settings {
     Settings {
         theme: Theme::new(ThemeName::Default, true, false),
         keymap: Keymap::built_in(Preset::Default),
-        every: Duration::from_secs(2),
+        every,
         read_only: false,
         colour: true,
     }
@@ -74,6 +80,22 @@ impl Stage {
             .map(|(host, script)| (host, scripted(script)))
             .collect();
         Self::new(hosts, size)
+    }
+
+    /// The hosts of the scripted fleet, all of which answer like this.
+    pub(crate) fn fleet_answering(
+        size: (u16, u16),
+        answer: impl Fn(&Wanted) -> Option<Result<Data, ClientError>> + 'static,
+    ) -> Self {
+        let clock = ManualClock::at("2026-11-23T07:02:00Z".parse().unwrap());
+        let answer = Rc::new(answer);
+        let hosts = demo::fleet(&clock.clock()).into_iter();
+        let hosts = hosts.map(|(host, _)| {
+            let answer = Rc::clone(&answer);
+            let answer: Answer = Box::new(move |wanted| answer(wanted));
+            (host, answer)
+        });
+        Self::new(hosts.collect(), size)
     }
 
     /// One host that answers like this.
@@ -126,6 +148,16 @@ impl Stage {
         ]
     }
 
+    /// Something happens with the mouse at a place.
+    pub(crate) fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) {
+        self.send(Message::Mouse(MouseEvent {
+            kind,
+            column,
+            row,
+            modifiers: KeyModifiers::NONE,
+        }));
+    }
+
     pub(crate) fn key(&mut self, code: KeyCode) {
         let event = KeyEvent::new(code, KeyModifiers::NONE);
         self.send(Message::Key(event));
@@ -153,13 +185,18 @@ impl Stage {
 
     /// The screen as text.
     pub(crate) fn text(&self) -> String {
+        self.screen().to_string()
+    }
+
+    /// The screen with its colours.
+    pub(crate) fn screen(&self) -> TestBackend {
         let (width, height) = self.app.size;
         let backend = Clean::new(TestBackend::new(width, height));
         let mut terminal = Terminal::new(backend).unwrap();
         terminal
             .draw(|frame| screens::draw(&self.app, frame))
             .unwrap();
-        terminal.backend().inner().to_string()
+        terminal.backend().inner().clone()
     }
 }
 

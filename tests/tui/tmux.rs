@@ -1,7 +1,11 @@
 //! The whole program in a real terminal, against a real daemon.
 
+use std::io::Write as _;
 use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
+
+use linux_api::model::time::Clock;
+use linux_api::tui::Start;
 
 use super::daemon::{Daemon, program};
 
@@ -18,7 +22,6 @@ impl Terminal {
         let found = Command::new("tmux").arg("-V").output();
         if found.is_err() {
             // One clear line in the output of the test.
-            use std::io::Write as _;
             let _ = writeln!(std::io::stderr(), "skipped: tmux is not installed");
             return None;
         }
@@ -47,7 +50,7 @@ impl Terminal {
 
     fn keys(&self, keys: &[&str]) {
         for key in keys {
-            self.tmux(&["send-keys", key]);
+            self.tmux(&["send-keys", "--", key]);
         }
     }
 
@@ -58,13 +61,26 @@ impl Terminal {
 
     /// Waits until the screen shows all of these.
     fn wait_for(&self, wanted: &[&str]) -> String {
+        let (text, found) = self.watch(|text| wanted.iter().all(|it| text.contains(it)));
+        assert!(found, "no {wanted:?} in:\n{text}");
+        text
+    }
+
+    /// Waits until the screen is like this.
+    fn wait_until(&self, is_so: impl Fn(&str) -> bool) {
+        let (text, found) = self.watch(is_so);
+        assert!(found, "{text}");
+    }
+
+    /// The screen as soon as it is like this, else as it is after a while.
+    fn watch(&self, is_so: impl Fn(&str) -> bool) -> (String, bool) {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             let text = self.text();
-            if wanted.iter().all(|it| text.contains(it)) {
-                return text;
+            let found = is_so(&text);
+            if found || Instant::now() > deadline {
+                return (text, found);
             }
-            assert!(Instant::now() < deadline, "no {wanted:?} in:\n{text}");
             // A terminal tells nobody that it has changed.
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -97,17 +113,32 @@ fn a_tour_through_every_view_and_out_again() {
     terminal.wait_for(&["CPU ", "Mem ", "MOUNT", "admin (admin)"]);
     terminal.keys(&["3"]);
     terminal.wait_for(&["COMMAND", "processes, CPU% of one core"]);
-    terminal.keys(&["/", "name = linux-api", "Enter"]);
-    terminal.wait_for(&["filter: name = linux-api"]);
+    // The one process that is there at any time.
+    terminal.keys(&["/", "pid = 1", "Enter"]);
+    terminal.wait_for(&["filter: pid = 1"]);
     terminal.keys(&["p"]);
-    terminal.wait_for(&[" linux-api\n"]);
+    let name = std::fs::read_to_string("/proc/1/comm").unwrap();
+    terminal.wait_for(&[&format!(" {name}")]);
     terminal.keys(&["M"]);
     terminal.wait_for(&["RES▼"]);
     terminal.keys(&["Enter"]);
-    terminal.wait_for(&["open files", "cgroup"]);
-    terminal.keys(&["Escape", "4"]);
-    terminal.wait_for(&["database", "migrations", "ready"]);
+    terminal.wait_for(&["open files", "started"]);
+    terminal.keys(&["G"]);
+    terminal.wait_for(&["cgroup"]);
+    // A key right after it would be taken for one with Alt.
+    terminal.keys(&["Escape"]);
+    terminal.wait_for(&["filter: pid = 1"]);
+    terminal.keys(&["4"]);
+    terminal.wait_for(&["P99▼"]);
     terminal.keys(&["5"]);
+    terminal.wait_for(&["database", "migrations", "ready", "engine"]);
+    terminal.keys(&["7"]);
+    terminal.wait_for(&["cpu.usage_percent", "1h live", "last "]);
+    terminal.keys(&["@", "-2h", "Enter"]);
+    terminal.wait_for(&["1h past", "nothing is stored of this time"]);
+    terminal.keys(&["L"]);
+    terminal.wait_for(&["1h live", "last "]);
+    terminal.keys(&["6"]);
     terminal.wait_for(&["protected", "first key"]);
 
     // Something is changed, and it is asked first.
@@ -122,6 +153,12 @@ fn a_tour_through_every_view_and_out_again() {
     terminal.wait_for(&["too small: 50x12"]);
     terminal.tmux(&["resize-window", "-x", "120", "-y", "40"]);
     terminal.wait_for(&["tester", "quit"]);
+    // Something else wrote over the screen.
+    let tty = terminal.format("#{pane_tty}");
+    std::fs::write(&tty, "\u{1b}[9;1Hrubbish from elsewhere").unwrap();
+    terminal.wait_for(&["rubbish from elsewhere"]);
+    terminal.keys(&["C-l"]);
+    terminal.wait_until(|text| text.contains("quit") && !text.contains("rubbish"));
     terminal.keys(&["q"]);
     terminal.wait_for(&["ended with 0"]);
     assert_eq!(
@@ -141,14 +178,110 @@ fn signals_give_the_terminal_back() {
             return;
         };
         terminal.wait_for(&["MOUNT"]);
-        let pane = terminal.format("#{pane_pid}");
-        let children = std::fs::read_to_string(format!("/proc/{pane}/task/{pane}/children"));
-        let child = children.unwrap().trim().to_owned();
+        let child = descendants(&terminal.format("#{pane_pid}")).remove(0);
         let ended = Command::new("kill").args(["-s", signal, &child]).status();
         assert!(ended.unwrap().success());
         terminal.wait_for(&["ended with 0"]);
         assert_eq!(terminal.format("#{alternate_on}"), "0");
     }
+}
+
+#[test]
+fn a_shell_stops_and_continues_it() {
+    let daemon = Daemon::start(&[]);
+    let Some(terminal) = Terminal::start("suspend", "env PS1='ready> ' bash --norc -i") else {
+        return;
+    };
+    terminal.wait_for(&["ready>"]);
+    terminal.keys(&[&dashboard(&daemon, ""), "Enter"]);
+    terminal.wait_for(&["MOUNT"]);
+    terminal.keys(&["C-z"]);
+    terminal.wait_for(&["Stopped", "ready>"]);
+    assert_eq!(terminal.format("#{alternate_on}"), "0");
+    assert_eq!(terminal.format("#{mouse_any_flag}"), "0");
+    // The shell reads lines: the terminal is as it was.
+    terminal.keys(&["echo un''broken", "Enter"]);
+    terminal.wait_for(&["unbroken"]);
+    terminal.keys(&["fg", "Enter"]);
+    terminal.wait_for(&["MOUNT", "quit"]);
+    assert_eq!(terminal.format("#{alternate_on}"), "1");
+    // Somebody else stops it, and does not ask before.
+    let pane = terminal.format("#{pane_pid}");
+    let of_shell = descendants(&pane);
+    let shell = of_shell.first().unwrap();
+    let child = descendants(shell).first().unwrap().clone();
+    let send = |signal: &str| {
+        let sent = Command::new("kill").args(["-s", signal, &child]).status();
+        assert!(sent.unwrap().success());
+    };
+    send("TSTP");
+    terminal.wait_for(&["Stopped"]);
+    assert_eq!(terminal.format("#{alternate_on}"), "0");
+    terminal.keys(&["fg", "Enter"]);
+    terminal.wait_for(&["MOUNT", "quit"]);
+    send("STOP");
+    terminal.wait_for(&["Stopped"]);
+    terminal.keys(&["fg", "Enter"]);
+    terminal.wait_for(&["MOUNT", "quit"]);
+    terminal.keys(&["3"]);
+    terminal.wait_for(&["COMMAND", "processes, CPU%"]);
+    terminal.keys(&["q"]);
+    terminal.wait_for(&["unbroken", "ready>"]);
+}
+
+/// The children of a process.
+fn descendants(pid: &str) -> Vec<String> {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let children = children.unwrap();
+    children.split_whitespace().map(str::to_owned).collect()
+}
+
+/// A dashboard one of whose tasks fails: no time lies that far ahead. The configuration refuses
+/// such a pace.
+#[test]
+#[ignore = "run in a terminal by the test below"]
+fn a_dashboard_that_breaks() {
+    let start = Start {
+        settings: super::stage::settings_with(Duration::MAX),
+        mouse: true,
+        first: None,
+        state: None,
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let ended = runtime.block_on(linux_api::tui::run_demo(start, Clock::system()));
+    let error = ended.unwrap_err().to_string();
+    let _ = writeln!(std::io::stderr(), "it says: {error}");
+}
+
+#[test]
+fn a_part_that_fails_ends_the_whole_and_gives_the_terminal_back() {
+    let this = std::env::current_exe().unwrap();
+    let command = format!(
+        "env -i TERM=screen LANG=C.UTF-8 {} --exact tmux::a_dashboard_that_breaks --ignored \
+         --nocapture",
+        this.display()
+    );
+    let Some(terminal) = Terminal::start("broken", &command) else {
+        return;
+    };
+    terminal.wait_for(&["overflow", "it says: a part of the dashboard failed"]);
+    terminal.wait_for(&["ended with 0"]);
+    assert_eq!(terminal.format("#{alternate_on}"), "0");
+    assert_eq!(terminal.format("#{mouse_any_flag}"), "0");
+    assert_eq!(terminal.format("#{cursor_flag}"), "1");
+}
+
+#[test]
+fn read_only_greys_what_it_forbids() {
+    let daemon = Daemon::start(&[]);
+    let Some(terminal) = Terminal::start("readonly", &dashboard(&daemon, "--read-only")) else {
+        return;
+    };
+    terminal.wait_for(&["READ-ONLY", "MOUNT"]);
+    terminal.keys(&["6"]);
+    terminal.wait_for(&["protected", "a add user: read-only"]);
+    terminal.keys(&["a"]);
+    terminal.wait_for(&["add a user: read-only"]);
 }
 
 /// Ends with the test.

@@ -4,7 +4,7 @@ use super::App;
 use super::popup::{Popup, Purpose};
 use super::processes::{Column, ProcessId};
 use super::rows::Move;
-use super::state::FleetColumn;
+use super::state::{ApiColumn, FleetColumn};
 use crate::tui::host::Link;
 use crate::tui::keymap::Action;
 use crate::tui::message::Effect;
@@ -17,6 +17,7 @@ pub fn sort_titles(view: View) -> Vec<&'static str> {
     match view {
         View::Fleet => FleetColumn::ALL.iter().map(|it| it.title()).collect(),
         View::Processes => Column::ALL.iter().map(|it| it.title()).collect(),
+        View::Api => ApiColumn::ALL.iter().map(|it| it.title()).collect(),
         _ => Vec::new(),
     }
 }
@@ -75,6 +76,7 @@ impl App {
         match self.view {
             View::Processes => self.act_on_processes(action),
             View::Users => self.act_on_users(action),
+            View::History => self.act_on_history(action),
             _ => {}
         }
         Vec::new()
@@ -144,6 +146,18 @@ impl App {
                     self.sort_processes(*column);
                 }
             }
+            View::Api => {
+                let Some(column) = ApiColumn::ALL.get(place) else {
+                    return;
+                };
+                let api = &mut self.api;
+                api.descending = if api.sort == *column {
+                    !api.descending
+                } else {
+                    *column != ApiColumn::Route
+                };
+                api.sort = *column;
+            }
             _ => {}
         }
     }
@@ -154,6 +168,7 @@ impl App {
                 .iter()
                 .position(|it| *it == self.fleet.sort),
             View::Processes => Column::ALL.iter().position(|it| *it == self.processes.sort),
+            View::Api => ApiColumn::ALL.iter().position(|it| *it == self.api.sort),
             _ => None,
         };
         place.unwrap_or(0)
@@ -163,6 +178,7 @@ impl App {
         match self.view {
             View::Fleet => self.fleet.descending = !self.fleet.descending,
             View::Processes => self.processes.descending = !self.processes.descending,
+            View::Api => self.api.descending = !self.api.descending,
             _ => {}
         }
     }
@@ -185,6 +201,7 @@ impl App {
                 self.processes.inverted = false;
             }
             View::Users if !self.users.filter.is_empty() => self.users.filter.clear(),
+            View::Api if !self.api.filter.is_empty() => self.api.filter.clear(),
             View::Overview if self.hosts.len() > 1 => self.show(View::Fleet),
             View::Fleet | View::Overview => {}
             _ => self.show(View::Overview),
@@ -200,9 +217,12 @@ impl App {
                 }
             }
             View::Overview => self.show(View::Processes),
-            View::Processes => self.processes.opened = self.processes.rows.selected.clone(),
+            View::Processes => {
+                self.processes.opened = self.processes.rows.selected.clone();
+                self.processes.scrolled = 0;
+            }
             View::Users => self.users.in_keys = true,
-            View::Health => {}
+            View::Health | View::Api | View::History => {}
         }
     }
 
@@ -231,9 +251,18 @@ impl App {
                 self.fleet.rows.go(&ids, by, page);
                 self.current = self.fleet.rows.selected.unwrap_or(self.current);
             }
+            View::Processes if self.processes.opened.is_some() => self.processes.read_on(by),
             View::Processes => {
                 let ids = self.process_ids();
                 self.processes.rows.go(&ids, by, page);
+            }
+            View::Api => {
+                let ids = self.route_ids();
+                self.api.rows.go(&ids, by, page);
+            }
+            View::History => {
+                self.history.rows.go(&super::history::names(), by, page);
+                self.history.first = 0;
             }
             View::Users if self.users.in_keys => {
                 let ids = self.key_ids();
@@ -261,6 +290,7 @@ impl App {
             View::Processes if right => self.processes.scroll += 8,
             View::Processes => self.processes.scroll = self.processes.scroll.saturating_sub(8),
             View::Users => self.users.in_keys = right,
+            View::History => self.step_member(right),
             _ => {}
         }
     }
@@ -270,6 +300,7 @@ impl App {
             View::Fleet => &self.fleet.filter,
             View::Processes => &self.processes.filter,
             View::Users => &self.users.filter,
+            View::Api => &self.api.filter,
             _ => "",
         }
     }
@@ -283,6 +314,7 @@ impl App {
                 self.processes.rows.offset = 0;
             }
             View::Users => self.users.filter = text,
+            View::Api => self.api.filter = text,
             _ => {}
         }
     }
@@ -429,6 +461,11 @@ impl App {
                 let ids = self.process_ids();
                 self.processes.rows.keep(&ids, page);
             }
+            View::Api => {
+                let ids = self.route_ids();
+                self.api.rows.keep(&ids, page);
+            }
+            View::History => self.history.rows.keep(&super::history::names(), page),
             View::Users => {
                 let ids = self.user_ids();
                 self.users.rows.keep(&ids, page);

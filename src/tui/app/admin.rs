@@ -118,10 +118,26 @@ impl App {
             .collect()
     }
 
+    /// Whose keys are looked at: those of the chosen user, or who is no admin its own.
+    #[must_use]
+    pub fn keys_owner(&self) -> Option<String> {
+        if self.host().forbids(Scope::UsersAdmin).is_some() {
+            return None;
+        }
+        self.users.rows.selected.clone()
+    }
+
+    /// Whether the keys that are known are those of whom they are looked at.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        self.host().keys_of == Some(self.keys_owner())
+    }
+
     /// The keys to show.
     #[must_use]
     pub fn shown_keys(&self) -> &[ListedKey] {
-        self.host().keys.value().map_or(&[], Vec::as_slice)
+        let keys = self.host().keys.value().filter(|_| self.has_keys());
+        keys.map_or(&[], Vec::as_slice)
     }
 
     /// The chosen user; nobody when only the own keys are shown.

@@ -224,6 +224,12 @@ impl App {
                 self.popups.pop();
                 return self.run_command(&typed, chosen);
             }
+            Purpose::Jump => {
+                self.popups.pop();
+                if !typed.trim().is_empty() {
+                    self.jump(&typed);
+                }
+            }
             Purpose::UserName => {
                 self.popups.pop();
                 let name = typed.trim().to_owned();

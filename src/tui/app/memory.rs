@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::App;
 use super::processes::Column;
-use super::state::FleetColumn;
+use super::state::{ApiColumn, FleetColumn};
 use crate::tui::view::View;
 
 /// What is kept, as TOML.
@@ -26,6 +26,10 @@ struct Memory {
     names_only: bool,
     whole_machine: bool,
     kernel_threads: bool,
+    api_sort: Option<String>,
+    api_descending: Option<bool>,
+    history_series: Option<String>,
+    history_seconds: Option<u64>,
 }
 
 impl App {
@@ -44,6 +48,10 @@ impl App {
             names_only: !self.processes.full_command,
             whole_machine: self.processes.whole_machine,
             kernel_threads: !self.processes.hide_kernel,
+            api_sort: Some(self.api.sort.title().to_owned()),
+            api_descending: Some(self.api.descending),
+            history_series: self.history.rows.selected.map(str::to_owned),
+            history_seconds: Some(self.history.span.as_secs()),
         };
         // Nothing in it can't be written; and then there is nothing to remember.
         toml::to_string(&memory).unwrap_or_default()
@@ -81,6 +89,18 @@ impl App {
         state.full_command = !memory.names_only;
         state.whole_machine = memory.whole_machine;
         state.hide_kernel = !memory.kernel_threads;
+        let column = ApiColumn::ALL
+            .iter()
+            .find(|it| memory.api_sort.as_deref() == Some(it.title()));
+        self.api.sort = column.copied().unwrap_or(self.api.sort);
+        self.api.descending = memory.api_descending.unwrap_or(self.api.descending);
+        let series = super::history::names().into_iter();
+        let mut series = series.filter(|name| memory.history_series.as_deref() == Some(name));
+        self.history.rows.selected = series.next();
+        if let Some(seconds) = memory.history_seconds {
+            self.range_by_name(&format!("{seconds}s"));
+            self.note = None;
+        }
     }
 
     /// Opens a view.

@@ -12,7 +12,7 @@ use crate::tui::message::Effect;
 use crate::tui::theme::Theme;
 
 /// Commands that are no action of a key.
-const EXTRA: [&str; 8] = [
+const EXTRA: [&str; 9] = [
     "host NAME",
     "rate 5s",
     "theme default",
@@ -21,6 +21,7 @@ const EXTRA: [&str; 8] = [
     "mouse on",
     "mouse off",
     "sort COLUMN",
+    "range 6h",
 ];
 /// Most suggestions.
 const SUGGESTIONS: usize = 8;
@@ -50,6 +51,7 @@ impl App {
             ("theme", name) => self.set_theme(name),
             ("mouse", "on") => return vec![Effect::Mouse(true)],
             ("mouse", "off") => return vec![Effect::Mouse(false)],
+            ("range", range) if !range.is_empty() => self.range_by_name(range),
             ("sort", column) if !column.is_empty() => self.sort_by_name(column),
             _ => {
                 let suggested = suggestions(typed).get(chosen).copied();

@@ -14,6 +14,8 @@ pub enum Purpose {
     Find,
     /// To run a command.
     Palette,
+    /// To go to a time in the past.
+    Jump,
     /// To name a new user.
     UserName,
     /// To name a new key of this user; the caller's own when absent.

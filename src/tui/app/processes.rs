@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::rows::Rows;
+use super::rows::{Move, Rows};
 use crate::api::processes::Process;
 use crate::model::filter::Filter;
 use crate::tui::message::{ProcessQuery, ProcessRows};
@@ -11,6 +11,8 @@ use crate::tui::message::{ProcessQuery, ProcessRows};
 const OVERVIEW: usize = 40;
 /// Processes are asked for in blocks, so that scrolling does not ask anew for every row.
 const BLOCK: usize = 100;
+/// Most lines of the process that is looked at closely, limits included.
+const LINES: u16 = 40;
 /// Most processes that are shown.
 const MOST: usize = 10_000;
 
@@ -178,6 +180,23 @@ pub struct ProcessesState {
     pub scroll: usize,
     /// The process that is looked at closely.
     pub opened: Option<ProcessId>,
+    /// How many of its lines are above the first one seen.
+    pub scrolled: u16,
+}
+
+impl ProcessesState {
+    /// Scrolls the process that is looked at closely.
+    pub(super) fn read_on(&mut self, by: Move) {
+        self.scrolled = match by {
+            Move::Top => 0,
+            Move::Bottom => LINES,
+            Move::By(by) => usize::from(self.scrolled)
+                .saturating_add_signed(by)
+                .try_into()
+                .unwrap_or(LINES)
+                .min(LINES),
+        };
+    }
 }
 
 impl Default for ProcessesState {
@@ -195,6 +214,7 @@ impl Default for ProcessesState {
             hide_kernel: true,
             scroll: 0,
             opened: None,
+            scrolled: 0,
         }
     }
 }

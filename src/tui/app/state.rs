@@ -87,3 +87,73 @@ pub struct UsersState {
     /// Show only users whose name holds this.
     pub filter: String,
 }
+
+/// Columns of the table of requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ApiColumn {
+    /// The route.
+    Route,
+    /// How many requests.
+    Requests,
+    /// The share that failed.
+    Errors,
+    /// Half of them were faster.
+    P50,
+    /// Nineteen of twenty were faster.
+    P95,
+    /// 99 of 100 were faster.
+    P99,
+    /// The slowest.
+    Slowest,
+}
+
+impl ApiColumn {
+    /// All of them, from left to right.
+    pub const ALL: &'static [Self] = &[
+        Self::Route,
+        Self::Requests,
+        Self::Errors,
+        Self::P50,
+        Self::P95,
+        Self::P99,
+        Self::Slowest,
+    ];
+
+    /// Its title.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Route => "ROUTE",
+            Self::Requests => "REQ",
+            Self::Errors => "ERR%",
+            Self::P50 => "P50",
+            Self::P95 => "P95",
+            Self::P99 => "P99",
+            Self::Slowest => "MAX",
+        }
+    }
+}
+
+/// The view of requests.
+#[derive(Debug, Clone)]
+pub struct ApiState {
+    /// The chosen route.
+    pub rows: Rows<String>,
+    /// What to sort by.
+    pub sort: ApiColumn,
+    /// Whether the largest comes first.
+    pub descending: bool,
+    /// Show only routes that hold this.
+    pub filter: String,
+}
+
+impl Default for ApiState {
+    fn default() -> Self {
+        Self {
+            rows: Rows::default(),
+            sort: ApiColumn::P99,
+            descending: true,
+            filter: String::new(),
+        }
+    }
+}

@@ -1,16 +1,25 @@
 //! Where a feed gets its answers: a daemon, or the script of the demonstration.
 
+use std::time::Duration;
+
 use crate::api::keys::{CreateKey, RotateKey};
 use crate::api::users::RegisterUser;
 use crate::client::error::ClientError;
-use crate::client::{Client, ProcessPage};
+use crate::client::{Buckets, Client, HistoryRange, ProcessPage};
+use crate::model::time::Timestamp;
 use crate::tui::demo::DemoHost;
-use crate::tui::message::{Call, Data, Outcome, ProcessQuery, ProcessRows, Wanted};
+use crate::tui::message::{
+    Call, Data, Health, Outcome, ProcessQuery, ProcessRows, Requests, Wanted,
+};
 
 /// Most processes that are asked for in one answer, as the API allows.
 const PAGE: usize = 1000;
 /// Most pages of one list: ten thousand processes.
 const PAGES: usize = 10;
+/// Most rows of statistics in one answer, as the API allows.
+const BUCKETS: u32 = 1000;
+/// How far back the small graphs of requests go.
+const MINUTES: Duration = Duration::from_mins(30);
 /// For how long a replaced key works on.
 const OVERLAP_SECONDS: i64 = 3600;
 /// The columns of the process list that are shown.
@@ -43,6 +52,22 @@ impl Source {
             Wanted::Processes(query) => Data::Processes(processes(client, query).await?),
             Wanted::Process(pid) => Data::Process(Box::new(client.process(*pid).await?)),
             Wanted::Readiness => Data::Readiness(client.readiness().await?),
+            Wanted::Health => {
+                let (database, metrics) =
+                    tokio::try_join!(client.database_health(), client.metrics_health())?;
+                Data::Health(Box::new(Health { database, metrics }))
+            }
+            Wanted::Requests(now) => Data::Requests(requests(client, *now).await?),
+            Wanted::History(query) => Data::History(
+                client
+                    .history(&HistoryRange {
+                        series: vec![query.series.to_owned()],
+                        from: query.from,
+                        to: query.to,
+                        step: query.step,
+                    })
+                    .await?,
+            ),
             Wanted::Users => Data::Users(users(client).await?),
             Wanted::Keys(user_id) => {
                 Data::Keys(client.list_keys(user_id.as_deref(), None).await?.items)
@@ -128,6 +153,31 @@ async fn processes(client: &Client, query: &ProcessQuery) -> Result<ProcessRows,
         }
     }
     Ok(rows)
+}
+
+/// What the newest hour holds, and its minutes. Hours are merged by the daemon: percentiles of
+/// minutes can't be averaged.
+async fn requests(client: &Client, now: Timestamp) -> Result<Requests, ClientError> {
+    let hour = Buckets {
+        bucket: "1h",
+        start: now.saturating_sub(Duration::from_hours(1)),
+        limit: BUCKETS,
+    };
+    let minutes = Buckets {
+        bucket: "1m",
+        start: now.saturating_sub(MINUTES),
+        limit: BUCKETS,
+    };
+    let (hours, minutes, codes) = tokio::try_join!(
+        client.route_metrics(&hour),
+        client.route_metrics(&minutes),
+        client.status_codes(&hour),
+    )?;
+    Ok(Requests {
+        hours,
+        minutes,
+        codes,
+    })
 }
 
 async fn users(client: &Client) -> Result<Vec<crate::api::users::ListedUser>, ClientError> {

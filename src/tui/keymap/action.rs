@@ -75,16 +75,17 @@ macro_rules! actions {
 const ALL: Place = Place::Everywhere;
 const FLEET: Place = Place::At(&[View::Fleet]);
 const PROCESSES: Place = Place::At(&[View::Processes]);
-const TABLES: Place = Place::At(&[View::Fleet, View::Processes, View::Users]);
-const SORTED: Place = Place::At(&[View::Fleet, View::Processes]);
+const TABLES: Place = Place::At(&[View::Fleet, View::Processes, View::Api, View::Users]);
+const SORTED: Place = Place::At(&[View::Fleet, View::Processes, View::Api]);
 const USERS: Place = Place::At(&[View::Users]);
+const HISTORY: Place = Place::At(&[View::History]);
 const OPENED: Place = Place::At(&[View::Fleet, View::Overview, View::Processes, View::Users]);
 
 actions! {
     Help "help" ALL, "help", "show what the keys do";
-    Open "open" OPENED, "open", "open the chosen row: host, process, user, series";
+    Open "open" OPENED, "open", "open the chosen row";
     Back "back" ALL, "", "close what is open, go one level up";
-    Filter "filter" TABLES, "filter", "show only some rows; processes take the query language";
+    Filter "filter" TABLES, "filter", "show only some rows; processes take queries";
     Find "find" TABLES, "", "jump to the next row that holds a text";
     InvertFilter "invert-filter" PROCESSES, "", "turn the filter round";
     FaultsOnly "faults-only" FLEET, "faults", "show only hosts with trouble";
@@ -99,15 +100,23 @@ actions! {
     Tree "tree" PROCESSES, "tree", "show who started whom";
     FullCommand "full-command" PROCESSES, "", "show whole command lines or names";
     PercentBase "percent-base" PROCESSES, "", "percent of one core or of the whole machine";
-    UserFilter "user-filter" PROCESSES, "user", "show only the processes of the chosen one's user";
+    UserFilter "user-filter" PROCESSES, "user", "only the processes of the chosen one's user";
     KernelThreads "kernel-threads" PROCESSES, "", "show or hide kernel threads";
     AddUser "add-user" USERS, "add", "add a user";
     ToggleActive "toggle-active" USERS, "activate", "activate or deactivate the user";
     ToggleRole "toggle-role" USERS, "role", "make the user an admin or a viewer";
     DeleteUser "delete-user" USERS, "", "delete the user";
     NewKey "new-key" USERS, "new key", "make a key for the user";
-    RotateKey "rotate-key" USERS, "rotate", "replace the key; the old one works on for an hour";
+    RotateKey "rotate-key" USERS, "rotate", "replace the key; the old one lasts an hour";
     RevokeKey "revoke-key" USERS, "revoke", "end the key at once";
+    ZoomIn "zoom-in" HISTORY, "zoom", "show a shorter time";
+    ZoomOut "zoom-out" HISTORY, "", "show a longer time";
+    Earlier "earlier" HISTORY, "earlier", "go back a little";
+    Later "later" HISTORY, "later", "go forward a little";
+    MuchEarlier "much-earlier" HISTORY, "", "go back a screen";
+    MuchLater "much-later" HISTORY, "", "go forward a screen";
+    Live "live" HISTORY, "live", "back to the present";
+    Jump "jump" HISTORY, "go to", "go to a time: 03:12, -2h, 2026-11-20";
     Freeze "freeze" ALL, "freeze", "hold everything still";
     Palette "palette" ALL, "commands", "type a command";
     Up "up" ALL, "", "up";
@@ -125,13 +134,15 @@ actions! {
     Fleet "fleet" ALL, "", "all hosts";
     Overview "overview" ALL, "", "the host at a glance";
     Processes "processes" ALL, "", "its processes";
+    Api "api" ALL, "", "requests to its daemon";
     Health "health" ALL, "", "how its daemon does";
     Users "users" ALL, "", "its users and keys";
+    History "history" ALL, "", "its past";
     NextHost "next-host" ALL, "", "the next host";
     PreviousHost "previous-host" ALL, "", "the host before";
     Reload "reload" ALL, "", "ask the host again at once";
     Redraw "redraw" ALL, "", "draw the screen anew";
-    Suspend "suspend" ALL, "", "back to the shell for a while; fg returns";
+    Suspend "suspend" ALL, "", "back to the shell; fg returns";
     Quit "quit" ALL, "quit", "end";
 }
 
@@ -149,8 +160,10 @@ impl Action {
             Self::Fleet => View::Fleet,
             Self::Overview => View::Overview,
             Self::Processes => View::Processes,
+            Self::Api => View::Api,
             Self::Health => View::Health,
             Self::Users => View::Users,
+            Self::History => View::History,
             _ => return None,
         })
     }

@@ -1,5 +1,7 @@
 //! All hosts in one table.
 
+use std::time::Duration;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -13,28 +15,34 @@ use crate::tui::units::{percent, span};
 use crate::tui::widgets::frame::{instead, link_text};
 use crate::tui::widgets::table::{Cell, Column, Table};
 
-/// From which width on there is room for labels.
-const WITH_LABELS: u16 = 110;
+/// From which width on there is room for the time since the start and labels.
+const WIDE: u16 = 110;
+/// Below this width there is only room for the most needed.
+const NARROW: u16 = 72;
 
 /// The columns for this width, and by which of the sortable ones each is sorted.
 pub(super) fn columns(width: u16) -> (Vec<Column>, Vec<Option<usize>>) {
     let mut columns = vec![
-        Column::words("HOST", 18),
+        Column::words("HOST", if width < NARROW { 14 } else { 18 }),
         Column::numbers("CPU%", 6),
         Column::numbers("MEM%", 6),
         Column::numbers("DISK%", 6),
         Column::numbers("LOAD", 6),
-        Column::numbers("PSI%", 5),
-        Column::numbers("UP", 7),
-        Column::numbers("AGE", 6),
     ];
-    let mut places: Vec<Option<usize>> = (0..6).map(Some).chain([None, None]).collect();
-    if width >= WITH_LABELS {
+    if width >= NARROW {
+        columns.push(Column::numbers("PSI%", 5));
+        columns.push(Column::numbers("AGE", 6));
+    }
+    if width >= WIDE {
+        columns.push(Column::numbers("UP", 5));
         columns.push(Column::words("LABELS", 24));
-        places.push(None);
     }
     columns.push(Column::words("LATENCY", 0));
-    places.push(Some(6));
+    let place = |column: &Column| {
+        let mut sortable = FleetColumn::ALL.iter();
+        sortable.position(|it| it.title() == column.title)
+    };
+    let places = columns.iter().map(place).collect();
     (columns, places)
 }
 
@@ -55,9 +63,10 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
         rows: rows.len(),
         stale: false,
     };
-    let with_labels = area.width >= WITH_LABELS;
     table.draw(table_area, frame.buffer_mut(), theme, |row| {
-        cells(app, &app.hosts[rows[row]], with_labels)
+        let host = &app.hosts[rows[row]];
+        let cells = columns.iter().map(|column| cell(app, host, column.title));
+        cells.collect()
     });
     if rows.is_empty() {
         let text = if app.fleet.faults_only {
@@ -86,58 +95,64 @@ fn summary_text(app: &App, shown: usize) -> String {
     crate::tui::sanitize::clean(&text)
 }
 
-fn cells(app: &App, host: &Host, with_labels: bool) -> Vec<Cell> {
+fn cell(app: &App, host: &Host, title: &str) -> Cell {
     let theme = &app.settings.theme;
-    let stale = host.is_stale(app.now, app.pace(host));
-    let shade = |style: Style| if stale { theme.dim } else { style };
-    let value = |column| app.fleet_cell(host, column);
-    let shared = |column| match value(column) {
+    let is_old = host.is_stale(app.now, app.pace(host));
+    let shade = |style: Style| if is_old { theme.dim } else { style };
+    let shared = |column| match app.fleet_cell(host, column) {
         Some(value) => Cell::new(
             format!("{}{}", percent(value), level_letter(value)),
             shade(theme.share(value)),
         ),
         None => Cell::new("-", theme.dim),
     };
-    let number = |column| match value(column) {
+    let number = |column| match app.fleet_cell(host, column) {
         Some(value) => Cell::new(format!("{value:.2}"), shade(theme.text)),
         None => Cell::new("-", theme.dim),
     };
-    let (link, link_style) = link_text(app, &host.link);
-    let name_style = match host.link {
-        Link::Down { .. } => theme.bad,
-        Link::Connecting { .. } => theme.warn,
-        Link::Up { .. } => theme.text,
-    };
-    let snapshot = host.snapshot.value();
-    let up = snapshot.and_then(|snapshot| snapshot.uptime_seconds);
-    let up = up.map_or_else(
-        || "-".to_owned(),
-        |it| span(std::time::Duration::from_secs(it)),
-    );
-    let up = up.split(' ').next().unwrap_or_default().to_owned();
-    let age = if stale {
-        Cell::new(span(host.snapshot.age(app.now)), theme.warn)
-    } else {
-        Cell::new("", theme.dim)
-    };
-    let mut cells = vec![
-        Cell::new(host.name.clone(), name_style),
-        shared(FleetColumn::Cpu),
-        shared(FleetColumn::Memory),
-        shared(FleetColumn::Disk),
-        number(FleetColumn::Load),
-        number(FleetColumn::Pressure),
-        Cell::new(up, shade(theme.dim)),
-        age,
-    ];
-    if with_labels {
-        let labels: Vec<String> = host
-            .labels
-            .iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        cells.push(Cell::new(labels.join(" "), theme.dim));
+    match title {
+        "HOST" => {
+            let style = match host.link {
+                Link::Down { .. } => theme.bad,
+                Link::Connecting { .. } => theme.warn,
+                Link::Up { .. } => theme.text,
+            };
+            Cell::new(host.name.clone(), style)
+        }
+        "CPU%" => shared(FleetColumn::Cpu),
+        "MEM%" => shared(FleetColumn::Memory),
+        "DISK%" => shared(FleetColumn::Disk),
+        "LOAD" => number(FleetColumn::Load),
+        "PSI%" => number(FleetColumn::Pressure),
+        "UP" => {
+            let snapshot = host.snapshot.value();
+            let seconds = snapshot.and_then(|snapshot| snapshot.uptime_seconds);
+            let up = seconds.map(|it| span(Duration::from_secs(it)));
+            let up = up.as_deref().and_then(|up| up.split(' ').next());
+            Cell::new(up.unwrap_or("-"), shade(theme.dim))
+        }
+        "AGE" if is_old => Cell::new(span(host.snapshot.age(app.now)), theme.warn),
+        "LABELS" => {
+            let labels = host.labels.iter();
+            let labels: Vec<String> = labels
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            Cell::new(labels.join(" "), theme.dim)
+        }
+        "LATENCY" => state(app, host),
+        _ => Cell::new("", theme.dim),
     }
-    cells.push(Cell::new(link, link_style));
-    cells
+}
+
+/// The connection, or why a host that answers does not say how it is.
+fn state(app: &App, host: &Host) -> Cell {
+    let theme = &app.settings.theme;
+    let (link, style) = link_text(app, &host.link);
+    match host.snapshot.error() {
+        Some(error) if matches!(host.link, Link::Up { .. }) => {
+            let dot = theme.glyphs.dots[2];
+            Cell::new(format!("{dot} {}", error.in_short()), theme.bad)
+        }
+        _ => Cell::new(link, style),
+    }
 }

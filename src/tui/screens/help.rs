@@ -5,16 +5,20 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Paragraph};
 
+use unicode_width::UnicodeWidthStr;
+
 use crate::tui::app::App;
 use crate::tui::keymap::Place;
 use crate::tui::widgets::frame::{boxed, centred};
 
+/// Most columns of the box.
+const WIDTH: u16 = 84;
+
 pub(super) fn draw(app: &App, scroll: u16, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
-    let place = centred(area, 78, area.height.saturating_sub(2));
-    frame.render_widget(Clear, place);
-    let title = format!("keys of {}, Esc closes", app.view.title());
-    let inner = boxed(&title, theme, place, frame);
+    let place = centred(area, WIDTH, area.height.saturating_sub(2));
+    let help = app.settings.keymap.help(app.view);
+    let widest = help.iter().map(|(_, keys)| keys.width()).max().unwrap_or(0);
     let line = |action: crate::tui::keymap::Action, keys: String| {
         let reason = app.forbidden(action);
         let style = if reason.is_some() {
@@ -24,12 +28,11 @@ pub(super) fn draw(app: &App, scroll: u16, area: Rect, frame: &mut Frame<'_>) {
         };
         let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
         Line::from(vec![
-            Span::styled(format!("{keys:>16}  "), theme.key),
-            Span::styled(format!("{:<16} ", action.name()), theme.dim),
+            Span::styled(format!("{keys:>widest$} "), theme.key),
+            Span::styled(format!("{:<15} ", action.name()), theme.dim),
             Span::styled(format!("{}{reason}", action.help()), style),
         ])
     };
-    let help = app.settings.keymap.help(app.view);
     let (everywhere, here): (Vec<_>, Vec<_>) = help
         .into_iter()
         .partition(|(action, _)| action.place() == Place::Everywhere);
@@ -42,6 +45,15 @@ pub(super) fn draw(app: &App, scroll: u16, area: Rect, frame: &mut Frame<'_>) {
             .map(|(action, keys)| line(action, keys)),
     );
     let last = u16::try_from(lines.len()).unwrap_or(u16::MAX);
-    let scroll = scroll.min(last.saturating_sub(inner.height));
+    let room = place.height.saturating_sub(2);
+    let scroll = scroll.min(last.saturating_sub(room));
+    let title = format!(
+        "keys of {}, {} to {} of {last}, Esc closes",
+        app.view.title(),
+        scroll + 1,
+        last.min(scroll + room)
+    );
+    frame.render_widget(Clear, place);
+    let inner = boxed(&title, theme, place, frame);
     frame.render_widget(Paragraph::new(lines).scroll((scroll, 0)), inner);
 }

@@ -229,10 +229,13 @@ fn meters(app: &App, snapshot: &Snapshot, width: u16) -> Vec<Line<'static>> {
     let theme = &app.settings.theme;
     let absent =
         |name: &str, family| meter(name, None, &why_absent(snapshot, family), width, theme);
-    let of = |used: u64, total: u64| format!("{} of {}", size(used), size(total));
+    // Bars of one length can be compared.
+    let of =
+        |used: u64, total: u64| format!("{:>16}", format!("{} of {}", size(used), size(total)));
     let cpu = match &snapshot.cpu {
         Some(cpu) => {
             let text = format!("{}% of {}", percent(cpu.usage_percent), cpu.per_core.len());
+            let text = format!("{text:>16}");
             meter("CPU", Some(cpu.usage_percent), &text, width, theme)
         }
         None => absent("CPU", Family::Cpu),

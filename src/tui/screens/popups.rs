@@ -45,6 +45,7 @@ fn draw_prompt(
         Purpose::Filter => "filter: ",
         Purpose::Find => "find: ",
         Purpose::Palette => ":",
+        Purpose::Jump => "go to (03:12, -2h, 2026-11-20): ",
         Purpose::UserName => "name of the new user: ",
         Purpose::KeyName(_) => "name of the new key: ",
     };

@@ -4,13 +4,18 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
+use unicode_width::UnicodeWidthStr;
 
 use super::draw_absence;
 use crate::api::processes::ProcessDetail;
+use crate::client::error::ClientError;
 use crate::tui::app::App;
-use crate::tui::sanitize::clean;
+use crate::tui::sanitize::{clean, cut};
 use crate::tui::units::{cpu_time, percent, rate, size};
 use crate::tui::widgets::frame::{boxed, instead};
+
+/// How many characters of the command are shown before everything else.
+const BRIEF: usize = 130;
 
 pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
@@ -18,30 +23,42 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let pid = app.processes.opened.as_ref().map(|it| it.pid);
     let title = format!("process {} on {}", pid.unwrap_or_default(), host.name);
     let inner = boxed(&title, theme, area, frame);
-    if draw_absence(app, host, &host.process, inner, frame) {
-        return;
-    }
-    let Some(detail) = host.process.value() else {
+    let value = host.process.value();
+    let detail = value.filter(|detail| Some(detail.process.pid) == pid);
+    let error = host.process.error();
+    let Some(detail) = detail else {
+        match error {
+            Some(ClientError::Refused { status: 404, .. }) => {
+                instead("the process has ended", theme.warn, theme, inner, frame);
+            }
+            Some(error) => instead(&error.in_short(), theme.bad, theme, inner, frame),
+            None if value.is_some() => {
+                instead("asking the host", theme.dim, theme, inner, frame);
+            }
+            None => {
+                draw_absence(app, host, &host.process, inner, frame);
+            }
+        }
         return;
     };
     let same = app.processes.opened.as_ref().is_some_and(|opened| {
         opened.pid == detail.process.pid && opened.start_time == detail.process.start_time
     });
-    if detail.process.pid != pid.unwrap_or_default() {
-        instead("asking the host", theme.dim, theme, inner, frame);
-        return;
-    }
-    if let Some(error) = host.process.error().filter(|_| !same) {
-        instead(&error.in_short(), theme.bad, theme, inner, frame);
-        return;
-    }
     if !same {
         let text = "the process has ended; another one has its number now";
         instead(text, theme.warn, theme, inner, frame);
         return;
     }
-    let text = Paragraph::new(lines(app, detail)).wrap(Wrap { trim: false });
-    frame.render_widget(text, inner);
+    let lines = lines(app, detail);
+    let width = usize::from(inner.width).max(1);
+    let height: usize = lines.iter().map(|it| it.width().div_ceil(width)).sum();
+    let most = u16::try_from(height).unwrap_or(u16::MAX);
+    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
+    let scroll = app
+        .processes
+        .scrolled
+        .min(most.saturating_sub(inner.height));
+    frame.render_widget(text.scroll((scroll, 0)), inner);
     if host.process.error().is_some() {
         frame.buffer_mut().set_style(inner, theme.dim);
     }
@@ -57,14 +74,17 @@ fn lines(app: &App, detail: &ProcessDetail) -> Vec<Line<'static>> {
             Some(value) => (clean(&value), theme.text),
             None => (clean(&reason.unwrap_or_else(|| "-".to_owned())), theme.dim),
         };
-        let name = name.replace('_', " ");
+        let name = name.replace('_', " ").replace("bytes per second", "rate");
         lines.push(Line::from(vec![
             Span::styled(format!("{name:<14} "), theme.title),
             Span::styled(text, style),
         ]));
     };
     line("name", Some(process.name.clone()));
-    line("command", Some(process.command.clone()));
+    let is_long = cut(&process.command).width() > BRIEF;
+    let brief: String = process.command.chars().take(BRIEF).collect();
+    let rest = if is_long { theme.glyphs.ellipsis } else { "" };
+    line("command", Some(brief + rest));
     let user = process
         .user
         .clone()
@@ -105,6 +125,9 @@ fn lines(app: &App, detail: &ProcessDetail) -> Vec<Line<'static>> {
     line("unit", process.unit.clone());
     line("container", process.container.clone());
     line("cgroup", process.cgroup.clone());
+    if is_long {
+        line("whole command", Some(process.command.clone()));
+    }
     for limit in detail.limits.as_deref().unwrap_or_default() {
         let value = |it: Option<u64>| it.map_or_else(|| "none".to_owned(), |it| it.to_string());
         let unit = limit.unit.clone().unwrap_or_default();

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::draw_absence;
+use super::{draw_absence, draw_nobody, keys_begin};
 use crate::api::keys::ListedKey;
 use crate::model::api_key::Scope;
 use crate::tui::app::App;
@@ -25,6 +25,9 @@ const ACTIONS: [Action; 7] = [
 
 pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
+    if draw_nobody(app, area, frame) {
+        return;
+    }
     let body = Rect {
         height: area.height - 1,
         ..area
@@ -32,7 +35,7 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let last = Rect::new(area.x, area.bottom() - 1, area.width, 1);
     frame.render_widget(action_line(app), last);
     let host = app.host();
-    let left = area.width * 9 / 20;
+    let left = keys_begin(area.width);
     let [users, keys] = [
         Rect {
             width: left - 1,
@@ -117,6 +120,10 @@ fn draw_users(app: &App, area: Rect, frame: &mut Frame<'_>) {
 fn draw_keys(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
     let host = app.host();
+    if !app.has_keys() && host.keys.value().is_some() {
+        instead("asking the host", theme.dim, theme, area, frame);
+        return;
+    }
     if draw_absence(app, host, &host.keys, area, frame) {
         return;
     }

@@ -77,6 +77,29 @@ fn ascii(value: Option<f64>, top: f64, height: u16, below: usize) -> Option<char
     [None, Some('.'), Some(':'), Some('|'), Some('#')][reached]
 }
 
+/// One line of levels, newest last: a chart that fits into a table.
+#[must_use]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "the value is between 0 and the number of levels"
+)]
+pub(crate) fn sparkline(values: &[Option<f64>], top: f64, width: usize, theme: &Theme) -> String {
+    let seen = &values[values.len().saturating_sub(width)..];
+    let levels = theme.glyphs.levels;
+    let level = |value: &Option<f64>| match value {
+        Some(value) if value.is_finite() && top > 0.0 => {
+            let place = value / top * (levels.len() - 1) as f64;
+            levels[(place.round().max(0.0) as usize).min(levels.len() - 1)]
+        }
+        Some(_) => levels[0],
+        None => " ",
+    };
+    let line: String = seen.iter().map(level).collect();
+    format!("{}{line}", " ".repeat(width - seen.len()))
+}
+
 /// A round number that is at least the largest value.
 #[must_use]
 pub(crate) fn round_top(values: &[Option<f64>]) -> f64 {

@@ -17,15 +17,18 @@ use crate::tui::theme::Theme;
 use crate::tui::units::span;
 use crate::tui::view::View;
 
+/// Fewest columns for the whole titles of all tabs.
+const WIDE_TABS: u16 = 72;
+
 /// Where each tab begins and ends, and which view it is for.
 #[must_use]
-pub(crate) fn tabs() -> Vec<(u16, u16, View)> {
+pub(crate) fn tabs(width: u16) -> Vec<(u16, u16, View)> {
     let mut x = 0;
     View::ALL
         .iter()
         .enumerate()
         .map(|(number, view)| {
-            let label = tab_label(number, *view);
+            let label = tab_label(number, *view, width);
             let start = x;
             x += u16::try_from(label.width()).unwrap_or(0);
             (start, x, *view)
@@ -33,8 +36,13 @@ pub(crate) fn tabs() -> Vec<(u16, u16, View)> {
         .collect()
 }
 
-fn tab_label(number: usize, view: View) -> String {
-    format!(" {} {} ", number + 1, view.title())
+fn tab_label(number: usize, view: View, width: u16) -> String {
+    let title = if width < WIDE_TABS {
+        view.short_title()
+    } else {
+        view.title()
+    };
+    format!(" {} {title} ", number + 1)
 }
 
 /// The line of tabs.
@@ -49,7 +57,7 @@ pub(crate) fn draw_tabs(app: &App, area: Rect, frame: &mut Frame<'_>) {
             } else {
                 theme.dim
             };
-            Span::styled(tab_label(number, *view), style)
+            Span::styled(tab_label(number, *view, area.width), style)
         })
         .collect();
     frame.render_widget(Line::from(spans), area);
@@ -61,7 +69,7 @@ pub(crate) fn draw_header(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let line = if app.view == View::Fleet {
         fleet_header(app)
     } else {
-        host_header(app, app.host())
+        host_header(app, app.host(), usize::from(area.width))
     };
     frame.render_widget(line.style(theme.header), area);
 }
@@ -89,7 +97,8 @@ fn fleet_header(app: &App) -> Line<'static> {
     Line::from(spans)
 }
 
-fn host_header(app: &App, host: &Host) -> Line<'static> {
+/// What finds no room whole is left out.
+fn host_header(app: &App, host: &Host, width: usize) -> Line<'static> {
     let theme = &app.settings.theme;
     let mut spans = vec![
         Span::styled(crumbs(app, host), theme.header),
@@ -97,24 +106,35 @@ fn host_header(app: &App, host: &Host) -> Line<'static> {
     ];
     let (text, style) = link_text(app, &host.link);
     spans.push(Span::styled(text, style));
-    if let Some(me) = host.me.value() {
-        let me = format!("{} ({})", me.user.username, me.user_perm.role);
-        spans.push(Span::styled(format!("  {}", clean(&me)), theme.dim));
-    }
-    if let Some(snapshot) = host.snapshot.value() {
-        if let Some(seconds) = snapshot.uptime_seconds {
-            let up = span(Duration::from_secs(seconds));
-            spans.push(Span::styled(format!("  up {up}"), theme.dim));
+    let mut used: usize = spans.iter().map(Span::width).sum();
+    for text in about(host) {
+        let text = format!("  {}", clean(&text));
+        used += text.width();
+        if used > width {
+            break;
         }
-        let clock = snapshot.time.to_string();
-        let clock = clock.get(11..16).unwrap_or_default().to_owned();
-        spans.push(Span::styled(format!("  {clock} UTC"), theme.dim));
-    }
-    if let Some(info) = host.info.value() {
-        let system = format!("  {} {} {}", info.system, info.release, info.machine);
-        spans.push(Span::styled(clean(&system), theme.dim));
+        spans.push(Span::styled(text, theme.dim));
     }
     Line::from(spans)
+}
+
+/// What a host says of itself, the most useful first.
+fn about(host: &Host) -> Vec<String> {
+    let mut texts = Vec::new();
+    if let Some(me) = host.me.value() {
+        texts.push(format!("{} ({})", me.user.username, me.user_perm.role));
+    }
+    if let Some(snapshot) = host.snapshot.value() {
+        let up = snapshot.uptime_seconds.map(Duration::from_secs);
+        texts.extend(up.map(|up| format!("up {}", span(up))));
+        let clock = snapshot.time.to_string();
+        texts.push(format!("{} UTC", clock.get(11..16).unwrap_or_default()));
+    }
+    if let Some(info) = host.info.value() {
+        texts.push(format!("{} {}", info.system, info.release));
+        texts.push(info.machine.clone());
+    }
+    texts
 }
 
 fn crumbs(app: &App, host: &Host) -> String {

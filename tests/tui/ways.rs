@@ -1,0 +1,168 @@
+//! The ways to tell the dashboard something besides its keys: mouse, commands, presets, memory.
+
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, MouseButton, MouseEventKind};
+use linux_api::model::tui::{Preset, ThemeName};
+use linux_api::tui::keymap::Keymap;
+use linux_api::tui::message::Effect;
+use linux_api::tui::theme::Theme;
+use linux_api::tui::view::View;
+
+use super::stage::Stage;
+
+const SIZE: (u16, u16) = (80, 24);
+
+#[test]
+fn the_mouse_chooses_opens_sorts_and_zooms() {
+    let left = MouseEventKind::Down(MouseButton::Left);
+    let mut stage = Stage::fleet(SIZE);
+    stage.mouse(left, 2, 5);
+    assert_eq!(stage.app.host().name, "db-01");
+    stage.mouse(left, 2, 5);
+    assert_eq!(stage.app.view, View::Overview, "the chosen row opens");
+    // The tab of the processes, and its third row.
+    stage.mouse(left, 25, 1);
+    assert_eq!(stage.app.view, View::Processes);
+    let before = stage.app.processes.sort;
+    stage.mouse(left, 3, 2);
+    assert_ne!(stage.app.processes.sort, before, "the title sorts");
+    stage.mouse(left, 20, 4);
+    let chosen = stage.app.processes.rows.selected.clone();
+    stage.mouse(left, 20, 4);
+    assert_eq!(stage.app.processes.opened, chosen);
+    stage.show(View::History);
+    let span = stage.app.history.span;
+    stage.mouse(MouseEventKind::ScrollUp, 60, 10);
+    assert!(stage.app.history.span < span);
+    stage.mouse(MouseEventKind::ScrollDown, 5, 10);
+    assert_eq!(stage.app.history.rows.selected, Some("cpu.iowait_percent"));
+    // Over a question the mouse does nothing, over the help it scrolls.
+    stage.keys("?");
+    stage.mouse(left, 2, 1);
+    stage.mouse(MouseEventKind::ScrollDown, 2, 5);
+    assert!(
+        stage.text().contains("keys of History, 4 to"),
+        "{}",
+        stage.text()
+    );
+}
+
+#[test]
+fn only_the_sixteen_colours_are_used_and_none_without_colour() {
+    use ratatui::style::Color;
+
+    for view in View::ALL {
+        for colour in [true, false] {
+            let mut stage = Stage::fleet((160, 48));
+            stage.app.settings.theme = Theme::new(ThemeName::Default, colour, false);
+            stage.show(*view);
+            for cell in stage.screen().buffer().content() {
+                for used in [cell.fg, cell.bg] {
+                    let is_fine = match used {
+                        Color::Reset => true,
+                        Color::Rgb(..) | Color::Indexed(_) => false,
+                        _ => colour,
+                    };
+                    assert!(is_fine, "{view:?}: {used:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn themes_are_changed_by_command_and_without_colour_none_comes_back() {
+    let mut stage = Stage::one(SIZE);
+    let before = stage.app.settings.theme.accent;
+    stage.keys(":theme light");
+    stage.key(KeyCode::Enter);
+    assert_ne!(stage.app.settings.theme.accent, before);
+    stage.app.settings.colour = false;
+    stage.keys(":theme default");
+    stage.key(KeyCode::Enter);
+    assert_eq!(stage.app.settings.theme.accent.fg, None);
+    stage.keys(":theme pink");
+    stage.key(KeyCode::Enter);
+    assert!(stage.text().contains("theme: "), "{}", stage.text());
+}
+
+#[test]
+fn commands_change_pace_host_mouse_and_order() {
+    let mut stage = Stage::fleet(SIZE);
+    stage.keys(":rate 7s");
+    stage.key(KeyCode::Enter);
+    assert_eq!(stage.app.settings.every, Duration::from_secs(7));
+    stage.keys(":host db");
+    stage.key(KeyCode::Enter);
+    assert_eq!(stage.app.host().name, "db-01");
+    stage.keys(":mouse off");
+    stage.key(KeyCode::Enter);
+    assert_eq!(stage.effects.pop(), Some(Effect::Mouse(false)));
+    stage.keys(":processes");
+    stage.key(KeyCode::Enter);
+    stage.keys(":sort mem%");
+    stage.key(KeyCode::Enter);
+    assert!(stage.text().contains("MEM%▼"), "{}", stage.text());
+    stage.keys(":nonsense");
+    stage.key(KeyCode::Enter);
+    assert!(
+        stage.text().contains("there is no command"),
+        "{}",
+        stage.text()
+    );
+}
+
+#[test]
+fn the_keys_of_htop_are_those_of_htop() {
+    let mut stage = Stage::one(SIZE);
+    stage.app.settings.keymap = Keymap::built_in(Preset::Htop);
+    stage.show(View::Processes);
+    stage.key(KeyCode::F(5));
+    assert!(stage.app.processes.tree);
+    let chosen = stage.app.processes.rows.selected.clone();
+    stage.keys("j");
+    assert_eq!(stage.app.processes.rows.selected, chosen, "j means nothing");
+    stage.keys("h");
+    assert!(
+        stage.text().contains("keys of Processes"),
+        "{}",
+        stage.text()
+    );
+    stage.key(KeyCode::Esc);
+    stage.key(KeyCode::F(10));
+    assert_eq!(stage.effects.pop(), Some(Effect::Quit));
+}
+
+#[test]
+fn sorting_and_range_are_remembered_too() {
+    let mut stage = Stage::one(SIZE);
+    stage.show(View::Api);
+    stage.keys("<I");
+    stage.show(View::History);
+    stage.keys("-");
+    stage.key(KeyCode::Down);
+    let memory = stage.app.remember();
+    let mut next = Stage::one(SIZE);
+    next.app.recall(&memory);
+    assert_eq!(next.app.api.sort, stage.app.api.sort);
+    assert_eq!(next.app.api.descending, stage.app.api.descending);
+    assert_eq!(next.app.history.span, stage.app.history.span);
+    let series = |stage: &Stage| stage.app.history_query(stage.app.host()).series;
+    assert_eq!(series(&next), series(&stage));
+}
+
+#[test]
+fn views_are_remembered_from_run_to_run() {
+    let mut stage = Stage::one(SIZE);
+    stage.show(View::Processes);
+    stage.keys("Mt");
+    let memory = stage.app.remember();
+    let mut next = Stage::one(SIZE);
+    next.app.recall(&memory);
+    assert_eq!(next.app.view, View::Processes);
+    assert!(next.app.processes.tree);
+    assert_eq!(next.app.processes.sort, stage.app.processes.sort);
+    next.app.recall("nonsense = [");
+    assert_eq!(next.app.view, View::Processes);
+}
