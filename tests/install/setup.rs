@@ -186,7 +186,7 @@ fn a_planted_link_is_named_and_nothing_is_written_through_it() {
 #[test]
 fn a_disk_without_room_is_named_and_with_room_again_it_goes_on() {
     if !is_root() {
-        println!("only root may mount a small disk: not tried");
+        crate::units::report("only root may mount a small disk: not tried");
         return;
     }
     let system = System::new();
@@ -213,7 +213,7 @@ fn a_disk_without_room_is_named_and_with_room_again_it_goes_on() {
         .unwrap();
     let said = text(&done.stdout) + &text(&done.stderr);
     if done.status.code() == Some(9) {
-        println!("nothing can be mounted here: not tried");
+        crate::units::report("nothing can be mounted here: not tried");
         return;
     }
     assert!(done.status.success(), "{said}");

@@ -42,12 +42,18 @@ fn the_service_tells_when_it_is_ready_and_is_not_restarted_in_vain() {
     assert_eq!(setting(SOCKET, "SocketGroup"), "linux-api");
 }
 
-/// systemd-analyze is a part of systemd; a container may well be without it.
 #[expect(clippy::print_stderr, reason = "a test tells what it does not try")]
+pub(crate) fn report(text: &str) {
+    eprintln!("{text}");
+}
+
+/// systemd-analyze is a part of systemd; a container may well be without it.
 fn has_analyze() -> bool {
     let there = Path::new(ANALYZE).exists();
     if !there {
-        eprintln!("{ANALYZE} is not there: the units are not analysed");
+        report(&format!(
+            "{ANALYZE} is not there: the units are not analysed"
+        ));
     }
     there
 }

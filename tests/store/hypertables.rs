@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use linux_api::backup::{self, Scope};
+use linux_api::backup::{self, Order, Reason, Scope};
 use linux_api::model::fleet::{HostIdentity, HostSample};
+use linux_api::model::progress::Unwatched;
 use linux_api::model::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
@@ -321,8 +322,8 @@ async fn migrations_go_down_and_up_and_backups_hold_plain_rows() {
         return;
     };
     let plain = Database::postgres();
-    let (store, clock) = database.store_with_clock().await;
-    let (other, _) = plain.store_with_clock().await;
+    let store = database.store().await;
+    let other = plain.store().await;
     for store in [&store, &other] {
         fill(store, [0, 40]).await;
     }
@@ -330,7 +331,13 @@ async fn migrations_go_down_and_up_and_backups_hold_plain_rows() {
     compress(&database).await;
     let copy = async |database: &Database, store: &Store| {
         let folder = database.folder.path().join("backups");
-        let made = backup::create(store, &folder, Scope::All, &clock.clock()).await;
+        let order = Order {
+            folder: &folder,
+            scope: Scope::All,
+            reason: Reason::Command,
+            progress: &Unwatched,
+        };
+        let made = backup::create(store, order).await;
         let manifest = backup::check(&made.unwrap().path).unwrap();
         let tables = manifest.tables.into_iter().map(|one| (one.name, one.rows));
         tables.collect::<BTreeMap<_, _>>()

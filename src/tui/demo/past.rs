@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::api::health::{
     DatabaseHealth, DatabaseReady, FlushWorker, MetricsHealth, PoolHealth, QueueState, Ready,
-    RequestCounters, SchemaHealth,
+    RequestCounters, SamplerHealth, SchemaHealth,
 };
 use crate::api::history::{History, HistorySeries};
 use crate::api::metrics::{RouteMetrics, StatusCodeMetrics};
@@ -33,6 +33,7 @@ fn noise(seed: f64) -> f64 {
 pub(super) fn health(now: Timestamp) -> Health {
     let ready = || Ready { ready: true };
     let recent = now.saturating_sub(Duration::from_secs(4)).to_string();
+    let read = now.saturating_sub(Duration::from_secs(1));
     Health {
         database: DatabaseHealth {
             postgresql: DatabaseReady {
@@ -44,6 +45,7 @@ pub(super) fn health(now: Timestamp) -> Health {
             engine: "sqlite".to_owned(),
             version: Some("3.51.3".to_owned()),
             timescaledb: None,
+            timescale: None,
             latency_seconds: Some(0.000_2),
             error: None,
             schema: Some(SchemaHealth {
@@ -80,6 +82,11 @@ pub(super) fn health(now: Timestamp) -> Health {
                     samples: 1,
                     dropped_samples: 0,
                 },
+            },
+            sampler: SamplerHealth {
+                last_reading: Some(read.to_string()),
+                dropped_minutes: 0,
+                families: BTreeMap::new(),
             },
         },
     }
