@@ -34,6 +34,9 @@ _linux__api() {
             linux__api,serve)
                 cmd="linux__api__subcmd__serve"
                 ;;
+            linux__api,setup)
+                cmd="linux__api__subcmd__setup"
+                ;;
             linux__api,status)
                 cmd="linux__api__subcmd__status"
                 ;;
@@ -67,6 +70,24 @@ _linux__api() {
             linux__api__subcmd__db,log)
                 cmd="linux__api__subcmd__db__subcmd__log"
                 ;;
+            linux__api__subcmd__db,migrate)
+                cmd="linux__api__subcmd__db__subcmd__migrate"
+                ;;
+            linux__api__subcmd__db,prune)
+                cmd="linux__api__subcmd__db__subcmd__prune"
+                ;;
+            linux__api__subcmd__db,restore)
+                cmd="linux__api__subcmd__db__subcmd__restore"
+                ;;
+            linux__api__subcmd__db,rollback)
+                cmd="linux__api__subcmd__db__subcmd__rollback"
+                ;;
+            linux__api__subcmd__db,status)
+                cmd="linux__api__subcmd__db__subcmd__status"
+                ;;
+            linux__api__subcmd__db,verify)
+                cmd="linux__api__subcmd__db__subcmd__verify"
+                ;;
             linux__api__subcmd__generate,completions)
                 cmd="linux__api__subcmd__generate__subcmd__completions"
                 ;;
@@ -78,6 +99,9 @@ _linux__api() {
                 ;;
             linux__api__subcmd__generate,openapi)
                 cmd="linux__api__subcmd__generate__subcmd__openapi"
+                ;;
+            linux__api__subcmd__generate,screenshots)
+                cmd="linux__api__subcmd__generate__subcmd__screenshots"
                 ;;
             linux__api__subcmd__remote,add)
                 cmd="linux__api__subcmd__remote__subcmd__add"
@@ -140,7 +164,7 @@ _linux__api() {
 
     case "${cmd}" in
         linux__api)
-            opts="-v -q -h -V --config --log-format --verbose --quiet --acting-uid --help --version serve status stop tui remote user db audit config generate"
+            opts="-v -q -h -V --config --log-format --verbose --quiet --acting-uid --help --version serve status stop setup tui remote user db audit config generate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -354,7 +378,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__db)
-            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help log backup backups"
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help status migrate rollback log backup backups verify restore prune"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -465,8 +489,184 @@ _linux__api() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        linux__subcmd__api__subcmd__db__subcmd__migrate)
+            opts="-v -q -h --to --dry-run --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__db__subcmd__prune)
+            opts="-v -q -h --keep --older-than --dry-run --yes --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --keep)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --older-than)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__db__subcmd__restore)
+            opts="-v -q -h --into --yes --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --into)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__db__subcmd__rollback)
+            opts="-v -q -h --to --yes --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__db__subcmd__status)
+            opts="-v -q -h --json --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__db__subcmd__verify)
+            opts="-v -q -h --all --restore --json --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         linux__subcmd__api__subcmd__generate)
-            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help completions man openapi config-reference"
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help completions man openapi screenshots config-reference"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -582,6 +782,36 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__generate__subcmd__openapi)
+            opts="-v -q -h --out --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --out)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__generate__subcmd__screenshots)
             opts="-v -q -h --out --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -791,6 +1021,44 @@ _linux__api() {
                     return 0
                     ;;
                 --unix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__setup)
+            opts="-v -q -h --yes --answers --dry-run --root --program --uninstall --purge --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --answers)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --root)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --program)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

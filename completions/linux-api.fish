@@ -35,6 +35,7 @@ complete -c linux-api -n "__fish_linux_api_needs_command" -s V -l version -d 'Pr
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "serve" -d 'Run the daemon'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "status" -d 'Show whether the daemon is up and ready'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "stop" -d 'End the daemon that was started with `serve --detach`'
+complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "setup" -d 'Install the daemon on this host, or remove it'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "tui" -d 'Watch one or many hosts in the terminal'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "remote" -d 'Add, list, test and remove the daemons to watch'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "user" -d 'Manage users and their keys'
@@ -70,6 +71,20 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -l acting-uid 
 complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand stop" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand setup" -l answers -d 'Take the answers from this TOML file instead of asking' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand setup" -l root -d 'Work on the system in this folder, which is not running, in place of this one' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand setup" -l program -d 'Install this program in place of the one that is running' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand setup" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand setup" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand setup" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand setup" -l yes -d 'Ask nothing and take every default, or the answers of --answers'
+complete -c linux-api -n "__fish_linux_api_using_subcommand setup" -l dry-run -d 'Show what would be done and every file that would be written; change nothing'
+complete -c linux-api -n "__fish_linux_api_using_subcommand setup" -l uninstall -d 'Stop the daemon and remove what setup installed; configuration and data stay'
+complete -c linux-api -n "__fish_linux_api_using_subcommand setup" -l purge -d 'Also remove configuration, keys, measurements and backups'
+complete -c linux-api -n "__fish_linux_api_using_subcommand setup" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand setup" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand setup" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c linux-api -n "__fish_linux_api_using_subcommand tui" -s l -l label -d 'Only remotes that carry this label; may be given several times' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand tui" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand tui" -l log-format -d 'How log lines look' -r -f -a "text\t''
@@ -225,16 +240,48 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_see
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -f -a "create" -d 'Make one more key and print it, once'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -f -a "rotate" -d 'Replace a key by a new one, which is printed once'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -f -a "revoke" -d 'Revoke a key: it is refused within two seconds by every daemon'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -l config -d 'Configuration file in place of the usual ones' -r -F
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -l log-format -d 'How log lines look' -r -f -a "text\t''
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -s v -l verbose -d 'Log more; may be given up to three times'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -s q -l quiet -d 'Log less; may be given up to three times'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -f -a "log" -d 'List every attempt to change the schema, oldest first'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -f -a "backup" -d 'Make a backup, also while the daemon runs'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from log backup backups" -f -a "backups" -d 'List the backups, newest first'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "status" -d 'Show engine, schema, size, rows and the newest backup'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "migrate" -d 'Apply pending migrations, after a backup'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "rollback" -d 'Take the newest migration back, after a backup'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "log" -d 'List every attempt to change the schema, oldest first'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "backup" -d 'Make a backup, also while the daemon runs'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "backups" -d 'List the backups, newest first'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "verify" -d 'Read a backup in full and compare it with its checksums'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "restore" -d 'Replace everything in the database by a backup'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "prune" -d 'Delete backups by number and age, never the newest one that is whole'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from status" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from status" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from status" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from status" -l json -d 'Print JSON'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from status" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from status" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from status" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from migrate" -l to -d 'Revision to stop at' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from migrate" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from migrate" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from migrate" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from migrate" -l dry-run -d 'Only show what would be done'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from migrate" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from migrate" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from migrate" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from rollback" -l to -d 'Take back every migration above this revision; 0 empties the database' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from rollback" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from rollback" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from rollback" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from rollback" -l yes -d 'Do not ask'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from rollback" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from rollback" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from rollback" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from log" -l limit -d 'The newest attempts to show' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from log" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from log" -l log-format -d 'How log lines look' -r -f -a "text\t''
@@ -262,6 +309,36 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backups" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backups" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from backups" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from verify" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from verify" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from verify" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from verify" -l all -d 'Every folder that looks like a backup, also those that are not listed'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from verify" -l restore -d 'Also restore it into a database that only exists for this, and compare every row'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from verify" -l json -d 'Print JSON'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from verify" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from restore" -l into -d 'Another database than the configured one; - reads the URL from standard input, so that nobody sees a password in it' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from restore" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from restore" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from restore" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from restore" -l yes -d 'Do not ask'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from restore" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from prune" -l keep -d 'The newest ones to keep' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from prune" -l older-than -d 'Delete those that are older, such as 90d' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from prune" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from prune" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from prune" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from prune" -l dry-run -d 'Only show what would be deleted'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from prune" -l yes -d 'Do not ask'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from prune" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
@@ -320,17 +397,18 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_s
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
-complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -l config -d 'Configuration file in place of the usual ones' -r -F
-complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -l log-format -d 'How log lines look' -r -f -a "text\t''
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi screenshots config-reference" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi screenshots config-reference" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
-complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
-complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -s v -l verbose -d 'Log more; may be given up to three times'
-complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -s q -l quiet -d 'Log less; may be given up to three times'
-complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -s h -l help -d 'Print help'
-complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -f -a "completions" -d 'Completions for bash, zsh and fish'
-complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -f -a "man" -d 'A man page for each command'
-complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -f -a "openapi" -d 'The API\'s description, openapi.json'
-complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi config-reference" -f -a "config-reference" -d 'The reference of the configuration, configuration.md'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi screenshots config-reference" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi screenshots config-reference" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi screenshots config-reference" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi screenshots config-reference" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi screenshots config-reference" -f -a "completions" -d 'Completions for bash, zsh and fish'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi screenshots config-reference" -f -a "man" -d 'A man page for each command'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi screenshots config-reference" -f -a "openapi" -d 'The API\'s description, openapi.json'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi screenshots config-reference" -f -a "screenshots" -d 'Pictures of the dashboard, as SVG'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi screenshots config-reference" -f -a "config-reference" -d 'The reference of the configuration, configuration.md'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -l out -d 'Folder to write to' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from completions" -l log-format -d 'How log lines look' -r -f -a "text\t''
@@ -355,6 +433,14 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from openapi" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from screenshots" -l out -d 'Folder to write to' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from screenshots" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from screenshots" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from screenshots" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from screenshots" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from screenshots" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from screenshots" -s h -l help -d 'Print help'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -l out -d 'Folder to write to' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and __fish_seen_subcommand_from config-reference" -l log-format -d 'How log lines look' -r -f -a "text\t''
