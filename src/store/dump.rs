@@ -1,5 +1,6 @@
 //! Reading whole tables in one snapshot, in values that mean the same on both engines.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use base64::Engine as _;
@@ -13,8 +14,9 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 use tokio::sync::mpsc;
 
-use super::session::{Open, Session};
-use super::{Store, StoreError};
+use super::migrations::{Direction, SchemaError, newest_revision};
+use super::session::{Open, Session, in_session};
+use super::{Engine, Store, StoreError};
 use crate::model::progress::Progress;
 use crate::model::time::Timestamp;
 
@@ -229,8 +231,12 @@ impl Session {
                 query.fetch_all(&mut **transaction).await?
             }
         };
+        let own = own_tables(self.revision().await?).await?;
         let mut tables: Vec<Table> = Vec::new();
         for (table, name, declared, key) in found {
+            if !own.contains(&table) {
+                continue;
+            }
             let kind = kind_of(&table, &name, &declared).ok_or_else(|| {
                 StoreError::Unusable(format!(
                     "{table}.{name} has the type {declared}, which this program can't copy"
@@ -288,6 +294,21 @@ impl Session {
         }
         lines.send().await
     }
+}
+
+/// Names of the tables that the migrations make, so that others in the same schema are left alone.
+/// Both engines have the same; a database in memory is made in a few milliseconds.
+async fn own_tables(revision: i64) -> Result<BTreeSet<String>, StoreError> {
+    const SQL: &str = "select name from sqlite_master where type = 'table'";
+    let mut session = Session::in_memory().await?;
+    for revision in 1..=revision.min(newest_revision(Engine::Sqlite)) {
+        let done = session.step(Direction::Up, revision).await;
+        done.map_err(|message| SchemaError::Failed { revision, message })?;
+    }
+    let names: Vec<(String,)> =
+        in_session!(&mut session, |tx| tx.fetch_all(sqlx::query_as(SQL)).await?);
+    session.rollback().await?;
+    Ok(names.into_iter().map(|(name,)| name).collect())
 }
 
 /// Lines on their way out.

@@ -5,20 +5,22 @@
 //! new one. sqlx's own runner is not used because it takes no lock on SQLite and keeps a session
 //! lock after an error on PostgreSQL.
 
+mod known;
+
 use std::time::Duration;
 
-use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+use sqlx::migrate::Migrator;
 
 use super::audit::Entry;
-use super::session::{Open, Session, in_session};
+use super::session::{Session, in_session};
 use super::{Engine, Pool, Store, StoreError, in_write, lock, on_read};
-use crate::model::audit::{Action, Actor};
+use crate::model::audit::Actor;
 use crate::model::progress::{Progress, Unwatched};
 use crate::model::time::Timestamp;
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
-const TABLE: &str = "_sqlx_migrations";
+pub(super) use known::{Direction, newest_revision};
+use known::{compare, is, migrator, upward};
+
 const INSERT_LOG: &str = "
     insert into migration_log
         (revision, direction, status, error, started_at, finished_at, program_version)
@@ -425,143 +427,4 @@ impl Store {
             .fetch_all(sqlx::query_as(SQL).bind(i64::from(limit)))
             .await?))
     }
-}
-
-fn migrator(engine: Engine) -> &'static Migrator {
-    match engine {
-        Engine::Sqlite => &SQLITE,
-        Engine::Postgres => &POSTGRES,
-    }
-}
-
-/// Newest schema revision that this program knows.
-pub(super) fn newest_revision(engine: Engine) -> i64 {
-    let versions = migrator(engine).iter().map(|one| one.version);
-    versions.max().unwrap_or(0)
-}
-
-/// Which pending revisions lead to the target.
-fn upward(state: &SchemaState, target: Option<i64>) -> Result<Vec<i64>, SchemaError> {
-    let Some(target) = target else {
-        return Ok(state.pending.clone());
-    };
-    let why = if !(1..=state.known).contains(&target) {
-        format!("this program knows 1 to {}", state.known)
-    } else if target < state.current {
-        format!(
-            "the database has {} already; go back with: linux-api db rollback --to {target}",
-            state.current
-        )
-    } else {
-        let pending = state.pending.iter().copied();
-        return Ok(pending.filter(|revision| *revision <= target).collect());
-    };
-    Err(SchemaError::NoSuchRevision { asked: target, why })
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
-    Up,
-    Down,
-}
-
-impl Direction {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Up => "up",
-            Self::Down => "down",
-        }
-    }
-
-    const fn action(self) -> Action {
-        match self {
-            Self::Up => Action::DbMigrate,
-            Self::Down => Action::DbRollback,
-        }
-    }
-}
-
-fn is(migration: &Migration, direction: Direction) -> bool {
-    match direction {
-        Direction::Up => migration.migration_type.is_up_migration(),
-        Direction::Down => matches!(migration.migration_type, MigrationType::ReversibleDown),
-    }
-}
-
-fn find(migrator: &'static Migrator, revision: i64, way: Direction) -> Option<&'static Migration> {
-    migrator
-        .iter()
-        .find(|migration| migration.version == revision && is(migration, way))
-}
-
-fn compare(
-    migrator: &'static Migrator,
-    applied: &[(i64, Vec<u8>)],
-    min_compatible: i64,
-) -> Result<SchemaState, SchemaError> {
-    let ups: Vec<&Migration> = migrator
-        .iter()
-        .filter(|one| is(one, Direction::Up))
-        .collect();
-    let known = ups.iter().map(|one| one.version).max().unwrap_or(0);
-    let current = applied
-        .iter()
-        .map(|(version, _)| *version)
-        .max()
-        .unwrap_or(0);
-    if current > known && min_compatible > known {
-        return Err(SchemaError::TooNew {
-            found: current,
-            known,
-            min_compatible,
-        });
-    }
-    for (version, checksum) in applied {
-        let Some(own) = ups.iter().find(|one| one.version == *version) else {
-            continue;
-        };
-        if own.checksum.as_ref() != checksum.as_slice() {
-            return Err(SchemaError::Altered(*version));
-        }
-    }
-    let pending = if current > known {
-        Vec::new()
-    } else {
-        let is_applied = |version| applied.iter().any(|(one, _)| *one == version);
-        ups.iter()
-            .map(|one| one.version)
-            .filter(|version| !is_applied(*version))
-            .collect()
-    };
-    Ok(SchemaState {
-        current,
-        known,
-        pending,
-    })
-}
-
-impl Session {
-    /// Applies one migration or takes it back.
-    pub(super) async fn step(&mut self, way: Direction, revision: i64) -> Result<(), String> {
-        let migration = find(migrator(self.engine()), revision, way)
-            .ok_or_else(|| "this program has no such migration".to_owned())?;
-        let done = match &mut self.open {
-            Open::Sqlite(transaction) => step(&mut **transaction, way, migration).await,
-            Open::Postgres(transaction) => step(&mut **transaction, way, migration).await,
-        };
-        done.map_err(|error| error.to_string())
-    }
-}
-
-async fn step<C: Migrate>(
-    connection: &mut C,
-    way: Direction,
-    migration: &Migration,
-) -> Result<(), sqlx::migrate::MigrateError> {
-    connection.ensure_migrations_table(TABLE).await?;
-    match way {
-        Direction::Up => connection.apply(TABLE, migration).await?,
-        Direction::Down => connection.revert(TABLE, migration).await?,
-    };
-    Ok(())
 }

@@ -148,6 +148,15 @@ impl Session {
         Self::on_sqlite(pool).await
     }
 
+    /// An empty database of its own in memory.
+    pub(super) async fn in_memory() -> Result<Self, StoreError> {
+        let connect = SqliteConnectOptions::new().in_memory(true);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_lazy_with(connect);
+        Self::on_sqlite(pool).await
+    }
+
     async fn on_sqlite(pool: SqlitePool) -> Result<Self, StoreError> {
         Ok(Self {
             open: Open::Sqlite(pool.begin().await?),

@@ -183,6 +183,8 @@ macro_rules! on_both_engines {
 
 mod restore;
 mod retention;
+mod unusual;
+mod writes;
 
 on_both_engines! {
     every_table_is_in_the_backup,

@@ -18,7 +18,7 @@ use linux_api::model::request_stats::{
 use linux_api::model::time::Timestamp;
 use linux_api::store::audit::AuditFilter;
 use linux_api::store::flush::{Batch, HostReport};
-use linux_api::store::{Engine, Options, Store, StoreError};
+use linux_api::store::{Engine, Options, Store};
 
 use crate::{Fixture, add_user, names, no_backup, rows};
 
@@ -47,7 +47,7 @@ fn actor() -> Actor {
     }
 }
 
-fn options(url: &str) -> Options {
+pub(crate) fn options(url: &str) -> Options {
     let mut options = Options::new(url);
     options.deadline = Duration::from_secs(30);
     options
@@ -82,7 +82,7 @@ impl Fixture {
     }
 
     /// Restores into the fixture's own database and opens it again.
-    async fn restore(mut self, path: &Path) -> (Self, Result<Restored, BackupError>) {
+    pub(crate) async fn restore(mut self, path: &Path) -> (Self, Result<Restored, BackupError>) {
         self.store.close().await;
         // The lock on the file goes with the last handle.
         self.store = Store::open(options(&self.elsewhere()), self.clock.clock())
@@ -93,17 +93,23 @@ impl Fixture {
         (self, restored)
     }
 
+    pub(crate) async fn restored_from(self, path: &Path) -> Self {
+        let (fixture, restored) = self.restore(path).await;
+        restored.unwrap();
+        fixture
+    }
+
     async fn try_restore(&self, path: &Path) -> Result<Manifest, BackupError> {
         let (options, folder) = (options(&self.url), self.backups());
         let clock = self.clock.clock();
         backup::try_restore(path, &options, &folder, &clock, &Unwatched).await
     }
 
-    fn elsewhere(&self) -> String {
+    pub(crate) fn elsewhere(&self) -> String {
         format!("sqlite://{}/elsewhere.db", self.folder.path().display())
     }
 
-    async fn open(&self) -> Store {
+    pub(crate) async fn open(&self) -> Store {
         Store::open(options(&self.url), self.clock.clock())
             .await
             .unwrap()
@@ -425,100 +431,4 @@ async fn daemons_see_that_keys_changed(fixture: Fixture) {
     restored.unwrap();
     let after = fixture.store.refresh_auth_revision().await.unwrap();
     assert!(after > before, "{after} after {before}");
-}
-
-#[tokio::test]
-async fn a_restore_is_refused_while_the_file_is_open_elsewhere() {
-    let fixture = Fixture::sqlite().await.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
-    let refused = fixture.restore_into(&backup.path, &fixture.url).await;
-    let error = refused.unwrap_err();
-    assert!(
-        matches!(error, BackupError::NotRestored(StoreError::InUse(_))),
-        "{error}"
-    );
-    assert!(error.to_string().contains("linux-api stop"), "{error}");
-    assert_eq!(names(&fixture.backups()).len(), 1);
-    let (_, restored) = fixture.restore(&backup.path).await;
-    restored.unwrap();
-}
-
-#[tokio::test]
-async fn a_restore_is_refused_while_a_daemon_lives_on_postgresql() {
-    let fixture = Fixture::postgres().await.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
-    fixture.store.say_present("i1", "web-1").await.unwrap();
-    let refused = fixture.restore_into(&backup.path, &fixture.url).await;
-    let text = refused.unwrap_err().to_string();
-    assert!(text.contains("a daemon on web-1"), "{text}");
-    assert_eq!(names(&fixture.backups()).len(), 1);
-    // One that was killed is forgotten.
-    fixture.clock.advance(Duration::from_mins(2));
-    let restored = fixture.restore_into(&backup.path, &fixture.url).await;
-    restored.unwrap();
-    fixture.store.say_present("i1", "web-1").await.unwrap();
-    fixture.store.say_gone("i1", "web-1").await.unwrap();
-    let restored = fixture.restore_into(&backup.path, &fixture.url).await;
-    restored.unwrap();
-}
-
-#[tokio::test]
-async fn rights_and_views_of_others_stay_on_postgresql() {
-    let fixture = Fixture::postgres().await.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
-    fixture
-        .execute(
-            "create view public.people as select name from linux_api.users;
-             grant select on linux_api.users to pg_monitor",
-        )
-        .await;
-    add_user(&fixture.store, 3).await;
-    let (fixture, restored) = fixture.restore(&backup.path).await;
-    restored.unwrap();
-    fixture
-        .execute(
-            "do $$ begin
-                if (select count(*) from public.people) <> 2 then raise exception 'view'; end if;
-                if not has_table_privilege('pg_monitor', 'linux_api.users', 'select')
-                    then raise exception 'right'; end if;
-             end $$",
-        )
-        .await;
-}
-
-#[tokio::test]
-async fn a_broken_file_is_replaced_and_kept() {
-    for (name, text) in [("garbage", "x".repeat(20_000)), ("nothing", String::new())] {
-        let fixture = Fixture::sqlite().await.with_rows().await;
-        let backup = fixture.backup(Scope::All).await.unwrap();
-        let path = fixture.url.trim_start_matches("sqlite://").to_owned();
-        fixture.store.close().await;
-        let mut fixture = fixture;
-        fixture.store = Store::open(options(&fixture.elsewhere()), fixture.clock.clock())
-            .await
-            .unwrap();
-        fs::write(&path, &text).unwrap();
-        fs::write(format!("{path}-wal"), "a log of another time").unwrap();
-        let restored = fixture.restore_into(&backup.path, &fixture.url).await;
-        let restored = restored.unwrap_or_else(|error| panic!("{name}: {error}"));
-        if let Some(kept) = restored.kept {
-            assert_eq!(fs::read_to_string(kept).unwrap(), text);
-        } else {
-            assert_eq!(name, "nothing");
-        }
-        let store = fixture.open().await;
-        assert_eq!(store.count_users().await.unwrap(), 2, "{name}");
-    }
-}
-
-#[tokio::test]
-async fn what_a_killed_restore_left_is_removed_by_the_next() {
-    let fixture = Fixture::sqlite().await.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
-    let path = fixture.url.trim_start_matches("sqlite://");
-    let left = format!("{path}.restore-0123");
-    fs::write(&left, "x").unwrap();
-    let (_, restored) = fixture.restore(&backup.path).await;
-    restored.unwrap();
-    assert!(!Path::new(&left).exists());
 }

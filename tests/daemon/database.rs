@@ -207,7 +207,7 @@ fn a_whole_daemon_moves_from_sqlite_to_postgresql_and_back() {
     let postgres = Host::new(Some(url));
     let daemon = postgres.daemon(&[]);
     assert_eq!(daemon.key, None, "its users are there already");
-    let routes = "/api/v1/metrics/routes?route=/api/v1/user/me&bucket=day";
+    let routes = "/api/v1/metrics/routes?route=/api/v1/user/me&bucket=1d";
     let (status, before) = daemon.get(routes, Some(&key));
     assert_eq!(status, 200);
     let metrics: Value = serde_json::from_str(&before).unwrap();
