@@ -60,7 +60,11 @@ pub async fn apply(
             .await
             .with_context(|| format!("{title}, step {} of {}", index + 1, plan.steps.len()))?;
         witness.ended(&told.outcome);
-        finished.hints.extend(told.hints);
+        for hint in told.hints {
+            if !finished.hints.contains(&hint) {
+                finished.hints.push(hint);
+            }
+        }
     }
     Ok(finished)
 }
