@@ -60,7 +60,11 @@ pub async fn apply(
             .await
             .with_context(|| format!("{title}, step {} of {}", index + 1, plan.steps.len()))?;
         witness.ended(&told.outcome);
-        finished.hints.extend(told.hints);
+        for hint in told.hints {
+            if !finished.hints.contains(&hint) {
+                finished.hints.push(hint);
+            }
+        }
     }
     Ok(finished)
 }
@@ -99,7 +103,7 @@ async fn perform(step: &Step, tree: &Tree, finished: &mut Finished) -> anyhow::R
         }
         Step::Install(manager) => database::install(*manager).await.map(|()| said("done")),
         Step::LocalDatabase(local) => database::create_local(tree, local).await,
-        Step::CheckDatabase => check_database(tree).await,
+        Step::CheckDatabase { kept } => check_database(tree, *kept).await,
         Step::Enable { units } => enable(tree, units).await,
         Step::Start => start(tree).await,
         Step::Ready(address) => wait_until_ready(address).await,
@@ -208,19 +212,17 @@ async fn make_account(tree: &Tree) -> anyhow::Result<Told> {
     Ok(said("done"))
 }
 
-/// The URL that the daemon will use: of its file, else as a kept configuration has it.
-async fn check_database(tree: &Tree) -> anyhow::Result<Told> {
-    let content = tree.read(Path::new(URL_FILE), 4096)?;
-    let text = content.map(|content| String::from_utf8_lossy(&content).trim().to_owned());
-    let url = if let Some(url) = text.filter(|text| !text.is_empty()) {
-        SecretString::from(url)
-    } else {
+async fn check_database(tree: &Tree, kept: bool) -> anyhow::Result<Told> {
+    let url = if kept {
         let loaded = Config::load(&Sources {
             config_path: Some(tree.outside(Path::new(CONFIG))),
             environment: Environment::default(),
             flags: Vec::new(),
         })?;
-        loaded.config.database.url.expose().into()
+        SecretString::from(loaded.config.database.url.expose())
+    } else {
+        let content = tree.read(Path::new(URL_FILE), 4096)?.unwrap_or_default();
+        SecretString::from(String::from_utf8_lossy(&content).trim())
     };
     if !tree.is_live() {
         return Ok(said("left to the first start"));

@@ -43,10 +43,11 @@ const TIMESCALE_ENABLE: &str = "create extension if not exists timescaledb;";
 
 /// What a step has to say when it succeeded.
 #[derive(Debug, Default)]
-pub(super) struct Told {
-    pub(super) outcome: String,
+pub struct Told {
+    /// What was found or done, in a few words.
+    pub outcome: String,
     /// Advice that is no failure.
-    pub(super) hints: Vec<String>,
+    pub hints: Vec<String>,
 }
 
 /// Installs the server by the system's package manager and waits for it.
@@ -242,8 +243,12 @@ impl<'a> Server<'a> {
     }
 }
 
-/// Sees that the database can be used by this program, and what it offers.
-pub(super) async fn check(url: &SecretString) -> anyhow::Result<Told> {
+/// Sees that the database can be used by this program, and enables TimescaleDB where it may.
+///
+/// # Errors
+/// Says what to do: when it can't be reached, refuses user or password, is too old, lets this role
+/// make no schema, or holds the schema of a newer release.
+pub async fn check(url: &SecretString) -> anyhow::Result<Told> {
     let mut options = Options::new(url.expose_secret());
     options.pool_size = 1;
     let store = Store::open(options, Clock::system())

@@ -270,7 +270,7 @@ impl Planner<'_> {
                     return;
                 }
                 self.file(URL_FILE, Content::Secret(url), 0o600, Who::Root);
-                self.steps.push(Step::CheckDatabase);
+                self.steps.push(Step::CheckDatabase { kept: false });
             }
             Kind::Local | Kind::Install => {
                 if database.kind == Kind::Install {
@@ -349,12 +349,12 @@ impl Planner<'_> {
             return;
         }
         self.steps.push(Step::LocalDatabase(local));
-        self.steps.push(Step::CheckDatabase);
+        self.steps.push(Step::CheckDatabase { kept: false });
     }
 
     fn check_database(&mut self, url: &DatabaseUrl) {
         if url.engine() == Engine::Postgres {
-            self.steps.push(Step::CheckDatabase);
+            self.steps.push(Step::CheckDatabase { kept: true });
         }
     }
 

@@ -114,7 +114,10 @@ pub enum Step {
     /// Make role and database.
     LocalDatabase(LocalDatabase),
     /// See that the database can be used.
-    CheckDatabase,
+    CheckDatabase {
+        /// It is the one of the configuration that is kept, not that of setup's own file.
+        kept: bool,
+    },
     /// Have systemd start the daemon with the system.
     Enable {
         /// Where the units are.
@@ -159,7 +162,7 @@ impl Step {
                 local.name,
                 local.socket.display()
             ),
-            Self::CheckDatabase => "see that the database can be used".to_owned(),
+            Self::CheckDatabase { .. } => "see that the database can be used".to_owned(),
             Self::Enable { .. } => format!("have systemd start {SOCKET} and {SERVICE}"),
             Self::Start => format!("start {SERVICE}: it migrates and makes the first admin"),
             Self::Ready(address) => format!("wait until {address}/readyz answers"),
