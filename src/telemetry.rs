@@ -86,7 +86,7 @@ pub fn init(level: &str, format: LogFormat) -> Result<Guard, TelemetryError> {
 }
 
 fn parse_level(text: &str) -> Result<EnvFilter, TelemetryError> {
-    let directives: Vec<&str> = text.split(',').map(str::trim).collect();
+    let mut directives: Vec<&str> = text.split(',').map(str::trim).collect();
     // A bare word that is no level would be taken for the name of a target.
     let is_bad = |directive: &&str| {
         let is_word = !directive.contains(['=', '[', ']']);
@@ -94,6 +94,15 @@ fn parse_level(text: &str) -> Result<EnvFilter, TelemetryError> {
     };
     if directives.iter().any(is_bad) {
         return Err(TelemetryError::Level(text.to_owned()));
+    }
+    let asks_for = |name: &str| directives.iter().any(|one| one.starts_with(name));
+    if directives
+        .iter()
+        .any(|one| one.eq_ignore_ascii_case("info"))
+        && !asks_for("sqlx")
+    {
+        // Each connection that an outage ended has a line there; ours say the same once.
+        directives.push("sqlx_core::pool=warn");
     }
     Ok(EnvFilter::builder().parse(directives.join(","))?)
 }
@@ -204,6 +213,22 @@ mod tests {
             tracing::warn!("kept");
         });
         assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn lost_connections_are_told_by_us_alone_unless_asked_for() {
+        for (level, lines) in [
+            ("info", 1),
+            ("info,linux_api=debug", 1),
+            ("info,sqlx=info", 2),
+            ("debug", 2),
+        ] {
+            let text = logged(LogFormat::Text, level, || {
+                tracing::info!(target: "sqlx_core::pool::inner", "ping on idle connection");
+                tracing::info!("away");
+            });
+            assert_eq!(text.lines().count(), lines, "{level}: {text}");
+        }
     }
 
     #[test]

@@ -124,7 +124,9 @@ impl Connection {
                 self.head_length = end + 4;
                 assert!(
                     self.head().starts_with(b"HTTP/1.1 200 "),
-                    "not answered by 200"
+                    "{}not answered by 200: {}",
+                    self.request,
+                    String::from_utf8_lossy(&self.response)
                 );
             }
             if self.head_length > 0 {

@@ -89,6 +89,14 @@ pub(crate) struct AccessPolicy {
     pub(crate) slow: Duration,
 }
 
+impl AccessPolicy {
+    fn wants(self, template: Option<&str>, status: u16, duration: Duration) -> bool {
+        // Probes ask again and again; why they fail is told by those who notice it first.
+        let is_probe = template.is_some_and(|template| PROBES.contains(&template));
+        (self.which == AccessLog::All || !is_probe) && self.which.wants(status, duration, self.slow)
+    }
+}
+
 /// Wraps a service in the edge.
 #[derive(Debug, Clone)]
 pub(crate) struct EdgeLayer(pub(crate) Arc<EdgeState>);
@@ -188,7 +196,7 @@ impl EdgeState {
         let (now, route) = (self.clock.now(), template.unwrap_or(UNMATCHED_ROUTE));
         let counted = RequestMethod::from_name(method.as_str());
         self.recorder.record(counted, route, status, duration, now);
-        if self.access.which.wants(status, duration, self.access.slow) {
+        if self.access.wants(template, status, duration) {
             let identity = passage.identity;
             self.access_log.record(AccessRecord {
                 time: now,

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::SqlitePool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, SqlitePool};
 use tokio::sync::watch;
 
 use super::error::is_busy;
@@ -197,6 +197,14 @@ async fn open_sqlite(options: &Options, sole: Option<&SoleUse>) -> Result<Pool, 
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(options.deadline)
+        // SQLite itself rolls back when the disk is full, and the driver then takes the connection
+        // for one inside a transaction, for ever. The answer to a ping comes after the rollback.
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                connection.ping().await?;
+                Ok(!connection.is_in_transaction())
+            })
+        })
         .connect_lazy_with(connect.clone());
     first_connection(&writer, options.deadline)
         .await

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Mutex;
 
 use super::*;
 use crate::auth::verifier::Limits;
@@ -8,8 +9,24 @@ use crate::model::log::LogFormat;
 use crate::server::state::StoredKeys;
 use crate::store::{Options, Store};
 
+/// The access log.
+#[derive(Debug, Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// The layer on a database of its own, with what it counts.
-async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder) {
+async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
+    let lines = Lines::default();
     let url = format!("sqlite://{}/edge.db", folder.display());
     let clock = Clock::system();
     let store = Store::open(Options::new(url), clock.clone()).await.unwrap();
@@ -29,9 +46,9 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder) {
             store,
             Collector::default(),
         )),
-        access_log: AccessLogger::with_writer(io::sink(), LogFormat::Text).unwrap(),
+        access_log: AccessLogger::with_writer(lines.clone(), LogFormat::Text).unwrap(),
         access: AccessPolicy {
-            which: AccessLog::Off,
+            which: AccessLog::Errors,
             slow: Duration::from_secs(1),
         },
         recorder: recorder.clone(),
@@ -40,24 +57,48 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder) {
         body_timeout: BodyTimeout(Duration::from_secs(30)),
         clock,
     };
-    (EdgeLayer(Arc::new(state)), recorder)
+    (EdgeLayer(Arc::new(state)), recorder, lines)
 }
 
-#[tokio::test]
-async fn a_handler_that_panics_is_answered_and_counted_as_500() {
-    let folder = tempfile::tempdir().unwrap();
-    let (layer, recorder) = edge(folder.path()).await;
-    let panics = tower::service_fn(|_: Request| {
-        std::future::poll_fn(|_| -> Poll<Result<Response, Infallible>> { panic!("on purpose") })
-    });
-    let mut request = Request::get("/livez").body(Body::empty()).unwrap();
+fn request(path: &str) -> Request {
+    let mut request = Request::get(path).body(Body::empty()).unwrap();
     let local = HeaderValue::from_static("localhost");
     request.headers_mut().insert(header::HOST, local);
     request.extensions_mut().insert(Peer::Tcp {
         remote: ([192, 0, 2, 1], 4000).into(),
         local: [127, 0, 0, 1].into(),
     });
-    let response = layer.layer(panics).call(request).await.unwrap();
+    request
+}
+
+#[tokio::test]
+async fn probes_that_fail_again_and_again_fill_no_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let (layer, _, lines) = edge(folder.path()).await;
+    let log = layer.0.access_log.clone();
+    let away = || axum::routing::get(async || StatusCode::SERVICE_UNAVAILABLE);
+    let mut router = axum::Router::new()
+        .route("/readyz", away())
+        .route("/", away())
+        .layer(layer);
+    for path in ["/readyz", "/", "/readyz"] {
+        let response = router.as_service().call(request(path)).await.unwrap();
+        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+    log.close();
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    assert!(text.contains("GET / 503"), "{text}");
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_is_answered_and_counted_as_500() {
+    let folder = tempfile::tempdir().unwrap();
+    let (layer, recorder, _) = edge(folder.path()).await;
+    let panics = tower::service_fn(|_: Request| {
+        std::future::poll_fn(|_| -> Poll<Result<Response, Infallible>> { panic!("on purpose") })
+    });
+    let response = layer.layer(panics).call(request("/livez")).await.unwrap();
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON);
     let counted = recorder.take();
