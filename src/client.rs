@@ -141,7 +141,9 @@ impl Client {
             // Nothing is encrypted there: the system's certificates need not be read.
             _ if !address.is_encrypted() => builder.tls_certs_only([]),
             (Trust::Anybody, _) => builder.tls_danger_accept_invalid_certs(true),
-            (Trust::Certificates, Some(path)) => trust_only(builder, path).map_err(unsafe_to_use)?,
+            (Trust::Certificates, Some(path)) => {
+                trust_only(builder, path).map_err(unsafe_to_use)?
+            }
             (Trust::Certificates, None) => {
                 let tls = tls::of_system().map_err(|error| {
                     unsafe_to_use(format!("read the system's certificates: {error}"))
