@@ -13,8 +13,9 @@ pub mod keys;
 pub mod local;
 pub mod remotes;
 mod statistics;
+mod tls;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue, USER_AGENT};
@@ -56,13 +57,34 @@ pub struct Client {
     address: Address,
 }
 
+/// Whom to believe.
+#[derive(Debug, Clone, Copy)]
+enum Trust {
+    /// Who has a certificate that is trusted.
+    Certificates,
+    /// Everybody: for probes that carry no key.
+    Anybody,
+}
+
+/// Trusts the certificates of a file and no others.
+fn trust_only(builder: ClientBuilder, path: &Path) -> Result<ClientBuilder, String> {
+    let shown = path.display();
+    let pem = std::fs::read(path).map_err(|error| format!("read the CA file {shown}: {error}"))?;
+    let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+        .map_err(|error| format!("read the CA file {shown}: {error}"))?;
+    if certificates.is_empty() {
+        return Err(format!("{shown} holds no certificate"));
+    }
+    Ok(builder.tls_certs_only(certificates))
+}
+
 impl Client {
     /// Prepares the connection; nothing is sent yet.
     ///
     /// # Errors
     /// When the key would travel unprotected, or it or the CA file is unusable.
     pub fn new(target: &Target) -> Result<Self, ClientError> {
-        Self::prepare(target, |builder| builder)
+        Self::prepare(target, Trust::Certificates)
     }
 
     /// Prepares a connection for probes of a daemon on this machine. No key is sent and no answer
@@ -76,15 +98,10 @@ impl Client {
             key: None,
             ca_file: None,
         };
-        Self::prepare(&target, |builder| {
-            builder.tls_danger_accept_invalid_certs(true)
-        })
+        Self::prepare(&target, Trust::Anybody)
     }
 
-    fn prepare(
-        target: &Target,
-        adapt: impl FnOnce(ClientBuilder) -> ClientBuilder,
-    ) -> Result<Self, ClientError> {
+    fn prepare(target: &Target, trust: Trust) -> Result<Self, ClientError> {
         let address = target.address.clone();
         let unsafe_to_use = |reason: String| ClientError::Unsafe {
             address: address.to_string(),
@@ -120,18 +137,21 @@ impl Client {
         if let Address::Unix(path) = &address {
             builder = builder.unix_socket(path.clone());
         }
-        if let Some(path) = &target.ca_file {
-            let shown = path.display();
-            let pem = std::fs::read(path)
-                .map_err(|error| unsafe_to_use(format!("read the CA file {shown}: {error}")))?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&pem)
-                .map_err(|error| unsafe_to_use(format!("read the CA file {shown}: {error}")))?;
-            if certificates.is_empty() {
-                return Err(unsafe_to_use(format!("{shown} holds no certificate")));
+        builder = match (trust, &target.ca_file) {
+            // Nothing is encrypted there: the system's certificates need not be read.
+            _ if !address.is_encrypted() => builder.tls_certs_only([]),
+            (Trust::Anybody, _) => builder.tls_danger_accept_invalid_certs(true),
+            (Trust::Certificates, Some(path)) => {
+                trust_only(builder, path).map_err(unsafe_to_use)?
             }
-            builder = builder.tls_certs_only(certificates);
-        }
-        let http = adapt(builder)
+            (Trust::Certificates, None) => {
+                let tls = tls::of_system().map_err(|error| {
+                    unsafe_to_use(format!("read the system's certificates: {error}"))
+                })?;
+                builder.tls_backend_preconfigured(tls)
+            }
+        };
+        let http = builder
             .build()
             .map_err(|error| unsafe_to_use(format!("prepare the connection: {error}")))?;
         Ok(Self { http, address })

@@ -205,7 +205,7 @@ impl Add {
                  after three days without use."
                     .to_owned()
             }
-            Err(error @ KeyError::Unusable { .. }) => format!("No keyring can be used: {error}."),
+            Err(error @ (KeyError::Neither { .. } | KeyError::Closed { .. })) => error.to_string(),
             _ => return Ok(kept?),
         };
         if !asks {

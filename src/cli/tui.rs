@@ -140,9 +140,13 @@ async fn find(ctx: &Context, remotes: &Remotes, name: String) -> anyhow::Result<
             reason: format!("{error:#}"),
         }),
     };
+    // What every URL begins with would be all that a narrow column shows of it.
+    let bare = name
+        .split_once("://")
+        .map_or(name.as_str(), |(_, rest)| rest);
     Ok(Watched {
         labels: known.map(|it| it.labels.clone()).unwrap_or_default(),
-        name,
+        name: bare.trim_end_matches('/').to_owned(),
         target,
     })
 }

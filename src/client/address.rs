@@ -46,6 +46,11 @@ impl Address {
         url
     }
 
+    /// Whether the connection is encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self, Self::Http(url) if url.scheme() == "https")
+    }
+
     /// Whether nobody between here and the daemon can read along: TLS, this machine, or a socket.
     #[must_use]
     pub fn is_private(&self) -> bool {

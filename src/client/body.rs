@@ -10,8 +10,8 @@ use super::Address;
 use super::error::ClientError;
 use crate::api::problem::Problem;
 
-/// Most bytes of an answer: ten thousand processes fit three times.
-const ANSWER_MAX: usize = 16 << 20;
+/// Most bytes of an answer: a page of a thousand processes with long command lines fits.
+const ANSWER_MAX: usize = 8 << 20;
 /// Most bytes of a refusal.
 const REFUSAL_MAX: usize = 64 << 10;
 /// Most characters of a reason that a daemon gives.
@@ -76,13 +76,20 @@ async fn read(
     if usize::try_from(announced).map_or(true, |announced| announced > max) {
         return Err(too_long());
     }
-    let mut bytes = Vec::new();
+    // Put together at the end: something that grows would take up to twice the room.
+    let mut chunks = Vec::new();
+    let mut length = 0;
     loop {
         let chunk = response.chunk().await;
         match chunk.map_err(|error| ClientError::of(address, &error))? {
-            None => return Ok(bytes),
-            Some(chunk) if bytes.len() + chunk.len() > max => return Err(too_long()),
-            Some(chunk) => bytes.extend_from_slice(&chunk),
+            None => return Ok(chunks.concat()),
+            Some(chunk) => {
+                length += chunk.len();
+                if length > max {
+                    return Err(too_long());
+                }
+                chunks.push(chunk);
+            }
         }
     }
 }

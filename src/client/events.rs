@@ -14,7 +14,7 @@ use super::{Address, CONNECT_TIMEOUT, Client, READ_TIMEOUT};
 /// How long a stream of the daemon may be silent between readings: two heartbeats and a little.
 const SILENCE: Duration = Duration::from_secs(35);
 /// Most bytes of one event.
-const EVENT_MAX: usize = 16 << 20;
+const EVENT_MAX: usize = 8 << 20;
 
 /// One event.
 #[derive(Debug, Clone, PartialEq, Eq)]

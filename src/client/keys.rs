@@ -75,6 +75,25 @@ pub enum KeyError {
         /// Why.
         reason: String,
     },
+    /// The keyring is there, and closed to us.
+    #[error("{place} is closed: {reason}; use --key-file or LINUX_API_KEY")]
+    Closed {
+        /// Which.
+        place: KeyPlace,
+        /// Why, and what would open it.
+        reason: String,
+    },
+    /// There is no keyring at all.
+    #[error(
+        "no keyring can be used (the desktop's: {desktop}; the kernel's: {kernel}); use --key-file \
+         or LINUX_API_KEY"
+    )]
+    Neither {
+        /// Why not that of the desktop.
+        desktop: String,
+        /// Why not that of the kernel.
+        kernel: String,
+    },
     /// The file can't be used.
     #[error("{path}: {reason}")]
     File {
@@ -91,6 +110,35 @@ pub enum KeyError {
         /// Whose.
         name: String,
     },
+}
+
+impl KeyError {
+    /// Why, without the place and advice.
+    fn reason(&self) -> String {
+        match self {
+            Self::Unusable { reason, .. } | Self::Closed { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        }
+    }
+
+    fn of(place: KeyPlace, name: String, error: &keyring_core::Error) -> Self {
+        let reason = match (error, place) {
+            (keyring_core::Error::NoEntry, _) => return Self::Missing { place, name },
+            (keyring_core::Error::NoStorageAccess(_), KeyPlace::Kernel) => {
+                "this session has no keyring, as under su, sudo and cron: log in anew".to_owned()
+            }
+            (keyring_core::Error::NoStorageAccess(cause), _) => {
+                format!("{cause}; unlock it and try again")
+            }
+            (error, _) => {
+                return Self::Unusable {
+                    place,
+                    reason: error.to_string(),
+                };
+            }
+        };
+        Self::Closed { place, reason }
+    }
 }
 
 /// The places of this user.
@@ -122,16 +170,22 @@ impl Keys {
     /// # Errors
     /// When neither takes it.
     pub async fn keep(&self, name: &str, key: &SecretString) -> Result<KeyPlace, KeyError> {
+        let mut desktop = "there is no session bus".to_owned();
         if self.secret_service {
             match self.put(KeyPlace::SecretService, name, key).await {
                 Ok(()) => return Ok(KeyPlace::SecretService),
                 // Locked: the person wants it there, and can unlock it.
-                Err(error @ KeyError::Slow(_)) => return Err(error),
-                Err(error) => tracing::debug!(%error, "no Secret Service"),
+                Err(error @ (KeyError::Slow(_) | KeyError::Closed { .. })) => return Err(error),
+                Err(error) => desktop = error.reason(),
             }
         }
-        self.put(KeyPlace::Kernel, name, key).await?;
-        Ok(KeyPlace::Kernel)
+        match self.put(KeyPlace::Kernel, name, key).await {
+            Ok(()) => Ok(KeyPlace::Kernel),
+            Err(error) => Err(KeyError::Neither {
+                desktop,
+                kernel: error.reason(),
+            }),
+        }
     }
 
     /// Keeps a key in one place.
@@ -226,8 +280,7 @@ async fn ask<T: Send + 'static>(
         Err(_) => Err(KeyError::Slow(place)),
         Ok(Err(_)) => Err(unusable("it ended without an answer".to_owned())),
         Ok(Ok(Ok(value))) => Ok(value),
-        Ok(Ok(Err(keyring_core::Error::NoEntry))) => Err(KeyError::Missing { place, name }),
-        Ok(Ok(Err(error))) => Err(unusable(error.to_string())),
+        Ok(Ok(Err(error))) => Err(KeyError::of(place, name, &error)),
     }
 }
 

@@ -28,6 +28,10 @@ const READINGS: u32 = 110;
 const EVERY: Duration = Duration::from_secs(2);
 /// Width and height of a character in the picture.
 const CHARACTER: (f64, f64) = (8.4, 18.0);
+/// The first of the characters that are made of dots (Unicode block U+2800), and which bits are the
+/// left and right dot of each of their lines.
+const BRAILLE: u32 = 0x2800;
+const DOTS: [[u32; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
 const BACKGROUND: &str = "#16181d";
 const FOREGROUND: &str = "#d5d8de";
 
@@ -47,6 +51,8 @@ pub fn pictures() -> Vec<Picture> {
         ("fleet.svg", View::Fleet),
         ("overview.svg", View::Overview),
         ("processes.svg", View::Processes),
+        ("api.svg", View::Api),
+        ("history.svg", View::History),
     ]
     .into_iter()
     .map(|(file, view)| Picture {
@@ -73,8 +79,8 @@ fn drawn(view: View) -> Buffer {
         // The busiest one has the most to show.
         app.open_host(2);
     }
-    if view == View::Processes {
-        app.recall("view = 'Processes'\ntree = true\nprocess_sort = 'PID'\n");
+    if view != View::Fleet {
+        app.recall("tree = true\nprocess_sort = 'PID'\nhistory_seconds = 10800\n");
         app.show_view(view);
     }
     let mut elapsed = Duration::ZERO;
@@ -150,6 +156,11 @@ fn svg(buffer: &Buffer) -> String {
             if run.text.trim().is_empty() {
                 continue;
             }
+            let shapes = dots(&run, top);
+            if !shapes.is_empty() {
+                let _ = writeln!(svg, "<path fill=\"{}\" d=\"{shapes}\"/>", look.foreground);
+                continue;
+            }
             let weight = if look.bold {
                 " font-weight=\"bold\""
             } else {
@@ -168,6 +179,37 @@ fn svg(buffer: &Buffer) -> String {
     }
     svg.push_str("</svg>\n");
     svg
+}
+
+/// The dots of a graph as shapes: fonts that have these characters have them in widths of their
+/// own. Dots beside each other are one shape.
+fn dots(run: &Run, top: f64) -> String {
+    let (width, height) = (CHARACTER.0 / 2.0, CHARACTER.1 / 4.0);
+    let left = f64::from(run.start) * CHARACTER.0 + 8.0;
+    let mut path = String::new();
+    for (row, bits) in (0_u8..).zip(DOTS) {
+        let y = top + f64::from(row) * height + 0.6;
+        let cells = run
+            .text
+            .chars()
+            .map(|it| u32::from(it).wrapping_sub(BRAILLE));
+        let cells = cells.map(|it| if it < 256 { it } else { 0 });
+        let columns = cells.flat_map(|cell| bits.map(|bit| cell & bit != 0));
+        let mut begun: Option<f64> = None;
+        for (column, is_set) in (0_u16..).zip(columns.chain([false])) {
+            let x = left + f64::from(column) * width;
+            match (begun, is_set) {
+                (None, true) => begun = Some(x),
+                (Some(from), false) => {
+                    let long = x - from;
+                    let _ = write!(path, "M{from:.1} {y:.1}h{long:.1}v3.3h-{long:.1}z");
+                    begun = None;
+                }
+                _ => {}
+            }
+        }
+    }
+    path
 }
 
 /// Neighbouring cells that look the same.

@@ -104,6 +104,13 @@ pub fn count(value: f64) -> String {
     }
 }
 
+/// A number of things: `1 user`, `2 users`; `plural` is what is added for several.
+#[must_use]
+pub fn counted(number: usize, thing: &str, plural: &str) -> String {
+    let plural = if number == 1 { "" } else { plural };
+    format!("{number} {thing}{plural}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,5 +141,7 @@ mod tests {
         assert_eq!(latency(0.000_34), "340 us");
         assert_eq!(latency(0.0125), "12.5 ms");
         assert_eq!(count(12_345.0), "12.3k");
+        assert_eq!(counted(1, "process", "es"), "1 process");
+        assert_eq!(counted(0, "user", "s"), "0 users");
     }
 }

@@ -17,6 +17,7 @@ use linux_api::model::time::Clock;
 mod daemon;
 
 mod hostile;
+mod keyrings;
 mod local;
 mod remotes;
 

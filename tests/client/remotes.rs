@@ -124,7 +124,7 @@ async fn the_kernel_keyring_keeps_a_key_or_says_why_not() {
             keys.forget(place, &name).await.unwrap();
         }
         Err(error) => {
-            assert!(matches!(error, KeyError::Unusable { .. }), "{error}");
+            assert!(matches!(error, KeyError::Neither { .. }), "{error}");
             assert!(error.to_string().contains("--key-file"), "{error}");
         }
     }

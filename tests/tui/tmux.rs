@@ -124,7 +124,7 @@ fn a_tour_through_every_view_and_out_again() {
     terminal.keys(&["Enter"]);
     terminal.wait_for(&["open files", "started"]);
     terminal.keys(&["G"]);
-    terminal.wait_for(&["cgroup"]);
+    terminal.wait_for(&["Max open files"]);
     // A key right after it would be taken for one with Alt.
     terminal.keys(&["Escape"]);
     terminal.wait_for(&["filter: pid = 1"]);
@@ -310,7 +310,7 @@ fn a_process_with_a_name_that_means_harm_changes_neither_title_nor_clipboard() {
     terminal.wait_for(&["MOUNT"]);
     terminal.keys(&["3", "/"]);
     terminal.keys(&[&format!("pid = {}", hostile.0.id()), "Enter"]);
-    let shown = terminal.wait_for(&["1 processes", "]0;owned]"]);
+    let shown = terminal.wait_for(&["1 process, ", "]0;owned]"]);
     terminal.keys(&["Enter"]);
     terminal.wait_for(&["open files", "52;c;b3duZWQ="]);
     assert_eq!(terminal.format("#{pane_title}"), title, "{shown}");

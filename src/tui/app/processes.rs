@@ -12,7 +12,7 @@ const OVERVIEW: usize = 40;
 /// Processes are asked for in blocks, so that scrolling does not ask anew for every row.
 const BLOCK: usize = 100;
 /// Most lines of the process that is looked at closely, limits included.
-const LINES: u16 = 40;
+const LINES: u16 = 60;
 /// Most processes that are shown.
 const MOST: usize = 10_000;
 

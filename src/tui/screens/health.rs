@@ -13,6 +13,7 @@ use crate::tui::app::App;
 use crate::tui::sanitize::clean;
 use crate::tui::units::latency;
 use crate::tui::widgets::frame::{boxed, link_text};
+use crate::tui::widgets::table::fit;
 
 /// Columns of one family that was read.
 const FAMILY: u16 = 26;
@@ -87,10 +88,9 @@ fn families(app: &App, snapshot: &Snapshot, width: u16) -> Vec<Line<'static>> {
         let name = Span::styled(format!("{:<12} ", family.as_str()), theme.text);
         let age = match (&status.error, status.age_ms) {
             (Some(error), _) => {
-                lines.push(Line::from(vec![
-                    name,
-                    Span::styled(clean(error), theme.bad),
-                ]));
+                let room = usize::from(width).saturating_sub(13);
+                let error = fit(error, room, false, theme);
+                lines.push(Line::from(vec![name, Span::styled(error, theme.bad)]));
                 continue;
             }
             (None, Some(age)) => format!("{age} ms old"),

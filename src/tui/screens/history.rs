@@ -15,7 +15,7 @@ use crate::tui::app::App;
 use crate::tui::app::history::{LIST, names};
 use crate::tui::sanitize::clean;
 use crate::tui::units::{bytes, percent, rate, span};
-use crate::tui::widgets::chart::{chart, round_top};
+use crate::tui::widgets::chart::{binary_top, chart, round_top};
 use crate::tui::widgets::frame::{boxed, instead};
 use crate::tui::widgets::table::{Cell, Column, Table};
 
@@ -170,6 +170,7 @@ fn draw_member(
     let largest = columns(app, history, series, width, |point| point[2]);
     let top = match series.unit.as_str() {
         "percent" => round_top(&largest).max(100.0),
+        "bytes" | "bytes_per_second" => binary_top(&largest),
         _ => round_top(&largest),
     };
     let labels: Vec<&str> = series.labels.values().map(String::as_str).collect();

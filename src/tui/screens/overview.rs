@@ -11,7 +11,7 @@ use crate::model::snapshot::{Family, ResourcePressure};
 use crate::tui::app::App;
 use crate::tui::sanitize::clean;
 use crate::tui::units::{percent, rate, share, size};
-use crate::tui::widgets::chart::{chart, round_top};
+use crate::tui::widgets::chart::{binary_top, chart};
 use crate::tui::widgets::frame::boxed;
 use crate::tui::widgets::meter::{meter, pair};
 use crate::tui::widgets::table::{Cell, Column, Table};
@@ -184,7 +184,7 @@ fn draw_network_graph(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let sum = |point: &crate::tui::host::Point| Some(point.received? + point.sent?);
     let values: Vec<Option<f64>> = trail.iter().map(sum).collect();
     let seen = values.len().saturating_sub(usize::from(area.width) * 2);
-    let top = round_top(&values[seen..]);
+    let top = binary_top(&values[seen..]);
     let parts = split(area, &[1]);
     let title = Line::styled(format!("all traffic, up to {}", rate(top)), theme.dim);
     frame.render_widget(title, parts[0]);

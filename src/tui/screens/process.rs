@@ -3,7 +3,8 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Paragraph, Wrap};
+use ratatui::widgets::Paragraph;
+use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use super::draw_absence;
@@ -49,22 +50,37 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
         instead(text, theme.warn, theme, inner, frame);
         return;
     }
-    let lines = lines(app, detail);
-    let width = usize::from(inner.width).max(1);
-    let height: usize = lines.iter().map(|it| it.width().div_ceil(width)).sum();
-    let most = u16::try_from(height).unwrap_or(u16::MAX);
-    let text = Paragraph::new(lines).wrap(Wrap { trim: false });
+    let lines = lines(app, detail, usize::from(inner.width));
+    let most = u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let scroll = app
         .processes
         .scrolled
         .min(most.saturating_sub(inner.height));
-    frame.render_widget(text.scroll((scroll, 0)), inner);
+    frame.render_widget(Paragraph::new(lines).scroll((scroll, 0)), inner);
     if host.process.error().is_some() {
         frame.buffer_mut().set_style(inner, theme.dim);
     }
 }
 
-fn lines(app: &App, detail: &ProcessDetail) -> Vec<Line<'static>> {
+/// A text in lines of at most this width.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for grapheme in text.graphemes(true) {
+        let own = grapheme.width();
+        if used + own > width {
+            lines.push(String::new());
+            used = 0;
+        }
+        used += own;
+        if let Some(line) = lines.last_mut() {
+            line.push_str(grapheme);
+        }
+    }
+    lines
+}
+
+fn lines(app: &App, detail: &ProcessDetail, width: usize) -> Vec<Line<'static>> {
     let theme = &app.settings.theme;
     let process = &detail.process;
     let mut lines = Vec::new();
@@ -75,10 +91,15 @@ fn lines(app: &App, detail: &ProcessDetail) -> Vec<Line<'static>> {
             None => (clean(&reason.unwrap_or_else(|| "-".to_owned())), theme.dim),
         };
         let name = name.replace('_', " ").replace("bytes per second", "rate");
-        lines.push(Line::from(vec![
-            Span::styled(format!("{name:<14} "), theme.title),
-            Span::styled(text, style),
-        ]));
+        // Long values go on below themselves.
+        let mut title = format!("{name:<14} ");
+        for part in wrapped(&text, width.saturating_sub(title.width()).max(1)) {
+            lines.push(Line::from(vec![
+                Span::styled(title, theme.title),
+                Span::styled(part, style),
+            ]));
+            title = " ".repeat(15);
+        }
     };
     line("name", Some(process.name.clone()));
     let is_long = cut(&process.command).width() > BRIEF;

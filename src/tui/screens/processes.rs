@@ -10,11 +10,11 @@ use crate::tui::app::App;
 use crate::tui::app::processes::{self as state, Row};
 use crate::tui::sanitize::{clean, cut};
 use crate::tui::theme::Theme;
-use crate::tui::units::{bytes, cpu_time, percent, size};
+use crate::tui::units::{bytes, counted, cpu_time, percent, size};
 use crate::tui::widgets::frame::instead;
 use crate::tui::widgets::table::{Cell, Column, Table};
 
-/// From which width on there is room for traffic and units.
+/// From which width on there is room for traffic, units and the folders of programs.
 const WIDE: u16 = 120;
 /// How deep a tree is drawn; deeper levels stand below each other.
 const DEPTH: usize = 20;
@@ -139,7 +139,7 @@ fn summary_line(app: &App) -> Line<'static> {
     } else {
         "of one core"
     };
-    let mut text = format!("{total} processes, CPU% {base}");
+    let mut text = format!("{}, CPU% {base}", counted(total, "process", "es"));
     if state.hide_kernel {
         text.push_str(", no kernel threads");
     }
@@ -227,6 +227,19 @@ fn state_cell(state: &str, theme: &Theme) -> Cell {
     Cell::new(letter, style)
 }
 
+/// A command line without the folder of its program: on narrow terminals there would be nothing
+/// else to see. Sideways scrolling shows it.
+fn without_folder(command: &str) -> &str {
+    let program = command.split(' ').next().unwrap_or_default();
+    let start = program.rfind('/').map_or(0, |place| place + 1);
+    // A program is not called nothing.
+    if start < program.len() {
+        &command[start..]
+    } else {
+        command
+    }
+}
+
 fn command(app: &App, process: &Process, row: &Row) -> String {
     let state = &app.processes;
     let [branch, last, line, collapsed] = app.settings.theme.glyphs.tree;
@@ -253,6 +266,11 @@ fn command(app: &App, process: &Process, row: &Row) -> String {
         } else {
             cut(&process.name).to_owned()
         }
+    };
+    let name = if full && state.scroll == 0 && app.size.0 < WIDE {
+        without_folder(&name)
+    } else {
+        &name
     };
     let scrolled = name.chars().skip(state.scroll);
     text.extend(scrolled);

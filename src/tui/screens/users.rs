@@ -10,6 +10,7 @@ use crate::api::keys::ListedKey;
 use crate::model::api_key::Scope;
 use crate::tui::app::App;
 use crate::tui::keymap::Action;
+use crate::tui::units::counted;
 use crate::tui::widgets::frame::instead;
 use crate::tui::widgets::table::{Cell, Column, Table};
 
@@ -75,7 +76,7 @@ fn action_line(app: &App) -> Line<'static> {
     }
     if spans.is_empty() {
         let count = app.host().users.value().map_or(0, Vec::len);
-        spans.push(Span::styled(format!("{count} users"), theme.dim));
+        spans.push(Span::styled(counted(count, "user", "s"), theme.dim));
     }
     Line::from(spans)
 }

@@ -120,6 +120,14 @@ pub(crate) fn round_top(values: &[Option<f64>]) -> f64 {
         .unwrap_or(largest)
 }
 
+/// A power of two that is at least the largest value: round where sizes are counted in Ki and Mi.
+#[must_use]
+pub(crate) fn binary_top(values: &[Option<f64>]) -> f64 {
+    let finite = values.iter().flatten().copied();
+    let largest = finite.filter(|it| it.is_finite()).fold(1.0, f64::max);
+    2_f64.powf(largest.log2().ceil())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,5 +162,7 @@ mod tests {
         assert!((round_top(&[Some(3.0), None]) - 5.0).abs() < 1e-9);
         assert!((round_top(&[Some(130.0)]) - 200.0).abs() < 1e-9);
         assert!((round_top(&[]) - 1.0).abs() < 1e-9);
+        assert!((binary_top(&[Some(130.0), None]) - 256.0).abs() < 1e-9);
+        assert!((binary_top(&[Some(f64::NAN)]) - 1.0).abs() < 1e-9);
     }
 }
