@@ -16,6 +16,7 @@ mod hosts;
 mod leases;
 pub mod migrations;
 mod open;
+pub mod refusals;
 pub mod request_queries;
 mod request_stats;
 pub mod retention;
@@ -48,6 +49,7 @@ struct Inner {
     clock: Clock,
     /// The newest `auth_revision` that this process has seen or made.
     auth_revision: watch::Sender<i64>,
+    refusals: refusals::Refusals,
 }
 
 #[derive(Debug)]

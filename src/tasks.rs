@@ -5,4 +5,5 @@ pub mod host_minutes;
 pub mod janitor;
 pub mod key_use;
 pub mod key_watch;
+pub mod refusals;
 pub mod sampler;

@@ -89,6 +89,10 @@ pub enum Action {
     KeyRotate,
     /// A key was revoked.
     KeyRevoke,
+    /// Refused changes of one caller that were too many to be listed, and only counted.
+    AuditSkip,
+    /// Rows of the audit log were deleted because of their age.
+    AuditExpire,
 }
 
 impl Action {
@@ -106,6 +110,8 @@ impl Action {
             Self::KeyCreate => "key.create",
             Self::KeyRotate => "key.rotate",
             Self::KeyRevoke => "key.revoke",
+            Self::AuditSkip => "audit.skip",
+            Self::AuditExpire => "audit.expire",
         }
     }
 }

@@ -160,6 +160,7 @@ impl Store {
                 options,
                 clock,
                 auth_revision,
+                refusals: super::refusals::Refusals::default(),
             }),
         })
     }

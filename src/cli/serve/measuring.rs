@@ -16,6 +16,7 @@ use crate::store::Store;
 use crate::tasks::flusher::{Flusher, FlusherHandle, Settings};
 use crate::tasks::host_minutes;
 use crate::tasks::janitor::{self, Retention};
+use crate::tasks::refusals;
 use crate::tasks::sampler::HostSampler;
 
 /// What the measurements come from and go to.
@@ -42,6 +43,7 @@ impl Measuring<'_> {
             minutes: config.retention.minutes,
             hours: config.retention.hours,
             days: config.retention.days,
+            audit: config.retention.audit,
             max_bytes: config.retention.max_size.map(Size::bytes),
         };
         tasks.spawn(janitor::run(
@@ -50,6 +52,7 @@ impl Measuring<'_> {
             Arc::clone(&instance_id),
             end.clone(),
         ));
+        tasks.spawn(refusals::run(self.store.clone(), end.clone()));
         tasks.spawn(host_minutes::run(
             self.host.clone(),
             self.flusher.clone(),
