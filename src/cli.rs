@@ -4,9 +4,11 @@ mod audit;
 mod config;
 mod confirm;
 mod database;
+mod doctor;
 mod generate;
 mod known_routes;
 mod output;
+mod place;
 mod remote;
 mod remotes;
 mod sanitize;
@@ -16,6 +18,7 @@ mod stop;
 mod table;
 mod tui;
 mod user;
+mod welcome;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -100,6 +103,7 @@ enum Command {
     User(user::Options),
     Audit(audit::Options),
     Config(config::Options),
+    Doctor(doctor::Options),
     #[command(hide = true)]
     Generate(generate::Options),
 }
@@ -136,6 +140,7 @@ impl Command {
             Self::User(options) => options.run(ctx).await,
             Self::Audit(options) => options.run(ctx).await,
             Self::Config(options) => options.run(ctx),
+            Self::Doctor(options) => options.run(ctx).await,
             Self::Generate(options) => options.run(),
         }
     }
@@ -148,16 +153,14 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(answer) => return output::usage(&answer),
     };
-    let Some(command) = command else {
-        return output::what_next();
+    let ctx = Context {
+        options,
+        environment,
     };
-    match command
-        .run(&Context {
-            options,
-            environment,
-        })
-        .await
-    {
+    let Some(command) = command else {
+        return output::what_next(&welcome::text(&ctx).await);
+    };
+    match command.run(&ctx).await {
         Ok(code) => code,
         Err(error) => exit_code(&error),
     }

@@ -3,14 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod admin;
+mod audited;
+mod doctor;
 mod lifecycle;
 mod many;
+#[path = "../support/pgpool.rs"]
+mod pgpool;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod process;
 mod processes;
 mod readme;
 mod reload;
+mod remote_admin;
+mod revocation;
 mod streams;
 mod systemd;
 mod tls;
