@@ -5,9 +5,11 @@ mod config;
 mod confirm;
 mod database;
 mod db;
+mod doctor;
 mod generate;
 mod known_routes;
 mod output;
+mod place;
 mod progress;
 mod remote;
 mod remotes;
@@ -19,6 +21,7 @@ mod stop;
 mod table;
 mod tui;
 mod user;
+mod welcome;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -105,6 +108,7 @@ enum Command {
     Db(db::Options),
     Audit(audit::Options),
     Config(config::Options),
+    Doctor(doctor::Options),
     #[command(hide = true)]
     Generate(generate::Options),
 }
@@ -143,6 +147,7 @@ impl Command {
             Self::Db(options) => options.run(ctx).await,
             Self::Audit(options) => options.run(ctx).await,
             Self::Config(options) => options.run(ctx),
+            Self::Doctor(options) => options.run(ctx).await,
             Self::Generate(options) => options.run(),
         }
     }
@@ -155,16 +160,14 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(answer) => return output::usage(&answer),
     };
-    let Some(command) = command else {
-        return output::what_next();
+    let ctx = Context {
+        options,
+        environment,
     };
-    match command
-        .run(&Context {
-            options,
-            environment,
-        })
-        .await
-    {
+    let Some(command) = command else {
+        return output::what_next(&welcome::text(&ctx).await);
+    };
+    match command.run(&ctx).await {
         Ok(code) => code,
         Err(error) => exit_code(&error),
     }

@@ -1,6 +1,7 @@
 //! The HTTP server: an accept loop of its own around the router, because ready-made ones have no
 //! header timeout and no cap on connections.
 
+mod bare_refusals;
 pub mod client_address;
 mod connections;
 mod edge;
@@ -128,6 +129,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         routes: RouteTable::new(&document),
         policy: parts.policy,
         verifier: parts.verifier.clone(),
+        store: parts.store.clone(),
         unix_peers,
         access_log: parts.access_log,
         access: AccessPolicy {

@@ -19,6 +19,7 @@ mod lock;
 pub mod migrations;
 mod open;
 pub(crate) mod replace;
+pub mod refusals;
 pub mod request_queries;
 mod request_stats;
 pub mod retention;
@@ -56,6 +57,7 @@ struct Inner {
     clock: Clock,
     /// The newest `auth_revision` that this process has seen or made.
     auth_revision: watch::Sender<i64>,
+    refusals: refusals::Refusals,
 }
 
 #[derive(Debug)]

@@ -7,4 +7,5 @@ pub mod janitor;
 pub mod key_use;
 pub mod key_watch;
 pub mod presence;
+pub mod refusals;
 pub mod sampler;

@@ -192,6 +192,26 @@ fn both_engines_have_the_same_migrations() {
 }
 
 /// What the lockfile holds that it must not, or in another version than it must.
+/// Pgpool-II looks for its mark in the very first bytes of a statement, and nowhere else.
+#[test]
+fn the_mark_that_goes_past_a_query_cache_begins_its_statement() {
+    const MARK: &str = "/*NO QUERY CACHE*/";
+    let mut violations = Vec::new();
+    let mut marks = 0;
+    for (file, text) in rust_files("src") {
+        for (place, _) in text.match_indices(MARK) {
+            marks += 1;
+            let before = text[..place].trim_end();
+            let begins = text[..place].ends_with('"') || before.ends_with("\"\\");
+            if !begins {
+                violations.push(format!("{}: byte {place}", file.display()));
+            }
+        }
+    }
+    assert_none(&violations);
+    assert!(marks > 10);
+}
+
 fn lockfile_violations(lockfile: &str) -> Vec<String> {
     let lockfile: toml::Table = toml::from_str(lockfile).unwrap();
     let packages = lockfile["package"].as_array().unwrap();

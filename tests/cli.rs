@@ -34,7 +34,14 @@ fn without_a_command_it_says_what_next() {
         .assert()
         .code(2)
         .stdout(is_empty())
-        .stderr(contains("What next?"));
+        .stderr(
+            contains("Nothing is set up here yet. What next?").and(contains("linux-api serve")),
+        );
+    configure(&home, "[server]\nlisten = 1\n");
+    linux_api(&home, &[])
+        .assert()
+        .code(2)
+        .stderr(contains("linux-api config check").and(contains("serve").not()));
 }
 
 #[test]

@@ -54,7 +54,12 @@ begin
     select raise(abort, 'audit_log is append-only');
 end;
 
+-- Rows go by age alone: whoever deletes them says within the same transaction before which time.
 create trigger audit_log_no_delete before delete on audit_log
+when not exists (
+    select 1 from settings
+    where name = 'audit_expired_before' and old.time < cast(value as integer)
+)
 begin
     select raise(abort, 'audit_log is append-only');
 end;

@@ -1,22 +1,30 @@
 //! `linux-api audit`: who changed what.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::database::Administration;
+use super::place::{AuditConditions, Place, PlaceOptions, is_passing};
 use super::table::table;
 use super::{Context, output};
 use crate::api::audit::AuditEntry;
-use crate::model::audit::AuditRow;
 use crate::model::time::Timestamp;
-use crate::store::audit::AuditFilter;
 
 /// How often to look for new rows while following.
 const LOOK: Duration = Duration::from_secs(1);
+/// The most rows that are read at one look.
+const LOOK_MAX: u32 = 100_000;
+/// So many ids are remembered while following: of changes that end at the same time, the row with
+/// the lower id may be seen later.
+const REMEMBERED: usize = 1_000;
 
 /// Show the audit log
+///
+/// Of the configured database, or with --remote of a daemon's.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
+    #[command(flatten)]
+    place: PlaceOptions,
     #[command(subcommand)]
     command: Command,
 }
@@ -61,17 +69,16 @@ struct List {
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let Command::List(list) = self.command;
-        let admin = Administration::open(ctx).await?;
-        let done = list.run(&admin).await;
-        admin.store.close().await;
+        let place = Place::open(&self.place, ctx).await?;
+        let done = list.run(&place).await;
+        place.close().await;
         done.map(|()| ExitCode::SUCCESS)
     }
 }
 
 impl List {
-    fn filter(&self) -> AuditFilter {
-        AuditFilter {
-            before: None,
+    fn conditions(&self) -> AuditConditions {
+        AuditConditions {
             actor: self.actor.clone(),
             action: self.action.clone(),
             target: self.target.clone(),
@@ -81,34 +88,42 @@ impl List {
         }
     }
 
-    async fn run(&self, admin: &Administration) -> anyhow::Result<()> {
-        let mut rows = admin.store.list_audit(&self.filter(), self.limit).await?;
+    async fn run(&self, place: &Place) -> anyhow::Result<()> {
+        let conditions = self.conditions();
+        let mut rows = place.audit(&conditions, self.limit, None).await?;
         rows.reverse();
         if !self.follow {
             return self.print_all(rows);
         }
-        let mut last = rows.last().map_or(0, |row| row.id);
+        let mut seen = Seen::new(&rows);
         self.print_each(rows)?;
+        let mut is_away = false;
         loop {
             tokio::select! {
                 ended = tokio::signal::ctrl_c() => return Ok(ended?),
                 () = tokio::time::sleep(LOOK) => {}
             }
-            let newest = admin.store.list_audit(&self.filter(), 1000).await?;
-            let fresh: Vec<_> = newest
-                .into_iter()
-                .rev()
-                .filter(|row| row.id > last)
-                .collect();
-            last = fresh.last().map_or(last, |row| row.id);
-            self.print_each(fresh)?;
+            match place.audit(&conditions, LOOK_MAX, seen.floor).await {
+                Ok(mut fresh) => {
+                    is_away = false;
+                    fresh.reverse();
+                    fresh.retain(|row| seen.is_new(row.id));
+                    self.print_each(fresh)?;
+                }
+                Err(error) if is_passing(&error) => {
+                    if !is_away {
+                        output::note(&format!("{error:#}; asking again"));
+                    }
+                    is_away = true;
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
 
-    fn print_all(&self, rows: Vec<AuditRow>) -> anyhow::Result<()> {
+    fn print_all(&self, rows: Vec<AuditEntry>) -> anyhow::Result<()> {
         if self.json {
-            let entries: Vec<AuditEntry> = rows.into_iter().map(AuditEntry::from).collect();
-            return output::json(&entries);
+            return output::json(&rows);
         }
         let heads = [
             "TIME", "ACTOR", "VIA", "ACTION", "TARGET", "RESULT", "DETAIL",
@@ -118,25 +133,64 @@ impl List {
     }
 
     /// One line per row, as they come.
-    fn print_each(&self, rows: Vec<AuditRow>) -> anyhow::Result<()> {
+    fn print_each(&self, rows: Vec<AuditEntry>) -> anyhow::Result<()> {
         rows.into_iter().try_for_each(|row| {
             output::text(&if self.json {
-                serde_json::to_string(&AuditEntry::from(row))?
+                serde_json::to_string(&row)?
             } else {
-                columns(row).join("  ")
+                // A line break within a field would forge a row.
+                columns(row).join("  ").replace(['\n', '\t'], " ")
             })
         })
     }
 }
 
-fn columns(row: AuditRow) -> Vec<String> {
+/// Which rows were printed already.
+struct Seen {
+    /// Rows up to this id are not asked for any more.
+    floor: Option<i64>,
+    ids: BTreeSet<i64>,
+}
+
+impl Seen {
+    /// `rows` were printed before following began.
+    fn new(rows: &[AuditEntry]) -> Self {
+        Self {
+            floor: rows.iter().map(|row| row.id).max(),
+            ids: BTreeSet::new(),
+        }
+    }
+
+    /// Whether this row was not seen before.
+    fn is_new(&mut self, id: i64) -> bool {
+        let is_new = self.floor.is_none_or(|floor| id > floor) && self.ids.insert(id);
+        if self.ids.len() > REMEMBERED {
+            self.floor = self.ids.pop_first();
+        }
+        is_new
+    }
+}
+
+fn columns(row: AuditEntry) -> Vec<String> {
     vec![
-        row.time.to_string(),
-        row.actor,
-        row.via,
-        row.action,
-        row.target,
-        row.result,
-        row.detail,
+        row.time, row.actor, row.via, row.action, row.target, row.result, row.detail,
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_that_comes_late_is_new_and_no_row_is_new_twice() {
+        let mut seen = Seen::new(&[]);
+        assert!(seen.is_new(2) && seen.is_new(1));
+        assert!(!seen.is_new(2) && !seen.is_new(1));
+        for id in 3..=1_100 {
+            assert!(seen.is_new(id));
+        }
+        assert_eq!(seen.ids.len(), REMEMBERED);
+        assert_eq!(seen.floor, Some(100));
+        assert!(!seen.is_new(50) && !seen.is_new(500) && seen.is_new(1_101));
+    }
 }

@@ -13,6 +13,7 @@ use crate::model::audit::{Actor, Via};
 use crate::model::time::Clock;
 use crate::store::migrations::SchemaError;
 use crate::store::{self, Store, StoreError};
+use crate::telemetry;
 
 /// How the store is opened by this configuration.
 pub(super) fn options(database: &config::Database) -> store::Options {
@@ -34,6 +35,8 @@ pub(super) struct Administration {
     pub(super) store: Store,
     /// The Linux account that gave the command.
     pub(super) actor: Actor,
+    /// Writes to the log what is written to the audit log.
+    _log: telemetry::Guard,
 }
 
 impl Administration {
@@ -55,6 +58,8 @@ impl Administration {
             }
             become_owner(&path, ctx)?;
         }
+        let log = &loaded.config.log;
+        let log = telemetry::init(log.level.as_str(), log.format).context("start logging")?;
         let store = Store::open(options, Clock::system()).await?;
         let pending = store.schema_state().await?.pending.len();
         if pending > 0 {
@@ -64,6 +69,7 @@ impl Administration {
         Ok(Self {
             store,
             actor: actor(ctx),
+            _log: log,
         })
     }
 }
@@ -84,6 +90,9 @@ pub(super) fn actor(ctx: &Context) -> Actor {
 }
 
 /// Starts the program anew as the owner of `path`, when root runs it and somebody else owns that.
+///
+/// # Errors
+/// When that fails; nothing was changed.
 pub(super) fn become_owner(path: &Path, ctx: &Context) -> anyhow::Result<()> {
     let owner = std::fs::metadata(path).with_context(|| format!("look at {}", path.display()))?;
     if !rustix::process::geteuid().is_root() || owner.uid() == 0 {

@@ -10,20 +10,6 @@ use serde::Serialize;
 use super::USAGE;
 use super::sanitize::sanitize;
 
-const WHAT_NEXT: &str = "\
-linux-api watches and manages Linux hosts. What next?
-
-  linux-api serve           start the daemon
-  linux-api status          is it up and ready?
-  linux-api tui             watch this host or all of them in the terminal
-  linux-api remote add      watch the daemon of another host
-  linux-api config check    is the configuration right?
-  linux-api config show     what is in effect, and where does it come from?
-  linux-api config init     start a configuration file
-
-All commands: linux-api --help
-";
-
 /// Nobody reads the output any more, as in `linux-api … | head`; not a failure.
 #[derive(Debug, thiserror::Error)]
 #[error("the output was closed")]
@@ -96,8 +82,8 @@ pub(super) fn usage(answer: &clap::Error) -> ExitCode {
 }
 
 /// Answers somebody who gave no command.
-pub(super) fn what_next() -> ExitCode {
-    complain(WHAT_NEXT);
+pub(super) fn what_next(text: &str) -> ExitCode {
+    complain(text);
     ExitCode::from(USAGE)
 }
 

@@ -2,7 +2,7 @@
 
 pub(super) mod detach;
 mod first_admin;
-mod identity;
+pub(super) mod identity;
 mod listen;
 mod measuring;
 mod reload;

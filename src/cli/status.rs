@@ -21,7 +21,7 @@ pub(super) struct Options {
 }
 
 /// Where this machine reaches a daemon that listens on `address`.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
+pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         let loopback = match address {
             SocketAddr::V4(_) => IpAddr::from(Ipv4Addr::LOCALHOST),

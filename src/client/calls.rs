@@ -20,6 +20,7 @@ use crate::api::users::{
     CurrentUser, DeleteUser, Done, ListedUser, RegisterUser, RegisteredUser, RoleChanged,
     UserChanged,
 };
+use crate::model::time::Timestamp;
 
 /// No query string.
 const NONE: &[(&str, &str)] = &[];
@@ -56,6 +57,12 @@ pub struct AuditQuery {
     /// `done` or `refused`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<String>,
+    /// At or after this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<Timestamp>,
+    /// At or before this time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Timestamp>,
 }
 
 /// Which processes to list; see the API's description for the values.
@@ -173,6 +180,12 @@ impl Client {
     ) -> Result<Option<UserChanged>, ClientError> {
         let verb = if active { "activate" } else { "deactivate" };
         let path = format!("/api/v1/admin/users/{}/{verb}", segment(user_id));
+        self.change(self.request(Method::PATCH, &path)).await
+    }
+
+    /// Protects a user from every change; `None` when it is protected already.
+    pub async fn protect_user(&self, user_id: &str) -> Result<Option<UserChanged>, ClientError> {
+        let path = format!("/api/v1/admin/users/{}/protect", segment(user_id));
         self.change(self.request(Method::PATCH, &path)).await
     }
 

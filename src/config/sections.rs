@@ -46,7 +46,7 @@ config! {
     stream: Stream,
     /// How often measurements are written.
     flusher: Flusher,
-    /// How long measurements are kept.
+    /// How long measurements and the audit log are kept.
     retention: Retention,
     /// What is logged, and how.
     log: Log,
@@ -188,7 +188,7 @@ choice_value!(LogFormat: Text, Json);
 choice_value!(AccessLog: Errors, All, Off);
 
 section! {
-    /// How long measurements are kept. Daemons that share a database should agree.
+    /// How long measurements and the audit log are kept. Daemons that share a database should agree.
     pub struct Retention in "retention" {
         /// How long each minute is kept.
         minutes: Duration = Duration::from_hours(24 * 30), in AGE;
@@ -196,6 +196,9 @@ section! {
         hours: Duration = Duration::from_hours(24 * 400), in AGE;
         /// How long each day is kept.
         days: Duration = Duration::from_hours(24 * 3_650), in AGE;
+        /// How long each row of the audit log is kept.
+        audit: Duration = Duration::from_hours(24 * 730),
+            in Duration::from_hours(24)..=*AGE.end();
         /// From what size of the database on the oldest minutes are deleted before their time, a day
         /// of them every ten minutes, but never those of the last 24 hours.
         max_size: Option<Size> = None, example "10GiB";

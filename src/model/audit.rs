@@ -99,6 +99,10 @@ pub enum Action {
     DbRestore,
     /// Backups were deleted.
     DbPrune,
+    /// Refused changes of one caller that were too many to be listed, and only counted.
+    AuditSkip,
+    /// Rows of the audit log were deleted because of their age.
+    AuditExpire,
 }
 
 impl Action {
@@ -121,6 +125,8 @@ impl Action {
             Self::DbRollback => "db.rollback",
             Self::DbRestore => "db.restore",
             Self::DbPrune => "db.prune",
+            Self::AuditSkip => "audit.skip",
+            Self::AuditExpire => "audit.expire",
         }
     }
 }

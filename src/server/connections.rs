@@ -20,11 +20,12 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::edge::PolicyHandle;
+use super::bare_refusals::Explained;
+use super::edge::{PolicyHandle, RequestIds};
 use super::peer::Peer;
 use super::tls::Certificates;
 
-/// The most bytes of a request's head, which hyper answers with 431.
+/// The most bytes of a request's head; a longer one is answered with 431.
 const HEADER_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
 /// How long to wait when the process has no descriptor left, instead of spinning.
@@ -69,6 +70,8 @@ struct Shared {
     limits: Limits,
     places: Arc<Semaphore>,
     addresses: Mutex<HashMap<IpAddr, usize>>,
+    /// Of requests that never become one.
+    request_ids: Arc<RequestIds>,
 }
 
 impl Shared {
@@ -95,6 +98,7 @@ pub async fn serve(
         limits,
         places: Arc::new(Semaphore::new(limits.connections)),
         addresses: Mutex::default(),
+        request_ids: Arc::new(RequestIds::new(rand::random())),
     });
     let graceful = GracefulShutdown::new();
     let loops = listeners
@@ -239,6 +243,7 @@ where
         let router = router.clone();
         async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|e| match e {})) }
     });
+    let stream = Explained::new(stream, Arc::clone(&shared.request_ids));
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(shared.limits.write_timeout));
     let connection = http1::Builder::new()

@@ -5,6 +5,7 @@
 //! after routing, so it knows the route template, and denies by default: a route that is not listed
 //! as public needs a key, whatever its handler asks for.
 
+mod audited;
 mod authenticate;
 mod cors;
 mod headers;
@@ -17,6 +18,7 @@ mod routes;
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -44,14 +46,16 @@ use crate::model::log::AccessLog;
 use crate::model::request_stats::{RequestMethod, UNMATCHED_ROUTE};
 use crate::model::time::Clock;
 use crate::recorder::Recorder;
+use crate::store::Store;
 
+use audited::Wanted;
 use authenticate::Asked;
 use limiter::Standing;
 use limits::Client;
 use policy::Policy;
 
 pub(crate) use authenticate::{Key, key_of};
-pub(crate) use headers::DOCS_CONTENT_SECURITY;
+pub(crate) use headers::{DOCS_CONTENT_SECURITY, set_common as set_common_headers};
 pub use policy::PolicyHandle;
 pub(crate) use request_id::RequestIds;
 use routes::EXPOSITION;
@@ -71,6 +75,8 @@ pub(crate) struct EdgeState {
     pub(crate) routes: RouteTable,
     pub(crate) policy: PolicyHandle,
     pub(crate) verifier: Verifier<StoredKeys>,
+    /// Holds the audit log.
+    pub(crate) store: Store,
     pub(crate) unix_peers: Arc<UnixPeers>,
     pub(crate) access_log: AccessLogger,
     pub(crate) access: AccessPolicy,
@@ -164,6 +170,7 @@ impl EdgeState {
         let client = client_of(&request, peer, &policy);
         let address = client.and_then(Client::address);
         let origin = policy.cors.origin(request.headers());
+        let wanted = Wanted::by(&method, template, request.uri().path());
         request.extensions_mut().insert(RequestInfo {
             id: Arc::clone(&request_id),
             address,
@@ -184,6 +191,13 @@ impl EdgeState {
             Ok(()) => self.run(inner, request).await,
             Err(answer) => answer,
         };
+        if let Some(identity) = &passage.identity
+            && let Some(wanted) = wanted
+            && let Some(error) = outcome.extensions().get::<ApiError>()
+        {
+            self.note_denial(error, wanted, identity, address, &request_id)
+                .await;
+        }
         let mut response = complete(outcome, template, &method, &request_id, &self.routes);
         if let Some(standing) = passage.standing {
             headers::set_standing(response.headers_mut(), standing);
@@ -281,6 +295,28 @@ impl EdgeState {
             request.extensions_mut().insert(self.body_timeout);
         }
         Ok(())
+    }
+
+    /// Notes in the audit log that somebody asked for a change without being allowed to.
+    async fn note_denial(
+        &self,
+        error: &ApiError,
+        wanted: Wanted,
+        identity: &Identity,
+        address: Option<IpAddr>,
+        request_id: &str,
+    ) {
+        let Some(denial) = error.denial() else { return };
+        let target = denial.target.clone().or(wanted.target);
+        let target = target.unwrap_or_else(|| format!("by:{}", identity.user.name));
+        let actor = identity.actor(address, request_id.to_owned());
+        let noted =
+            self.store
+                .note_refusal(&actor, wanted.action, target, error.detail().to_owned());
+        // The request is refused either way; the log holds what the table could not take.
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, "a refused change is missing from the audit log");
+        }
     }
 
     async fn run<S>(&self, mut inner: S, request: Request) -> Response

@@ -32,6 +32,15 @@ pub(crate) struct ApiError {
     detail: Cow<'static, str>,
     errors: Vec<FieldProblem>,
     retry_after: Option<u32>,
+    denial: Option<Denial>,
+}
+
+/// The caller may not do this: when that would have been a change, it belongs into the audit log.
+/// What the store refuses is there already.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Denial {
+    /// What was to be changed, where the path does not say it: `user:ID`.
+    pub(crate) target: Option<String>,
 }
 
 impl ApiError {
@@ -46,7 +55,30 @@ impl ApiError {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: None,
+            denial: None,
         }
+    }
+
+    /// The caller may not do this.
+    pub(crate) fn denying(mut self) -> Self {
+        self.denial = Some(Denial::default());
+        self
+    }
+
+    /// What was to be changed, where the path does not say it.
+    pub(crate) fn about(mut self, target: String) -> Self {
+        if let Some(denial) = &mut self.denial {
+            denial.target = Some(target);
+        }
+        self
+    }
+
+    pub(crate) fn denial(&self) -> Option<&Denial> {
+        self.denial.as_ref()
+    }
+
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -117,6 +149,20 @@ impl ApiError {
     pub(crate) fn uri_too_long() -> Self {
         let detail = "The URI is longer than 8 KiB.";
         Self::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail)
+    }
+
+    pub(crate) fn head_too_large() -> Self {
+        let detail = "The head of the request is larger than 16 KiB, or has more than 64 headers.";
+        Self::new(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            "head_too_large",
+            detail,
+        )
+    }
+
+    pub(crate) fn head_unreadable() -> Self {
+        let detail = "The head of the request is no HTTP/1.1 that can be read.";
+        Self::new(StatusCode::BAD_REQUEST, "request_malformed", detail)
     }
 
     pub(crate) fn rate_limited(limit: String, retry_after: u32) -> Self {
@@ -298,6 +344,6 @@ impl From<Denied> for ApiError {
                 format!("The key lacks the scope {scope}").into(),
             ),
         };
-        Self::new(StatusCode::FORBIDDEN, code, detail)
+        Self::new(StatusCode::FORBIDDEN, code, detail).denying()
     }
 }

@@ -115,11 +115,7 @@ fn forbid_widening(scopes: Scopes, issuer: &Identity) -> Result<(), ApiError> {
         return Ok(());
     }
     let detail = "The key in use is narrowed to fewer scopes than that.";
-    Err(ApiError::new(
-        StatusCode::FORBIDDEN,
-        "scope_exceeded",
-        detail,
-    ))
+    Err(ApiError::new(StatusCode::FORBIDDEN, "scope_exceeded", detail).denying())
 }
 
 /// What a rule that refused a change of keys means over HTTP.

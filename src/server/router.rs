@@ -38,6 +38,7 @@ pub(crate) fn documented() -> (Router<AppState>, OpenApi) {
         .routes(routes!(admin::set_user_role))
         .routes(routes!(admin::activate_user))
         .routes(routes!(admin::deactivate_user))
+        .routes(routes!(admin::protect_user))
         .routes(routes!(keys::list_user_keys, keys::create_user_key))
         .routes(routes!(keys::revoke_user_key))
         .routes(routes!(keys::rotate_user_key))

@@ -92,12 +92,13 @@ macro_rules! owner {
     }};
 }
 
-const COUNT_USABLE: &str = "
-    select count(*) from api_keys
+const COUNT_USABLE: &str = "\
+    /*NO QUERY CACHE*/ select count(*) from api_keys
     where user_id = $1 and revoked_at is null and (expires_at is null or expires_at > $2)";
 
-const KEY_OF_USER: &str = "
-    select id, user_id, name, hash, scopes, created_at, expires_at, last_used, revoked_at
+const KEY_OF_USER: &str = "\
+    /*NO QUERY CACHE*/ select id, user_id, name, hash, scopes, created_at, expires_at, last_used,
+        revoked_at
     from api_keys where id = $1 and user_id = $2";
 
 #[derive(FromRow)]
@@ -183,7 +184,7 @@ impl Store {
     /// # Errors
     /// When the database can't be reached within the deadline.
     pub async fn find_key(&self, id: &KeyId) -> Result<Option<StoredKey>, StoreError> {
-        const SQL: &str = "
+        const SQL: &str = "\
             /*NO QUERY CACHE*/ select k.id, k.user_id, k.name, k.hash, k.scopes, k.created_at,
                 k.expires_at, k.last_used, k.revoked_at, u.name as user_name, u.role, u.active,
                 u.immutable, u.created_at as user_created_at, u.last_login
@@ -206,12 +207,14 @@ impl Store {
         after: Option<(Timestamp, KeyId)>,
         limit: u32,
     ) -> Result<Vec<ApiKey>, StoreError> {
-        const FIRST: &str = "
-            select id, user_id, name, scopes, created_at, expires_at, last_used, revoked_at
+        const FIRST: &str = "\
+            /*NO QUERY CACHE*/ select id, user_id, name, scopes, created_at, expires_at, last_used,
+                revoked_at
             from api_keys where user_id = $1
             order by created_at desc, id desc limit $2";
-        const NEXT: &str = "
-            select id, user_id, name, scopes, created_at, expires_at, last_used, revoked_at
+        const NEXT: &str = "\
+            /*NO QUERY CACHE*/ select id, user_id, name, scopes, created_at, expires_at, last_used,
+                revoked_at
             from api_keys where user_id = $1 and (created_at, id) < ($3, $4)
             order by created_at desc, id desc limit $2";
         let limit = i64::from(limit);

@@ -1,8 +1,10 @@
 //! The audit log: rows are added in the transaction of the change and never change.
 
+use std::time::Duration;
+
 use sqlx::FromRow;
 
-use super::{Refusal, Store, StoreError, in_write, on_read};
+use super::{Store, StoreError, in_write, on_read};
 use crate::model::audit::{Action, Actor, AuditRow};
 use crate::model::time::Timestamp;
 use crate::model::user::UserId;
@@ -97,19 +99,74 @@ pub(super) const INSERT: &str = "
 
 pub(super) use insert_audit;
 
+fn expiry(system: &Actor, cutoff: Timestamp, deleted: u64) -> Entry<'_> {
+    Entry {
+        actor: system,
+        action: Action::AuditExpire,
+        target: "audit_log".to_owned(),
+        detail: format!("{deleted} rows before {cutoff}"),
+    }
+}
+
+impl Entry<'_> {
+    /// Writes the row to the program's log too, under the target `audit`.
+    pub(super) fn log(&self, result: &'static str) {
+        let actor = self.actor;
+        tracing::info!(
+            target: "audit",
+            action = self.action.as_str(),
+            subject = self.target.as_str(),
+            result,
+            detail = self.detail.as_str(),
+            actor = actor.name.as_str(),
+            via = %actor.via,
+            address = actor.address.map(tracing::field::display),
+            request_id = actor.request_id.as_deref(),
+            "{} {} {result}",
+            self.action.as_str(),
+            self.target,
+        );
+    }
+}
+
 impl Store {
-    /// Notes that a rule refused a change, after its transaction was rolled back.
-    pub(super) async fn audit_refusal(
-        &self,
-        mut entry: Entry<'_>,
-        refusal: Refusal,
-    ) -> Result<(), StoreError> {
+    /// Deletes rows that are older than `cutoff`, once there are some a day older than that, at most
+    /// 20 000 of them, and notes how many: the one way in which rows ever go. Zero when there was
+    /// nothing to do.
+    ///
+    /// # Errors
+    /// When the database fails; then nothing is deleted.
+    pub async fn delete_old_audit(&self, cutoff: Timestamp) -> Result<u64, StoreError> {
+        const DUE: &str = "select id from audit_log where time < $1 limit 1";
+        // The trigger on the log lets rows before this time go. Nobody else ever sees the setting:
+        // it lives within this transaction.
+        const OPEN: &str = "insert into settings (name, value) values ('audit_expired_before', $1)";
+        const DELETE: &str = "
+            delete from audit_log where id in
+                (select id from audit_log where time < $1 order by time, id limit 20000)";
+        const CLOSE: &str = "delete from settings where name = 'audit_expired_before'";
         let now = self.clock().now();
-        entry.detail = refusal.to_string();
-        in_write!(self, |tx| {
-            insert_audit!(tx, now, &entry, "refused");
-            Ok(())
-        })
+        let a_day_before = cutoff.saturating_sub(Duration::from_hours(24));
+        let system = Actor::system();
+        let deleted = in_write!(self, |tx| {
+            let due: Option<(i64,)> = tx
+                .fetch_optional(sqlx::query_as(DUE).bind(a_day_before))
+                .await?;
+            if due.is_none() {
+                return Ok(0);
+            }
+            tx.execute(sqlx::query(OPEN).bind(cutoff.as_millis().to_string()))
+                .await?;
+            let deleted = tx.execute(sqlx::query(DELETE).bind(cutoff)).await?;
+            tx.execute(sqlx::query(CLOSE)).await?;
+            let entry = expiry(&system, cutoff, deleted);
+            insert_audit!(tx, now, &entry, "done");
+            Ok(deleted)
+        })?;
+        if deleted > 0 {
+            expiry(&system, cutoff, deleted).log("done");
+        }
+        Ok(deleted)
     }
 
     /// Notes what somebody did, or why it was not done, when the change itself lies outside of
@@ -150,9 +207,9 @@ impl Store {
         filter: &AuditFilter,
         limit: u32,
     ) -> Result<Vec<AuditRow>, StoreError> {
-        const SQL: &str = "
-            select id, time, actor_id, actor, via, action, target, result, detail, address,
-                request_id
+        const SQL: &str = "\
+            /*NO QUERY CACHE*/ select id, time, actor_id, actor, via, action, target, result,
+                detail, address, request_id
             from audit_log
             where id < $1
                 and ($2 is null or actor = $2)

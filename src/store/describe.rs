@@ -1,6 +1,7 @@
 //! What the database is.
 
 use super::{Engine, Store, StoreError, on_read};
+use crate::model::time::Timestamp;
 
 /// Versions of the engine and its extension.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,5 +52,20 @@ impl Store {
         on_read!(self, |tx| Ok(tx
             .fetch_scalar(sqlx::query_scalar(sql))
             .await?))
+    }
+
+    /// What the clock of the database's server shows; nothing for SQLite, which has none of its own.
+    ///
+    /// # Errors
+    /// When it can't be reached within the deadline.
+    pub async fn server_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        const SQL: &str = "/*NO QUERY CACHE*/ select clock_timestamp()";
+        if self.engine() == Engine::Sqlite {
+            return Ok(None);
+        }
+        let time: Option<(Timestamp,)> = on_read!(self, |tx| Ok(tx
+            .fetch_optional(sqlx::query_as(SQL))
+            .await?))?;
+        Ok(time.map(|(time,)| time))
     }
 }

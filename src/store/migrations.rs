@@ -195,13 +195,16 @@ impl Store {
     /// # Errors
     /// [`SchemaError::TooNew`], [`SchemaError::Altered`], or when the database can't be reached.
     pub async fn schema_state(&self) -> Result<SchemaState, StoreError> {
-        const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";
+        const APPLIED: &str = "\
+            /*NO QUERY CACHE*/ select version, checksum from _sqlx_migrations order by version";
         const EXISTS_SQLITE: &str =
             "select count(*) from sqlite_master where name = '_sqlx_migrations'";
-        const EXISTS_POSTGRES: &str = "
-            select count(*) from pg_tables
+        // Pgpool-II takes a view of the catalogue for a table, and caches what is said of it.
+        const EXISTS_POSTGRES: &str = "\
+            /*NO QUERY CACHE*/ select count(*) from pg_tables
             where schemaname = 'linux_api' and tablename = '_sqlx_migrations'";
-        const MIN_COMPATIBLE: &str = "select value from settings where name = 'min_compatible'";
+        const MIN_COMPATIBLE: &str =
+            "/*NO QUERY CACHE*/ select value from settings where name = 'min_compatible'";
         let exists = match self.engine() {
             Engine::Sqlite => EXISTS_SQLITE,
             Engine::Postgres => EXISTS_POSTGRES,
@@ -420,8 +423,9 @@ impl Store {
     /// # Errors
     /// When the database can't be reached within the deadline.
     pub async fn list_migration_log(&self, limit: u32) -> Result<Vec<MigrationLogRow>, StoreError> {
-        const SQL: &str = "
-            select revision, direction, status, error, started_at, finished_at, program_version
+        const SQL: &str = "\
+            /*NO QUERY CACHE*/ select revision, direction, status, error, started_at, finished_at,
+                program_version
             from migration_log order by id desc limit $1";
         on_read!(self, |tx| Ok(tx
             .fetch_all(sqlx::query_as(SQL).bind(i64::from(limit)))

@@ -181,6 +181,7 @@ impl Store {
                 options,
                 clock,
                 auth_revision,
+                refusals: super::refusals::Refusals::default(),
             }),
         })
     }

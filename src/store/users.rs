@@ -17,8 +17,8 @@ pub(super) const BUMP_AUTH_REVISION: &str = "
     where name = 'auth_revision'
     returning value";
 
-pub(super) const COLUMNS_BY_ID: &str = "
-    select id, name, role, active, immutable, created_at, last_login
+pub(super) const COLUMNS_BY_ID: &str = "\
+    /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login
     from users where id = $1";
 
 /// A change of users or keys: bumps the revision, runs the body, writes the audit row, commits,
@@ -26,31 +26,37 @@ pub(super) const COLUMNS_BY_ID: &str = "
 macro_rules! change {
     ($store:expr, $entry:expr, |$tx:ident, $now:ident| $body:expr) => {{
         let store: &$crate::store::Store = $store;
-        let mut entry: $crate::store::audit::Entry<'_> = $entry;
+        let entry: $crate::store::audit::Entry<'_> = $entry;
         let $now = store.clock().now();
         let outcome = $crate::store::in_write!(store, |$tx| {
             let revision: String = $tx
                 .fetch_scalar(sqlx::query_scalar($crate::store::users::BUMP_AUTH_REVISION))
                 .await?;
             let (answer, said): (_, Option<(String, String)>) = $body;
-            if let Some((target, detail)) = said {
-                let done = $crate::store::audit::Entry {
-                    target,
-                    detail,
-                    ..entry.clone()
-                };
-                $crate::store::audit::insert_audit!($tx, $now, &done, "done");
+            let done = said.map(|(target, detail)| $crate::store::audit::Entry {
+                target,
+                detail,
+                ..entry.clone()
+            });
+            if let Some(done) = &done {
+                $crate::store::audit::insert_audit!($tx, $now, done, "done");
             }
-            Ok((answer, revision))
+            Ok((answer, revision, done))
         });
         match outcome {
-            Ok((answer, revision)) => {
+            Ok((answer, revision, done)) => {
                 store.announce_auth_revision(revision.parse().unwrap_or(i64::MAX));
+                // After the commit: what is in the log did happen.
+                if let Some(done) = done {
+                    done.log("done");
+                }
                 Ok(answer)
             }
             Err($crate::store::StoreError::Refused(refusal)) => {
-                entry.detail.clear();
-                store.audit_refusal(entry, refusal).await?;
+                let reason = refusal.to_string();
+                store
+                    .note_refusal(entry.actor, entry.action, entry.target, reason)
+                    .await?;
                 Err($crate::store::StoreError::Refused(refusal))
             }
             Err(error) => Err(error),
@@ -121,7 +127,7 @@ const INSERT_USER: &str = "
     values ($1, $2, $3, $4, $5, $6)";
 
 const COUNT_ACTIVE_ADMINS: &str =
-    "select count(*) from users where role = 'admin' and active = true";
+    "/*NO QUERY CACHE*/ select count(*) from users where role = 'admin' and active = true";
 
 #[derive(FromRow)]
 pub(super) struct UserRow {
@@ -208,7 +214,7 @@ impl Store {
         user: &NewUser,
         key: &NewKey,
     ) -> Result<Option<User>, StoreError> {
-        const ANY: &str = "select count(*) from users";
+        const ANY: &str = "/*NO QUERY CACHE*/ select count(*) from users";
         let actor = Actor::system();
         let entry = Entry {
             actor: &actor,
@@ -235,7 +241,7 @@ impl Store {
     /// # Errors
     /// When the database can't be reached within the deadline.
     pub async fn count_users(&self) -> Result<i64, StoreError> {
-        const SQL: &str = "select count(*) from users";
+        const SQL: &str = "/*NO QUERY CACHE*/ select count(*) from users";
         on_read!(self, |tx| Ok(tx
             .fetch_scalar(sqlx::query_scalar(SQL))
             .await?))
@@ -257,7 +263,7 @@ impl Store {
     /// # Errors
     /// When the database can't be reached within the deadline.
     pub async fn find_user_by_name(&self, name: &str) -> Result<Option<User>, StoreError> {
-        const SQL: &str = "
+        const SQL: &str = "\
             /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login
             from users where name = $1";
         let row: Option<UserRow> = on_read!(self, |tx| Ok(tx
@@ -271,11 +277,11 @@ impl Store {
     /// # Errors
     /// When the database can't be reached within the deadline.
     pub async fn list_users(&self, page: UserPage, limit: u32) -> Result<Vec<User>, StoreError> {
-        const BY_OFFSET: &str = "
-            select id, name, role, active, immutable, created_at, last_login
+        const BY_OFFSET: &str = "\
+            /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login
             from users order by created_at desc, id desc limit $1 offset $2";
-        const AFTER: &str = "
-            select id, name, role, active, immutable, created_at, last_login
+        const AFTER: &str = "\
+            /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login
             from users where (created_at, id) < ($2, $3)
             order by created_at desc, id desc limit $1";
         let limit = i64::from(limit);

@@ -30,6 +30,8 @@ pub struct Retention {
     pub hours: Duration,
     /// Days of them.
     pub days: Duration,
+    /// Rows of the audit log.
+    pub audit: Duration,
     /// From how many bytes on the oldest minutes go before their time.
     pub max_bytes: Option<u64>,
 }
@@ -97,6 +99,8 @@ pub async fn sweep(
     if let Some(max) = retention.max_bytes {
         deleted += make_room(store, has_chunks, max, holder).await?;
     }
+    let audit = now.saturating_sub(retention.audit);
+    deleted += store.delete_old_audit(audit).await?;
     store
         .delete_old_hosts(now.saturating_sub(retention.days))
         .await?;

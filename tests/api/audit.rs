@@ -1,9 +1,11 @@
 //! The audit log: a row for each change and each refused change, filters, pages.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::http::Method;
 use linux_api::auth::key::PlainKey;
+use linux_api::model::api_key::Scope;
 use linux_api::model::user::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -15,8 +17,11 @@ use crate::reply::Reply;
 
 on_both_engines! {
     registering_writes_who_did_it_from_where,
+    protecting_writes_a_row_and_holds,
     every_changing_route_writes_a_row,
     what_a_rule_refused_is_in_the_log_too,
+    what_a_caller_may_not_do_is_in_the_log_too,
+    refusals_of_one_caller_are_counted_when_they_are_many,
     rows_are_filtered_by_every_field,
     rows_are_paged_by_cursor,
     bad_filters_name_the_field,
@@ -128,11 +133,14 @@ const CHANGES: &[Change] = &[
 
 #[test]
 fn every_changing_route_is_in_the_table() {
-    let register = ("POST".to_owned(), "/api/v1/user/register");
+    let others = [
+        ("POST".to_owned(), "/api/v1/user/register"),
+        ("PATCH".to_owned(), "/api/v1/admin/users/{user_id}/protect"),
+    ];
     let tested: BTreeSet<(String, &str)> = CHANGES
         .iter()
         .map(|change| (change.0.to_owned(), change.1))
-        .chain([register])
+        .chain(others)
         .collect();
     let changing: BTreeSet<(String, &str)> = operations()
         .filter(|(method, ..)| method != "GET")
@@ -166,6 +174,126 @@ async fn registering_writes_who_did_it_from_where(database: Database) {
             "request_id": made.header("x-request-id"),
         })
     );
+}
+
+async fn protecting_writes_a_row_and_holds(database: Database) {
+    let app = App::new(&database).await;
+    let admin = app.admin().await;
+    let user = app.user("alice1", Role::Viewer).await;
+    let path = |rest: &str| format!("/api/v1/admin/users/{}/{rest}", user.id());
+    let made = app.patch(&admin.key, &path("protect")).await;
+    assert_eq!(made.expect(200)["user_id"], user.id());
+    let row = row_of(&app, &admin.key, &made).await;
+    assert_eq!(
+        (&row["action"], &row["target"], &row["result"]),
+        (
+            &json!("user.protect"),
+            &json!("user:alice1"),
+            &json!("done")
+        )
+    );
+    let again = app.patch(&admin.key, &path("protect")).await;
+    assert_eq!(again.status, 204);
+    app.patch(&admin.key, &path("deactivate"))
+        .await
+        .expect_code(403, "user_immutable");
+}
+
+/// Every changing route, asked by those who may not use it.
+async fn what_a_caller_may_not_do_is_in_the_log_too(database: Database) {
+    let app = App::new(&database).await;
+    let admin = app.admin().await;
+    let viewer = app.user("alice1", Role::Viewer).await;
+    let asleep = app.user_as("asleep", Role::Admin, false, false).await;
+    let narrow = app.key(&admin, &[Scope::AuditRead], None).await;
+    let nobody = Uuid::new_v4().to_string();
+    for (method, template, _) in operations().filter(|(method, ..)| method != "GET") {
+        let path = template
+            .replace("{user_id}", &nobody)
+            .replace("{key_id}", "EXAMPLEkey01");
+        // What names nothing in its path is about the caller itself, or not known yet.
+        let named = match (
+            template.contains("{key_id}"),
+            template.contains("{user_id}"),
+        ) {
+            (true, _) => Some("key:EXAMPLEkey01".to_owned()),
+            (false, true) => Some(format!("user:{nobody}")),
+            _ => None,
+        };
+        let asked_by = [
+            (&viewer.key, "alice1", "Admin access required"),
+            (&asleep.key, "asleep", "API key has to be activated"),
+            (&narrow, "boss", "The key lacks the scope"),
+        ];
+        for (key, name, reason) in asked_by {
+            let verb: Method = method.parse().unwrap();
+            let body = match template {
+                "/api/v1/user/delete" => json!({"user_id": nobody}),
+                "/api/v1/user/register" => json!({"username": "mallory"}),
+                _ => json!({"name": "k"}),
+            };
+            let reply = app.request(verb, &path, Some(key), Some(body)).await;
+            if reply.status != 403 {
+                // A viewer may change its own keys.
+                assert!(template.starts_with("/api/v1/user/keys") && name == "alice1");
+                continue;
+            }
+            let row = row_of(&app, &admin.key, &reply).await;
+            let detail = row["detail"].as_str().unwrap();
+            assert!(detail.starts_with(reason), "{method} {template}: {row}");
+            assert_eq!(
+                (&row["actor"], &row["result"]),
+                (&json!(name), &json!("refused"))
+            );
+            assert_eq!(row["address"], "192.0.2.7");
+            let target = match (template, name) {
+                ("/api/v1/user/delete", "alice1") => format!("user:{nobody}"),
+                _ => named.clone().unwrap_or_else(|| format!("by:{name}")),
+            };
+            assert_eq!(row["target"], target, "{method} {template} as {name}");
+        }
+        app.clock.advance(Duration::from_mins(1));
+    }
+    let wider = json!({"name": "k", "scopes": ["host:read"]});
+    let own = app.key(&viewer, &[Scope::KeysSelf], None).await;
+    let reply = app.post(&own, "/api/v1/user/keys", wider).await;
+    reply.expect_code(403, "scope_exceeded");
+    let row = row_of(&app, &admin.key, &reply).await;
+    assert_eq!(
+        (&row["action"], &row["target"]),
+        (&json!("key.create"), &json!("by:alice1"))
+    );
+}
+
+async fn refusals_of_one_caller_are_counted_when_they_are_many(database: Database) {
+    let app = App::new(&database).await;
+    let admin = app.admin().await;
+    let viewer = app.user("alice1", Role::Viewer).await;
+    let register = "/api/v1/user/register";
+    let refused = async || {
+        let body = json!({"username": "mallory"});
+        let reply = app.post(&viewer.key, register, body).await;
+        reply.expect_code(403, "admin_required");
+        let path = format!("{AUDIT}?result=refused&limit=1000");
+        let page = app.get(&admin.key, &path).await.expect(200);
+        page["items"].as_array().unwrap().clone()
+    };
+    let mut rows = Vec::new();
+    for _ in 0..30 {
+        rows = refused().await;
+    }
+    assert_eq!(rows.len(), 20);
+    app.store.write_counted_refusals(false).await.unwrap();
+    assert_eq!(refused().await.len(), 20, "the minute is not over");
+    app.clock.advance(Duration::from_mins(1));
+    app.store.write_counted_refusals(false).await.unwrap();
+    let rows = refused().await;
+    assert_eq!(rows.len(), 22);
+    let counted = &rows[1];
+    assert_eq!(counted["action"], "audit.skip");
+    assert_eq!(counted["actor"], "alice1");
+    let detail = counted["detail"].as_str().unwrap();
+    assert!(detail.starts_with("11 more refusals since "), "{detail}");
 }
 
 async fn every_changing_route_writes_a_row(database: Database) {

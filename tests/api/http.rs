@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use linux_api::model::user::Role;
+use serde_json::Value;
 
 use crate::app::{App, Caller};
 use crate::database::Database;
@@ -88,6 +89,24 @@ async fn a_uri_longer_than_8_kib_is_414() {
     reply.expect_code(414, "uri_too_long");
 }
 
+/// What hyper refuses by itself has the body and the headers of any other refusal.
+#[track_caller]
+fn explains_itself(answer: &str, code: &str) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let problem: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(problem["code"], code, "{answer}");
+    let id = problem["request_id"].as_str().unwrap();
+    for line in [
+        "content-type: application/problem+json",
+        "connection: close",
+        "x-content-type-options: nosniff",
+        &format!("content-length: {}", body.len()),
+        &format!("x-request-id: {id}"),
+    ] {
+        assert!(head.lines().any(|it| it == line), "{line}: {answer}");
+    }
+}
+
 #[tokio::test]
 async fn heads_beyond_16_kib_or_64_headers_are_431() {
     let (_database, _app, _admin, daemon) = start().await;
@@ -111,6 +130,9 @@ async fn heads_beyond_16_kib_or_64_headers_are_431() {
             answer.starts_with(&format!("HTTP/1.1 {status} ")),
             "{answer}"
         );
+        if status == "431" {
+            explains_itself(&answer, "head_too_large");
+        }
     }
 }
 
@@ -135,6 +157,7 @@ async fn malformed_heads_are_400_and_closed() {
         wire.write(head).await;
         let answer = wire.read_to_end().await;
         assert!(answer.starts_with("HTTP/1.1 400 "), "{head:?}: {answer:?}");
+        explains_itself(&answer, "request_malformed");
     }
     daemon.connect().await.get("/livez", "").await.expect(200);
 }

@@ -54,6 +54,11 @@ const EXPECTED: &[(&str, &str, Option<Scope>)] = &[
         Some(Scope::UsersAdmin),
     ),
     (
+        "PATCH",
+        "/api/v1/admin/users/{user_id}/protect",
+        Some(Scope::UsersAdmin),
+    ),
+    (
         "GET",
         "/api/v1/admin/users/{user_id}/keys",
         Some(Scope::UsersAdmin),

@@ -2,14 +2,15 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::process::CommandExt;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::postgres::fresh_database;
-use crate::process::{Daemon, linux_api};
+use crate::process::{Daemon, linux_api, post};
 
 /// A home, the URL of its database if it is not the usual one, and its daemon.
 struct Host {
@@ -230,4 +231,50 @@ fn root_leaves_no_file_that_the_daemon_cannot_write() {
     let listed = { listed }.output().unwrap();
     let text = String::from_utf8_lossy(&listed.stdout).into_owned();
     assert!(text.contains("cli:0"), "{text}");
+}
+
+#[test]
+fn root_beside_a_daemon_of_another_account_takes_nothing_from_it() {
+    const OTHER: u32 = 65_534;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let home = TempDir::new().unwrap();
+    chown(home.path(), Some(OTHER), Some(OTHER)).unwrap();
+    let start = || {
+        let mut serve = linux_api(home.path(), &["serve", "--listen", "127.0.0.1:0"]);
+        serve.uid(OTHER).gid(OTHER);
+        Daemon::start_command(serve)
+    };
+    let daemon = start();
+    let key = daemon.key.clone().unwrap();
+    let data = home.path().join(".local/share/linux-api");
+    for arguments in [
+        &["user", "add", "alice1"][..],
+        &["user", "list"],
+        &["user", "key", "create", "admin"],
+        &["user", "delete", "alice1", "--yes"],
+        &["audit", "list"],
+        &["doctor"],
+    ] {
+        let output = linux_api(home.path(), arguments).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        let mut folders = vec![data.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                let owner = fs::metadata(&path).unwrap().uid();
+                assert_eq!(owner, OTHER, "{arguments:?}: {}", path.display());
+                if path.is_dir() {
+                    folders.push(path);
+                }
+            }
+        }
+        let user = json!({"username": "bob1", "activate": true});
+        let (status, body) = post(&daemon.address, "/api/v1/user/register", &key, &user);
+        assert!(status == 200 || status == 409, "{arguments:?}: {body}");
+    }
+    assert!(daemon.end(Signal::TERM).success());
+    let daemon = start();
+    assert_eq!(daemon.get("/readyz", None).0, 200);
 }

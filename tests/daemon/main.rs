@@ -5,8 +5,12 @@
 mod admin;
 mod database;
 mod endurance;
+mod audited;
+mod doctor;
 mod lifecycle;
 mod many;
+#[path = "../support/pgpool.rs"]
+mod pgpool;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod process;
@@ -14,6 +18,8 @@ mod processes;
 mod readme;
 mod reload;
 mod samples;
+mod remote_admin;
+mod revocation;
 mod streams;
 mod systemd;
 mod tls;

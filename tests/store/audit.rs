@@ -15,6 +15,7 @@ on_every_engine! {
     what_is_refused_leaves_a_row,
     a_change_without_its_row_is_not_made,
     rows_can_not_be_changed,
+    rows_go_by_age_alone_and_leave_a_note,
     rows_are_filtered_and_paged,
 }
 
@@ -120,6 +121,45 @@ async fn rows_can_not_be_changed(database: Database) {
         assert!(error.to_string().contains("append-only"), "{sql}: {error}");
     }
     assert_eq!(direct.number("select count(*) from audit_log").await, 1);
+}
+
+async fn rows_go_by_age_alone_and_leave_a_note(database: Database) {
+    const DAY: Duration = Duration::from_hours(24);
+    let (store, clock) = database.store_with_clock().await;
+    let start = store.clock().now();
+    add_user(&store, "old", Role::Admin).await;
+    clock.advance(DAY);
+    add_user(&store, "middle", Role::Admin).await;
+    clock.advance(DAY);
+    add_user(&store, "new", Role::Admin).await;
+    let mut direct = database.direct().await;
+    // Too old, but not by a day yet.
+    let cutoff = start.saturating_add(DAY);
+    assert_eq!(store.delete_old_audit(cutoff).await.unwrap(), 0);
+    let cutoff = start.saturating_add(DAY + Duration::from_millis(1));
+    assert_eq!(store.delete_old_audit(cutoff).await.unwrap(), 2);
+
+    let rows = store.list_audit(&AuditFilter::default(), 10).await.unwrap();
+    let found: Vec<_> = rows.iter().map(words).collect();
+    let expected = [
+        ("audit.expire", "audit_log", "done"),
+        ("user.create", "user:new", "done"),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(rows[0].detail, format!("2 rows before {cutoff}"));
+    assert_eq!(rows[0].via, "system");
+    // The door is closed again, for all others.
+    assert_eq!(store.delete_old_audit(cutoff).await.unwrap(), 0);
+    let error = direct.execute("delete from audit_log").await.unwrap_err();
+    assert!(error.to_string().contains("append-only"), "{error}");
+    let setting = "select count(*) from settings where name = 'audit_expired_before'";
+    assert_eq!(direct.number(setting).await, 0);
+    // Not even a row that is due goes when the setting is for older ones.
+    let opened = "begin; insert into settings (name, value) values ('audit_expired_before', '5')";
+    direct.execute(opened).await.unwrap();
+    direct.execute("delete from audit_log").await.unwrap_err();
+    direct.execute("rollback").await.unwrap();
+    assert_eq!(direct.number("select count(*) from audit_log").await, 2);
 }
 
 async fn rows_are_filtered_and_paged(database: Database) {

@@ -17,6 +17,8 @@ use database::{Database, no_backup};
 
 #[path = "../support/pgbouncer.rs"]
 mod pgbouncer;
+#[path = "../support/pgpool.rs"]
+mod pgpool;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/timescale.rs"]
@@ -26,7 +28,7 @@ mod timescale;
 #[path = "../support/database.rs"]
 mod database;
 
-/// Tests on both engines, and on PostgreSQL behind a pooler too.
+/// Tests on both engines, and on PostgreSQL behind each pooler too.
 macro_rules! on_every_engine {
     ($($name:ident),* $(,)?) => {
         on_both_engines!($($name),*);
@@ -39,10 +41,20 @@ macro_rules! on_every_engine {
                 }
             })*
         }
+        mod pgpool {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let database = $crate::database::Database::postgres();
+                if let Some(url) = $crate::pgpool::pooled(&database.url) {
+                    super::$name($crate::database::Database { pooler: Some(url), ..database }).await;
+                }
+            })*
+        }
     };
 }
 
 mod audit;
+mod cache;
 mod deadlines;
 mod hypertables;
 mod keys;

@@ -27,6 +27,7 @@ const RETENTION: Retention = Retention {
     minutes: Duration::from_hours(24 * 30),
     hours: Duration::from_hours(24 * 400),
     days: Duration::from_hours(24 * 3_650),
+    audit: Duration::from_hours(24 * 730),
     max_bytes: None,
 };
 

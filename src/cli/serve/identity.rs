@@ -24,20 +24,52 @@ pub(super) fn host(
     collector: &Collector,
     state_folder: &Path,
 ) -> anyhow::Result<HostIdentity> {
-    let id = match &config.id {
-        Some(id) => id.clone(),
-        None => match of_machine_id(&config.rootfs) {
-            Some(id) => id,
-            None => kept(state_folder)?,
-        },
+    let id = match chosen(config) {
+        Some(id) => id,
+        None => kept(state_folder)?,
     };
+    Ok(identity(id, config, collector))
+}
+
+/// The host as the database knows it, without making up an id: nothing when there is none yet.
+///
+/// # Errors
+/// When the id is kept in a file that can't be read.
+pub(in crate::cli) fn known(
+    config: &Host,
+    collector: &Collector,
+    state_folder: &Path,
+) -> anyhow::Result<Option<HostIdentity>> {
+    let id = match chosen(config) {
+        Some(id) => Some(id),
+        None => read(&state_folder.join(FILE))?,
+    };
+    Ok(id.map(|id| identity(id, config, collector)))
+}
+
+fn identity(id: String, config: &Host, collector: &Collector) -> HostIdentity {
     let name = collector.system_info().map(|info| info.node_name);
-    Ok(HostIdentity {
+    HostIdentity {
         name: name.unwrap_or_else(|_| id.clone()),
         id: id.into(),
         labels: config.labels.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-    })
+    }
+}
+
+/// The id that needs not be made up.
+fn chosen(config: &Host) -> Option<String> {
+    let configured = config.id.clone();
+    configured.or_else(|| of_machine_id(&config.rootfs))
+}
+
+/// The id that was made up before.
+fn read(path: &Path) -> anyhow::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.trim().to_owned())),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
+    }
 }
 
 /// A new id for every start.
@@ -58,10 +90,8 @@ fn of_machine_id(rootfs: &Path) -> Option<String> {
 fn kept(folder: &Path) -> anyhow::Result<String> {
     let path = folder.join(FILE);
     let cannot = || format!("keep the id of this host in {}", path.display());
-    match fs::read_to_string(&path) {
-        Ok(text) => return Ok(text.trim().to_owned()),
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
-        Err(error) => return Err(error).with_context(cannot),
+    if let Some(id) = read(&path)? {
+        return Ok(id);
     }
     let id = random_id()?;
     DirBuilder::new()
@@ -122,7 +152,11 @@ mod tests {
             rootfs: root.path().to_owned(),
             ..Host::default()
         };
+        let before = known(&config, &Collector::default(), &state).unwrap();
+        assert!(before.is_none() && !state.exists());
         let made_up = id(&config);
+        let after = known(&config, &Collector::default(), &state).unwrap();
+        assert_eq!(after.unwrap().id.to_string(), made_up);
         assert_eq!(made_up.len(), 16);
         assert_eq!(id(&config), made_up);
 

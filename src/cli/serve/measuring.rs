@@ -19,6 +19,7 @@ use crate::tasks::flusher::{Flusher, FlusherHandle, Settings};
 use crate::tasks::host_minutes;
 use crate::tasks::janitor::{self, Retention};
 use crate::tasks::presence;
+use crate::tasks::refusals;
 use crate::tasks::sampler::HostSampler;
 
 /// What becomes of the backups that daemons made by themselves.
@@ -54,6 +55,7 @@ impl Measuring<'_> {
             minutes: config.retention.minutes,
             hours: config.retention.hours,
             days: config.retention.days,
+            audit: config.retention.audit,
             max_bytes: config.retention.max_size.map(Size::bytes),
         };
         tasks.spawn(janitor::run(
@@ -62,6 +64,7 @@ impl Measuring<'_> {
             Arc::clone(&instance_id),
             end.clone(),
         ));
+        tasks.spawn(refusals::run(self.store.clone(), end.clone()));
         if self.store.engine() == Engine::Postgres {
             tasks.spawn(presence::run(
                 self.store.clone(),

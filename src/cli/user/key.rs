@@ -4,17 +4,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
-use super::show::{keys_of, print_keys};
-use super::{explain, find};
-use crate::api::keys::{IssuedKey, ListedKey};
-use crate::auth::hash::Hasher;
-use crate::auth::key::PlainKey;
-use crate::cli::database::Administration;
+use super::show::print_keys;
+use crate::api::keys::IssuedKey;
+use crate::cli::place::Place;
 use crate::cli::{confirm, output};
 use crate::config::ConfigValue;
-use crate::model::api_key::{ApiKey, KeyId, Scope, Scopes};
+use crate::model::api_key::Scope;
+use crate::model::audit::Action;
 use crate::model::time::Timestamp;
-use crate::store::api_keys::NewKey;
 
 /// The longest that a rotated key may live on.
 const OVERLAP_MAX: Duration = Duration::from_hours(7 * 24);
@@ -79,9 +76,9 @@ enum Command {
 }
 
 impl Options {
-    pub(super) async fn run(self, admin: &Administration) -> anyhow::Result<()> {
+    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
         match self.command {
-            Command::List { user, json } => list(admin, &user, json).await,
+            Command::List { user, json } => list(place, &user, json).await,
             Command::Create {
                 user,
                 name,
@@ -93,60 +90,36 @@ impl Options {
                 if !(1..=64).contains(&name.chars().count()) || name.chars().any(char::is_control) {
                     bail!("--name: a key's name has 1 to 64 characters, none of them control");
                 }
-                if expires.is_some_and(|time| time <= admin.store.clock().now()) {
+                if expires.is_some_and(|time| time <= place.now()) {
                     bail!("--expires: the time has passed already");
                 }
-                let scopes = if scopes.is_empty() {
-                    Scopes::ALL
-                } else {
-                    Scopes::only(scopes)
-                };
-                create(admin, &user, &name, scopes, expires, json).await
+                let user = place.user_for(Action::KeyCreate, &user).await?;
+                let made = place.create_key(&user, &name, scopes, expires).await?;
+                let said = format!("made a key for {}", user.username);
+                print_new(&made, &said, json)
             }
             Command::Rotate {
                 user,
                 key,
                 overlap,
                 json,
-            } => rotate(admin, &user, &key, &overlap, json).await,
-            Command::Revoke { user, key, yes } => revoke(admin, &user, &key, yes).await,
+            } => rotate(place, &user, &key, &overlap, json).await,
+            Command::Revoke { user, key, yes } => revoke(place, &user, &key, yes).await,
         }
     }
 }
 
-async fn list(admin: &Administration, user: &str, json: bool) -> anyhow::Result<()> {
-    let user = find(admin, user).await?;
-    let keys = keys_of(admin, &user).await?;
+async fn list(place: &Place, user: &str, json: bool) -> anyhow::Result<()> {
+    let user = place.user(user).await?;
+    let keys = place.keys(&user).await?;
     if json {
-        return output::json(&keys.iter().map(ListedKey::from).collect::<Vec<_>>());
+        return output::json(&keys);
     }
-    print_keys(&keys, admin.store.clock().now())
-}
-
-async fn create(
-    admin: &Administration,
-    user: &str,
-    name: &str,
-    scopes: Scopes,
-    expires_at: Option<Timestamp>,
-    json: bool,
-) -> anyhow::Result<()> {
-    let user = find(admin, user).await?;
-    let (secret, mut key) = new_key(name).await?;
-    key.scopes = scopes;
-    key.expires_at = expires_at;
-    let made = admin.store.create_key(&admin.actor, user.id, &key).await;
-    let made = made.map_err(|error| explain(error, &user.name))?;
-    print_new(
-        &made,
-        &secret,
-        &format!("made a key for {}", user.name),
-        json,
-    )
+    print_keys(&keys, place.now())
 }
 
 async fn rotate(
-    admin: &Administration,
+    place: &Place,
     user: &str,
     key: &str,
     overlap: &str,
@@ -158,51 +131,35 @@ async fn rotate(
     if overlap > OVERLAP_MAX {
         bail!("--overlap: must be at most 7 days");
     }
-    let user = find(admin, user).await?;
-    let (secret, next) = new_key("").await?;
-    let old = KeyId(key.to_owned());
-    let made = admin
-        .store
-        .rotate_key(&admin.actor, user.id, &old, &next, overlap)
-        .await
-        .map_err(|error| explain(error, &user.name))?;
-    let said = format!("the key {key} of {} ends in {overlap:?}", user.name);
-    print_new(&made, &secret, &said, json)
+    if overlap.subsec_nanos() > 0 {
+        bail!("--overlap: must be whole seconds");
+    }
+    let user = place.user_for(Action::KeyRotate, user).await?;
+    let made = place.rotate_key(&user, key, overlap).await?;
+    let said = format!("the key {key} of {} ends in {overlap:?}", user.username);
+    print_new(&made, &said, json)
 }
 
-async fn revoke(admin: &Administration, user: &str, key: &str, yes: bool) -> anyhow::Result<()> {
-    let user = find(admin, user).await?;
-    if !confirm::ask(&format!("Revoke the key {key} of {}?", user.name), yes)? {
+async fn revoke(place: &Place, user: &str, key: &str, yes: bool) -> anyhow::Result<()> {
+    let user = place.user_for(Action::KeyRevoke, user).await?;
+    let name = &user.username;
+    if !confirm::ask(&format!("Revoke the key {key} of {name}?"), yes)? {
         bail!("nothing was revoked");
     }
-    let id = KeyId(key.to_owned());
-    let revoked = admin.store.revoke_key(&admin.actor, user.id, &id).await;
-    let revoked = revoked.map_err(|error| explain(error, &user.name))?;
+    let revoked = place.revoke_key(&user, key).await?;
     output::text(&if revoked {
-        format!("revoked {key} of {}", user.name)
+        format!("revoked {key} of {name}")
     } else {
-        format!("{key} of {} was revoked already", user.name)
+        format!("{key} of {name} was revoked already")
     })
 }
 
-async fn new_key(name: &str) -> anyhow::Result<(PlainKey, NewKey)> {
-    let secret = PlainKey::generate()?;
-    let key = NewKey {
-        id: secret.id(),
-        hash: Hasher::new(1).hash(&secret).await?,
-        name: name.to_owned(),
-        scopes: Scopes::ALL,
-        expires_at: None,
-    };
-    Ok((secret, key))
-}
-
-fn print_new(key: &ApiKey, secret: &PlainKey, said: &str, json: bool) -> anyhow::Result<()> {
+fn print_new(key: &IssuedKey, said: &str, json: bool) -> anyhow::Result<()> {
     if json {
-        return output::json(&IssuedKey::new(key, secret.expose()));
+        return output::json(key);
     }
     output::text(&format!(
         "{said}\n\nThe new key, shown this once:\n\n{}\n",
-        secret.expose()
+        key.api_key
     ))
 }

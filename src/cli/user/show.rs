@@ -2,29 +2,21 @@
 
 use crate::api::keys::ListedKey;
 use crate::api::users::ListedUser;
-use crate::cli::database::Administration;
 use crate::cli::output;
+use crate::cli::place::Place;
 use crate::cli::table::table;
-use crate::model::api_key::ApiKey;
 use crate::model::time::Timestamp;
-use crate::model::user::User;
-use crate::store::api_keys::has_ended;
 
-use super::find;
-
-/// How many keys are read at once.
-const PAGE: u32 = 1000;
-
-pub(super) fn print_users(users: &[User]) -> anyhow::Result<()> {
+pub(super) fn print_users(users: &[ListedUser]) -> anyhow::Result<()> {
     let rows = users.iter().map(|user| {
         vec![
-            user.name.clone(),
+            user.username.clone(),
             user.role.to_string(),
-            yes_or_no(user.active),
+            yes_or_no(user.activated),
             yes_or_no(user.immutable),
-            user.created_at.to_string(),
-            time_or_never(user.last_login),
-            user.id.to_string(),
+            user.created_at.clone(),
+            or_never(user.last_login.as_ref()),
+            user.user_id.clone(),
         ]
     });
     let heads = [
@@ -39,43 +31,22 @@ pub(super) fn print_users(users: &[User]) -> anyhow::Result<()> {
     output::text(&table(&heads, &rows.collect::<Vec<_>>()))
 }
 
-pub(super) async fn show(admin: &Administration, user: &str, json: bool) -> anyhow::Result<()> {
-    let user = find(admin, user).await?;
-    let keys = keys_of(admin, &user).await?;
+pub(super) async fn show(place: &Place, user: &str, json: bool) -> anyhow::Result<()> {
+    let user = place.user(user).await?;
+    let keys = place.keys(&user).await?;
     if json {
-        return output::json(&serde_json::json!({
-            "user": ListedUser::from(&user),
-            "keys": keys.iter().map(ListedKey::from).collect::<Vec<_>>(),
-        }));
+        return output::json(&serde_json::json!({"user": user, "keys": keys}));
     }
     print_users(std::slice::from_ref(&user))?;
     output::text("")?;
-    print_keys(&keys, admin.store.clock().now())
+    print_keys(&keys, place.now())
 }
 
-/// All keys of a user, newest first, ended ones included.
-pub(super) async fn keys_of(admin: &Administration, user: &User) -> anyhow::Result<Vec<ApiKey>> {
-    let mut keys: Vec<ApiKey> = Vec::new();
-    loop {
-        let after = keys.last().map(|last| (last.created_at, last.id.clone()));
-        let page = admin.store.list_keys(user.id, after, PAGE).await?;
-        if page.is_empty() {
-            return Ok(keys);
-        }
-        keys.extend(page);
-    }
-}
-
-pub(super) fn print_keys(keys: &[ApiKey], now: Timestamp) -> anyhow::Result<()> {
+pub(super) fn print_keys(keys: &[ListedKey], now: Timestamp) -> anyhow::Result<()> {
     let rows = keys.iter().map(|key| {
-        let scopes: Vec<String> = key
-            .scopes
-            .chosen()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let scopes: Vec<String> = key.scopes.iter().map(ToString::to_string).collect();
         vec![
-            key.id.to_string(),
+            key.key_id.clone(),
             key.name.clone(),
             state_of(key, now).to_owned(),
             if scopes.is_empty() {
@@ -83,9 +54,9 @@ pub(super) fn print_keys(keys: &[ApiKey], now: Timestamp) -> anyhow::Result<()> 
             } else {
                 scopes.join(",")
             },
-            key.created_at.to_string(),
-            time_or_never(key.expires_at),
-            time_or_never(key.last_used),
+            key.created_at.clone(),
+            or_never(key.expires_at.as_ref()),
+            or_never(key.last_used.as_ref()),
         ]
     });
     let heads = [
@@ -100,10 +71,11 @@ pub(super) fn print_keys(keys: &[ApiKey], now: Timestamp) -> anyhow::Result<()> 
     output::text(&table(&heads, &rows.collect::<Vec<_>>()))
 }
 
-fn state_of(key: &ApiKey, now: Timestamp) -> &'static str {
+fn state_of(key: &ListedKey, now: Timestamp) -> &'static str {
+    let has_expired = |text: &String| text.parse().is_ok_and(|time: Timestamp| time <= now);
     if key.revoked_at.is_some() {
         "revoked"
-    } else if has_ended(key, now) {
+    } else if key.expires_at.as_ref().is_some_and(has_expired) {
         "expired"
     } else {
         "usable"
@@ -114,6 +86,31 @@ fn yes_or_no(yes: bool) -> String {
     if yes { "yes" } else { "no" }.to_owned()
 }
 
-fn time_or_never(time: Option<Timestamp>) -> String {
-    time.map_or_else(|| "never".to_owned(), |time| time.to_string())
+fn or_never(time: Option<&String>) -> String {
+    time.cloned().unwrap_or_else(|| "never".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_usable_until_it_ends() {
+        let key = |expires_at: Option<&str>, revoked_at: Option<&str>| ListedKey {
+            key_id: "EXAMPLEkey01".to_owned(),
+            name: "one".to_owned(),
+            scopes: Vec::new(),
+            created_at: "2026-11-23T07:00:00Z".to_owned(),
+            expires_at: expires_at.map(str::to_owned),
+            last_used: None,
+            revoked_at: revoked_at.map(str::to_owned),
+        };
+        let now = "2026-11-23T08:00:00Z".parse().unwrap();
+        assert_eq!(state_of(&key(None, None), now), "usable");
+        let later = Some("2026-11-23T08:00:00.001Z");
+        assert_eq!(state_of(&key(later, None), now), "usable");
+        let past = Some("2026-11-23T08:00:00Z");
+        assert_eq!(state_of(&key(past, None), now), "expired");
+        assert_eq!(state_of(&key(later, past), now), "revoked");
+    }
 }

@@ -15,7 +15,7 @@ pub(crate) const DOCS_CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
      frame-ancestors 'none'",
 );
 
-pub(super) fn set_common(headers: &mut HeaderMap, request_id: &str) {
+pub(crate) fn set_common(headers: &mut HeaderMap, request_id: &str) {
     const X_API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
     const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
     headers.reserve(10);

@@ -200,6 +200,32 @@ pub(crate) async fn deactivate_user(
     set_active(&caller, &store, id, false, immutable).await
 }
 
+/// Protect a user
+///
+/// From then on nobody changes or deletes it, nor its keys, but itself; only who has the database
+/// takes that off again (`linux-api user protect --off`). 204 when the user is protected already.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/admin/users/{user_id}/protect",
+    tag = "admin",
+    params(("user_id" = Uuid, Path, description = "Id of the user")),
+    responses(
+        (status = 200, description = "The user is protected", body = UserChanged),
+        (status = 204, description = "Nothing to change"),
+    )
+)]
+pub(crate) async fn protect_user(
+    caller: Caller<scope::UsersAdmin>,
+    State(store): State<Store>,
+    PathUser(id): PathUser,
+) -> Result<Response, ApiError> {
+    let changed = store
+        .set_immutable(&caller.actor(), id, true)
+        .await
+        .map_err(|error| refused(error, "Can't protect user: user is immutable"))?;
+    Ok(user_changed(changed, id))
+}
+
 async fn set_active(
     caller: &Caller<scope::UsersAdmin>,
     store: &Store,
@@ -211,15 +237,18 @@ async fn set_active(
         .set_active(&caller.actor(), id, active)
         .await
         .map_err(|error| refused(error, immutable))?;
-    Ok(if changed {
-        Json(UserChanged {
-            success: true,
-            user_id: id.to_string(),
-        })
-        .into_response()
-    } else {
-        StatusCode::NO_CONTENT.into_response()
+    Ok(user_changed(changed, id))
+}
+
+fn user_changed(changed: bool, id: UserId) -> Response {
+    if !changed {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    Json(UserChanged {
+        success: true,
+        user_id: id.to_string(),
     })
+    .into_response()
 }
 
 fn refused(error: StoreError, immutable: &'static str) -> ApiError {

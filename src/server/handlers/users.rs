@@ -128,7 +128,8 @@ pub(crate) async fn delete_user(
     let own = caller.identity.user.id;
     let id = Uuid::parse_str(&body.user_id).map_or(own, UserId);
     if id != own {
-        caller.identity.allow(Scope::UsersAdmin)?;
+        let allowed = caller.identity.allow(Scope::UsersAdmin);
+        allowed.map_err(|denied| ApiError::from(denied).about(format!("user:{id}")))?;
     }
     store
         .delete_user(&caller.actor(), id)

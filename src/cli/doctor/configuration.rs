@@ -1,0 +1,38 @@
+//! Whether the configuration can be used.
+
+use super::Finding;
+use crate::cli::{Context, known_routes};
+use crate::config::{ConfigError, Loaded};
+
+const CHECK: &str = "configuration";
+
+/// What is found, and the configuration when it can be used.
+pub(super) fn check(ctx: &Context) -> (Vec<Finding>, Option<Loaded>) {
+    let loaded = ctx.load(Vec::new()).and_then(|loaded| {
+        known_routes::check(&loaded)?;
+        Ok(loaded)
+    });
+    match loaded {
+        Ok(loaded) => {
+            let said = match &loaded.file {
+                Some(path) => path.display().to_string(),
+                None => "no file; the defaults are in effect".to_owned(),
+            };
+            (vec![Finding::ok(CHECK, said)], Some(loaded))
+        }
+        Err(error) => (problems(&error), None),
+    }
+}
+
+/// One finding for each problem: a line each is easier to work through.
+fn problems(error: &ConfigError) -> Vec<Finding> {
+    let found = error.problems().iter().map(|problem| {
+        Finding::fail(
+            CHECK,
+            problem.to_string(),
+            "mend it (docs/configuration.md lists all options); what depends on the configuration \
+             was not checked",
+        )
+    });
+    found.collect()
+}

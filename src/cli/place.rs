@@ -1,0 +1,84 @@
+//! Where users, keys and the audit log are administered: the configured database, or a daemon over
+//! HTTP. Commands are written once and ask a [`Place`], which answers both alike.
+
+mod audit;
+mod keys;
+mod refused;
+mod users;
+
+pub(super) use audit::{AuditConditions, is_passing};
+pub(super) use users::NewAccount;
+
+use std::time::Duration;
+
+use super::database::Administration;
+use super::{Context, output};
+use crate::client::Client;
+use crate::client::error::ClientError;
+use crate::model::time::{Clock, Timestamp};
+
+/// The longest that a command waits for a daemon's limit on requests, each time and how often.
+const WAIT_MAX: Duration = Duration::from_mins(1);
+const WAITS_MAX: u32 = 5;
+
+/// Which place a command is for.
+#[derive(Debug, clap::Args)]
+pub(super) struct PlaceOptions {
+    /// Ask this daemon over HTTP, a remote's name or a URL, instead of using the database
+    #[arg(long, global = true, value_name = "NAME|URL")]
+    remote: Option<String>,
+}
+
+/// Where to administer.
+pub(super) enum Place {
+    /// The database, with the rights of who has it.
+    Database(Administration),
+    /// A daemon, with the rights of a key.
+    Remote(Client),
+}
+
+impl Place {
+    /// Opens the database or prepares the connection, and names it on standard error.
+    pub(super) async fn open(options: &PlaceOptions, ctx: &Context) -> anyhow::Result<Self> {
+        let Some(remote) = &options.remote else {
+            return Ok(Self::Database(Administration::open(ctx).await?));
+        };
+        let client = Client::new(&ctx.target(remote).await?)?;
+        output::note(&format!("daemon: {}", client.address()));
+        Ok(Self::Remote(client))
+    }
+
+    /// The present time, as whoever answers here stamps rows.
+    pub(super) fn now(&self) -> Timestamp {
+        match self {
+            Self::Database(admin) => admin.store.clock().now(),
+            Self::Remote(_) => Clock::system().now(),
+        }
+    }
+
+    pub(super) async fn close(self) {
+        if let Self::Database(admin) = self {
+            admin.store.close().await;
+        }
+    }
+}
+
+/// Asks a daemon, and again when it limits how many requests a key may send: scripts that change many
+/// users are to get on.
+async fn patiently<T>(ask: impl AsyncFn() -> Result<T, ClientError>) -> Result<T, ClientError> {
+    let mut waits = 0;
+    loop {
+        match ask().await {
+            Err(ClientError::Refused {
+                status: 429,
+                retry_after: Some(wait),
+                ..
+            }) if wait <= WAIT_MAX && waits < WAITS_MAX => {
+                waits += 1;
+                output::note(&format!("the daemon limits requests: waiting for {wait:?}"));
+                tokio::time::sleep(wait).await;
+            }
+            answer => return answer,
+        }
+    }
+}

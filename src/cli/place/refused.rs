@@ -1,0 +1,117 @@
+//! What to do about a refusal, whichever way it came.
+
+use crate::client::error::ClientError;
+use crate::store::{Refusal, StoreError};
+
+use super::Place;
+
+/// A change that was not made.
+#[derive(Debug)]
+pub(super) enum Failed {
+    Store(StoreError),
+    Client(ClientError),
+}
+
+/// A daemon's answer and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}; {advice}", advice = .0.advice())]
+pub(super) struct Advised(pub(super) ClientError);
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<ClientError> for Failed {
+    fn from(error: ClientError) -> Self {
+        Self::Client(error)
+    }
+}
+
+impl Failed {
+    /// The rule that forbids it, when one does.
+    pub(super) fn refusal(&self) -> Option<Refusal> {
+        match self {
+            Self::Store(StoreError::Refused(refusal)) => Some(*refusal),
+            Self::Client(ClientError::Refused { code, .. }) => refusal_of(code),
+            _ => None,
+        }
+    }
+
+    /// An error that says what to do; `name` is the user's.
+    pub(super) fn explain(self, place: &Place, name: &str) -> anyhow::Error {
+        match (self.refusal(), self) {
+            (Some(refusal), _) => anyhow::Error::msg(advice(refusal, place, name)),
+            (None, failed) => failed.into_error(),
+        }
+    }
+
+    /// An error that says what to do about the connection or the database.
+    pub(super) fn into_error(self) -> anyhow::Error {
+        match self {
+            Self::Store(error) => error.into(),
+            Self::Client(error) => Advised(error).into(),
+        }
+    }
+}
+
+/// The rule behind the `code` of an answer.
+fn refusal_of(code: &str) -> Option<Refusal> {
+    Some(match code {
+        "name_taken" => Refusal::NameTaken,
+        "user_not_found" => Refusal::UserNotFound,
+        "key_not_found" => Refusal::KeyNotFound,
+        "user_immutable" => Refusal::Immutable,
+        "last_admin" => Refusal::LastAdmin,
+        "own_role" => Refusal::OwnRole,
+        "own_account" => Refusal::OwnAccount,
+        "too_many_keys" => Refusal::TooManyKeys,
+        "key_ended" => Refusal::KeyEnded,
+        _ => return None,
+    })
+}
+
+fn advice(refusal: Refusal, place: &Place, name: &str) -> String {
+    match (refusal, place) {
+        (Refusal::NameTaken, _) => format!("there is a user {name} already"),
+        (Refusal::UserNotFound, _) => format!("the user {name} has just been deleted"),
+        (Refusal::Immutable, Place::Database(_)) => format!(
+            "{name} is protected; take that off first with: linux-api user protect --off {name}"
+        ),
+        (Refusal::Immutable, Place::Remote(_)) => format!(
+            "{name} is protected, and only who has the database may change it: run the command on \
+             the daemon's host, without --remote"
+        ),
+        (Refusal::LastAdmin, _) => {
+            format!("{name} is the last active admin; make another one first")
+        }
+        (Refusal::TooManyKeys, _) => {
+            format!("{name} has as many keys as a user may; revoke one first")
+        }
+        (Refusal::KeyNotFound, _) => format!("{name} has no such key"),
+        (Refusal::KeyEnded, _) => "that key is revoked or expired".to_owned(),
+        (Refusal::OwnRole, _) => {
+            "nobody changes their own role: ask another admin, or run this on the daemon's host, \
+             without --remote"
+                .to_owned()
+        }
+        (Refusal::OwnAccount, _) => {
+            "nobody deactivates themselves: ask another admin, or run this on the daemon's host, \
+             without --remote"
+                .to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_code_of_a_rule_is_a_rule() {
+        assert_eq!(refusal_of("last_admin"), Some(Refusal::LastAdmin));
+        assert_eq!(refusal_of("admin_required"), None);
+        assert_eq!(refusal_of(""), None);
+    }
+}

@@ -1,0 +1,284 @@
+//! Users, in the database or over HTTP.
+
+use anyhow::bail;
+use uuid::Uuid;
+
+use super::refused::Failed;
+use super::{Place, patiently};
+use crate::api::users::{ListedUser, RegisterUser, RegisteredUser};
+use crate::auth::hash::Hasher;
+use crate::auth::key::PlainKey;
+use crate::cli::database::Administration;
+use crate::model::api_key::Scopes;
+use crate::model::audit::Action;
+use crate::model::user::{Role, User, UserId};
+use crate::store::api_keys::NewKey;
+use crate::store::users::{NewUser, UserPage};
+use crate::store::{Refusal, StoreError};
+
+/// How many users are read at once from a database.
+const PAGE: u32 = 1000;
+/// The most that the API answers at once.
+const REMOTE_PAGE: u32 = 100;
+
+/// A user about to be made.
+pub(in crate::cli) struct NewAccount {
+    /// Checked and lower-cased.
+    pub(in crate::cli) name: String,
+    pub(in crate::cli) role: Role,
+    pub(in crate::cli) active: bool,
+}
+
+impl Place {
+    /// All users, newest first.
+    pub(in crate::cli) async fn users(&self) -> anyhow::Result<Vec<ListedUser>> {
+        let mut users = Vec::new();
+        self.each_page_of_users(|page| {
+            users.extend(page);
+            true
+        })
+        .await
+        .map_err(Failed::into_error)?;
+        Ok(users)
+    }
+
+    /// Hands over page after page until `more` answers `false`.
+    async fn each_page_of_users(
+        &self,
+        mut more: impl FnMut(Vec<ListedUser>) -> bool,
+    ) -> Result<(), Failed> {
+        match self {
+            Self::Database(admin) => {
+                let mut start = UserPage::Offset(0);
+                loop {
+                    let page = admin.store.list_users(start, PAGE).await?;
+                    let Some(last) = page.last() else {
+                        return Ok(());
+                    };
+                    start = UserPage::After(last.created_at, last.id);
+                    if !more(page.iter().map(ListedUser::from).collect()) {
+                        return Ok(());
+                    }
+                }
+            }
+            Self::Remote(client) => {
+                let mut cursor: Option<String> = None;
+                loop {
+                    let page =
+                        patiently(async || client.list_users(REMOTE_PAGE, cursor.as_deref()).await)
+                            .await?;
+                    let next = page
+                        .next_cursor
+                        .filter(|next| Some(next) != cursor.as_ref());
+                    if page.users.is_empty() || !more(page.users) || next.is_none() {
+                        return Ok(());
+                    }
+                    cursor = next;
+                }
+            }
+        }
+    }
+
+    /// The user with this name or id.
+    pub(in crate::cli) async fn user(&self, text: &str) -> anyhow::Result<ListedUser> {
+        match self.look_up(text).await.map_err(Failed::into_error)? {
+            Some(user) => Ok(user),
+            None => bail!("there is no user {text:?}; `linux-api user list` shows all"),
+        }
+    }
+
+    /// The user with this name or id, which somebody wants to change: that there is none, is noted
+    /// in the audit log as for any other change that was not made.
+    pub(in crate::cli) async fn user_for(
+        &self,
+        action: Action,
+        text: &str,
+    ) -> anyhow::Result<ListedUser> {
+        let found = self.look_up(text).await.map_err(Failed::into_error)?;
+        if let (None, Self::Database(admin)) = (&found, self) {
+            let name: String = text.chars().take(64).collect();
+            let reason = Refusal::UserNotFound.to_string();
+            admin
+                .store
+                .note_refusal(&admin.actor, action, format!("user:{name}"), reason)
+                .await?;
+        }
+        match found {
+            Some(user) => Ok(user),
+            None => bail!("there is no user {text:?}; `linux-api user list` shows all"),
+        }
+    }
+
+    async fn look_up(&self, text: &str) -> Result<Option<ListedUser>, Failed> {
+        let id = Uuid::parse_str(text).ok().map(|id| id.to_string());
+        let name = text.to_lowercase();
+        if let Self::Database(admin) = self {
+            // A name may look like an id that is written without hyphens.
+            let by_id = match id {
+                Some(_) => admin.store.find_user(parse_id(text)?).await?,
+                None => None,
+            };
+            let found = match by_id {
+                Some(user) => Some(user),
+                None => admin.store.find_user_by_name(&name).await?,
+            };
+            return Ok(found.as_ref().map(ListedUser::from));
+        }
+        let (mut by_id, mut by_name) = (None, None);
+        self.each_page_of_users(|page| {
+            for user in page {
+                if id.as_ref() == Some(&user.user_id) {
+                    by_id = Some(user);
+                } else if user.username == name {
+                    by_name = Some(user);
+                }
+            }
+            by_id.is_none() && (id.is_some() || by_name.is_none())
+        })
+        .await?;
+        Ok(by_id.or(by_name))
+    }
+
+    /// Makes a user with its first key.
+    pub(in crate::cli) async fn add_user(
+        &self,
+        account: &NewAccount,
+    ) -> anyhow::Result<RegisteredUser> {
+        let made = match self {
+            Self::Database(admin) => add_to_database(admin, account).await?,
+            Self::Remote(client) => {
+                let wanted = RegisterUser {
+                    username: account.name.clone(),
+                    is_admin: account.role == Role::Admin,
+                    activate: account.active,
+                };
+                let made = patiently(async || client.register_user(&wanted).await);
+                made.await.map_err(Failed::from)
+            }
+        };
+        made.map_err(|failed| failed.explain(self, &account.name))
+    }
+
+    /// Deletes a user and all its keys.
+    pub(in crate::cli) async fn delete_user(&self, user: &ListedUser) -> anyhow::Result<()> {
+        let deleted: Result<(), Failed> = match self {
+            Self::Database(admin) => {
+                let id = parse_id(&user.user_id)?;
+                let deleted = admin.store.delete_user(&admin.actor, id).await;
+                deleted.map_err(Failed::from)
+            }
+            Self::Remote(client) => {
+                let deleted = patiently(async || client.delete_user(&user.user_id).await);
+                deleted.await.map(drop).map_err(Failed::from)
+            }
+        };
+        deleted.map_err(|failed| failed.explain(self, &user.username))
+    }
+
+    /// Lets a user use the API, or ends that; `false` when there was nothing to change.
+    pub(in crate::cli) async fn set_active(
+        &self,
+        user: &ListedUser,
+        active: bool,
+    ) -> anyhow::Result<bool> {
+        let changed: Result<bool, Failed> = match self {
+            Self::Database(admin) => {
+                let id = parse_id(&user.user_id)?;
+                let changed = admin.store.set_active(&admin.actor, id, active).await;
+                changed.map_err(Failed::from)
+            }
+            Self::Remote(client) => {
+                let id = &user.user_id;
+                let changed = patiently(async || client.set_active(id, active).await).await;
+                changed.map(|it| it.is_some()).map_err(Failed::from)
+            }
+        };
+        changed.map_err(|failed| failed.explain(self, &user.username))
+    }
+
+    /// Sets a user's role; `false` when it had it already.
+    pub(in crate::cli) async fn set_role(
+        &self,
+        user: &ListedUser,
+        role: Role,
+    ) -> anyhow::Result<bool> {
+        let changed: Result<bool, Failed> = match self {
+            Self::Database(admin) => {
+                let id = parse_id(&user.user_id)?;
+                let changed = admin.store.set_role(&admin.actor, id, role).await;
+                changed.map_err(Failed::from)
+            }
+            Self::Remote(client) => {
+                let (id, is_admin) = (&user.user_id, role == Role::Admin);
+                let changed = patiently(async || client.set_role(id, is_admin).await).await;
+                changed.map(|it| it.is_some()).map_err(Failed::from)
+            }
+        };
+        changed.map_err(|failed| failed.explain(self, &user.username))
+    }
+
+    /// Protects a user, or takes that off, which takes the database; `false` when there was nothing
+    /// to change.
+    pub(in crate::cli) async fn protect(
+        &self,
+        user: &ListedUser,
+        protected: bool,
+    ) -> anyhow::Result<bool> {
+        let changed: Result<bool, Failed> = match self {
+            Self::Database(admin) => {
+                let id = parse_id(&user.user_id)?;
+                let changed = admin.store.set_immutable(&admin.actor, id, protected).await;
+                changed.map_err(Failed::from)
+            }
+            Self::Remote(_) if !protected => bail!(
+                "only who has the database may take the protection off: run the command on the \
+                 daemon's host, without --remote"
+            ),
+            Self::Remote(client) => {
+                let id = &user.user_id;
+                let changed = patiently(async || client.protect_user(id).await).await;
+                changed.map(|it| it.is_some()).map_err(Failed::from)
+            }
+        };
+        changed.map_err(|failed| failed.explain(self, &user.username))
+    }
+}
+
+/// The id as the store takes it; it comes from the store, so it is one.
+pub(super) fn parse_id(text: &str) -> Result<UserId, StoreError> {
+    Uuid::parse_str(text)
+        .map(UserId)
+        .map_err(|_| Refusal::UserNotFound.into())
+}
+
+impl From<Failed> for anyhow::Error {
+    fn from(failed: Failed) -> Self {
+        failed.into_error()
+    }
+}
+
+async fn add_to_database(
+    admin: &Administration,
+    account: &NewAccount,
+) -> anyhow::Result<Result<RegisteredUser, Failed>> {
+    let user = NewUser {
+        name: account.name.clone(),
+        role: account.role,
+        active: account.active,
+        immutable: false,
+    };
+    let secret = PlainKey::generate()?;
+    let key = NewKey {
+        id: secret.id(),
+        hash: Hasher::new(1).hash(&secret).await?,
+        name: "first key".to_owned(),
+        scopes: Scopes::ALL,
+        expires_at: None,
+    };
+    let made: Result<User, StoreError> = admin.store.create_user(&admin.actor, &user, &key).await;
+    Ok(made.map_err(Failed::from).map(|made| RegisteredUser {
+        username: made.name,
+        user_id: made.id.to_string(),
+        api_key: secret.expose().to_owned(),
+    }))
+}
