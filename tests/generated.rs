@@ -8,12 +8,13 @@ use std::path::Path;
 
 use assert_cmd::Command;
 
-/// Every file of a folder with its text.
+/// Every file of a folder with its text; what is below it counts on its own.
 fn files(folder: &Path) -> BTreeMap<String, String> {
     fs::read_dir(folder)
         .unwrap()
+        .map(Result::unwrap)
+        .filter(|entry| entry.path().is_file())
         .map(|entry| {
-            let entry = entry.unwrap();
             let name = entry.file_name().into_string().unwrap();
             (name, fs::read_to_string(entry.path()).unwrap())
         })
