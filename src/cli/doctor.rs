@@ -1,7 +1,7 @@
 //! `linux-api doctor`: checks everything it can, and says what to do about each failure.
 //!
-//! Each file below looks at one thing and answers [`Finding`]s. Nothing is changed, and a daemon may
-//! run or not.
+//! Each file below looks at one thing and answers [`Finding`]s. Nothing is changed, but for a probe that
+//! the keyring keeps for a moment, and a daemon may run or not.
 
 mod backups;
 mod certificate;

@@ -1,12 +1,15 @@
 //! Whether keys of clients can be kept, and those of the remotes are to be had.
 
+use secrecy::SecretString;
+
 use super::Finding;
 use crate::cli::Context;
-use crate::client::keys::{KeyError, KeyPlace};
+use crate::client::keys::{KeyError, KeyPlace, Keys};
 
 const CHECK: &str = "keyring";
-/// No key is ever kept under this name.
-const NAME: &str = "linux-api doctor";
+/// What is put into the keyring and taken out again. Only looking would not do: a kernel keyring may
+/// be open to readers and closed to writers.
+const PROBE: &str = "doctor-probe";
 
 pub(super) async fn check(ctx: &Context) -> Finding {
     if ctx.options.acting_uid.is_some() {
@@ -34,18 +37,25 @@ pub(super) async fn check(ctx: &Context) -> Finding {
             );
         }
     }
-    judge(keys.find(NAME).await.err(), in_files)
+    judge(probe(&keys).await, in_files)
 }
 
-/// `error` is what looking for a key said that nobody keeps.
-fn judge(error: Option<KeyError>, in_files: bool) -> Finding {
-    match error {
-        None | Some(KeyError::Missing { .. }) => Finding::ok(CHECK, "keys can be kept"),
-        Some(error) if in_files => Finding::ok(
+/// Where a key can be kept and found again.
+async fn probe(keys: &Keys) -> Result<KeyPlace, KeyError> {
+    let place = keys.keep(PROBE, &SecretString::from("probe")).await?;
+    let found = keys.get(place, PROBE).await;
+    keys.forget(place, PROBE).await?;
+    found.map(|_| place)
+}
+
+fn judge(probed: Result<KeyPlace, KeyError>, in_files: bool) -> Finding {
+    match probed {
+        Ok(place) => Finding::ok(CHECK, format!("keys can be kept in {place}")),
+        Err(error) if in_files => Finding::ok(
             CHECK,
             format!("not usable ({error}); the keys of the remotes are in files"),
         ),
-        Some(error) => Finding::warn(
+        Err(error) => Finding::warn(
             CHECK,
             error.to_string(),
             "keep keys in private files: linux-api remote add NAME URL --key-file",
@@ -60,19 +70,27 @@ mod tests {
 
     #[test]
     fn without_a_keyring_there_is_another_place() {
-        let locked = || Some(KeyError::Slow(KeyPlace::SecretService));
-        let missing = KeyError::Missing {
-            place: KeyPlace::Kernel,
-            name: NAME.to_owned(),
-        };
-        assert_eq!(judge(Some(missing), false).result, Verdict::Ok);
+        let locked = || Err(KeyError::Slow(KeyPlace::SecretService));
+        assert_eq!(judge(Ok(KeyPlace::Kernel), false).result, Verdict::Ok);
         assert_eq!(judge(locked(), true).result, Verdict::Ok);
         let found = judge(locked(), false);
         assert_eq!(found.result, Verdict::Warn);
-        assert!(
-            found
-                .advice
-                .is_some_and(|advice| advice.contains("--key-file"))
-        );
+        let advice = found.advice.unwrap_or_default();
+        assert!(advice.contains("--key-file"), "{advice}");
+    }
+
+    /// Whatever keyring there is here, what was found out about it holds.
+    #[tokio::test]
+    async fn the_probe_is_taken_out_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = Keys::new(folder.path().to_owned(), false);
+        match probe(&keys).await {
+            Ok(place) => {
+                let gone = keys.get(place, PROBE).await;
+                assert!(matches!(gone, Err(KeyError::Missing { .. })), "{gone:?}");
+            }
+            Err(error) => assert_eq!(judge(Err(error), false).result, Verdict::Warn),
+        }
+        assert!(std::fs::read_dir(folder.path()).unwrap().next().is_none());
     }
 }
