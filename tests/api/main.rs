@@ -17,6 +17,7 @@ mod wire;
 
 mod admin;
 mod audit;
+mod audit_list;
 mod connections;
 mod document;
 mod edge;

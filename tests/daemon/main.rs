@@ -3,10 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod admin;
-mod database;
-mod endurance;
 mod audited;
+mod database;
 mod doctor;
+mod endurance;
 mod lifecycle;
 mod many;
 #[path = "../support/pgpool.rs"]
@@ -17,9 +17,9 @@ mod process;
 mod processes;
 mod readme;
 mod reload;
-mod samples;
 mod remote_admin;
 mod revocation;
+mod samples;
 mod streams;
 mod systemd;
 mod tls;

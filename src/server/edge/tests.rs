@@ -43,7 +43,7 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
         unix_peers: Arc::new(UnixPeers::new(
             BTreeMap::new(),
             String::new(),
-            store,
+            store.clone(),
             Collector::default(),
         )),
         access_log: AccessLogger::with_writer(lines.clone(), LogFormat::Text).unwrap(),
@@ -55,6 +55,7 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
         request_ids: RequestIds::new(7),
         request_timeout: Duration::from_secs(30),
         body_timeout: BodyTimeout(Duration::from_secs(30)),
+        store,
         clock,
     };
     (EdgeLayer(Arc::new(state)), recorder, lines)
