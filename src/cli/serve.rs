@@ -184,7 +184,9 @@ impl Start<'_> {
         let demo = Demo::new(config, loaded)?;
         systemd::tell_status("opening the database");
         let start = async {
-            let store = open_store(config, demo.as_ref(), &clock).await?;
+            // Also while a restore has the database to itself.
+            let open = Box::pin(open_store(config, demo.as_ref(), &clock));
+            let store = systemd::while_told_to_wait(open).await?;
             let key = first_admin::create(&store, config, demo.is_some()).await?;
             store.refresh_auth_revision().await?;
             let bound = listen::bind(loaded, self.handed).await?;
@@ -438,9 +440,9 @@ async fn open_store(config: &Config, demo: Option<&Demo>, clock: &Clock) -> anyh
     };
     let store = Store::open(options, clock.clone()).await?;
     if database.migrate {
-        systemd::while_told_to_wait(Box::pin(migrate(&store, config))).await?;
+        Box::pin(migrate(&store, config)).await?;
         if database.timescaledb {
-            systemd::while_told_to_wait(Box::pin(use_timescaledb(&store))).await;
+            Box::pin(use_timescaledb(&store)).await;
         }
     } else {
         let pending = store.schema_state().await?.pending.len();

@@ -63,6 +63,19 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets daemons that were killed a day ago or earlier.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn forget_killed_daemons(&self) -> Result<(), StoreError> {
+        const SQL: &str = "delete from leases where name like 'daemon:%' and expires_at < $1";
+        let yesterday = self.clock().now().saturating_sub(Duration::from_hours(24));
+        in_write!(self, |tx| {
+            tx.execute(sqlx::query(SQL).bind(yesterday)).await?;
+            Ok(())
+        })
+    }
+
     /// Says that this daemon ends.
     ///
     /// # Errors

@@ -13,6 +13,9 @@ const INTERVAL: Duration = Duration::from_secs(20);
 /// Says so until told to stop, and then that the daemon is gone. `host` is what people are told.
 pub async fn run(store: Store, instance_id: Arc<str>, host: String, stop: CancellationToken) {
     let work = async {
+        if let Err(error) = store.forget_killed_daemons().await {
+            tracing::debug!(%error, "could not forget daemons that were killed");
+        }
         loop {
             // While the database is away, nobody replaces it either.
             if let Err(error) = store.say_present(&instance_id, &host).await {

@@ -308,6 +308,44 @@ impl Scene {
     }
 }
 
+/// Writes to the database, and what the backup before them must have gone through.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_migrated_before_the_backup_is_on_the_disk() {
+    if !has_strace() {
+        return;
+    }
+    let scene = Scene::new(Work::Migrate, Fixture::sqlite().await).await;
+    let trace = scene.folder.path().join("trace");
+    let tracer = [
+        "strace",
+        "-f",
+        "-qq",
+        "-y",
+        "-o",
+        trace.to_str().unwrap(),
+        "-e",
+        "trace=pwrite64,fsync,rename,renameat2",
+        "--",
+    ];
+    let tracer = tracer.map(str::to_owned);
+    let output = scene.command(&tracer).output().unwrap();
+    assert!(output.status.success());
+    let text = std::fs::read_to_string(&trace).unwrap();
+    let place = |call: &str, path: &str| {
+        let found = text
+            .lines()
+            .position(|line| line.contains(call) && line.contains(path));
+        found.unwrap_or_else(|| panic!("no {call} of {path} in {text}"))
+    };
+    let first = place("pwrite64(", "linux-api.db-wal>");
+    let named = place("rename", "/backups/.tmp-");
+    for path in ["users.jsonl.zst>", "audit_log.jsonl.zst>", "manifest.json>"] {
+        assert!(place("fsync(", path) < named, "{path}");
+    }
+    let of_the_folder = place("fsync(", "/backups>");
+    assert!(named < of_the_folder && of_the_folder < first, "{text}");
+}
+
 /// One of so many writes, for the usual run.
 const SAMPLE: usize = 17;
 
@@ -352,9 +390,19 @@ async fn every_kill_of_a_restore() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes minutes: a hundred kills of each on PostgreSQL"]
-async fn many_kills_on_postgresql() {
-    for work in [Work::Backup, Work::Migrate, Work::Restore] {
-        random_kills(work, 100).await;
-    }
+#[ignore = "takes minutes: a hundred kills of a backup on PostgreSQL"]
+async fn many_kills_of_a_backup_on_postgresql() {
+    random_kills(Work::Backup, 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: a hundred kills of a migration on PostgreSQL"]
+async fn many_kills_of_a_migration_on_postgresql() {
+    random_kills(Work::Migrate, 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes minutes: a hundred kills of a restore on PostgreSQL"]
+async fn many_kills_of_a_restore_on_postgresql() {
+    random_kills(Work::Restore, 100).await;
 }

@@ -1,7 +1,7 @@
 //! The database and its backups on the command line, beside a running daemon.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -75,18 +75,20 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn story(host: &Host) {
+fn users(status: &Value) -> u64 {
+    let tables = status["tables"].as_array().unwrap().iter();
+    let mut users = tables.filter(|one| one["name"] == "users");
+    users.next().unwrap()["rows"].as_u64().unwrap()
+}
+
+/// Looks at the database and saves it while the daemon runs; answers the backup's name.
+fn save(host: &Host) -> String {
     let daemon = host.daemon(&[]);
     let status = host.json(&["db", "status"]);
     assert_eq!(status["pending"].as_array().unwrap().len(), 0);
     assert_eq!(status["revision"], status["known_revision"]);
     assert!(status["bytes"].as_i64().unwrap() > 0);
     assert_eq!(status["last_backup"], Value::Null);
-    let users = |status: &Value| {
-        let tables = status["tables"].as_array().unwrap().iter();
-        let mut users = tables.filter(|one| one["name"] == "users");
-        users.next().unwrap()["rows"].as_u64().unwrap()
-    };
     assert_eq!(users(&status), 1);
     let shown = host.run(&["db", "status"]);
     assert!(shown.contains("timescaledb  "), "{shown}");
@@ -117,19 +119,26 @@ fn story(host: &Host) {
         let refused = host.fail(command);
         assert!(refused.contains("stop it first"), "{refused}");
     }
+    for action in ["db.restore", "db.rollback"] {
+        let rows = host.audit(action);
+        assert_eq!(rows.len(), 1, "{action}: {rows:?}");
+        assert_eq!(rows[0]["result"], "refused");
+        let detail = rows[0]["detail"].as_str().unwrap();
+        assert!(detail.contains("stop it first"), "{detail}");
+    }
     assert!(host.run(&["db", "migrate"]).contains("nothing to do"));
     assert_eq!(users(&host.json(&["db", "status"])), 2);
     assert!(daemon.end(Signal::TERM).success());
+    name
+}
+
+fn story(host: &Host) {
+    let name = save(host);
+    let status = host.json(&["db", "status"]);
 
     // Without a terminal nobody is asked, and nothing is done.
-    for command in [
-        &["db", "restore", &name] as &[&str],
-        &["db", "rollback"],
-        &["db", "prune", "--keep", "1"],
-    ] {
-        if command[1] != "prune" {
-            assert!(host.fail(command).contains("say --yes"), "{command:?}");
-        }
+    for command in [&["db", "restore", &name] as &[&str], &["db", "rollback"]] {
+        assert!(host.fail(command).contains("say --yes"), "{command:?}");
     }
     host.run(&["db", "restore", &name, "--yes"]);
     assert_eq!(users(&host.json(&["db", "status"])), 1);
@@ -154,6 +163,10 @@ fn story(host: &Host) {
         (&known.into(), &"up".into(), &"done".into())
     );
 
+    let asked = host.fail(&["db", "prune", "--keep", "1"]);
+    assert!(asked.contains("say --yes"), "{asked}");
+    let dry = host.run(&["db", "prune", "--keep", "1", "--dry-run"]);
+    assert!(dry.contains("would delete"), "{dry}");
     host.run(&["db", "prune", "--keep", "1", "--yes"]);
     let left = host.json(&["db", "backups"]);
     assert_eq!(left.as_array().unwrap().len(), 1);
@@ -172,8 +185,12 @@ fn story(host: &Host) {
         let own = format!("cli:{uid}");
         assert!(found.iter().all(|row| row["via"] == own.as_str()));
     }
-    let failed = host.audit("db.migrate");
-    assert!(failed.iter().any(|row| row["result"] == "refused"));
+    for action in ["db.migrate", "db.restore", "db.rollback"] {
+        let rows = host.audit(action);
+        // The rows of before the restore went with it.
+        let refused = rows.iter().any(|row| row["result"] == "refused");
+        assert_eq!(refused, action == "db.migrate", "{action}: {rows:?}");
+    }
 
     // The daemon works on with what was restored.
     let daemon = host.daemon(&[]);
@@ -346,4 +363,39 @@ fn a_server_that_is_away_is_named_and_nothing_is_written() {
         assert!(text.contains("the database can't be reached"), "{text}");
     }
     assert!(!host.backups().exists());
+}
+
+#[test]
+fn root_leaves_backups_that_the_daemon_can_write() {
+    const OTHER: u32 = 65_534;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    for url in [None, Some(fresh_database())] {
+        let host = Host::new(url);
+        assert!(host.daemon(&[]).end(Signal::TERM).success());
+        let folder = host.home.path().join(".local/share/linux-api");
+        let give = Command::new("chown")
+            .arg("-R")
+            .arg(format!("{OTHER}:{OTHER}"))
+            .arg(host.home.path())
+            .status();
+        assert!(give.unwrap().success());
+        host.run(&["db", "backup"]);
+        host.run(&["db", "verify", "--restore"]);
+        let mut folders = vec![folder];
+        let mut seen = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap();
+                let metadata = entry.metadata().unwrap();
+                assert_eq!(metadata.uid(), OTHER, "{}", entry.path().display());
+                seen += 1;
+                if metadata.is_dir() {
+                    folders.push(entry.path());
+                }
+            }
+        }
+        assert!(seen > 10, "{seen}");
+    }
 }

@@ -84,6 +84,7 @@ async fn nobody_else_can_read_the_files() {
         "linux-api.db",
         "linux-api.db-shm",
         "linux-api.db-wal",
+        "linux-api.db.in-use",
         "linux-api.db.lock",
     ];
     assert_eq!(names, expected);

@@ -246,7 +246,7 @@ async fn a_plain_database_is_upgraded_in_place_and_answers_the_same() {
 }
 
 const RETENTION: Retention = Retention {
-    audit: None,
+    audit: Duration::from_hours(24 * 400),
     minutes: Duration::from_hours(24 * 30),
     hours: Duration::from_hours(24 * 400),
     days: Duration::from_hours(24 * 3_650),

@@ -11,12 +11,12 @@ use crate::config::{BeforeMigration, Loaded};
 use crate::model::audit::{Action, Actor};
 use crate::model::progress::Progress;
 use crate::model::time::Clock;
-use crate::store::{self, Store};
+use crate::store::{Options as StoreOptions, Store};
 
 /// The configured database and the folder of its backups.
 pub(super) struct Place {
     pub(super) loaded: Loaded,
-    pub(super) options: store::Options,
+    pub(super) options: StoreOptions,
     /// The Linux account that gave the command.
     pub(super) actor: Actor,
 }
@@ -112,6 +112,23 @@ impl Place {
             // What failed is told to the person, and that matters more than the log.
             Err(_) if failed => Ok(()),
             noted => noted.context("note it in the audit log"),
+        }
+    }
+
+    /// Notes why something was not done, in a database that this command does not have open. The
+    /// person is told in any case.
+    pub(super) async fn note_refused(
+        &self,
+        database: StoreOptions,
+        action: Action,
+        target: &str,
+        error: &impl std::fmt::Display,
+    ) {
+        if let Ok(store) = Store::open(database, Clock::system()).await {
+            let outcome = Err(format!("{error:#}"));
+            // It may be what is broken.
+            let _ = store.audit(&self.actor, action, target, outcome).await;
+            store.close().await;
         }
     }
 

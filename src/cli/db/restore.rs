@@ -70,15 +70,9 @@ impl Options {
         let restored = match restored {
             Ok(restored) => restored,
             Err(error) => {
-                // The database may be what is broken; the reason is told below in any case.
-                if let Ok(store) = Store::open(target, clock).await {
-                    let target = format!("backup:{}", name_of(&path));
-                    let outcome: Result<String, _> = Err(&error);
-                    place
-                        .audit(&store, Action::DbRestore, &target, outcome)
-                        .await?;
-                    store.close().await;
-                }
+                let name = format!("backup:{}", name_of(&path));
+                let action = Action::DbRestore;
+                place.note_refused(target, action, &name, &error).await;
                 return Err(error.into());
             }
         };

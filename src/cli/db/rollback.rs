@@ -30,7 +30,18 @@ pub(super) struct Options {
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let place = Place::of(ctx)?;
-        let store = place.open_alone().await?;
+        let store = match place.open_alone().await {
+            Ok(store) => store,
+            Err(error) => {
+                let target = self.to.map_or("newest".to_owned(), |to| to.to_string());
+                let target = format!("revision:{target}");
+                let options = place.options.clone();
+                place
+                    .note_refused(options, Action::DbRollback, &target, &error)
+                    .await;
+                return Err(error);
+            }
+        };
         let done = self.roll_back(&place, &store, ctx).await;
         store.close().await;
         done.map(|()| ExitCode::SUCCESS)
