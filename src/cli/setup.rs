@@ -216,7 +216,7 @@ fn report(plan: &Plan, finished: Finished, tree: &Tree) -> anyhow::Result<()> {
     }
     output::text(
         "\nWhat next?\n\n  \
-         linux-api status                  is it up and ready?\n  \
+         sudo linux-api status             is it up and ready?\n  \
          sudo linux-api tui                watch this host\n  \
          sudo linux-api user add NAME      a user with a key of its own\n  \
          sudo usermod -aG linux-api NAME   let a Linux account read over the Unix socket\n  \

@@ -1,6 +1,7 @@
 //! What the administrator wants, asked for or read from a file.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -142,13 +143,14 @@ impl Answers {
     /// Reads answers from a TOML file; what is not in it has its default.
     ///
     /// # Errors
-    /// When the file can't be read, or holds what is no answer; the message never repeats a secret.
+    /// When the file can't be read, holds what is no answer, or holds a database's URL and is open to
+    /// others; the message never repeats a secret.
     pub fn load(path: &Path) -> Result<Self, AnswersError> {
         let text = std::fs::read_to_string(path).map_err(|source| AnswersError::Read {
             path: path.to_owned(),
             source,
         })?;
-        toml::from_str(&text).map_err(|error| {
+        let answers: Self = toml::from_str(&text).map_err(|error| {
             let line = error
                 .span()
                 .map(|span| text[..span.start].matches('\n').count() + 1);
@@ -160,7 +162,17 @@ impl Answers {
                 path: path.to_owned(),
                 message,
             }
-        })
+        })?;
+        let is_open = std::fs::metadata(path).is_ok_and(|it| it.permissions().mode() & 0o077 != 0);
+        if answers.database.url.is_some() && is_open {
+            let path = path.to_owned();
+            let message = format!(
+                "holds the database's URL and others may read it: chmod 600 {}",
+                path.display()
+            );
+            return Err(AnswersError::Wrong { path, message });
+        }
+        Ok(answers)
     }
 }
 
@@ -211,6 +223,23 @@ mod tests {
         assert_eq!(answers.database.kind, Kind::Install);
         assert_eq!(answers.database.package_manager, Some(PackageManager::Dnf));
         assert_eq!(answers.tls.unwrap().key, Path::new("/k.pem"));
+    }
+
+    #[test]
+    fn a_url_in_a_file_that_others_may_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("answers.toml");
+        std::fs::write(&path, "database = { url = 'postgres://u:hunter2@h/d' }").unwrap();
+        for (mode, good) in [(0o600, true), (0o640, false), (0o604, false)] {
+            let rights = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(&path, rights).unwrap();
+            let read = Answers::load(&path);
+            assert_eq!(read.is_ok(), good, "{mode:o}");
+            let message = read.err().map(|error| error.to_string());
+            let message = message.unwrap_or_default();
+            assert!(good || message.contains("chmod 600"), "{message}");
+            assert!(!message.contains("hunter2"), "{message}");
+        }
     }
 
     #[test]
