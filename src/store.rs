@@ -16,6 +16,7 @@ mod hosts;
 mod leases;
 pub mod migrations;
 mod open;
+mod request_offsets;
 pub mod request_queries;
 mod request_stats;
 pub mod retention;

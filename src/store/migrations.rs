@@ -13,7 +13,7 @@ use std::time::Duration;
 use rustix::fs::FlockOperation;
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 use sqlx::postgres::PgPoolOptions;
-use sqlx::{PgConnection, Postgres, Sqlite, Transaction};
+use sqlx::{Postgres, Sqlite, Transaction};
 
 use super::{Engine, Options, Pool, Store, StoreError, in_write, on_read};
 use crate::model::time::Timestamp;
@@ -421,14 +421,6 @@ impl Session {
                     .await?;
                 Ok(Self::Postgres(transaction))
             }
-        }
-    }
-
-    /// The connection, on PostgreSQL.
-    pub(super) fn postgres(&mut self) -> Option<&mut PgConnection> {
-        match self {
-            Self::Sqlite(_) => None,
-            Self::Postgres(transaction) => Some(transaction),
         }
     }
 

@@ -183,8 +183,8 @@ impl Store {
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<(), sqlx::Error>,
     ) -> Result<(), StoreError> {
         let mut session = Session::begin(&self.inner.pool, &self.inner.options).await?;
-        if let Some(connection) = session.postgres() {
-            work(connection).await?;
+        if let Session::Postgres(transaction) = &mut session {
+            work(transaction).await?;
         }
         session.commit().await
     }
