@@ -20,6 +20,7 @@ pub mod migrations;
 mod open;
 pub mod refusals;
 pub(crate) mod replace;
+mod request_offsets;
 pub mod request_queries;
 mod request_stats;
 pub mod retention;

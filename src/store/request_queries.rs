@@ -2,6 +2,7 @@
 
 use sqlx::FromRow;
 
+use super::request_offsets::Groups;
 use super::{Store, StoreError, on_read};
 use crate::model::request_stats::{RequestStats, Resolution};
 use crate::model::time::Timestamp;
@@ -110,32 +111,35 @@ struct StoredStats {
 
 /// Adds `where …` to a statement; a macro because the bound types differ per engine.
 macro_rules! push_filter {
-    ($query:expr, $filter:expr, $to:expr) => {{
-        let filter: &StatsFilter = $filter;
+    ($query:expr, $filter:expr, $hosts:expr, $to:expr) => {{
+        let filter: &$crate::store::request_queries::StatsFilter = $filter;
         $query.push(" where time >= ").push_bind(filter.from);
         $query.push(" and time <= ").push_bind($to);
-        push_narrowing!($query, filter);
+        $crate::store::request_queries::push_narrowing!($query, filter, $hosts);
     }};
 }
 
 macro_rules! push_narrowing {
-    ($query:expr, $filter:expr) => {
+    ($query:expr, $filter:expr, $hosts:expr) => {
         if let Some(route) = $filter.route.as_deref() {
             $query.push(" and route = ").push_bind(route);
         }
-        push_host!($query, $filter);
+        $crate::store::request_queries::push_hosts!($query, $hosts);
     };
 }
 
-macro_rules! push_host {
-    ($query:expr, $filter:expr) => {
-        if let Some(host) = $filter.host.as_deref() {
-            $query
-                .push(" and host_id in (select id from hosts where id = ")
-                .push_bind(host)
-                .push(" or name = ")
-                .push_bind(host)
-                .push(")");
+/// The ids themselves: with a query of them in their place, SQLite begins with the hosts, and then
+/// sorts everything that they have.
+macro_rules! push_hosts {
+    ($query:expr, $hosts:expr) => {
+        if let Some(hosts) = $hosts {
+            let hosts: &[String] = hosts;
+            $query.push(" and host_id in (");
+            let mut list = $query.separated(", ");
+            for id in hosts {
+                list.push_bind(id.as_str());
+            }
+            $query.push(")");
         }
     };
 }
@@ -156,7 +160,24 @@ macro_rules! push_span {
     }};
 }
 
+pub(super) use {push_filter, push_hosts, push_narrowing, push_status};
+
+/// More hosts than this don't share a name.
+const HOSTS_MAX: i64 = 100;
+
 impl Store {
+    /// The ids of the hosts that a filter asks for; `None` for all.
+    async fn hosts_of(&self, filter: &StatsFilter) -> Result<Option<Vec<String>>, StoreError> {
+        const SQL: &str = "select id from hosts where id = $1 or name = $1 order by id limit $2";
+        let Some(host) = filter.host.as_deref() else {
+            return Ok(None);
+        };
+        let found: Vec<(String,)> = on_read!(self, |tx| Ok(tx
+            .fetch_all(sqlx::query_as(SQL).bind(host).bind(HOSTS_MAX))
+            .await?))?;
+        Ok(Some(found.into_iter().map(|(id,)| id).collect()))
+    }
+
     /// All requests per bucket of time.
     ///
     /// # Errors
@@ -166,6 +187,15 @@ impl Store {
         filter: &StatsFilter,
         span: Span,
     ) -> Result<Vec<TotalRow>, StoreError> {
+        let hosts = self.hosts_of(filter).await?;
+        if hosts.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
+        let hosts = hosts.as_deref();
+        let nearer = self
+            .come_nearer(Groups::Totals, filter, hosts, span)
+            .await?;
+        let (filter, span) = (&nearer.0, nearer.1);
         let (durations, statuses) = tables(filter.resolution);
         let newest_first = order(span);
         on_read!(self, |tx| {
@@ -180,7 +210,7 @@ impl Store {
             if filter.by_method {
                 query.push(" and e.method = s.method");
             }
-            push_host!(query, filter);
+            push_hosts!(query, hosts);
             query.push("), 0) as errors from (select time, ");
             query.push(if filter.by_method {
                 "method"
@@ -189,7 +219,7 @@ impl Store {
             });
             query.push(", cast(sum(requests) as bigint) as requests, sum(sum) as sum from ");
             query.push(durations);
-            push_filter!(query, filter, filter.to);
+            push_filter!(query, filter, hosts, filter.to);
             query.push(if filter.by_method {
                 " group by time, method"
             } else {
@@ -219,13 +249,20 @@ impl Store {
         position: Option<&RoutePosition>,
         limit: u32,
     ) -> Result<Vec<RouteRow>, StoreError> {
+        let hosts = self.hosts_of(filter).await?;
+        if hosts.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
+        let hosts = hosts.as_deref();
         let limit = limit as usize;
         let mut groups: Vec<RouteRow> = Vec::new();
         let mut place = position.map(Place::after);
         // Most often a group is one or two rows.
         let mut batch = (limit * 2).clamp(64, BATCH_MAX);
         loop {
-            let rows = self.read_stats(filter, place.as_ref(), batch).await?;
+            let rows = self
+                .read_stats(filter, hosts, place.as_ref(), batch)
+                .await?;
             let is_last = rows.len() < batch;
             if let Some(row) = rows.last() {
                 place = Some(Place {
@@ -252,6 +289,7 @@ impl Store {
     async fn read_stats(
         &self,
         filter: &StatsFilter,
+        hosts: Option<&[String]>,
         place: Option<&Place>,
         batch: usize,
     ) -> Result<Vec<StoredStats>, StoreError> {
@@ -262,7 +300,7 @@ impl Store {
                 "select time, route, method, instance_id, requests, sum, min, max, sketch from ",
             );
             query.push(durations);
-            push_filter!(query, filter, to);
+            push_filter!(query, filter, hosts, to);
             if let Some(place) = place {
                 query.push(" and (time < ").push_bind(place.time);
                 query.push(" or (route, method, instance_id) > (");
@@ -286,6 +324,13 @@ impl Store {
         status: Option<u16>,
         span: Span,
     ) -> Result<Vec<StatusRow>, StoreError> {
+        let hosts = self.hosts_of(filter).await?;
+        if hosts.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Vec::new());
+        }
+        let (hosts, groups) = (hosts.as_deref(), Groups::Statuses(status));
+        let nearer = self.come_nearer(groups, filter, hosts, span).await?;
+        let (filter, span) = (&nearer.0, nearer.1);
         let (_, table) = tables(filter.resolution);
         on_read!(self, |tx| {
             let mut query = sqlx::QueryBuilder::new("select time, route, ");
@@ -306,7 +351,7 @@ impl Store {
                 " where time <= (select max(time) from (select distinct time from "
             });
             query.push(table);
-            push_filter!(query, filter, filter.to);
+            push_filter!(query, filter, hosts, filter.to);
             push_status!(query, status);
             query
                 .push(" order by time")
@@ -319,7 +364,7 @@ impl Store {
             } else {
                 query.push(" and time >= ").push_bind(filter.from);
             }
-            push_narrowing!(query, filter);
+            push_narrowing!(query, filter, hosts);
             push_status!(query, status);
             query.push(" group by time, route, status");
             if filter.by_method {
@@ -339,7 +384,7 @@ impl Store {
 }
 
 /// The tables of durations and of statuses.
-const fn tables(resolution: Resolution) -> (&'static str, &'static str) {
+pub(super) const fn tables(resolution: Resolution) -> (&'static str, &'static str) {
     match resolution {
         Resolution::Minute => ("request_stats", "request_status"),
         Resolution::Hour => ("request_stats_hourly", "request_status_hourly"),

@@ -20,6 +20,7 @@ on_both_engines! {
     groups_join_daemons_and_methods,
     pages_by_position_miss_nothing_and_repeat_nothing,
     a_host_filter_takes_ids_and_names,
+    pages_far_from_the_end_are_those_of_the_whole_list,
     hosts_are_listed_by_name_and_keep_their_first_day,
     minutes_of_series_are_summed_up_to_hours_and_days,
     a_lease_has_one_holder_until_it_expires,
@@ -432,4 +433,70 @@ async fn thousands_of_rows_are_one_transaction(database: Database) {
         direct.number("select count(*) from request_status").await,
         5_002
     );
+}
+
+async fn pages_far_from_the_end_are_those_of_the_whole_list(database: Database) {
+    let store = database.store().await;
+    let host = host("h1", "one");
+    // Five days of minutes with gaps, two routes and two statuses each.
+    let minutes: Vec<u64> = (0..5 * 1_440).filter(|minute| minute % 7 > 0).collect();
+    for some in minutes.chunks(2_000) {
+        let buckets: Vec<RequestBucket> = some
+            .iter()
+            .flat_map(|minute| {
+                ["/a", "/b"]
+                    .map(|route| bucket(&host, *minute, RequestMethod::Get, route, &[1, 600]))
+            })
+            .collect();
+        write(&store, &host, &buckets).await;
+    }
+    let filter = all();
+    for newest_first in [true, false] {
+        let mut times: Vec<Timestamp> = minutes.iter().map(|minute| after(*minute)).collect();
+        if newest_first {
+            times.reverse();
+        }
+        for offset in [5_500_usize, 6_100, times.len() - 3, times.len()] {
+            let span = Span {
+                limit: 10,
+                offset: i64::try_from(offset).unwrap(),
+                newest_first,
+            };
+            let rows = store.list_totals(&filter, span).await.unwrap();
+            let found: Vec<Timestamp> = rows.iter().map(|row| row.time).collect();
+            assert_eq!(
+                found,
+                times[offset..times.len().min(offset + 10)],
+                "{offset}"
+            );
+            let groups = Span {
+                offset: i64::try_from(4 * offset).unwrap() + 1,
+                ..span
+            };
+            let rows = store
+                .list_status_counts(&filter, None, groups)
+                .await
+                .unwrap();
+            let found: Vec<_> = rows
+                .iter()
+                .map(|row| (row.time, row.route.as_str(), row.status))
+                .collect();
+            let expected = times.iter().flat_map(|time| {
+                [("/a", 200), ("/a", 503), ("/b", 200), ("/b", 503)]
+                    .map(|(route, status)| (*time, route, status))
+            });
+            let expected: Vec<_> = expected.skip(4 * offset + 1).take(10).collect();
+            assert_eq!(found, expected, "{offset}");
+            let only = Span {
+                offset: i64::try_from(2 * offset).unwrap(),
+                ..span
+            };
+            let rows = store
+                .list_status_counts(&filter, Some(503), only)
+                .await
+                .unwrap();
+            assert!(rows.iter().all(|row| row.status == 503));
+            assert_eq!(rows.first().map(|row| row.time), times.get(offset).copied());
+        }
+    }
 }

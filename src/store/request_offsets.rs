@@ -1,0 +1,128 @@
+//! Pages of statistics that begin far from the end of the list.
+//!
+//! To leave out a million groups, a database makes all of them. Counting them a while at a time is
+//! cheaper, and what is left to leave out then is small.
+
+use std::time::Duration;
+
+use super::request_queries::{Span, StatsFilter, push_filter, push_status, tables};
+use super::{Store, StoreError, on_read};
+use crate::model::request_stats::Resolution;
+use crate::model::time::Timestamp;
+
+/// Fewer groups than this are left out by the query itself.
+const OFFSET_MIN: i64 = 5_000;
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// What the groups of a list are.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Groups {
+    /// Times, and methods when they are told apart.
+    Totals,
+    /// Times, routes and these statuses, and methods when they are told apart.
+    Statuses(Option<u16>),
+}
+
+impl Store {
+    /// The same page of a shorter list: without whole whiles whose groups the page leaves out.
+    pub(super) async fn come_nearer(
+        &self,
+        groups: Groups,
+        filter: &StatsFilter,
+        hosts: Option<&[String]>,
+        span: Span,
+    ) -> Result<(StatsFilter, Span), StoreError> {
+        let (mut filter, mut span) = (filter.clone(), span);
+        let while_length = match filter.resolution {
+            Resolution::Minute => Duration::from_hours(24),
+            Resolution::Hour => Duration::from_hours(24 * 30),
+            Resolution::Day => Duration::from_hours(24 * 365),
+        };
+        while span.offset > OFFSET_MIN {
+            let Some(nearest) = self.nearest(groups, &filter, hosts, span).await? else {
+                break;
+            };
+            let mut part = filter.clone();
+            if span.newest_first {
+                part.from = nearest.saturating_sub(while_length).max(filter.from);
+            } else {
+                part.to = nearest.saturating_add(while_length).min(filter.to);
+            }
+            let count = self.count(groups, &part, hosts).await?;
+            if count > span.offset {
+                break;
+            }
+            span.offset -= count;
+            if span.newest_first {
+                filter.to = part.from.saturating_sub(MILLISECOND);
+            } else {
+                filter.from = part.to.saturating_add(MILLISECOND);
+            }
+        }
+        Ok((filter, span))
+    }
+
+    /// The time that the list begins with.
+    async fn nearest(
+        &self,
+        groups: Groups,
+        filter: &StatsFilter,
+        hosts: Option<&[String]>,
+        span: Span,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        on_read!(self, |tx| {
+            let mut query = sqlx::QueryBuilder::new("select time from ");
+            query.push(groups.table(filter.resolution));
+            push_filter!(query, filter, hosts, filter.to);
+            push_status!(query, groups.status());
+            query.push(if span.newest_first {
+                " order by time desc limit 1"
+            } else {
+                " order by time limit 1"
+            });
+            let found: Option<(Timestamp,)> = tx.fetch_optional(query.build_query_as()).await?;
+            Ok(found.map(|(time,)| time))
+        })
+    }
+
+    async fn count(
+        &self,
+        groups: Groups,
+        filter: &StatsFilter,
+        hosts: Option<&[String]>,
+    ) -> Result<i64, StoreError> {
+        on_read!(self, |tx| {
+            let mut query = sqlx::QueryBuilder::new("select count(*) from (select distinct ");
+            query.push(match groups {
+                Groups::Totals => "time",
+                Groups::Statuses(_) => "time, route, status",
+            });
+            if filter.by_method {
+                query.push(", method");
+            }
+            query.push(" from ").push(groups.table(filter.resolution));
+            push_filter!(query, filter, hosts, filter.to);
+            push_status!(query, groups.status());
+            query.push(") counted");
+            let counted: Option<(i64,)> = tx.fetch_optional(query.build_query_as()).await?;
+            Ok(counted.map_or(0, |(count,)| count))
+        })
+    }
+}
+
+impl Groups {
+    const fn table(self, resolution: Resolution) -> &'static str {
+        let (durations, statuses) = tables(resolution);
+        match self {
+            Self::Totals => durations,
+            Self::Statuses(_) => statuses,
+        }
+    }
+
+    const fn status(self) -> Option<u16> {
+        match self {
+            Self::Totals => None,
+            Self::Statuses(status) => status,
+        }
+    }
+}
