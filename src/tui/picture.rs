@@ -80,7 +80,7 @@ fn drawn(view: View) -> Buffer {
         app.open_host(2);
     }
     if view != View::Fleet {
-        app.recall("tree = true\nprocess_sort = 'PID'\nhistory_seconds = 10800\n");
+        app.recall("tree = true\nprocess_sort = 'PID'\nprocess_descending = false\nhistory_seconds = 10800\n");
         app.show_view(view);
     }
     let mut elapsed = Duration::ZERO;

@@ -79,6 +79,34 @@ fn the_desktops_keyring_keeps_the_key() {
 }
 
 #[test]
+fn the_first_start_leaves_its_key_for_the_dashboard() {
+    if !are_there(&["dbus-run-session", "gnome-keyring-daemon"]) {
+        return;
+    }
+    let other = Daemon::start(&[]);
+    let home = tempfile::tempdir().unwrap();
+    // The key is only kept for an address that stays.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = port.local_addr().unwrap();
+    drop(port);
+    let script = format!(
+        "export HOME={home} LINUX_API__SERVER__LISTEN={address}; \
+         printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null; \
+         {program} serve > serve.log 2>&1 & served=$!; \
+         for i in $(seq 300); do grep -q 'Try it' serve.log && break; sleep 0.1; done; \
+         cat serve.log; {program} remote test; kill $served; wait $served",
+        home = home.path().display(),
+        program = program().display(),
+    );
+    let (text, _) = said(&other, BUS, &script);
+    assert!(
+        text.contains("It is kept in the desktop's keyring"),
+        "{text}"
+    );
+    assert!(text.contains("ok, as admin (admin)"), "{text}");
+}
+
+#[test]
 fn a_locked_keyring_is_said_to_be_locked_in_time() {
     if !are_there(&["dbus-run-session", "gnome-keyring-daemon"]) {
         return;

@@ -6,6 +6,7 @@
 mod daemon;
 
 mod behaviour;
+mod hostile;
 mod screens;
 mod stage;
 mod tmux;

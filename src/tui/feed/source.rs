@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::api::keys::{CreateKey, RotateKey};
+use crate::api::keys::{CreateKey, ListedKey, RotateKey};
 use crate::api::users::RegisterUser;
 use crate::client::error::ClientError;
 use crate::client::{Buckets, Client, HistoryRange, ProcessPage};
@@ -12,10 +12,11 @@ use crate::tui::message::{
     Call, Data, Health, Outcome, ProcessQuery, ProcessRows, Requests, Wanted,
 };
 
-/// Most processes that are asked for in one answer, as the API allows.
-const PAGE: usize = 1000;
+/// Most processes that are asked for in one answer: with the longest command lines they stay below
+/// what an answer may have.
+const PAGE: usize = 500;
 /// Most pages of one list: ten thousand processes.
-const PAGES: usize = 10;
+const PAGES: usize = 20;
 /// Most rows of statistics in one answer, as the API allows.
 const BUCKETS: u32 = 1000;
 /// How far back the small graphs of requests go.
@@ -69,9 +70,7 @@ impl Source {
                     .await?,
             ),
             Wanted::Users => Data::Users(users(client).await?),
-            Wanted::Keys(user_id) => {
-                Data::Keys(client.list_keys(user_id.as_deref(), None).await?.items)
-            }
+            Wanted::Keys(user_id) => Data::Keys(keys(client, user_id.as_deref()).await?),
         })
     }
 
@@ -178,6 +177,20 @@ async fn requests(client: &Client, now: Timestamp) -> Result<Requests, ClientErr
         minutes,
         codes,
     })
+}
+
+async fn keys(client: &Client, user_id: Option<&str>) -> Result<Vec<ListedKey>, ClientError> {
+    let mut keys = Vec::new();
+    let mut cursor: Option<String> = None;
+    for _ in 0..PAGES {
+        let page = client.list_keys(user_id, cursor.as_deref()).await?;
+        keys.extend(page.items);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    Ok(keys)
 }
 
 async fn users(client: &Client) -> Result<Vec<crate::api::users::ListedUser>, ClientError> {

@@ -54,6 +54,9 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     if members.is_empty() {
         let text = match host.history.error() {
             Some(error) => error.in_short(),
+            None if app.history.end.is_none() => {
+                "nothing is stored yet; a minute is stored when it ends".to_owned()
+            }
             None => "nothing is stored of this time".to_owned(),
         };
         instead(&text, theme.dim, theme, graphs, frame);
@@ -285,7 +288,9 @@ fn columns(
         let first = start.max(0.0) as usize;
         let last = (end.ceil() as usize).clamp(first + 1, cells.max(first + 1));
         for value in values.iter_mut().take(last).skip(first) {
-            *value = Some(value_of(point));
+            // Of several points in one place the largest is seen.
+            let here = value_of(point);
+            *value = Some(value.map_or(here, |other: f64| other.max(here)));
         }
     }
     values
