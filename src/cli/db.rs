@@ -2,6 +2,7 @@
 
 mod backup;
 mod backups;
+mod import;
 mod log;
 mod place;
 
@@ -24,6 +25,7 @@ enum Command {
     Log(log::Options),
     Backup(backup::Options),
     Backups(backups::Options),
+    Import(import::Options),
 }
 
 impl Options {
@@ -32,6 +34,7 @@ impl Options {
             Command::Log(options) => options.run(ctx).await,
             Command::Backup(options) => options.run(ctx).await,
             Command::Backups(options) => options.run(ctx).await,
+            Command::Import(options) => options.run(ctx).await,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::database_url::DatabaseUrl;
-use super::edge_sections::{Cors, RateLimit, Routes};
+use super::edge_sections::{Cors, Legacy, RateLimit, Routes};
 use super::list::{HostPattern, List, Network};
 use super::log_filter::LogFilter;
 use super::section::{Section, choice, choice_value, config, section};
@@ -34,6 +34,8 @@ config! {
     cors: Cors,
     /// Routes that are switched off.
     routes: Routes,
+    /// What the Python Linux-API left behind.
+    legacy: Legacy,
     /// Where users, keys and measurements are kept.
     database: Database,
     /// How keys are verified.
@@ -239,6 +241,10 @@ section! {
     pub struct Docs in "docs" {
         /// Whether `/docs` and `/openapi.json` are answered.
         enabled: bool = true;
+        /// What the API is called there.
+        title: String = "Linux API".to_owned();
+        /// What the first page says about it. Without it a sentence about linux-api.
+        description: Option<String> = None, example "System information of our hosts.";
     }
 }
 

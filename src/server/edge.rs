@@ -7,6 +7,7 @@
 
 mod authenticate;
 mod cors;
+mod deprecation;
 mod headers;
 mod limiter;
 mod limiter_store;
@@ -51,6 +52,7 @@ use limits::Client;
 use policy::Policy;
 
 pub(crate) use authenticate::{Key, key_of};
+pub(crate) use deprecation::{Sunset, is_legacy};
 pub(crate) use headers::DOCS_CONTENT_SECURITY;
 pub use policy::PolicyHandle;
 pub(crate) use request_id::RequestIds;
@@ -75,6 +77,7 @@ pub(crate) struct EdgeState {
     pub(crate) request_timeout: Duration,
     pub(crate) body_timeout: BodyTimeout,
     pub(crate) clock: Clock,
+    pub(crate) sunset: Sunset,
 }
 
 /// Which requests the access log holds.
@@ -148,6 +151,7 @@ impl EdgeState {
         let template = request.extensions().get::<MatchedPath>().cloned();
         let template = template.as_ref().map(MatchedPath::as_str);
         let method = request.method().clone();
+        let announces_end = is_legacy(request.uri().path()) && method != Method::OPTIONS;
         let peer = request.extensions().get::<Peer>().copied();
         let client = client_of(&request, peer, &policy);
         let address = client.and_then(Client::address);
@@ -173,6 +177,9 @@ impl EdgeState {
             Err(answer) => answer,
         };
         let mut response = complete(outcome, template, &method, &request_id, &self.routes);
+        if announces_end {
+            self.sunset.announce(response.headers_mut(), template);
+        }
         if let Some(standing) = passage.standing {
             headers::set_standing(response.headers_mut(), standing);
         }

@@ -25,6 +25,7 @@ mod fleet;
 mod history;
 mod http;
 mod keys;
+mod legacy;
 mod matrix;
 mod outage;
 mod random;

@@ -14,3 +14,4 @@ mod reload;
 mod streams;
 mod systemd;
 mod tls;
+mod upgrade;

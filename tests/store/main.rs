@@ -42,6 +42,7 @@ macro_rules! on_every_engine {
 
 mod audit;
 mod deadlines;
+mod imports;
 mod keys;
 mod migrations;
 mod requests;
