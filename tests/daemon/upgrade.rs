@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tempfile::TempDir;
 
 use crate::postgres::fresh_database;
-use crate::process::{Daemon, linux_api};
+use crate::process::{Daemon, eventually, linux_api};
 
 fn fixture(name: &str) -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -101,7 +101,10 @@ impl Upgrade {
 
     fn serve(&self) -> Daemon {
         // All come at once here, and nobody is to be asked to wait.
-        let mut variables = vec![("LINUX_API__LEGACY__PBKDF2_PER_MINUTE", "100")];
+        let mut variables = vec![
+            ("LINUX_API__LEGACY__PBKDF2_PER_MINUTE", "100"),
+            ("LINUX_API__RATE_LIMIT__ENABLED", "false"),
+        ];
         if let Some(url) = &self.target_url {
             variables.push(("LINUX_API__DATABASE__URL", url));
         }
@@ -298,8 +301,10 @@ async fn an_import_beside_a_daemon_keeps_both_sides_apart_and_the_dead_dead() {
     );
     let done = upgrade.import_json(&["--merge", "--without-measurements"]);
     assert_eq!(done["measurements"], Value::Null);
-    // The running daemon takes the new keys at once, and its own admin stays.
-    for key in [&own, upgrade.key("v1", "admin")] {
+    // The running daemon takes the new keys as soon as it looks, and its own admin stays.
+    let v1 = upgrade.key("v1", "admin");
+    eventually(|| daemon.get("/api/v1/user/me", Some(v1)).0 == 200);
+    for key in [&own, v1] {
         let me = json_of(&daemon, "/api/v1/user/me", key);
         assert_eq!(me["user"]["username"], "admin");
     }

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use axum::http::Method;
 
+use super::deprecation::is_legacy;
 use super::limiter::{Exceeded, Limiter, Standing};
 use crate::auth::identity::Identity;
 use crate::config::{ConfigValue, Rate, RateLimit, RoutePattern, RouteTable};
@@ -55,6 +56,8 @@ pub(crate) struct RateLimits {
     failed_keys: Arc<Limiter<Origin>>,
     /// Those that say most come first.
     routes: Vec<(RoutePattern, Arc<RouteLimit>)>,
+    /// Of the legacy routes, where nothing else is configured.
+    legacy: Vec<(RoutePattern, Arc<RouteLimit>)>,
 }
 
 /// A limit of one route counts callers where a key is needed, addresses elsewhere.
@@ -84,7 +87,7 @@ impl RateLimits {
         let keep_route = |(pattern, rate): (&RoutePattern, &Rate)| {
             let same = before
                 .into_iter()
-                .flat_map(|before| &before.routes)
+                .flat_map(|before| before.routes.iter().chain(&before.legacy))
                 .find(|(known, limit)| known == pattern && limit.callers.rate() == *rate);
             let limit = same.map_or_else(
                 || {
@@ -99,9 +102,8 @@ impl RateLimits {
         };
         let mut routes: Vec<_> = config.routes.0.iter().map(keep_route).collect();
         routes.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.weight()));
-        // Last, so that whatever is configured for them counts instead.
-        routes.extend(LEGACY_LIMITS.0.iter().map(keep_route));
         Some(Self {
+            legacy: LEGACY_LIMITS.0.iter().map(keep_route).collect(),
             reads: keep!("key", per_key, reads),
             writes: keep!("key-writes", per_key_writes, writes),
             addresses: keep!("address", per_address, addresses),
@@ -112,10 +114,21 @@ impl RateLimits {
 
     fn route(&self, method: &Method, path: &str) -> Option<&RouteLimit> {
         let method = method.as_str();
-        let found = self
+        let closest = self
             .routes
             .iter()
             .find(|(pattern, _)| pattern.matches(method, path));
+        let found = closest.or_else(|| {
+            // Few requests are for these, and the others need not pay for looking.
+            let legacy = if is_legacy(path) {
+                &self.legacy[..]
+            } else {
+                &[]
+            };
+            legacy
+                .iter()
+                .find(|(pattern, _)| pattern.matches(method, path))
+        });
         found.map(|(_, limit)| &**limit)
     }
 
