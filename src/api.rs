@@ -5,6 +5,7 @@ pub mod fleet;
 pub mod health;
 pub mod history;
 pub mod keys;
+pub mod legacy;
 pub mod metrics;
 pub mod page;
 pub mod problem;

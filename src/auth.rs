@@ -2,5 +2,6 @@
 
 pub mod hash;
 pub mod identity;
+pub mod imported;
 pub mod key;
 pub mod verifier;

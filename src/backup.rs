@@ -54,7 +54,13 @@ impl Scope {
     }
 
     fn holds(self, table: &str) -> bool {
-        const SECURITY: [&str; 4] = ["users", "api_keys", "audit_log", "settings"];
+        const SECURITY: [&str; 5] = [
+            "users",
+            "api_keys",
+            "audit_log",
+            "settings",
+            "imported_users",
+        ];
         self == Self::All || SECURITY.contains(&table)
     }
 }

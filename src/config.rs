@@ -4,6 +4,7 @@
 //! reference are made from that definition. Knows nothing of the modules that use the options.
 
 mod database_url;
+mod day;
 mod duration;
 mod edge_sections;
 mod environment;
@@ -27,7 +28,8 @@ mod validate;
 mod value;
 
 pub use database_url::{DatabaseUrl, Engine};
-pub use edge_sections::{Cors, Metrics, RateLimit, Routes};
+pub use day::Day;
+pub use edge_sections::{Cors, Legacy, Metrics, RateLimit, Routes};
 pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use example::example;

@@ -31,13 +31,14 @@ use tokio_util::sync::CancellationToken;
 use crate::access_log::AccessLogger;
 use crate::auth::verifier::Verifier;
 use crate::collector::Collector;
+use crate::config::Legacy;
 use crate::model::log::AccessLog;
 use crate::model::time::Clock;
 use crate::recorder::Recorder;
 use crate::store::Store;
 use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::sampler::HostSampler;
-use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable};
+use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable, Sunset};
 use extract::BodyTimeout;
 use issuer::Issuer;
 use notices::Notices;
@@ -89,6 +90,12 @@ pub struct Parts {
     pub unix_viewer_group: String,
     /// Whether the documentation is served.
     pub docs_enabled: bool,
+    /// What the documentation is called.
+    pub docs_title: String,
+    /// What its first page says in place of the usual words.
+    pub docs_description: Option<String>,
+    /// Whether there are legacy routes, and until when.
+    pub legacy: Legacy,
     /// Limits, hosts, origins and routes as configured.
     pub policy: PolicyHandle,
     /// What readiness says about the configuration.
@@ -102,7 +109,11 @@ pub struct Parts {
 /// # Errors
 /// When the OpenAPI document can't be written as JSON.
 pub fn service(parts: Parts) -> serde_json::Result<Router> {
-    let (router, mut document) = router::documented();
+    let (router, mut document) = router::documented(parts.legacy.enabled);
+    document.info.title = parts.docs_title;
+    if let Some(description) = parts.docs_description {
+        document.info.description = Some(description);
+    }
     if let Some(notice) = &parts.notice {
         let description = document.info.description.get_or_insert_default();
         description.push_str("\n\n");
@@ -141,6 +152,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         request_timeout: parts.request_timeout,
         body_timeout: BodyTimeout(parts.body_timeout),
         clock: parts.clock.clone(),
+        sunset: Sunset::new(parts.legacy.sunset),
     };
     let state = AppState {
         issuer: Issuer {
@@ -170,7 +182,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
 /// Whether the service has a route with this template.
 #[must_use]
 pub fn has_route(template: &str) -> bool {
-    RouteTable::new(&router::documented().1).has(template)
+    RouteTable::new(&router::documented(true).1).has(template)
 }
 
 /// The OpenAPI document of the service.
@@ -178,5 +190,5 @@ pub fn has_route(template: &str) -> bool {
 /// # Errors
 /// When it can't be written as JSON.
 pub fn openapi_document() -> serde_json::Result<String> {
-    openapi::to_json(&router::documented().1)
+    openapi::to_json(&router::documented(true).1)
 }

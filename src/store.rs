@@ -13,6 +13,8 @@ pub mod error;
 pub mod flush;
 pub mod host_samples;
 mod hosts;
+mod imported_keys;
+pub mod imports;
 mod leases;
 pub(crate) mod load;
 mod lock;

@@ -10,6 +10,9 @@ use linux_api::config::{
 };
 use tempfile::TempDir;
 
+#[path = "config/upgrading.rs"]
+mod upgrading;
+
 fn load(sources: &Sources) -> Loaded {
     Config::load(sources).unwrap_or_else(|error| panic!("{error}"))
 }

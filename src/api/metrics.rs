@@ -67,6 +67,10 @@ pub struct RouteMetrics {
     pub p95: f64,
     /// 99 % of them took no longer.
     pub p99: f64,
+    /// Only there when it is true: some of these requests were answered by the Python Linux-API.
+    /// Their percentiles are those it stored, or estimates from several such rows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub imported: bool,
 }
 
 /// How often requests to a route ended with one status in one bucket of time.

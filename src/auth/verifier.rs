@@ -5,6 +5,8 @@
 //! the stored hash, and counts only at the revision of users and keys at which it was read; at a
 //! newer one the row is read again, without a slow hash when the stored one is still the same.
 
+mod imported;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -20,12 +22,20 @@ use crate::model::audit::Via;
 use crate::model::time::{Clock, Timestamp};
 use crate::model::user::{User, UserId};
 
+pub use imported::{Imported, Pbkdf2Limits};
+
+use imported::{Candidate, ImportedKeys};
+
+/// What every key of this program's own making begins with; a text that does and is no key is a
+/// mistyped one.
+const OWN_PREFIX: &str = "lapi_";
+
 /// A stored key as the verifier needs it.
 #[derive(Debug, Clone)]
 pub struct KeyRecord {
     /// The key without its secret.
     pub key: ApiKey,
-    /// PHC string of the whole key.
+    /// PHC string of the whole key, or an imported hash.
     pub hash: String,
     /// Whose key it is.
     pub user: User,
@@ -45,6 +55,23 @@ pub trait KeySource: Send + Sync {
 
     /// The newest revision of users and keys that is known.
     fn revision(&self) -> i64;
+
+    /// The key with one of these stored hashes.
+    fn find_by_hash(
+        &self,
+        hashes: &[String],
+    ) -> impl Future<Output = Result<Option<KeyRecord>, SourceAway>> + Send;
+
+    /// What keys of the Python program are checked with.
+    fn imported(&self) -> impl Future<Output = Result<Imported, SourceAway>> + Send;
+
+    /// Puts another hash in the place of `old`, unless somebody was faster.
+    fn replace_hash(
+        &self,
+        id: &KeyId,
+        old: &str,
+        new: &str,
+    ) -> impl Future<Output = Result<(), SourceAway>> + Send;
 }
 
 /// Why a key was not accepted.
@@ -54,6 +81,8 @@ pub enum Rejected {
     Invalid,
     /// Too many keys are being checked just now.
     Busy,
+    /// What may be spent on slow hashes is spent; come back after so many seconds.
+    Later(u32),
     /// The database is away and the key can't be checked.
     Unavailable,
 }
@@ -84,6 +113,8 @@ pub struct Limits {
     pub hash_queue: usize,
     /// How long remembered keys keep working while the database is away.
     pub outage_grace: Duration,
+    /// How much may be spent on imported keys.
+    pub pbkdf2: Pbkdf2Limits,
 }
 
 #[derive(Debug)]
@@ -114,6 +145,7 @@ impl<S> Clone for Verifier<S> {
 struct Inner<S> {
     source: S,
     hasher: Hasher,
+    imported: ImportedKeys,
     accepted: Cache<[u8; 32], Arc<Accepted>>,
     outage_grace: Duration,
     /// When the database last answered.
@@ -140,6 +172,7 @@ impl<S: KeySource> Verifier<S> {
             inner: Arc::new(Inner {
                 source,
                 hasher: Hasher::new(limits.hash_queue),
+                imported: ImportedKeys::new(limits.pbkdf2),
                 accepted: Cache::new(limits.cache_size),
                 outage_grace: limits.outage_grace,
                 last_contact,
@@ -208,15 +241,42 @@ impl<S: KeySource> Verifier<S> {
     /// # Errors
     /// Why it was not accepted.
     pub async fn check_new(&self, key: UnknownKey<'_>) -> Result<Arc<Identity>, Rejected> {
+        let parsed = PlainKey::parse(key.text);
         // Refused before any look-up or hash when its form is wrong.
-        let parsed = PlainKey::parse(key.text).ok_or(Rejected::Invalid)?;
+        if parsed.is_none() && key.text.starts_with(OWN_PREFIX) {
+            return Err(Rejected::Invalid);
+        }
+        let check = async {
+            match parsed {
+                Some(parsed) => self.check(parsed, key.revision).await,
+                None => self.check_imported(&key).await,
+            }
+        };
         // Callers with the same new key wait for one hash.
-        let check = self
-            .inner
-            .accepted
-            .try_get_with(key.digest, self.check(parsed, key.revision));
+        let check = self.inner.accepted.try_get_with(key.digest, check);
         let entry = Box::pin(check).await.map_err(|rejected| *rejected)?;
         self.accept(&entry)
+    }
+
+    async fn check_imported(&self, key: &UnknownKey<'_>) -> Result<Arc<Accepted>, Rejected> {
+        let candidate = Candidate {
+            text: key.text,
+            digest: key.digest,
+            revision: key.revision,
+            now: self.inner.clock.now(),
+        };
+        let has_ended = |record: &KeyRecord| self.has_ended(&record.key);
+        let find = self
+            .inner
+            .imported
+            .find(&self.inner.source, &candidate, has_ended);
+        let record = Box::pin(find).await?;
+        self.note_contact();
+        Ok(Arc::new(Accepted::new(
+            record,
+            key.revision,
+            Arc::default(),
+        )))
     }
 
     fn accept(&self, entry: &Accepted) -> Result<Arc<Identity>, Rejected> {

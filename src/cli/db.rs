@@ -2,6 +2,7 @@
 
 mod backup;
 mod backups;
+mod import;
 mod log;
 mod migrate;
 mod place;
@@ -36,6 +37,7 @@ enum Command {
     Verify(verify::Options),
     Restore(restore::Options),
     Prune(prune::Options),
+    Import(import::Options),
 }
 
 impl Options {
@@ -50,6 +52,7 @@ impl Options {
             Command::Verify(options) => options.run(ctx).await,
             Command::Restore(options) => options.run(ctx).await,
             Command::Prune(options) => options.run(ctx).await,
+            Command::Import(options) => options.run(ctx).await,
         }
     }
 }

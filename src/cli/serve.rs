@@ -8,6 +8,7 @@ mod measuring;
 mod reload;
 mod systemd;
 
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -272,6 +273,11 @@ impl Daemon {
             cache_size: config.auth.cache_size as u64,
             hash_queue: config.auth.hash_queue,
             outage_grace: config.auth.outage_grace,
+            pbkdf2: verifier::Pbkdf2Limits {
+                per_minute: NonZeroU32::new(config.legacy.pbkdf2_per_minute)
+                    .unwrap_or(NonZeroU32::MIN),
+                until: config.legacy.pbkdf2_until.start(),
+            },
         };
         let keys = StoredKeys(self.store.clone());
         let verifier = Verifier::new(keys, limits, self.clock.clone());
@@ -330,6 +336,9 @@ impl Daemon {
             unix_peers: config.server.unix_peers.clone(),
             unix_viewer_group: config.server.unix_viewer_group.clone(),
             docs_enabled: config.docs.enabled,
+            docs_title: config.docs.title.clone(),
+            docs_description: config.docs.description.clone(),
+            legacy: config.legacy.clone(),
             policy: self.policy.clone(),
             notices: self.notices,
             notice,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::day::Day;
 use super::list::{List, Network, WebOrigin};
 use super::rate::Rate;
 use super::route_table::RouteTable;
@@ -60,5 +61,22 @@ section! {
         /// When clients are told to come back.
         retry_after: Duration = Duration::from_mins(5),
             in Duration::from_secs(1)..=Duration::from_hours(24);
+    }
+}
+
+section! {
+    /// What the Python Linux-API left behind: its oldest routes, and keys that it made.
+    pub struct Legacy in "legacy" {
+        /// Whether the routes below `/api/legacy` are answered. They keep the limits that they had:
+        /// `rate_limit.routes` sets others.
+        enabled: bool = true;
+        /// The day that clients of these routes are told as their end. Nothing happens on it.
+        sunset: Day = Day::new(2027, 12, 31);
+        /// Until when imported keys are accepted for the first time whose hash is slow to check:
+        /// those of the old SQLite file. Keys that were used by then go on working.
+        pbkdf2_until: Day = Day::new(2027, 12, 31);
+        /// How many such hashes are computed in a minute, for all clients together. Each takes about
+        /// a third of a second of one processor.
+        pbkdf2_per_minute: u32 = 12, in 1..=1_000;
     }
 }

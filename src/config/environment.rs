@@ -15,13 +15,16 @@ const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 
 /// Variables besides the configuration's that are looked at.
-const KNOWN: [&str; 12] = [
+const KNOWN: [&str; 14] = [
     STATE_DIRECTORY,
     CREDENTIALS_DIRECTORY,
     // Set by systemd when standard output or standard error is the journal.
     JOURNAL_STREAM,
     // The key of clients.
     "LINUX_API_KEY",
+    // What is imported from the Python Linux-API, and the secret of its keys.
+    "LINUX_API_IMPORT_POSTGRES_URL",
+    "API_KEY_SECRET",
     // Whether there may be a keyring to ask.
     "DBUS_SESSION_BUS_ADDRESS",
     "XDG_RUNTIME_DIR",

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::database_url::DatabaseUrl;
-use super::edge_sections::{Cors, Metrics, RateLimit, Routes};
+use super::edge_sections::{Cors, Legacy, Metrics, RateLimit, Routes};
 use super::list::{HostPattern, List, Network};
 use super::log_filter::LogFilter;
 use super::section::{Section, choice, choice_value, config, section};
@@ -36,6 +36,8 @@ config! {
     routes: Routes,
     /// Who may read the series for Prometheus.
     metrics: Metrics,
+    /// What the Python Linux-API left behind.
+    legacy: Legacy,
     /// Where users, keys and measurements are kept.
     database: Database,
     /// How keys are verified.
@@ -256,6 +258,10 @@ section! {
     pub struct Docs in "docs" {
         /// Whether `/docs` and `/openapi.json` are answered.
         enabled: bool = true;
+        /// What the API is called there.
+        title: String = "Linux API".to_owned();
+        /// What the first page says about it. Without it a sentence about linux-api.
+        description: Option<String> = None, example "System information of our hosts.";
     }
 }
 

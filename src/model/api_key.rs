@@ -20,6 +20,11 @@ impl fmt::Display for KeyId {
     }
 }
 
+/// What the stored hash of a key begins with that is found by an HMAC of it.
+pub const HMAC_SCHEME: &str = "hmac-sha256$";
+/// What the stored hash of an imported key begins with that was not used since.
+pub const PBKDF2_SCHEME: &str = "pbkdf2-sha256$";
+
 /// One permission that a key may carry.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,

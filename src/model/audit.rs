@@ -91,6 +91,8 @@ pub enum Action {
     KeyRevoke,
     /// A backup was made.
     DbBackup,
+    /// Users, keys and measurements of the Python program were imported.
+    DbImport,
     /// Migrations were applied.
     DbMigrate,
     /// Migrations were taken back.
@@ -121,6 +123,7 @@ impl Action {
             Self::KeyRotate => "key.rotate",
             Self::KeyRevoke => "key.revoke",
             Self::DbBackup => "db.backup",
+            Self::DbImport => "db.import",
             Self::DbMigrate => "db.migrate",
             Self::DbRollback => "db.rollback",
             Self::DbRestore => "db.restore",

@@ -6,12 +6,14 @@
 //! `docs/metrics-format.md`.
 
 mod codec;
+mod spread;
 
 use std::sync::LazyLock;
 
 use sketches_ddsketch::Config;
 
 pub use codec::DecodeError;
+pub use spread::Spread;
 
 /// The most that an answered value differs from the true one, as a fraction of it.
 pub const RELATIVE_ERROR: f64 = 0.01;
@@ -52,13 +54,17 @@ impl Sketch {
 
     /// Adds one value. What is not a number is left out.
     pub fn add(&mut self, value: f64) {
-        if value.is_nan() {
+        self.add_many(value, 1);
+    }
+
+    fn add_many(&mut self, value: f64, count: u64) {
+        if value.is_nan() || count == 0 {
             return;
         }
         if value > SMALLEST {
-            self.add_to_bin(key_of(value), 1);
+            self.add_to_bin(key_of(value), count);
         } else {
-            self.zeros = self.zeros.saturating_add(1);
+            self.zeros = self.zeros.saturating_add(count);
         }
     }
 

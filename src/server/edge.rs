@@ -8,6 +8,7 @@
 mod audited;
 mod authenticate;
 mod cors;
+mod deprecation;
 mod headers;
 mod limiter;
 mod limiter_store;
@@ -55,6 +56,7 @@ use limits::Client;
 use policy::Policy;
 
 pub(crate) use authenticate::{Key, key_of};
+pub(crate) use deprecation::{Sunset, is_legacy};
 pub(crate) use headers::{DOCS_CONTENT_SECURITY, set_common as set_common_headers};
 pub use policy::PolicyHandle;
 pub(crate) use request_id::RequestIds;
@@ -85,6 +87,7 @@ pub(crate) struct EdgeState {
     pub(crate) request_timeout: Duration,
     pub(crate) body_timeout: BodyTimeout,
     pub(crate) clock: Clock,
+    pub(crate) sunset: Sunset,
 }
 
 /// Which requests the access log holds.
@@ -166,6 +169,7 @@ impl EdgeState {
         let template = request.extensions().get::<MatchedPath>().cloned();
         let template = template.as_ref().map(MatchedPath::as_str);
         let method = request.method().clone();
+        let announces_end = is_legacy(request.uri().path()) && method != Method::OPTIONS;
         let peer = request.extensions().get::<Peer>().copied();
         let client = client_of(&request, peer, &policy);
         let address = client.and_then(Client::address);
@@ -199,6 +203,9 @@ impl EdgeState {
                 .await;
         }
         let mut response = complete(outcome, template, &method, &request_id, &self.routes);
+        if announces_end {
+            self.sunset.announce(response.headers_mut(), template);
+        }
         if let Some(standing) = passage.standing {
             headers::set_standing(response.headers_mut(), standing);
         }

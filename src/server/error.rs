@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::edge::is_legacy;
 use super::host::HostProblem;
 use crate::api::problem::{FieldProblem, Problem};
 use crate::auth::hash::HashError;
@@ -219,10 +220,15 @@ impl ApiError {
 
     /// The whole body, once the request's id is known.
     pub(crate) fn into_problem(self, template: Option<&str>, request_id: &str) -> Problem {
-        let detail = if self.code == "database_unavailable" {
-            Cow::Borrowed(database_text(template))
-        } else {
-            self.detail
+        let is_legacy = template.is_some_and(is_legacy);
+        let detail = match self.code {
+            "database_unavailable" => Cow::Borrowed(database_text(template)),
+            "key_missing" | "key_invalid"
+                if is_legacy && self.status == StatusCode::UNAUTHORIZED =>
+            {
+                "Invalid or missing API key".into()
+            }
+            _ => self.detail,
         };
         Problem {
             kind: "about:blank".to_owned(),
@@ -309,6 +315,10 @@ impl From<Rejected> for ApiError {
             Rejected::Busy => {
                 let detail = "Too many keys are being checked.";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retrying(RETRY_SOON)
+            }
+            Rejected::Later(seconds) => {
+                let detail = "Too many old keys were checked; try again later.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retrying(seconds)
             }
             Rejected::Unavailable => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", "")

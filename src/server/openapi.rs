@@ -4,10 +4,10 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
-use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{ContentBuilder, Deprecated, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{OpenApi as _, ToSchema};
 
-use super::edge::{PROBES, PUBLIC};
+use super::edge::{PROBES, PUBLIC, is_legacy};
 use crate::api::problem::{FieldProblem, Problem};
 
 #[derive(utoipa::OpenApi)]
@@ -27,7 +27,8 @@ use crate::api::problem::{FieldProblem, Problem};
         (name = "metrics", description = "Statistics of requests"),
         (name = "health", description = "How the daemon's own work goes"),
         (name = "user", description = "The caller's own account and keys"),
-        (name = "admin", description = "All users, their keys, and the audit log")
+        (name = "admin", description = "All users, their keys, and the audit log"),
+        (name = "legacy", description = "Old names of some of the above, for old clients")
     )
 )]
 struct Base;
@@ -69,6 +70,9 @@ pub(crate) fn complete(document: &mut OpenApi) {
         for (operation, changes) in operations.into_iter().zip([false, true, true, true, true]) {
             let Some(operation) = operation else { continue };
             complete_operation(operation, is_public, template.contains('{'));
+            if is_legacy(template) {
+                operation.deprecated = Some(Deprecated::True);
+            }
             if !PROBES.contains(&template.as_str()) {
                 add(
                     operation,

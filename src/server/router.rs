@@ -11,14 +11,16 @@ use utoipa_axum::routes;
 use super::edge::{EdgeLayer, EdgeState};
 use super::error::ApiError;
 use super::handlers::{
-    admin, audit, exposition, fleet, health, history, keys, load, metrics, processes, service,
+    admin, audit, exposition, fleet, health, history, keys, legacy, load, metrics, processes, service,
     snapshot, system, users,
 };
 use super::openapi;
 use super::state::AppState;
 
 /// Every documented route and the document itself.
-pub(crate) fn documented() -> (Router<AppState>, OpenApi) {
+///
+/// The legacy routes are among them when they are switched on.
+pub(crate) fn documented(legacy: bool) -> (Router<AppState>, OpenApi) {
     let router = OpenApiRouter::with_openapi(openapi::base())
         // Without a key; edge/routes.rs lists the same.
         .routes(routes!(service::greet))
@@ -66,6 +68,21 @@ pub(crate) fn documented() -> (Router<AppState>, OpenApi) {
         .routes(routes!(load::list_load_values))
         .routes(routes!(load::list_cpu_values))
         .routes(routes!(load::list_system_values));
+    let router = if legacy {
+        router
+            .routes(routes!(legacy::show_legacy_caller))
+            .routes(routes!(legacy::greet_legacy_admin))
+            .routes(routes!(legacy::list_legacy_users))
+            .routes(routes!(legacy::create_legacy_user))
+            .routes(routes!(legacy::delete_legacy_user))
+            .routes(routes!(legacy::show_legacy_uptime))
+            .routes(routes!(legacy::show_legacy_processes))
+            .routes(routes!(legacy::show_legacy_info))
+            .routes(routes!(legacy::show_legacy_system_user))
+            .routes(routes!(legacy::show_legacy_load))
+    } else {
+        router
+    };
     let (router, mut document) = router.split_for_parts();
     openapi::complete(&mut document);
     (router, document)

@@ -7,12 +7,14 @@ use axum::extract::FromRef;
 use super::issuer::Issuer;
 use super::notices::Notices;
 use super::streams::Streams;
-use crate::auth::verifier::{KeyRecord, KeySource, SourceAway, Verifier};
+use crate::auth::imported::{ImportedSecrets, Pbkdf2Hash};
+use crate::auth::verifier::{Imported, KeyRecord, KeySource, SourceAway, Verifier};
 use crate::collector::Collector;
 use crate::model::api_key::KeyId;
 use crate::model::time::Clock;
 use crate::recorder::Recorder;
-use crate::store::Store;
+use crate::store::api_keys::StoredKey;
+use crate::store::{Store, StoreError};
 use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::sampler::{HostSampler, LoadSampler};
 
@@ -22,22 +24,51 @@ pub struct StoredKeys(pub Store);
 
 impl KeySource for StoredKeys {
     async fn find(&self, id: &KeyId) -> Result<Option<KeyRecord>, SourceAway> {
-        match self.0.find_key(id).await {
-            Ok(found) => Ok(found.map(|stored| KeyRecord {
-                key: stored.key,
-                hash: stored.hash,
-                user: stored.user,
-            })),
-            Err(error) => {
-                tracing::warn!(%error, "could not look up a key");
-                Err(SourceAway)
-            }
+        let found = self.0.find_key(id).await.map_err(away)?;
+        Ok(found.map(record))
+    }
+
+    async fn find_by_hash(&self, hashes: &[String]) -> Result<Option<KeyRecord>, SourceAway> {
+        let found = self.0.find_key_by_hash(hashes).await.map_err(away)?;
+        Ok(found.map(record))
+    }
+
+    async fn imported(&self) -> Result<Imported, SourceAway> {
+        let stored = self.0.imported_keys().await.map_err(away)?;
+        let unproven = stored.unproven.into_iter();
+        Ok(Imported {
+            secrets: ImportedSecrets::from_settings(stored.settings),
+            unproven: unproven
+                .filter_map(|(id, hash)| Some((id, Pbkdf2Hash::parse(&hash)?)))
+                .collect(),
+        })
+    }
+
+    async fn replace_hash(&self, id: &KeyId, old: &str, new: &str) -> Result<(), SourceAway> {
+        let replaced = self.0.replace_key_hash(id, old, new).await.map_err(away)?;
+        if replaced {
+            tracing::info!(key = %id, "an imported key was used for the first time");
         }
+        Ok(())
     }
 
     fn revision(&self) -> i64 {
         self.0.known_auth_revision()
     }
+}
+
+fn record(stored: StoredKey) -> KeyRecord {
+    KeyRecord {
+        key: stored.key,
+        hash: stored.hash,
+        user: stored.user,
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn away(error: StoreError) -> SourceAway {
+    tracing::warn!(%error, "could not look up a key");
+    SourceAway
 }
 
 /// Everything that handlers may ask for, each part by its own type.

@@ -81,7 +81,7 @@ impl Guard {
                     return Some(end("key_ended", "The key was revoked or has expired."));
                 }
                 // Others are being checked; this one was good a second ago.
-                Err(Rejected::Busy) => return None,
+                Err(Rejected::Busy | Rejected::Later(_)) => return None,
                 Err(Rejected::Unavailable) => return Some(away()),
             },
             Credentials::Unix { uid, gid } => match self.unix_peers.identify(*uid, *gid).await {

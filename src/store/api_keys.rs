@@ -35,7 +35,7 @@ pub struct NewKey {
 pub struct StoredKey {
     /// The key.
     pub key: ApiKey,
-    /// Argon2id PHC string of the whole key.
+    /// Argon2id PHC string of the whole key, or an imported hash.
     pub hash: String,
     /// Whose key it is.
     pub user: User,
@@ -132,7 +132,7 @@ impl KeyRow {
 }
 
 #[derive(FromRow)]
-struct StoredKeyRow {
+pub(super) struct StoredKeyRow {
     #[sqlx(flatten)]
     key: KeyRow,
     hash: String,
@@ -145,7 +145,7 @@ struct StoredKeyRow {
 }
 
 impl StoredKeyRow {
-    fn into_stored(self) -> Result<StoredKey, StoreError> {
+    pub(super) fn into_stored(self) -> Result<StoredKey, StoreError> {
         let role: Role = self.role.parse().map_err(|_| StoreError::Corrupt {
             table: "users",
             column: "role",

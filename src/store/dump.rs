@@ -92,6 +92,7 @@ const SQLITE_TIMES: &[(&str, &str)] = &[
     ("hosts", "first_seen"),
     ("hosts", "last_seen"),
     ("hosts", "sample_time"),
+    ("imported_users", "imported_at"),
     ("leases", "expires_at"),
     ("migration_log", "finished_at"),
     ("migration_log", "started_at"),

@@ -5,6 +5,7 @@ use sqlx::FromRow;
 use super::request_offsets::Groups;
 use super::{Store, StoreError, on_read};
 use crate::model::request_stats::{RequestStats, Resolution};
+use crate::model::sketch::Spread;
 use crate::model::time::Timestamp;
 
 /// Greater than every method.
@@ -66,8 +67,14 @@ pub struct RouteRow {
     pub route: String,
     /// Their method, when they are told apart by it.
     pub method: Option<String>,
-    /// The requests; without their statuses.
+    /// The requests; without their statuses. Where some were imported, their part of the sketch is
+    /// an estimate from stored percentiles.
     pub stats: RequestStats,
+    /// Stored percentiles (50, 95 and 99), when there is no better knowledge: all of the requests
+    /// were imported, as one row.
+    pub percentiles: Option<[f64; 3]>,
+    /// Whether some of the requests were imported.
+    pub imported: bool,
 }
 
 /// How often requests to a route ended with one status in one bucket of time.
@@ -107,6 +114,16 @@ struct StoredStats {
     min: f64,
     max: f64,
     sketch: Vec<u8>,
+    p50: Option<f64>,
+    p95: Option<f64>,
+    p99: Option<f64>,
+}
+
+impl StoredStats {
+    /// The stored percentiles, which only imported rows have.
+    fn percentiles(&self) -> Option<[f64; 3]> {
+        Some([self.p50?, self.p95?, self.p99?])
+    }
 }
 
 /// Adds `where …` to a statement; a macro because the bound types differ per engine.
@@ -297,7 +314,8 @@ impl Store {
         let to = place.map_or(filter.to, |place| place.time.min(filter.to));
         on_read!(self, |tx| {
             let mut query = sqlx::QueryBuilder::new(
-                "select time, route, method, instance_id, requests, sum, min, max, sketch from ",
+                "select time, route, method, instance_id, requests, sum, min, max, sketch,
+                    p50, p95, p99 from ",
             );
             query.push(durations);
             push_filter!(query, filter, hosts, to);
@@ -427,6 +445,7 @@ fn add_to_groups(
         table: "request_stats",
         column,
     };
+    let percentiles = row.percentiles();
     let method = by_method.then_some(row.method);
     let is_same =
         |last: &RouteRow| last.time == row.time && last.route == row.route && last.method == method;
@@ -436,16 +455,31 @@ fn add_to_groups(
             route: row.route,
             method,
             stats: RequestStats::default(),
+            percentiles,
+            imported: false,
         });
+    } else if let Some(group) = groups.last_mut() {
+        // Percentiles of several rows can't be joined; those of the sketch can.
+        group.percentiles = None;
     }
-    let Some(RouteRow { stats, .. }) = groups.last_mut() else {
+    let Some(group) = groups.last_mut() else {
         return Ok(());
     };
+    group.imported |= percentiles.is_some();
+    let stats = &mut group.stats;
     let requests = u64::try_from(row.requests).map_err(|_| corrupt("requests"))?;
     stats.requests = stats.requests.saturating_add(requests);
     stats.sum += row.sum;
     stats.min = stats.min.min(row.min);
     stats.max = stats.max.max(row.max);
+    if let Some(percentiles) = percentiles {
+        stats.sketch.add_spread(&Spread {
+            count: requests,
+            min: row.min,
+            percentiles,
+            max: row.max,
+        });
+    }
     let merged = stats.sketch.merge_encoded(&row.sketch);
     merged.map_err(|_| corrupt("sketch"))
 }

@@ -109,7 +109,7 @@ macro_rules! upsert_buckets {
     }};
 }
 
-pub(super) use upsert_buckets;
+pub(super) use {per_resolution, upsert_buckets};
 
 /// Neither database has unsigned numbers.
 pub(super) fn signed(count: u64) -> i64 {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use argon2::password_hash::PasswordHasher;
@@ -15,6 +16,7 @@ use linux_api::access_log::AccessLogger;
 use linux_api::auth::key::PlainKey;
 use linux_api::auth::verifier::{self, Verifier};
 use linux_api::collector::{Collector, HostRoots};
+use linux_api::config::Legacy;
 use linux_api::model::api_key::{Scope, Scopes};
 use linux_api::model::audit::Actor;
 use linux_api::model::log::{AccessLog, LogFormat};
@@ -51,6 +53,9 @@ pub(crate) const CLIENT: &str = "192.0.2.7:40000";
 pub(crate) struct Setup {
     pub(crate) store: Options,
     pub(crate) docs_enabled: bool,
+    pub(crate) docs_title: String,
+    pub(crate) docs_description: Option<String>,
+    pub(crate) legacy: Legacy,
     pub(crate) unix_peers: BTreeMap<String, String>,
     pub(crate) unix_viewer_group: String,
     pub(crate) roots: HostRoots,
@@ -66,6 +71,9 @@ impl Setup {
         Self {
             store: database.options(),
             docs_enabled: true,
+            docs_title: "Linux API".to_owned(),
+            docs_description: None,
+            legacy: Legacy::default(),
             unix_peers: BTreeMap::new(),
             unix_viewer_group: String::new(),
             roots: HostRoots::default(),
@@ -115,6 +123,10 @@ impl App {
             cache_size: 1000,
             hash_queue: 1000,
             outage_grace: setup.outage_grace,
+            pbkdf2: verifier::Pbkdf2Limits {
+                per_minute: NonZeroU32::new(100).unwrap(),
+                until: START.saturating_add(Duration::from_hours(24)),
+            },
         };
         let verifier = Verifier::new(StoredKeys(store.clone()), limits, clock.clock());
         let recorder = Recorder::with_shards(2);
@@ -147,6 +159,9 @@ impl App {
             unix_peers: setup.unix_peers,
             unix_viewer_group: setup.unix_viewer_group,
             docs_enabled: setup.docs_enabled,
+            docs_title: setup.docs_title,
+            docs_description: setup.docs_description,
+            legacy: setup.legacy,
             policy: setup.policy.clone(),
             notices: Notices::default(),
             notice: None,

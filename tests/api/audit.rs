@@ -126,6 +126,22 @@ const CHANGES: &[Change] = &[
         "user.delete",
         "USER",
     ),
+    (
+        "POST",
+        "/api/legacy/admin/user/create",
+        "?username=leg1&role=user",
+        "",
+        "user.create",
+        "user:leg1",
+    ),
+    (
+        "DELETE",
+        "/api/legacy/users/delete",
+        "?username=leg1",
+        "",
+        "user.delete",
+        "user:leg1",
+    ),
 ];
 
 #[test]
@@ -318,6 +334,7 @@ async fn every_changing_route_writes_a_row(database: Database) {
         let target = match *target {
             "USER" => "user:alice1".to_owned(),
             "NEW KEY" => format!("key:{new_key}"),
+            "user:leg1" => "user:leg1".to_owned(),
             _ => format!("key:{key_id}"),
         };
         let row = row_of(&app, &admin.key, &reply).await;

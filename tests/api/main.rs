@@ -27,6 +27,7 @@ mod fleet;
 mod history;
 mod http;
 mod keys;
+mod legacy;
 mod matrix;
 mod outage;
 mod random;

@@ -136,6 +136,32 @@ const EXPECTED: &[(&str, &str, Option<Scope>)] = &[
         "/api/v1/system/load/system/values",
         Some(Scope::HostRead),
     ),
+    ("GET", "/api/legacy/user/user-info", Some(Scope::KeysSelf)),
+    (
+        "GET",
+        "/api/legacy/admin/admin-area",
+        Some(Scope::UsersAdmin),
+    ),
+    ("GET", "/api/legacy/admin/users", Some(Scope::UsersAdmin)),
+    (
+        "POST",
+        "/api/legacy/admin/user/create",
+        Some(Scope::UsersAdmin),
+    ),
+    ("DELETE", "/api/legacy/users/delete", Some(Scope::KeysSelf)),
+    ("GET", "/api/legacy/system/uptime", Some(Scope::HostRead)),
+    ("GET", "/api/legacy/system/processes", Some(Scope::HostRead)),
+    (
+        "GET",
+        "/api/legacy/system/system-infos",
+        Some(Scope::HostRead),
+    ),
+    (
+        "GET",
+        "/api/legacy/system/system-user",
+        Some(Scope::HostRead),
+    ),
+    ("GET", "/api/legacy/system/avg-load", Some(Scope::HostRead)),
 ];
 
 #[test]

@@ -188,7 +188,7 @@ mod writes;
 
 on_both_engines! {
     every_table_is_in_the_backup,
-    the_security_scope_holds_four_tables,
+    the_security_scope_holds_users_keys_and_what_goes_with_them,
     an_empty_database_and_a_newer_schema_are_refused,
     rows_are_of_one_moment_while_others_write,
     many_rows_are_all_there,
@@ -256,7 +256,7 @@ async fn every_table_is_in_the_backup(fixture: Fixture) {
     }
 }
 
-async fn the_security_scope_holds_four_tables(fixture: Fixture) {
+async fn the_security_scope_holds_users_keys_and_what_goes_with_them(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
     let backup = fixture.backup(Scope::Security).await.unwrap();
     let tables: Vec<&str> = backup
@@ -266,9 +266,16 @@ async fn the_security_scope_holds_four_tables(fixture: Fixture) {
         .map(|one| one.name.as_str())
         .collect();
     // Users before the keys that refer to them.
-    assert_eq!(tables, ["settings", "users", "api_keys", "audit_log"]);
+    let expected = [
+        "settings",
+        "users",
+        "api_keys",
+        "audit_log",
+        "imported_users",
+    ];
+    assert_eq!(tables, expected);
     assert_eq!(backup.manifest.scope, Scope::Security);
-    assert_eq!(names(&backup.path).len(), 5);
+    assert_eq!(names(&backup.path).len(), 6);
 }
 
 async fn an_empty_database_and_a_newer_schema_are_refused(fixture: Fixture) {

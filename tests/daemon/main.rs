@@ -23,3 +23,4 @@ mod samples;
 mod streams;
 mod systemd;
 mod tls;
+mod upgrade;

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -54,6 +55,10 @@ impl Daemon {
             cache_size: 10,
             hash_queue: 1,
             outage_grace: SECOND,
+            pbkdf2: verifier::Pbkdf2Limits {
+                per_minute: NonZeroU32::MIN,
+                until: Timestamp::from_millis(0),
+            },
         };
         let keys = StoredKeys(store.clone());
         let (recorder, handle) = (Recorder::with_shards(2), FlusherHandle::default());

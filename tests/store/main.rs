@@ -57,6 +57,7 @@ mod audit;
 mod cache;
 mod deadlines;
 mod hypertables;
+mod imports;
 mod keys;
 mod migrations;
 mod requests;

@@ -19,7 +19,7 @@ use crate::model::fleet::HostIdentity;
 const FILE: &str = "host-id";
 
 /// The host as the database knows it.
-pub(super) fn host(
+pub(in crate::cli) fn host(
     config: &Host,
     collector: &Collector,
     state_folder: &Path,

@@ -89,7 +89,7 @@ impl EdgeState {
                     asked.count_failed(standing)?;
                     let checked = Box::pin(self.verifier.check_new(key)).await;
                     if let Some(limits) = asked.limits
-                        && !matches!(checked, Err(Rejected::Invalid))
+                        && !matches!(checked, Err(Rejected::Invalid | Rejected::Later(_)))
                     {
                         limits.give_back_failed_key(asked.client);
                     }

@@ -1,13 +1,14 @@
 //! Which limit a request counts against.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::http::Method;
 
+use super::deprecation::is_legacy;
 use super::limiter::{Exceeded, Limiter, Standing};
 use crate::auth::identity::Identity;
-use crate::config::{RateLimit, RoutePattern};
+use crate::config::{ConfigValue, Rate, RateLimit, RoutePattern, RouteTable};
 use crate::model::audit::Via;
 
 /// Whoever a request was accepted from: a key's public id, or a Linux account behind NULs, which
@@ -34,6 +35,18 @@ impl Client {
     }
 }
 
+/// What the legacy routes have always been limited to.
+static LEGACY_LIMITS: LazyLock<RouteTable<Rate>> = LazyLock::new(|| {
+    RouteTable::from_text(
+        "/api/legacy/user/user-info=10/minute, /api/legacy/admin/admin-area=10/minute, \
+         /api/legacy/admin/users=5/minute, /api/legacy/admin/user/create=5/minute, \
+         /api/legacy/users/delete=5/minute, /api/legacy/system/uptime=10/minute, \
+         /api/legacy/system/processes=20/minute, /api/legacy/system/system-infos=10/minute, \
+         /api/legacy/system/system-user=5/minute, /api/legacy/system/avg-load=5/minute",
+    )
+    .unwrap_or_default()
+});
+
 /// All limits there are.
 #[derive(Debug)]
 pub(crate) struct RateLimits {
@@ -43,6 +56,8 @@ pub(crate) struct RateLimits {
     failed_keys: Arc<Limiter<Origin>>,
     /// Those that say most come first.
     routes: Vec<(RoutePattern, Arc<RouteLimit>)>,
+    /// Of the legacy routes, where nothing else is configured.
+    legacy: Vec<(RoutePattern, Arc<RouteLimit>)>,
 }
 
 /// A limit of one route counts callers where a key is needed, addresses elsewhere.
@@ -69,29 +84,26 @@ impl RateLimits {
                 }
             };
         }
-        let mut routes: Vec<_> = config
-            .routes
-            .0
-            .iter()
-            .map(|(pattern, rate)| {
-                let same = before
-                    .into_iter()
-                    .flat_map(|before| &before.routes)
-                    .find(|(known, limit)| known == pattern && limit.callers.rate() == *rate);
-                let limit = same.map_or_else(
-                    || {
-                        Arc::new(RouteLimit {
-                            callers: Limiter::new("route", *rate),
-                            addresses: Limiter::new("route", *rate),
-                        })
-                    },
-                    |(_, limit)| Arc::clone(limit),
-                );
-                (pattern.clone(), limit)
-            })
-            .collect();
+        let keep_route = |(pattern, rate): (&RoutePattern, &Rate)| {
+            let same = before
+                .into_iter()
+                .flat_map(|before| before.routes.iter().chain(&before.legacy))
+                .find(|(known, limit)| known == pattern && limit.callers.rate() == *rate);
+            let limit = same.map_or_else(
+                || {
+                    Arc::new(RouteLimit {
+                        callers: Limiter::new("route", *rate),
+                        addresses: Limiter::new("route", *rate),
+                    })
+                },
+                |(_, limit)| Arc::clone(limit),
+            );
+            (pattern.clone(), limit)
+        };
+        let mut routes: Vec<_> = config.routes.0.iter().map(keep_route).collect();
         routes.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.weight()));
         Some(Self {
+            legacy: LEGACY_LIMITS.0.iter().map(keep_route).collect(),
             reads: keep!("key", per_key, reads),
             writes: keep!("key-writes", per_key_writes, writes),
             addresses: keep!("address", per_address, addresses),
@@ -102,10 +114,21 @@ impl RateLimits {
 
     fn route(&self, method: &Method, path: &str) -> Option<&RouteLimit> {
         let method = method.as_str();
-        let found = self
+        let closest = self
             .routes
             .iter()
             .find(|(pattern, _)| pattern.matches(method, path));
+        let found = closest.or_else(|| {
+            // Few requests are for these, and the others need not pay for looking.
+            let legacy = if is_legacy(path) {
+                &self.legacy[..]
+            } else {
+                &[]
+            };
+            legacy
+                .iter()
+                .find(|(pattern, _)| pattern.matches(method, path))
+        });
         found.map(|(_, limit)| &**limit)
     }
 
@@ -183,7 +206,6 @@ fn origin_of(client: Client) -> Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ConfigValue, Rate, RouteTable};
 
     fn config(per_address: &str, routes: &str) -> RateLimit {
         RateLimit {
@@ -223,6 +245,17 @@ mod tests {
         assert_eq!(count(&Method::POST, "/a/b"), 5);
         assert_eq!(count(&Method::GET, "/a/c"), 0, "the prefix's is spent");
         assert_eq!(count(&Method::GET, "/"), 3);
+    }
+
+    #[test]
+    fn legacy_routes_keep_their_old_limits_unless_others_are_configured() {
+        let (get, path) = (&Method::GET, "/api/legacy/system/processes");
+        let limits = RateLimits::new(&config("1/hour burst 3", ""), None).unwrap();
+        assert_eq!(accepted(&limits, "192.0.2.1", get, path), 20);
+        assert_eq!(LEGACY_LIMITS.0.len(), 10);
+        let routes = "/api/legacy/*=1/hour burst 2";
+        let limits = RateLimits::new(&config("1/hour burst 3", routes), None).unwrap();
+        assert_eq!(accepted(&limits, "192.0.2.1", get, path), 2);
     }
 
     #[test]

@@ -190,15 +190,19 @@ fn route_metrics(row: RouteRow) -> RouteMetrics {
         let value = stats.sketch.quantile(q).unwrap_or_default();
         value.max(stats.min).min(stats.max)
     };
+    let [p50, p95, p99] = row
+        .percentiles
+        .unwrap_or_else(|| [0.50, 0.95, 0.99].map(quantile));
     RouteMetrics {
         time: row.time.to_string(),
         requests: stats.requests,
         avg_response_time: stats.sum / stats.requests.max(1) as f64,
         min_response_time: stats.min,
         max_response_time: stats.max,
-        p50: quantile(0.50),
-        p95: quantile(0.95),
-        p99: quantile(0.99),
+        p50,
+        p95,
+        p99,
+        imported: row.imported,
         route: row.route,
         method: row.method,
     }

@@ -1,0 +1,12 @@
+alter table request_stats_daily drop column p99;
+alter table request_stats_daily drop column p95;
+alter table request_stats_daily drop column p50;
+alter table request_stats_hourly drop column p99;
+alter table request_stats_hourly drop column p95;
+alter table request_stats_hourly drop column p50;
+alter table request_stats drop column p99;
+alter table request_stats drop column p95;
+alter table request_stats drop column p50;
+drop table imported_users;
+drop index api_keys_hash;
+delete from settings where name like 'imported.%';
