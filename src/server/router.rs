@@ -11,8 +11,8 @@ use utoipa_axum::routes;
 use super::edge::{EdgeLayer, EdgeState};
 use super::error::ApiError;
 use super::handlers::{
-    admin, audit, exposition, fleet, health, history, keys, legacy, load, metrics, processes, service,
-    snapshot, system, users,
+    admin, audit, exposition, fleet, health, history, keys, legacy, load, metrics, processes,
+    service, snapshot, system, users,
 };
 use super::openapi;
 use super::state::AppState;

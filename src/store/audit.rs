@@ -195,7 +195,9 @@ impl Store {
         in_write!(self, |tx| {
             insert_audit!(tx, now, &entry, result);
             Ok(())
-        })
+        })?;
+        entry.log(result);
+        Ok(())
     }
 
     /// The newest rows that pass the filter, newest first.

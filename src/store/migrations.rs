@@ -394,16 +394,20 @@ impl Store {
         if session.has_table("migration_log").await? {
             in_session!(&mut session, |tx| insert_log!(tx, &log));
         }
-        if let Some(actor) = run.actor {
-            let entry = Entry {
-                actor,
-                action: way.direction.action(),
-                target: format!("revision:{}", way.to),
-                detail: format!("from revision {}", way.from),
-            };
-            session.audit(self.clock().now(), &entry).await?;
+        let entry = run.actor.map(|actor| Entry {
+            actor,
+            action: way.direction.action(),
+            target: format!("revision:{}", way.to),
+            detail: format!("from revision {}", way.from),
+        });
+        if let Some(entry) = &entry {
+            session.audit(self.clock().now(), entry).await?;
         }
-        session.commit().await
+        session.commit().await?;
+        if let Some(entry) = entry {
+            entry.log("done");
+        }
+        Ok(())
     }
 
     /// Outside of the migration's transaction, so that the rows survive it.

@@ -67,6 +67,17 @@ pub(crate) struct Note<'a> {
     pub(crate) clock: &'a Clock,
 }
 
+impl Note<'_> {
+    fn entry(&self) -> Entry<'_> {
+        Entry {
+            actor: self.actor,
+            action: Action::DbRestore,
+            target: self.target.clone(),
+            detail: self.detail.clone(),
+        }
+    }
+}
+
 impl Replacement {
     /// Locks the database and looks at what it holds. Nothing is changed before
     /// [`Self::commit`].
@@ -183,11 +194,11 @@ impl Replacement {
         has_copy: bool,
     ) -> Result<Option<String>, StoreError> {
         self.stamp(&note).await?;
-        match self.place {
-            Place::Scratch { .. } => Ok(None),
+        let kept = match self.place {
+            Place::Scratch { .. } => return Ok(None),
             Place::Tables => {
                 self.session.commit().await?;
-                Ok(self.kept)
+                self.kept
             }
             Place::File {
                 mut new, database, ..
@@ -195,9 +206,11 @@ impl Replacement {
                 self.session.commit().await?;
                 let kept = swap(&new.path, &database, has_copy, note.clock)?;
                 new.keep = true;
-                Ok(kept)
+                kept
             }
-        }
+        };
+        note.entry().log("done");
+        Ok(kept)
     }
 
     /// What distinguishes the database from the backup.
@@ -217,13 +230,7 @@ impl Replacement {
         if session.has_table("leases").await? {
             session.run("delete from leases".to_owned()).await?;
         }
-        let entry = Entry {
-            actor: note.actor,
-            action: Action::DbRestore,
-            target: note.target.clone(),
-            detail: note.detail.clone(),
-        };
-        session.audit(note.clock.now(), &entry).await
+        session.audit(note.clock.now(), &note.entry()).await
     }
 
     /// Takes everything back.

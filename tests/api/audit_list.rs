@@ -1,7 +1,7 @@
 //! The list of the audit log: filters, pages.
 
 use linux_api::model::user::Role;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::app::App;
 use crate::audit::AUDIT;

@@ -1,10 +1,6 @@
 //! Setup, units and packages: what is put onto a host, and what is left when it goes.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
-#![expect(
-    clippy::print_stdout,
-    reason = "says what can't be tried on this machine"
-)]
 
 mod database;
 mod guides;

@@ -12,6 +12,7 @@ use crate::model::audit::{Action, Actor};
 use crate::model::progress::Progress;
 use crate::model::time::Clock;
 use crate::store::{Options as StoreOptions, Store};
+use crate::telemetry;
 
 /// The configured database and the folder of its backups.
 pub(super) struct Place {
@@ -19,6 +20,8 @@ pub(super) struct Place {
     pub(super) options: StoreOptions,
     /// The Linux account that gave the command.
     pub(super) actor: Actor,
+    /// Writes to the log what is written to the audit log.
+    _log: telemetry::Guard,
 }
 
 impl Place {
@@ -38,10 +41,13 @@ impl Place {
             become_owner(&path, ctx)?;
         }
         output::note(&format!("database: {}", loaded.config.database.url));
+        let log = &loaded.config.log;
+        let log = telemetry::init(log.level.as_str(), log.format).context("start logging")?;
         Ok(Self {
             loaded,
             options,
             actor: actor(ctx),
+            _log: log,
         })
     }
 

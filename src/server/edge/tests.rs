@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 use std::io;
+use std::num::NonZeroU32;
 use std::sync::Mutex;
 
 use super::*;
-use crate::auth::verifier::Limits;
+use crate::auth::verifier::{Limits, Pbkdf2Limits};
 use crate::collector::Collector;
+use crate::config::Legacy;
 use crate::model::log::LogFormat;
 use crate::server::state::StoredKeys;
 use crate::store::{Options, Store};
@@ -34,10 +36,14 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
         cache_size: 10,
         hash_queue: 1,
         outage_grace: Duration::ZERO,
+        pbkdf2: Pbkdf2Limits {
+            per_minute: NonZeroU32::MIN,
+            until: clock.now(),
+        },
     };
     let recorder = Recorder::with_shards(1);
     let state = EdgeState {
-        routes: RouteTable::new(&crate::server::router::documented().1),
+        routes: RouteTable::new(&crate::server::router::documented(true).1),
         policy: PolicyHandle::default(),
         verifier: Verifier::new(StoredKeys(store.clone()), limits, clock.clone()),
         unix_peers: Arc::new(UnixPeers::new(
@@ -57,6 +63,7 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
         body_timeout: BodyTimeout(Duration::from_secs(30)),
         store,
         clock,
+        sunset: Sunset::new(Legacy::default().sunset),
     };
     (EdgeLayer(Arc::new(state)), recorder, lines)
 }

@@ -115,6 +115,7 @@ fn row(time: Timestamp, route: &str, requests: f64, median: f64) -> RouteMetrics
         p50: median,
         p95: median * 2.6,
         p99: median * 5.3,
+        imported: false,
     }
 }
 
