@@ -54,9 +54,7 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     if members.is_empty() {
         let text = match host.history.error() {
             Some(error) => error.in_short(),
-            None if app.history.end.is_none() => {
-                "nothing is stored yet; a minute is stored when it ends".to_owned()
-            }
+            None if app.history.end.is_none() => "nothing is stored yet, wait a minute".to_owned(),
             None => "nothing is stored of this time".to_owned(),
         };
         instead(&text, theme.dim, theme, graphs, frame);
