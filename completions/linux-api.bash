@@ -25,6 +25,9 @@ _linux__api() {
             linux__api,db)
                 cmd="linux__api__subcmd__db"
                 ;;
+            linux__api,doctor)
+                cmd="linux__api__subcmd__doctor"
+                ;;
             linux__api,generate)
                 cmd="linux__api__subcmd__generate"
                 ;;
@@ -66,6 +69,9 @@ _linux__api() {
                 ;;
             linux__api__subcmd__db,backups)
                 cmd="linux__api__subcmd__db__subcmd__backups"
+                ;;
+            linux__api__subcmd__db,import)
+                cmd="linux__api__subcmd__db__subcmd__import"
                 ;;
             linux__api__subcmd__db,log)
                 cmd="linux__api__subcmd__db__subcmd__log"
@@ -164,7 +170,7 @@ _linux__api() {
 
     case "${cmd}" in
         linux__api)
-            opts="-v -q -h -V --config --log-format --verbose --quiet --acting-uid --help --version serve status stop setup tui remote user db audit config generate"
+            opts="-v -q -h -V --config --log-format --verbose --quiet --acting-uid --help --version serve status stop setup tui remote user db audit config doctor generate"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -190,12 +196,16 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__audit)
-            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help list"
+            opts="-v -q -h --remote --config --log-format --verbose --quiet --acting-uid --help list"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remote)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -216,7 +226,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__audit__subcmd__list)
-            opts="-f -v -q -h --actor --action --target --result --from --to --limit --follow --json --config --log-format --verbose --quiet --acting-uid --help"
+            opts="-f -v -q -h --actor --action --target --result --from --to --limit --follow --json --remote --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -247,6 +257,10 @@ _linux__api() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --remote)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -378,7 +392,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__db)
-            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help status migrate rollback log backup backups verify restore prune"
+            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help status migrate rollback log backup backups verify restore prune import"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -440,6 +454,64 @@ _linux__api() {
                 return 0
             fi
             case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__db__subcmd__import)
+            opts="-v -q -h --from --env-file --sqlite --postgres --postgres-url-file --secret-file --rename-suffix --merge --without-measurements --host --dry-run --json --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --env-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sqlite)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --postgres)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --postgres-url-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --secret-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --rename-suffix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --host)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -642,6 +714,32 @@ _linux__api() {
         linux__subcmd__api__subcmd__db__subcmd__verify)
             opts="-v -q -h --all --restore --json --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --log-format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    return 0
+                    ;;
+                --acting-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        linux__subcmd__api__subcmd__doctor)
+            opts="-v -q -h --json --config --log-format --verbose --quiet --acting-uid --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -1168,12 +1266,16 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__user)
-            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help list show add delete activate deactivate role protect key"
+            opts="-v -q -h --remote --config --log-format --verbose --quiet --acting-uid --help list show add delete activate deactivate role protect key"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remote)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1194,12 +1296,16 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__user__subcmd__activate)
-            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help"
+            opts="-v -q -h --remote --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remote)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1220,12 +1326,16 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__user__subcmd__add)
-            opts="-v -q -h --admin --inactive --json --config --log-format --verbose --quiet --acting-uid --help"
+            opts="-v -q -h --admin --inactive --json --remote --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remote)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1246,12 +1356,16 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__user__subcmd__deactivate)
-            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help"
+            opts="-v -q -h --remote --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remote)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1272,12 +1386,16 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__user__subcmd__delete)
-            opts="-v -q -h --yes --config --log-format --verbose --quiet --acting-uid --help"
+            opts="-v -q -h --yes --remote --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remote)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1298,12 +1416,16 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__user__subcmd__key)
-            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help list create rotate revoke"
+            opts="-v -q -h --remote --config --log-format --verbose --quiet --acting-uid --help list create rotate revoke"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remote)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1324,7 +1446,7 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__user__subcmd__key__subcmd__create)
-            opts="-v -q -h --name --scope --expires --json --config --log-format --verbose --quiet --acting-uid --help"
+            opts="-v -q -h --name --scope --expires --json --remote --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1339,6 +1461,10 @@ _linux__api() {
                     return 0
                     ;;
                 --expires)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --remote)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1362,12 +1488,16 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__user__subcmd__key__subcmd__list)
-            opts="-v -q -h --json --config --log-format --verbose --quiet --acting-uid --help"
+            opts="-v -q -h --json --remote --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remote)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1388,12 +1518,16 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__user__subcmd__key__subcmd__revoke)
-            opts="-v -q -h --yes --config --log-format --verbose --quiet --acting-uid --help"
+            opts="-v -q -h --yes --remote --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remote)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1414,13 +1548,17 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__user__subcmd__key__subcmd__rotate)
-            opts="-v -q -h --overlap --json --config --log-format --verbose --quiet --acting-uid --help"
+            opts="-v -q -h --overlap --json --remote --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --overlap)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --remote)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1444,12 +1582,16 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__user__subcmd__list)
-            opts="-v -q -h --json --config --log-format --verbose --quiet --acting-uid --help"
+            opts="-v -q -h --json --remote --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remote)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1470,12 +1612,16 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__user__subcmd__protect)
-            opts="-v -q -h --off --config --log-format --verbose --quiet --acting-uid --help"
+            opts="-v -q -h --off --remote --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remote)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1496,12 +1642,16 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__user__subcmd__role)
-            opts="-v -q -h --config --log-format --verbose --quiet --acting-uid --help viewer admin"
+            opts="-v -q -h --remote --config --log-format --verbose --quiet --acting-uid --help viewer admin"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remote)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -1522,12 +1672,16 @@ _linux__api() {
             return 0
             ;;
         linux__subcmd__api__subcmd__user__subcmd__show)
-            opts="-v -q -h --json --config --log-format --verbose --quiet --acting-uid --help"
+            opts="-v -q -h --json --remote --config --log-format --verbose --quiet --acting-uid --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --remote)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

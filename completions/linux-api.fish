@@ -42,6 +42,7 @@ complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "user" -d 'Manag
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "db" -d 'Look after the database and its backups'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "audit" -d 'Show the audit log'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "config" -d 'Show, check or start the configuration'
+complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "doctor" -d 'Check everything and say what to do about each failure'
 complete -c linux-api -n "__fish_linux_api_needs_command" -f -a "generate" -d 'Make completions, man pages and documentation'
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l listen -d 'Address and port to listen on' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l unix -d 'Also listen on this Unix socket' -r
@@ -150,6 +151,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_s
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand remote; and __fish_seen_subcommand_from default" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -l remote -d 'Ask this daemon over HTTP, a remote\'s name or a URL, instead of using the database' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
@@ -166,6 +168,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "role" -d 'Set a user\'s role'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "protect" -d 'Protect a user from every change, or take the protection off'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "key" -d 'Manage the keys of a user'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -l remote -d 'Ask this daemon over HTTP, a remote\'s name or a URL, instead of using the database' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
@@ -174,6 +177,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_see
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from show" -l remote -d 'Ask this daemon over HTTP, a remote\'s name or a URL, instead of using the database' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from show" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from show" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
@@ -182,6 +186,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_see
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from show" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -l remote -d 'Ask this daemon over HTTP, a remote\'s name or a URL, instead of using the database' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
@@ -192,6 +197,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_see
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from delete" -l remote -d 'Ask this daemon over HTTP, a remote\'s name or a URL, instead of using the database' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from delete" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from delete" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
@@ -200,6 +206,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_see
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from delete" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from activate" -l remote -d 'Ask this daemon over HTTP, a remote\'s name or a URL, instead of using the database' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from activate" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from activate" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
@@ -207,6 +214,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_see
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from activate" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from activate" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from activate" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from deactivate" -l remote -d 'Ask this daemon over HTTP, a remote\'s name or a URL, instead of using the database' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from deactivate" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from deactivate" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
@@ -214,6 +222,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_see
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from deactivate" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from deactivate" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from deactivate" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from role" -l remote -d 'Ask this daemon over HTTP, a remote\'s name or a URL, instead of using the database' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from role" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from role" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
@@ -221,14 +230,16 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_see
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from role" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from role" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from role" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -l remote -d 'Ask this daemon over HTTP, a remote\'s name or a URL, instead of using the database' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
-complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -l off -d 'Take the protection off'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -l off -d 'Take the protection off, for which it takes the database'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -l remote -d 'Ask this daemon over HTTP, a remote\'s name or a URL, instead of using the database' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
@@ -240,22 +251,23 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_see
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -f -a "create" -d 'Make one more key and print it, once'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -f -a "rotate" -d 'Replace a key by a new one, which is printed once'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from key" -f -a "revoke" -d 'Revoke a key: it is refused within two seconds by every daemon'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -l config -d 'Configuration file in place of the usual ones' -r -F
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -l log-format -d 'How log lines look' -r -f -a "text\t''
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -s v -l verbose -d 'Log more; may be given up to three times'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -s q -l quiet -d 'Log less; may be given up to three times'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "status" -d 'Show engine, schema, size, rows and the newest backup'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "migrate" -d 'Apply pending migrations, after a backup'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "rollback" -d 'Take the newest migration back, after a backup'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "log" -d 'List every attempt to change the schema, oldest first'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "backup" -d 'Make a backup, also while the daemon runs'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "backups" -d 'List the backups, newest first'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "verify" -d 'Read a backup in full and compare it with its checksums'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "restore" -d 'Replace everything in the database by a backup'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune" -f -a "prune" -d 'Delete backups by number and age, never the newest one that is whole'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "status" -d 'Show engine, schema, size, rows and the newest backup'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "migrate" -d 'Apply pending migrations, after a backup'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "rollback" -d 'Take the newest migration back, after a backup'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "log" -d 'List every attempt to change the schema, oldest first'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "backup" -d 'Make a backup, also while the daemon runs'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "backups" -d 'List the backups, newest first'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "verify" -d 'Read a backup in full and compare it with its checksums'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "restore" -d 'Replace everything in the database by a backup'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "prune" -d 'Delete backups by number and age, never the newest one that is whole'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "import" -d 'Import users, keys and measurements of the Python Linux-API'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from status" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from status" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
@@ -339,13 +351,33 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from prune" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from prune" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from prune" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l from -d 'Folder of the Python program, for its .env and its users.db' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l env-file -d 'Its .env, for the URL of PostgreSQL and the secret of its keys' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l sqlite -d 'Its SQLite file with the users of the legacy routes' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l postgres -d 'URL of its PostgreSQL database, without a password (that may come from PGPASSWORD)' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l postgres-url-file -d 'File with that URL, password and all; - for standard input; else the variable `LINUX_API_IMPORT_POSTGRES_URL` is read' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l secret-file -d 'File with the secret of its keys; - for standard input; else its .env or the variable `API_KEY_SECRET` is read' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l rename-suffix -d 'Give users whose name is taken another one, with this at its end' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l host -d 'Host that the measurements are about, by its id; this one unless given' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l merge -d 'Take users of the same name for the same person, with the keys of both'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l without-measurements -d 'Leave out what was measured'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l dry-run -d 'Only say what would be done'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -l json -d 'Print JSON'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from import" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -l remote -d 'Ask this daemon over HTTP, a remote\'s name or a URL, instead of using the database' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -s q -l quiet -d 'Log less; may be given up to three times'
-complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and not __fish_seen_subcommand_from list" -f -a "list" -d 'List changes and refused attempts, oldest first'
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l actor -d 'Only by the user or Linux account of this name' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l action -d 'Only this action, such as user.create' -r
@@ -355,6 +387,7 @@ refused\t''"
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l from -d 'Only since this time, such as 2026-11-23T06:00:00Z' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l to -d 'Only until this time' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l limit -d 'The newest rows to show' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l remote -d 'Ask this daemon over HTTP, a remote\'s name or a URL, instead of using the database' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand audit; and __fish_seen_subcommand_from list" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
@@ -397,6 +430,14 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_s
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand config; and __fish_seen_subcommand_from init" -s h -l help -d 'Print help'
+complete -c linux-api -n "__fish_linux_api_using_subcommand doctor" -l config -d 'Configuration file in place of the usual ones' -r -F
+complete -c linux-api -n "__fish_linux_api_using_subcommand doctor" -l log-format -d 'How log lines look' -r -f -a "text\t''
+json\t''"
+complete -c linux-api -n "__fish_linux_api_using_subcommand doctor" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
+complete -c linux-api -n "__fish_linux_api_using_subcommand doctor" -l json -d 'Print JSON'
+complete -c linux-api -n "__fish_linux_api_using_subcommand doctor" -s v -l verbose -d 'Log more; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand doctor" -s q -l quiet -d 'Log less; may be given up to three times'
+complete -c linux-api -n "__fish_linux_api_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi screenshots config-reference" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand generate; and not __fish_seen_subcommand_from completions man openapi screenshots config-reference" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
