@@ -161,7 +161,12 @@ fn fill(url: &str, now: Timestamp) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let is_sqlite = url.starts_with("sqlite");
-        let time = if is_sqlite { "0" } else { "now()" };
+        // A host that was not seen for years would be forgotten.
+        let time = if is_sqlite {
+            now.as_millis().to_string()
+        } else {
+            "now()".to_owned()
+        };
         let host = format!(
             "insert into hosts (id, name, labels, version, instance_id, first_seen, last_seen) \
              values ('bench-host', 'bench', '{{}}', '1', '0123456789abcdef', {time}, {time});"
