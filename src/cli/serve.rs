@@ -1,5 +1,6 @@
 //! `linux-api serve`: the daemon.
 
+mod database;
 pub(super) mod detach;
 mod first_admin;
 pub(super) mod identity;
@@ -17,7 +18,6 @@ use anyhow::Context as _;
 use rand::TryRng;
 use rustix::io::Errno;
 use rustix::process::Pid;
-use secrecy::SecretString;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -28,22 +28,19 @@ use detach::Background;
 use listen::Bound;
 use measuring::Measuring;
 use reload::Reload;
-use systemd::{Handed, Liveness, StartSteps};
+use systemd::{Handed, Liveness};
 
 use crate::access_log::AccessLogger;
 use crate::auth::verifier::{self, Verifier};
-use crate::backup::{self, BackupError, Order, Reason, Scope};
 use crate::collector::{Collector, HostReader, HostRoots};
-use crate::config::{BeforeMigration, Config, Flag, Loaded};
+use crate::config::{Config, Flag, Loaded};
 use crate::model::time::Clock;
 use crate::recorder::Recorder;
 use crate::server::notices::Notices;
 use crate::server::state::StoredKeys;
 use crate::server::streams::StreamLimits;
 use crate::server::{self, Limits, Parts, PolicyHandle};
-use crate::store::migrations::{Migrated, Run, SchemaError};
-use crate::store::{Store, StoreError};
-use crate::tasks::backups;
+use crate::store::Store;
 use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::key_watch;
 use crate::tasks::sampler::HostSampler;
@@ -186,7 +183,7 @@ impl Start<'_> {
         systemd::tell_status("opening the database");
         let start = async {
             // Also while a restore has the database to itself.
-            let open = Box::pin(open_store(config, demo.as_ref(), &clock));
+            let open = Box::pin(database::open(config, demo.as_ref(), &clock));
             let store = systemd::while_told_to_wait(open).await?;
             let key = first_admin::create(&store, config, demo.is_some()).await?;
             store.refresh_auth_revision().await?;
@@ -419,85 +416,4 @@ impl Drop for Demo {
         // Nothing in it is worth an error.
         let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-/// Plain tables do as well, so a failure is no reason not to start.
-async fn use_timescaledb(store: &Store) {
-    match store.use_timescaledb().await {
-        Ok(found) if found.is_used() => {
-            tracing::info!(version = ?found.version, "TimescaleDB keeps the measurements");
-        }
-        Ok(_) => {}
-        Err(error) => {
-            tracing::warn!(%error, "TimescaleDB can't be used; measurements stay in plain tables");
-        }
-    }
-}
-
-async fn open_store(config: &Config, demo: Option<&Demo>, clock: &Clock) -> anyhow::Result<Store> {
-    let database = &config.database;
-    let url = match demo {
-        Some(Demo(folder)) => crate::config::DatabaseUrl::sqlite(&folder.join("demo.db"))
-            .expose()
-            .to_owned(),
-        None => database.url.expose().to_owned(),
-    };
-    let options = crate::store::Options {
-        url: SecretString::from(url),
-        pooler: database.pooler && demo.is_none(),
-        ..super::database::options(database)
-    };
-    let store = Store::open(options, clock.clone()).await?;
-    if database.migrate {
-        Box::pin(migrate(&store, config)).await?;
-        if database.timescaledb {
-            Box::pin(use_timescaledb(&store)).await;
-        }
-    } else {
-        let pending = store.schema_state().await?.pending.len();
-        if pending > 0 {
-            return Err(StoreError::from(SchemaError::Pending(pending)).into());
-        }
-    }
-    Ok(store)
-}
-
-/// Brings the schema up to date, after a backup.
-async fn migrate(store: &Store, config: &Config) -> anyhow::Result<()> {
-    let folder = &config.backup.directory;
-    let scope = match config.backup.before_migration {
-        BeforeMigration::All => Some(Scope::All),
-        BeforeMigration::Security => Some(Scope::Security),
-        BeforeMigration::Off => None,
-    };
-    let run = Run {
-        progress: &StartSteps,
-        ..Run::default()
-    };
-    let mut saved = false;
-    let migrated = store
-        .migrate_as(&run, async |store: &Store| {
-            let Some(scope) = scope else { return Ok(()) };
-            let order = Order {
-                folder,
-                scope,
-                reason: Reason::Migration,
-                progress: &StartSteps,
-            };
-            let info = backup::create(store, order).await?;
-            saved = true;
-            tracing::info!(path = %info.path.display(), "made a backup before the migration");
-            Ok::<_, BackupError>(())
-        })
-        .await?;
-    if let Migrated::From(from, to) = migrated {
-        tracing::info!(from, to, "migrated the database");
-    }
-    if saved {
-        let pruned = backups::prune(store, folder.clone(), measuring::automatic(&config.backup));
-        if let Err(error) = pruned.await {
-            tracing::warn!(%error, "can't delete old backups");
-        }
-    }
-    Ok(())
 }

@@ -22,7 +22,7 @@ impl Store {
         &self,
         hashes: &[String],
     ) -> Result<Option<StoredKey>, StoreError> {
-        const SQL: &str = "
+        const SQL: &str = "\
             /*NO QUERY CACHE*/ select k.id, k.user_id, k.name, k.hash, k.scopes, k.created_at,
                 k.expires_at, k.last_used, k.revoked_at, u.name as user_name, u.role, u.active,
                 u.immutable, u.created_at as user_created_at, u.last_login
@@ -46,10 +46,10 @@ impl Store {
     /// # Errors
     /// When the database can't be reached within the deadline.
     pub async fn imported_keys(&self) -> Result<ImportedKeys, StoreError> {
-        const SETTINGS: &str = "
+        const SETTINGS: &str = "\
             /*NO QUERY CACHE*/ select name, value from settings where name like 'imported.%'
             order by name";
-        const UNPROVEN: &str = "
+        const UNPROVEN: &str = "\
             /*NO QUERY CACHE*/ select id, hash from api_keys
             where hash like 'pbkdf2-sha256$%' and revoked_at is null
             order by last_used desc, id";

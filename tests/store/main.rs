@@ -59,6 +59,7 @@ mod deadlines;
 mod hypertables;
 mod imports;
 mod keys;
+mod leases;
 mod migrations;
 mod requests;
 mod retention;

@@ -23,7 +23,6 @@ on_both_engines! {
     pages_far_from_the_end_are_those_of_the_whole_list,
     hosts_are_listed_by_name_and_keep_their_first_day,
     minutes_of_series_are_summed_up_to_hours_and_days,
-    a_lease_has_one_holder_until_it_expires,
     thousands_of_rows_are_one_transaction,
 }
 
@@ -397,24 +396,6 @@ async fn minutes_of_series_are_summed_up_to_hours_and_days(database: Database) {
             (second(), day, 30, 7.0, 14.0)
         ]
     );
-}
-
-async fn a_lease_has_one_holder_until_it_expires(database: Database) {
-    let (store, clock) = database.store_with_clock().await;
-    let minute = Duration::from_mins(1);
-    assert!(store.hold_lease("work", "a", minute).await.unwrap());
-    assert!(!store.hold_lease("work", "b", minute).await.unwrap());
-    assert!(store.hold_lease("other", "b", minute).await.unwrap());
-    clock.advance(Duration::from_secs(30));
-    assert!(store.hold_lease("work", "a", minute).await.unwrap());
-    clock.advance(Duration::from_secs(31));
-    assert!(!store.hold_lease("work", "b", minute).await.unwrap());
-    clock.advance(Duration::from_secs(30));
-    assert!(store.hold_lease("work", "b", minute).await.unwrap());
-    store.release_lease("work", "a").await.unwrap();
-    assert!(!store.hold_lease("work", "a", minute).await.unwrap());
-    store.release_lease("work", "b").await.unwrap();
-    assert!(store.hold_lease("work", "a", minute).await.unwrap());
 }
 
 async fn thousands_of_rows_are_one_transaction(database: Database) {

@@ -1,0 +1,27 @@
+//! Work that one daemon of many does.
+
+use std::time::Duration;
+
+use crate::database::Database;
+
+on_both_engines! {
+    a_lease_has_one_holder_until_it_expires,
+}
+
+async fn a_lease_has_one_holder_until_it_expires(database: Database) {
+    let (store, clock) = database.store_with_clock().await;
+    let minute = Duration::from_mins(1);
+    assert!(store.hold_lease("work", "a", minute).await.unwrap());
+    assert!(!store.hold_lease("work", "b", minute).await.unwrap());
+    assert!(store.hold_lease("other", "b", minute).await.unwrap());
+    clock.advance(Duration::from_secs(30));
+    assert!(store.hold_lease("work", "a", minute).await.unwrap());
+    clock.advance(Duration::from_secs(31));
+    assert!(!store.hold_lease("work", "b", minute).await.unwrap());
+    clock.advance(Duration::from_secs(30));
+    assert!(store.hold_lease("work", "b", minute).await.unwrap());
+    store.release_lease("work", "a").await.unwrap();
+    assert!(!store.hold_lease("work", "a", minute).await.unwrap());
+    store.release_lease("work", "b").await.unwrap();
+    assert!(store.hold_lease("work", "a", minute).await.unwrap());
+}
