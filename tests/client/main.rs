@@ -136,7 +136,7 @@ async fn every_route_of_the_daemon_has_a_call() {
     let own = client.rotate_key(None, &own.key_id, &overlap).await;
     let own = own.unwrap().key_id;
     assert!(client.revoke_key(None, &own).await.unwrap().is_some());
-    let own_id = me.user.user_id.as_str();
+    let own_id = me.user_id.as_str();
     assert!(client.protect_user(own_id).await.unwrap().is_none());
     client.delete_user(id).await.unwrap();
     let audit = client.list_audit(&AuditQuery::default()).await.unwrap();
