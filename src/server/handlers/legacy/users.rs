@@ -260,7 +260,7 @@ pub(crate) async fn delete_legacy_user(
     let forbidden = |code, detail| ApiError::new(StatusCode::FORBIDDEN, code, detail);
     if query.username == "admin" {
         let detail = "The admin account cannot be deleted.";
-        return Err(forbidden("user_immutable", detail));
+        return Err(forbidden("user_immutable", detail).denying());
     }
     let own = &caller.identity.user;
     let id = if query.username == own.name {
@@ -269,7 +269,7 @@ pub(crate) async fn delete_legacy_user(
         if !caller.identity.user.role.eq(&Scope::UsersAdmin.role()) {
             let detail =
                 "Admin access required for performing this action on other user's accounts.";
-            return Err(forbidden("admin_required", detail));
+            return Err(forbidden("admin_required", detail).denying());
         }
         caller.identity.allow(Scope::UsersAdmin)?;
         let found = store.find_user_by_name(&query.username).await?;
