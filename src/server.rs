@@ -176,7 +176,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         flusher: parts.flusher,
         notices: parts.notices,
     };
-    Ok(router::service(router, state, Arc::new(edge)))
+    Ok(router::service(router, Arc::new(state), Arc::new(edge)))
 }
 
 /// Whether the service has a route with this template.

@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 pub(crate) mod audit;
+pub(crate) mod docs;
 pub(crate) mod exposition;
 pub(crate) mod fleet;
 pub(crate) mod health;

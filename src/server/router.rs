@@ -11,16 +11,16 @@ use utoipa_axum::routes;
 use super::edge::{EdgeLayer, EdgeState};
 use super::error::ApiError;
 use super::handlers::{
-    admin, audit, exposition, fleet, health, history, keys, legacy, load, metrics, processes,
+    admin, audit, docs, exposition, fleet, health, history, keys, legacy, load, metrics, processes,
     service, snapshot, system, users,
 };
 use super::openapi;
-use super::state::AppState;
+use super::state::SharedState;
 
 /// Every documented route and the document itself.
 ///
 /// The legacy routes are among them when they are switched on.
-pub(crate) fn documented(legacy: bool) -> (Router<AppState>, OpenApi) {
+pub(crate) fn documented(legacy: bool) -> (Router<SharedState>, OpenApi) {
     let router = OpenApiRouter::with_openapi(openapi::base())
         // Without a key; edge/routes.rs lists the same.
         .routes(routes!(service::greet))
@@ -89,12 +89,16 @@ pub(crate) fn documented(legacy: bool) -> (Router<AppState>, OpenApi) {
 }
 
 /// The whole service.
-pub(crate) fn service(router: Router<AppState>, state: AppState, edge: Arc<EdgeState>) -> Router {
+pub(crate) fn service(
+    router: Router<SharedState>,
+    state: SharedState,
+    edge: Arc<EdgeState>,
+) -> Router {
     router
-        .route("/openapi.json", get(service::show_openapi))
-        .route("/docs", get(service::show_docs))
-        .route("/docs/", get(service::show_docs))
-        .route("/docs/{*rest}", get(service::show_docs_file))
+        .route("/openapi.json", get(docs::show_openapi))
+        .route("/docs", get(docs::show_docs))
+        .route("/docs/", get(docs::show_docs))
+        .route("/docs/{*rest}", get(docs::show_docs_file))
         .fallback(async || ApiError::not_found())
         .layer(EdgeLayer(edge))
         .with_state(state)

@@ -72,7 +72,7 @@ fn away(error: StoreError) -> SourceAway {
 }
 
 /// Everything that handlers may ask for, each part by its own type.
-#[derive(Debug, Clone, FromRef)]
+#[derive(Debug)]
 pub struct AppState {
     /// The database.
     pub store: Store,
@@ -100,6 +100,36 @@ pub struct AppState {
     pub flusher: FlusherHandle,
     /// What there is to know about the configuration.
     pub notices: Notices,
+}
+
+/// As the router holds it. Each request gets one more handle, not a copy of every part.
+pub(crate) type SharedState = Arc<AppState>;
+
+/// Lets handlers ask for the parts of the state.
+macro_rules! parts {
+    ($($field:ident: $part:ty),+ $(,)?) => {$(
+        impl FromRef<SharedState> for $part {
+            fn from_ref(state: &SharedState) -> Self {
+                state.$field.clone()
+            }
+        }
+    )+};
+}
+
+parts! {
+    store: Store,
+    verifier: Verifier<StoredKeys>,
+    collector: Collector,
+    host: HostSampler,
+    own_host: OwnHost,
+    streams: Streams,
+    load: LoadSampler,
+    clock: Clock,
+    docs: Docs,
+    issuer: Issuer,
+    recorder: Recorder,
+    flusher: FlusherHandle,
+    notices: Notices,
 }
 
 /// Id of the host that this daemon runs on.

@@ -1,7 +1,10 @@
 //! The daemon itself: greeting, probes, documentation.
 
+use std::io::Read;
+
 use axum::body::Body;
 use axum::http::{Method, Request};
+use flate2::read::GzDecoder;
 use serde_json::json;
 
 use crate::app::{App, Setup};
@@ -79,10 +82,22 @@ async fn the_documentation_is_served_from_the_binary(database: Database) {
             let file = app.get_openly(&format!("/docs/{asset}")).await;
             assert_eq!(file.status, 200, "{asset}");
             assert!(!file.body.is_empty(), "{asset}");
+            let asked = ("accept-encoding", "gzip, deflate, br");
+            let smaller = app.get_with(&format!("/docs/{asset}"), &[asked]).await;
+            if smaller.header("content-encoding") == Some("gzip") {
+                let mut plain = Vec::new();
+                let mut decoder = GzDecoder::new(&smaller.body[..]);
+                decoder.read_to_end(&mut plain).unwrap();
+                assert!(plain == file.body, "{asset}");
+            } else {
+                assert!(smaller.body == file.body, "{asset}");
+                assert!(file.body.len() < 1000, "{asset} is sent small");
+            }
         }
     }
     for missing in [
         "/docs/nothing.js",
+        "/docs/swagger-ui-es-bundle.js",
         "/docs/../etc/passwd",
         "/docs/%2e%2e%2fetc",
         "/redoc",

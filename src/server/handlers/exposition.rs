@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use crate::server::error::ApiError;
 use crate::server::exposition::{Exposition, Format};
 use crate::server::extract::Scraper;
-use crate::server::state::AppState;
+use crate::server::state::SharedState;
 
 /// Show all series of the daemon and its host
 ///
@@ -29,7 +29,7 @@ use crate::server::state::AppState;
 )]
 pub(crate) async fn show_exposition(
     _scraper: Scraper,
-    State(state): State<AppState>,
+    State(state): State<SharedState>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let read = state.collector.counters().await;

@@ -1,15 +1,11 @@
-//! The daemon itself: greeting, probes, documentation. No key is needed here.
-
-use std::sync::Arc;
+//! The daemon itself: greeting and probes. No key is needed here.
 
 use axum::Json;
-use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::State;
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::api::health::{Check, Checks, Liveness, Readiness, Welcome};
-use crate::server::edge::DOCS_CONTENT_SECURITY;
-use crate::server::error::ApiError;
 use crate::server::extract::FromThisHost;
 use crate::server::notices::Notices;
 use crate::server::state::Docs;
@@ -137,53 +133,4 @@ fn check_flusher(health: &FlusherHealth) -> Check {
         ok: !health.is_stuck(),
         detail,
     }
-}
-
-/// The OpenAPI document.
-pub(crate) async fn show_openapi(State(docs): State<Docs>) -> Result<Response, ApiError> {
-    if !docs.enabled {
-        return Err(ApiError::not_found());
-    }
-    let json = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, json)], docs.openapi.to_string()).into_response())
-}
-
-/// The first page of the documentation. Its files are asked for below `/docs/`.
-pub(crate) async fn show_docs(State(docs): State<Docs>) -> Result<Response, ApiError> {
-    serve_file(&docs, "index.html")
-}
-
-/// A file of the documentation.
-pub(crate) async fn show_docs_file(
-    State(docs): State<Docs>,
-    Path(file): Path<String>,
-) -> Result<Response, ApiError> {
-    serve_file(&docs, &file)
-}
-
-fn serve_file(docs: &Docs, name: &str) -> Result<Response, ApiError> {
-    if !docs.enabled {
-        return Err(ApiError::not_found());
-    }
-    let config = utoipa_swagger_ui::Config::from("/openapi.json")
-        .display_request_duration(true)
-        .persist_authorization(false)
-        .validator_url("none");
-    let file = utoipa_swagger_ui::serve(name, Arc::new(config))
-        .map_err(|error| ApiError::internal(&error))?
-        .ok_or_else(ApiError::not_found)?;
-    let kind =
-        HeaderValue::from_str(&file.content_type).map_err(|error| ApiError::internal(&error))?;
-    let mut bytes = file.bytes.into_owned();
-    if name == "index.html" {
-        // The page may be shown at /docs, its files are below /docs/.
-        let page =
-            String::from_utf8_lossy(&bytes).replacen("<head>", "<head><base href=\"/docs/\">", 1);
-        bytes = page.into_bytes();
-    }
-    let headers = [
-        (header::CONTENT_TYPE, kind),
-        (header::CONTENT_SECURITY_POLICY, DOCS_CONTENT_SECURITY),
-    ];
-    Ok((headers, bytes).into_response())
 }

@@ -1,0 +1,134 @@
+//! The documentation: the `OpenAPI` document and the page that shows it. No key is needed here.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use flate2::read::GzDecoder;
+
+use crate::server::edge::DOCS_CONTENT_SECURITY;
+use crate::server::error::ApiError;
+use crate::server::state::Docs;
+
+/// The page itself.
+const PAGE: &str = "index.html";
+/// What the page loads, of all that Swagger UI ships.
+const PARTS: [&str; 7] = [
+    "favicon-16x16.png",
+    "favicon-32x32.png",
+    "index.css",
+    "swagger-initializer.js",
+    "swagger-ui-bundle.js",
+    "swagger-ui-standalone-preset.js",
+    "swagger-ui.css",
+];
+
+/// The `OpenAPI` document.
+pub(crate) async fn show_openapi(State(docs): State<Docs>) -> Result<Response, ApiError> {
+    if !docs.enabled {
+        return Err(ApiError::not_found());
+    }
+    let json = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, json)], docs.openapi.to_string()).into_response())
+}
+
+/// The first page of the documentation. Its files are asked for below `/docs/`.
+pub(crate) async fn show_docs(
+    State(docs): State<Docs>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    serve_file(&docs, PAGE, &headers)
+}
+
+/// A file of the documentation.
+pub(crate) async fn show_docs_file(
+    State(docs): State<Docs>,
+    Path(file): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    serve_file(&docs, &file, &headers)
+}
+
+fn serve_file(docs: &Docs, name: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
+    if !docs.enabled || !(name == PAGE || PARTS.contains(&name)) {
+        return Err(ApiError::not_found());
+    }
+    let config = utoipa_swagger_ui::Config::from("/openapi.json")
+        .display_request_duration(true)
+        .persist_authorization(false)
+        .validator_url("none");
+    let file = utoipa_swagger_ui::serve(name, Arc::new(config))
+        .map_err(|error| ApiError::internal(&error))?
+        .ok_or_else(ApiError::not_found)?;
+    let kind =
+        HeaderValue::from_str(&file.content_type).map_err(|error| ApiError::internal(&error))?;
+    let mut bytes = file.bytes.into_owned();
+    let mut compressed = file.gzpipped;
+    if compressed && (name == PAGE || !accepts_gzip(headers)) {
+        bytes = decompress(&bytes).map_err(|error| ApiError::internal(&error))?;
+        compressed = false;
+    }
+    if name == PAGE {
+        // The page may be shown at /docs, its files are below /docs/.
+        let page =
+            String::from_utf8_lossy(&bytes).replacen("<head>", "<head><base href=\"/docs/\">", 1);
+        bytes = page.into_bytes();
+    }
+    let mut response = ([(header::CONTENT_TYPE, kind)], bytes).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, DOCS_CONTENT_SECURITY);
+    headers.insert(
+        header::VARY,
+        HeaderValue::from_static("Origin, Accept-Encoding"),
+    );
+    if compressed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    Ok(response)
+}
+
+/// Whether a client says that it reads gzip (RFC 9110, 12.5.3). Who says nothing gets plain bytes.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT_ENCODING).into_iter();
+    let mut codings = values
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','));
+    codings.any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, "q=1"));
+        let refused = weight
+            .trim()
+            .strip_prefix("q=")
+            .and_then(|weight| weight.parse::<f32>().ok())
+            .is_some_and(|weight| weight <= 0.0);
+        name.trim().eq_ignore_ascii_case("gzip") && !refused
+    })
+}
+
+fn decompress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut plain = Vec::new();
+    GzDecoder::new(bytes).read_to_end(&mut plain)?;
+    Ok(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepts(value: &'static str) -> bool {
+        let value = HeaderValue::from_static(value);
+        accepts_gzip(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, value)]))
+    }
+
+    #[test]
+    fn gzip_is_sent_to_who_reads_it() {
+        for yes in ["gzip", "gzip, deflate, br", "br;q=1.0, GZIP;q=0.5"] {
+            assert!(accepts(yes), "{yes}");
+        }
+        for no in ["", "identity", "br", "gzip;q=0", "gzip; q=0.0, br", "xgzip"] {
+            assert!(!accepts(no), "{no}");
+        }
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+}
