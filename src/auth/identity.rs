@@ -51,7 +51,7 @@ impl Identity {
     pub fn key_id(&self) -> Option<&KeyId> {
         match &self.via {
             Via::Key(id) => Some(id),
-            Via::Unix(_) | Via::Cli(_) | Via::System => None,
+            Via::Unix(_) | Via::Cli(_) | Via::System | Via::Nobody => None,
         }
     }
 

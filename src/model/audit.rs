@@ -18,6 +18,8 @@ pub enum Via {
     Cli(u32),
     /// The program itself, for instance when it makes the first admin.
     System,
+    /// Over HTTP without a key that is accepted: nothing is ever done by this door.
+    Nobody,
 }
 
 impl fmt::Display for Via {
@@ -27,6 +29,7 @@ impl fmt::Display for Via {
             Self::Unix(uid) => write!(f, "unix:{uid}"),
             Self::Cli(uid) => write!(f, "cli:{uid}"),
             Self::System => f.write_str("system"),
+            Self::Nobody => f.write_str("nobody"),
         }
     }
 }
@@ -51,6 +54,18 @@ impl Actor {
     #[must_use]
     pub const fn is_local(&self) -> bool {
         matches!(self.via, Via::Cli(_))
+    }
+
+    /// Whoever sent a request without a key that is accepted.
+    #[must_use]
+    pub fn nobody(address: Option<IpAddr>, request_id: String) -> Self {
+        Self {
+            user_id: None,
+            name: "nobody".to_owned(),
+            via: Via::Nobody,
+            address,
+            request_id: Some(request_id),
+        }
     }
 
     /// The program itself.
@@ -145,7 +160,7 @@ pub struct AuditRow {
     pub actor_id: Option<UserId>,
     /// That user's name at the time.
     pub actor: String,
-    /// By which door: `key:ID`, `unix:UID`, `cli:UID` or `system`.
+    /// By which door: `key:ID`, `unix:UID`, `cli:UID`, `system` or `nobody`.
     pub via: String,
     /// What was done, for instance `user.create`.
     pub action: String,

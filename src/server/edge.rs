@@ -43,6 +43,7 @@ use super::unix_peers::UnixPeers;
 use crate::access_log::{AccessLogger, AccessRecord};
 use crate::auth::identity::Identity;
 use crate::auth::verifier::Verifier;
+use crate::model::audit::Actor;
 use crate::model::log::AccessLog;
 use crate::model::request_stats::{RequestMethod, UNMATCHED_ROUTE};
 use crate::model::time::Clock;
@@ -195,12 +196,13 @@ impl EdgeState {
             Ok(()) => self.run(inner, request).await,
             Err(answer) => answer,
         };
-        if let Some(identity) = &passage.identity
-            && let Some(wanted) = wanted
+        if let Some(wanted) = wanted
             && let Some(error) = outcome.extensions().get::<ApiError>()
+            && !error.is_audited()
         {
-            self.note_denial(error, wanted, identity, address, &request_id)
-                .await;
+            let identity = passage.identity.as_deref();
+            // Boxed, so that the future of every other request stays small.
+            Box::pin(self.note_refusal(error, wanted, identity, address, &request_id)).await;
         }
         let mut response = complete(outcome, template, &method, &request_id, &self.routes);
         if announces_end {
@@ -279,10 +281,11 @@ impl EdgeState {
             return Ok(());
         }
         let identity = self
-            .authenticate(asked, request.headers(), &mut passage.standing)
+            .authenticate(&asked, request.headers(), &mut passage.standing)
             .await?;
-        request.extensions_mut().insert(Arc::clone(&identity));
-        passage.identity = Some(identity);
+        passage.identity = Some(Arc::clone(&identity));
+        asked.count_caller(&identity, &mut passage.standing)?;
+        request.extensions_mut().insert(identity);
         Ok(())
     }
 
@@ -304,22 +307,26 @@ impl EdgeState {
         Ok(())
     }
 
-    /// Notes in the audit log that somebody asked for a change without being allowed to.
-    async fn note_denial(
+    /// Notes in the audit log that somebody asked for a change that was not made.
+    async fn note_refusal(
         &self,
         error: &ApiError,
         wanted: Wanted,
-        identity: &Identity,
+        identity: Option<&Identity>,
         address: Option<IpAddr>,
         request_id: &str,
     ) {
-        let Some(denial) = error.denial() else { return };
-        let target = denial.target.clone().or(wanted.target);
-        let target = target.unwrap_or_else(|| format!("by:{}", identity.user.name));
-        let actor = identity.actor(address, request_id.to_owned());
-        let noted =
-            self.store
-                .note_refusal(&actor, wanted.action, target, error.detail().to_owned());
+        let request_id = request_id.to_owned();
+        let actor = match identity {
+            Some(identity) => identity.actor(address, request_id),
+            None => Actor::nobody(address, request_id),
+        };
+        let target = error.target().map(str::to_owned).or(wanted.target);
+        let target = target.unwrap_or_else(|| format!("by:{}", actor.name));
+        let reason = error.reason().to_owned();
+        let noted = self
+            .store
+            .note_refusal(&actor, wanted.action, target, reason);
         // The request is refused either way; the log holds what the table could not take.
         if let Err(error) = noted.await {
             tracing::warn!(%error, "a refused change is missing from the audit log");

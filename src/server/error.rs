@@ -33,15 +33,11 @@ pub(crate) struct ApiError {
     detail: Cow<'static, str>,
     errors: Vec<FieldProblem>,
     retry_after: Option<u32>,
-    denial: Option<Denial>,
-}
-
-/// The caller may not do this: when that would have been a change, it belongs into the audit log.
-/// What the store refuses is there already.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Denial {
     /// What was to be changed, where the path does not say it: `user:ID`.
-    pub(crate) target: Option<String>,
+    target: Option<String>,
+    /// A rule of the store refused this and wrote that into the audit log; what is refused before
+    /// the store hears of it, the edge writes there.
+    audited: bool,
 }
 
 impl ApiError {
@@ -56,30 +52,43 @@ impl ApiError {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after: None,
-            denial: None,
+            target: None,
+            audited: false,
         }
     }
 
-    /// The caller may not do this.
-    pub(crate) fn denying(mut self) -> Self {
-        self.denial = Some(Denial::default());
-        self
+    /// A rule of the store refused this.
+    pub(crate) fn refused(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let mut error = Self::new(status, code, detail);
+        error.audited = true;
+        error
     }
 
     /// What was to be changed, where the path does not say it.
     pub(crate) fn about(mut self, target: String) -> Self {
-        if let Some(denial) = &mut self.denial {
-            denial.target = Some(target);
-        }
+        self.target = Some(target);
         self
     }
 
-    pub(crate) fn denial(&self) -> Option<&Denial> {
-        self.denial.as_ref()
+    pub(crate) fn target(&self) -> Option<&str> {
+        self.target.as_deref()
     }
 
-    pub(crate) fn detail(&self) -> &str {
-        &self.detail
+    pub(crate) fn is_audited(&self) -> bool {
+        self.audited
+    }
+
+    /// Why, in the words of the answer; its code where the words depend on the route.
+    pub(crate) fn reason(&self) -> &str {
+        if self.detail.is_empty() {
+            self.code
+        } else {
+            &self.detail
+        }
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -126,7 +135,7 @@ impl ApiError {
 
     pub(crate) fn user_not_found() -> Self {
         let detail = "User with this user_id not found.";
-        Self::new(StatusCode::NOT_FOUND, "user_not_found", detail)
+        Self::refused(StatusCode::NOT_FOUND, "user_not_found", detail)
     }
 
     pub(crate) fn method_not_allowed() -> Self {
@@ -276,7 +285,7 @@ impl From<StoreError> for ApiError {
         match error {
             // Handlers give the refusals that they expect their own texts.
             StoreError::Refused(refusal) => {
-                Self::new(StatusCode::CONFLICT, "refused", refusal.to_string())
+                Self::refused(StatusCode::CONFLICT, "refused", refusal.to_string())
             }
             StoreError::Full(cause) => {
                 tracing::error!(%cause, "the database has no room left");
@@ -354,6 +363,6 @@ impl From<Denied> for ApiError {
                 format!("The key lacks the scope {scope}").into(),
             ),
         };
-        Self::new(StatusCode::FORBIDDEN, code, detail).denying()
+        Self::new(StatusCode::FORBIDDEN, code, detail)
     }
 }

@@ -115,7 +115,11 @@ fn forbid_widening(scopes: Scopes, issuer: &Identity) -> Result<(), ApiError> {
         return Ok(());
     }
     let detail = "The key in use is narrowed to fewer scopes than that.";
-    Err(ApiError::new(StatusCode::FORBIDDEN, "scope_exceeded", detail).denying())
+    Err(ApiError::new(
+        StatusCode::FORBIDDEN,
+        "scope_exceeded",
+        detail,
+    ))
 }
 
 /// What a rule that refused a change of keys means over HTTP.
@@ -127,19 +131,19 @@ pub(crate) fn key_refused(error: StoreError) -> ApiError {
         Refusal::UserNotFound => ApiError::user_not_found(),
         Refusal::KeyNotFound => {
             let detail = "Key with this key_id not found.";
-            ApiError::new(StatusCode::NOT_FOUND, "key_not_found", detail)
+            ApiError::refused(StatusCode::NOT_FOUND, "key_not_found", detail)
         }
         Refusal::Immutable => {
             let detail = "Can't change keys of user: user is immutable";
-            ApiError::new(StatusCode::FORBIDDEN, "user_immutable", detail)
+            ApiError::refused(StatusCode::FORBIDDEN, "user_immutable", detail)
         }
         Refusal::TooManyKeys => {
             let detail = "The user has as many usable keys as allowed; revoke one first.";
-            ApiError::new(StatusCode::CONFLICT, "too_many_keys", detail)
+            ApiError::refused(StatusCode::CONFLICT, "too_many_keys", detail)
         }
         Refusal::KeyEnded => {
             let detail = "The key is revoked or expired; make a new one.";
-            ApiError::new(StatusCode::CONFLICT, "key_ended", detail)
+            ApiError::refused(StatusCode::CONFLICT, "key_ended", detail)
         }
         other => StoreError::Refused(other).into(),
     }

@@ -25,8 +25,8 @@ struct Recent {
     last: Actor,
 }
 
-/// The callers that were refused lately, by the door they came in. Only who has a key or an account
-/// gets here, so there are never many.
+/// The callers that were refused lately, by the door they came in. There are never many: they have a
+/// key or an account, and all who have neither are one caller together.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(Mutex<HashMap<String, Recent>>);
 

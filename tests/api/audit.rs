@@ -21,16 +21,19 @@ on_both_engines! {
     every_changing_route_writes_a_row,
     what_a_rule_refused_is_in_the_log_too,
     what_a_caller_may_not_do_is_in_the_log_too,
+    what_nobody_could_do_is_in_the_log_too,
     refusals_of_one_caller_are_counted_when_they_are_many,
 }
 
 pub(crate) const AUDIT: &str = "/api/v1/admin/audit";
 
-/// The newest row, which must come from the request that `reply` answers.
+/// The newest row, which alone must come from the request that `reply` answers.
 async fn row_of(app: &App, key: &str, reply: &Reply) -> Value {
-    let page = app.get(key, &format!("{AUDIT}?limit=1")).await.expect(200);
+    let page = app.get(key, &format!("{AUDIT}?limit=2")).await.expect(200);
     let row = page["items"][0].clone();
-    assert_eq!(row["request_id"].as_str(), reply.header("x-request-id"));
+    let request_id = reply.header("x-request-id");
+    assert_eq!(row["request_id"].as_str(), request_id);
+    assert_ne!(page["items"][1]["request_id"].as_str(), request_id);
     row
 }
 
@@ -280,6 +283,60 @@ async fn what_a_caller_may_not_do_is_in_the_log_too(database: Database) {
     assert_eq!(
         (&row["action"], &row["target"]),
         (&json!("key.create"), &json!("by:alice1"))
+    );
+}
+
+/// Every changing route, asked without a key that is accepted and with what is no request at all.
+async fn what_nobody_could_do_is_in_the_log_too(database: Database) {
+    let app = App::new(&database).await;
+    let admin = app.admin().await;
+    let nobody = Uuid::new_v4().to_string();
+    let unknown = PlainKey::generate().unwrap();
+    for (method, template, _) in operations().filter(|(method, ..)| method != "GET") {
+        let path = template
+            .replace("{user_id}", &nobody)
+            .replace("{key_id}", "EXAMPLEkey01");
+        let verb: Method = method.parse().unwrap();
+        let asked_with = [
+            (None, "API key value can not be empty"),
+            (Some(unknown.expose()), "Unauthorized"),
+        ];
+        for (key, reason) in asked_with {
+            let reply = app.request(verb.clone(), &path, key, None).await;
+            assert_eq!(reply.status, 401, "{method} {template}");
+            let row = row_of(&app, &admin.key, &reply).await;
+            assert_eq!(
+                (&row["actor"], &row["via"], &row["actor_id"]),
+                (&json!("nobody"), &json!("nobody"), &json!(null))
+            );
+            assert_eq!(
+                (&row["result"], &row["detail"], &row["address"]),
+                (&json!("refused"), &json!(reason), &json!("192.0.2.7"))
+            );
+        }
+        app.clock.advance(Duration::from_mins(1));
+    }
+
+    let register = "/api/v1/user/register";
+    let reply = app.post(&admin.key, register, json!({"username": 7})).await;
+    reply.expect_code(422, "validation_failed");
+    let row = row_of(&app, &admin.key, &reply).await;
+    assert_eq!(
+        (&row["actor"], &row["action"]),
+        (&json!("boss"), &json!("user.create"))
+    );
+    let reply = app
+        .patch(&admin.key, "/api/v1/admin/users/what/activate")
+        .await;
+    reply.expect_code(422, "validation_failed");
+    let row = row_of(&app, &admin.key, &reply).await;
+    assert_eq!(
+        (&row["action"], &row["target"], &row["result"]),
+        (
+            &json!("user.activate"),
+            &json!("user:what"),
+            &json!("refused")
+        )
     );
 }
 

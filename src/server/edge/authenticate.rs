@@ -40,7 +40,8 @@ impl Asked<'_> {
         note(counted, standing)
     }
 
-    fn count_caller(
+    /// Counts the request against the limit of its caller.
+    pub(super) fn count_caller(
         &self,
         identity: &Identity,
         standing: &mut Option<Standing>,
@@ -74,14 +75,14 @@ fn note(
 }
 
 impl EdgeState {
-    /// The caller, counted against its limit.
+    /// The caller. One that is not known yet counts against the limits of its address.
     pub(super) async fn authenticate(
         &self,
-        asked: Asked<'_>,
+        asked: &Asked<'_>,
         headers: &HeaderMap,
         standing: &mut Option<Standing>,
     ) -> Result<Arc<Identity>, ApiError> {
-        let identity = match key_of(headers) {
+        Ok(match key_of(headers) {
             Key::Given(text) => match self.verifier.recall(text).await? {
                 Recalled::Known(identity) => identity,
                 Recalled::Unknown(key) => {
@@ -109,9 +110,7 @@ impl EdgeState {
                     return Err(ApiError::key_missing());
                 }
             },
-        };
-        asked.count_caller(&identity, standing)?;
-        Ok(identity)
+        })
     }
 }
 

@@ -185,8 +185,8 @@ fn caller_of(identity: &Identity) -> Caller {
             }
         }
         Via::Unix(uid) | Via::Cli(uid) => caller[8..].copy_from_slice(&uid.to_be_bytes()),
-        // The program itself sends no requests.
-        Via::System => {}
+        // The program itself sends no requests, and who is nobody has no limit of their own.
+        Via::System | Via::Nobody => {}
     }
     caller
 }

@@ -255,7 +255,7 @@ fn refused(error: StoreError, immutable: &'static str) -> ApiError {
     let StoreError::Refused(refusal) = error else {
         return error.into();
     };
-    let forbidden = |code, detail| ApiError::new(StatusCode::FORBIDDEN, code, detail);
+    let forbidden = |code, detail| ApiError::refused(StatusCode::FORBIDDEN, code, detail);
     match refusal {
         Refusal::UserNotFound => ApiError::user_not_found(),
         Refusal::Immutable => forbidden("user_immutable", immutable),

@@ -94,7 +94,7 @@ pub(crate) async fn register_user(
         .map_err(|error| match error {
             StoreError::Refused(Refusal::NameTaken) => {
                 let detail = "This username is already taken";
-                ApiError::new(StatusCode::CONFLICT, "name_taken", detail)
+                ApiError::refused(StatusCode::CONFLICT, "name_taken", detail)
             }
             other => other.into(),
         })?;
@@ -135,18 +135,18 @@ pub(crate) async fn delete_user(
         .delete_user(&caller.actor(), id)
         .await
         .map_err(|error| match error {
-            StoreError::Refused(Refusal::UserNotFound) => ApiError::new(
+            StoreError::Refused(Refusal::UserNotFound) => ApiError::refused(
                 StatusCode::NOT_FOUND,
                 "user_not_found",
                 "Requested user not found.",
             ),
             StoreError::Refused(Refusal::Immutable) => {
                 let detail = "Could not delete user: user is immutable";
-                ApiError::new(StatusCode::FORBIDDEN, "user_immutable", detail)
+                ApiError::refused(StatusCode::FORBIDDEN, "user_immutable", detail)
             }
             StoreError::Refused(Refusal::LastAdmin) => {
                 let detail = "Can not delete the last admin account.";
-                ApiError::new(StatusCode::FORBIDDEN, "last_admin", detail)
+                ApiError::refused(StatusCode::FORBIDDEN, "last_admin", detail)
             }
             other => other.into(),
         })?;

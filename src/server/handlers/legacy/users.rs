@@ -162,7 +162,9 @@ pub(crate) async fn create_legacy_user(
     };
     let made = store.create_user(&caller.actor(), &user, &key).await;
     let user = made.map_err(|error| match error {
-        StoreError::Refused(Refusal::NameTaken) => not_created("name_taken", NOT_CREATED),
+        StoreError::Refused(Refusal::NameTaken) => {
+            ApiError::refused(StatusCode::BAD_REQUEST, "name_taken", NOT_CREATED)
+        }
         other => other.into(),
     })?;
     Ok(Json(LegacyCreated {
@@ -260,7 +262,7 @@ pub(crate) async fn delete_legacy_user(
     let forbidden = |code, detail| ApiError::new(StatusCode::FORBIDDEN, code, detail);
     if query.username == "admin" {
         let detail = "The admin account cannot be deleted.";
-        return Err(forbidden("user_immutable", detail).denying());
+        return Err(forbidden("user_immutable", detail));
     }
     let own = &caller.identity.user;
     let id = if query.username == own.name {
@@ -269,23 +271,27 @@ pub(crate) async fn delete_legacy_user(
         if !caller.identity.user.role.eq(&Scope::UsersAdmin.role()) {
             let detail =
                 "Admin access required for performing this action on other user's accounts.";
-            return Err(forbidden("admin_required", detail).denying());
+            return Err(forbidden("admin_required", detail));
         }
         caller.identity.allow(Scope::UsersAdmin)?;
         let found = store.find_user_by_name(&query.username).await?;
         found.map(|user| user.id)
     };
-    let missing = || ApiError::new(StatusCode::BAD_REQUEST, "user_not_found", NOT_DELETED);
-    let deleted = store
-        .delete_user(&caller.actor(), id.ok_or_else(missing)?)
-        .await;
+    let Some(id) = id else {
+        let missing = ApiError::new(StatusCode::BAD_REQUEST, "user_not_found", NOT_DELETED);
+        return Err(missing);
+    };
+    let deleted = store.delete_user(&caller.actor(), id).await;
+    let refused = |code, detail| ApiError::refused(StatusCode::FORBIDDEN, code, detail);
     deleted.map_err(|error| match error {
-        StoreError::Refused(Refusal::UserNotFound) => missing(),
+        StoreError::Refused(Refusal::UserNotFound) => {
+            ApiError::refused(StatusCode::BAD_REQUEST, "user_not_found", NOT_DELETED)
+        }
         StoreError::Refused(Refusal::Immutable) => {
-            forbidden("user_immutable", "Could not delete user: user is immutable")
+            refused("user_immutable", "Could not delete user: user is immutable")
         }
         StoreError::Refused(Refusal::LastAdmin) => {
-            forbidden("last_admin", "Can not delete the last admin account.")
+            refused("last_admin", "Can not delete the last admin account.")
         }
         other => other.into(),
     })?;
