@@ -5,7 +5,7 @@ mod show;
 
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use super::place::{NewAccount, Place, PlaceOptions};
 use super::{Context, confirm, output};
@@ -43,6 +43,7 @@ enum Command {
     /// Make a user and print its first key, once
     Add {
         /// Login name: 4 to 12 letters, digits and underscores
+        #[arg(value_parser = parse_user_name)]
         name: String,
         /// Make it an admin
         #[arg(long)]
@@ -112,7 +113,7 @@ impl Command {
                 json,
             } => {
                 let account = NewAccount {
-                    name: parse_user_name(&name).with_context(|| format!("the name {name:?}"))?,
+                    name,
                     role: if admin { Role::Admin } else { Role::Viewer },
                     active: !inactive,
                 };

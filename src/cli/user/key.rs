@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use super::show::print_keys;
 use crate::api::keys::IssuedKey;
@@ -11,7 +11,7 @@ use crate::cli::{confirm, output};
 use crate::config::ConfigValue;
 use crate::model::api_key::Scope;
 use crate::model::audit::Action;
-use crate::model::time::Timestamp;
+use crate::model::time::{Clock, Timestamp};
 
 /// The longest that a rotated key may live on.
 const OVERLAP_MAX: Duration = Duration::from_hours(7 * 24);
@@ -38,13 +38,13 @@ enum Command {
         /// Login name or id
         user: String,
         /// What to call the key
-        #[arg(long, default_value = "made on the command line")]
+        #[arg(long, default_value = "made on the command line", value_parser = parse_key_name)]
         name: String,
         /// What it may do at most; may be repeated. Without it all that the user's role may
         #[arg(long = "scope", value_name = "SCOPE")]
         scopes: Vec<Scope>,
         /// When it stops working, such as 2036-01-01T00:00:00Z
-        #[arg(long, value_name = "TIME")]
+        #[arg(long, value_name = "TIME", value_parser = parse_end)]
         expires: Option<Timestamp>,
         /// Print JSON
         #[arg(long)]
@@ -57,8 +57,8 @@ enum Command {
         /// Id of the key: the 12 characters after `lapi_`
         key: String,
         /// For how long the old key keeps working, at most 7 days
-        #[arg(long, default_value = "1h", value_name = "DURATION")]
-        overlap: String,
+        #[arg(long, default_value = "1h", value_name = "DURATION", value_parser = parse_overlap)]
+        overlap: Duration,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -86,13 +86,6 @@ impl Options {
                 expires,
                 json,
             } => {
-                let name = name.trim().to_owned();
-                if !(1..=64).contains(&name.chars().count()) || name.chars().any(char::is_control) {
-                    bail!("--name: a key's name has 1 to 64 characters, none of them control");
-                }
-                if expires.is_some_and(|time| time <= place.now()) {
-                    bail!("--expires: the time has passed already");
-                }
                 let user = place.user_for(Action::KeyCreate, &user).await?;
                 let made = place.create_key(&user, &name, scopes, expires).await?;
                 let said = format!("made a key for {}", user.username);
@@ -103,10 +96,37 @@ impl Options {
                 key,
                 overlap,
                 json,
-            } => rotate(place, &user, &key, &overlap, json).await,
+            } => rotate(place, &user, &key, overlap, json).await,
             Command::Revoke { user, key, yes } => revoke(place, &user, &key, yes).await,
         }
     }
+}
+
+fn parse_key_name(text: &str) -> Result<String, &'static str> {
+    let name = text.trim();
+    if !(1..=64).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err("a key's name has 1 to 64 characters, none of them control");
+    }
+    Ok(name.to_owned())
+}
+
+fn parse_end(text: &str) -> Result<Timestamp, String> {
+    let time: Timestamp = text.parse().map_err(|error| format!("{error}"))?;
+    if time <= Clock::system().now() {
+        return Err("the time has passed already".to_owned());
+    }
+    Ok(time)
+}
+
+fn parse_overlap(text: &str) -> Result<Duration, String> {
+    let overlap = Duration::from_text(text)?;
+    if overlap > OVERLAP_MAX {
+        return Err("must be at most 7 days".to_owned());
+    }
+    if overlap.subsec_nanos() > 0 {
+        return Err("must be whole seconds".to_owned());
+    }
+    Ok(overlap)
 }
 
 async fn list(place: &Place, user: &str, json: bool) -> anyhow::Result<()> {
@@ -122,18 +142,9 @@ async fn rotate(
     place: &Place,
     user: &str,
     key: &str,
-    overlap: &str,
+    overlap: Duration,
     json: bool,
 ) -> anyhow::Result<()> {
-    let overlap = Duration::from_text(overlap)
-        .map_err(anyhow::Error::msg)
-        .context("--overlap")?;
-    if overlap > OVERLAP_MAX {
-        bail!("--overlap: must be at most 7 days");
-    }
-    if overlap.subsec_nanos() > 0 {
-        bail!("--overlap: must be whole seconds");
-    }
     let user = place.user_for(Action::KeyRotate, user).await?;
     let made = place.rotate_key(&user, key, overlap).await?;
     let said = format!("the key {key} of {} ends in {overlap:?}", user.username);
