@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use linux_api::backup::{self, Order, Reason, Scope};
+use linux_api::backup::{self, Order, Reason, RestoreOrder, Scope};
+use linux_api::model::audit::Actor;
 use linux_api::model::fleet::{HostIdentity, HostSample};
 use linux_api::model::progress::Unwatched;
 use linux_api::model::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
-use linux_api::model::time::Timestamp;
+use linux_api::model::time::{ManualClock, Timestamp};
 use linux_api::store::flush::{Batch, HostReport};
 use linux_api::store::host_samples::SampleFilter;
 use linux_api::store::request_queries::{RoutePosition, Span, StatsFilter};
 use linux_api::store::timescale::Timescale;
-use linux_api::store::{Engine, Store};
+use linux_api::store::{Engine, Options, Store};
 use linux_api::tasks::janitor::{Retention, sweep};
 
 use crate::database::{Database, no_backup};
@@ -357,6 +358,56 @@ async fn migrations_go_down_and_up_and_backups_hold_plain_rows() {
     store.rollback(0, no_backup).await.unwrap();
     // Nothing to upgrade before there is a schema.
     assert!(!store.use_timescaledb().await.unwrap().is_used());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_backup_is_restored_into_hypertables() {
+    let Some(database) = database().await else {
+        return;
+    };
+    let plain = Database::sqlite();
+    let folder = database.folder.path().join("backups");
+    let copy = async |store: &Store| {
+        let order = Order {
+            folder: &folder,
+            scope: Scope::All,
+            reason: Reason::Command,
+            progress: &Unwatched,
+        };
+        backup::create(store, order).await.unwrap().path
+    };
+    let (store, other) = (database.store().await, plain.store().await);
+    fill(&store, [0, 40]).await;
+    fill(&other, [1, 200]).await;
+    store.use_timescaledb().await.unwrap();
+    compress(&database).await;
+    let saved = [
+        (copy(&store).await, answers(&store).await),
+        (copy(&other).await, answers(&other).await),
+    ];
+    store.close().await;
+    for (source, expected) in saved {
+        let before = database.store().await;
+        fill(&before, [3]).await;
+        before.close().await;
+        let clock = ManualClock::at(NOW);
+        let order = RestoreOrder {
+            backup: &source,
+            target: Options::new(database.url.as_str()),
+            copies: &folder,
+            actor: &Actor::system(),
+            clock: &clock.clock(),
+            progress: &Unwatched,
+        };
+        backup::restore(order).await.unwrap();
+        let restored = database.store().await;
+        assert_eq!(answers(&restored).await, expected);
+        // Restoring takes nothing of what the administrator chose.
+        assert!(restored.use_timescaledb().await.unwrap().is_used());
+        compress(&database).await;
+        assert_eq!(answers(&restored).await, expected);
+        restored.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -52,9 +52,14 @@ impl Options {
             .await;
         drop(progress);
         match migrated {
-            Ok(Migrated::Nothing) => output::text("nothing to do: no migration is pending"),
-            Ok(Migrated::From(from, to)) => {
-                output::text(&format!("migrated from revision {from} to {to}"))
+            Ok(done) => {
+                match done {
+                    Migrated::Nothing => output::text("nothing to do: no migration is pending")?,
+                    Migrated::From(from, to) => {
+                        output::text(&format!("migrated from revision {from} to {to}"))?;
+                    }
+                }
+                self.use_timescaledb(place, store).await
             }
             Err(error) => {
                 let target = match self.to {
@@ -68,6 +73,23 @@ impl Options {
                 Err(error.into())
             }
         }
+    }
+
+    /// Goes on to what the daemon would do as it starts, when that is the newest schema.
+    async fn use_timescaledb(&self, place: &Place, store: &Store) -> anyhow::Result<()> {
+        if !place.loaded.config.database.timescaledb || self.to.is_some() {
+            return Ok(());
+        }
+        let before = store.timescale().await?;
+        if before.is_used() || !before.is_usable() {
+            return Ok(());
+        }
+        output::note("moving the measurements into hypertables of TimescaleDB");
+        let after = store.use_timescaledb().await?;
+        if after.is_used() {
+            output::text("TimescaleDB keeps the measurements now")?;
+        }
+        Ok(())
     }
 
     async fn show(&self, place: &Place, store: &Store) -> anyhow::Result<()> {
