@@ -7,12 +7,14 @@
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::model::api_key::KeyId;
 use crate::model::log::{Escaped, LogFormat};
@@ -59,10 +61,11 @@ pub struct AccessLogger(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    queue: SyncSender<Message>,
+    // Takes memory for what waits, not for what could.
+    queue: Sender<Message>,
     dropped: Arc<AtomicU64>,
     /// Disconnected once the writer has ended.
-    ended: Mutex<Receiver<()>>,
+    ended: Mutex<mpsc::Receiver<()>>,
 }
 
 #[derive(Debug)]
@@ -88,8 +91,8 @@ impl AccessLogger {
     where
         W: Write + Send + 'static,
     {
-        let (queue, records) = sync_channel(QUEUE);
-        let (alive, ended) = sync_channel(0);
+        let (queue, mut records) = channel(QUEUE);
+        let (alive, ended) = mpsc::sync_channel(0);
         let dropped = Arc::new(AtomicU64::new(0));
         let mut writer = Writer {
             output,
@@ -101,7 +104,7 @@ impl AccessLogger {
         thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || {
-                writer.run(&records);
+                writer.run(&mut records);
                 // In this order: whoever waited for the end must not reach the queue any more.
                 drop(records);
                 drop::<SyncSender<()>>(alive);
@@ -163,8 +166,8 @@ struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    fn run(&mut self, records: &Receiver<Message>) {
-        while let Ok(Message::Record(first)) = records.recv() {
+    fn run(&mut self, records: &mut Receiver<Message>) {
+        while let Some(Message::Record(first)) = records.blocking_recv() {
             self.push(&first);
             thread::sleep(LINGER);
             let closed = self.drain(records);
@@ -176,7 +179,7 @@ impl<W: Write> Writer<W> {
     }
 
     /// Takes what waits; answers whether the logger was closed.
-    fn drain(&mut self, records: &Receiver<Message>) -> bool {
+    fn drain(&mut self, records: &mut Receiver<Message>) -> bool {
         while let Ok(message) = records.try_recv() {
             match message {
                 Message::Record(record) => self.push(&record),

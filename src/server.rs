@@ -170,7 +170,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         clock: parts.clock,
         docs: Docs {
             enabled: parts.docs_enabled,
-            openapi: openapi::to_json(&document)?.into(),
+            openapi: document.to_json()?.into(),
         },
         recorder: parts.recorder,
         flusher: parts.flusher,
@@ -185,10 +185,10 @@ pub fn has_route(template: &str) -> bool {
     RouteTable::new(&router::documented(true).1).has(template)
 }
 
-/// The OpenAPI document of the service.
+/// The OpenAPI document of the service, for people to read.
 ///
 /// # Errors
 /// When it can't be written as JSON.
 pub fn openapi_document() -> serde_json::Result<String> {
-    openapi::to_json(&router::documented(true).1)
+    router::documented(true).1.to_pretty_json()
 }

@@ -62,6 +62,9 @@ impl fmt::Debug for Guard {
     }
 }
 
+/// Lines that wait to be written at most. The memory for so many is taken at once.
+const QUEUE: usize = 4096;
+
 /// Starts logging for the whole program.
 ///
 /// `level` is a level (`info`) or a list of directives (`info,sqlx=warn`). Colours are used only
@@ -73,6 +76,7 @@ pub fn init(level: &str, format: LogFormat) -> Result<Guard, TelemetryError> {
     let (filter, level) = reload::Layer::new(parse_level(level)?);
     let (writer, worker) = NonBlockingBuilder::default()
         .lossy(true)
+        .buffered_lines_limit(QUEUE)
         .thread_name("log")
         .finish(io::stderr());
     let dropped = writer.error_counter();

@@ -230,10 +230,10 @@ impl<S: KeySource> Verifier<S> {
         };
         let now = self.inner.clock.now();
         if entry.expires_at.is_some_and(|expiry| expiry <= now) {
-            self.inner.accepted.invalidate(&digest).await;
+            Box::pin(self.inner.accepted.invalidate(&digest)).await;
             return Ok(Recalled::Unknown(unknown));
         }
-        self.accept(&entry).map(Recalled::Known)
+        self.accept(&entry, now).map(Recalled::Known)
     }
 
     /// The slow way, for a key that was not recalled.
@@ -255,7 +255,7 @@ impl<S: KeySource> Verifier<S> {
         // Callers with the same new key wait for one hash.
         let check = self.inner.accepted.try_get_with(key.digest, check);
         let entry = Box::pin(check).await.map_err(|rejected| *rejected)?;
-        self.accept(&entry)
+        self.accept(&entry, self.inner.clock.now())
     }
 
     async fn check_imported(&self, key: &UnknownKey<'_>) -> Result<Arc<Accepted>, Rejected> {
@@ -279,8 +279,7 @@ impl<S: KeySource> Verifier<S> {
         )))
     }
 
-    fn accept(&self, entry: &Accepted) -> Result<Arc<Identity>, Rejected> {
-        let now = self.inner.clock.now();
+    fn accept(&self, entry: &Accepted, now: Timestamp) -> Result<Arc<Identity>, Rejected> {
         let contact = Timestamp::from_millis(self.inner.last_contact.load(Ordering::Relaxed));
         if now.since(contact) > self.inner.outage_grace {
             return Err(Rejected::Unavailable);

@@ -154,11 +154,3 @@ fn add(operation: &mut Operation, status: &str, description: &str) {
             )
         });
 }
-
-/// The document as it is served.
-///
-/// # Errors
-/// When it can't be written as JSON.
-pub(crate) fn to_json(document: &OpenApi) -> serde_json::Result<String> {
-    document.to_pretty_json()
-}

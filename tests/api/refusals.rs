@@ -1,144 +1,177 @@
-//! How refusals look from outside, and how soon they come after a change.
+//! The audit log holds what was refused before anything of it was tried.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use axum::http::Method;
 use linux_api::auth::key::PlainKey;
+use linux_api::model::api_key::Scope;
 use linux_api::model::user::Role;
-use linux_api::tasks::key_watch;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use crate::app::{App, START, cheap_key};
+use crate::app::App;
+use crate::audit::{AUDIT, row_of};
+use crate::contract::operations;
 use crate::database::Database;
 
 on_both_engines! {
-    unknown_wrong_revoked_and_expired_keys_are_answered_alike,
-    a_change_counts_at_once_in_the_same_daemon,
-    a_change_counts_soon_in_another_daemon,
+    what_a_caller_may_not_do_is_in_the_log_too,
+    what_nobody_could_do_is_in_the_log_too,
+    refusals_of_one_caller_are_counted_when_they_are_many,
 }
 
-const ME: &str = "/api/v1/user/me";
-/// Within this time a change counts in every daemon on the same database. On SQLite half of it is
-/// promised; the rest is for a busy machine.
-const BOUND: Duration = Duration::from_secs(2);
-
-async fn unknown_wrong_revoked_and_expired_keys_are_answered_alike(database: Database) {
-    let app = App::new(&database).await;
-    let viewer = app.user("alice1", Role::Viewer).await;
-    let unknown = PlainKey::generate().unwrap();
-    // The id of a stored key with the secret of another one.
-    let (wrong, mut stored) = cheap_key(linux_api::model::api_key::Scopes::ALL, None);
-    stored.hash = cheap_key(linux_api::model::api_key::Scopes::ALL, None)
-        .1
-        .hash;
-    let system = linux_api::model::audit::Actor::system();
-    app.store
-        .create_key(&system, viewer.user.id, &stored)
-        .await
-        .unwrap();
-    let expired = app
-        .key(
-            &viewer,
-            &[],
-            Some(START.saturating_add(Duration::from_mins(1))),
-        )
-        .await;
-    let revoked = app.key(&viewer, &[], None).await;
-    let fresh_but_revoked = app.key(&viewer, &[], None).await;
-    for key in [&expired, &revoked] {
-        app.get(key, ME).await.expect(200);
-    }
-    for key in [&revoked, &fresh_but_revoked] {
-        let id = PlainKey::parse(key).unwrap().id();
-        let path = format!("/api/v1/user/keys/{id}");
-        app.delete(&viewer.key, &path, None).await.expect(200);
-    }
-    app.clock.advance(Duration::from_mins(2));
-
-    let mut answers = Vec::new();
-    for key in [
-        unknown.expose(),
-        &wrong,
-        &expired,
-        &revoked,
-        &fresh_but_revoked,
-        "malformed",
-    ] {
-        let mut reply = app.get(key, ME).await;
-        reply.expect_problem(401, "key_invalid", "Unauthorized");
-        let id = reply.headers.remove("x-request-id").unwrap();
-        let body = reply.text().replace(id.to_str().unwrap(), "ID");
-        answers.push((reply.status, reply.headers, body.len() - id.len(), body));
-    }
-    for answer in &answers[1..] {
-        assert_eq!(
-            (answer.0, &answer.1.keys().collect::<Vec<_>>(), &answer.3),
-            (
-                answers[0].0,
-                &answers[0].1.keys().collect::<Vec<_>>(),
-                &answers[0].3
-            )
-        );
-    }
-}
-
-async fn a_change_counts_at_once_in_the_same_daemon(database: Database) {
+/// Every changing route, asked by those who may not use it.
+async fn what_a_caller_may_not_do_is_in_the_log_too(database: Database) {
     let app = App::new(&database).await;
     let admin = app.admin().await;
-    let user = app.user("alice1", Role::Admin).await;
-    let users = format!("/api/v1/admin/users/{}", user.id());
-    let statuses = async || {
-        let users = app.get(&user.key, "/api/v1/admin/users").await.status;
-        (app.get(&user.key, ME).await.status, users)
-    };
-    assert_eq!(statuses().await, (200, 200));
-    app.patch(&admin.key, &format!("{users}/role"))
-        .await
-        .expect(200);
-    assert_eq!(statuses().await, (200, 403));
-    app.patch(&admin.key, &format!("{users}/deactivate"))
-        .await
-        .expect(200);
-    assert_eq!(statuses().await, (403, 403));
-    app.patch(&admin.key, &format!("{users}/activate"))
-        .await
-        .expect(200);
-    assert_eq!(statuses().await, (200, 403));
-    let body = json!({"user_id": user.id()});
-    app.delete(&admin.key, "/api/v1/user/delete", Some(body))
-        .await
-        .expect(200);
-    assert_eq!(statuses().await, (401, 401));
+    let viewer = app.user("alice1", Role::Viewer).await;
+    let asleep = app.user_as("asleep", Role::Admin, false, false).await;
+    let narrow = app.key(&admin, &[Scope::AuditRead], None).await;
+    let nobody = Uuid::new_v4().to_string();
+    for (method, template, _) in operations().filter(|(method, ..)| method != "GET") {
+        let path = template
+            .replace("{user_id}", &nobody)
+            .replace("{key_id}", "EXAMPLEkey01");
+        let path = match template {
+            "/api/legacy/admin/user/create" => path + "?username=mallory&role=user",
+            "/api/legacy/users/delete" => path + "?username=boss",
+            _ => path,
+        };
+        // What names nothing in its path is about the caller itself, or not known yet.
+        let named = match (
+            template.contains("{key_id}"),
+            template.contains("{user_id}"),
+        ) {
+            (true, _) => Some("key:EXAMPLEkey01".to_owned()),
+            (false, true) => Some(format!("user:{nobody}")),
+            _ => None,
+        };
+        let asked_by = [
+            (&viewer.key, "alice1", "Admin access required"),
+            (&asleep.key, "asleep", "API key has to be activated"),
+            (&narrow, "boss", "The key lacks the scope"),
+        ];
+        for (key, name, reason) in asked_by {
+            let verb: Method = method.parse().unwrap();
+            let body = match template {
+                "/api/v1/user/delete" => json!({"user_id": nobody}),
+                "/api/v1/user/register" => json!({"username": "mallory"}),
+                _ => json!({"name": "k"}),
+            };
+            let reply = app.request(verb, &path, Some(key), Some(body)).await;
+            if reply.status != 403 {
+                // A viewer may change its own keys.
+                assert!(template.starts_with("/api/v1/user/keys") && name == "alice1");
+                continue;
+            }
+            let row = row_of(&app, &admin.key, &reply).await;
+            let detail = row["detail"].as_str().unwrap();
+            assert!(detail.starts_with(reason), "{method} {template}: {row}");
+            assert_eq!(
+                (&row["actor"], &row["result"]),
+                (&json!(name), &json!("refused"))
+            );
+            assert_eq!(row["address"], "192.0.2.7");
+            let target = match (template, name) {
+                ("/api/v1/user/delete", "alice1") => format!("user:{nobody}"),
+                _ => named.clone().unwrap_or_else(|| format!("by:{name}")),
+            };
+            assert_eq!(row["target"], target, "{method} {template} as {name}");
+        }
+        app.clock.advance(Duration::from_mins(1));
+    }
+    let wider = json!({"name": "k", "scopes": ["host:read"]});
+    let own = app.key(&viewer, &[Scope::KeysSelf], None).await;
+    let reply = app.post(&own, "/api/v1/user/keys", wider).await;
+    reply.expect_code(403, "scope_exceeded");
+    let row = row_of(&app, &admin.key, &reply).await;
+    assert_eq!(
+        (&row["action"], &row["target"]),
+        (&json!("key.create"), &json!("by:alice1"))
+    );
 }
 
-async fn a_change_counts_soon_in_another_daemon(database: Database) {
-    let here = App::new(&database).await;
-    let there = App::new(&database).await;
-    let stop = CancellationToken::new();
-    let watch = key_watch::run(
-        there.store.clone(),
-        there.verifier.clone(),
-        Duration::from_millis(500),
-        stop.clone(),
-    );
-    let watch = tokio::spawn(watch);
-    let admin = here.admin().await;
-    let user = here.user("alice1", Role::Viewer).await;
-    there.get(&user.key, ME).await.expect(200);
-    let users = format!("/api/v1/admin/users/{}", user.id());
-    let key = format!("{users}/keys/{}", PlainKey::parse(&user.key).unwrap().id());
-    for (step, status) in [("deactivate", 403), ("activate", 200), ("revoke", 401)] {
-        let done = match step {
-            "revoke" => here.delete(&admin.key, &key, None).await,
-            _ => here.patch(&admin.key, &format!("{users}/{step}")).await,
-        };
-        done.expect(200);
-        let changed = Instant::now();
-        while there.get(&user.key, ME).await.status != status {
-            assert!(changed.elapsed() < BOUND, "{step} counts within {BOUND:?}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
+/// Every changing route, asked without a key that is accepted and with what is no request at all.
+async fn what_nobody_could_do_is_in_the_log_too(database: Database) {
+    let app = App::new(&database).await;
+    let admin = app.admin().await;
+    let nobody = Uuid::new_v4().to_string();
+    let unknown = PlainKey::generate().unwrap();
+    for (method, template, _) in operations().filter(|(method, ..)| method != "GET") {
+        let path = template
+            .replace("{user_id}", &nobody)
+            .replace("{key_id}", "EXAMPLEkey01");
+        let verb: Method = method.parse().unwrap();
+        let asked_with = [
+            (None, "API key value can not be empty"),
+            (Some(unknown.expose()), "Unauthorized"),
+        ];
+        for (key, reason) in asked_with {
+            let reply = app.request(verb.clone(), &path, key, None).await;
+            assert_eq!(reply.status, 401, "{method} {template}");
+            let row = row_of(&app, &admin.key, &reply).await;
+            assert_eq!(
+                (&row["actor"], &row["via"], &row["actor_id"]),
+                (&json!("nobody"), &json!("nobody"), &json!(null))
+            );
+            assert_eq!(
+                (&row["result"], &row["detail"], &row["address"]),
+                (&json!("refused"), &json!(reason), &json!("192.0.2.7"))
+            );
         }
+        app.clock.advance(Duration::from_mins(1));
     }
-    stop.cancel();
-    watch.await.unwrap();
+
+    let register = "/api/v1/user/register";
+    let reply = app.post(&admin.key, register, json!({"username": 7})).await;
+    reply.expect_code(422, "validation_failed");
+    let row = row_of(&app, &admin.key, &reply).await;
+    assert_eq!(
+        (&row["actor"], &row["action"]),
+        (&json!("boss"), &json!("user.create"))
+    );
+    let reply = app
+        .patch(&admin.key, "/api/v1/admin/users/what/activate")
+        .await;
+    reply.expect_code(422, "validation_failed");
+    let row = row_of(&app, &admin.key, &reply).await;
+    assert_eq!(
+        (&row["action"], &row["target"], &row["result"]),
+        (
+            &json!("user.activate"),
+            &json!("user:what"),
+            &json!("refused")
+        )
+    );
+}
+
+async fn refusals_of_one_caller_are_counted_when_they_are_many(database: Database) {
+    let app = App::new(&database).await;
+    let admin = app.admin().await;
+    let viewer = app.user("alice1", Role::Viewer).await;
+    let register = "/api/v1/user/register";
+    let refused = async || {
+        let body = json!({"username": "mallory"});
+        let reply = app.post(&viewer.key, register, body).await;
+        reply.expect_code(403, "admin_required");
+        let path = format!("{AUDIT}?result=refused&limit=1000");
+        let page = app.get(&admin.key, &path).await.expect(200);
+        page["items"].as_array().unwrap().clone()
+    };
+    let mut rows = Vec::new();
+    for _ in 0..30 {
+        rows = refused().await;
+    }
+    assert_eq!(rows.len(), 20);
+    app.store.write_counted_refusals(false).await.unwrap();
+    assert_eq!(refused().await.len(), 20, "the minute is not over");
+    app.clock.advance(Duration::from_mins(1));
+    app.store.write_counted_refusals(false).await.unwrap();
+    let rows = refused().await;
+    assert_eq!(rows.len(), 22);
+    let counted = &rows[1];
+    assert_eq!(counted["action"], "audit.skip");
+    assert_eq!(counted["actor"], "alice1");
+    let detail = counted["detail"].as_str().unwrap();
+    assert!(detail.starts_with("11 more refusals since "), "{detail}");
 }

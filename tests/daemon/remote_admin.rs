@@ -151,7 +151,9 @@ fn what_is_done_is_said_alike_and_ruled_alike() {
                 both.there(&list)
             };
             let text = said.out.replace("rmte1", "here1");
-            let complaint = said.err.lines().last().unwrap_or_default();
+            let mut lines = said.err.lines();
+            let complaint = lines.find(|line| line.starts_with("error: "));
+            let complaint = complaint.unwrap_or_default();
             let error = complaint.replace("rmte1", "here1");
             let error = if said.ok { String::new() } else { error };
             (shape(&text) + &shape(&error), said.ok)

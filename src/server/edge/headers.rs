@@ -18,7 +18,8 @@ pub(crate) const DOCS_CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
 pub(crate) fn set_common(headers: &mut HeaderMap, request_id: &str) {
     const X_API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
     const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-    headers.reserve(10);
+    // These and what the caller may still send, so that the map grows once.
+    headers.reserve(12);
     headers.insert(X_API_VERSION, HeaderValue::from_static("v1"));
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
