@@ -26,8 +26,8 @@ generate: ## Write completions, man pages, OpenAPI and the configuration referen
 	$(CARGO) run --locked -- generate config-reference --out docs
 	$(CARGO) run --locked -- generate screenshots --out docs/images
 
-bench: ## Measure every bar beside its reference, on the release binary; ONLY=scan picks rows
-	$(CARGO) bench --locked --bench bars -- $(ONLY)
+bench: ## Measure every bar beside its reference; ONLY=scan picks rows, TARGET=x86_64-unknown-linux-musl the shipped program
+	$(CARGO) bench --locked $(if $(TARGET),--target $(TARGET)) --bench bars -- $(ONLY)
 
 fuzz: ## Run each fuzz target for SECONDS (60)
 	./scripts/fuzz $(or $(SECONDS),60)

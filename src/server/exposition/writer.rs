@@ -4,7 +4,7 @@ use std::fmt;
 
 use prometheus_client::encoding::{
     CounterValueEncoder, DescriptorEncoder, EncodeCounterValue, EncodeGaugeValue, EncodeLabelSet,
-    GaugeValueEncoder, NoLabelSet,
+    GaugeValueEncoder, MetricEncoder, NoLabelSet,
 };
 use prometheus_client::metrics::MetricType;
 
@@ -70,98 +70,100 @@ impl<'a> Writer<'a> {
 
     pub(super) fn counters<L, N>(
         &mut self,
-        (name, help): Head<'_>,
+        head: Head<'_>,
         series: impl IntoIterator<Item = (L, N)>,
     ) -> fmt::Result
     where
         L: EncodeLabelSet,
         N: Into<Number>,
     {
-        let mut series = series.into_iter().peekable();
-        if series.peek().is_none() {
-            return Ok(());
-        }
-        let kind = MetricType::Counter;
-        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
-        for (labels, value) in series {
-            let value: Number = value.into();
-            let mut one = family.encode_family(&labels)?;
-            one.encode_counter::<NoLabelSet, _, f64>(&value, None)?;
-        }
-        Ok(())
+        self.family(head, MetricType::Counter, series, |mut one, value| {
+            one.encode_counter::<NoLabelSet, _, f64>(&value.into(), None)
+        })
     }
 
     pub(super) fn gauges<L, N>(
         &mut self,
-        (name, help): Head<'_>,
+        head: Head<'_>,
         series: impl IntoIterator<Item = (L, N)>,
     ) -> fmt::Result
     where
         L: EncodeLabelSet,
         N: Into<Number>,
     {
-        let mut series = series.into_iter().peekable();
-        if series.peek().is_none() {
-            return Ok(());
-        }
-        let kind = MetricType::Gauge;
-        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
-        for (labels, value) in series {
-            let value: Number = value.into();
-            family.encode_family(&labels)?.encode_gauge(&value)?;
-        }
-        Ok(())
+        self.family(head, MetricType::Gauge, series, |mut one, value| {
+            one.encode_gauge(&value.into())
+        })
     }
 
     pub(super) fn histograms<L>(
         &mut self,
-        (name, help): Head<'_>,
+        head: Head<'_>,
         series: impl IntoIterator<Item = (L, Distribution)>,
     ) -> fmt::Result
     where
         L: EncodeLabelSet,
     {
-        let mut series = series.into_iter().peekable();
-        if series.peek().is_none() {
-            return Ok(());
-        }
-        let kind = MetricType::Histogram;
-        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
-        for (labels, one) in series {
-            let count = one.buckets.iter().map(|(_, count)| count).sum();
-            let mut series = family.encode_family(&labels)?;
-            series.encode_histogram::<NoLabelSet>(one.sum, count, &one.buckets, None)?;
-        }
-        Ok(())
+        self.family(head, MetricType::Histogram, series, |mut one, value| {
+            let count = value.buckets.iter().map(|(_, count)| count).sum();
+            one.encode_histogram::<NoLabelSet>(value.sum, count, &value.buckets, None)
+        })
     }
 
     /// A counter that there is one of, when it is known.
     pub(super) fn counter<N: Into<Number>>(
         &mut self,
-        (name, help): Head<'_>,
+        head: Head<'_>,
         value: Option<N>,
     ) -> fmt::Result {
-        let Some(value) = value else {
-            return Ok(());
-        };
-        let value: Number = value.into();
-        let kind = MetricType::Counter;
-        let mut family = self.0.encode_descriptor(name, help, None, kind)?;
-        family.encode_counter::<NoLabelSet, _, f64>(&value, None)
+        self.alone(head, MetricType::Counter, value, |mut one, value| {
+            one.encode_counter::<NoLabelSet, _, f64>(&value.into(), None)
+        })
     }
 
     /// A gauge that there is one of, when it is known.
     pub(super) fn gauge<N: Into<Number>>(
         &mut self,
-        (name, help): Head<'_>,
+        head: Head<'_>,
         value: Option<N>,
     ) -> fmt::Result {
-        let Some(value) = value else {
+        self.alone(head, MetricType::Gauge, value, |mut one, value| {
+            one.encode_gauge(&value.into())
+        })
+    }
+
+    /// Writes a family of one series without labels, when its value is known.
+    fn alone<V>(
+        &mut self,
+        (name, help): Head<'_>,
+        kind: MetricType,
+        value: Option<V>,
+        write: impl FnOnce(MetricEncoder<'_>, V) -> fmt::Result,
+    ) -> fmt::Result {
+        value.map_or(Ok(()), |value| {
+            write(self.0.encode_descriptor(name, help, None, kind)?, value)
+        })
+    }
+
+    /// Writes a family unless there is nothing in it.
+    fn family<L, V>(
+        &mut self,
+        (name, help): Head<'_>,
+        kind: MetricType,
+        series: impl IntoIterator<Item = (L, V)>,
+        mut write: impl FnMut(MetricEncoder<'_>, V) -> fmt::Result,
+    ) -> fmt::Result
+    where
+        L: EncodeLabelSet,
+    {
+        let mut series = series.into_iter().peekable();
+        if series.peek().is_none() {
             return Ok(());
-        };
-        let value: Number = value.into();
-        let kind = MetricType::Gauge;
+        }
         let mut family = self.0.encode_descriptor(name, help, None, kind)?;
-        family.encode_gauge(&value)
+        for (labels, value) in series {
+            write(family.encode_family(&labels)?, value)?;
+        }
+        Ok(())
     }
 }
