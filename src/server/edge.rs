@@ -215,7 +215,7 @@ impl EdgeState {
             cors::allow(response.headers_mut(), origin);
         }
 
-        let (status, duration) = (response.status().as_u16(), started.elapsed());
+        let (status, duration) = (response.status().as_u16(), in_micros(started.elapsed()));
         let (now, route) = (self.clock.now(), template.unwrap_or(UNMATCHED_ROUTE));
         let counted = RequestMethod::from_name(method.as_str());
         self.recorder.record(counted, route, status, duration, now);
@@ -345,6 +345,12 @@ impl EdgeState {
             Err(_elapsed) => ApiError::timed_out().into_response(),
         }
     }
+}
+
+/// Whole microseconds, as the access log has them: what is counted can be computed from it again.
+fn in_micros(duration: Duration) -> Duration {
+    let micros = (duration + Duration::from_nanos(500)).as_micros();
+    u64::try_from(micros).map_or(duration, Duration::from_micros)
 }
 
 /// Where a request comes from, past trusted proxies.

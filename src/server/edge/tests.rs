@@ -114,3 +114,26 @@ async fn a_handler_that_panics_is_answered_and_counted_as_500() {
     assert_eq!(*counted[0].key.route, *UNMATCHED_ROUTE);
     assert_eq!(counted[0].stats.statuses, BTreeMap::from([(500, 1)]));
 }
+
+#[tokio::test]
+async fn what_is_counted_is_what_the_log_says_it_took() {
+    let folder = tempfile::tempdir().unwrap();
+    let (layer, recorder, lines) = edge(folder.path()).await;
+    let log = layer.0.access_log.clone();
+    let fails = axum::routing::get(async || StatusCode::BAD_GATEWAY);
+    let mut router = axum::Router::new().route("/", fails).layer(layer);
+    for _ in 0..5 {
+        router.as_service().call(request("/")).await.unwrap();
+    }
+    log.close();
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    let durations = text.lines().map(|line| {
+        let micros = line.split("duration_us=").nth(1).unwrap();
+        let micros: u32 = micros.split(' ').next().unwrap().parse().unwrap();
+        f64::from(micros) / 1e6
+    });
+    let counted = recorder.take();
+    assert_eq!(counted[0].stats.requests, 5);
+    let (logged, sum) = (durations.sum::<f64>(), counted[0].stats.sum);
+    assert!((logged - sum).abs() < 1e-9, "{logged} and {sum}: {text}");
+}
