@@ -38,7 +38,7 @@ use crate::recorder::Recorder;
 use crate::store::Store;
 use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::sampler::HostSampler;
-use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable, Sunset};
+use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable, RunningChecks, Sunset};
 use extract::BodyTimeout;
 use issuer::Issuer;
 use notices::Notices;
@@ -140,6 +140,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         routes: RouteTable::new(&document),
         policy: parts.policy,
         verifier: parts.verifier.clone(),
+        checks: RunningChecks::default(),
         store: parts.store.clone(),
         unix_peers,
         access_log: parts.access_log,

@@ -104,6 +104,14 @@ pub struct UnknownKey<'a> {
     revision: i64,
 }
 
+impl UnknownKey<'_> {
+    /// The SHA-256 of the whole key.
+    #[must_use]
+    pub const fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+}
+
 /// Settings of a [`Verifier`].
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {

@@ -7,6 +7,7 @@
 
 mod audited;
 mod authenticate;
+mod checks;
 mod cors;
 mod deprecation;
 mod headers;
@@ -57,6 +58,7 @@ use limits::Client;
 use policy::Policy;
 
 pub(crate) use authenticate::{Key, key_of};
+pub(crate) use checks::RunningChecks;
 pub(crate) use deprecation::{Sunset, is_legacy};
 pub(crate) use headers::{DOCS_CONTENT_SECURITY, set_common as set_common_headers};
 pub use policy::PolicyHandle;
@@ -78,6 +80,7 @@ pub(crate) struct EdgeState {
     pub(crate) routes: RouteTable,
     pub(crate) policy: PolicyHandle,
     pub(crate) verifier: Verifier<StoredKeys>,
+    pub(crate) checks: RunningChecks,
     /// Holds the audit log.
     pub(crate) store: Store,
     pub(crate) unix_peers: Arc<UnixPeers>,

@@ -234,6 +234,17 @@ async fn each_limit_lets_its_burst_pass_and_says_when_to_come_back() {
     }
 }
 
+/// After a start no key is known, and clients may begin with many requests.
+#[tokio::test]
+async fn a_new_key_on_many_connections_at_once_counts_as_one() {
+    let edge = start(SLOW).await;
+    let daemon = Daemon::start(&edge.app, LIMITS).await;
+    let head = get(UPTIME, &format!("X-API-Key: {}\r\n", edge.admin.key));
+    let asked = (0..20).map(async |_| daemon.connect_from(2).await.ask(&head).await.status);
+    let statuses = futures_util::future::join_all(asked).await;
+    assert_eq!(statuses, [200; 20]);
+}
+
 #[tokio::test]
 async fn an_attack_does_not_lock_the_owner_of_a_key_out() {
     let edge = start(SLOW).await;

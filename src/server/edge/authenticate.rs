@@ -40,6 +40,13 @@ impl Asked<'_> {
         note(counted, standing)
     }
 
+    /// The key was accepted after all.
+    fn give_back_failed(&self) {
+        if let Some(limits) = self.limits {
+            limits.give_back_failed_key(self.client);
+        }
+    }
+
     /// Counts the request against the limit of its caller.
     pub(super) fn count_caller(
         &self,
@@ -87,12 +94,15 @@ impl EdgeState {
                 Recalled::Known(identity) => identity,
                 Recalled::Unknown(key) => {
                     // Counted before the slow hash, so that many at once can't slip through.
-                    asked.count_failed(standing)?;
+                    let counted = self
+                        .checks
+                        .begin(key.digest(), || asked.count_failed(standing))?;
                     let checked = Box::pin(self.verifier.check_new(key)).await;
-                    if let Some(limits) = asked.limits
-                        && !matches!(checked, Err(Rejected::Invalid | Rejected::Later(_)))
-                    {
-                        limits.give_back_failed_key(asked.client);
+                    let has_failed = matches!(checked, Err(Rejected::Invalid | Rejected::Later(_)));
+                    match (counted, has_failed) {
+                        (Some(_), false) => asked.give_back_failed(),
+                        (None, true) => asked.count_failed(standing)?,
+                        _ => {}
                     }
                     checked?
                 }

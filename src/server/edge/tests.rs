@@ -46,6 +46,7 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
         routes: RouteTable::new(&crate::server::router::documented(true).1),
         policy: PolicyHandle::default(),
         verifier: Verifier::new(StoredKeys(store.clone()), limits, clock.clone()),
+        checks: RunningChecks::default(),
         unix_peers: Arc::new(UnixPeers::new(
             BTreeMap::new(),
             String::new(),
