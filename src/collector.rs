@@ -250,22 +250,18 @@ impl Collector {
         .await
     }
 
-    /// The kernel's counters and the figures of this process, read off the async threads now.
-    ///
-    /// # Errors
-    /// Only when the reading is given up because the program ends.
-    pub async fn counters(&self) -> Result<(HostCounters, Option<OwnProcess>), CollectError> {
-        self.blocking(|collector| {
-            let Inner {
-                counters, clock, ..
-            } = &*collector.0;
-            let host = counters
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .read();
-            Ok((host, processes::read_own(clock.now())))
-        })
-        .await
+    /// The kernel's counters and the figures of this process, read now: some files that never block,
+    /// so that changing to another thread for them would cost more than they do.
+    #[must_use]
+    pub fn counters(&self) -> (HostCounters, Option<OwnProcess>) {
+        let mut reader = self
+            .0
+            .counters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let host = reader.read();
+        drop(reader);
+        (host, processes::read_own(self.0.clock.now()))
     }
 
     /// Runs a reading off the async threads.

@@ -8,12 +8,7 @@ mod host;
 mod own;
 mod writer;
 
-use std::fmt;
 use std::sync::Arc;
-
-use prometheus_client::collector::Collector;
-use prometheus_client::encoding::DescriptorEncoder;
-use prometheus_client::registry::Registry;
 
 use crate::collector::OwnProcess;
 use crate::collector::counters::HostCounters;
@@ -51,23 +46,11 @@ pub(crate) struct Exposition {
 
 impl Exposition {
     /// The answer's body.
-    ///
-    /// # Errors
-    /// Never; the interface of the formatting has them.
-    pub(crate) fn render(self, format: Format) -> Result<String, fmt::Error> {
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(self));
-        let mut text = String::with_capacity(64 << 10);
-        prometheus_client::encoding::text::encode(&mut text, &registry)?;
-        Ok(format.convert(text))
-    }
-}
-
-impl Collector for Exposition {
-    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut writer = Writer::new(encoder);
-        own::write(&mut writer, self)?;
-        host::write(&mut writer, self)
+    pub(crate) fn render(&self, format: Format) -> String {
+        let mut writer = Writer::new(format);
+        own::write(&mut writer, self);
+        host::write(&mut writer, self);
+        writer.finish()
     }
 }
 

@@ -1,7 +1,5 @@
 //! The two text formats, and which of them a client wants.
 
-use std::fmt::Write as _;
-
 use axum::http::{HeaderMap, HeaderValue, header};
 
 /// How an answer is written.
@@ -49,36 +47,6 @@ impl Format {
             Self::Text => Self::TEXT_KIND,
         })
     }
-
-    /// Writes OpenMetrics text in this format. The older one names a counter's family as its series,
-    /// with `_total`, and has no mark for the end.
-    pub(super) fn convert(self, open_metrics: String) -> String {
-        if self == Self::OpenMetrics {
-            return open_metrics;
-        }
-        let mut text = String::with_capacity(open_metrics.len() + 4096);
-        let mut help = None;
-        for line in open_metrics.lines() {
-            if let Some(rest) = line.strip_prefix("# HELP ") {
-                help = rest.split_once(' ');
-            } else if let Some((name, kind)) = head(line) {
-                let suffix = if kind == "counter" { "_total" } else { "" };
-                if let Some((_, help)) = help.take() {
-                    // Writing to a string can't fail.
-                    let _ = writeln!(text, "# HELP {name}{suffix} {help}");
-                }
-                let _ = writeln!(text, "# TYPE {name}{suffix} {kind}");
-            } else if !line.starts_with('#') {
-                text.push_str(line);
-                text.push('\n');
-            }
-        }
-        text
-    }
-}
-
-fn head(line: &str) -> Option<(&str, &str)> {
-    line.strip_prefix("# TYPE ")?.split_once(' ')
 }
 
 #[cfg(test)]
@@ -116,15 +84,5 @@ mod tests {
         }
         let rather_text = "application/openmetrics-text; q=0.2, text/plain; q=0.9";
         assert_eq!(wanted(&[rather_text]), Format::Text);
-    }
-
-    #[test]
-    fn the_older_format_names_counters_as_their_series() {
-        let text = "# HELP a Some a.\n# TYPE a counter\na_total{x=\"# TYPE y\"} 1\n\
-            # HELP b Some b.\n# TYPE b gauge\nb 2\n# EOF\n";
-        let expected = "# HELP a_total Some a.\n# TYPE a_total counter\na_total{x=\"# TYPE y\"} 1\n\
-            # HELP b Some b.\n# TYPE b gauge\nb 2\n";
-        assert_eq!(Format::Text.convert(text.to_owned()), expected);
-        assert_eq!(Format::OpenMetrics.convert(text.to_owned()), text);
     }
 }

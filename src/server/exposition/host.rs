@@ -1,6 +1,5 @@
 //! Series of the host by node_exporter's names, see <https://github.com/prometheus/node_exporter>.
 
-use std::fmt;
 use std::time::Duration;
 
 use super::Exposition;
@@ -11,33 +10,33 @@ use crate::collector::counters::{
 };
 use crate::model::snapshot::{Filesystem, Load, Pressure};
 
-pub(super) fn write(writer: &mut Writer<'_>, all: &Exposition) -> fmt::Result {
+pub(super) fn write(writer: &mut Writer, all: &Exposition) {
     let host = &all.host;
     let filesystems = all.snapshot.as_ref();
     let filesystems = filesystems.and_then(|snapshot| snapshot.filesystems.as_deref());
-    readable(writer, host, filesystems.is_some())?;
+    readable(writer, host, filesystems.is_some());
     if let Some(kernel) = &host.kernel {
-        write_kernel(writer, kernel)?;
+        write_kernel(writer, kernel);
     }
     if let Some(fields) = &host.memory {
-        write_memory(writer, fields)?;
+        write_memory(writer, fields);
     }
     if let Some(load) = &host.load {
-        write_load(writer, load)?;
+        write_load(writer, load);
     }
-    write_filesystems(writer, filesystems.map_or(&[][..], Vec::as_slice))?;
-    write_disks(writer, host.disks.as_deref().unwrap_or_default())?;
-    write_interfaces(writer, host.interfaces.as_deref().unwrap_or_default())?;
+    write_filesystems(writer, filesystems.map_or(&[][..], Vec::as_slice));
+    write_disks(writer, host.disks.as_deref().unwrap_or_default());
+    write_interfaces(writer, host.interfaces.as_deref().unwrap_or_default());
     if let Some(pressure) = &host.pressure {
-        write_pressure(writer, pressure)?;
+        write_pressure(writer, pressure);
     }
-    write_uname(writer, &host.uname)?;
+    write_uname(writer, &host.uname);
     let help = "System time in seconds since epoch (1970).";
-    writer.gauge(("node_time_seconds", help), Some(seconds(all.time)))
+    writer.gauge(("node_time_seconds", help), Some(seconds(all.time)));
 }
 
 /// Which parts could be read, by the names of node_exporter's collectors.
-fn readable(writer: &mut Writer<'_>, host: &HostCounters, filesystems: bool) -> fmt::Result {
+fn readable(writer: &mut Writer, host: &HostCounters, filesystems: bool) {
     let parts = [
         ("cpu", host.kernel.is_some()),
         ("diskstats", host.disks.is_some()),
@@ -52,10 +51,10 @@ fn readable(writer: &mut Writer<'_>, host: &HostCounters, filesystems: bool) -> 
     ];
     let series = parts.map(|(name, known)| ([("collector", name)], known));
     let help = "node_exporter: Whether a collector succeeded.";
-    writer.gauges(("node_scrape_collector_success", help), series)
+    writer.gauges(("node_scrape_collector_success", help), series);
 }
 
-fn write_kernel(writer: &mut Writer<'_>, kernel: &KernelCounters) -> fmt::Result {
+fn write_kernel(writer: &mut Writer, kernel: &KernelCounters) {
     let series = |modes: &'static [&'static str], values: fn(&CpuCounters) -> &[f64]| {
         kernel.cpus.iter().flat_map(move |cpu| {
             let number = cpu.number.to_string();
@@ -69,38 +68,37 @@ fn write_kernel(writer: &mut Writer<'_>, kernel: &KernelCounters) -> fmt::Result
     };
     let help = "Seconds the CPUs spent in guests (VMs) for each mode.";
     let guests = series(&CpuCounters::GUEST_MODES, |cpu| &cpu.guest_seconds);
-    writer.counters(("node_cpu_guest_seconds", help), guests)?;
+    writer.counters(("node_cpu_guest_seconds", help), guests);
     let help = "Seconds the CPUs spent in each mode.";
     let modes = series(&CpuCounters::MODES, |cpu| &cpu.seconds);
-    writer.counters(("node_cpu_seconds", help), modes)?;
+    writer.counters(("node_cpu_seconds", help), modes);
     let help = "Node boot time, in unixtime.";
-    writer.gauge(("node_boot_time_seconds", help), kernel.boot_time)?;
+    writer.gauge(("node_boot_time_seconds", help), kernel.boot_time);
     let help = "Total number of context switches.";
-    writer.counter(("node_context_switches", help), kernel.context_switches)?;
+    writer.counter(("node_context_switches", help), kernel.context_switches);
     let help = "Total number of forks.";
-    writer.counter(("node_forks", help), kernel.forks)?;
+    writer.counter(("node_forks", help), kernel.forks);
     let help = "Total number of interrupts serviced.";
-    writer.counter(("node_intr", help), kernel.interrupts)?;
+    writer.counter(("node_intr", help), kernel.interrupts);
     let help = "Number of processes blocked waiting for I/O to complete.";
-    writer.gauge(("node_procs_blocked", help), kernel.blocked)?;
+    writer.gauge(("node_procs_blocked", help), kernel.blocked);
     let help = "Number of processes in runnable state.";
-    writer.gauge(("node_procs_running", help), kernel.running)
+    writer.gauge(("node_procs_running", help), kernel.running);
 }
 
-fn write_memory(writer: &mut Writer<'_>, fields: &[MemoryField]) -> fmt::Result {
+fn write_memory(writer: &mut Writer, fields: &[MemoryField]) {
     for field in fields {
         let unit = if field.is_bytes { "_bytes" } else { "" };
         let name = format!("node_memory_{}{unit}", field.name);
         let help = format!("Memory information field {}{unit}.", field.name);
-        writer.gauge((&name, &help), Some(field.value))?;
+        writer.gauge((&name, &help), Some(field.value));
     }
-    Ok(())
 }
 
-fn write_load(writer: &mut Writer<'_>, load: &Load) -> fmt::Result {
-    writer.gauge(("node_load1", "1m load average."), Some(load.one))?;
-    writer.gauge(("node_load15", "15m load average."), Some(load.fifteen))?;
-    writer.gauge(("node_load5", "5m load average."), Some(load.five))
+fn write_load(writer: &mut Writer, load: &Load) {
+    writer.gauge(("node_load1", "1m load average."), Some(load.one));
+    writer.gauge(("node_load15", "15m load average."), Some(load.fifteen));
+    writer.gauge(("node_load5", "5m load average."), Some(load.five));
 }
 
 /// One figure of a file system.
@@ -134,7 +132,7 @@ const FILESYSTEM: [(&str, &str, Figure); 5] = [
     ),
 ];
 
-fn write_filesystems(writer: &mut Writer<'_>, all: &[Filesystem]) -> fmt::Result {
+fn write_filesystems(writer: &mut Writer, all: &[Filesystem]) {
     let labels = |one: &Filesystem| {
         [
             ("device", one.device.clone()),
@@ -146,16 +144,16 @@ fn write_filesystems(writer: &mut Writer<'_>, all: &[Filesystem]) -> fmt::Result
     let answering = || all.iter().filter(|one| one.error.is_none());
     for (name, help, figure) in FILESYSTEM {
         let series = answering().filter_map(|one| Some((labels(one), figure(one)?)));
-        writer.gauges((name, help), series)?;
+        writer.gauges((name, help), series);
     }
     let help = "Whether an error occurred while getting statistics for the given device.";
     let errors = all.iter().map(|one| (labels(one), one.error.is_some()));
-    writer.gauges(("node_filesystem_device_error", help), errors)?;
+    writer.gauges(("node_filesystem_device_error", help), errors);
     let read_only = all.iter().map(|one| (labels(one), one.read_only));
     writer.gauges(
         ("node_filesystem_readonly", "Filesystem read-only status."),
         read_only,
-    )
+    );
 }
 
 /// How a counter of `diskstats` is told.
@@ -260,7 +258,7 @@ const DISK_IO_NOW: usize = 8;
 /// The unit of the kernel's counters, whatever the disk's own is.
 const SECTOR_BYTES: u64 = 512;
 
-fn write_disks(writer: &mut Writer<'_>, disks: &[DiskCounters]) -> fmt::Result {
+fn write_disks(writer: &mut Writer, disks: &[DiskCounters]) {
     let info = disks.iter().map(|disk| {
         let one = &disk.identity;
         let labels = [
@@ -278,7 +276,7 @@ fn write_disks(writer: &mut Writer<'_>, disks: &[DiskCounters]) -> fmt::Result {
     writer.gauges(
         ("node_disk_info", "Info of /sys/block/<block_device>."),
         info,
-    )?;
+    );
     for (place, (name, help, told)) in DISK.into_iter().enumerate() {
         let series = disks.iter().filter_map(|disk| {
             let value = *disk.counters.get(place)?;
@@ -290,46 +288,44 @@ fn write_disks(writer: &mut Writer<'_>, disks: &[DiskCounters]) -> fmt::Result {
             Some(([("device", disk.identity.device.as_str())], value))
         });
         if place == DISK_IO_NOW {
-            writer.gauges((name, help), series)?;
+            writer.gauges((name, help), series);
         } else {
-            writer.counters((name, help), series)?;
+            writer.counters((name, help), series);
         }
     }
-    Ok(())
 }
 
-fn write_interfaces(writer: &mut Writer<'_>, all: &[InterfaceCounters]) -> fmt::Result {
+fn write_interfaces(writer: &mut Writer, all: &[InterfaceCounters]) {
     write_direction(writer, "receive", InterfaceCounters::RECEIVE, all, |one| {
         one.receive
-    })?;
+    });
     write_direction(
         writer,
         "transmit",
         InterfaceCounters::TRANSMIT,
         all,
         |one| one.transmit,
-    )
+    );
 }
 
 fn write_direction(
-    writer: &mut Writer<'_>,
+    writer: &mut Writer,
     direction: &str,
     kinds: [&str; 8],
     all: &[InterfaceCounters],
     counters: fn(&InterfaceCounters) -> [u64; 8],
-) -> fmt::Result {
+) {
     for (place, kind) in kinds.into_iter().enumerate() {
         let name = format!("node_network_{direction}_{kind}");
         let help = format!("Network device statistic {direction}_{kind}.");
         let series = all
             .iter()
             .map(|one| ([("device", one.name.as_str())], counters(one)[place]));
-        writer.counters((&name, &help), series)?;
+        writer.counters((&name, &help), series);
     }
-    Ok(())
 }
 
-fn write_pressure(writer: &mut Writer<'_>, pressure: &Pressure) -> fmt::Result {
+fn write_pressure(writer: &mut Writer, pressure: &Pressure) {
     let seconds = |micros: u64| Duration::from_micros(micros).as_secs_f64();
     let (cpu, io, memory) = (&pressure.cpu, &pressure.io, &pressure.memory);
     let full = |one: &crate::model::snapshot::ResourcePressure| {
@@ -337,20 +333,20 @@ fn write_pressure(writer: &mut Writer<'_>, pressure: &Pressure) -> fmt::Result {
     };
     let help = "Total time in seconds that processes have waited for CPU time";
     let waited = seconds(cpu.some.total_us);
-    writer.counter(("node_pressure_cpu_waiting_seconds", help), Some(waited))?;
+    writer.counter(("node_pressure_cpu_waiting_seconds", help), Some(waited));
     let help = "Total time in seconds no process could make progress due to IO congestion";
-    writer.counter(("node_pressure_io_stalled_seconds", help), full(io))?;
+    writer.counter(("node_pressure_io_stalled_seconds", help), full(io));
     let help = "Total time in seconds that processes have waited due to IO congestion";
     let waited = seconds(io.some.total_us);
-    writer.counter(("node_pressure_io_waiting_seconds", help), Some(waited))?;
+    writer.counter(("node_pressure_io_waiting_seconds", help), Some(waited));
     let help = "Total time in seconds no process could make progress due to memory congestion";
-    writer.counter(("node_pressure_memory_stalled_seconds", help), full(memory))?;
+    writer.counter(("node_pressure_memory_stalled_seconds", help), full(memory));
     let help = "Total time in seconds that processes have waited for memory";
     let waited = seconds(memory.some.total_us);
-    writer.counter(("node_pressure_memory_waiting_seconds", help), Some(waited))
+    writer.counter(("node_pressure_memory_waiting_seconds", help), Some(waited));
 }
 
-fn write_uname(writer: &mut Writer<'_>, uname: &Uname) -> fmt::Result {
+fn write_uname(writer: &mut Writer, uname: &Uname) {
     let labels = [
         ("domainname", uname.domain.as_str()),
         ("machine", &uname.machine),
@@ -360,5 +356,5 @@ fn write_uname(writer: &mut Writer<'_>, uname: &Uname) -> fmt::Result {
         ("version", &uname.version),
     ];
     let help = "Labeled system information as provided by the uname system call.";
-    writer.gauges(("node_uname_info", help), [(labels, 1_u64)])
+    writer.gauges(("node_uname_info", help), [(labels, 1_u64)]);
 }

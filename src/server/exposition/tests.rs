@@ -22,7 +22,7 @@ async fn of_host(host: &str) -> Exposition {
         rootfs: tree.clone(),
     };
     let snapshot = HostReader::new(roots.clone()).read(TIME).await;
-    let (host, process) = Collector::new(roots).counters().await.unwrap();
+    let (host, process) = Collector::new(roots).counters();
     let recorder = Recorder::with_shards(1);
     let milliseconds = |millis| std::time::Duration::from_millis(millis);
     recorder.record(RequestMethod::Get, "/a", 200, milliseconds(3), TIME);
@@ -62,10 +62,7 @@ fn lines<'a>(text: &'a str, names: &[&str]) -> Vec<&'a str> {
 
 #[tokio::test]
 async fn a_recorded_host_is_told_by_node_exporters_names() {
-    let text = of_host("kernel-6.18-cgroup-v2")
-        .await
-        .render(Format::Text)
-        .unwrap();
+    let text = of_host("kernel-6.18-cgroup-v2").await.render(Format::Text);
     let has = |line: &str| assert!(text.lines().any(|one| one == line), "{line}\n{text}");
     for line in [
         "# TYPE node_cpu_seconds_total counter",
@@ -119,10 +116,7 @@ async fn a_recorded_host_is_told_by_node_exporters_names() {
 
 #[tokio::test]
 async fn an_old_kernel_tells_less_and_nothing_is_made_up() {
-    let text = of_host("kernel-3.10-cgroup-v1")
-        .await
-        .render(Format::Text)
-        .unwrap();
+    let text = of_host("kernel-3.10-cgroup-v1").await.render(Format::Text);
     assert!(text.contains("\nnode_boot_time_seconds 1700000000\n"));
     assert!(
         text.contains("\nnode_intr_total 12345\n") && text.contains("\nnode_forks_total 4321\n")
@@ -134,7 +128,7 @@ async fn an_old_kernel_tells_less_and_nothing_is_made_up() {
 
 #[tokio::test]
 async fn the_daemons_own_series_add_up() {
-    let text = of_host("tiny").await.render(Format::Text).unwrap();
+    let text = of_host("tiny").await.render(Format::Text);
     let requests = lines(&text, &["linux_api_http_requests_total"]);
     let expected = [
         "linux_api_http_requests_total counter",
@@ -183,11 +177,8 @@ async fn both_formats_hold_the_same_series() {
             .map(|line| line.rsplit_once(' ').unwrap().0.to_owned())
             .collect()
     };
-    let text = of_host("many-cores").await.render(Format::Text).unwrap();
-    let open_metrics = of_host("many-cores")
-        .await
-        .render(Format::OpenMetrics)
-        .unwrap();
+    let text = of_host("many-cores").await.render(Format::Text);
+    let open_metrics = of_host("many-cores").await.render(Format::OpenMetrics);
     assert_eq!(series(&text), series(&open_metrics));
     assert!(series(&text).len() > 1_200);
     assert!(open_metrics.ends_with("# EOF\n") && !text.contains("# EOF"));
@@ -220,7 +211,7 @@ async fn promtool_has_nothing_to_say_but_of_the_kernels_names_for_memory() {
         fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/host")).unwrap()
     {
         let host = host.unwrap().file_name().into_string().unwrap();
-        let text = of_host(&host).await.render(Format::Text).unwrap();
+        let text = of_host(&host).await.render(Format::Text);
         let Some(said) = promtool(&text) else {
             let _ = writeln!(
                 std::io::stderr(),

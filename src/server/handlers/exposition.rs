@@ -4,7 +4,6 @@ use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::server::error::ApiError;
 use crate::server::exposition::{Exposition, Format};
 use crate::server::extract::Scraper;
 use crate::server::state::SharedState;
@@ -31,9 +30,8 @@ pub(crate) async fn show_exposition(
     _scraper: Scraper,
     State(state): State<SharedState>,
     headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let read = state.collector.counters().await;
-    let (counters, process) = read.map_err(|error| ApiError::internal(&error))?;
+) -> Response {
+    let (counters, process) = state.collector.counters();
     let format = Format::wanted(&headers);
     let exposition = Exposition {
         time: state.clock.now(),
@@ -46,8 +44,6 @@ pub(crate) async fn show_exposition(
         engine: state.store.engine(),
         pool: state.store.pool_state(),
     };
-    let text = exposition
-        .render(format)
-        .map_err(|error| ApiError::internal(&error))?;
-    Ok(([(header::CONTENT_TYPE, format.kind())], text).into_response())
+    let text = exposition.render(format);
+    ([(header::CONTENT_TYPE, format.kind())], text).into_response()
 }
