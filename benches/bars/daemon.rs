@@ -5,6 +5,10 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+/// Settings for a load that no client is granted: limits are counted, and never reached.
+pub(crate) const UNLIMITED: &[(&str, &str)] =
+    &[("LINUX_API__RATE_LIMIT__PER_KEY", "1000000/s burst 1000000")];
+
 /// A daemon in a home of its own, ended with this value.
 pub(crate) struct Daemon {
     child: Child,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::bare_server::BareServer;
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, UNLIMITED};
 use crate::load::{self, Load};
 use crate::table::{Bar, Row, median};
 
@@ -14,7 +14,7 @@ const ROUNDS: usize = 3;
 pub(crate) fn rows() -> Vec<Row> {
     let home = tempfile::tempdir().unwrap();
     // Whatever limits there are by default, they are to be worked through and not to be hit.
-    let daemon = Daemon::start(home.path(), &[]);
+    let daemon = Daemon::start(home.path(), UNLIMITED);
     vec![
         beside_bare(
             &daemon,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, UNLIMITED};
 use crate::load;
 use crate::process_scan::Sleepers;
 use crate::table::{Bar, Row};
@@ -12,7 +12,7 @@ const DURATION: Duration = Duration::from_secs(5);
 pub(crate) fn rows() -> Vec<Row> {
     let _sleepers = Sleepers::start();
     let home = tempfile::tempdir().unwrap();
-    let daemon = Daemon::start(home.path(), &[]);
+    let daemon = Daemon::start(home.path(), UNLIMITED);
     let measure = |what, query: &str| {
         let path = format!("/api/v1/system/processes?{query}");
         let load = load::run(daemon.address, &path, &daemon.headers(), 1, DURATION);

@@ -224,21 +224,25 @@ fn statements(is_sqlite: bool, suffix: &str, step: i64, now: Timestamp, sketch: 
     };
     let host = "'bench-host', '0123456789abcdef'";
     let on = if is_sqlite { "" } else { "insert into " };
-    let into = |table: &str| {
+    let into = |table: &str, columns: &str| {
         if is_sqlite {
-            format!("insert into {table}{suffix} {series}")
+            format!("insert into {table}{suffix} ({columns}) {series}")
         } else {
-            format!("{series} {on}{table}{suffix} ")
+            format!("{series} {on}{table}{suffix} ({columns}) ")
         }
     };
+    let status = "time, route, method, status, host_id, instance_id, count";
     format!(
         "{} select time, '/api/v1/some/route/' || n, 'GET', {host}, 200, 2.5, 0.0002, 0.04, {sketch} \
             from times, numbers;
          {} select time, '/api/v1/some/route/' || n, 'GET', 200, {host}, 199 from times, numbers;
          {} select time, '/api/v1/some/route/' || n, 'GET', 500, {host}, 1 from times, numbers \
             where n % 10 = 0;",
-        into("request_stats"),
-        into("request_status"),
-        into("request_status"),
+        into(
+            "request_stats",
+            "time, route, method, host_id, instance_id, requests, sum, min, max, sketch"
+        ),
+        into("request_status", status),
+        into("request_status", status),
     )
 }

@@ -84,7 +84,7 @@ pub(crate) fn memory() -> Vec<Row> {
     let idle_mib = idle.resident_mib();
     drop(idle);
     let other_home = tempfile::tempdir().unwrap();
-    let loaded = Daemon::start(other_home.path(), &[]);
+    let loaded = Daemon::start(other_home.path(), daemon::UNLIMITED);
     let path = "/api/v1/system/processes?limit=1000";
     load::run(loaded.address, path, &loaded.headers(), 32, SETTLE);
     let loaded_mib = loaded.resident_mib();
