@@ -20,6 +20,10 @@ mod table;
 
 use table::Row;
 
+/// As in the program itself, or the bare server would be compared with another allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A group of rows, by the name that picks it.
 type Group = (&'static str, fn() -> Vec<Row>);
 

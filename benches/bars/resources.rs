@@ -80,7 +80,8 @@ pub(crate) fn memory() -> Vec<Row> {
     drop(Daemon::start(home.path(), &[]));
     // Not the start that made the database and hashed the first key.
     let idle = Daemon::start(home.path(), &[]);
-    std::thread::sleep(SETTLE);
+    // With what the first flush leaves behind.
+    std::thread::sleep(SETTLE * 3);
     let idle_mib = idle.resident_mib();
     drop(idle);
     let other_home = tempfile::tempdir().unwrap();
