@@ -30,8 +30,9 @@ macro_rules! define_families {
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
         )]
+        #[serde(rename_all = "lowercase")]
         pub enum Family {
-            $($(#[doc = $doc])+ #[serde(rename = $name)] $variant,)+
+            $($(#[doc = $doc])+ $variant,)+
         }
 
         impl Family {
@@ -180,6 +181,18 @@ mod tests {
         assert!(
             error.starts_with("expected one of cpu, load, memory"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn a_family_is_written_by_its_name_as_the_document_says() {
+        use utoipa::PartialSchema;
+        let schema = serde_json::to_value(Family::schema()).unwrap();
+        let names: Vec<&str> = Family::ALL.iter().map(|one| one.as_str()).collect();
+        assert_eq!(schema["enum"], serde_json::json!(names));
+        assert_eq!(
+            serde_json::to_value(Family::ALL).unwrap(),
+            serde_json::json!(names)
         );
     }
 

@@ -118,6 +118,9 @@ pub(crate) fn fits(value: &Value, schema: &Value, at: &str) {
                 assert!(members.contains_key(name.as_str().unwrap()), "{at}: {name}");
             }
             for (name, member) in members {
+                if let Some(names) = schema.get("propertyNames") {
+                    fits(&Value::from(name.as_str()), names, at);
+                }
                 let declared = schema["properties"]
                     .get(name)
                     .or(schema.get("additionalProperties"))
