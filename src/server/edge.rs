@@ -202,6 +202,9 @@ impl EdgeState {
         if let Some(wanted) = wanted
             && let Some(error) = outcome.extensions().get::<ApiError>()
             && !error.is_audited()
+            // What the daemon could not do is in its log. It is mostly the database that failed, and
+            // nobody is to wait for it once more.
+            && !error.status().is_server_error()
         {
             let identity = passage.identity.as_deref();
             // Boxed, so that the future of every other request stays small.
