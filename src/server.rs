@@ -46,7 +46,7 @@ use state::{AppState, Docs, OwnHost, StoredKeys};
 use streams::{Guard, StreamLimits, Streams};
 use unix_peers::UnixPeers;
 
-pub use connections::{Limits, Listener, serve};
+pub use connections::{Limits, Listener, ListeningSocket, serve};
 pub use edge::PolicyHandle;
 
 /// Everything that the service is made of.

@@ -25,6 +25,7 @@ pub(crate) mod replace;
 mod request_offsets;
 pub mod request_queries;
 mod request_stats;
+mod request_windows;
 pub mod retention;
 mod session;
 pub mod timescale;

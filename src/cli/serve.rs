@@ -203,13 +203,7 @@ impl Start<'_> {
             background.ready()?;
         }
         let notices = Notices::default();
-        if bound.is_insecure(config) {
-            tracing::warn!(
-                "server.insecure IS SET: KEYS TRAVEL IN THE CLEAR and everybody on the way can \
-                 read them"
-            );
-            notices.note_insecure();
-        }
+        reload::shout_if_insecure(bound.is_insecure, &notices);
         let policy = PolicyHandle::new(config, &listen::host_name());
         let reload = Reload {
             ctx: self.ctx,
@@ -218,6 +212,7 @@ impl Start<'_> {
             telemetry: self.telemetry,
             policy: policy.clone(),
             certificates: bound.certificates.clone(),
+            addresses: bound.addresses.clone(),
             notices: notices.clone(),
             clock: clock.clone(),
             status: format!("listening on {}", bound.addresses).into(),

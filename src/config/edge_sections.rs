@@ -24,8 +24,9 @@ section! {
         /// Keys that are not accepted, per address. Further keys from there are refused unchecked,
         /// except those that this daemon has accepted before.
         failed_keys: Rate = Rate::new(10, 60, 10);
-        /// Other limits for single routes, by template or prefix, for one method or all. They
-        /// count per key, or per address where no key is needed, and apart from the limits above:
+        /// Other limits for single routes, by template or prefix, for one method or all; `GET` means
+        /// `HEAD` too. They count per key, or per address where no key is needed, and apart from
+        /// the limits above:
         /// `{ "GET /api/v1/system/info/processes" = "2/s burst 10" }`.
         routes: RouteTable<Rate> = RouteTable::default();
     }
@@ -54,8 +55,8 @@ section! {
 section! {
     /// Routes that are switched off.
     pub struct Routes in "routes" {
-        /// Routes by template or prefix, for one method or all, and the reason that clients are
-        /// told; empty for the usual words. `/livez` and `/readyz` always answer:
+        /// Routes by template or prefix, for one method or all (`GET` means `HEAD` too), and the
+        /// reason that clients are told; empty for the usual words. `/livez` and `/readyz` always answer:
         /// `{ "/api/v1/admin/*" = "Maintenance until noon." }`.
         disabled: RouteTable<String> = RouteTable::default();
         /// When clients are told to come back.

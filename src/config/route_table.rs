@@ -23,7 +23,7 @@ pub struct RoutePattern {
 
 impl RoutePattern {
     /// Whether a request with this method for this template (or path, when no route is there) is
-    /// meant.
+    /// meant. `GET` means `HEAD` too, which asks the same of the host.
     #[must_use]
     pub fn matches(&self, method: &str, path: &str) -> bool {
         let path_matches = if self.is_prefix {
@@ -31,7 +31,8 @@ impl RoutePattern {
         } else {
             path == self.path
         };
-        path_matches && self.method.is_none_or(|own| own == method)
+        let means = |own| own == method || (own == "GET" && method == "HEAD");
+        path_matches && self.method.is_none_or(means)
     }
 
     /// The template when it means one route, not a prefix.
@@ -42,8 +43,13 @@ impl RoutePattern {
 
     /// Larger for what says more: of several patterns that match, the largest counts.
     #[must_use]
-    pub fn weight(&self) -> (bool, usize, bool) {
-        (!self.is_prefix, self.path.len(), self.method.is_some())
+    pub fn weight(&self) -> (bool, usize, u8) {
+        let method = match self.method {
+            None => 0,
+            Some("GET") => 1,
+            Some(_) => 2,
+        };
+        (!self.is_prefix, self.path.len(), method)
     }
 }
 
@@ -188,6 +194,11 @@ mod tests {
         assert!(exact.matches("PATCH", "/api/v1/admin/users/{user_id}/role"));
         assert!(!exact.matches("GET", "/api/v1/admin/users/{user_id}/role"));
         assert!(!exact.matches("PATCH", "/api/v1/admin/users/{user_id}/role/x"));
+        let reads = pattern("GET /a");
+        assert!(reads.matches("GET", "/a") && reads.matches("HEAD", "/a"));
+        assert!(!reads.matches("POST", "/a") && !pattern("HEAD /a").matches("GET", "/a"));
+        assert!(pattern("HEAD /a").weight() > reads.weight());
+        assert!(reads.weight() > pattern("/a").weight());
         let prefix = pattern("/api/legacy/*");
         assert!(prefix.matches("GET", "/api/legacy/users"));
         assert!(!prefix.matches("GET", "/api/legacyx"));

@@ -23,6 +23,9 @@ pub(super) struct Explained<S> {
     inner: S,
     request_ids: Arc<RequestIds>,
     fuller: Option<Fuller>,
+    /// Whether the first line of the request that is read has ended: a head that is too long for
+    /// hyper before that is a URI that is too long.
+    line_ended: bool,
 }
 
 /// An answer that goes out in place of a bare one.
@@ -39,6 +42,7 @@ impl<S> Explained<S> {
             inner,
             request_ids,
             fuller: None,
+            line_ended: false,
         }
     }
 }
@@ -66,10 +70,11 @@ impl<S: AsyncWrite + Unpin> Explained<S> {
 
     /// What goes out in place of `bytes`, if anything does.
     fn instead_of(&mut self, bytes: &[u8]) -> Option<Fuller> {
+        let line_ended = std::mem::take(&mut self.line_ended);
         // hyper offers the same bytes again until they are taken.
         self.fuller
             .take()
-            .or_else(|| explain(bytes, &self.request_ids))
+            .or_else(|| explain(bytes, line_ended, &self.request_ids))
     }
 }
 
@@ -79,7 +84,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Explained<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.inner).poll_read(context, buffer))?;
+        self.line_ended = self.line_ended || buffer.filled()[before..].contains(&b'\n');
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -122,7 +130,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Explained<S> {
 }
 
 /// The whole answer in place of a bare one of hyper's; nothing for any other bytes.
-fn explain(bytes: &[u8], request_ids: &RequestIds) -> Option<Fuller> {
+fn explain(bytes: &[u8], line_ended: bool, request_ids: &RequestIds) -> Option<Fuller> {
     if !bytes.starts_with(BEGIN) {
         return None;
     }
@@ -131,21 +139,29 @@ fn explain(bytes: &[u8], request_ids: &RequestIds) -> Option<Fuller> {
         return None;
     }
     let status: u16 = head.get(9..12)?.parse().ok()?;
-    let error = match StatusCode::from_u16(status).ok()? {
+    let status = match StatusCode::from_u16(status).ok()? {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE if !line_ended => StatusCode::URI_TOO_LONG,
+        status => status,
+    };
+    let error = match status {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => ApiError::head_too_large(),
         StatusCode::URI_TOO_LONG => ApiError::uri_too_long(),
         StatusCode::BAD_REQUEST => ApiError::head_unreadable(),
         _ => return None,
     };
     let request_id = request_ids.next();
-    let line = head.split("\r\n").next()?;
     let body = serde_json::to_vec(&error.into_problem(None, &request_id)).ok()?;
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     headers.insert(header::CONTENT_LENGTH, body.len().into());
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     set_common_headers(&mut headers, &request_id);
-    let mut answer = line.as_bytes().to_vec();
+    let mut answer = format!("HTTP/1.1 {status}").into_bytes();
+    // hyper's clock is read once a second for all answers.
+    if let Some(date) = head.split("\r\n").find(|line| line.starts_with("date: ")) {
+        answer.extend_from_slice(b"\r\n");
+        answer.extend_from_slice(date.as_bytes());
+    }
     for (name, value) in &headers {
         answer.extend_from_slice(b"\r\n");
         answer.extend_from_slice(name.as_str().as_bytes());
@@ -168,7 +184,7 @@ mod tests {
     #[test]
     fn only_bare_refusals_are_explained() {
         let ids = RequestIds::new(1);
-        let explained = |head: &str| explain(head.as_bytes(), &ids).is_some();
+        let explained = |head: &str| explain(head.as_bytes(), true, &ids).is_some();
         let bare = "HTTP/1.1 431 Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
         assert!(explained(bare));
         assert!(explained(&bare.replace("431", "400")));
@@ -179,6 +195,18 @@ mod tests {
         assert!(!explained(&ours));
         assert!(!explained("HTTP/1.1 4"));
         assert!(!explained(&format!("{bare}x")));
+    }
+
+    #[test]
+    fn a_first_line_without_end_is_a_uri_that_is_too_long() {
+        let bare = b"HTTP/1.1 431 Too Large\r\ndate: now\r\ncontent-length: 0\r\n\r\n";
+        let fuller = explain(bare, false, &RequestIds::new(1)).unwrap();
+        let text = String::from_utf8(fuller.bytes).unwrap();
+        assert!(
+            text.starts_with("HTTP/1.1 414 URI Too Long\r\ndate: now\r\n"),
+            "{text}"
+        );
+        assert!(text.contains("uri_too_long"), "{text}");
     }
 
     #[tokio::test]

@@ -9,26 +9,56 @@ use axum::http::{HeaderMap, HeaderName, header};
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
+/// The address of a client, as far as it can be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAddress {
+    /// Its own.
+    Known(IpAddr),
+    /// Of the proxy that it came through last: what the headers say about the client itself can't be
+    /// read, or contradicts itself.
+    Behind(IpAddr),
+}
+
+impl ClientAddress {
+    /// Its own address, or the nearest to it that is known: for the log, never to let anybody in.
+    #[must_use]
+    pub fn nearest(self) -> IpAddr {
+        match self {
+            Self::Known(address) | Self::Behind(address) => address,
+        }
+    }
+
+    /// Its own address, if that is known.
+    #[must_use]
+    pub fn known(self) -> Option<IpAddr> {
+        match self {
+            Self::Known(address) => Some(address),
+            Self::Behind(_) => None,
+        }
+    }
+}
+
 /// The address of the client that sent a request over a connection from `peer`.
 ///
 /// `X-Forwarded-For` and `Forwarded` (RFC 7239) are read only when `peer` is trusted. A proxy
 /// commonly writes one of them and passes the other through as the client sent it, so when both are
-/// there and differ, or one can't be read, the peer itself is the answer.
+/// there and differ, or one can't be read, nobody knows the client. It is not the proxy either, which
+/// may be allowed what strangers are not.
 pub fn client_address(
     peer: IpAddr,
     headers: &HeaderMap,
     is_trusted: impl Fn(IpAddr) -> bool,
-) -> IpAddr {
+) -> ClientAddress {
     let peer = peer.to_canonical();
     if !is_trusted(peer) {
-        return peer;
+        return ClientAddress::Known(peer);
     }
     let mut x_forwarded_for = headers.get_all(X_FORWARDED_FOR).iter().peekable();
     let mut forwarded = headers.get_all(header::FORWARDED).iter().peekable();
     let has_x = x_forwarded_for.peek().is_some();
     let has_forwarded = forwarded.peek().is_some();
     if !has_x && !has_forwarded {
-        return peer;
+        return ClientAddress::Known(peer);
     }
     let by_x = has_x.then(|| {
         let values = x_forwarded_for.rev().map(|value| value.to_str().ok());
@@ -45,7 +75,7 @@ pub fn client_address(
         (Some(one), None) | (None, Some(one)) => one,
         _ => None,
     }
-    .unwrap_or(peer)
+    .map_or(ClientAddress::Behind(peer), ClientAddress::Known)
 }
 
 /// No address in any syntax.
@@ -167,6 +197,7 @@ mod tests {
     use super::*;
 
     const PROXY: &str = "10.0.0.1";
+    const NOBODY: &str = "behind 10.0.0.1";
 
     /// Trusted is 10.0.0.0/8.
     fn resolve(peer: &str, lines: &[(&'static str, &str)]) -> String {
@@ -176,7 +207,10 @@ mod tests {
         }
         let is_trusted =
             |address: IpAddr| matches!(address, IpAddr::V4(address) if address.octets()[0] == 10);
-        client_address(peer.parse().unwrap(), &headers, is_trusted).to_string()
+        match client_address(peer.parse().unwrap(), &headers, is_trusted) {
+            ClientAddress::Known(address) => address.to_string(),
+            ClientAddress::Behind(address) => format!("behind {address}"),
+        }
     }
 
     const X: &str = "x-forwarded-for";
@@ -220,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_falls_back_to_the_peer() {
+    fn behind_garbage_nobody_knows_the_client() {
         for value in [
             "",
             ",",
@@ -235,7 +269,7 @@ mod tests {
             "192.0.2.7 10.0.0.2",
             "0x7f.1",
         ] {
-            assert_eq!(resolve(PROXY, &[(X, value)]), PROXY, "{value}");
+            assert_eq!(resolve(PROXY, &[(X, value)]), NOBODY, "{value}");
         }
         for value in [
             "",
@@ -255,7 +289,7 @@ mod tests {
             "for=9.9.9.9;x=\", for=\"192.0.2.7\"",
             "for=9.9.9.9;x=\"\\, for=192.0.2.7",
         ] {
-            assert_eq!(resolve(PROXY, &[(F, value)]), PROXY, "{value}");
+            assert_eq!(resolve(PROXY, &[(F, value)]), NOBODY, "{value}");
         }
     }
 
@@ -278,9 +312,10 @@ mod tests {
         let same = [(X, "192.0.2.7"), (F, "for=192.0.2.7")];
         assert_eq!(resolve(PROXY, &same), "192.0.2.7");
         let forged = [(X, "192.0.2.7"), (F, "for=9.9.9.9")];
-        assert_eq!(resolve(PROXY, &forged), PROXY);
+        assert_eq!(resolve(PROXY, &forged), NOBODY);
         let broken = [(X, "192.0.2.7"), (F, "for=unknown")];
-        assert_eq!(resolve(PROXY, &broken), PROXY);
+        assert_eq!(resolve(PROXY, &broken), NOBODY);
+        assert_eq!(resolve(PROXY, &[]), PROXY, "the proxy asks for itself");
     }
 
     proptest! {

@@ -53,7 +53,16 @@ pub struct Limits {
 
 /// Where connections come in.
 #[derive(Debug)]
-pub enum Listener {
+pub struct Listener {
+    /// The socket.
+    pub socket: ListeningSocket,
+    /// Somebody else holds it too, so that whoever connects after a stop waits for the next daemon.
+    pub outlives_us: bool,
+}
+
+/// A socket that connections come in at.
+#[derive(Debug)]
+pub enum ListeningSocket {
     /// Over the network.
     Tcp(TcpListener),
     /// Over the network, with TLS.
@@ -64,8 +73,8 @@ pub enum Listener {
 
 struct Shared {
     router: Router,
-    /// Ends handshakes at a stop.
-    stop: CancellationToken,
+    /// Ends handshakes when nobody is let in any more.
+    closed: CancellationToken,
     policy: PolicyHandle,
     limits: Limits,
     places: Arc<Semaphore>,
@@ -93,7 +102,7 @@ pub async fn serve(
 ) {
     let shared = Arc::new(Shared {
         router,
-        stop: stop.clone(),
+        closed: CancellationToken::new(),
         policy,
         limits,
         places: Arc::new(Semaphore::new(limits.connections)),
@@ -103,14 +112,15 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let loops = listeners
         .iter()
-        .map(|listener| accept(listener, &shared, &graceful));
+        .map(|listener| accept(&listener.socket, &shared, &graceful));
     tokio::select! {
         () = stop.cancelled() => {}
         _ = futures_util::future::join_all(loops) => {}
     }
     // Who connected before the stop is let in, and what was sent before it is read.
-    let last = listeners.iter().map(|listener| async {
-        let rest = accept(listener, &shared, &graceful);
+    let ours = listeners.iter().filter(|listener| !listener.outlives_us);
+    let last = ours.map(|listener| async {
+        let rest = accept(&listener.socket, &shared, &graceful);
         let _ = tokio::time::timeout(LAST_CALL, rest).await;
     });
     futures_util::future::join_all(last).await;
@@ -118,6 +128,7 @@ pub async fn serve(
     // though its request may be on the way.
     drop(listeners);
     tokio::time::sleep(LAST_WORD).await;
+    shared.closed.cancel();
     // Idle connections close at once, busy ones after their answer.
     if tokio::time::timeout(limits.shutdown_timeout, graceful.shutdown())
         .await
@@ -127,14 +138,14 @@ pub async fn serve(
     }
 }
 
-async fn accept(listener: &Listener, shared: &Arc<Shared>, graceful: &GracefulShutdown) {
+async fn accept(listener: &ListeningSocket, shared: &Arc<Shared>, graceful: &GracefulShutdown) {
     loop {
         let accepted = match listener {
-            Listener::Tcp(listener) => accept_tcp(listener, None, shared, graceful).await,
-            Listener::Tls(listener, certificates) => {
+            ListeningSocket::Tcp(listener) => accept_tcp(listener, None, shared, graceful).await,
+            ListeningSocket::Tls(listener, certificates) => {
                 accept_tcp(listener, Some(certificates), shared, graceful).await
             }
-            Listener::Unix(listener) => accept_unix(listener, shared, graceful).await,
+            ListeningSocket::Unix(listener) => accept_unix(listener, shared, graceful).await,
         };
         if let Err(error) = accepted
             && !is_clients_fault(&error)
@@ -186,7 +197,7 @@ async fn accept_tcp(
                 let shaken = tokio::time::timeout(shared.limits.header_timeout, handshake);
                 let shaken = tokio::select! {
                     shaken = shaken => shaken,
-                    () = shared.stop.cancelled() => return,
+                    () = shared.closed.cancelled() => return,
                 };
                 match shaken {
                     Ok(Ok(stream)) => run(stream, peer, &shared, watcher, held).await,

@@ -17,6 +17,7 @@ mod limits;
 mod policy;
 mod request_id;
 mod routes;
+mod tally;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -25,7 +26,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{MatchedPath, Request};
@@ -35,18 +36,17 @@ use futures_util::FutureExt;
 use http_body_util::Limited;
 use tower::{Layer, Service};
 
-use super::client_address::client_address;
+use super::client_address::{ClientAddress, client_address};
 use super::error::{ApiError, PROBLEM_JSON};
 use super::extract::{BodyTimeout, OpenedByNetwork, RequestInfo};
 use super::peer::Peer;
 use super::state::StoredKeys;
 use super::unix_peers::UnixPeers;
-use crate::access_log::{AccessLogger, AccessRecord};
+use crate::access_log::AccessLogger;
 use crate::auth::identity::Identity;
 use crate::auth::verifier::Verifier;
 use crate::model::audit::Actor;
 use crate::model::log::AccessLog;
-use crate::model::request_stats::{RequestMethod, UNMATCHED_ROUTE};
 use crate::model::time::Clock;
 use crate::recorder::Recorder;
 use crate::store::Store;
@@ -56,6 +56,7 @@ use authenticate::Asked;
 use limiter::Standing;
 use limits::Client;
 use policy::Policy;
+use tally::Tally;
 
 pub(crate) use authenticate::{Key, key_of};
 pub(crate) use checks::RunningChecks;
@@ -167,7 +168,6 @@ impl EdgeState {
         S: Service<Request, Response = Response, Error = Infallible> + Send,
         S::Future: Send,
     {
-        let started = Instant::now();
         let request_id: Arc<str> = self.request_ids.next();
         let policy = self.policy.load();
         let template = request.extensions().get::<MatchedPath>().cloned();
@@ -176,12 +176,15 @@ impl EdgeState {
         let announces_end = is_legacy(request.uri().path()) && method != Method::OPTIONS;
         let peer = request.extensions().get::<Peer>().copied();
         let client = client_of(&request, peer, &policy);
-        let address = client.and_then(Client::address);
+        let client_address = client.and_then(Client::address);
+        let address = client_address.map(ClientAddress::nearest);
+        let id = Arc::clone(&request_id);
+        let mut tally = Tally::begin(self, template, method.as_str(), id, address);
         let origin = policy.cors.origin(request.headers());
         let wanted = Wanted::by(&method, template, request.uri().path());
         request.extensions_mut().insert(RequestInfo {
             id: Arc::clone(&request_id),
-            address,
+            address: client_address,
         });
 
         let mut passage = Passage::default();
@@ -195,6 +198,7 @@ impl EdgeState {
                     .map_err(IntoResponse::into_response),
             },
         };
+        tally.identity.clone_from(&passage.identity);
         let outcome = match admitted {
             Ok(()) => self.run(inner, request).await,
             Err(answer) => answer,
@@ -221,28 +225,7 @@ impl EdgeState {
             cors::allow(response.headers_mut(), origin);
         }
 
-        let (status, duration) = (response.status().as_u16(), in_micros(started.elapsed()));
-        let (now, route) = (self.clock.now(), template.unwrap_or(UNMATCHED_ROUTE));
-        let counted = RequestMethod::from_name(method.as_str());
-        self.recorder.record(counted, route, status, duration, now);
-        if self.access.wants(template, status, duration) {
-            let identity = passage.identity;
-            self.access_log.record(AccessRecord {
-                time: now,
-                // Methods that are not in the standard are logged without their text, which is the
-                // client's.
-                method: counted.as_str(),
-                route: route.into(),
-                status,
-                duration,
-                request_id: (*request_id).into(),
-                user_id: identity.as_ref().map(|identity| identity.user.id),
-                key_id: identity
-                    .as_ref()
-                    .and_then(|identity| identity.key_id().cloned()),
-                address,
-            });
-        }
+        tally.end(response.status().as_u16());
         response
     }
 
@@ -279,6 +262,7 @@ impl EdgeState {
         if template == Some(EXPOSITION)
             && client
                 .address()
+                .and_then(ClientAddress::known)
                 .is_some_and(|address| policy.is_scraper(address))
             && key_of(request.headers()) == Key::Missing
         {
@@ -351,12 +335,6 @@ impl EdgeState {
             Err(_elapsed) => ApiError::timed_out().into_response(),
         }
     }
-}
-
-/// Whole microseconds, as the access log has them: what is counted can be computed from it again.
-fn in_micros(duration: Duration) -> Duration {
-    let micros = (duration + Duration::from_nanos(500)).as_micros();
-    u64::try_from(micros).map_or(duration, Duration::from_micros)
 }
 
 /// Where a request comes from, past trusted proxies.

@@ -13,6 +13,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use uuid::Uuid;
 
+use super::client_address::ClientAddress;
 use super::error::ApiError;
 use super::params::{BodyReader, QueryReader};
 use super::peer::Peer;
@@ -28,7 +29,7 @@ pub(crate) struct RequestInfo {
     /// Its id.
     pub(crate) id: Arc<str>,
     /// Where it comes from, over the network and past trusted proxies.
-    pub(crate) address: Option<IpAddr>,
+    pub(crate) address: Option<ClientAddress>,
 }
 
 /// How long a client may take to send the body of a request.
@@ -49,7 +50,7 @@ impl<A: Sync> FromRequestParts<A> for FromThisHost {
             .and_then(|info| info.address);
         let peer = parts.extensions.get::<Peer>();
         Ok(Self(match address {
-            Some(address) => address.is_loopback(),
+            Some(address) => address.known().is_some_and(|address| address.is_loopback()),
             None => matches!(peer, Some(Peer::Unix { .. })),
         }))
     }
@@ -108,7 +109,9 @@ impl<S: Required, A: Sync> FromRequestParts<A> for Caller<S> {
         let info = parts.extensions.get::<RequestInfo>();
         Ok(Self {
             identity: Arc::clone(identity),
-            address: info.and_then(|info| info.address),
+            address: info
+                .and_then(|info| info.address)
+                .map(ClientAddress::nearest),
             request_id: info.map_or_else(|| Arc::from(""), |info| Arc::clone(&info.id)),
             required: PhantomData,
         })

@@ -16,9 +16,9 @@ struct State {
 }
 
 impl Notices {
-    /// Keys travel in the clear.
-    pub fn note_insecure(&self) {
-        self.change(|state| state.insecure = true);
+    /// Whether keys travel in the clear.
+    pub fn note_insecure(&self, is_insecure: bool) {
+        self.change(|state| state.insecure = is_insecure);
     }
 
     /// A new configuration was refused.
@@ -70,7 +70,7 @@ mod tests {
     fn strangers_are_not_told_what_the_configuration_says() {
         let notices = Notices::default();
         assert!(notices.show(true).is_empty());
-        notices.note_insecure();
+        notices.note_insecure(true);
         notices.note_reloaded(vec!["server.listen".to_owned()]);
         let time = Timestamp::from_millis(0);
         notices.note_refused(time, "config.toml: docs.enabled: bad".to_owned());

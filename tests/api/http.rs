@@ -78,7 +78,12 @@ async fn head_has_the_length_of_get_and_no_body() {
 #[tokio::test]
 async fn a_uri_longer_than_8_kib_is_414() {
     let (_database, _app, admin, daemon) = start().await;
-    for (length, code, status) in [(8192, "not_found", 404), (8193, "uri_too_long", 414)] {
+    for (length, code, status) in [
+        (8192, "not_found", 404),
+        (8193, "uri_too_long", 414),
+        (20_000, "uri_too_long", 414),
+        (70_000, "uri_too_long", 414),
+    ] {
         let path = format!("/{}", "x".repeat(length - 1));
         let reply = daemon.connect().await.get(&path, &admin.key).await;
         reply.expect_code(status, code);

@@ -100,6 +100,7 @@ async fn the_documentation_is_served_from_the_binary(database: Database) {
         "/docs/swagger-ui-es-bundle.js",
         "/docs/../etc/passwd",
         "/docs/%2e%2e%2fetc",
+        "/docs/%ff",
         "/redoc",
     ] {
         app.get_openly(missing)

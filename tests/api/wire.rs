@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use linux_api::server::{Limits, Listener, serve};
+use linux_api::server::{Limits, Listener, ListeningSocket, serve};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
 use tokio::task::JoinHandle;
@@ -48,10 +48,15 @@ impl Daemon {
     async fn listen(app: &App, limits: Limits, unix: Option<&Path>) -> Self {
         let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let mut listeners = vec![Listener::Tcp(listener)];
+        let mut sockets = vec![ListeningSocket::Tcp(listener)];
         if let Some(path) = unix {
-            listeners.push(Listener::Unix(UnixListener::bind(path).unwrap()));
+            sockets.push(ListeningSocket::Unix(UnixListener::bind(path).unwrap()));
         }
+        let listeners = sockets.into_iter().map(|socket| Listener {
+            socket,
+            outlives_us: false,
+        });
+        let listeners = listeners.collect();
         let stop = CancellationToken::new();
         let (router, policy) = (app.router.clone(), app.policy.clone());
         let ended = tokio::spawn(serve(listeners, router, policy, limits, stop.clone()));

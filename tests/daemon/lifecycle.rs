@@ -123,7 +123,10 @@ fn in_the_background_until_it_is_stopped() {
     assert!(text(&down.stderr).contains(&format!("no daemon answers at {listen}")));
 
     let _end = StopAtEnd(&home);
-    let started = run(&home, &["serve", "--detach"], &variables);
+    // Paths mean the same as in the foreground.
+    std::fs::write(home.path().join("own.toml"), "").unwrap();
+    let own = ["--config", "own.toml", "serve", "--detach"];
+    let started = run(&home, &own, &variables);
     assert!(started.status.success(), "{started:?}");
     let said = text(&started.stdout);
     assert!(

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
-use crate::process::{Daemon, linux_api};
+use crate::process::{Daemon, eventually, linux_api, request};
 
 /// The daemon as systemd starts it: with the test's sockets from descriptor 3 on.
 fn activated(home: &Path, sockets: &[&dyn std::os::fd::AsRawFd]) -> Command {
@@ -71,6 +71,44 @@ fn it_serves_on_the_sockets_it_is_handed_and_leaves_them_to_the_next() {
 }
 
 #[test]
+fn who_connects_after_the_stop_is_served_by_the_next_daemon() {
+    let home = TempDir::new().unwrap();
+    let tcp = TcpListener::bind("127.0.0.1:0").unwrap();
+    inheritable(&tcp);
+    let daemon = Daemon::start_command(activated(home.path(), &[&tcp]));
+    daemon.signal(Signal::TERM);
+    eventually(|| {
+        let log = std::fs::read_to_string(home.path().join("log")).unwrap();
+        log.contains("SIGTERM, stopping")
+    });
+    let late = TcpStream::connect(tcp.local_addr().unwrap()).unwrap();
+    assert!(daemon.end(Signal::TERM).success());
+    let _next = Daemon::start_command(activated(home.path(), &[&tcp]));
+    assert!(ask(late).starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn a_reload_opens_no_way_for_keys_in_the_clear() {
+    const BEHIND_A_PROXY: &str = "[server]\ntrusted_proxies = ['192.0.2.1']\n";
+    let home = TempDir::new().unwrap();
+    let open = TcpListener::bind("0.0.0.0:0").unwrap();
+    inheritable(&open);
+    let config = home.path().join(".config/linux-api/config.toml");
+    std::fs::create_dir_all(config.parent().unwrap()).unwrap();
+    std::fs::write(&config, BEHIND_A_PROXY).unwrap();
+    let daemon = Daemon::start_command(activated(home.path(), &[&open]));
+    let address = format!("127.0.0.1:{}", open.local_addr().unwrap().port());
+    for (reloaded, shown) in [
+        ("", "needs TLS or a declared proxy"),
+        ("[server]\ninsecure = true\n", "keys travel in the clear"),
+    ] {
+        std::fs::write(&config, reloaded).unwrap();
+        daemon.signal(Signal::HUP);
+        eventually(|| request(&address, "GET", "/readyz", None).1.contains(shown));
+    }
+}
+
+#[test]
 fn a_socket_of_another_kind_or_beyond_loopback_is_refused() {
     let home = TempDir::new().unwrap();
     let datagrams = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -88,7 +126,7 @@ fn a_socket_of_another_kind_or_beyond_loopback_is_refused() {
     let refused = activated(home.path(), &[&open]).output().unwrap();
     let said = String::from_utf8_lossy(&refused.stderr);
     assert_eq!(refused.status.code(), Some(78), "{said}");
-    assert!(said.contains("systemd listens on 0.0.0.0:"), "{said}");
+    assert!(said.contains("the daemon's socket 0.0.0.0:"), "{said}");
 }
 
 /// What the daemon tells until `last` is among it.

@@ -48,7 +48,6 @@ pub(super) fn start(loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let mut child = Command::new(program)
         .args(arguments)
         .arg("--detached")
-        .current_dir("/")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log.try_clone().context("share the log")?)

@@ -10,8 +10,8 @@ use tokio::net::{TcpListener, UnixListener};
 
 use super::systemd::{self, Handed};
 use crate::config::{Config, Loaded};
-use crate::server::Listener;
 use crate::server::tls::Certificates;
+use crate::server::{Listener, ListeningSocket};
 
 /// Everything that the daemon listens on.
 #[derive(Debug)]
@@ -19,22 +19,16 @@ pub(super) struct Bound {
     pub(super) listeners: Vec<Listener>,
     pub(super) certificates: Option<Certificates>,
     pub(super) addresses: Addresses,
+    /// Whether keys travel in the clear to one of the addresses.
+    pub(super) is_insecure: bool,
     /// The path of the Unix socket was made here and not by systemd.
     pub(super) owns_unix_path: bool,
-}
-
-impl Bound {
-    /// Whether keys travel in the clear to one of the addresses.
-    pub(super) fn is_insecure(&self, config: &Config) -> bool {
-        let mut addresses = self.addresses.tcp.iter();
-        addresses.any(|address| config.server.is_insecure_at(address.ip()))
-    }
 }
 
 /// Where clients find the daemon, for people: `http://127.0.0.1:8080`.
 #[derive(Debug, Clone)]
 pub(super) struct Addresses {
-    scheme: &'static str,
+    uses_tls: bool,
     tcp: Vec<SocketAddr>,
 }
 
@@ -42,7 +36,27 @@ impl Addresses {
     /// The first one as a URL.
     pub(super) fn url(&self) -> Option<String> {
         let address = self.tcp.first()?;
-        Some(format!("{}://{address}", self.scheme))
+        let scheme = if self.uses_tls { "https" } else { "http" };
+        Some(format!("{scheme}://{address}"))
+    }
+
+    /// Whether keys travel in the clear to one of them, because the administrator insists. What is
+    /// configured may not be what the sockets are: systemd chose them, or they wait for a restart.
+    pub(super) fn check_clear_text(&self, loaded: &Loaded) -> anyhow::Result<bool> {
+        let mut server = loaded.config.server.clone();
+        if !self.uses_tls {
+            (server.tls_certificate, server.tls_key) = (None, None);
+        }
+        let mut is_insecure = false;
+        for address in self.tcp.iter().filter(|_| !self.uses_tls) {
+            if !server.carries_keys_safely(address.ip()) {
+                let message =
+                    format!("the daemon's socket {address} needs TLS or a declared proxy");
+                return Err(loaded.refuse("server.listen", &message).into());
+            }
+            is_insecure |= server.is_insecure_at(address.ip());
+        }
+        Ok(is_insecure)
     }
 }
 
@@ -80,7 +94,8 @@ pub(super) async fn bind(loaded: &Loaded, handed: Handed) -> anyhow::Result<Boun
     for socket in handed.unix {
         unix.push(systemd::adopt_unix(socket)?);
     }
-    if sockets.is_empty() {
+    let is_tcp_handed = !sockets.is_empty();
+    if !is_tcp_handed {
         let address = config.server.listen;
         let socket = TcpListener::bind(address)
             .await
@@ -92,48 +107,43 @@ pub(super) async fn bind(loaded: &Loaded, handed: Handed) -> anyhow::Result<Boun
         unix.push(bind_unix(path)?);
     }
 
-    let mut tcp = Vec::new();
+    let mut addresses = Addresses {
+        uses_tls: certificates.is_some(),
+        tcp: Vec::new(),
+    };
     for socket in &sockets {
         let address = socket.local_addr().context("ask for the own address")?;
-        refuse_clear_text(loaded, address)?;
-        tracing::info!(%address, tls = certificates.is_some(), "listening");
-        tcp.push(address);
+        if config.demo.enabled && !address.ip().is_loopback() {
+            let message = "the demo's key is public, so it only listens on loopback";
+            return Err(loaded.refuse("server.listen", message).into());
+        }
+        addresses.tcp.push(address);
+    }
+    let is_insecure = addresses.check_clear_text(loaded)?;
+    for address in &addresses.tcp {
+        tracing::info!(%address, tls = addresses.uses_tls, "listening");
     }
     for _ in &unix {
         tracing::info!("listening on the Unix socket");
     }
-    let over_network = sockets.into_iter().map(|socket| match &certificates {
-        Some(certificates) => Listener::Tls(socket, certificates.clone()),
-        None => Listener::Tcp(socket),
+    let over_network = sockets.into_iter().map(|socket| Listener {
+        socket: match &certificates {
+            Some(certificates) => ListeningSocket::Tls(socket, certificates.clone()),
+            None => ListeningSocket::Tcp(socket),
+        },
+        outlives_us: is_tcp_handed,
     });
-    let over_unix = unix.into_iter().map(Listener::Unix);
+    let over_unix = unix.into_iter().map(|socket| Listener {
+        socket: ListeningSocket::Unix(socket),
+        outlives_us: !owns_unix_path,
+    });
     Ok(Bound {
         listeners: over_network.chain(over_unix).collect(),
-        addresses: Addresses {
-            scheme: if certificates.is_some() {
-                "https"
-            } else {
-                "http"
-            },
-            tcp,
-        },
+        addresses,
+        is_insecure,
         certificates,
         owns_unix_path,
     })
-}
-
-/// The check of `server.listen`, for an address that systemd chose.
-fn refuse_clear_text(loaded: &Loaded, address: SocketAddr) -> anyhow::Result<()> {
-    let server = &loaded.config.server;
-    if loaded.config.demo.enabled && !address.ip().is_loopback() {
-        let message = "the demo's key is public, so it only listens on loopback";
-        return Err(loaded.refuse("server.listen", message).into());
-    }
-    if server.carries_keys_safely(address.ip()) {
-        return Ok(());
-    }
-    let message = format!("systemd listens on {address}, which needs TLS or a declared proxy");
-    Err(loaded.refuse("server.listen", &message).into())
 }
 
 /// The name that this host gives itself.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::signal::unix::Signal;
 
-use super::{listen, systemd};
+use super::listen::{self, Addresses};
+use super::systemd;
 use crate::cli::{Context, known_routes};
 use crate::config::{Config, DatabaseUrl, Flag, Loaded};
 use crate::model::time::Clock;
@@ -14,7 +15,7 @@ use crate::server::tls::Certificates;
 use crate::telemetry;
 
 /// Options that a reload puts in force; a whole section by its name with a dot.
-const RELOADED: [&str; 7] = [
+const RELOADED: [&str; 8] = [
     "log.level",
     "rate_limit.",
     "cors.",
@@ -22,6 +23,7 @@ const RELOADED: [&str; 7] = [
     "metrics.",
     "server.hosts",
     "server.trusted_proxies",
+    "server.insecure",
 ];
 /// These too, as long as there is TLS before and after.
 const CERTIFICATE: [&str; 2] = ["server.tls_certificate", "server.tls_key"];
@@ -36,6 +38,8 @@ pub(super) struct Reload<'a> {
     pub(super) telemetry: &'a telemetry::Guard,
     pub(super) policy: PolicyHandle,
     pub(super) certificates: Option<Certificates>,
+    /// Where the daemon listens until its end.
+    pub(super) addresses: Addresses,
     pub(super) notices: Notices,
     pub(super) clock: Clock,
     /// What systemd is told afterwards.
@@ -74,16 +78,28 @@ impl Reload<'_> {
         known_routes::check(&loaded)?;
         let config = &loaded.config;
         let fresh = listen::certificates(config)?;
+        let is_insecure = self.addresses.check_clear_text(&loaded)?;
         self.telemetry.set_level(config.log.level.as_str())?;
         self.policy.replace(config, &listen::host_name());
         if let (Some(current), Some(fresh)) = (&self.certificates, &fresh) {
             current.replace(fresh);
         }
+        shout_if_insecure(is_insecure, &self.notices);
         let mut waiting = changed(&self.started_with.config, config);
         let keeps_tls = self.certificates.is_some() && fresh.is_some();
         waiting.retain(|option| !(keeps_tls && CERTIFICATE.contains(&option.as_str())));
         Ok(waiting)
     }
+}
+
+/// Says in the log and in readiness that keys travel in the clear, or no longer says it.
+pub(super) fn shout_if_insecure(is_insecure: bool, notices: &Notices) {
+    if is_insecure {
+        tracing::warn!(
+            "server.insecure IS SET: KEYS TRAVEL IN THE CLEAR and everybody on the way can read them"
+        );
+    }
+    notices.note_insecure(is_insecure);
 }
 
 /// The options that differ and are not reloaded.

@@ -24,11 +24,19 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Counts the request as one without a key.
+    /// Counts the request as one that needs no key.
     pub(super) fn count_keyless(&self, standing: &mut Option<Standing>) -> Result<(), ApiError> {
         let counted = self
             .limits
             .map(|limits| limits.check_keyless(self.client, self.method, self.path));
+        note(counted, standing)
+    }
+
+    /// Counts the request as one that lacks its key.
+    fn count_missing(&self, standing: &mut Option<Standing>) -> Result<(), ApiError> {
+        let counted = self
+            .limits
+            .map(|limits| limits.check_missing_key(self.client));
         note(counted, standing)
     }
 
@@ -116,7 +124,7 @@ impl EdgeState {
                     Box::pin(self.unix_peers.identify(uid, gid)).await?
                 }
                 Client::Address(_) => {
-                    asked.count_keyless(standing)?;
+                    asked.count_missing(standing)?;
                     return Err(ApiError::key_missing());
                 }
             },

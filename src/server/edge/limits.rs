@@ -10,6 +10,7 @@ use super::limiter::{Exceeded, Limiter, Standing};
 use crate::auth::identity::Identity;
 use crate::config::{ConfigValue, Rate, RateLimit, RoutePattern, RouteTable};
 use crate::model::audit::Via;
+use crate::server::client_address::ClientAddress;
 
 /// Whoever a request was accepted from: a key's public id, or a Linux account behind NULs, which
 /// no id has.
@@ -21,13 +22,13 @@ type Origin = u64;
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Client {
     /// Over the network.
-    Address(IpAddr),
+    Address(ClientAddress),
     /// Over the Unix socket.
     Account { uid: u32, gid: u32 },
 }
 
 impl Client {
-    pub(crate) fn address(self) -> Option<IpAddr> {
+    pub(crate) fn address(self) -> Option<ClientAddress> {
         match self {
             Self::Address(address) => Some(address),
             Self::Account { .. } => None,
@@ -60,7 +61,7 @@ pub(crate) struct RateLimits {
     legacy: Vec<(RoutePattern, Arc<RouteLimit>)>,
 }
 
-/// A limit of one route counts callers where a key is needed, addresses elsewhere.
+/// A limit of one route counts callers where a key is needed, addresses where none is.
 #[derive(Debug)]
 struct RouteLimit {
     callers: Limiter<Caller>,
@@ -151,7 +152,13 @@ impl RateLimits {
         }
     }
 
-    /// Counts a request without a key.
+    /// Counts a request that lacks the key it needs. What a route allows to those who have one is
+    /// not for it.
+    pub(crate) fn check_missing_key(&self, client: Client) -> Result<Standing, Exceeded> {
+        self.addresses.check(origin_of(client))
+    }
+
+    /// Counts a request that needs no key.
     pub(crate) fn check_keyless(
         &self,
         client: Client,
@@ -191,15 +198,17 @@ fn caller_of(identity: &Identity) -> Caller {
     caller
 }
 
-/// The first 64 bits of an IPv6 address; IPv4 addresses lie in `0:1::/32` and accounts in
-/// `0:2::/32`, which nobody has: all of `::/8` is reserved.
+/// The first 64 bits of an IPv6 address; IPv4 addresses lie in `0:1::/32`, accounts in `0:2::/32`
+/// and clients that nobody can tell apart at `0:3::`, which nobody has: all of `::/8` is reserved.
 fn origin_of(client: Client) -> Origin {
     match client {
-        Client::Address(address) => match address.to_canonical() {
+        Client::Address(ClientAddress::Known(address)) => match address.to_canonical() {
             IpAddr::V4(address) => 1 << 32 | u64::from(address.to_bits()),
             IpAddr::V6(address) => u64::try_from(address.to_bits() >> 64).unwrap_or_default(),
         },
         Client::Account { uid, .. } => 2 << 32 | u64::from(uid),
+        // Not their proxy's, whose own requests they would use up.
+        Client::Address(ClientAddress::Behind(_)) => 3 << 32,
     }
 }
 
@@ -215,8 +224,12 @@ mod tests {
         }
     }
 
+    fn known(address: &str) -> Client {
+        Client::Address(ClientAddress::Known(address.parse().unwrap()))
+    }
+
     fn accepted(limits: &RateLimits, from: &str, method: &Method, path: &str) -> usize {
-        let from = Client::Address(from.parse().unwrap());
+        let from = known(from);
         (0..50)
             .filter(|_| limits.check_keyless(from, method, path).is_ok())
             .count()
@@ -245,6 +258,33 @@ mod tests {
         assert_eq!(count(&Method::POST, "/a/b"), 5);
         assert_eq!(count(&Method::GET, "/a/c"), 0, "the prefix's is spent");
         assert_eq!(count(&Method::GET, "/"), 3);
+    }
+
+    #[test]
+    fn a_missing_key_counts_by_address_whatever_the_route_allows() {
+        let limits = RateLimits::new(&config("1/hour burst 3", "/a=1000/s"), None).unwrap();
+        let from = known("192.0.2.1");
+        let count = (0..9).filter(|_| limits.check_missing_key(from).is_ok());
+        assert_eq!(count.count(), 3);
+        assert_eq!(accepted(&limits, "192.0.2.1", &Method::GET, "/a"), 50);
+    }
+
+    #[test]
+    fn who_can_not_be_told_apart_uses_up_nobody_elses_limit() {
+        let limits = RateLimits::new(&config("1/hour burst 3", ""), None).unwrap();
+        let proxy = "10.0.0.1";
+        let behind = Client::Address(ClientAddress::Behind(proxy.parse().unwrap()));
+        let count = (0..9).filter(|_| limits.check_missing_key(behind).is_ok());
+        assert_eq!(count.count(), 3);
+        assert_eq!(accepted(&limits, proxy, &Method::GET, "/"), 3);
+    }
+
+    #[test]
+    fn head_counts_as_get() {
+        let routes = "GET /a=1/hour burst 2";
+        let limits = RateLimits::new(&config("1/hour burst 3", routes), None).unwrap();
+        assert_eq!(accepted(&limits, "192.0.2.1", &Method::HEAD, "/a"), 2);
+        assert_eq!(accepted(&limits, "192.0.2.1", &Method::GET, "/a"), 0);
     }
 
     #[test]

@@ -6,8 +6,9 @@ use std::sync::Mutex;
 use super::*;
 use crate::auth::verifier::{Limits, Pbkdf2Limits};
 use crate::collector::Collector;
-use crate::config::Legacy;
+use crate::config::{Config, ConfigValue, Legacy};
 use crate::model::log::LogFormat;
+use crate::model::request_stats::UNMATCHED_ROUTE;
 use crate::server::state::StoredKeys;
 use crate::store::{Options, Store};
 
@@ -137,4 +138,51 @@ async fn what_is_counted_is_what_the_log_says_it_took() {
     assert_eq!(counted[0].stats.requests, 5);
     let (logged, sum) = (durations.sum::<f64>(), counted[0].stats.sum);
     assert!((logged - sum).abs() < 1e-9, "{logged} and {sum}: {text}");
+}
+
+#[tokio::test]
+async fn a_request_whose_client_went_away_is_counted_and_logged() {
+    let folder = tempfile::tempdir().unwrap();
+    let (layer, recorder, lines) = edge(folder.path()).await;
+    let log = layer.0.access_log.clone();
+    let hangs = axum::routing::get(async || std::future::pending::<StatusCode>().await);
+    let mut router = axum::Router::new().route("/", hangs).layer(layer);
+    let mut answer = Box::pin(router.as_service().call(request("/")));
+    assert!(futures_util::poll!(&mut answer).is_pending());
+    drop(answer);
+    log.close();
+    let counted = recorder.take();
+    assert_eq!(counted.len(), 1);
+    assert_eq!(counted[0].stats.statuses, BTreeMap::from([(499, 1)]));
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("GET / 499"), "{text}");
+}
+
+#[tokio::test]
+async fn whom_nobody_knows_is_not_let_in_as_the_proxy() {
+    let folder = tempfile::tempdir().unwrap();
+    let (layer, ..) = edge(folder.path()).await;
+    let mut config = Config::default();
+    config.server.trusted_proxies = ConfigValue::from_text("192.0.2.1").unwrap();
+    config.metrics.networks = ConfigValue::from_text("192.0.2.1").unwrap();
+    layer.0.policy.replace(&config, "host");
+    let series = axum::routing::get(async || StatusCode::OK);
+    let mut router = axum::Router::new().route("/metrics", series).layer(layer);
+    for (lines, status) in [
+        (&[][..], 200),
+        (&[("x-forwarded-for", "203.0.113.5")][..], 401),
+        (
+            &[("x-forwarded-for", "203.0.113.5"), ("forwarded", "x")],
+            401,
+        ),
+        (&[("x-forwarded-for", "x")], 401),
+    ] {
+        let mut request = request("/metrics");
+        for (name, value) in lines {
+            let value = HeaderValue::from_static(value);
+            request.headers_mut().insert(*name, value);
+        }
+        let response = router.as_service().call(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{lines:?}");
+    }
 }

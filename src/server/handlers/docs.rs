@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -45,9 +46,10 @@ pub(crate) async fn show_docs(
 /// A file of the documentation.
 pub(crate) async fn show_docs_file(
     State(docs): State<Docs>,
-    Path(file): Path<String>,
+    file: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
+    let Path(file) = file.map_err(|_not_text| ApiError::not_found())?;
     serve_file(&docs, &file, &headers)
 }
 

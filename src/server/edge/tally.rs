@@ -1,0 +1,89 @@
+//! Each request is counted and logged once, however it ends.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::EdgeState;
+use crate::access_log::AccessRecord;
+use crate::auth::identity::Identity;
+use crate::model::request_stats::{RequestMethod, UNMATCHED_ROUTE};
+
+/// The status, as nginx has it, of a request whose client went away before the answer.
+const CLIENT_GONE: u16 = 499;
+
+/// Counts a request and writes its line when it is dropped: also when the client hangs up, which
+/// drops everything that was still to be done for it.
+pub(super) struct Tally<'a> {
+    pub(super) state: &'a EdgeState,
+    pub(super) template: Option<&'a str>,
+    pub(super) method: RequestMethod,
+    pub(super) request_id: Arc<str>,
+    pub(super) address: Option<IpAddr>,
+    pub(super) identity: Option<Arc<Identity>>,
+    started: Instant,
+    status: u16,
+}
+
+impl<'a> Tally<'a> {
+    /// Begins to count a request, whose client is gone until it is answered.
+    pub(super) fn begin(
+        state: &'a EdgeState,
+        template: Option<&'a str>,
+        method: &str,
+        request_id: Arc<str>,
+        address: Option<IpAddr>,
+    ) -> Self {
+        Self {
+            state,
+            template,
+            method: RequestMethod::from_name(method),
+            request_id,
+            address,
+            identity: None,
+            started: Instant::now(),
+            status: CLIENT_GONE,
+        }
+    }
+
+    /// It was answered with this status.
+    pub(super) fn end(mut self, status: u16) {
+        self.status = status;
+    }
+}
+
+impl Drop for Tally<'_> {
+    fn drop(&mut self) {
+        let (state, status) = (self.state, self.status);
+        let duration = in_micros(self.started.elapsed());
+        let (now, route) = (state.clock.now(), self.template.unwrap_or(UNMATCHED_ROUTE));
+        state
+            .recorder
+            .record(self.method, route, status, duration, now);
+        if !state.access.wants(self.template, status, duration) {
+            return;
+        }
+        let identity = self.identity.take();
+        state.access_log.record(AccessRecord {
+            time: now,
+            // Methods that are not in the standard are logged without their text, which is the
+            // client's.
+            method: self.method.as_str(),
+            route: route.into(),
+            status,
+            duration,
+            request_id: (*self.request_id).into(),
+            user_id: identity.as_ref().map(|identity| identity.user.id),
+            key_id: identity
+                .as_ref()
+                .and_then(|identity| identity.key_id().cloned()),
+            address: self.address,
+        });
+    }
+}
+
+/// Whole microseconds, as the access log has them: what is counted can be computed from it again.
+fn in_micros(duration: Duration) -> Duration {
+    let micros = (duration + Duration::from_nanos(500)).as_micros();
+    u64::try_from(micros).map_or(duration, Duration::from_micros)
+}
