@@ -16,7 +16,7 @@ use crate::table::{Bar, Row};
 
 const DAYS: u32 = 90;
 const DAY: Duration = Duration::from_hours(24);
-const ROUND: Duration = Duration::from_millis(400);
+const ROUND: Duration = Duration::from_millis(150);
 const MINUTES_MS: f64 = 15.0;
 const ROLLUPS_MS: f64 = 100.0;
 

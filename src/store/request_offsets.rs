@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::request_queries::{Span, StatsFilter, push_filter, push_status, tables};
+use super::request_queries::{Span, StatsFilter, nearest, push_filter, push_status, tables};
 use super::{Store, StoreError, on_read};
 use crate::model::request_stats::Resolution;
 use crate::model::time::Timestamp;
@@ -71,15 +71,7 @@ impl Store {
         span: Span,
     ) -> Result<Option<Timestamp>, StoreError> {
         on_read!(self, |tx| {
-            let mut query = sqlx::QueryBuilder::new("select time from ");
-            query.push(groups.table(filter.resolution));
-            push_filter!(query, filter, hosts, filter.to);
-            push_status!(query, groups.status());
-            query.push(if span.newest_first {
-                " order by time desc limit 1"
-            } else {
-                " order by time limit 1"
-            });
+            let mut query = nearest!(groups, filter, hosts, span.newest_first);
             let found: Option<(Timestamp,)> = tx.fetch_optional(query.build_query_as()).await?;
             Ok(found.map(|(time,)| time))
         })
@@ -111,7 +103,7 @@ impl Store {
 }
 
 impl Groups {
-    const fn table(self, resolution: Resolution) -> &'static str {
+    pub(super) const fn table(self, resolution: Resolution) -> &'static str {
         let (durations, statuses) = tables(resolution);
         match self {
             Self::Totals => durations,
@@ -119,7 +111,7 @@ impl Groups {
         }
     }
 
-    const fn status(self) -> Option<u16> {
+    pub(super) const fn status(self) -> Option<u16> {
         match self {
             Self::Totals => None,
             Self::Statuses(status) => status,

@@ -3,6 +3,7 @@
 use sqlx::FromRow;
 
 use super::request_offsets::Groups;
+use super::request_windows::Windows;
 use super::{Store, StoreError, on_read};
 use crate::model::request_stats::{RequestStats, Resolution};
 use crate::model::sketch::Spread;
@@ -12,6 +13,8 @@ use crate::model::time::Timestamp;
 const AFTER_METHODS: &str = "ZZZZ";
 /// Greater than every instance id, which is hexadecimal.
 const AFTER_INSTANCES: &str = "zzzz";
+/// How many routes and statuses a bucket is thought to have.
+const STATUSES_PER_BUCKET: usize = 16;
 /// The most rows that are read at once.
 const BATCH_MAX: usize = 4_000;
 
@@ -132,17 +135,11 @@ macro_rules! push_filter {
         let filter: &$crate::store::request_queries::StatsFilter = $filter;
         $query.push(" where time >= ").push_bind(filter.from);
         $query.push(" and time <= ").push_bind($to);
-        $crate::store::request_queries::push_narrowing!($query, filter, $hosts);
-    }};
-}
-
-macro_rules! push_narrowing {
-    ($query:expr, $filter:expr, $hosts:expr) => {
-        if let Some(route) = $filter.route.as_deref() {
+        if let Some(route) = filter.route.as_deref() {
             $query.push(" and route = ").push_bind(route);
         }
         $crate::store::request_queries::push_hosts!($query, $hosts);
-    };
+    }};
 }
 
 /// The ids themselves: with a query of them in their place, SQLite begins with the hosts, and then
@@ -161,23 +158,39 @@ macro_rules! push_hosts {
     };
 }
 
+/// Nearly all rows have the status 200; the others have indexes of their own, which a database uses
+/// when it reads their condition in these words.
 macro_rules! push_status {
     ($query:expr, $status:expr) => {
         if let Some(status) = $status {
+            let status: u16 = status;
             $query.push(" and status = ").push_bind(i32::from(status));
+            if status != 200 {
+                $query.push(" and status <> 200");
+            }
         }
     };
 }
 
-macro_rules! push_span {
-    ($query:expr, $span:expr) => {{
-        let span: Span = $span;
-        $query.push(" limit ").push_bind(i64::from(span.limit));
-        $query.push(" offset ").push_bind(span.offset);
+/// The time that a list begins with.
+macro_rules! nearest {
+    ($groups:expr, $filter:expr, $hosts:expr, $newest_first:expr) => {{
+        let groups: $crate::store::request_offsets::Groups = $groups;
+        let filter: &$crate::store::request_queries::StatsFilter = $filter;
+        let mut query = sqlx::QueryBuilder::new("select time from ");
+        query.push(groups.table(filter.resolution));
+        $crate::store::request_queries::push_filter!(query, filter, $hosts, filter.to);
+        $crate::store::request_queries::push_status!(query, groups.status());
+        query.push(if $newest_first {
+            " order by time desc limit 1"
+        } else {
+            " order by time limit 1"
+        });
+        query
     }};
 }
 
-pub(super) use {push_filter, push_hosts, push_narrowing, push_status};
+pub(super) use {nearest, push_filter, push_hosts, push_status};
 
 /// More hosts than this don't share a name.
 const HOSTS_MAX: i64 = 100;
@@ -214,44 +227,43 @@ impl Store {
             .await?;
         let (filter, span) = (&nearer.0, nearer.1);
         let (durations, statuses) = tables(filter.resolution);
-        let newest_first = order(span);
+        let (method, group) = if filter.by_method {
+            ("method", "time, method")
+        } else {
+            ("cast(null as text) as method", "time")
+        };
         on_read!(self, |tx| {
-            // The errors of the buckets that are answered only, not of all that are passed over.
-            let mut query = sqlx::QueryBuilder::new(
-                "select time, method, requests, sum, coalesce((
-                    select cast(sum(count) as bigint) from ",
-            );
-            query
-                .push(statuses)
-                .push(" e where e.time = s.time and e.status >= 500");
-            if filter.by_method {
-                query.push(" and e.method = s.method");
+            let mut windows = Windows::new(filter, span, 1);
+            let mut rows: Vec<TotalRow> = Vec::new();
+            while let Some(rest) = windows.rest(rows.len()) {
+                let mut query = nearest!(Groups::Totals, rest, hosts, span.newest_first);
+                let found: Option<(Timestamp,)> = tx.fetch_optional(query.build_query_as()).await?;
+                let Some((nearest,)) = found else {
+                    break;
+                };
+                let window = &windows.window(nearest);
+                let mut query = sqlx::QueryBuilder::new("select time, ");
+                query.push(method);
+                query.push(", requests, sum, coalesce(errors, 0) as errors from (select ");
+                query.push(group);
+                query.push(", cast(sum(requests) as bigint) as requests, sum(sum) as sum from ");
+                query.push(durations);
+                push_filter!(query, window, hosts, window.to);
+                query.push(" group by ").push(group);
+                query.push(") s left join (select ").push(group);
+                query.push(", cast(sum(count) as bigint) as errors from ");
+                query.push(statuses);
+                push_filter!(query, window, hosts, window.to);
+                query.push(" and status >= 500 and status <> 200 group by ");
+                query.push(group).push(") e using (").push(group);
+                query.push(") order by time").push(order(span));
+                if filter.by_method {
+                    query.push(", method");
+                }
+                query.push(" limit ").push_bind(windows.limit());
+                rows.extend(tx.fetch_all(query.build_query_as()).await?);
             }
-            push_hosts!(query, hosts);
-            query.push("), 0) as errors from (select time, ");
-            query.push(if filter.by_method {
-                "method"
-            } else {
-                "cast(null as text) as method"
-            });
-            query.push(", cast(sum(requests) as bigint) as requests, sum(sum) as sum from ");
-            query.push(durations);
-            push_filter!(query, filter, hosts, filter.to);
-            query.push(if filter.by_method {
-                " group by time, method"
-            } else {
-                " group by time"
-            });
-            query.push(" order by time").push(newest_first);
-            if filter.by_method {
-                query.push(", method");
-            }
-            push_span!(query, span);
-            query
-                .push(") s order by time")
-                .push(newest_first)
-                .push(", method");
-            Ok(tx.fetch_all(query.build_query_as()).await?)
+            Ok(windows.page(rows))
         })
     }
 
@@ -350,53 +362,37 @@ impl Store {
         let nearer = self.come_nearer(groups, filter, hosts, span).await?;
         let (filter, span) = (&nearer.0, nearer.1);
         let (_, table) = tables(filter.resolution);
+        let (method, group) = if filter.by_method {
+            ("method", "time, route, status, method")
+        } else {
+            ("cast(null as text) as method", "time, route, status")
+        };
         on_read!(self, |tx| {
-            let mut query = sqlx::QueryBuilder::new("select time, route, ");
-            query.push(if filter.by_method {
-                "method"
-            } else {
-                "cast(null as text) as method"
-            });
-            query
-                .push(", status, cast(sum(count) as bigint) as count from ")
-                .push(table);
-            // Each of the nearest times has a row of its own in the answer, so no farther one is
-            // needed; without this bound everything would be grouped before the limit cuts it off.
-            // It takes the place of the range's own, because an index is searched with one.
-            query.push(if span.newest_first {
-                " where time >= (select min(time) from (select distinct time from "
-            } else {
-                " where time <= (select max(time) from (select distinct time from "
-            });
-            query.push(table);
-            push_filter!(query, filter, hosts, filter.to);
-            push_status!(query, status);
-            query
-                .push(" order by time")
-                .push(order(span))
-                .push(" limit ");
-            let needed = span.offset.saturating_add(i64::from(span.limit));
-            query.push_bind(needed).push(") needed)");
-            if span.newest_first {
-                query.push(" and time <= ").push_bind(filter.to);
-            } else {
-                query.push(" and time >= ").push_bind(filter.from);
+            let mut windows = Windows::new(filter, span, STATUSES_PER_BUCKET);
+            let mut rows: Vec<StatusRow> = Vec::new();
+            while let Some(rest) = windows.rest(rows.len()) {
+                let mut query = nearest!(groups, rest, hosts, span.newest_first);
+                let found: Option<(Timestamp,)> = tx.fetch_optional(query.build_query_as()).await?;
+                let Some((nearest,)) = found else {
+                    break;
+                };
+                let window = &windows.window(nearest);
+                let mut query = sqlx::QueryBuilder::new("select time, route, ");
+                query.push(method);
+                query.push(", status, cast(sum(count) as bigint) as count from ");
+                query.push(table);
+                push_filter!(query, window, hosts, window.to);
+                push_status!(query, status);
+                query.push(" group by ").push(group);
+                query.push(" order by time").push(order(span));
+                query.push(", route, status");
+                if filter.by_method {
+                    query.push(", method");
+                }
+                query.push(" limit ").push_bind(windows.limit());
+                rows.extend(tx.fetch_all(query.build_query_as()).await?);
             }
-            push_narrowing!(query, filter, hosts);
-            push_status!(query, status);
-            query.push(" group by time, route, status");
-            if filter.by_method {
-                query.push(", method");
-            }
-            query
-                .push(" order by time")
-                .push(order(span))
-                .push(", route, status");
-            if filter.by_method {
-                query.push(", method");
-            }
-            push_span!(query, span);
-            Ok(tx.fetch_all(query.build_query_as()).await?)
+            Ok(windows.page(rows))
         })
     }
 }

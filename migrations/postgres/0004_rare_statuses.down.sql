@@ -1,0 +1,2 @@
+drop index request_status_rare_route;
+drop index request_status_rare;
