@@ -22,6 +22,7 @@ on_both_engines! {
     totals_have_the_old_fields_and_order,
     routes_have_merged_percentiles,
     pages_of_routes_lead_from_one_to_the_next,
+    pages_lead_on_when_the_range_begins_within_a_bucket,
     statuses_are_listed_per_route,
     longer_buckets_and_hosts_narrow_the_lists,
     bad_parameters_are_named,
@@ -301,6 +302,32 @@ async fn pages_of_routes_lead_from_one_to_the_next(database: Database) {
         .map(|row| &row["time"])
         .collect();
     assert_eq!(times, ["2027-01-15T07:56:00Z"]);
+}
+
+/// The bucket that the range begins in belongs to it, and so does the page after its first row.
+async fn pages_lead_on_when_the_range_begins_within_a_bucket(database: Database) {
+    let app = App::new(&database).await;
+    let boss = app.admin().await;
+    for (bucket, resolution) in [("1h", Resolution::Hour), ("1d", Resolution::Day)] {
+        let time = resolution.start_of(START);
+        for route in ["/a", "/b", "/c"] {
+            store(&app, "h1", (resolution, time), (GET, route), [1]).await;
+        }
+        let start = START.saturating_add(Duration::from_secs(21));
+        let mut path = format!("/api/v1/metrics/routes?bucket={bucket}&limit=1&start={start}");
+        let mut seen = Vec::new();
+        loop {
+            let reply = app.get(&boss.key, &path).await;
+            let rows = reply.expect(200);
+            seen.push(rows[0]["route"].as_str().unwrap().to_owned());
+            let Some(link) = reply.header("link") else {
+                break;
+            };
+            let url = link.split('>').next().unwrap();
+            url.strip_prefix('<').unwrap().clone_into(&mut path);
+        }
+        assert_eq!(seen, ["/a", "/b", "/c"], "{bucket}");
+    }
 }
 
 async fn statuses_are_listed_per_route(database: Database) {

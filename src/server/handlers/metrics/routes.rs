@@ -55,15 +55,6 @@ enum After {
     Row(RouteCursor),
 }
 
-impl After {
-    fn time(&self) -> Timestamp {
-        match self {
-            Self::Time(time) => *time,
-            Self::Row(cursor) => cursor.time,
-        }
-    }
-}
-
 impl FromQuery for ListRoutes {
     fn read(query: &mut QueryReader) -> Self {
         let cursor = |text: &str| {
@@ -131,13 +122,12 @@ impl ListRoutes {
     fn resolve(self, now: Timestamp) -> Result<(StatsFilter, Option<RoutePosition>), ApiError> {
         let (from, mut to) =
             query::range(now, ("start", self.start), ("end", self.end), self.bucket)?;
-        let before_start = |after: &After| self.start.is_some_and(|start| after.time() < start);
-        if self.cursor.as_ref().is_some_and(before_start) {
-            let wrong = QueryReader::wrong("cursor", "Input should not be before start");
-            return Err(ApiError::invalid(vec![wrong]));
-        }
         let position = match self.cursor {
             None => None,
+            Some(After::Time(time)) if time < from => {
+                let wrong = QueryReader::wrong("cursor", "Input should not be before start");
+                return Err(ApiError::invalid(vec![wrong]));
+            }
             Some(After::Time(time)) => {
                 to = to.min(Timestamp::from_millis(time.as_millis().saturating_sub(1)));
                 None
