@@ -23,26 +23,28 @@ pub(super) const SAMPLES_CONFLICT: &str = "
     on conflict (series_id, time) do update set
         samples = excluded.samples, mean = excluded.mean, max = excluded.max
     where old.samples <= excluded.samples";
-/// Sums up what one host has between two times; `true` stands where PostgreSQL and SQLite would
-/// else take `on conflict` for a join.
+/// Sums up what one host has between two times. What was summed up from more readings stays: some of
+/// them may be deleted by now.
 pub(super) const ROLL_UP_HOUR: &str = "
-    insert into host_samples_hourly (series_id, time, samples, mean, max)
+    insert into host_samples_hourly as old (series_id, time, samples, mean, max)
     select series_id, $2, cast(sum(samples) as bigint), sum(mean * samples) / sum(samples), max(max)
     from host_samples
     where series_id in (select id from host_series where host_id = $1)
         and time >= $2 and time < $3 and samples > 0
     group by series_id
     on conflict (series_id, time) do update set
-        samples = excluded.samples, mean = excluded.mean, max = excluded.max";
+        samples = excluded.samples, mean = excluded.mean, max = excluded.max
+    where old.samples <= excluded.samples";
 pub(super) const ROLL_UP_DAY: &str = "
-    insert into host_samples_daily (series_id, time, samples, mean, max)
+    insert into host_samples_daily as old (series_id, time, samples, mean, max)
     select series_id, $2, cast(sum(samples) as bigint), sum(mean * samples) / sum(samples), max(max)
     from host_samples_hourly
     where series_id in (select id from host_series where host_id = $1)
         and time >= $2 and time < $3 and samples > 0
     group by series_id
     on conflict (series_id, time) do update set
-        samples = excluded.samples, mean = excluded.mean, max = excluded.max";
+        samples = excluded.samples, mean = excluded.mean, max = excluded.max
+    where old.samples <= excluded.samples";
 
 /// Writes samples inside a transaction; a macro because the bound types differ per engine.
 macro_rules! upsert_samples {

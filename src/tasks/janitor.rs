@@ -93,7 +93,9 @@ pub async fn sweep(
         if has_chunks {
             store.keep_chunks(resolution, keep).await?;
         }
-        let cutoff = now.saturating_sub(keep);
+        let cutoff = now
+            .saturating_sub(keep)
+            .min(summed_up_until(resolution, now));
         deleted += delete(store, has_chunks, resolution, cutoff, holder).await?;
     }
     if let Some(max) = retention.max_bytes {
@@ -105,6 +107,13 @@ pub async fn sweep(
         .delete_old_hosts(now.saturating_sub(retention.days))
         .await?;
     Ok(Some(deleted))
+}
+
+/// Until when buckets are summed up for good: the longer bucket that is not over yet is made again
+/// from all shorter ones that it holds, so these stay, however short their time is.
+fn summed_up_until(resolution: Resolution, now: Timestamp) -> Timestamp {
+    let longer = Resolution::ALL.into_iter().find(|one| *one > resolution);
+    longer.map_or(now, |longer| longer.start_of(now))
 }
 
 /// Deletes what begins before `cutoff`. Of chunks only those go that hold nothing later: deleting

@@ -20,6 +20,7 @@ on_both_engines! {
     more_than_one_batch_is_deleted,
     one_daemon_sweeps_and_another_takes_over,
     a_database_that_is_too_large_loses_its_oldest_day,
+    days_stay_whole_when_hours_are_kept_for_less,
 }
 
 const DAY: Duration = Duration::from_hours(24);
@@ -62,23 +63,24 @@ fn buckets(time: Timestamp) -> Vec<RequestBucket> {
     Resolution::ALL.map(bucket).to_vec()
 }
 
+fn sample(time: Timestamp) -> HostSample {
+    HostSample {
+        name: "load.one".to_owned(),
+        labels: String::new(),
+        time: Resolution::Minute.start_of(time),
+        samples: 1,
+        mean: 1.0,
+        max: 1.0,
+    }
+}
+
 async fn write(store: &Store, times: impl IntoIterator<Item = Timestamp>) {
     let times: Vec<Timestamp> = times.into_iter().collect();
     // Many minutes share an hour and a day.
     let all = times.iter().flat_map(|time| buckets(*time));
     let all: BTreeMap<_, _> = all.map(|one| ((one.resolution, one.time), one)).collect();
     let buckets: Vec<RequestBucket> = all.into_values().collect();
-    let samples: Vec<HostSample> = times
-        .iter()
-        .map(|time| HostSample {
-            name: "load.one".to_owned(),
-            labels: String::new(),
-            time: Resolution::Minute.start_of(*time),
-            samples: 1,
-            mean: 1.0,
-            max: 1.0,
-        })
-        .collect();
+    let samples: Vec<HostSample> = times.iter().copied().map(sample).collect();
     let host = host();
     let batch = Batch {
         host: &host,
@@ -184,4 +186,35 @@ async fn a_database_that_is_too_large_loses_its_oldest_day(database: Database) {
         assert_eq!(rows(&database).await[0], [left; 3], "the last day stays");
     }
     assert_eq!(rows(&database).await[1][0], 36, "hours stay");
+}
+
+/// Hours and days are made again with each minute, from what is there.
+async fn days_stay_whole_when_hours_are_kept_for_less(database: Database) {
+    let (store, clock) = database.store_with_clock().await;
+    let short = Retention {
+        minutes: Duration::from_mins(30),
+        hours: Duration::from_hours(2),
+        ..RETENTION
+    };
+    // One minute per hour from midnight on, with a sweep after each.
+    let today = Resolution::Day.start_of(clock.clock().now());
+    let tomorrow = today.saturating_add(DAY);
+    clock.advance(tomorrow.since(clock.clock().now()));
+    for hour in 0..25 {
+        write(
+            &store,
+            [tomorrow.saturating_add(Duration::from_hours(hour))],
+        )
+        .await;
+        sweep(&store, &short, "a1").await.unwrap();
+        clock.advance(Duration::from_hours(1));
+    }
+    let mut direct = database.direct().await;
+    let sum = "select cast(sum(samples) as bigint) from host_samples_daily";
+    assert_eq!(direct.number(sum).await, 25);
+    // A minute that comes late, when the hours of its day are gone, takes nothing away.
+    write(&store, [tomorrow.saturating_add(Duration::from_mins(5))]).await;
+    assert_eq!(direct.number(sum).await, 25);
+    let hours = "select count(*) from host_samples_hourly";
+    assert_eq!(direct.number(hours).await, 4);
 }
