@@ -156,12 +156,20 @@ impl Store {
             .await?))
     }
 
-    /// The time of the oldest minute of requests.
+    /// The time of the oldest minute of requests or of a host's series.
     ///
     /// # Errors
     /// When the database can't be reached within the deadline.
     pub async fn oldest_minute(&self) -> Result<Option<Timestamp>, StoreError> {
-        const SQL: &str = "select time from request_stats order by time limit 1";
+        // The samples are sorted by their series, so one is looked up for each of these.
+        const SQL: &str = "
+            select time from (
+                select min(time) as time from request_stats
+                union all select min(time) from request_status
+                union all select min(first) from (
+                    select (select t.time from host_samples t where t.series_id = s.id
+                        order by t.time limit 1) as first from host_series s) samples) oldest
+            where time is not null order by time limit 1";
         let found: Option<(Timestamp,)> = on_read!(self, |tx| Ok(tx
             .fetch_optional(sqlx::query_as(SQL))
             .await?))?;

@@ -20,6 +20,7 @@ on_both_engines! {
     more_than_one_batch_is_deleted,
     one_daemon_sweeps_and_another_takes_over,
     a_database_that_is_too_large_loses_its_oldest_day,
+    samples_without_requests_make_room_too,
     days_stay_whole_when_hours_are_kept_for_less,
 }
 
@@ -186,6 +187,36 @@ async fn a_database_that_is_too_large_loses_its_oldest_day(database: Database) {
         assert_eq!(rows(&database).await[0], [left; 3], "the last day stays");
     }
     assert_eq!(rows(&database).await[1][0], 36, "hours stay");
+}
+
+async fn samples_without_requests_make_room_too(database: Database) {
+    let (store, clock) = database.store_with_clock().await;
+    let host = host();
+    for days in [1, 2, 3] {
+        let noon = ago(&clock, days).saturating_add(Duration::from_hours(1));
+        let minutes = (0..500).map(|minute| noon.saturating_add(Duration::from_mins(minute)));
+        let samples: Vec<HostSample> = minutes.map(sample).collect();
+        let batch = Batch {
+            host: &host,
+            buckets: &[],
+            samples: &samples,
+        };
+        store.flush(batch).await.unwrap();
+    }
+    let small = Retention {
+        max_bytes: Some(1),
+        ..RETENTION
+    };
+    // PostgreSQL reports its own counts a moment after they changed.
+    let start = std::time::Instant::now();
+    while store.used_bytes().await.unwrap() < 10_000 {
+        assert!(start.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    for left in [1_000, 500, 500] {
+        sweep(&store, &small, "a1").await.unwrap();
+        assert_eq!(rows(&database).await[0], [0, 0, left]);
+    }
 }
 
 /// Hours and days are made again with each minute, from what is there.
