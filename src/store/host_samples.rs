@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::FromRow;
 
-use super::{Store, StoreError, on_read};
+use super::{Engine, Store, StoreError, on_read};
 use crate::model::fleet::HostSample;
 use crate::model::request_stats::Resolution;
 use crate::model::time::Timestamp;
@@ -146,18 +146,20 @@ pub struct SampleFilter {
     pub host: String,
     /// Of the series with this name.
     pub name: String,
+    /// Of the series with these labels, as they are stored; absent for all of that name.
+    pub labels: Option<String>,
     /// Buckets that begin at or after this time.
     pub from: Timestamp,
     /// Buckets that begin before this time.
     pub to: Timestamp,
 }
 
-/// One bucket of one series.
+/// Samples of one series, those of a step together.
 #[derive(Debug, Clone, PartialEq, FromRow)]
 pub struct SampleRow {
     /// Labels of the series.
     pub labels: String,
-    /// When the bucket begins.
+    /// When the step begins.
     pub time: Timestamp,
     /// How many readings it holds.
     pub samples: i64,
@@ -167,38 +169,110 @@ pub struct SampleRow {
     pub max: f64,
 }
 
+/// How much there is of the samples that a filter describes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, FromRow)]
+pub struct SampleExtent {
+    /// How many series have any in the range.
+    pub series: i64,
+    /// The oldest in the range.
+    pub first: Option<Timestamp>,
+    /// The oldest of all, before the range too.
+    pub oldest: Option<Timestamp>,
+}
+
+/// The series that a filter describes.
+macro_rules! push_series {
+    ($query:expr, $filter:expr) => {
+        $query.push(" where s.host_id in (select id from hosts where id = ");
+        $query.push_bind($filter.host.as_str()).push(" or name = ");
+        $query
+            .push_bind($filter.host.as_str())
+            .push(") and s.name = ");
+        $query.push_bind($filter.name.as_str());
+        if let Some(labels) = &$filter.labels {
+            $query.push(" and s.labels = ").push_bind(labels.as_str());
+        }
+    };
+}
+
+const fn table(resolution: Resolution) -> &'static str {
+    match resolution {
+        Resolution::Minute => "host_samples",
+        Resolution::Hour => "host_samples_hourly",
+        Resolution::Day => "host_samples_daily",
+    }
+}
+
 impl Store {
-    /// Samples by labels and then by time, the oldest first, at most `limit`.
+    /// How much there is; it takes two look-ups per series, however many samples there are.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn extent_of_host_samples(
+        &self,
+        filter: &SampleFilter,
+    ) -> Result<SampleExtent, StoreError> {
+        let table = table(filter.resolution);
+        on_read!(self, |tx| {
+            let mut query = sqlx::QueryBuilder::new(
+                "select count(first) as series, min(first) as first, min(oldest) as oldest
+                from (select (select t.time from ",
+            );
+            query
+                .push(table)
+                .push(" t where t.series_id = s.id order by t.time limit 1) as oldest, ");
+            query.push("(select t.time from ").push(table);
+            query.push(" t where t.series_id = s.id and t.time >= ");
+            query.push_bind(filter.from).push(" and t.time < ");
+            query.push_bind(filter.to);
+            query.push(" order by t.time limit 1) as first from host_series s");
+            push_series!(query, filter);
+            query.push(") found");
+            let extent: Option<SampleExtent> = tx.fetch_optional(query.build_query_as()).await?;
+            Ok(extent.unwrap_or_default())
+        })
+    }
+
+    /// Samples by labels and then by time, the oldest first, those of each `step` seconds added
+    /// up: at most `limit`. A step is a whole number of buckets and begins at a multiple of itself
+    /// since 1970.
     ///
     /// # Errors
     /// When the database can't be reached within the deadline.
     pub async fn list_host_samples(
         &self,
         filter: &SampleFilter,
+        step: u64,
         limit: u32,
     ) -> Result<Vec<SampleRow>, StoreError> {
-        let table = match filter.resolution {
-            Resolution::Minute => "host_samples",
-            Resolution::Hour => "host_samples_hourly",
-            Resolution::Day => "host_samples_daily",
-        };
+        let table = table(filter.resolution);
+        let step = i64::try_from(step).unwrap_or(i64::MAX / 1_000).max(1);
+        let engine = self.engine();
         on_read!(self, |tx| {
-            let mut query =
-                sqlx::QueryBuilder::new("select s.labels, t.time, t.samples, t.mean, t.max from ");
-            query.push(table).push(
-                " t join host_series s on s.id = t.series_id
-                where s.host_id in (select id from hosts where id = ",
+            let mut query = sqlx::QueryBuilder::new("select s.labels, ");
+            match engine {
+                Engine::Sqlite => {
+                    let step = step.saturating_mul(1_000);
+                    query.push("t.time - t.time % ").push_bind(step);
+                }
+                Engine::Postgres => {
+                    query.push("to_timestamp(floor(extract(epoch from t.time) / ");
+                    query.push_bind(step).push(") * ").push_bind(step);
+                    query.push(")");
+                }
+            }
+            query.push(
+                " as time, cast(sum(t.samples) as bigint) as samples,
+                sum(t.mean * t.samples) / sum(t.samples) as mean, max(t.max) as max from ",
             );
-            query.push_bind(filter.host.as_str()).push(" or name = ");
             query
-                .push_bind(filter.host.as_str())
-                .push(") and s.name = ");
-            query
-                .push_bind(filter.name.as_str())
-                .push(" and t.time >= ");
+                .push(table)
+                .push(" t join host_series s on s.id = t.series_id");
+            push_series!(query, filter);
+            query.push(" and t.samples > 0 and t.time >= ");
             query.push_bind(filter.from).push(" and t.time < ");
             query.push_bind(filter.to);
-            query.push(" order by s.labels, t.time limit ");
+            query.push(" group by 1, 2 order by 1, 2 limit ");
             query.push_bind(i64::from(limit));
             Ok(tx.fetch_all(query.build_query_as()).await?)
         })

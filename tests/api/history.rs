@@ -4,10 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use linux_api::model::fleet::{HostIdentity, HostSample};
+use linux_api::model::request_stats::Resolution;
 use linux_api::model::time::Timestamp;
 use linux_api::model::user::Role;
+use linux_api::store::Engine;
 use linux_api::store::flush::{Batch, HostReport};
 use serde_json::json;
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::app::{App, START};
 use crate::database::Database;
@@ -16,6 +21,8 @@ on_both_engines! {
     stored_minutes_are_answered_by_series_and_label,
     longer_steps_join_minutes_and_long_ranges_take_hours,
     below_a_minute_the_last_hour_in_memory_answers,
+    many_series_over_days_are_all_answered_in_full,
+    what_minutes_no_longer_hold_comes_from_hours_and_days,
     bad_history_parameters_are_named,
 }
 
@@ -54,6 +61,25 @@ async fn store(app: &App, host: &str, samples: &[HostSample]) {
         samples,
     };
     app.store.flush(batch).await.unwrap();
+}
+
+/// Runs a statement past the store.
+async fn run(database: &Database, sql: String) {
+    let sql = sqlx::AssertSqlSafe(sql);
+    match database.engine {
+        Engine::Sqlite => {
+            let path = database.url.trim_start_matches("sqlite://");
+            let options = SqliteConnectOptions::new().filename(path);
+            let mut connection = options.connect().await.unwrap();
+            sqlx::query(sql).execute(&mut connection).await.unwrap();
+        }
+        Engine::Postgres => {
+            let options: PgConnectOptions = database.url.parse().unwrap();
+            let options = options.options([("search_path", "linux_api")]);
+            let mut connection = options.connect().await.unwrap();
+            sqlx::query(sql).execute(&mut connection).await.unwrap();
+        }
+    }
 }
 
 async fn stored_minutes_are_answered_by_series_and_label(database: Database) {
@@ -176,6 +202,94 @@ async fn below_a_minute_the_last_hour_in_memory_answers(database: Database) {
         (&answer["step"], &answer["series"]),
         (&json!(60), &json!([]))
     );
+}
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// More buckets than are ever read one by one, of which the last series and the newest time are the
+/// first to be missed.
+async fn many_series_over_days_are_all_answered_in_full(database: Database) {
+    let app = App::new(&database).await;
+    let viewer = app.user("eve", Role::Viewer).await;
+    let used = "filesystem.used_bytes";
+    for volume in 0..20 {
+        let labels = format!("{{mount_point=\"/vol{volume:02}\"}}");
+        store(&app, "h1", &[sample(used, &labels, before(1), 10.0)]).await;
+    }
+    let minute = match database.engine {
+        Engine::Sqlite => "n.n * 60000",
+        Engine::Postgres => "n.n * interval '1 minute'",
+    };
+    let sql = format!(
+        "with recursive n (n) as (select 1 union all select n + 1 from n where n < 8638)
+        insert into host_samples (series_id, time, samples, mean, max)
+        select t.series_id, t.time - {minute}, 30, 10.0, 20.0 from host_samples t, n"
+    );
+    run(&database, sql).await;
+
+    let from = START.saturating_sub(DAY * 6);
+    let path = format!("{HISTORY}?series={used}&from={from}");
+    let answer = app.get(&viewer.key, &path).await.expect(200);
+    let series = answer["series"].as_array().unwrap();
+    let step = answer["step"].as_u64().unwrap();
+    assert_eq!(series.len(), 20);
+    for one in series {
+        let points = one["points"].as_array().unwrap();
+        let (first, last) = (&points[0][0], &points[points.len() - 1][0]);
+        let (first, last) = (first.as_f64().unwrap(), last.as_f64().unwrap());
+        assert_eq!(
+            points.len(),
+            usize::try_from(6 * 86_400 / step).unwrap(),
+            "{}",
+            one["labels"]
+        );
+        assert!(last - first >= 5.9 * 86_400.0, "{}", one["labels"]);
+        assert!(points.iter().all(|one| one[1] == 10.0 && one[2] == 20.0));
+    }
+    // One of them alone is given as finely as it was asked for.
+    let path =
+        format!("{HISTORY}?series={used}%7Bmount_point%3D%22/vol19%22%7D&from={from}&step=60");
+    let answer = app.get(&viewer.key, &path).await.expect(200);
+    assert_eq!(answer["step"], 60);
+    let series = answer["series"].as_array().unwrap();
+    assert_eq!(series.len(), 1);
+    assert_eq!(series[0]["labels"], json!({"mount_point": "/vol19"}));
+    assert_eq!(series[0]["points"].as_array().unwrap().len(), 8_639);
+}
+
+/// The range says how fine the steps may be, and its age how fine they can be.
+async fn what_minutes_no_longer_hold_comes_from_hours_and_days(database: Database) {
+    let app = App::new(&database).await;
+    let viewer = app.user("eve", Role::Viewer).await;
+    let at = |days: u32, hours: u64| {
+        START
+            .saturating_sub(DAY * days)
+            .saturating_add(Duration::from_hours(hours))
+    };
+    let times = [at(500, 0), at(100, 0), at(100, 2), at(10, 0), at(10, 2)];
+    let samples = times.map(|time| sample("load.one", "", time, 4.0));
+    store(&app, "h1", &samples).await;
+    for (resolution, keep) in [(Resolution::Minute, 30), (Resolution::Hour, 400)] {
+        let cutoff = START.saturating_sub(DAY * keep);
+        let deleted = app.store.delete_old_samples(resolution, cutoff).await;
+        deleted.unwrap();
+    }
+    let short = Duration::from_mins(20);
+    for (from, to, step, points) in [
+        (at(10, 0), at(10, 3), 60, 2),
+        // The daemon was off; the hour around it is no answer to that.
+        (at(10, 0).saturating_add(short), at(10, 1), 60, 0),
+        (at(100, 0), at(100, 3), 3_600, 2),
+        (at(100, 2), at(100, 2).saturating_add(short), 3_600, 1),
+        (at(100, 0), at(10, 3), 3_600, 4),
+        (at(500, 0), at(500, 3), 86_400, 1),
+        (at(600, 0), at(600, 3), 60, 0),
+    ] {
+        let path = format!("{HISTORY}?series=load.one&from={from}&to={to}");
+        let answer = app.get(&viewer.key, &path).await.expect(200);
+        let found = answer["series"][0]["points"].as_array().map_or(0, Vec::len);
+        assert_eq!((&answer["step"], found), (&json!(step), points), "{path}");
+    }
 }
 
 async fn bad_history_parameters_are_named(database: Database) {

@@ -168,11 +168,20 @@ async fn answers(store: &Store) -> Vec<String> {
                 resolution,
                 host: "h1".to_owned(),
                 name: "filesystem.used_bytes".to_owned(),
+                labels: None,
                 from: ago(oldest),
                 to: ago(newest),
             };
-            let rows = store.list_host_samples(&samples, 1_000).await.unwrap();
-            all.push(format!("{rows:?}"));
+            let extent = store.extent_of_host_samples(&samples).await;
+            all.push(format!("{:?}", extent.unwrap()));
+            let step = resolution.length().as_secs();
+            for step in [step, step * 4] {
+                let rows = store
+                    .list_host_samples(&samples, step, 1_000)
+                    .await
+                    .unwrap();
+                all.push(format!("{rows:?}"));
+            }
         }
     }
     all

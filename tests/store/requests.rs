@@ -368,10 +368,12 @@ async fn minutes_of_series_are_summed_up_to_hours_and_days(database: Database) {
             resolution,
             host: "one".to_owned(),
             name: "filesystem.used_bytes".to_owned(),
+            labels: None,
             from: Timestamp::from_millis(0),
             to: after(1_000_000),
         };
-        let rows = store.list_host_samples(&filter, 1_000).await.unwrap();
+        let step = resolution.length().as_secs();
+        let rows = store.list_host_samples(&filter, step, 1_000).await.unwrap();
         let rows = rows
             .into_iter()
             .map(|row| (row.labels, row.time, row.samples, row.mean, row.max));

@@ -1,8 +1,8 @@
 //! Stored series of a host over time.
 
 mod points;
+mod stored;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::Json;
@@ -10,7 +10,6 @@ use axum::extract::State;
 use utoipa::IntoParams;
 
 use crate::api::history::{History, HistorySeries};
-use crate::model::request_stats::Resolution;
 use crate::model::series::{SeriesKey, SeriesSelector};
 use crate::model::time::{Clock, Timestamp};
 use crate::server::error::ApiError;
@@ -18,14 +17,12 @@ use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
 use crate::server::params::QueryReader;
 use crate::server::state::OwnHost;
 use crate::store::Store;
-use crate::store::host_samples::{SampleFilter, SampleRow};
 use crate::tasks::sampler::HostSampler;
-use points::{POINTS_MAX, Reading, downsample};
+use points::{Reading, downsample};
+use stored::Wanted;
 
 /// The most series that one request may name.
 const NAMES_MAX: usize = 20;
-/// The most rows that are read for one name.
-const ROWS_MAX: u32 = 100_000;
 /// What the sampler keeps in memory.
 const RECENT: Duration = Duration::from_hours(1);
 
@@ -78,13 +75,14 @@ impl FromQuery for ShowHistory {
 /// Show series of a host over time
 ///
 /// At most 10 000 points in all, as means and largest values of equal steps. From 60 seconds on
-/// they come from the database, below from the last hour in memory.
+/// they come from the database, below from the last hour in memory. Steps are of an hour or a day
+/// where shorter ones would be too many, or are kept no more.
 #[utoipa::path(
     get,
     path = "/api/v1/system/history",
     tag = "system",
     params(ShowHistory),
-    responses((status = 200, description = "The series", body = History))
+    responses((status = 200, description = "The series, all that have points", body = History))
 )]
 pub(crate) async fn show_history(
     _caller: Caller<scope::HostRead>,
@@ -109,10 +107,14 @@ pub(crate) async fn show_history(
         (recent(&sampler, &query.series, from, to), step)
     } else {
         let host = query.host.unwrap_or_else(|| own.to_string());
-        let resolution = resolution(step, to.since(from));
-        let step = step.next_multiple_of(resolution.length().as_secs());
-        let found = stored(&store, &host, &query.series, (from, to), resolution).await?;
-        (found, step)
+        let wanted = Wanted {
+            store: &store,
+            host: &host,
+            selectors: &query.series,
+            from,
+            to,
+        };
+        wanted.read(step).await?
     };
     let (series, step) = downsample(&found, step);
     Ok(Json(History {
@@ -121,19 +123,6 @@ pub(crate) async fn show_history(
         step,
         series,
     }))
-}
-
-/// The longest buckets that are no longer than a step; longer ones where there would be too many.
-fn resolution(step: u64, range: Duration) -> Resolution {
-    let is_long =
-        |least: u64, shorter: u64| step >= least || range.as_secs() / shorter > POINTS_MAX as u64;
-    if is_long(86_400, 3_600) {
-        Resolution::Day
-    } else if is_long(3_600, 60) {
-        Resolution::Hour
-    } else {
-        Resolution::Minute
-    }
 }
 
 fn recent(
@@ -158,55 +147,6 @@ fn recent(
         .collect()
 }
 
-async fn stored(
-    store: &Store,
-    host: &str,
-    selectors: &[SeriesSelector],
-    (from, to): (Timestamp, Timestamp),
-    resolution: Resolution,
-) -> Result<Vec<(HistorySeries, Vec<Reading>)>, ApiError> {
-    let mut found = Vec::new();
-    for selector in selectors {
-        let filter = SampleFilter {
-            resolution,
-            host: host.to_owned(),
-            name: selector.series.name.to_owned(),
-            from: resolution.start_of(from),
-            to,
-        };
-        let rows = store.list_host_samples(&filter, ROWS_MAX).await?;
-        found.extend(by_labels(selector, rows));
-    }
-    Ok(found)
-}
-
-/// Rows come by labels, so each run of equal labels is one series.
-fn by_labels(
-    selector: &SeriesSelector,
-    rows: Vec<SampleRow>,
-) -> Vec<(HistorySeries, Vec<Reading>)> {
-    let mut series: BTreeMap<String, Vec<Reading>> = BTreeMap::new();
-    for row in rows {
-        series.entry(row.labels).or_default().push(Reading {
-            time: row.time,
-            samples: u64::try_from(row.samples).unwrap_or(1),
-            mean: row.mean,
-            max: row.max,
-        });
-    }
-    let name = selector.series.name;
-    let read = |(labels, readings): (String, Vec<Reading>)| {
-        let member: SeriesSelector = format!("{name}{labels}").parse().ok()?;
-        let key = SeriesKey {
-            series: member.series,
-            label: member.label.unwrap_or_default().into(),
-        };
-        let wanted = selector.matches(&key);
-        wanted.then(|| (described(&key), readings))
-    };
-    series.into_iter().filter_map(read).collect()
-}
-
 fn described(key: &SeriesKey) -> HistorySeries {
     let labels = key.labels().into_iter();
     HistorySeries {
@@ -216,27 +156,5 @@ fn described(key: &SeriesKey) -> HistorySeries {
             .collect(),
         unit: key.series.unit.to_owned(),
         points: Vec::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn buckets_are_as_long_as_the_step_allows_and_the_range_demands() {
-        let day = Duration::from_hours(24);
-        for (step, range, expected) in [
-            (60, day, Resolution::Minute),
-            (60, 6 * day, Resolution::Minute),
-            (60, 7 * day, Resolution::Hour),
-            (3_599, day, Resolution::Minute),
-            (3_600, day, Resolution::Hour),
-            (60, 400 * day, Resolution::Hour),
-            (60, 420 * day, Resolution::Day),
-            (86_400, day, Resolution::Day),
-        ] {
-            assert_eq!(resolution(step, range), expected, "{step} {range:?}");
-        }
     }
 }
