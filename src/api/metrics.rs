@@ -31,7 +31,7 @@ pub struct GlobalMetrics {
 }
 
 /// The requests to one route in one bucket of time. Times are in seconds; percentiles are those of
-/// all daemons and hosts together, within 1 %.
+/// all daemons and hosts together, within 1 %, and interpolated between the two nearest requests.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "time": "2026-11-23T07:02:00Z",

@@ -84,27 +84,39 @@ impl Sketch {
             .fold(self.zeros, |sum, count| sum.saturating_add(*count))
     }
 
-    /// The value that a share `q` of all values, 0 to 1, does not exceed; `None` without values.
+    /// The value that a share `q` of all values, 0 to 1, does not exceed; between two values it is
+    /// interpolated. `None` without values.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let count = self.count();
         if count == 0 {
             return None;
         }
-        let rank = rank(q, count);
-        let mut seen = self.zeros;
-        if rank < seen {
-            return Some(0.0);
+        let (rank, fraction) = place(q, count);
+        let [below, above] = self.neighbours(rank);
+        // The difference first: equal values give just this value.
+        Some(below + (above - below) * fraction)
+    }
+
+    /// The values at this rank, counted from 0, and at the next; the last one twice when there is
+    /// no next.
+    fn neighbours(&self, rank: u64) -> [f64; 2] {
+        let mut below = (rank < self.zeros).then_some(0.0);
+        if rank.saturating_add(1) < self.zeros {
+            return [0.0, 0.0];
         }
-        let mut last = None;
+        let (mut seen, mut last) = (self.zeros, 0.0);
         for (key, count) in self.filled() {
             seen = seen.saturating_add(count);
-            last = Some(key);
+            last = BINS.value(i32::from(key));
             if rank < seen {
-                break;
+                let below = *below.get_or_insert(last);
+                if rank.saturating_add(1) < seen {
+                    return [below, last];
+                }
             }
         }
-        last.map(|key| BINS.value(i32::from(key)))
+        [below.unwrap_or(last), last]
     }
 
     /// How many values lie up to each of `bounds`, which rise, and how many beyond the last: each
@@ -173,16 +185,19 @@ fn key_of(value: f64) -> i16 {
         .clamp(*KEYS.start(), *KEYS.end())
 }
 
-/// The place of a quantile among `count` sorted values.
+/// The place of a quantile among `count` sorted values: a rank, counted from 0, and how far towards
+/// the next.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a rank needs no more digits than the error bound leaves, and is not negative"
 )]
-fn rank(q: f64, count: u64) -> u64 {
+fn place(q: f64, count: u64) -> (u64, f64) {
     let last = count - 1;
-    ((q.clamp(0.0, 1.0) * last as f64) as u64).min(last)
+    let exact = q.clamp(0.0, 1.0) * last as f64;
+    let rank = (exact as u64).min(last);
+    (rank, (exact - rank as f64).clamp(0.0, 1.0))
 }
 
 #[cfg(test)]
@@ -212,7 +227,10 @@ mod tests {
         fn a_quantile_is_within_one_percent_of_the_true_value(mut values in durations(), q in 0.0..=1.0) {
             let answer = sketch_of(&values).quantile(q).unwrap();
             values.sort_by(f64::total_cmp);
-            let truth = values[usize::try_from(rank(q, values.len() as u64)).unwrap()];
+            let (rank, fraction) = place(q, values.len() as u64);
+            let rank = usize::try_from(rank).unwrap();
+            let next = values[(rank + 1).min(values.len() - 1)];
+            let truth = values[rank] + (next - values[rank]) * fraction;
             // A little more than 1 % for the rounding of floating-point numbers at a bin's edge.
             prop_assert!((answer - truth).abs() <= truth * RELATIVE_ERROR * 1.000_001, "{answer} {truth}");
         }
@@ -228,13 +246,37 @@ mod tests {
         }
 
         #[test]
-        fn quantiles_are_those_of_the_published_algorithm(values in durations(), q in 0.001..0.999) {
+        fn values_are_those_of_the_published_algorithm(values in durations(), q in 0.001..0.999) {
             let mut reference = DDSketch::new(*BINS);
             for value in &values {
                 reference.add(*value);
             }
-            prop_assert_eq!(sketch_of(&values).quantile(q), reference.quantile(q).unwrap());
+            // It answers with the value below.
+            let (rank, _) = place(q, values.len() as u64);
+            let [below, _] = sketch_of(&values).neighbours(rank);
+            prop_assert_eq!(Some(below), reference.quantile(q).unwrap());
         }
+    }
+
+    #[test]
+    fn between_few_values_quantiles_are_interpolated() {
+        let near = |answer: Option<f64>, truth: f64| {
+            let answer = answer.unwrap();
+            assert!(
+                (answer - truth).abs() <= truth * 0.010_001,
+                "{answer} {truth}"
+            );
+        };
+        let sketch = sketch_of(&[0.1, 0.2, 0.3, 1.3]);
+        near(sketch.quantile(0.0), 0.1);
+        near(sketch.quantile(0.5), 0.25);
+        near(sketch.quantile(0.95), 1.15);
+        near(sketch.quantile(0.99), 1.27);
+        near(sketch.quantile(1.0), 1.3);
+        near(sketch_of(&[0.0, 0.0, 0.5]).quantile(0.75), 0.25);
+        assert_eq!(sketch_of(&[0.0, 0.0, 0.5]).quantile(0.5), Some(0.0));
+        let one = sketch_of(&[0.7; 3]);
+        assert_eq!(one.quantile(0.3), one.quantile(1.0));
     }
 
     #[test]
