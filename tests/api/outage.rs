@@ -155,6 +155,23 @@ async fn a_daemon_without_its_database_serves_the_host_to_known_keys() {
     }
 }
 
+/// Who probes gives up long before a patient daemon does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_probe_waits_a_second_and_no_whole_deadline() {
+    for line in [Line::Cut, Line::Stalled] {
+        let database = Database::postgres();
+        let cable = Cable::to(&database).await;
+        let mut setup = Setup::new(&database);
+        setup.store = Options::new(cable.url.as_str());
+        setup.store.deadline = Duration::from_secs(30);
+        let app = App::with(setup).await;
+        cable.set(line);
+        let start = Instant::now();
+        app.get_openly("/readyz").await.expect(503);
+        assert!(start.elapsed() < Duration::from_secs(10), "{line:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_needs_the_database_says_so_in_the_old_words() {
     let Bench {

@@ -1,5 +1,7 @@
 //! The daemon itself: greeting and probes. No key is needed here.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,8 +11,12 @@ use crate::api::health::{Check, Checks, Liveness, Readiness, Welcome};
 use crate::server::extract::FromThisHost;
 use crate::server::notices::Notices;
 use crate::server::state::Docs;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::tasks::flusher::{FlusherHandle, FlusherHealth};
+
+/// How long the probe waits for the database: who probes often gives up after a second or two, and
+/// waits for the driver otherwise, which tries again until the deadline when it is refused.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Greet
 ///
@@ -67,7 +73,9 @@ pub(crate) async fn probe_readiness(
     State(notices): State<Notices>,
     FromThisHost(in_full): FromThisHost,
 ) -> Response {
-    let (database, migrations) = match store.schema_state().await {
+    let asked = tokio::time::timeout(PATIENCE, store.schema_state()).await;
+    let asked = asked.unwrap_or(Err(StoreError::DeadlineExceeded(PATIENCE)));
+    let (database, migrations) = match asked {
         Ok(state) => {
             let detail = if state.pending.is_empty() {
                 format!("revision {}", state.current)
