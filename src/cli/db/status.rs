@@ -10,8 +10,8 @@ use super::place::Place;
 use crate::backup;
 use crate::cli::{Context, output};
 use crate::model::time::Timestamp;
-use crate::store::Store;
 use crate::store::migrations::SchemaState;
+use crate::store::{Engine, Store};
 
 /// Show engine, schema, size, rows and the newest backup
 ///
@@ -30,6 +30,8 @@ struct Status {
     engine: String,
     version: String,
     timescaledb: Option<String>,
+    /// Absent on SQLite.
+    timescale: Option<Extension>,
     revision: i64,
     known_revision: i64,
     pending: Vec<i64>,
@@ -37,6 +39,19 @@ struct Status {
     tables: Vec<TableRows>,
     backup_directory: String,
     last_backup: Option<Listed>,
+}
+
+/// What TimescaleDB is for the database, as `GET /api/v1/health/database` tells it.
+#[derive(Serialize)]
+struct Extension {
+    used: bool,
+    available_version: Option<String>,
+    loaded: bool,
+    hypertables: i64,
+    chunks: i64,
+    compressed_chunks: i64,
+    /// Whether the configuration allows it (`database.timescaledb`).
+    enabled: bool,
 }
 
 #[derive(Serialize)]
@@ -74,6 +89,10 @@ impl Status {
             pending,
         } = store.schema_state().await?;
         let description = store.describe().await?;
+        let timescale = match store.engine() {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(store.timescale().await?),
+        };
         let tables = store.rows_per_table().await?.into_iter();
         let folder = place.backups();
         let newest = backup::list(folder)?.into_iter().next();
@@ -82,6 +101,15 @@ impl Status {
             engine: store.engine().as_str().to_owned(),
             version: description.version,
             timescaledb: description.timescaledb,
+            timescale: timescale.map(|found| Extension {
+                used: found.is_used(),
+                available_version: found.available_version,
+                loaded: found.is_loaded,
+                hypertables: found.hypertables,
+                chunks: found.chunks,
+                compressed_chunks: found.compressed_chunks,
+                enabled: place.loaded.config.database.timescaledb,
+            }),
             revision: current,
             known_revision: known,
             pending,
@@ -105,7 +133,10 @@ impl Status {
                 self.known_revision
             ),
         };
-        let timescaledb = self.timescaledb.as_deref().unwrap_or("no");
+        let timescaledb = self.timescale.as_ref().map_or_else(
+            || "not available: SQLite has none".to_owned(),
+            |found| found.in_words(self.timescaledb.as_deref()),
+        );
         let backup = match &self.last_backup {
             Some(backup) => format!(
                 "{} ({} ago, {}, {})",
@@ -133,6 +164,32 @@ impl Status {
     }
 }
 
+impl Extension {
+    /// Whether it is used, and what to do when it could be; `version` is the one in the database.
+    fn in_words(&self, version: Option<&str>) -> String {
+        let how = if !self.enabled {
+            "the configuration says no; set database.timescaledb = true"
+        } else if self.loaded {
+            "use it with: linux-api db migrate"
+        } else {
+            "its server does not load it; add timescaledb to shared_preload_libraries"
+        };
+        match (version, &self.available_version) {
+            (Some(version), _) if self.used => format!(
+                "{version}, used: {} hypertables with {} chunks, {} of them compressed",
+                self.hypertables, self.chunks, self.compressed_chunks
+            ),
+            (Some(version), _) if self.hypertables > 0 => format!(
+                "{version}, used for {} tables only ({how})",
+                self.hypertables
+            ),
+            (Some(version), _) => format!("{version}, installed but not used ({how})"),
+            (None, Some(version)) => format!("{version} is available but not installed ({how})"),
+            (None, None) => "not available on this server".to_owned(),
+        }
+    }
+}
+
 /// How long ago, in the largest unit that tells something.
 fn age(seconds: u64) -> String {
     match seconds {
@@ -140,5 +197,60 @@ fn age(seconds: u64) -> String {
         120..7_200 => format!("{} min", seconds / 60),
         7_200..172_800 => format!("{} h", seconds / 3_600),
         _ => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn extension(used: bool, enabled: bool, loaded: bool) -> Extension {
+        Extension {
+            used,
+            available_version: Some("2.19.3".to_owned()),
+            loaded,
+            hypertables: if used { 9 } else { 0 },
+            chunks: 12,
+            compressed_chunks: 3,
+            enabled,
+        }
+    }
+
+    #[test]
+    fn whether_hypertables_are_used_is_said_and_what_to_do() {
+        let version = Some("2.19.3");
+        for (found, version, words) in [
+            (
+                extension(true, true, true),
+                version,
+                "2.19.3, used: 9 hypertables with 12 chunks, 3 of",
+            ),
+            (
+                extension(false, true, true),
+                version,
+                "installed but not used (use it with: linux-api db migrate",
+            ),
+            (
+                extension(false, false, true),
+                version,
+                "installed but not used (the configuration says no; set database.timescaledb",
+            ),
+            (
+                extension(false, true, true),
+                None,
+                "2.19.3 is available but not installed (use it with",
+            ),
+            (
+                extension(false, true, false),
+                None,
+                "add timescaledb to shared_preload_libraries",
+            ),
+        ] {
+            let said = found.in_words(version);
+            assert!(said.contains(words), "{said}");
+        }
+        let mut none = extension(false, true, false);
+        none.available_version = None;
+        assert_eq!(none.in_words(None), "not available on this server");
     }
 }
