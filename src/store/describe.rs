@@ -1,5 +1,9 @@
 //! What the database is.
 
+use std::fmt::Write as _;
+
+use sha2::{Digest, Sha256};
+
 use super::{Engine, Store, StoreError, on_read};
 use crate::model::time::Timestamp;
 
@@ -67,5 +71,32 @@ impl Store {
             .fetch_optional(sqlx::query_as(SQL))
             .await?))?;
         Ok(time.map(|(time,)| time))
+    }
+
+    /// Which database this is, for the files that wait for it: a hash of engine, server, port and
+    /// name, or of engine and path. Users, passwords and a pooler in between don't count.
+    #[must_use]
+    pub fn mark(&self) -> String {
+        let options = &self.inner.options;
+        let place = match options.postgres(true) {
+            Ok(server) if self.engine() == Engine::Postgres => {
+                let socket = server.get_socket().map(|path| path.display().to_string());
+                let host = socket.unwrap_or_else(|| server.get_host().to_owned());
+                let name = server.get_database().unwrap_or(server.get_username());
+                format!("postgresql\n{host}\n{}\n{name}", server.get_port())
+            }
+            _ => {
+                let path = options.sqlite_path().ok().flatten().unwrap_or_default();
+                // The same file by any way that leads to it.
+                let path = path.canonicalize().unwrap_or(path);
+                format!("sqlite\n{}", path.display())
+            }
+        };
+        let mut mark = String::new();
+        for byte in Sha256::digest(place.as_bytes()).iter().take(8) {
+            // Writing to a string never fails.
+            let _ = write!(mark, "{byte:02x}");
+        }
+        mark
     }
 }

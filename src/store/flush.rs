@@ -47,4 +47,19 @@ impl Store {
             Ok(())
         })
     }
+
+    /// Writes minutes of the series of a host that another daemon measured, all of them or none.
+    ///
+    /// # Errors
+    /// As for [`Store::flush`].
+    pub async fn flush_samples(
+        &self,
+        host_id: &str,
+        samples: &[HostSample],
+    ) -> Result<(), StoreError> {
+        in_write!(self, |tx| {
+            upsert_samples!(tx, host_id, samples);
+            Ok(())
+        })
+    }
 }

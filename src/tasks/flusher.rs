@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::key_use::KeyUseWriter;
 use crate::auth::verifier::{KeySource, Verifier};
-use crate::model::fleet::HostIdentity;
+use crate::model::fleet::{HostIdentity, HostSample};
 use crate::model::time::Timestamp;
 use crate::recorder::Recorder;
 use crate::store::flush::{Batch, HostReport};
@@ -71,7 +71,16 @@ pub struct Flusher<S> {
     key_use_due: Instant,
     last_log: Option<Instant>,
     /// Files of earlier starts whose content is in the queue.
-    recovered: Vec<PathBuf>,
+    recovered: Vec<Recovered>,
+}
+
+/// A file that goes once its content is stored.
+#[derive(Debug)]
+struct Recovered {
+    path: PathBuf,
+    /// Samples of it that are another host's, which the queue has no place for; emptied when they
+    /// are stored.
+    foreign: Option<(String, Vec<HostSample>)>,
 }
 
 impl<S: KeySource> Flusher<S> {
@@ -141,7 +150,8 @@ impl<S: KeySource> Flusher<S> {
     /// Writes everything that waits; after a failure, how long to wait.
     async fn attempt(&mut self) -> Result<(), Duration> {
         let now = Instant::now();
-        if self.queue.is_empty() && now < self.host_due && now < self.key_use_due {
+        let is_idle = self.queue.is_empty() && self.recovered.is_empty();
+        if is_idle && now < self.host_due && now < self.key_use_due {
             return Ok(());
         }
         let began = self.store.clock().now();
@@ -188,6 +198,16 @@ impl<S: KeySource> Flusher<S> {
             self.queue.note_stored(&buckets, samples.len());
             self.newest = None;
             self.host_due = Instant::now() + HOST_INTERVAL;
+        }
+        for one in &mut self.recovered {
+            if let Some((host_id, samples)) = &mut one.foreign {
+                while !samples.is_empty() {
+                    let some = samples.len().min(self.rows);
+                    self.store.flush_samples(host_id, &samples[..some]).await?;
+                    samples.drain(..some);
+                }
+            }
+            one.foreign = None;
         }
         if Instant::now() >= self.key_use_due {
             self.key_use.write(&self.store).await?;
@@ -238,6 +258,9 @@ impl<S: KeySource> Flusher<S> {
     async fn recover(&mut self) {
         let folder = self.settings.state_folder.clone();
         let files = tokio::task::spawn_blocking(move || {
+            if let Err(error) = spool::remove_unfinished(&folder) {
+                tracing::warn!(%error, "can't remove what an earlier start did not finish");
+            }
             let files = spool::list(&folder)?;
             let read = |path: PathBuf| {
                 let content = spool::read(&path);
@@ -253,13 +276,25 @@ impl<S: KeySource> Flusher<S> {
             }
             Err(_) => return,
         };
+        let (database, mut others) = (self.store.mark(), Vec::new());
         for (path, content) in files {
             match content {
-                Ok(Content { buckets, samples }) => {
-                    let (path_shown, count) = (path.display(), buckets.len());
+                Ok(content)
+                    if content
+                        .database
+                        .as_ref()
+                        .is_some_and(|one| *one != database) =>
+                {
+                    others.push(path);
+                }
+                Ok(mut content) => {
+                    let (path_shown, count) = (path.display(), content.buckets.len());
                     tracing::info!(path = %path_shown, buckets = count, "read measurements of an earlier start");
-                    self.queue.recover(buckets, samples);
-                    self.recovered.push(path);
+                    let is_own = |id: &String| **id == *self.settings.host.id;
+                    let foreign = content.host_id.filter(|id| !is_own(id));
+                    let foreign = foreign.map(|id| (id, std::mem::take(&mut content.samples)));
+                    self.queue.recover(content.buckets, content.samples);
+                    self.recovered.push(Recovered { path, foreign });
                 }
                 Err(error) => {
                     let aside = spool::set_aside(&path).ok();
@@ -267,10 +302,21 @@ impl<S: KeySource> Flusher<S> {
                 }
             }
         }
+        if !others.is_empty() {
+            tracing::warn!(
+                files = ?others,
+                "measurements of earlier starts wait for another database and stay in their files; \
+                 a daemon that is configured for it stores them"
+            );
+        }
     }
 
     async fn remove_recovered(&mut self) {
-        for path in std::mem::take(&mut self.recovered) {
+        let (stored, left): (Vec<_>, Vec<_>) = std::mem::take(&mut self.recovered)
+            .into_iter()
+            .partition(|one| one.foreign.is_none());
+        self.recovered = left;
+        for Recovered { path, .. } in stored {
             if let Err(error) = tokio::fs::remove_file(&path).await
                 && error.kind() != std::io::ErrorKind::NotFound
             {
@@ -291,6 +337,8 @@ impl<S: KeySource> Flusher<S> {
             return;
         }
         let content = Content {
+            database: Some(self.store.mark()),
+            host_id: Some(self.settings.host.id.to_string()),
             buckets: self.queue.buckets(usize::MAX),
             samples: self.queue.samples(usize::MAX),
         };
@@ -304,7 +352,7 @@ impl<S: KeySource> Flusher<S> {
         match saved.await {
             Ok(Ok(path)) => {
                 tracing::warn!(path = %path.display(), timed_out, "measurements could not be written and wait in a file for the next start");
-                self.recovered.retain(|other| *other != path);
+                self.recovered.retain(|other| other.path != path);
                 self.remove_recovered().await;
             }
             Ok(Err(error)) => {

@@ -15,6 +15,7 @@ use linux_api::model::request_stats::{RequestMethod, Resolution};
 use linux_api::model::time::{Clock, Timestamp};
 use linux_api::recorder::Recorder;
 use linux_api::server::state::StoredKeys;
+use linux_api::store::host_samples::SampleFilter;
 use linux_api::store::request_queries::{Span, StatsFilter};
 use linux_api::store::{Options, Store};
 use linux_api::tasks::flusher::{Flusher, FlusherHandle, FlusherHealth, Settings};
@@ -51,6 +52,10 @@ impl Daemon {
     }
 
     fn with_store(store: Store, instance: &str, folder: &Path) -> Self {
+        Self::on_host("host", store, instance, folder)
+    }
+
+    fn on_host(host: &str, store: Store, instance: &str, folder: &Path) -> Self {
         let limits = verifier::Limits {
             cache_size: 10,
             hash_queue: 1,
@@ -65,8 +70,8 @@ impl Daemon {
         let settings = Settings {
             interval: Duration::from_millis(50),
             host: HostIdentity {
-                id: "host".into(),
-                name: "host".to_owned(),
+                id: host.into(),
+                name: host.to_owned(),
                 labels: BTreeMap::new(),
                 version: "1".to_owned(),
             },
@@ -361,4 +366,85 @@ async fn a_damaged_file_is_put_aside_and_stops_nothing() {
     daemon.stop().await;
     assert_eq!(files(&state), ["spool-a0.damaged"]);
     assert_eq!(stored(&url).await, [7; 4]);
+}
+
+/// Stops a daemon whose database does not take what it has: that goes to a file.
+async fn stop_while_locked(daemon: Daemon, url: &str, requests: u64, samples: Vec<HostSample>) {
+    let path = url.trim_start_matches("sqlite://");
+    let options = SqliteConnectOptions::new().filename(path);
+    let mut other = options.connect().await.unwrap();
+    let lock = sqlx::raw_sql("begin immediate").execute(&mut other);
+    lock.await.unwrap();
+    daemon.record(requests);
+    daemon.handle.push_samples(samples);
+    daemon.until_failing().await;
+    daemon.stop().await;
+    let unlock = sqlx::raw_sql("rollback").execute(&mut other);
+    unlock.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_waits_for_its_own_database() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (url, other) = (sqlite_url(&folder), sqlite_url(&elsewhere));
+    let state = folder.path().join("state");
+    let daemon = Daemon::start(&url, "a1", &state, Duration::from_millis(300)).await;
+    stop_while_locked(daemon, &url, 20, Vec::new()).await;
+    assert_eq!(files(&state), ["spool-a1.json"]);
+
+    let daemon = Daemon::start(&other, "b2", &state, 30 * SECOND).await;
+    daemon.record(3);
+    daemon.until_stored(3).await;
+    let health = daemon.stop().await;
+    assert_eq!(health.counters.recovered, 0);
+    assert_eq!(stored(&other).await, [3; 4]);
+    assert_eq!(files(&state), ["spool-a1.json"]);
+
+    let daemon = Daemon::start(&url, "c3", &state, 30 * SECOND).await;
+    daemon.until_stored(20).await;
+    daemon.stop().await;
+    assert_eq!(stored(&url).await, [20; 4]);
+    assert!(files(&state).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn samples_stay_those_of_the_host_that_they_were_measured_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = sqlite_url(&folder);
+    let state = folder.path().join("state");
+    let daemon = Daemon::start(&url, "a1", &state, Duration::from_millis(300)).await;
+    daemon
+        .until("seen", |health| health.success_count > 0)
+        .await;
+    let sample = HostSample {
+        name: "load.one".to_owned(),
+        labels: String::new(),
+        time: Timestamp::from_millis(1_800_000_000_000),
+        samples: 30,
+        mean: 0.5,
+        max: 1.0,
+    };
+    stop_while_locked(daemon, &url, 1, vec![sample]).await;
+    assert_eq!(files(&state), ["spool-a1.json"]);
+
+    let store = Store::open(Options::new(url.as_str()), Clock::system());
+    let daemon = Daemon::on_host("moved", store.await.unwrap(), "b2", &state);
+    daemon.until_stored(1).await;
+    let recovered = |host: &str| SampleFilter {
+        resolution: Resolution::Minute,
+        host: host.to_owned(),
+        name: "load.one".to_owned(),
+        labels: None,
+        from: Timestamp::from_millis(0),
+        to: Timestamp::from_millis(i64::MAX / 2),
+    };
+    daemon.stop().await;
+    assert!(files(&state).is_empty());
+    let store = Store::open(Options::new(url.as_str()), Clock::system());
+    let store = store.await.unwrap();
+    let found = async |host: &str| {
+        let rows = store.list_host_samples(&recovered(host), 60, 10).await;
+        rows.unwrap().len()
+    };
+    assert_eq!((found("host").await, found("moved").await), (1, 0));
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -25,12 +25,17 @@ use crate::model::time::Timestamp;
 const VERSION: &str = "linux-api-spool-1";
 const PREFIX: &str = "spool-";
 const SUFFIX: &str = ".json";
+const UNFINISHED: &str = "tmp";
 /// No start leaves more than the flusher holds in memory.
 const BYTES_MAX: u64 = 256 << 20;
 
 /// What a file holds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Content {
+    /// The mark of the database that it is for; older files have none.
+    pub(super) database: Option<String>,
+    /// Whose samples they are; older files don't say.
+    pub(super) host_id: Option<String>,
     pub(super) buckets: Vec<RequestBucket>,
     pub(super) samples: Vec<HostSample>,
 }
@@ -75,6 +80,10 @@ struct Sample {
 
 #[derive(Serialize, Deserialize)]
 struct Body {
+    #[serde(default)]
+    database: Option<String>,
+    #[serde(default)]
+    host_id: Option<String>,
     buckets: Vec<Bucket>,
     samples: Vec<Sample>,
 }
@@ -87,24 +96,57 @@ pub(super) fn write(folder: &Path, instance_id: &str, content: &Content) -> io::
         .create(folder)?;
     let body = serde_json::to_vec(&Body::from(content))?;
     let path = folder.join(format!("{PREFIX}{instance_id}{SUFFIX}"));
-    let unfinished = path.with_extension("tmp");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished)?;
-    let checksum = crc32fast::hash(&body);
-    writeln!(file, "{VERSION} {} {checksum:08x}", body.len())?;
-    file.write_all(&body)?;
-    file.sync_all()?;
-    fs::rename(&unfinished, &path)?;
+    let unfinished = path.with_extension(UNFINISHED);
+    let written = write_to(&unfinished, &body).and_then(|_held| fs::rename(&unfinished, &path));
+    if let Err(error) = written {
+        // What fits nowhere must not take the room of what follows.
+        let _ = fs::remove_file(&unfinished);
+        return Err(error);
+    }
     File::open(folder)?.sync_all()?;
     Ok(path)
 }
 
+/// Writes a file that others leave alone for as long as the answer lives.
+fn write_to(path: &Path, body: &[u8]) -> io::Result<File> {
+    let mut file = loop {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)?;
+        // Where files can't be locked, nobody removes them either.
+        let _ = file.lock();
+        // Another start may have removed it before it was locked.
+        if file.metadata()?.nlink() > 0 {
+            break file;
+        }
+    };
+    let checksum = crc32fast::hash(body);
+    writeln!(file, "{VERSION} {} {checksum:08x}", body.len())?;
+    file.write_all(body)?;
+    file.sync_all()?;
+    Ok(file)
+}
+
+/// Removes what was begun by processes that ended meanwhile: nobody holds it any more.
+pub(super) fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    for path in files(folder, &format!(".{UNFINISHED}"))? {
+        let file = File::open(&path)?;
+        if file.try_lock().is_ok() {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
 /// The files that earlier starts left, the oldest names first.
 pub(super) fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    files(folder, SUFFIX)
+}
+
+fn files(folder: &Path, suffix: &str) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -114,10 +156,10 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
-        let is_spool = name
+        let is_wanted = name
             .to_str()
-            .is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
-        if is_spool && entry.file_type()?.is_file() {
+            .is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(suffix));
+        if is_wanted && entry.file_type()?.is_file() {
             files.push(entry.path());
         }
     }
@@ -183,6 +225,8 @@ impl From<&Content> for Body {
             max: one.max.to_bits(),
         });
         Self {
+            database: content.database.clone(),
+            host_id: content.host_id.clone(),
             buckets: buckets.collect(),
             samples: samples.collect(),
         }
@@ -227,6 +271,8 @@ impl TryFrom<Body> for Content {
             max: f64::from_bits(one.max),
         });
         Ok(Self {
+            database: body.database,
+            host_id: body.host_id,
             buckets: buckets.ok_or(SpoolError::Unusable("it holds what is no bucket"))?,
             samples: samples.collect(),
         })
@@ -257,6 +303,8 @@ mod tests {
             stats: stats.clone(),
         };
         Content {
+            database: Some("0123456789abcdef".to_owned()),
+            host_id: Some("host".to_owned()),
             buckets: Resolution::ALL.map(bucket).to_vec(),
             samples: vec![HostSample {
                 name: "load.one".to_owned(),
@@ -297,5 +345,42 @@ mod tests {
         }
         let aside = set_aside(&path).unwrap();
         assert!(aside.exists() && list(folder.path()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_file_that_does_not_say_for_which_database_it_is_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spool-a1.json");
+        let body = "{\"buckets\":[],\"samples\":[]}";
+        let checksum = crc32fast::hash(body.as_bytes());
+        let text = format!("linux-api-spool-1 {} {checksum:08x}\n{body}", body.len());
+        fs::write(&path, text).unwrap();
+        assert_eq!(read(&path).unwrap(), Content::default());
+    }
+
+    #[test]
+    fn what_can_not_be_finished_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        // Nothing can take the place of a folder that is not empty.
+        fs::create_dir_all(folder.path().join("spool-a1.json/full")).unwrap();
+        assert!(write(folder.path(), "a1", &content()).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_an_ended_process_began_is_removed_and_what_a_living_one_writes_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ended, living) = (
+            folder.path().join("spool-a1.tmp"),
+            folder.path().join("spool-b2.tmp"),
+        );
+        fs::write(&ended, "linux-api-spool-1 ").unwrap();
+        let held = write_to(&living, b"{}").unwrap();
+        remove_unfinished(folder.path()).unwrap();
+        assert!(!ended.exists() && living.exists());
+        drop(held);
+        remove_unfinished(folder.path()).unwrap();
+        assert!(!living.exists());
+        remove_unfinished(&folder.path().join("none")).unwrap();
     }
 }
