@@ -3,6 +3,7 @@
 //! Other than the families of a snapshot they are read when they are asked for, whole and without
 //! rates. All of it are small files of the process file system, which never block.
 
+mod clock;
 mod disks;
 mod interfaces;
 mod memory;
@@ -13,6 +14,7 @@ use super::reread::Reread;
 use super::{HostRoots, load_average, system};
 use crate::model::snapshot::{Load, Pressure};
 
+pub use clock::{ClockInfo, ClockSource, TimeZone};
 pub use disks::{DiskCounters, DiskIdentity};
 pub use interfaces::InterfaceCounters;
 pub use memory::MemoryField;
@@ -35,6 +37,8 @@ pub struct HostCounters {
     pub pressure: Option<Pressure>,
     /// What the kernel calls itself and the host.
     pub uname: Uname,
+    /// What its clock runs by.
+    pub clock: ClockInfo,
 }
 
 /// What uname(2) says, with the name of the host that is watched.
@@ -64,6 +68,7 @@ pub(super) struct CounterReader {
     disks: disks::DiskCounterReader,
     interfaces: interfaces::InterfaceReader,
     pressure: PressureReader,
+    clock: clock::ClockReader,
 }
 
 impl CounterReader {
@@ -74,8 +79,9 @@ impl CounterReader {
             memory: Reread::new(procfs.join("meminfo")),
             load: Reread::new(procfs.join("loadavg")),
             disks: disks::DiskCounterReader::new(roots),
-            interfaces: interfaces::InterfaceReader::new(procfs),
+            interfaces: interfaces::InterfaceReader::new(roots),
             pressure: PressureReader::new(procfs),
+            clock: clock::ClockReader::new(roots),
             roots: roots.clone(),
         }
     }
@@ -89,6 +95,7 @@ impl CounterReader {
             interfaces: self.interfaces.read().ok(),
             pressure: self.pressure.read().ok(),
             uname: uname(&self.roots),
+            clock: self.clock.read(),
         }
     }
 }

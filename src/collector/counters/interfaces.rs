@@ -1,9 +1,9 @@
 //! Network interfaces with everything that `net/dev` tells of them.
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use crate::collector::CollectError;
 use crate::collector::reread::Reread;
+use crate::collector::{CollectError, HostRoots, read_text};
 
 /// The counters of one interface since it came up, in the order of [`InterfaceCounters::RECEIVE`]
 /// and [`InterfaceCounters::TRANSMIT`].
@@ -13,6 +13,8 @@ pub struct InterfaceCounters {
     pub name: String,
     /// What came in.
     pub receive: [u64; 8],
+    /// Packets that came in and that nothing handled; kernels before 4.6 don't count them.
+    pub receive_nohandler: Option<u64>,
     /// What went out.
     pub transmit: [u64; 8],
 }
@@ -48,11 +50,15 @@ pub(super) struct InterfaceReader {
     /// Of the host's first process, which in a container sees the host's interfaces.
     host: Reread,
     own: Reread,
+    /// Where the system file system tells of each interface.
+    folder: PathBuf,
 }
 
 impl InterfaceReader {
-    pub(super) fn new(procfs: &Path) -> Self {
+    pub(super) fn new(roots: &HostRoots) -> Self {
+        let procfs = &roots.procfs;
         Self {
+            folder: roots.sysfs.join("class/net"),
             host: Reread::new(procfs.join("1/net/dev")),
             own: Reread::new(procfs.join("net/dev")),
         }
@@ -65,7 +71,13 @@ impl InterfaceReader {
             &mut self.own
         };
         let interfaces = parse(&file.text()?);
-        interfaces.ok_or_else(|| file.malformed("counters of interfaces"))
+        let mut interfaces = interfaces.ok_or_else(|| file.malformed("counters of interfaces"))?;
+        for one in &mut interfaces {
+            let path = self.folder.join(&one.name).join("statistics/rx_nohandler");
+            let text = read_text(&path).ok();
+            one.receive_nohandler = text.and_then(|text| text.trim().parse().ok());
+        }
+        Ok(interfaces)
     }
 }
 
@@ -86,6 +98,7 @@ fn parse(text: &str) -> Option<Vec<InterfaceCounters>> {
             Some(InterfaceCounters {
                 name: name.trim().to_owned(),
                 receive: eight()?,
+                receive_nohandler: None,
                 transmit: eight()?,
             })
         })

@@ -6,7 +6,8 @@ use super::Exposition;
 use super::own::seconds;
 use super::writer::{Number, Writer};
 use crate::collector::counters::{
-    CpuCounters, DiskCounters, HostCounters, InterfaceCounters, KernelCounters, MemoryField, Uname,
+    ClockInfo, CpuCounters, DiskCounters, HostCounters, InterfaceCounters, KernelCounters,
+    MemoryField, Uname,
 };
 use crate::model::snapshot::{Filesystem, Load, Pressure};
 
@@ -31,6 +32,7 @@ pub(super) fn write(writer: &mut Writer, all: &Exposition) {
         write_pressure(writer, pressure);
     }
     write_uname(writer, &host.uname);
+    write_clock(writer, &host.clock);
     let help = "System time in seconds since epoch (1970).";
     writer.gauge(("node_time_seconds", help), Some(seconds(all.time)));
 }
@@ -299,6 +301,7 @@ fn write_interfaces(writer: &mut Writer, all: &[InterfaceCounters]) {
     write_direction(writer, "receive", InterfaceCounters::RECEIVE, all, |one| {
         one.receive
     });
+    write_unhandled(writer, all);
     write_direction(
         writer,
         "transmit",
@@ -306,6 +309,15 @@ fn write_interfaces(writer: &mut Writer, all: &[InterfaceCounters]) {
         all,
         |one| one.transmit,
     );
+}
+
+fn write_unhandled(writer: &mut Writer, all: &[InterfaceCounters]) {
+    let series = all.iter().filter_map(|one| {
+        let labels = [("device", one.name.as_str())];
+        Some((labels, one.receive_nohandler?))
+    });
+    let help = "Packets received that nothing handled.";
+    writer.counters(("node_network_receive_nohandler", help), series);
 }
 
 fn write_direction(
@@ -357,4 +369,27 @@ fn write_uname(writer: &mut Writer, uname: &Uname) {
     ];
     let help = "Labeled system information as provided by the uname system call.";
     writer.gauges(("node_uname_info", help), [(labels, 1_u64)]);
+}
+
+fn write_clock(writer: &mut Writer, clock: &ClockInfo) {
+    let sources = clock.sources.iter();
+    let available = sources.clone().flat_map(|one| {
+        let labels = |name| [("clocksource", name), ("device", one.device.as_str())];
+        one.available
+            .iter()
+            .map(move |name| (labels(name.as_str()), 1_u64))
+    });
+    let help = "Sources of time that the kernel could use.";
+    writer.gauges(("node_time_clocksource_available_info", help), available);
+    let current = sources.filter_map(|one| {
+        let name = one.current.as_deref()?;
+        let labels = [("clocksource", name), ("device", one.device.as_str())];
+        Some((labels, 1_u64))
+    });
+    let help = "The source of time that the kernel uses.";
+    writer.gauges(("node_time_clocksource_current_info", help), current);
+    let zone = [("time_zone", clock.zone.name.as_str())];
+    let offset = f64::from(clock.zone.offset_seconds);
+    let help = "Seconds that local time is ahead of UTC.";
+    writer.gauges(("node_time_zone_offset_seconds", help), [(zone, offset)]);
 }

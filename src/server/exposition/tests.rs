@@ -85,6 +85,12 @@ async fn a_recorded_host_is_told_by_node_exporters_names() {
         "node_network_receive_bytes_total{device=\"enp5s0\"} 8000000000",
         "node_network_transmit_drop_total{device=\"wg0\"} 8",
         "node_network_receive_drop_total{device=\"enp5s0\"} 12",
+        "# TYPE node_network_receive_nohandler_total counter",
+        "node_network_receive_nohandler_total{device=\"enp5s0\"} 7",
+        "# TYPE node_time_clocksource_available_info gauge",
+        "node_time_clocksource_available_info{clocksource=\"hpet\",device=\"0\"} 1",
+        "node_time_clocksource_current_info{clocksource=\"tsc\",device=\"0\"} 1",
+        "# TYPE node_time_zone_offset_seconds gauge",
         "# TYPE node_pressure_cpu_waiting_seconds_total counter",
         "node_pressure_cpu_waiting_seconds_total 1.0",
         "node_pressure_io_stalled_seconds_total 0.0007",
@@ -97,6 +103,7 @@ async fn a_recorded_host_is_told_by_node_exporters_names() {
     }
     assert!(!text.contains("device=\"nvme0n1p1\"") && !text.contains("device=\"loop0\""));
     assert!(text.contains("nodename=\"metal-01\""));
+    assert!(text.contains("\nnode_time_zone_offset_seconds{time_zone=\""));
     let root = "{device=\"/dev/nvme0n1p2\",fstype=\"btrfs\",mountpoint=\"/\"}";
     for name in [
         "size_bytes",
