@@ -4,6 +4,7 @@
 //! the folder before it; a link in the way is an error that names it. Files get their content under
 //! another name and appear whole, with their owner and mode, or not at all.
 
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -165,13 +166,7 @@ impl Tree {
     }
 
     /// Says what is there, when it is not what was looked for.
-    fn refusal(
-        &self,
-        folder: &OwnedFd,
-        name: &std::ffi::OsStr,
-        path: &Path,
-        errno: Errno,
-    ) -> TreeError {
+    fn refusal(&self, folder: &OwnedFd, name: &OsStr, path: &Path, errno: Errno) -> TreeError {
         let found = rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW);
         match found.map(|stat| kind(&stat)) {
             Ok(FileType::Symlink) => TreeError::Link(self.outside(path)),
@@ -180,7 +175,7 @@ impl Tree {
         }
     }
 
-    fn name<'a>(&self, path: &'a Path) -> Result<&'a std::ffi::OsStr, TreeError> {
+    fn name<'a>(&self, path: &'a Path) -> Result<&'a OsStr, TreeError> {
         path.file_name()
             .ok_or_else(|| TreeError::InTheWay(self.outside(path)))
     }
@@ -281,9 +276,7 @@ impl Tree {
         let name = self.name(path)?;
         let folder = self.made_parent(path)?;
         let explain = |errno| self.error(path, errno);
-        let mut draft = std::ffi::OsString::from(".");
-        draft.push(name);
-        draft.push(".setup");
+        let draft = draft_name(name);
         // What an interrupted run left; a link is removed and not followed.
         match rustix::fs::unlinkat(&folder, &draft, AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
@@ -308,7 +301,9 @@ impl Tree {
         Ok(Changed::Yes)
     }
 
-    /// Makes a symbolic link with this content.
+    /// Makes a symbolic link with this content. One that is there already is left when it leads to
+    /// a file of the same name: systemd writes the same place in several ways, `/lib/systemd` and
+    /// `/usr/lib/systemd` for instance.
     ///
     /// # Errors
     /// When something else is there, or it can't be made.
@@ -319,10 +314,13 @@ impl Tree {
             Ok(()) => Ok(Changed::Yes),
             Err(Errno::EXIST) => {
                 let found = rustix::fs::readlinkat(&folder, name, Vec::new());
-                match found {
-                    Ok(found) if found.as_bytes() == content.as_os_str().as_encoded_bytes() => {
-                        Ok(Changed::No)
-                    }
+                let leads_to = found
+                    .as_ref()
+                    .ok()
+                    .and_then(|found| found.as_bytes().rsplit(|byte| *byte == b'/').next());
+                let expected = content.file_name().map(OsStr::as_encoded_bytes);
+                match leads_to {
+                    Some(leads_to) if Some(leads_to) == expected => Ok(Changed::No),
                     _ => Err(TreeError::InTheWay(self.outside(path))),
                 }
             }
@@ -330,11 +328,17 @@ impl Tree {
         }
     }
 
-    /// Removes a file or a link.
+    /// Removes a file or a link, and what an interrupted [`Tree::write`] left beside it.
     ///
     /// # Errors
     /// When it is a folder or can't be removed.
     pub fn remove(&self, path: &Path) -> Result<Changed, TreeError> {
+        let draft = self.remove_one(&path.with_file_name(draft_name(self.name(path)?)))?;
+        let itself = self.remove_one(path)?;
+        Ok(if draft == Changed::Yes { draft } else { itself })
+    }
+
+    fn remove_one(&self, path: &Path) -> Result<Changed, TreeError> {
         let Some(folder) = self.parent(path, false)? else {
             return Ok(Changed::No);
         };
@@ -376,6 +380,13 @@ impl Tree {
         }
         rustix::fs::fchmod(handle, Mode::from_raw_mode(mode))
     }
+}
+
+/// The name under which a file is written until it is whole.
+fn draft_name(name: &OsStr) -> OsString {
+    [OsStr::new("."), name, OsStr::new(".setup")]
+        .into_iter()
+        .collect()
 }
 
 fn kind(stat: &Stat) -> FileType {
