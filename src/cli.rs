@@ -30,12 +30,15 @@ use std::process::ExitCode;
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::config::{Config, ConfigError, Environment, Flag, Loaded, Sources};
+use crate::setup::prompt::Stopped;
 use crate::store::StoreError;
 
 /// Exit code for what failed.
 pub const FAILED: u8 = 1;
 /// Exit code for wrong usage.
 pub const USAGE: u8 = 2;
+/// Exit code for what a person broke off, as shells have it for Ctrl-C.
+pub const INTERRUPTED: u8 = 130;
 /// Exit code for what a restart can't mend, so that systemd does not try for ever.
 pub const BAD_CONFIGURATION: u8 = 78;
 
@@ -176,6 +179,10 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.is::<output::Closed>() {
         return ExitCode::SUCCESS;
+    }
+    if error.is::<Stopped>() {
+        output::farewell(error);
+        return ExitCode::from(INTERRUPTED);
     }
     output::error(error);
     let bad_configuration = error.chain().any(|cause| {

@@ -11,6 +11,7 @@ mod commands;
 pub mod database;
 pub mod facts;
 pub mod plan;
+mod program;
 pub mod prompt;
 pub mod removal;
 mod service;

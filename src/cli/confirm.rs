@@ -2,7 +2,9 @@
 
 use std::io::IsTerminal;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
+
+use crate::setup::prompt::asked;
 
 /// Whether a person wants it: `yes` answers for them. Without a terminal nobody can be asked.
 pub(super) fn ask(question: &str, yes: bool) -> anyhow::Result<bool> {
@@ -12,8 +14,5 @@ pub(super) fn ask(question: &str, yes: bool) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
         bail!("{question} There is no terminal to ask on: say --yes");
     }
-    inquire::Confirm::new(question)
-        .with_default(false)
-        .prompt()
-        .context("ask")
+    asked(inquire::Confirm::new(question).with_default(false).prompt())
 }

@@ -61,6 +61,11 @@ pub(super) fn error(error: &anyhow::Error) {
     complain(&format!("error: {}\n", reasons(error)));
 }
 
+/// Says why it ends here, though nothing failed.
+pub(super) fn farewell(why: &anyhow::Error) {
+    complain(&format!("{}\n", reasons(why)));
+}
+
 /// The error and its causes, each said once: some name their cause in their own text.
 fn reasons(error: &anyhow::Error) -> String {
     let mut text = String::new();

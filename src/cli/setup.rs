@@ -1,16 +1,16 @@
 //! `linux-api setup`: brings the daemon onto this host, and takes it away again.
 
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
 use super::{Context, output};
-use crate::setup::answers::{Answers, Existing};
+use crate::setup::answers::Answers;
 use crate::setup::apply::{self, Finished, Witness};
-use crate::setup::facts::{self, Facts};
-use crate::setup::plan::{self, Content, Plan, Step};
+use crate::setup::facts::{self, Candidate, Facts};
+use crate::setup::plan::{self, Content, ONLY_ROOT, Plan, Step};
 use crate::setup::tree::Tree;
 use crate::setup::{prompt, removal};
 
@@ -64,9 +64,12 @@ impl Options {
     }
 
     async fn install(&self, tree: &Tree) -> anyhow::Result<()> {
-        let program = match &self.program {
-            Some(path) => path.clone(),
-            None => std::env::current_exe().context("find this program")?,
+        let program = Candidate {
+            path: match &self.program {
+                Some(path) => path.clone(),
+                None => std::env::current_exe().context("find this program")?,
+            },
+            is_named: self.program.is_some(),
         };
         let unattended = self.yes || self.answers.is_some();
         let answers = match &self.answers {
@@ -74,7 +77,7 @@ impl Options {
             None if unattended || self.dry_run => Answers::default(),
             None => self.ask(tree, &program).await?,
         };
-        let facts = facts::gather(tree, program, &answers).await?;
+        let facts = facts::gather(tree, &program, &answers).await?;
         let plan = plan::plan(&answers, &facts);
         if self.dry_run {
             return show_whole(&plan);
@@ -90,24 +93,18 @@ impl Options {
         report(&plan, finished, tree)
     }
 
-    async fn ask(&self, tree: &Tree, program: &Path) -> anyhow::Result<Answers> {
+    async fn ask(&self, tree: &Tree, program: &Candidate) -> anyhow::Result<Answers> {
+        if tree.is_live() && !rustix::process::geteuid().is_root() {
+            bail!("nothing was changed: {ONLY_ROOT}");
+        }
         if !std::io::stdin().is_terminal() {
             bail!(
                 "there is no terminal to ask on: say --yes for every default, or --answers FILE; \
                  --dry-run shows what would be done"
             );
         }
-        let facts = facts::gather(tree, program.to_owned(), &Answers::default()).await?;
-        let answers = prompt::ask(facts.config.as_ref())?;
-        if facts.config.is_some() && answers.configuration == Existing::Stop {
-            let is_own = facts
-                .config
-                .is_some_and(|it| it.text != plan::PACKAGED_CONFIG);
-            if is_own {
-                bail!("stopped; nothing was changed");
-            }
-        }
-        Ok(answers)
+        let facts = facts::gather(tree, program, &Answers::default()).await?;
+        prompt::ask(&facts)
     }
 
     async fn remove(&self, tree: &Tree) -> anyhow::Result<()> {
@@ -152,7 +149,10 @@ fn numbered(titles: &[String]) -> String {
 
 fn summary(plan: &Plan) -> String {
     let titles: Vec<String> = plan.steps.iter().map(Step::title).collect();
-    format!("This is what will be done:\n\n{}\n", numbered(&titles))
+    let steps = format!("This is what will be done:\n\n{}\n", numbered(&titles));
+    plan.notes
+        .iter()
+        .fold(steps, |text, note| format!("{text}\nnote: {note}\n"))
 }
 
 /// The plan with every file, for those who want to know or to do it by hand.
@@ -192,7 +192,7 @@ impl Witness for Progress {
 }
 
 fn report(plan: &Plan, finished: Finished, tree: &Tree) -> anyhow::Result<()> {
-    for hint in &finished.hints {
+    for hint in plan.notes.iter().chain(&finished.hints) {
         output::text(&format!("\nnote: {hint}"))?;
     }
     if !tree.is_live() {

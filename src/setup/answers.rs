@@ -83,10 +83,10 @@ pub enum PackageManager {
 
 /// Where the data are kept.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(try_from = "SaidOfDatabase")]
 pub struct Database {
-    /// Which kind of database.
-    pub kind: Kind,
+    /// Which kind of database, when the answers say it.
+    pub kind: Option<Kind>,
     /// URL of a database that exists.
     pub url: Option<SecretString>,
     /// File that holds the URL, in place of `url`.
@@ -103,10 +103,82 @@ pub struct Database {
     pub package_manager: Option<PackageManager>,
 }
 
+impl Database {
+    /// The kind that was said, else the default.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind.unwrap_or(Kind::Sqlite)
+    }
+}
+
+/// The section as it is written.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct SaidOfDatabase {
+    kind: Option<Kind>,
+    url: Option<SecretString>,
+    url_file: Option<PathBuf>,
+    role: Option<String>,
+    name: Option<String>,
+    socket: Option<PathBuf>,
+    port: Option<u16>,
+    package_manager: Option<PackageManager>,
+}
+
+impl TryFrom<SaidOfDatabase> for Database {
+    type Error = String;
+
+    /// What is said and would not count is refused: the data would go elsewhere than meant.
+    fn try_from(said: SaidOfDatabase) -> Result<Self, String> {
+        let of_url = [
+            ("url", said.url.is_some()),
+            ("url_file", said.url_file.is_some()),
+        ];
+        let of_server = [
+            ("role", said.role.is_some()),
+            ("name", said.name.is_some()),
+            ("socket", said.socket.is_some()),
+            ("port", said.port.is_some()),
+            ("package_manager", said.package_manager.is_some()),
+        ];
+        let first = |keys: &[(&'static str, bool)]| {
+            let given = keys.iter().find(|(_, is_given)| *is_given);
+            given.map(|(key, _)| *key)
+        };
+        let kind = match (said.kind, first(&of_url), first(&of_server)) {
+            (Some(kind), Some(key), _) if kind != Kind::Url => {
+                return Err(format!(
+                    "database.{key} is for kind = \"url\" and would not be used: leave out one of \
+                     the two"
+                ));
+            }
+            (None, _, Some(key)) => {
+                return Err(format!(
+                    "database.{key} would not be used without a kind: add kind = \"local\" or \
+                     \"install\", or leave it out"
+                ));
+            }
+            (None, Some(_), None) => Some(Kind::Url),
+            (kind, _, _) => kind,
+        };
+        let usual = Self::default();
+        Ok(Self {
+            kind,
+            url: said.url,
+            url_file: said.url_file,
+            role: said.role.unwrap_or(usual.role),
+            name: said.name.unwrap_or(usual.name),
+            socket: said.socket.unwrap_or(usual.socket),
+            port: said.port.unwrap_or(usual.port),
+            package_manager: said.package_manager,
+        })
+    }
+}
+
 impl Default for Database {
     fn default() -> Self {
         Self {
-            kind: Kind::Sqlite,
+            kind: None,
             url: None,
             url_file: None,
             role: "linux_api".to_owned(),
@@ -198,14 +270,14 @@ mod tests {
     fn nothing_said_means_every_default() {
         let answers = load("").unwrap();
         assert_eq!(answers.listen.to_string(), "127.0.0.1:8080");
-        assert_eq!(answers.database.kind, Kind::Sqlite);
+        assert_eq!(answers.database.kind(), Kind::Sqlite);
         assert_eq!(answers.configuration, Existing::Stop);
     }
 
     #[test]
     fn every_answer_can_be_given() {
         let text = "
-            listen = '0.0.0.0:443'
+            listen = '0.0.0.0:8443'
             trusted_proxies = ['10.0.0.0/8']
             configuration = 'replace'
             [tls]
@@ -220,9 +292,33 @@ mod tests {
             package_manager = 'dnf'
         ";
         let answers = load(text).unwrap();
-        assert_eq!(answers.database.kind, Kind::Install);
+        assert_eq!(answers.database.kind(), Kind::Install);
         assert_eq!(answers.database.package_manager, Some(PackageManager::Dnf));
         assert_eq!(answers.tls.unwrap().key, Path::new("/k.pem"));
+    }
+
+    #[test]
+    fn what_is_said_of_a_database_counts_or_is_refused() {
+        for text in [
+            "database = { url_file = '/u' }",
+            "database = { kind = 'url', url_file = '/u' }",
+        ] {
+            assert_eq!(load(text).unwrap().database.kind(), Kind::Url, "{text}");
+        }
+        for (text, key) in [
+            ("role = 'fleet'", "role"),
+            ("name = 'fleet'", "name"),
+            ("port = 5433", "port"),
+            ("socket = '/run/pg'", "socket"),
+            ("package_manager = 'apt'", "package_manager"),
+            ("kind = 'sqlite'\nurl = 'postgres://u:hunter2@h/d'", "url"),
+            ("kind = 'local'\nurl_file = '/u'", "url_file"),
+        ] {
+            let message = load(&format!("[database]\n{text}")).unwrap_err();
+            let named = format!("database.{key} ");
+            assert!(message.contains(&named), "{text}: {message}");
+            assert!(!message.contains("hunter2"), "{message}");
+        }
     }
 
     #[test]

@@ -18,7 +18,6 @@ use super::service::{self, Started};
 use super::tree::{Changed, Owner, Tree};
 use crate::auth::key::{KEY_LEN, PlainKey};
 use crate::client::Client;
-use crate::config::{Config, Environment, Sources};
 
 /// How long a daemon that was started may take until it is ready.
 const READY_PATIENCE: Duration = Duration::from_mins(1);
@@ -95,6 +94,7 @@ fn changed(changed: Changed) -> Told {
 async fn perform(step: &Step, tree: &Tree, finished: &mut Finished) -> anyhow::Result<Told> {
     match step {
         Step::Program { from } => install_program(tree, from).map(changed),
+        Step::Remove(path) => Ok(changed(tree.remove(path)?)),
         Step::File(file) => write(tree, file).map(changed),
         Step::Account => make_account(tree).await,
         Step::Folder { path, mode, owner } => {
@@ -103,9 +103,9 @@ async fn perform(step: &Step, tree: &Tree, finished: &mut Finished) -> anyhow::R
         }
         Step::Install(manager) => database::install(*manager).await.map(|()| said("done")),
         Step::LocalDatabase(local) => database::create_local(tree, local).await,
-        Step::CheckDatabase { kept } => check_database(tree, *kept).await,
+        Step::CheckDatabase { url } => check_database(tree, url.as_ref()).await,
         Step::Enable { units } => enable(tree, units).await,
-        Step::Start => start(tree).await,
+        Step::Start { anew } => start(tree, *anew).await,
         Step::Ready(address) => wait_until_ready(address).await,
         Step::Key => {
             finished.key = take_key(tree)?;
@@ -212,22 +212,15 @@ async fn make_account(tree: &Tree) -> anyhow::Result<Told> {
     Ok(said("done"))
 }
 
-async fn check_database(tree: &Tree, kept: bool) -> anyhow::Result<Told> {
-    let url = if kept {
-        let loaded = Config::load(&Sources {
-            config_path: Some(tree.outside(Path::new(CONFIG))),
-            environment: Environment::default(),
-            flags: Vec::new(),
-        })?;
-        SecretString::from(loaded.config.database.url.expose())
-    } else {
-        let content = tree.read(Path::new(URL_FILE), 4096)?.unwrap_or_default();
-        SecretString::from(String::from_utf8_lossy(&content).trim())
-    };
+async fn check_database(tree: &Tree, url: Option<&SecretString>) -> anyhow::Result<Told> {
     if !tree.is_live() {
         return Ok(said("left to the first start"));
     }
-    database::check(&url).await
+    if let Some(url) = url {
+        return database::check(url).await;
+    }
+    let content = tree.read(Path::new(URL_FILE), 4096)?.unwrap_or_default();
+    database::check(&String::from_utf8_lossy(&content).trim().into()).await
 }
 
 async fn enable(tree: &Tree, units: &Path) -> anyhow::Result<Told> {
@@ -256,7 +249,7 @@ pub(super) fn links() -> [(String, &'static str); 2] {
     ]
 }
 
-async fn start(tree: &Tree) -> anyhow::Result<Told> {
+async fn start(tree: &Tree, anew: bool) -> anyhow::Result<Told> {
     let service = format!("{UNITS}/{SERVICE}");
     let files = [
         PROGRAM,
@@ -267,7 +260,7 @@ async fn start(tree: &Tree) -> anyhow::Result<Told> {
         TLS_KEY,
         &service,
     ];
-    let started = service::start(tree, &files.map(Path::new)).await?;
+    let started = service::start(tree, &files.map(Path::new), anew).await?;
     Ok(said(match started {
         Started::Fresh => "started",
         Started::Anew => "started anew",

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FileType;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -11,15 +12,19 @@ use rustls::sign::CertifiedKey;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::answers::{Answers, Existing, PackageManager, Tls};
+use super::apply::links;
 use super::plan::{
-    ACCOUNT, CONFIG, PACKAGED_PROGRAM, PACKAGED_UNITS, PACKAGED_UNITS_OF_OLD, SERVICE, URL_FILE,
+    ACCOUNT, CONFIG, PACKAGED_PROGRAM, PACKAGED_UNITS, PACKAGED_UNITS_OF_OLD, PROGRAM, SERVICE,
+    SOCKET, SYSUSERS, TMPFILES, UNITS, URL_FILE,
 };
 use super::service;
 use super::tree::{Tree, TreeError};
-use crate::config::{Config, DatabaseUrl, Environment, Sources};
+use crate::config::{Config, DatabaseUrl, Environment, Flag, Sources};
 
 /// The largest configuration file that is looked at.
 const CONFIG_LIMIT: u64 = 1 << 20;
+/// The largest file with a URL that is looked at.
+const URL_LIMIT: u64 = 4096;
 /// The largest certificate file that is looked at.
 const PEM_LIMIT: usize = 1 << 20;
 
@@ -37,6 +42,14 @@ pub struct Facts {
     pub packaged_units: Option<PathBuf>,
     /// The program to install when they did not.
     pub program: PathBuf,
+    /// Somebody asked for that program by its name.
+    pub program_is_named: bool,
+    /// It is the one that came with the package.
+    pub program_is_packaged: bool,
+    /// Why it can't be installed.
+    pub program_refused: Option<String>,
+    /// What setup put here before the package came, and what hides the package's now.
+    pub left_behind: Vec<PathBuf>,
     /// The configuration file.
     pub config: Option<FoundConfig>,
     /// The database URL that is kept for the daemon.
@@ -47,6 +60,10 @@ pub struct Facts {
     pub given_url: Option<Result<SecretString, String>>,
     /// The daemon runs under systemd.
     pub service_runs: bool,
+    /// The first port that does not take the rights of root.
+    pub first_free_port: u16,
+    /// An administrator lets the unit listen below that.
+    pub may_bind_low: bool,
     /// Why the daemon could not listen where it is to.
     pub address_refused: Option<Refused>,
     /// The system's package manager.
@@ -91,11 +108,24 @@ pub struct TlsFiles {
     pub key: SecretString,
 }
 
-/// Looks around in `tree`; `program` is what would be installed.
+/// What would be installed.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Somebody named it; otherwise it is the program that runs.
+    pub is_named: bool,
+}
+
+/// Looks around in `tree`.
 ///
 /// # Errors
 /// When a symbolic link or something else is in the way of what has to be read.
-pub async fn gather(tree: &Tree, program: PathBuf, answers: &Answers) -> Result<Facts, TreeError> {
+pub async fn gather(
+    tree: &Tree,
+    program: &Candidate,
+    answers: &Answers,
+) -> Result<Facts, TreeError> {
     let is_live = tree.is_live();
     let service_runs = is_live && service::is_active(SERVICE).await;
     let config = find_config(tree)?;
@@ -113,17 +143,32 @@ pub async fn gather(tree: &Tree, program: PathBuf, answers: &Answers) -> Result<
             packaged_units = Some(PathBuf::from(folder));
         }
     }
+    let is_packaged = packaged_units.is_some();
     Ok(Facts {
         is_live,
         is_root: rustix::process::geteuid().is_root(),
         has_systemd: Path::new("/run/systemd/system").is_dir(),
         packaged_units,
-        program,
+        program: program.path.clone(),
+        program_is_named: program.is_named,
+        program_is_packaged: is_same(&program.path, &tree.outside(Path::new(PACKAGED_PROGRAM))),
+        program_refused: if is_packaged {
+            None
+        } else {
+            super::program::refusal(program).await
+        },
+        left_behind: if is_packaged {
+            left_behind(tree)?
+        } else {
+            Vec::new()
+        },
         config,
         database_url: read_url(tree)?,
         tls: answers.tls.as_ref().map(read_tls),
         given_url: given_url(answers),
         service_runs,
+        first_free_port: first_free_port(is_live),
+        may_bind_low: may_bind_low(tree),
         address_refused: if is_live && !service_runs {
             refused(listen)
         } else {
@@ -150,20 +195,125 @@ fn find_config(tree: &Tree) -> Result<Option<FoundConfig>, TreeError> {
         return Ok(None);
     };
     let text = String::from_utf8_lossy(&content).into_owned();
-    let sources = Sources {
-        config_path: Some(tree.outside(Path::new(CONFIG))),
-        environment: Environment::default(),
-        flags: Vec::new(),
-    };
-    let says = match Config::load(&sources) {
-        Ok(loaded) => Ok(Says {
-            listen: loaded.config.server.listen,
-            has_tls: loaded.config.server.tls_certificate.is_some(),
-            database: loaded.config.database.url,
-        }),
-        Err(error) => Err(error.to_string()),
-    };
+    let loaded = flags_below(tree, &text).and_then(|flags| {
+        let sources = Sources {
+            config_path: Some(tree.outside(Path::new(CONFIG))),
+            environment: Environment::default(),
+            flags,
+        };
+        Config::load(&sources).map_err(|error| error.to_string())
+    });
+    let says = loaded.map(|loaded| Says {
+        listen: loaded.config.server.listen,
+        has_tls: loaded.config.server.tls_certificate.is_some(),
+        database: loaded.config.database.url,
+    });
     Ok(Some(FoundConfig { text, says }))
+}
+
+/// The URLs in the files that a configuration names. In a folder with a system these are files
+/// below it, and none of this machine's.
+fn flags_below(tree: &Tree, text: &str) -> Result<Vec<Flag>, String> {
+    let mut flags = Vec::new();
+    // A text that is no TOML is told about by whoever reads it as a whole.
+    let table = text.parse::<toml::Table>().unwrap_or_default();
+    for (key, name) in [
+        ("database.url", "url_file"),
+        ("database.direct_url", "direct_url_file"),
+    ] {
+        let path = table.get("database").and_then(|section| section.get(name));
+        let Some(path) = path
+            .and_then(toml::Value::as_str)
+            .filter(|_| !tree.is_live())
+        else {
+            continue;
+        };
+        let content = tree
+            .read(Path::new(path), URL_LIMIT)
+            .map_err(|error| error.to_string())?
+            .ok_or_else(|| {
+                let path = tree.outside(Path::new(path));
+                format!("database.{name}: {} is not there", path.display())
+            })?;
+        let value = String::from_utf8_lossy(&content).trim().to_owned();
+        flags.push(Flag {
+            key,
+            value,
+            name: "--root",
+        });
+    }
+    Ok(flags)
+}
+
+/// Whether both are there and are the same file.
+pub(super) fn is_same(one: &Path, other: &Path) -> bool {
+    let (one, other) = (std::fs::canonicalize(one), std::fs::canonicalize(other));
+    one.is_ok() && one.ok() == other.ok()
+}
+
+/// All that setup put in place of a package, when its service still stands before the package's.
+/// The service comes last: until it is gone, an interrupted run finds the rest again.
+fn left_behind(tree: &Tree) -> Result<Vec<PathBuf>, TreeError> {
+    let service = format!("{UNITS}/{SERVICE}");
+    let is_link = |path: &str| -> Result<bool, TreeError> {
+        let found = tree.look(Path::new(path))?;
+        Ok(found.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink))
+    };
+    // `systemctl mask` makes a link, which somebody meant.
+    if is_link(&service)? {
+        return Ok(Vec::new());
+    }
+    let text = tree.read(Path::new(&service), CONFIG_LIMIT)?;
+    let text = text.unwrap_or_default();
+    let starts_own = format!("ExecStart={PROGRAM} serve");
+    let is_own = String::from_utf8_lossy(&text)
+        .lines()
+        .any(|line| line == starts_own);
+    if !is_own {
+        return Ok(Vec::new());
+    }
+    let links = links().map(|(link, _)| link);
+    let files = [
+        format!("{UNITS}/{SOCKET}"),
+        SYSUSERS.to_owned(),
+        TMPFILES.to_owned(),
+        PROGRAM.to_owned(),
+        service,
+    ];
+    let mut left = Vec::new();
+    for path in links.into_iter().chain(files) {
+        if exists(tree, &path)? {
+            left.push(PathBuf::from(path));
+        }
+    }
+    Ok(left)
+}
+
+/// Below it only root may listen. What another system will say is not known: then the usual one.
+fn first_free_port(is_live: bool) -> u16 {
+    const USUAL: u16 = 1024;
+    let read = || {
+        let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+        text.ok()?.trim().parse().ok()
+    };
+    if is_live {
+        read().unwrap_or(USUAL)
+    } else {
+        USUAL
+    }
+}
+
+fn may_bind_low(tree: &Tree) -> bool {
+    let folder = tree.outside(Path::new(&format!("{UNITS}/{SERVICE}.d")));
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut texts = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
+    texts.any(|text| {
+        let mut lines = text.lines().map(str::trim);
+        lines.any(|line| {
+            line.strip_prefix("AmbientCapabilities=")
+                .is_some_and(|value| value.contains("CAP_NET_BIND_SERVICE"))
+        })
+    })
 }
 
 /// Without the rights of root, what only root may read counts as absent: then only a plan is shown.
@@ -179,7 +329,7 @@ fn read_if_allowed(tree: &Tree, path: &str, limit: u64) -> Result<Option<Vec<u8>
 }
 
 fn read_url(tree: &Tree) -> Result<Option<SecretString>, TreeError> {
-    let content = read_if_allowed(tree, URL_FILE, 4096)?;
+    let content = read_if_allowed(tree, URL_FILE, URL_LIMIT)?;
     let text = content.map(|content| String::from_utf8_lossy(&content).trim().to_owned());
     Ok(text.filter(|text| !text.is_empty()).map(SecretString::from))
 }
@@ -237,18 +387,24 @@ fn read_tls(tls: &Tls) -> Result<TlsFiles, String> {
 /// # Errors
 /// When the list of accounts can't be read.
 pub fn account(tree: &Tree) -> Result<Option<(u32, u32)>, TreeError> {
-    let numbers = |path: &str| -> Result<Vec<(String, Vec<u32>)>, TreeError> {
-        let content = tree.read(Path::new(path), 1 << 24)?.unwrap_or_default();
-        let text = String::from_utf8_lossy(&content);
-        Ok(text.lines().filter_map(entry).collect())
-    };
-    let find = |list: Vec<(String, Vec<u32>)>| {
-        let found = list.into_iter().find(|(name, _)| name == ACCOUNT);
-        found.and_then(|(_, numbers)| numbers.first().copied())
-    };
-    let user = find(numbers("/etc/passwd")?);
-    let group = find(numbers("/etc/group")?);
+    let user = number(tree, "/etc/passwd")?;
+    let group = number(tree, "/etc/group")?;
     Ok(user.zip(group))
+}
+
+/// Whether the daemon's account or group is in this list.
+pub(super) fn is_listed(tree: &Tree, list: &str) -> Result<bool, TreeError> {
+    Ok(number(tree, list)?.is_some())
+}
+
+fn number(tree: &Tree, list: &str) -> Result<Option<u32>, TreeError> {
+    let content = tree.read(Path::new(list), 1 << 24)?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&content);
+    let found = text
+        .lines()
+        .filter_map(entry)
+        .find(|(name, _)| name == ACCOUNT);
+    Ok(found.and_then(|(_, numbers)| numbers.first().copied()))
 }
 
 /// Name and numbers of a line of passwd(5) or group(5).

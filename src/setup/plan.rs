@@ -1,20 +1,23 @@
 //! What is to be done, decided from answers and facts alone: no I/O here.
 
 mod configuration;
+mod database;
+mod program;
 mod steps;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use secrecy::{ExposeSecret, SecretString};
-
-use super::answers::{Answers, Existing, Kind};
+use super::answers::{Answers, Existing};
 use super::facts::{Facts, Refused, Says};
-use crate::config::{ConfigValue, DatabaseUrl, Engine, List, Network, Server};
+use crate::config::{ConfigValue, List, Network, Server};
 
 pub use configuration::PACKAGED as PACKAGED_CONFIG;
 pub use steps::{Content, FileSpec, LocalDatabase, Step, Who};
 
+/// What an ordinary account is told.
+pub const ONLY_ROOT: &str =
+    "setup changes the system, which only root may do: sudo linux-api setup";
 /// Account and group of the daemon.
 pub const ACCOUNT: &str = "linux-api";
 /// The service's unit.
@@ -49,6 +52,8 @@ pub const PACKAGED_UNITS_OF_OLD: &str = "/lib/systemd/system";
 pub const PROGRAM: &str = "/usr/local/bin/linux-api";
 /// Where setup puts units.
 pub const UNITS: &str = "/etc/systemd/system";
+/// Where an administrator gives the unit the right to low ports.
+pub const PORT_DROP_IN: &str = "/etc/systemd/system/linux-api.service.d/port.conf";
 /// Where setup puts the account's definition.
 pub const SYSUSERS: &str = "/etc/sysusers.d/linux-api.conf";
 /// Where setup puts the folders' definition.
@@ -66,6 +71,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What has to be mended first, each with how.
     pub obstacles: Vec<String>,
+    /// What somebody should know, and which is in nobody's way.
+    pub notes: Vec<String>,
     /// Where the daemon will answer on this host.
     pub address: String,
 }
@@ -78,6 +85,7 @@ pub fn plan(answers: &Answers, facts: &Facts) -> Plan {
         facts,
         steps: Vec::new(),
         obstacles: Vec::new(),
+        notes: Vec::new(),
     };
     planner.check_surroundings();
     let kept = planner.kept();
@@ -86,12 +94,19 @@ pub fn plan(answers: &Answers, facts: &Facts) -> Plan {
         None => (answers.listen, answers.tls.is_some()),
     };
     planner.check_address(listen);
+    planner.check_port(listen.port(), kept.is_some());
+    // First of all: what a database refuses must not be half installed.
+    let url = match &kept {
+        Some(says) => {
+            planner.check_kept_database(&says.database);
+            None
+        }
+        None => planner.check_given_database(),
+    };
     planner.add_program();
     planner.add_account();
-    if let Some(says) = &kept {
-        planner.check_database(&says.database);
-    } else {
-        planner.add_database();
+    if kept.is_none() {
+        planner.add_database(url);
         planner.add_tls();
         planner.add_configuration();
     }
@@ -99,13 +114,15 @@ pub fn plan(answers: &Answers, facts: &Facts) -> Plan {
     let scheme = if has_tls { "https" } else { "http" };
     let address = format!("{scheme}://{}", reachable(listen));
     if facts.is_live {
-        planner.steps.push(Step::Start);
+        let anew = !facts.left_behind.is_empty();
+        planner.steps.push(Step::Start { anew });
         planner.steps.push(Step::Ready(address.clone()));
         planner.steps.push(Step::Key);
     }
     Plan {
         steps: planner.steps,
         obstacles: planner.obstacles,
+        notes: planner.notes,
         address,
     }
 }
@@ -126,6 +143,7 @@ struct Planner<'a> {
     facts: &'a Facts,
     steps: Vec<Step>,
     obstacles: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Planner<'_> {
@@ -138,7 +156,7 @@ impl Planner<'_> {
             return;
         }
         if !self.facts.is_root {
-            self.obstacle("setup changes the system, which only root may do: sudo linux-api setup");
+            self.obstacle(ONLY_ROOT);
         }
         if !self.facts.has_systemd {
             self.obstacle(
@@ -182,6 +200,25 @@ impl Planner<'_> {
         }
     }
 
+    /// The daemon has no rights of root, with which the address was tried.
+    fn check_port(&mut self, port: u16, kept: bool) {
+        let first = self.facts.first_free_port;
+        if port == 0 {
+            self.obstacle(
+                "port 0 is another port with each start, and nobody would find the daemon: choose \
+                 one by listen = \"ADDRESS:PORT\" in the answers",
+            );
+        } else if port < first && !self.facts.may_bind_low && !(kept && self.facts.service_runs) {
+            self.obstacle(format!(
+                "only root may listen on port {port}, and the daemon runs without root's rights: \
+                 choose a port from {first} up and have a proxy in front of it listen on {port} \
+                 (packaging/examples), or give the unit the right first, in {PORT_DROP_IN}: \
+                 [Service], AmbientCapabilities=CAP_NET_BIND_SERVICE, \
+                 CapabilityBoundingSet=CAP_NET_BIND_SERVICE"
+            ));
+        }
+    }
+
     /// Whether keys may travel to the address is a rule of the configuration.
     fn check_protection(&mut self) {
         let mut networks = Vec::new();
@@ -216,14 +253,6 @@ impl Planner<'_> {
         }));
     }
 
-    fn add_program(&mut self) {
-        if self.facts.packaged_units.is_none() {
-            self.steps.push(Step::Program {
-                from: self.facts.program.clone(),
-            });
-        }
-    }
-
     fn add_account(&mut self) {
         if self.facts.packaged_units.is_none() {
             let text = |text: &str| Content::Text(text.to_owned());
@@ -241,121 +270,6 @@ impl Planner<'_> {
             mode: 0o700,
             owner: Who::Service,
         });
-    }
-
-    /// Whether the URL that is kept may be written anew; what is there may be all that knows the
-    /// password of a database in use.
-    fn may_replace_url(&mut self) -> bool {
-        let may = self.answers.configuration == Existing::Replace;
-        if !may {
-            self.obstacle(format!(
-                "{URL_FILE} names another database already: keep it (configuration = \"keep\"), \
-                 or replace it (configuration = \"replace\")"
-            ));
-        }
-        may
-    }
-
-    fn add_database(&mut self) {
-        let database = &self.answers.database;
-        match database.kind {
-            Kind::Sqlite => {}
-            Kind::Url => {
-                let Some(url) = self.checked_url() else {
-                    return;
-                };
-                let kept = self.facts.database_url.as_ref();
-                let differs = kept.is_some_and(|kept| kept.expose_secret() != url.expose_secret());
-                if differs && !self.may_replace_url() {
-                    return;
-                }
-                self.file(URL_FILE, Content::Secret(url), 0o600, Who::Root);
-                self.steps.push(Step::CheckDatabase { kept: false });
-            }
-            Kind::Local | Kind::Install => {
-                if database.kind == Kind::Install {
-                    match self.facts.package_manager {
-                        Some(manager) => self.steps.push(Step::Install(manager)),
-                        None => self.obstacle(
-                            "neither apt-get nor dnf is here to install PostgreSQL with: install \
-                             it yourself and answer kind = \"local\", or give a URL",
-                        ),
-                    }
-                }
-                self.add_local_database();
-            }
-        }
-    }
-
-    fn checked_url(&mut self) -> Option<SecretString> {
-        let url = match &self.facts.given_url {
-            Some(Ok(url)) => url,
-            Some(Err(why)) => {
-                self.obstacle(format!("the database's URL: {why}"));
-                return None;
-            }
-            None => {
-                self.obstacle(
-                    "kind = \"url\" needs the URL: url_file = \"FILE\" in the section [database] \
-                     of the answers",
-                );
-                return None;
-            }
-        };
-        match DatabaseUrl::from_text(url.expose_secret()) {
-            Ok(checked) if checked.engine() == Engine::Postgres => Some(url.clone()),
-            Ok(_) => {
-                self.obstacle("the URL names an SQLite file: answer kind = \"sqlite\" for one");
-                None
-            }
-            Err(why) => {
-                self.obstacle(format!("the database's URL: {why}"));
-                None
-            }
-        }
-    }
-
-    fn add_local_database(&mut self) {
-        let database = &self.answers.database;
-        for (what, name) in [("role", &database.role), ("name", &database.name)] {
-            let usual =
-                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-            let starts = name
-                .bytes()
-                .next()
-                .is_some_and(|byte| !byte.is_ascii_digit());
-            if !starts || name.len() > 63 || !name.bytes().all(usual) {
-                self.obstacle(format!(
-                    "database.{what}: expected a letter and then letters a to z, digits and _, \
-                     63 at most, not {name:?}"
-                ));
-            }
-        }
-        if !self.facts.is_live {
-            self.obstacle(
-                "no server runs in a folder: with --root the database can be kind = \"sqlite\" or \
-                 \"url\"",
-            );
-        }
-        let local = LocalDatabase {
-            role: database.role.clone(),
-            name: database.name.clone(),
-            socket: database.socket.clone(),
-            port: database.port,
-        };
-        let kept = self.facts.database_url.as_ref();
-        let differs = kept.is_some_and(|kept| local.password_in(kept.expose_secret()).is_none());
-        if differs && !self.may_replace_url() {
-            return;
-        }
-        self.steps.push(Step::LocalDatabase(local));
-        self.steps.push(Step::CheckDatabase { kept: false });
-    }
-
-    fn check_database(&mut self, url: &DatabaseUrl) {
-        if url.engine() == Engine::Postgres {
-            self.steps.push(Step::CheckDatabase { kept: true });
-        }
     }
 
     fn add_tls(&mut self) {

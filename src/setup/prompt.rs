@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use inquire::validator::{StringValidator, Validation};
-use inquire::{Confirm, Password, PasswordDisplayMode, Select, Text};
+use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select, Text};
+use secrecy::ExposeSecret;
 
-use super::answers::{Answers, Existing, Kind, Tls};
-use super::facts::{FoundConfig, Says};
-use super::plan::{CONFIG, PACKAGED_CONFIG};
+use super::answers::{Answers, Database, Existing, Kind, Tls};
+use super::facts::{Facts, Says};
+use super::plan::{CONFIG, LocalDatabase, PACKAGED_CONFIG, URL_FILE};
 use crate::config::{ConfigValue, DatabaseUrl, List, Network};
 
 const LOOPBACK: &str = "This machine only (127.0.0.1)";
@@ -24,22 +25,78 @@ const URL: &str = "PostgreSQL elsewhere: I have its URL";
 const KEEP: &str = "Keep it and go on with what it says";
 const REPLACE: &str = "Save it beside and write a new one";
 const STOP: &str = "Stop here";
+const KEEP_URL: &str = "Keep that one and use it";
+const REPLACE_URL: &str = "Forget that one and use the one that I named";
+
+/// The person gave up.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped; nothing was changed")]
+pub struct Stopped;
+
+/// What came of a question; one that was broken off is no failure of the program.
+///
+/// # Errors
+/// [`Stopped`] when the person gave up, else why nobody could be asked.
+pub fn asked<T>(answer: Result<T, InquireError>) -> anyhow::Result<T> {
+    match answer {
+        Err(InquireError::OperationInterrupted | InquireError::OperationCanceled) => {
+            Err(Stopped.into())
+        }
+        other => other.context("ask"),
+    }
+}
 
 /// Asks one question after another.
 ///
 /// # Errors
 /// When there is no terminal, or the person gives up.
-pub fn ask(found: Option<&FoundConfig>) -> anyhow::Result<Answers> {
+pub fn ask(facts: &Facts) -> anyhow::Result<Answers> {
     let mut answers = Answers::default();
+    let found = facts.config.as_ref();
     if let Some(found) = found.filter(|found| found.text != PACKAGED_CONFIG) {
         answers.configuration = ask_existing(found.says.as_ref().ok())?;
-        if answers.configuration != Existing::Replace {
+        if answers.configuration == Existing::Keep {
             return Ok(answers);
         }
     }
     ask_reach(&mut answers)?;
     ask_database(&mut answers)?;
+    if let Some(kept) = &facts.database_url {
+        ask_url(&mut answers, kept.expose_secret())?;
+    }
     Ok(answers)
+}
+
+/// Another database's URL is there: it may be all that knows a password.
+fn ask_url(answers: &mut Answers, kept: &str) -> anyhow::Result<()> {
+    let wish = &answers.database;
+    let differs = match wish.kind() {
+        Kind::Sqlite => false,
+        Kind::Url => wish
+            .url
+            .as_ref()
+            .is_some_and(|url| url.expose_secret() != kept),
+        Kind::Local | Kind::Install => LocalDatabase::from(wish).password_in(kept).is_none(),
+    };
+    if !differs {
+        return Ok(());
+    }
+    let about = DatabaseUrl::from_text(kept).map_or_else(
+        |_| "nothing that can be used".to_owned(),
+        |url| url.to_string(),
+    );
+    let question = format!("{URL_FILE} names another database already, {about}. What with it?");
+    match select(&question, &[KEEP_URL, REPLACE_URL, STOP])? {
+        KEEP_URL => {
+            answers.database = Database {
+                kind: Some(Kind::Url),
+                ..Database::default()
+            };
+        }
+        REPLACE_URL => answers.configuration = Existing::Replace,
+        _ => return Err(Stopped.into()),
+    }
+    Ok(())
 }
 
 /// Asks whether to go on.
@@ -47,16 +104,11 @@ pub fn ask(found: Option<&FoundConfig>) -> anyhow::Result<Answers> {
 /// # Errors
 /// When there is no terminal, or the person gives up.
 pub fn confirm(question: &str) -> anyhow::Result<bool> {
-    Confirm::new(question)
-        .with_default(true)
-        .prompt()
-        .context("ask")
+    asked(Confirm::new(question).with_default(true).prompt())
 }
 
 fn select(question: &str, choices: &[&'static str]) -> anyhow::Result<&'static str> {
-    Select::new(question, choices.to_vec())
-        .prompt()
-        .context("ask")
+    asked(Select::new(question, choices.to_vec()).prompt())
 }
 
 fn ask_existing(says: Option<&Says>) -> anyhow::Result<Existing> {
@@ -68,7 +120,7 @@ fn ask_existing(says: Option<&Says>) -> anyhow::Result<Existing> {
     Ok(match select(&question, &[KEEP, REPLACE, STOP])? {
         KEEP => Existing::Keep,
         REPLACE => Existing::Replace,
-        _ => Existing::Stop,
+        _ => return Err(Stopped.into()),
     })
 }
 
@@ -80,7 +132,7 @@ fn ask_reach(answers: &mut Answers) -> anyhow::Result<()> {
                 let path = Text::new(question)
                     .with_validator(checked(is_file))
                     .prompt();
-                Ok(PathBuf::from(path.context("ask")?))
+                Ok(PathBuf::from(asked(path)?))
             };
             answers.tls = Some(Tls {
                 certificate: file("File with the certificate and those that vouch for it (PEM):")?,
@@ -92,8 +144,8 @@ fn ask_reach(answers: &mut Answers) -> anyhow::Result<()> {
             let networks = Text::new("Networks of the proxy:")
                 .with_default("127.0.0.1/32")
                 .with_validator(checked(|text| List::<Network>::from_text(text).map(drop)))
-                .prompt()
-                .context("ask")?;
+                .prompt();
+            let networks = asked(networks)?;
             let parts = networks.split(',').map(|part| part.trim().to_owned());
             answers.trusted_proxies = parts.collect();
             answers.listen = ask_listen("127.0.0.1:8080")?;
@@ -111,9 +163,8 @@ fn ask_listen(default: &str) -> anyhow::Result<SocketAddr> {
                 .map(drop)
                 .map_err(|_| "an address with a port, such as 127.0.0.1:8080".to_owned())
         }))
-        .prompt()
-        .context("ask")?;
-    text.parse().context("read the address")
+        .prompt();
+    asked(text)?.parse().context("read the address")
 }
 
 fn ask_database(answers: &mut Answers) -> anyhow::Result<()> {
@@ -122,27 +173,26 @@ fn ask_database(answers: &mut Answers) -> anyhow::Result<()> {
         &[SQLITE, LOCAL, INSTALL, URL],
     )?;
     let database = &mut answers.database;
-    database.kind = match kind {
+    let kind = match kind {
         LOCAL => Kind::Local,
         INSTALL => Kind::Install,
         URL => Kind::Url,
         _ => Kind::Sqlite,
     };
-    match database.kind {
+    database.kind = Some(kind);
+    match kind {
         Kind::Sqlite => {}
         Kind::Url => {
             let url = Password::new("URL, postgres://USER:PASSWORD@HOST/DATABASE:")
                 .without_confirmation()
                 .with_display_mode(PasswordDisplayMode::Masked)
                 .with_validator(checked(|text| DatabaseUrl::from_text(text).map(drop)))
-                .prompt()
-                .context("ask")?;
-            database.url = Some(url.trim().into());
+                .prompt();
+            database.url = Some(asked(url)?.trim().into());
         }
         Kind::Local | Kind::Install => {
             let ask = |question: &str, default: &str| {
-                let text = Text::new(question).with_default(default).prompt();
-                text.context("ask")
+                asked(Text::new(question).with_default(default).prompt())
             };
             database.role = ask("Role to make:", &database.role)?;
             database.name = ask("Database to make:", &database.name)?;

@@ -35,7 +35,7 @@ impl Removal {
             Self::Stop => format!("stop {SERVICE} and {SOCKET}"),
             Self::File(path) => format!("remove {}", path.display()),
             Self::Folder(path) => format!("remove {} and all in it", path.display()),
-            Self::Account => format!("remove the account {ACCOUNT}"),
+            Self::Account => format!("remove the account and the group {ACCOUNT}"),
         }
     }
 }
@@ -114,24 +114,37 @@ async fn perform(step: &Removal, tree: &Tree) -> anyhow::Result<&'static str> {
     }
 }
 
+/// The account, and its group: userdel leaves that when it has other members, or where
+/// /etc/login.defs does not ask for its removal.
 async fn remove_account(tree: &Tree) -> anyhow::Result<&'static str> {
     const USERDEL: &[&str] = &["/usr/sbin/userdel", "/sbin/userdel"];
-    if facts::account(tree)?.is_none() {
-        return Ok("was not there");
+    const GROUPDEL: &[&str] = &["/usr/sbin/groupdel", "/sbin/groupdel"];
+    let mut outcome = "was not there";
+    for (programs, list) in [(USERDEL, "/etc/passwd"), (GROUPDEL, "/etc/group")] {
+        if !facts::is_listed(tree, list)? {
+            continue;
+        }
+        let root = tree.outside(Path::new("/")).display().to_string();
+        let call = Call {
+            programs,
+            arguments: &["--prefix", &root, ACCOUNT],
+            ..Call::default()
+        };
+        let live = Call {
+            programs,
+            arguments: &[ACCOUNT],
+            ..Call::default()
+        };
+        if tree.is_live() { &live } else { &call }.run().await?;
+        if facts::is_listed(tree, list)? {
+            bail!(
+                "{ACCOUNT} is still in {}",
+                tree.outside(Path::new(list)).display()
+            );
+        }
+        outcome = "done";
     }
-    let root = tree.outside(Path::new("/")).display().to_string();
-    let call = Call {
-        programs: USERDEL,
-        arguments: &["--prefix", &root, ACCOUNT],
-        ..Call::default()
-    };
-    let live = Call {
-        programs: USERDEL,
-        arguments: &[ACCOUNT],
-        ..Call::default()
-    };
-    if tree.is_live() { &live } else { &call }.run().await?;
-    Ok("done")
+    Ok(outcome)
 }
 
 #[cfg(test)]

@@ -62,8 +62,8 @@ pub(super) enum Started {
     RanAlready,
 }
 
-/// Starts the daemon; anew when one of `files` is younger than it.
-pub(super) async fn start(tree: &Tree, files: &[&Path]) -> anyhow::Result<Started> {
+/// Starts the daemon; anew when one of `files` is younger than it, or when told so.
+pub(super) async fn start(tree: &Tree, files: &[&Path], anew: bool) -> anyhow::Result<Started> {
     if !is_active(SERVICE).await {
         // After too many failures systemd refuses a start until it is told to forget them.
         let _ = systemctl(&["reset-failed", SERVICE]).await;
@@ -81,7 +81,7 @@ pub(super) async fn start(tree: &Tree, files: &[&Path]) -> anyhow::Result<Starte
     .ok()
     .and_then(|text| moment(&text));
     let newest = newest_change(tree, files)?;
-    if since.is_some_and(|since| newest.is_none_or(|newest| newest < since)) {
+    if !anew && since.is_some_and(|since| newest.is_none_or(|newest| newest < since)) {
         return Ok(Started::RanAlready);
     }
     run_or_explain("restart").await?;

@@ -117,3 +117,46 @@ fn a_password_in_a_url_is_not_on_the_screen() {
     let kept = fs::read_to_string(system.path("etc/linux-api/database_url")).unwrap();
     assert_eq!(kept, format!("{url}\n"));
 }
+
+#[test]
+fn another_database_that_is_known_is_asked_about() {
+    let system = System::new();
+    fs::create_dir_all(system.path("etc/linux-api")).unwrap();
+    let kept = "postgres://u:wrong@h/d\n";
+    fs::write(system.path("etc/linux-api/database_url"), kept).unwrap();
+    for (name, keys, expected) in [
+        ("keep", &["Enter"][..], "postgres://u:wrong@h/d\n"),
+        ("replace", &["Down", "Enter"], "postgres://u:right@h/d\n"),
+    ] {
+        let Some(terminal) = Terminal::start(name, &system.setup(&[])) else {
+            return;
+        };
+        terminal.answer("Who may reach the daemon?", &["Enter"]);
+        terminal.answer("Address and port to listen on", &["Enter"]);
+        terminal.answer("Where are users, keys", &["Up", "Enter"]);
+        terminal.answer("URL, postgres://USER", &["postgres://u:right@h/d", "Enter"]);
+        let screen = terminal.answer("names another database already", keys);
+        assert!(!screen.contains("wrong"), "{screen}");
+        terminal.answer("Do all this?", &["Enter"]);
+        terminal.answer("ended with 0", &[]);
+        let url = fs::read_to_string(system.path("etc/linux-api/database_url")).unwrap();
+        assert_eq!(url, expected);
+        let config = fs::read_to_string(system.path("etc/linux-api/config.toml")).unwrap();
+        assert!(config.contains("url_file = "), "{config}");
+        // The next round finds no configuration of its own.
+        fs::remove_file(system.path("etc/linux-api/config.toml")).unwrap();
+    }
+}
+
+#[test]
+fn a_question_that_is_broken_off_changes_nothing_and_is_no_error() {
+    let system = System::new();
+    let Some(terminal) = Terminal::start("interrupted", &system.setup(&[])) else {
+        return;
+    };
+    terminal.answer("Who may reach the daemon?", &["C-c"]);
+    let screen = terminal.answer("ended with 130", &[]);
+    assert!(screen.contains("stopped; nothing was changed"), "{screen}");
+    assert!(!screen.contains("error"), "{screen}");
+    assert!(system.all().is_empty());
+}

@@ -6,7 +6,9 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
-use crate::tree::{System, exists, good, is_root, linux_api, refused, text};
+use crate::tree::{
+    System, built, exists, good, is_root, linux_api, make_executable, refused, small_program, text,
+};
 
 const UNITS: &str = "etc/systemd/system";
 
@@ -191,9 +193,10 @@ fn a_disk_without_room_is_named_and_with_room_again_it_goes_on() {
     }
     let system = System::new();
     let program = system.beside("program", "");
-    let mut large = b"\x7fELF".to_vec();
+    let mut large = small_program().to_vec();
     large.resize(1 << 20, 0);
     fs::write(&program, large).unwrap();
+    make_executable(&program);
     let setup = system.setup(&["--yes"]);
     let line = |command: &Command| {
         let words = std::iter::once(command.get_program()).chain(command.get_args());
@@ -277,6 +280,186 @@ fn what_is_no_program_is_not_installed() {
     let why = refused(&system.run(&["--yes"]));
     assert!(why.contains("is no program for Linux"), "{why}");
     assert!(!exists(&system.path("usr/local/bin/linux-api")));
+}
+
+#[test]
+fn a_program_that_is_damaged_or_another_one_replaces_none() {
+    let system = System::new();
+    good(&system.run(&["--yes"]));
+    let before = system.all();
+    let tried = |program: &[u8], part: &str| {
+        let path = system.beside("program", "");
+        fs::write(&path, program).unwrap();
+        make_executable(&path);
+        let why = refused(&system.run(&["--yes"]));
+        assert!(why.contains(part), "{part}: {why}");
+        assert_eq!(system.all(), before, "{part}");
+    };
+    tried(b"\x7fELF and so on", "does not run here");
+    tried(&built("curl 8.0"), "is not linux-api");
+    let sums = system.beside("SHA256SUMS", &format!("{}  program\n", "0".repeat(64)));
+    tried(small_program(), "is not what SHA256SUMS beside it says");
+    let sum = Command::new("sha256sum")
+        .arg("program")
+        .current_dir(sums.parent().unwrap())
+        .output()
+        .unwrap();
+    fs::write(&sums, sum.stdout).unwrap();
+    good(&system.run(&["--yes"]));
+}
+
+#[test]
+fn a_package_takes_the_place_of_what_setup_had_brought() {
+    let system = System::new();
+    good(&system.run(&["--yes"]));
+    let own = "etc/systemd/system/linux-api.service";
+    assert!(exists(&system.path(own)));
+    system.install_package();
+    let said = good(&system.run(&["--yes"]));
+    assert!(said.contains("it hides what the package brought"), "{said}");
+    for path in [
+        own,
+        "etc/systemd/system/linux-api.socket",
+        "etc/sysusers.d/linux-api.conf",
+        "etc/tmpfiles.d/linux-api.conf",
+        "usr/local/bin/linux-api",
+    ] {
+        assert!(!exists(&system.path(path)), "{path}");
+    }
+    let wants = system.path(&format!(
+        "{UNITS}/multi-user.target.wants/linux-api.service"
+    ));
+    assert_eq!(
+        fs::read_link(wants).unwrap().to_str().unwrap(),
+        "/usr/lib/systemd/system/linux-api.service"
+    );
+    // A unit that somebody wrote is theirs.
+    let theirs = "[Service]\nExecStart=/usr/bin/linux-api serve\n";
+    fs::write(system.path(own), theirs).unwrap();
+    good(&system.run(&["--yes"]));
+    assert_eq!(fs::read_to_string(system.path(own)).unwrap(), theirs);
+}
+
+#[test]
+fn a_program_that_is_named_is_not_passed_over_for_that_of_a_package() {
+    let system = System::new();
+    system.install_package();
+    let program = system.beside("newer", "");
+    let why = refused(&system.run(&["--yes", "--program", program.to_str().unwrap()]));
+    assert!(why.contains("would not be used"), "{why}");
+    assert!(!exists(&system.path("etc/linux-api")));
+}
+
+#[test]
+fn units_that_systemctl_has_enabled_are_as_good_as_those_of_setup() {
+    let system = System::new();
+    system.install_package();
+    symlink("usr/lib", system.path("lib")).unwrap();
+    for (folder, leads_to) in [
+        (
+            "sockets.target.wants/linux-api.socket",
+            "/lib/systemd/system/linux-api.socket",
+        ),
+        (
+            "multi-user.target.wants/linux-api.service",
+            "../../../../usr/lib/systemd/system/linux-api.service",
+        ),
+    ] {
+        let path = system.path(&format!("{UNITS}/{folder}"));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(leads_to, path).unwrap();
+    }
+    good(&system.run(&["--yes"]));
+    let other = system.path(&format!(
+        "{UNITS}/multi-user.target.wants/linux-api.service"
+    ));
+    fs::remove_file(&other).unwrap();
+    symlink("/dev/null", &other).unwrap();
+    let why = refused(&system.run(&["--yes"]));
+    assert!(why.contains("is neither a file nor a folder"), "{why}");
+}
+
+#[test]
+fn a_configuration_below_a_root_names_files_below_that_root() {
+    let system = System::new();
+    let folder = system.path("etc/linux-api");
+    fs::create_dir_all(&folder).unwrap();
+    // Nothing of this name is on the machine that runs this.
+    let text = "[database]\nurl_file = \"/etc/linux-api/url-of-this-test\"\n";
+    fs::write(folder.join("config.toml"), text).unwrap();
+    let answers = system.beside("answers.toml", "configuration = 'keep'\n");
+    let keep = ["--answers", answers.to_str().unwrap()];
+    let why = refused(&system.run(&keep));
+    let missing = folder.join("url-of-this-test");
+    assert!(why.contains(&missing.display().to_string()), "{why}");
+    fs::write(&missing, "postgres://u:hunter2@h/d\n").unwrap();
+    let said = good(&system.run(&keep));
+    assert!(said.contains("see that the database can be used"), "{said}");
+}
+
+#[test]
+fn another_url_is_not_passed_over_by_keeping_what_is_there() {
+    let system = System::new();
+    good(&system.run(&["--yes"]));
+    let before = system.all();
+    let answers = system.beside(
+        "answers.toml",
+        "configuration = 'keep'\n[database]\nurl = 'postgres://u:hunter2@h/d'\n",
+    );
+    let why = refused(&system.run(&["--answers", answers.to_str().unwrap()]));
+    assert!(why.contains("the answers name another one"), "{why}");
+    assert!(!why.contains("hunter2"), "{why}");
+    assert_eq!(system.all(), before);
+}
+
+#[test]
+fn purging_also_takes_what_an_interrupted_run_left() {
+    let system = System::new();
+    for path in [
+        "usr/local/bin/.linux-api.setup",
+        "etc/systemd/system/.linux-api.service.setup",
+        "etc/systemd/system/.linux-api.socket.setup",
+        "etc/sysusers.d/.linux-api.conf.setup",
+        "etc/tmpfiles.d/.linux-api.conf.setup",
+        "etc/linux-api/.database_url.setup",
+    ] {
+        let path = system.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "half").unwrap();
+    }
+    good(&system.run(&["--uninstall", "--purge", "--yes"]));
+    let all = system.all();
+    let left: Vec<_> = all
+        .iter()
+        .filter(|(_, found)| !matches!(found, crate::tree::Found::Folder(_)))
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn purging_takes_the_group_too_whoever_is_in_it() {
+    if !is_root() {
+        crate::units::report("only root may remove accounts: not tried");
+        return;
+    }
+    let system = System::new();
+    fs::create_dir_all(system.path("etc")).unwrap();
+    for (list, text) in [
+        (
+            "passwd",
+            "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/:/bin/sh\n\
+             linux-api:x:997:997::/var/lib/linux-api:/usr/sbin/nologin\n",
+        ),
+        ("group", "root:x:0:\nalice:x:1000:\nlinux-api:x:997:alice\n"),
+    ] {
+        fs::write(system.path(&format!("etc/{list}")), text).unwrap();
+    }
+    good(&system.run(&["--uninstall", "--purge", "--yes"]));
+    for list in ["etc/passwd", "etc/group"] {
+        let text = fs::read_to_string(system.path(list)).unwrap();
+        assert!(!text.contains("linux-api"), "{list}: {text}");
+        assert!(text.contains("alice"), "{list}: {text}");
+    }
 }
 
 #[test]

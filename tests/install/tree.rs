@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
@@ -35,7 +36,8 @@ impl System {
     pub(crate) fn new() -> Self {
         let folder = TempDir::new().unwrap();
         fs::create_dir(folder.path().join("root")).unwrap();
-        fs::write(folder.path().join("program"), b"\x7fELF and so on").unwrap();
+        fs::write(folder.path().join("program"), small_program()).unwrap();
+        make_executable(&folder.path().join("program"));
         Self { folder }
     }
 
@@ -60,7 +62,8 @@ impl System {
     pub(crate) fn setup(&self, arguments: &[&str]) -> Command {
         let mut command = linux_api(&["setup", "--root"]);
         command.arg(self.root());
-        if !arguments.contains(&"--uninstall") {
+        let is_packaged = self.path("usr/bin/linux-api").exists();
+        if !arguments.contains(&"--uninstall") && !is_packaged {
             command
                 .arg("--program")
                 .arg(self.folder.path().join("program"));
@@ -113,6 +116,31 @@ impl System {
             fs::write(path, text).unwrap();
         }
     }
+}
+
+/// A program that says what linux-api says when asked for its version, and does nothing else.
+pub(crate) fn small_program() -> &'static [u8] {
+    static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
+    BUILT.get_or_init(|| built("linux-api 0.0.0"))
+}
+
+/// A program that says this.
+pub(crate) fn built(says: &str) -> Vec<u8> {
+    let folder = TempDir::new().unwrap();
+    let (source, program) = (folder.path().join("main.c"), folder.path().join("main"));
+    let text = format!("#include <stdio.h>\nint main(void) {{ return puts(\"{says}\") < 0; }}\n");
+    fs::write(&source, text).unwrap();
+    let compiled = Command::new("cc")
+        .arg("-o")
+        .args([&program, &source])
+        .output();
+    let compiled = compiled.unwrap();
+    assert!(compiled.status.success(), "{compiled:?}");
+    fs::read(program).unwrap()
+}
+
+pub(crate) fn make_executable(path: &Path) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 pub(crate) fn text(output: &[u8]) -> String {

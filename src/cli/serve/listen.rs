@@ -1,6 +1,7 @@
 //! Where the daemon listens.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
@@ -99,7 +100,7 @@ pub(super) async fn bind(loaded: &Loaded, handed: Handed) -> anyhow::Result<Boun
         let address = config.server.listen;
         let socket = TcpListener::bind(address)
             .await
-            .with_context(|| format!("listen on {address} (server.listen)"))?;
+            .map_err(|error| refused(address, error))?;
         sockets.push(socket);
     }
     let owns_unix_path = unix.is_empty() && config.server.unix.is_some();
@@ -146,6 +147,20 @@ pub(super) async fn bind(loaded: &Loaded, handed: Handed) -> anyhow::Result<Boun
     })
 }
 
+fn refused(address: SocketAddr, error: io::Error) -> anyhow::Error {
+    let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+    let place = format!("listen on {address} (server.listen)");
+    let error = anyhow::Error::new(error);
+    if is_denied {
+        return error.context(format!(
+            "{place}: ports as low as this take a right that this process has not. Choose one from \
+             1024 up and have a proxy in front of it, or give the unit the right in a drop-in: \
+             AmbientCapabilities=CAP_NET_BIND_SERVICE, CapabilityBoundingSet=CAP_NET_BIND_SERVICE"
+        ));
+    }
+    error.context(place)
+}
+
 /// The name that this host gives itself.
 pub(super) fn host_name() -> String {
     let names = rustix::system::uname();
@@ -165,4 +180,24 @@ fn bind_unix(path: &Path) -> anyhow::Result<UnixListener> {
     // Who may do what is decided by the account of the caller, not by who may connect.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).with_context(explain)?;
     Ok(listener)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_takes_a_right_is_told_with_the_ways_out() {
+        let address = "127.0.0.1:443".parse().unwrap();
+        let denied = refused(address, io::ErrorKind::PermissionDenied.into());
+        for part in [
+            "127.0.0.1:443 (server.listen)",
+            "proxy",
+            "AmbientCapabilities",
+        ] {
+            assert!(denied.to_string().contains(part), "{denied}");
+        }
+        let taken = refused(address, io::ErrorKind::AddrInUse.into());
+        assert_eq!(taken.to_string(), "listen on 127.0.0.1:443 (server.listen)");
+    }
 }

@@ -28,7 +28,7 @@ pub(super) fn text(answers: &Answers) -> String {
         server.push(("tls_certificate", CERTIFICATE.into()));
         server.push(("tls_key", TLS_KEY.into()));
     }
-    let database = match answers.database.kind {
+    let database = match answers.database.kind() {
         Kind::Sqlite => ("url", "sqlite:///var/lib/linux-api/linux-api.db".into()),
         Kind::Url | Kind::Local | Kind::Install => ("url_file", URL_FILE.into()),
     };

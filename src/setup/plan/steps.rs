@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use super::{ACCOUNT, PROGRAM, SERVICE, SOCKET, URL_FILE};
-use crate::setup::answers::PackageManager;
+use crate::setup::answers::{Database, PackageManager};
 
 /// Who a file is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,6 +65,17 @@ pub struct LocalDatabase {
     pub port: u16,
 }
 
+impl From<&Database> for LocalDatabase {
+    fn from(wish: &Database) -> Self {
+        Self {
+            role: wish.role.clone(),
+            name: wish.name.clone(),
+            socket: wish.socket.clone(),
+            port: wish.port,
+        }
+    }
+}
+
 impl LocalDatabase {
     /// Its URL. Over TCP, where the server asks everybody for the password: on the socket it would
     /// know the daemon by its account, and root, who runs the other commands, not at all.
@@ -96,6 +107,8 @@ pub enum Step {
         /// The copy's original.
         from: PathBuf,
     },
+    /// Take away a file that an installation without a package left and that hides the package's.
+    Remove(PathBuf),
     /// Write a file.
     File(FileSpec),
     /// Make the daemon's account.
@@ -115,8 +128,8 @@ pub enum Step {
     LocalDatabase(LocalDatabase),
     /// See that the database can be used.
     CheckDatabase {
-        /// It is the one of the configuration that is kept, not that of setup's own file.
-        kept: bool,
+        /// Its URL; without one that of setup's own file, which a step before has written.
+        url: Option<SecretString>,
     },
     /// Have systemd start the daemon with the system.
     Enable {
@@ -124,7 +137,10 @@ pub enum Step {
         units: PathBuf,
     },
     /// Start the daemon, or start it anew when it runs with something older.
-    Start,
+    Start {
+        /// It is known to run with something else.
+        anew: bool,
+    },
     /// Wait until it answers that it is ready.
     Ready(String),
     /// Take the first admin's key from where the daemon left it.
@@ -137,6 +153,10 @@ impl Step {
     pub fn title(&self) -> String {
         match self {
             Self::Program { from } => format!("install {} as {PROGRAM}", from.display()),
+            Self::Remove(path) => format!(
+                "remove {}: it hides what the package brought",
+                path.display()
+            ),
             Self::File(file) => format!(
                 "write {} ({:04o} {})",
                 file.path.display(),
@@ -164,7 +184,7 @@ impl Step {
             ),
             Self::CheckDatabase { .. } => "see that the database can be used".to_owned(),
             Self::Enable { .. } => format!("have systemd start {SOCKET} and {SERVICE}"),
-            Self::Start => format!("start {SERVICE}: it migrates and makes the first admin"),
+            Self::Start { .. } => format!("start {SERVICE}: it migrates and makes the first admin"),
             Self::Ready(address) => format!("wait until {address}/readyz answers"),
             Self::Key => "take the first admin's key".to_owned(),
         }

@@ -1,6 +1,9 @@
 //! What is decided from which answers and facts.
 
+use secrecy::ExposeSecret;
+
 use super::*;
+use crate::config::DatabaseUrl;
 use crate::setup::answers::{PackageManager, Tls};
 use crate::setup::facts::{FoundConfig, TlsFiles};
 
@@ -12,11 +15,17 @@ fn bare() -> Facts {
         has_systemd: true,
         packaged_units: None,
         program: PathBuf::from("/home/alice/linux-api"),
+        program_is_named: false,
+        program_is_packaged: false,
+        program_refused: None,
+        left_behind: Vec::new(),
         config: None,
         database_url: None,
         tls: None,
         given_url: None,
         service_runs: false,
+        first_free_port: 1024,
+        may_bind_low: false,
         address_refused: None,
         package_manager: Some(PackageManager::Apt),
     }
@@ -148,7 +157,7 @@ fn everything_that_is_in_the_way_is_told_at_once_and_with_what_to_do() {
 
 #[test]
 fn keys_are_not_sent_in_the_clear() {
-    let open = "listen = '0.0.0.0:80'";
+    let open = "listen = '0.0.0.0:8080'";
     only_obstacle(&plan(&answers(open), &bare()), "[tls] certificate, key");
     let behind = format!("{open}\ntrusted_proxies = ['10.0.0.0/8']");
     assert!(plan(&answers(&behind), &bare()).obstacles.is_empty());
@@ -159,7 +168,7 @@ fn keys_are_not_sent_in_the_clear() {
 #[test]
 fn certificate_and_key_are_copied_and_the_key_is_for_the_daemon_alone() {
     let answers = Answers {
-        listen: "[::]:443".parse().unwrap(),
+        listen: "[::]:8443".parse().unwrap(),
         tls: Some(Tls {
             certificate: "/c".into(),
             key: "/k".into(),
@@ -176,7 +185,7 @@ fn certificate_and_key_are_copied_and_the_key_is_for_the_daemon_alone() {
     };
     let good = plan(&answers, &facts(Ok(files)));
     assert!(good.obstacles.is_empty());
-    assert_eq!(good.address, "https://[::1]:443");
+    assert_eq!(good.address, "https://[::1]:8443");
     let key = good.steps.iter().find_map(|step| match step {
         Step::File(file) if file.path == Path::new(TLS_KEY) => Some(file),
         _ => None,
@@ -211,7 +220,10 @@ fn a_configuration_that_says_something_else_is_not_lost() {
     assert!(kept.obstacles.is_empty());
     assert!(!steps(&kept).contains(&CONFIG.to_owned()));
     // The database that the configuration names, whatever else lies about.
-    let checks_it = |step: &Step| matches!(step, Step::CheckDatabase { kept: true });
+    let checks_it = |step: &Step| match step {
+        Step::CheckDatabase { url: Some(url) } => url.expose_secret() == "postgres://u:pw@h/d",
+        _ => false,
+    };
     assert!(kept.steps.iter().any(checks_it));
     assert_eq!(kept.address, "http://127.0.0.1:9000");
 }
@@ -295,4 +307,169 @@ fn the_server_is_installed_by_the_package_manager_of_the_system() {
         ..bare()
     };
     only_obstacle(&plan(&wish, &none), "neither apt-get nor dnf");
+}
+
+#[test]
+fn a_database_is_asked_before_anything_is_written() {
+    let url = "postgres://u:hunter2@h/d";
+    let given = Facts {
+        given_url: Some(Ok(url.into())),
+        ..bare()
+    };
+    let kept = Facts {
+        config: Some(found("other", "127.0.0.1:9000")),
+        ..bare()
+    };
+    for (wish, facts) in [
+        ("database = { kind = 'url' }", given),
+        ("configuration = 'keep'", kept),
+    ] {
+        let plan = plan(&answers(wish), &facts);
+        assert_eq!(plan.obstacles, Vec::<String>::new(), "{wish}");
+        assert_eq!(steps(&plan)[0], "CheckDatabase", "{wish}");
+    }
+}
+
+#[test]
+fn the_url_that_is_there_is_used_when_no_other_is_given() {
+    let facts = Facts {
+        database_url: Some("postgres://u:x@h/d".into()),
+        ..bare()
+    };
+    let plan = plan(&answers("database = { kind = 'url' }"), &facts);
+    assert_eq!(plan.obstacles, Vec::<String>::new());
+    let Step::CheckDatabase { url: Some(url) } = &plan.steps[0] else {
+        panic!("{:?}", plan.steps[0])
+    };
+    assert_eq!(url.expose_secret(), "postgres://u:x@h/d");
+}
+
+#[test]
+fn what_is_kept_is_used_or_contradicted_and_never_passed_over() {
+    let facts = |kept: &str, given: Option<&str>| Facts {
+        config: Some(FoundConfig {
+            says: Ok(Says {
+                listen: "127.0.0.1:8080".parse().unwrap(),
+                has_tls: false,
+                database: DatabaseUrl::from_text(kept).unwrap(),
+            }),
+            text: PACKAGED_CONFIG.to_owned(),
+        }),
+        given_url: given.map(|url| Ok(url.into())),
+        ..bare()
+    };
+    let (file, url) = (
+        "sqlite:///var/lib/linux-api/linux-api.db",
+        "postgres://u:hunter2@h/d",
+    );
+    let keep = |database: &str| answers(&format!("configuration = 'keep'\n{database}"));
+    let by_url = keep("database = { kind = 'url' }");
+    for (wish, facts) in [
+        (&by_url, facts(file, Some(url))),
+        (&by_url, facts("postgres://u:other@h/d", Some(url))),
+        (&keep("database = { kind = 'sqlite' }"), facts(url, None)),
+        (&keep("database = { kind = 'local' }"), facts(file, None)),
+    ] {
+        let plan = plan(wish, &facts);
+        only_obstacle(&plan, "the answers name another one");
+        assert!(
+            !plan.obstacles[0].contains("hunter2"),
+            "{:?}",
+            plan.obstacles
+        );
+    }
+    for (wish, facts) in [
+        (&by_url, facts(url, Some(url))),
+        (&keep(""), facts(file, None)),
+        (&keep("database = { kind = 'sqlite' }"), facts(file, None)),
+        (
+            &keep("database = { kind = 'local' }"),
+            facts("postgres://linux_api:abc@127.0.0.1:5432/linux_api", None),
+        ),
+    ] {
+        assert_eq!(plan(wish, &facts).obstacles, Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_port_that_the_daemon_may_not_have_is_refused_with_the_ways_out() {
+    let low = "listen = '127.0.0.1:443'";
+    let refused = plan(&answers(low), &bare());
+    for part in ["from 1024 up", "proxy", "AmbientCapabilities"] {
+        only_obstacle(&refused, part);
+    }
+    only_obstacle(&plan(&answers("listen = '127.0.0.1:0'"), &bare()), "port 0");
+    let allowed = [
+        Facts {
+            first_free_port: 80,
+            ..bare()
+        },
+        Facts {
+            may_bind_low: true,
+            ..bare()
+        },
+    ];
+    for facts in allowed {
+        assert_eq!(plan(&answers(low), &facts).obstacles, Vec::<String>::new());
+    }
+    // One that is kept and works is none of setup's business.
+    let with = |service_runs| Facts {
+        config: Some(found("other", "127.0.0.1:443")),
+        service_runs,
+        ..bare()
+    };
+    let keep = answers("configuration = 'keep'");
+    only_obstacle(&plan(&keep, &with(false)), "port 443");
+    assert_eq!(plan(&keep, &with(true)).obstacles, Vec::<String>::new());
+}
+
+#[test]
+fn a_program_is_not_put_beside_that_of_a_package() {
+    let packaged = |program_is_named| Facts {
+        packaged_units: Some(PACKAGED_UNITS.into()),
+        program_is_named,
+        ..bare()
+    };
+    let named = plan(&Answers::default(), &packaged(true));
+    only_obstacle(&named, "--program /home/alice/linux-api would not be used");
+    only_obstacle(&named, "apt-get install");
+    let running = plan(&Answers::default(), &packaged(false));
+    assert_eq!(running.obstacles, Vec::<String>::new());
+    assert!(running.notes[0].contains("/home/alice/linux-api is not installed"));
+    let its_own = Facts {
+        program_is_packaged: true,
+        ..packaged(false)
+    };
+    assert_eq!(
+        plan(&Answers::default(), &its_own).notes,
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn what_hides_a_package_goes_before_its_units_are_enabled() {
+    let service = format!("{UNITS}/{SERVICE}");
+    let facts = Facts {
+        packaged_units: Some(PACKAGED_UNITS.into()),
+        left_behind: vec![PathBuf::from(PROGRAM), PathBuf::from(&service)],
+        ..bare()
+    };
+    let plan = plan(&Answers::default(), &facts);
+    let titles: Vec<String> = plan.steps.iter().map(Step::title).collect();
+    assert!(titles[0].starts_with("remove /usr/local/bin/linux-api:"));
+    assert!(titles[1].starts_with(&format!("remove {service}:")));
+    assert!(
+        plan.steps
+            .iter()
+            .any(|step| matches!(step, Step::Start { anew: true }))
+    );
+}
+
+#[test]
+fn a_program_that_does_not_work_replaces_none() {
+    let facts = Facts {
+        program_refused: Some("/x does not run here".to_owned()),
+        ..bare()
+    };
+    only_obstacle(&plan(&Answers::default(), &facts), "/x does not run here");
 }
