@@ -29,7 +29,8 @@ pub enum LocalError {
     /// There is one, and no key for it.
     #[error(
         "a daemon answers at {address}, but there is no key for it ({reason}); \
-         set LINUX_API_KEY, or run: linux-api remote add local {address}"
+         set LINUX_API_KEY, or run: linux-api remote add local {address} (with --key-file where \
+         there is no keyring)"
     )]
     NoKey {
         /// Where.

@@ -62,10 +62,11 @@ fn by_the_key_of_the_environment() {
 #[test]
 fn without_a_key_it_says_how_to_give_one() {
     let daemon = Daemon::start(&[]);
-    test_local(&daemon)
-        .assert()
-        .code(1)
-        .stdout(contains("LINUX_API_KEY").and(contains("remote add local")));
+    test_local(&daemon).assert().code(1).stdout(
+        contains("LINUX_API_KEY")
+            .and(contains("remote add local"))
+            .and(contains("--key-file")),
+    );
 }
 
 #[test]

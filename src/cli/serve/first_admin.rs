@@ -85,8 +85,9 @@ pub(super) async fn show_key(
     };
     let example = addresses.url().map_or_else(String::new, |url| {
         format!(
-            "Try it:\n\n  curl -H \"X-API-Key: {key}\" {url}/api/v1/system/info/uptime\n",
-            key = key.expose()
+            // No key in an argument, which every account of the host can read.
+            "Try it:\n\n  read -rs KEY    # paste the key\n  curl -H @- \
+             {url}/api/v1/system/info/uptime <<< \"X-API-Key: $KEY\"\n"
         )
     });
     output::text(&format!(
