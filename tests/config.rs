@@ -306,9 +306,31 @@ fn the_credential_of_systemd_is_used_when_nothing_else_is_set() {
 }
 
 #[test]
+fn the_direct_url_has_a_credential_too() {
+    let folder = TempDir::new().unwrap();
+    // A folder can't be read as a file, by root neither.
+    let closed = folder.path().join("closed");
+    fs::create_dir(&closed).unwrap();
+    let text = format!("[database]\ndirect_url_file = '{}'\n", closed.display());
+    let mut sources = file(write(&folder, "config.toml", &text));
+    assert!(refusal(&sources).contains("database.direct_url_file"));
+
+    let directory = folder.path().to_str().unwrap();
+    sources.environment = Environment::of([("CREDENTIALS_DIRECTORY", directory)]);
+    write(
+        &folder,
+        "database_direct_url",
+        "postgres://u:hunter2@h/db\n",
+    );
+    let direct_url = load(&sources).config.database.direct_url.unwrap();
+    assert_eq!(direct_url.expose(), "postgres://u:hunter2@h/db");
+}
+
+#[test]
 fn a_blank_credential_counts_as_none() {
     let folder = TempDir::new().unwrap();
     write(&folder, "database_url", "\n");
+    write(&folder, "database_direct_url", "\n");
     let sources = variables([("CREDENTIALS_DIRECTORY", folder.path().to_str().unwrap())]);
     assert_eq!(load(&sources).origins.of("database.url"), &Origin::Default);
 }

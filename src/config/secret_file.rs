@@ -14,12 +14,33 @@ impl Loader {
     /// Replaces URLs by the content of the files that are named for them in the same or a higher
     /// layer.
     pub(super) fn read_secret_files(&mut self, environment: &Environment) {
+        let file = self.config.database.url_file.take();
+        let (url, file) = self.read_secret("database.url", file, environment);
+        if let Some(url) = url {
+            self.config.database.url = url;
+        }
+        self.config.database.url_file = file;
+        let file = self.config.database.direct_url_file.take();
+        let (url, file) = self.read_secret("database.direct_url", file, environment);
+        if url.is_some() {
+            self.config.database.direct_url = url;
+        }
+        self.config.database.direct_url_file = file;
+    }
+
+    /// The URL in the file that counts for `key`, and that file when the configuration names it.
+    fn read_secret(
+        &mut self,
+        key: &str,
+        file: Option<PathBuf>,
+        environment: &Environment,
+    ) -> (Option<DatabaseUrl>, Option<PathBuf>) {
+        // `database_url` and `database_direct_url`.
         let credential = environment
             .credentials_dir()
-            .map(|folder| folder.join("database_url"))
+            .map(|folder| folder.join(key.replace('.', "_")))
             .filter(|path| !is_missing_or_blank(path));
-        let url_file = self.config.database.url_file.take();
-        match self.choose("database.url", url_file) {
+        match self.choose(key, file) {
             Choice::File(path, origin) => {
                 // Only root may read a file with a password in it, so systemd passes a copy on.
                 let copy = credential.filter(|_| read(&path).is_err());
@@ -27,27 +48,16 @@ impl Loader {
                     Some(copy) => (copy.clone(), Origin::SecretFile(copy)),
                     None => (path.clone(), origin),
                 };
-                if let Some(url) = self.read_url("database.url", &source, &origin) {
-                    self.config.database.url = url;
-                }
-                self.config.database.url_file = Some(path);
+                (self.read_url(key, &source, &origin), Some(path))
             }
             Choice::Unset => {
-                if let Some(path) = credential {
+                let url = credential.and_then(|path| {
                     let origin = Origin::SecretFile(path.clone());
-                    if let Some(url) = self.read_url("database.url", &path, &origin) {
-                        self.config.database.url = url;
-                    }
-                }
+                    self.read_url(key, &path, &origin)
+                });
+                (url, None)
             }
-            Choice::Value => {}
-        }
-        let direct_url_file = self.config.database.direct_url_file.take();
-        if let Choice::File(path, origin) = self.choose("database.direct_url", direct_url_file) {
-            if let Some(url) = self.read_url("database.direct_url", &path, &origin) {
-                self.config.database.direct_url = Some(url);
-            }
-            self.config.database.direct_url_file = Some(path);
+            Choice::Value => (None, None),
         }
     }
 

@@ -117,8 +117,10 @@ section! {
         url_file: Option<PathBuf> = None, example "/etc/linux-api/database_url";
         /// PostgreSQL past the pooler, for migrations, backup and restore.
         direct_url: Option<DatabaseUrl> = None, example "postgres://linux_api@db.example/linux_api";
-        /// File that holds the direct URL, in place of `direct_url`.
-        direct_url_file: Option<PathBuf> = None, example "/etc/linux-api/direct_url";
+        /// File that holds the direct URL, in place of `direct_url`. Without either, or when this
+        /// account may not read the file, the systemd credential `database_direct_url` is used when
+        /// there is one.
+        direct_url_file: Option<PathBuf> = None, example "/etc/linux-api/database_direct_url";
         /// Whether `url` leads to a pooler (PgBouncer, Pgpool-II); needs `direct_url`.
         pooler: bool = false;
         /// Most connections to the database.
