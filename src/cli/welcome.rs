@@ -13,6 +13,8 @@ use crate::config::Loaded;
 struct Situation {
     /// What is wrong with the configuration.
     problems: usize,
+    /// This account may not read the configuration, which may well be right.
+    is_denied: bool,
     /// The daemon of this host answers.
     is_running: bool,
     /// There is a database, so a daemon ran before or is set up.
@@ -30,11 +32,13 @@ pub(super) async fn text(ctx: &Context) -> String {
     let situation = match ctx.load(Vec::new()) {
         Err(error) => Situation {
             problems: error.problems().len(),
+            is_denied: error.is_denied(),
             remotes,
             ..Situation::default()
         },
         Ok(loaded) => Situation {
             problems: 0,
+            is_denied: false,
             is_running: is_running(&loaded).await,
             has_database: has_database(&loaded),
             remotes,
@@ -66,7 +70,23 @@ fn has_database(loaded: &Loaded) -> bool {
 
 fn say(situation: &Situation) -> String {
     let remotes = situation.remotes;
-    let (state, steps): (String, &[Step]) = if situation.problems > 0 {
+    let (state, steps): (String, &[Step]) = if situation.is_denied {
+        (
+            "The configuration is not for this account.".to_owned(),
+            &[
+                ("sudo linux-api status", "is it up and ready?"),
+                (
+                    "sudo usermod -aG linux-api NAME",
+                    "let an account read, from its next login on",
+                ),
+                ("linux-api tui --demo", "look at the dashboard"),
+                (
+                    "linux-api remote add NAME URL",
+                    "watch a host you have a key for",
+                ),
+            ],
+        )
+    } else if situation.problems > 0 {
         (
             "The configuration can't be used.".to_owned(),
             &[
@@ -129,8 +149,10 @@ fn say(situation: &Situation) -> String {
     let steps: Vec<&Step> = steps
         .iter()
         .filter(|(line, _)| {
-            let name = line.split(' ').nth(1).unwrap_or_default();
-            known.find_subcommand(name).is_some()
+            let mut words = line.split(' ').skip_while(|word| *word == "sudo");
+            let is_own = words.next() == Some("linux-api");
+            let name = words.next().unwrap_or_default();
+            !is_own || known.find_subcommand(name).is_some()
         })
         .collect();
     let width = steps.iter().map(|(line, _)| line.len()).max().unwrap_or(0);
@@ -166,6 +188,14 @@ mod tests {
             ..Situation::default()
         };
         assert!(said(&broken).contains("config check"));
+        let closed = Situation {
+            problems: 1,
+            is_denied: true,
+            ..Situation::default()
+        };
+        let text = said(&closed);
+        assert!(text.contains("usermod -aG linux-api"), "{text}");
+        assert!(!text.contains("can't be used"), "{text}");
         let running = Situation {
             is_running: true,
             has_database: true,

@@ -1,6 +1,7 @@
 //! What is wrong with a configuration: all of it at once.
 
 use std::fmt;
+use std::path::Path;
 
 use super::origin::Origin;
 
@@ -10,6 +11,7 @@ pub struct Problem {
     place: String,
     key: String,
     message: String,
+    is_denied: bool,
 }
 
 impl Problem {
@@ -25,6 +27,7 @@ impl Problem {
             place,
             key: key.to_owned(),
             message,
+            is_denied: false,
         }
     }
 
@@ -43,6 +46,23 @@ impl Problem {
             place,
             key: String::new(),
             message,
+            is_denied: false,
+        }
+    }
+
+    /// The file is there, and this account may not read it.
+    pub(super) fn denied(path: &Path, is_system: bool) -> Self {
+        let remedy = if is_system {
+            "run this with sudo, or have root let your account read it: usermod -aG linux-api NAME \
+             (which counts from the next login); --config FILE takes another one"
+        } else {
+            "run this as an account that may"
+        };
+        Self {
+            place: path.display().to_string(),
+            key: String::new(),
+            message: format!("this account may not read the configuration: {remedy}"),
+            is_denied: true,
         }
     }
 
@@ -75,6 +95,14 @@ impl ConfigError {
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+}
+
+impl ConfigError {
+    /// Nothing is known to be wrong: this account may not read the configuration.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        self.problems.iter().all(|problem| problem.is_denied)
     }
 }
 

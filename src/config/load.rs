@@ -121,11 +121,24 @@ impl Loader {
             Some(path) => vec![path],
             None => system_config.iter().chain(user_config).collect(),
         };
+        // Nothing of a demo is kept, so it can't go to a wrong place.
+        let is_demo = sources
+            .flags
+            .iter()
+            .any(|flag| flag.key == "demo.enabled" && flag.value == "true");
         for path in candidates {
+            let is_system = sources.config_path.is_none() && system_config.as_ref() == Some(path);
             match std::fs::read_to_string(path) {
                 Ok(text) => return Some((path.clone(), text)),
                 Err(error)
                     if error.kind() == io::ErrorKind::NotFound && sources.config_path.is_none() => {
+                }
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    if is_system && is_demo {
+                        continue;
+                    }
+                    self.problems.push(Problem::denied(path, is_system));
+                    return None;
                 }
                 Err(error) => {
                     let message = format!("cannot read the configuration: {error}");

@@ -4,6 +4,7 @@
 
 mod database;
 mod guides;
+mod ordinary;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod prompts;

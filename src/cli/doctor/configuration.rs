@@ -26,13 +26,15 @@ pub(super) fn check(ctx: &Context) -> (Vec<Finding>, Option<Loaded>) {
 
 /// One finding for each problem: a line each is easier to work through.
 fn problems(error: &ConfigError) -> Vec<Finding> {
-    let found = error.problems().iter().map(|problem| {
-        Finding::fail(
-            CHECK,
-            problem.to_string(),
-            "mend it (docs/configuration.md lists all options); what depends on the configuration \
-             was not checked",
-        )
-    });
+    let advice = if error.is_denied() {
+        "sudo linux-api doctor; what depends on the configuration was not checked"
+    } else {
+        "mend it (docs/configuration.md lists all options); what depends on the configuration was \
+         not checked"
+    };
+    let found = error
+        .problems()
+        .iter()
+        .map(|problem| Finding::fail(CHECK, problem.to_string(), advice));
     found.collect()
 }
