@@ -42,6 +42,89 @@ fn the_service_tells_when_it_is_ready_and_is_not_restarted_in_vain() {
     assert_eq!(setting(SOCKET, "SocketGroup"), "linux-api");
 }
 
+#[test]
+fn files_that_only_root_may_read_are_handed_over_when_they_are_there() {
+    for name in ["database_url", "database_direct_url"] {
+        let lines = [
+            format!("LoadCredential={name}:/etc/linux-api/{name}"),
+            format!("SetCredential={name}:\\n"),
+        ];
+        for line in lines {
+            assert!(SERVICE.lines().any(|it| it == line), "{line}");
+        }
+    }
+}
+
+#[test]
+fn proxies_pass_on_no_address_that_a_client_claims() {
+    for (file, line) in [
+        ("examples/nginx.conf", "proxy_set_header Forwarded \"\";"),
+        ("examples/Caddyfile", "header_up -Forwarded"),
+    ] {
+        let text = fs::read_to_string(packaging(file)).unwrap();
+        assert!(text.lines().any(|it| it.trim() == line), "{file}");
+    }
+}
+
+#[test]
+fn packages_bring_the_pages_that_hints_name() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let manifest: toml::Table = manifest.parse().unwrap();
+    let metadata = &manifest["package"]["metadata"];
+    for kind in ["deb", "generate-rpm"] {
+        let assets = metadata[kind]["assets"].as_array().unwrap();
+        let ships = assets.iter().any(|asset| {
+            let source = asset.get("source").or_else(|| asset.get(0));
+            source.and_then(toml::Value::as_str) == Some("docs/*.md")
+        });
+        assert!(ships, "{kind}");
+    }
+}
+
+#[test]
+fn a_build_that_can_not_be_done_leaves_what_an_earlier_one_made() {
+    let folder = TempDir::new().unwrap();
+    let place = folder.path();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for path in ["scripts/package", "Cargo.toml"] {
+        let to = place.join(path);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(root.join(path), to).unwrap();
+    }
+    let tools = place.join("tools");
+    fs::create_dir(&tools).unwrap();
+    for tool in [
+        "bash", "sed", "head", "uname", "dirname", "mkdir", "rm", "git",
+    ] {
+        let found = ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(tool));
+        if let Some(found) = found.iter().find(|path| path.exists()) {
+            std::os::unix::fs::symlink(found, tools.join(tool)).unwrap();
+        }
+    }
+    fs::create_dir(place.join("dist")).unwrap();
+    fs::write(place.join("dist/earlier"), "").unwrap();
+    let run = |target: Option<&str>| {
+        let mut command = Command::new("/bin/bash");
+        command.arg(place.join("scripts/package")).env_clear();
+        command.env("PATH", &tools);
+        if let Some(target) = target {
+            command.env("TARGET", target);
+        }
+        command.output().unwrap()
+    };
+    // Without cargo nothing can be built, and that is found out first.
+    let output = run(None);
+    assert!(!output.status.success());
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("skipped: static binary"), "{said}");
+    assert!(said.contains("musl-tools"), "{said}");
+    let output = run(Some("x86_64-unknown-linux-musl"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("musl-gcc is missing"), "{said}");
+    assert!(place.join("dist/earlier").exists());
+}
+
 #[expect(clippy::print_stderr, reason = "a test tells what it does not try")]
 pub(crate) fn report(text: &str) {
     eprintln!("{text}");
