@@ -314,13 +314,11 @@ impl Tree {
             Ok(()) => Ok(Changed::Yes),
             Err(Errno::EXIST) => {
                 let found = rustix::fs::readlinkat(&folder, name, Vec::new());
-                let leads_to = found
-                    .as_ref()
-                    .ok()
-                    .and_then(|found| found.as_bytes().rsplit(|byte| *byte == b'/').next());
-                let expected = content.file_name().map(OsStr::as_encoded_bytes);
-                match leads_to {
-                    Some(leads_to) if Some(leads_to) == expected => Ok(Changed::No),
+                let found = found.map(|found| found.into_string().unwrap_or_default());
+                match found {
+                    Ok(found) if Path::new(&found).file_name() == content.file_name() => {
+                        Ok(Changed::No)
+                    }
                     _ => Err(TreeError::InTheWay(self.outside(path))),
                 }
             }
