@@ -7,6 +7,7 @@ pub mod app;
 pub mod demo;
 mod feed;
 pub mod host;
+mod input;
 pub mod keymap;
 pub mod message;
 pub mod picture;

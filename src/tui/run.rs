@@ -4,14 +4,14 @@ use std::io;
 use std::pin::pin;
 use std::time::Duration;
 
-use crossterm::event::{Event, EventStream};
-use futures_util::StreamExt;
+use crossterm::event::Event;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::app::App;
 use super::feed::{Feed, QUEUE, Source};
+use super::input;
 use super::message::{Effect, Message, Now};
 use super::screens;
 use super::terminal::Guard;
@@ -82,7 +82,7 @@ pub(super) async fn run(
         .enumerate()
         .map(|(host, source)| Feed::start(host, source, sender.clone()))
         .collect();
-    let mut keys = EventStream::new();
+    let mut keys = input::start()?;
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let start = Instant::now();
@@ -115,7 +115,7 @@ pub(super) async fn run(
         // In this order, so that a key never waits behind news.
         let message = tokio::select! {
             biased;
-            event = keys.next() => match event {
+            event = keys.recv() => match event {
                 Some(Ok(event)) => of_terminal(event),
                 // The terminal is gone.
                 Some(Err(_)) | None => return Ok(app),

@@ -1,7 +1,7 @@
 //! The whole program in a real terminal, against a real daemon.
 
-use std::io::Write as _;
-use std::process::{Child, Command, Output};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use linux_api::model::time::Clock;
@@ -337,6 +337,55 @@ fn the_demonstration_needs_no_daemon() {
     terminal.wait_for(&["COMMAND", "postgres"]);
     terminal.keys(&["C-c"]);
     terminal.wait_for(&["ended with 0"]);
+}
+
+/// As when a connection breaks: at a moment when the dashboard is about to read a key.
+#[test]
+fn it_ends_with_its_terminal() {
+    for _ in 0..8 {
+        let home = tempfile::tempdir().unwrap();
+        let pid = home.path().join("pid");
+        let inner = format!(
+            "stty cols 80 rows 24; echo $$ > {}; exec env -i HOME={} TERM=screen LANG=C.UTF-8 {} tui --demo",
+            pid.display(),
+            home.path().display(),
+            program().display()
+        );
+        let spawned = Command::new("script")
+            .args(["--quiet", "--flush", "--command", &inner, "/dev/null"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn();
+        let Ok(mut terminal) = spawned else {
+            let _ = writeln!(std::io::stderr(), "skipped: script is not installed");
+            return;
+        };
+        let mut output = BufReader::new(terminal.stdout.take().unwrap());
+        let mut shown = Vec::new();
+        while !String::from_utf8_lossy(&shown).contains("web-01") {
+            assert!(
+                output.read_until(b'1', &mut shown).unwrap() > 0,
+                "no web-01"
+            );
+        }
+        let pid = std::fs::read_to_string(pid)
+            .unwrap()
+            .trim()
+            .parse()
+            .unwrap();
+        terminal.kill().unwrap();
+        terminal.wait().unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        // It is no child of ours, so nobody tells us.
+        while rustix::process::test_kill_process(pid).is_ok() {
+            if Instant::now() > deadline {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                panic!("it goes on without a terminal");
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
 }
 
 #[test]
