@@ -15,7 +15,6 @@ mod pgpool;
 mod postgres;
 mod process;
 mod processes;
-mod readme;
 mod reload;
 mod remote_admin;
 mod revocation;

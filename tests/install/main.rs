@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod database;
-mod guides;
 mod ordinary;
 #[path = "../support/postgres.rs"]
 mod postgres;
