@@ -249,6 +249,44 @@ impl Store {
         })
     }
 
+    /// Compresses chunks that TimescaleDB's own jobs should have compressed a day before `now`, the
+    /// oldest first and at most `most`, and answers how many. Servers are known on which these jobs
+    /// fail each time, for a fault between versions of the extension and of PostgreSQL.
+    ///
+    /// # Errors
+    /// When the database fails; chunks that were compressed before stay so.
+    pub async fn compress_late_chunks(&self, now: Timestamp, most: u32) -> Result<u64, StoreError> {
+        const LATE: &str = "
+            select format('%I.%I', c.chunk_schema, c.chunk_name)
+            from timescaledb_information.chunks c
+            join timescaledb_information.jobs j using (hypertable_schema, hypertable_name)
+            where c.hypertable_schema = 'linux_api' and j.proc_name = 'policy_compression'
+                and not c.is_compressed and c.range_end < cast($1 as timestamptz)
+                    - interval '1 day' - cast(j.config ->> 'compress_after' as interval)
+            order by c.range_end limit $2";
+        const COMPRESS: &str = "
+            select count(compress_chunk(cast(cast($1 as text) as regclass), true))";
+        let late: Vec<(String,)> = on_read!(self, |tx| Ok(tx
+            .fetch_all(sqlx::query_as(LATE).bind(now).bind(i64::from(most)))
+            .await?))?;
+        let mut compressed = 0;
+        for (chunk,) in late {
+            self.directly(async |connection| {
+                for statement in [
+                    sqlx::query(FIND_FUNCTIONS),
+                    sqlx::query(COMPRESS).bind(&chunk),
+                ] {
+                    let statement = statement.persistent(false);
+                    statement.execute(&mut *connection).await?;
+                }
+                Ok(())
+            })
+            .await?;
+            compressed += 1;
+        }
+        Ok(compressed)
+    }
+
     /// How many bytes the hypertables take on disk.
     ///
     /// # Errors

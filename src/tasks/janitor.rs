@@ -18,6 +18,8 @@ const LEASE_NAME: &str = "janitor";
 const BREATH: Duration = Duration::from_millis(50);
 /// As long as a chunk of minutes, see `store::timescale`.
 const CHUNK: Duration = Duration::from_hours(3 * 24);
+/// How many chunks are compressed in one round.
+const COMPRESSED_MAX: u32 = 20;
 /// Never deleted for want of room.
 const LEAST: Duration = Duration::from_hours(24);
 
@@ -97,6 +99,12 @@ pub async fn sweep(
             .saturating_sub(keep)
             .min(summed_up_until(resolution, now));
         deleted += delete(store, has_chunks, resolution, cutoff, holder).await?;
+    }
+    if has_chunks {
+        let compressed = store.compress_late_chunks(now, COMPRESSED_MAX).await?;
+        if compressed > 0 {
+            tracing::info!(compressed, "compressed chunks that TimescaleDB had left");
+        }
     }
     if let Some(max) = retention.max_bytes {
         deleted += make_room(store, has_chunks, max, holder).await?;

@@ -274,6 +274,28 @@ async fn kept(database: &Database, table: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn chunks_are_compressed_though_the_jobs_of_timescaledb_do_not_run() {
+    let Some(database) = database().await else {
+        return;
+    };
+    let (store, _clock) = database.store_with_clock().await;
+    fill(&store, [0, 1, 10, 20]).await;
+    store.use_timescaledb().await.unwrap();
+    let mut direct = database.direct().await;
+    let off = "select count(public.alter_job(job_id, scheduled => false)) \
+               from timescaledb_information.jobs where hypertable_schema = 'linux_api'";
+    direct.number(off).await;
+    let compressed = async || store.timescale().await.unwrap().compressed_chunks;
+    assert_eq!(compressed().await, 0);
+    assert_eq!(store.compress_late_chunks(NOW, 1).await.unwrap(), 1);
+    assert_eq!(compressed().await, 1);
+    sweep(&store, &RETENTION, "a1").await.unwrap();
+    // The days 10 and 20 of the three tables of minutes.
+    assert_eq!(compressed().await, 6);
+    assert_eq!(store.compress_late_chunks(NOW, 9).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn chunks_that_are_too_old_go_whole_and_the_jobs_follow_the_configuration() {
     let Some(database) = database().await else {
         return;
