@@ -14,6 +14,8 @@ mod postgres;
 mod python;
 mod queries;
 mod settings;
+#[path = "../support/small_program.rs"]
+mod small_program;
 mod stage;
 
 /// One test per page, so that they are followed side by side.

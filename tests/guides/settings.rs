@@ -16,7 +16,9 @@ pub(crate) fn check(stage: &Stage, place: &str, text: &str) {
     let secret = secret.to_str().unwrap();
     let whole = text.replace("\n#url_file", "\nurl_file");
     for text in [text, &whole] {
-        let here = text.replace("/etc/linux-api/database_url", secret);
+        let here = text
+            .replace("/etc/linux-api/database_url", secret)
+            .replace("/etc/linux-api/database_direct_url", secret);
         if text.contains("theme = ") {
             let path = stage.path("tui.toml");
             fs::write(&path, here).unwrap();

@@ -15,6 +15,8 @@ use rcgen::{CertificateParams, KeyPair};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 
+use crate::small_program::small_program;
+
 const PATIENCE: Duration = Duration::from_secs(30);
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -213,7 +215,8 @@ impl Stage {
         );
         write(&path("bin/sudo"), SUDO, 0o755);
         symlink("bin/linux-api", path("linux-api")).unwrap();
-        fs::write(path("program"), b"\x7fELF and so on").unwrap();
+        fs::write(path("program"), small_program()).unwrap();
+        fs::set_permissions(path("program"), fs::Permissions::from_mode(0o755)).unwrap();
         let other = Other::start(home.path());
         let daemon = Daemon::start(home.path(), &[]);
         let key = daemon.key.clone().expect("a first start prints a key");

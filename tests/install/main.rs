@@ -8,6 +8,8 @@ mod ordinary;
 mod postgres;
 mod prompts;
 mod setup;
+#[path = "../support/small_program.rs"]
+mod small_program;
 mod supply_chain;
 mod tree;
 mod units;

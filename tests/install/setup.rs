@@ -6,9 +6,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 
-use crate::tree::{
-    System, built, exists, good, is_root, linux_api, make_executable, refused, small_program, text,
-};
+use crate::small_program::{built, small_program};
+use crate::tree::{System, exists, good, is_root, linux_api, make_executable, refused, text};
 
 const UNITS: &str = "etc/systemd/system";
 

@@ -5,9 +5,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
 
 use tempfile::TempDir;
+
+use crate::small_program::small_program;
 
 /// The program, away from the configuration and the environment of this machine.
 pub(crate) fn linux_api(arguments: &[&str]) -> Command {
@@ -116,27 +117,6 @@ impl System {
             fs::write(path, text).unwrap();
         }
     }
-}
-
-/// A program that says what linux-api says when asked for its version, and does nothing else.
-pub(crate) fn small_program() -> &'static [u8] {
-    static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
-    BUILT.get_or_init(|| built("linux-api 0.0.0"))
-}
-
-/// A program that says this.
-pub(crate) fn built(says: &str) -> Vec<u8> {
-    let folder = TempDir::new().unwrap();
-    let (source, program) = (folder.path().join("main.c"), folder.path().join("main"));
-    let text = format!("#include <stdio.h>\nint main(void) {{ return puts(\"{says}\") < 0; }}\n");
-    fs::write(&source, text).unwrap();
-    let compiled = Command::new("cc")
-        .arg("-o")
-        .args([&program, &source])
-        .output();
-    let compiled = compiled.unwrap();
-    assert!(compiled.status.success(), "{compiled:?}");
-    fs::read(program).unwrap()
 }
 
 pub(crate) fn make_executable(path: &Path) {
