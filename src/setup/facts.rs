@@ -58,7 +58,7 @@ pub struct Facts {
     pub tls: Option<Result<TlsFiles, String>>,
     /// The URL of the answers, read from its file when it has one.
     pub given_url: Option<Result<SecretString, String>>,
-    /// The daemon runs under systemd.
+    /// The daemon runs under systemd, or is just starting or stopping.
     pub service_runs: bool,
     /// The first port that does not take the rights of root.
     pub first_free_port: u16,
@@ -127,7 +127,7 @@ pub async fn gather(
     answers: &Answers,
 ) -> Result<Facts, TreeError> {
     let is_live = tree.is_live();
-    let service_runs = is_live && service::is_active(SERVICE).await;
+    let service_runs = is_live && service::is_up(SERVICE).await;
     let config = find_config(tree)?;
     let kept = config
         .as_ref()

@@ -30,6 +30,20 @@ pub(super) async fn is_active(unit: &str) -> bool {
     systemctl(&["is-active", "--quiet", unit]).await.is_ok()
 }
 
+/// Whether a unit runs, or comes up or goes down at this moment: in all of these it may have its
+/// sockets. No, when that can't be found out.
+pub(super) async fn is_up(unit: &str) -> bool {
+    let state = systemctl(&["show", "--property=ActiveState", "--value", unit]).await;
+    state.is_ok_and(|state| holds_sockets(state.trim()))
+}
+
+fn holds_sockets(state: &str) -> bool {
+    matches!(
+        state,
+        "active" | "activating" | "reloading" | "refreshing" | "deactivating"
+    )
+}
+
 /// Has systemd read its units again and start the daemon with the system.
 pub(super) async fn enable() -> anyhow::Result<()> {
     systemctl(&["daemon-reload"]).await?;
@@ -137,6 +151,16 @@ fn newest_change(tree: &Tree, files: &[&Path]) -> Result<Option<DateTime<Utc>>, 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_daemon_that_is_starting_has_its_port_already() {
+        for state in ["active", "activating", "deactivating"] {
+            assert!(holds_sockets(state), "{state}");
+        }
+        for state in ["inactive", "failed", ""] {
+            assert!(!holds_sockets(state), "{state}");
+        }
+    }
 
     #[test]
     fn times_of_systemd_are_read_to_the_microsecond() {

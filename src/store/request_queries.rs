@@ -286,8 +286,8 @@ impl Store {
         let limit = limit as usize;
         let mut groups: Vec<RouteRow> = Vec::new();
         let mut place = position.map(Place::after);
-        // Most often a group is one or two rows.
-        let mut batch = (limit * 2).clamp(64, BATCH_MAX);
+        // Most often a group is one row, and one more shows that the last group is whole.
+        let mut batch = (limit + 1).clamp(64, BATCH_MAX);
         loop {
             let rows = self
                 .read_stats(filter, hosts, place.as_ref(), batch)
