@@ -101,8 +101,9 @@ pub(super) fn become_owner(path: &Path, ctx: &Context) -> anyhow::Result<()> {
     if ctx.options.acting_uid.is_some() {
         bail!("can't become the owner of {}", path.display());
     }
-    let program = std::env::current_exe().context("find this program")?;
-    let failed = Command::new(program)
+    // By itself, not by its path: the owner may not come to the folder of root that it lies in.
+    let failed = Command::new("/proc/self/exe")
+        .arg0(std::env::args_os().next().unwrap_or_default())
         .arg(format!(
             "--acting-uid={}",
             rustix::process::getuid().as_raw()

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -244,9 +245,18 @@ fn root_beside_a_daemon_of_another_account_takes_nothing_from_it() {
     }
     let home = TempDir::new().unwrap();
     chown(home.path(), Some(OTHER), Some(OTHER)).unwrap();
+    // The other account may not come to the folder that the program was built in.
+    let program = home.path().join("linux-api");
+    fs::copy(assert_cmd::cargo::cargo_bin!("linux-api"), &program).unwrap();
     let start = || {
-        let mut serve = linux_api(home.path(), &["serve", "--listen", "127.0.0.1:0"]);
-        serve.uid(OTHER).gid(OTHER);
+        let mut serve = Command::new(&program);
+        serve
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .env_clear()
+            .env("HOME", home.path())
+            .current_dir(home.path())
+            .uid(OTHER)
+            .gid(OTHER);
         Daemon::start_command(serve)
     };
     let daemon = start();
