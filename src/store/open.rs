@@ -251,7 +251,8 @@ async fn open_postgres(options: &Options) -> Result<Pool, StoreError> {
     let connect = options.postgres(false)?;
     let pool = PgPoolOptions::new()
         .max_connections(options.pool_size.max(1))
-        .acquire_timeout(options.deadline)
+        // Before the deadline of the call, which knows less of what is wrong.
+        .acquire_timeout(options.deadline * 9 / 10)
         .connect_lazy_with(connect);
     let check = async {
         let mut transaction = pool.begin().await?;
