@@ -10,9 +10,9 @@ help: ## Show this list
 run: ## Build the release binary and start the daemon on 127.0.0.1:8080
 	$(CARGO) run --release --locked -- serve
 
-test: ## Run every test; installs PostgreSQL when it is missing and you are root
-	./scripts/require-postgresql
-	$(CARGO) test --locked
+test: ## Run every test; installs PostgreSQL, poolers and tmux when they are missing and you are root
+	./scripts/require-test-programs
+	$(CARGO) test --locked --no-fail-fast
 
 lint: ## Check format, lints and documentation; warnings are errors
 	$(CARGO) fmt --check

@@ -15,9 +15,11 @@ use rcgen::{CertificateParams, KeyPair};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use tempfile::TempDir;
 
+use crate::pages;
 use crate::small_program::small_program;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long anything may take to come about.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Stands for the program. Setup works on a folder, answers come from here, and keys go to files
@@ -251,6 +253,19 @@ impl Stage {
     pub(crate) fn start(&mut self) {
         assert!(self.daemon.is_none(), "the daemon runs");
         self.daemon = Some(Daemon::start(self.home.path(), &[]));
+    }
+
+    /// Starts the daemon again on a recorded host, which has every kind of device, unlike the
+    /// container or the bare folder in which the tests may run.
+    pub(crate) fn start_on_recorded_host(&mut self) {
+        self.stop();
+        let host = pages::root().join("tests/fixtures/host/kernel-6.18-cgroup-v2");
+        let (procfs, sysfs) = (host.join("proc"), host.join("sys"));
+        let variables = [
+            ("LINUX_API__HOST__PROCFS", procfs.as_path()),
+            ("LINUX_API__HOST__SYSFS", &sysfs),
+        ];
+        self.daemon = Some(Daemon::start(self.home.path(), &variables));
     }
 
     /// Adds what a page takes to be known already.

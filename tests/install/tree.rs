@@ -146,6 +146,21 @@ pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// Whether a test may mount something that nobody else sees, and says so where it may not: as an
+/// ordinary account, in most containers, below a changed root.
+pub(crate) fn may_mount() -> bool {
+    let folder = TempDir::new().unwrap();
+    let mounted = Command::new("unshare")
+        .args(["--mount", "mount", "-t", "tmpfs", "tmpfs"])
+        .arg(folder.path())
+        .output()
+        .is_ok_and(|done| done.status.success());
+    if !mounted {
+        crate::units::report("nothing can be mounted here: not tried");
+    }
+    mounted
+}
+
 pub(crate) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }

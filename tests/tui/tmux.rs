@@ -17,14 +17,14 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Starts a shell command in a terminal; `None` where tmux is not installed.
     pub(crate) fn start(name: &str, command: &str) -> Option<Self> {
-        let socket = format!("linux-api-{name}-{}", std::process::id());
-        let terminal = Self { socket };
         let found = Command::new("tmux").arg("-V").output();
         if found.is_err() {
             // One clear line in the output of the test.
             let _ = writeln!(std::io::stderr(), "skipped: tmux is not installed");
             return None;
         }
+        let socket = format!("linux-api-{name}-{}", std::process::id());
+        let terminal = Self { socket };
         // The terminal outlives the program, to see what is left of it.
         let command = format!("{command}; echo ended with $?; exec sleep 60");
         let size = ["-x", "80", "-y", "24"];
