@@ -24,6 +24,7 @@ pub mod refusals;
 pub(crate) mod replace;
 mod request_offsets;
 pub mod request_queries;
+pub mod request_routes;
 mod request_stats;
 mod request_windows;
 pub mod retention;

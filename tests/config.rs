@@ -305,23 +305,25 @@ fn the_credential_of_systemd_is_used_when_nothing_else_is_set() {
     assert!(!message.contains("hunter2"));
 }
 
-#[test]
-fn the_direct_url_has_a_credential_too() {
-    let folder = TempDir::new().unwrap();
+/// A setting of the database names the file `closed`, which can't be read; that is refused.
+fn with_closed_file(folder: &TempDir, setting: &str) -> Sources {
     // A folder can't be read as a file, by root neither.
     let closed = folder.path().join("closed");
     fs::create_dir(&closed).unwrap();
-    let text = format!("[database]\ndirect_url_file = '{}'\n", closed.display());
-    let mut sources = file(write(&folder, "config.toml", &text));
-    assert!(refusal(&sources).contains("database.direct_url_file"));
+    let text = format!("[database]\n{setting} = '{}'\n", closed.display());
+    let sources = file(write(folder, "config.toml", &text));
+    assert!(refusal(&sources).contains(&format!("database.{setting}")));
+    sources
+}
 
+#[test]
+fn the_direct_url_has_a_credential_too() {
+    let folder = TempDir::new().unwrap();
+    let mut sources = with_closed_file(&folder, "direct_url_file");
     let directory = folder.path().to_str().unwrap();
     sources.environment = Environment::of([("CREDENTIALS_DIRECTORY", directory)]);
-    write(
-        &folder,
-        "database_direct_url",
-        "postgres://u:hunter2@h/db\n",
-    );
+    let url = "postgres://u:hunter2@h/db\n";
+    write(&folder, "database_direct_url", url);
     let direct_url = load(&sources).config.database.direct_url.unwrap();
     assert_eq!(direct_url.expose(), "postgres://u:hunter2@h/db");
 }
@@ -338,13 +340,7 @@ fn a_blank_credential_counts_as_none() {
 #[test]
 fn the_credential_stands_in_for_a_file_that_only_root_may_read() {
     let folder = TempDir::new().unwrap();
-    // A folder can't be read as a file, by root neither.
-    let closed = folder.path().join("closed");
-    fs::create_dir(&closed).unwrap();
-    let text = format!("[database]\nurl_file = '{}'\n", closed.display());
-    let mut sources = file(write(&folder, "config.toml", &text));
-    assert!(refusal(&sources).contains("database.url_file"));
-
+    let mut sources = with_closed_file(&folder, "url_file");
     let directory = folder.path().to_str().unwrap();
     sources.environment = Environment::of([("CREDENTIALS_DIRECTORY", directory)]);
     let credential = write(&folder, "database_url", "postgres://u:hunter2@h/db\n");
@@ -355,8 +351,8 @@ fn the_credential_stands_in_for_a_file_that_only_root_may_read() {
     );
 
     // A file that can be read is what was asked for.
-    fs::remove_dir(&closed).unwrap();
-    fs::write(&closed, "postgres://other@h/db").unwrap();
+    fs::remove_dir(folder.path().join("closed")).unwrap();
+    fs::write(folder.path().join("closed"), "postgres://other@h/db").unwrap();
     let url = load(&sources).config.database.url;
     assert_eq!(url.expose(), "postgres://other@h/db");
 }

@@ -69,10 +69,13 @@ fn rows_on(url: &str, names: [&'static str; 3]) -> Vec<Row> {
     fill(url, now);
     let daemon = Daemon::start(home.path(), &settings);
     let measure = |name, bar, paths: Vec<String>| {
-        let measured = paths.into_iter().map(|path| {
+        let pages = paths.into_iter().flat_map(|path| {
             // What was just written lies on disk; a page that is read for the first time is another
             // matter than the query.
-            load::fetch(daemon.address, &path, &headers);
+            let (head, _) = load::fetch(daemon.address, &path, &headers);
+            [Some(path), next_page(&head)].into_iter().flatten()
+        });
+        let measured = pages.map(|path| {
             let load = load::run(daemon.address, &path, &headers, 1, ROUND);
             (load.percentile_ms(0.5), path)
         });
@@ -91,6 +94,13 @@ fn rows_on(url: &str, names: [&'static str; 3]) -> Vec<Row> {
         // Everything in between is counted; pages by time or cursor are for those who go far.
         measure(names[2], Bar::None, far()),
     ]
+}
+
+/// The path of the page that follows by cursor.
+fn next_page(head: &str) -> Option<String> {
+    let link = head.lines().find(|line| line.contains("next_cursor"))?;
+    let (path, _) = link.split_once('<')?.1.split_once('>')?;
+    Some(path.to_owned())
 }
 
 const FILTERS: [&str; 6] = [

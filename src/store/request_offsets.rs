@@ -103,6 +103,14 @@ impl Store {
 }
 
 impl Groups {
+    /// About how many of them a bucket is thought to have.
+    pub(super) const fn per_bucket(self) -> usize {
+        match self {
+            Self::Totals => 1,
+            Self::Statuses(_) => 16,
+        }
+    }
+
     pub(super) const fn table(self, resolution: Resolution) -> &'static str {
         let (durations, statuses) = tables(resolution);
         match self {

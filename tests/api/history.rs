@@ -10,12 +10,10 @@ use linux_api::model::user::Role;
 use linux_api::store::Engine;
 use linux_api::store::flush::{Batch, HostReport};
 use serde_json::json;
-use sqlx::ConnectOptions;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 
 use crate::app::{App, START};
 use crate::database::Database;
+use crate::statement::execute;
 
 on_both_engines! {
     stored_minutes_are_answered_by_series_and_label,
@@ -61,25 +59,6 @@ async fn store(app: &App, host: &str, samples: &[HostSample]) {
         samples,
     };
     app.store.flush(batch).await.unwrap();
-}
-
-/// Runs a statement past the store.
-async fn run(database: &Database, sql: String) {
-    let sql = sqlx::AssertSqlSafe(sql);
-    match database.engine {
-        Engine::Sqlite => {
-            let path = database.url.trim_start_matches("sqlite://");
-            let options = SqliteConnectOptions::new().filename(path);
-            let mut connection = options.connect().await.unwrap();
-            sqlx::query(sql).execute(&mut connection).await.unwrap();
-        }
-        Engine::Postgres => {
-            let options: PgConnectOptions = database.url.parse().unwrap();
-            let options = options.options([("search_path", "linux_api")]);
-            let mut connection = options.connect().await.unwrap();
-            sqlx::query(sql).execute(&mut connection).await.unwrap();
-        }
-    }
 }
 
 async fn stored_minutes_are_answered_by_series_and_label(database: Database) {
@@ -225,7 +204,7 @@ async fn many_series_over_days_are_all_answered_in_full(database: Database) {
         insert into host_samples (series_id, time, samples, mean, max)
         select t.series_id, t.time - {minute}, 30, 10.0, 20.0 from host_samples t, n"
     );
-    run(&database, sql).await;
+    execute(database.engine, &database.url, sql).await;
 
     let from = START.saturating_sub(DAY * 6);
     let path = format!("{HISTORY}?series={used}&from={from}");

@@ -10,6 +10,9 @@ mod postgres;
 #[path = "../support/database.rs"]
 mod database;
 
+#[path = "../support/statement.rs"]
+mod statement;
+
 mod app;
 mod contract;
 mod reply;

@@ -17,16 +17,15 @@ use linux_api::model::time::ManualClock;
 use linux_api::model::user::Role;
 use linux_api::store::api_keys::{KeyUse, NewKey};
 use linux_api::store::users::NewUser;
-use linux_api::store::{Engine, Options, Store};
+use linux_api::store::{Options, Store};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use sqlx::ConnectOptions;
-use sqlx::postgres::PgConnectOptions;
-use sqlx::sqlite::SqliteConnectOptions;
 use tempfile::TempDir;
 
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/statement.rs"]
+mod statement;
 
 mod damage;
 mod kills;
@@ -79,21 +78,8 @@ impl Fixture {
     }
 
     /// Runs a statement past the store.
-    async fn execute(&self, sql: &'static str) {
-        match self.store.engine() {
-            Engine::Sqlite => {
-                let path = self.url.trim_start_matches("sqlite://");
-                let options = SqliteConnectOptions::new().filename(path);
-                let mut connection = options.connect().await.unwrap();
-                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-            }
-            Engine::Postgres => {
-                let options: PgConnectOptions = self.url.parse().unwrap();
-                let options = options.options([("search_path", "linux_api")]);
-                let mut connection = options.connect().await.unwrap();
-                sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-            }
-        }
+    async fn execute(&self, sql: &str) {
+        statement::execute(self.store.engine(), &self.url, sql.to_owned()).await;
     }
 
     async fn fill_audit_log(&self) {

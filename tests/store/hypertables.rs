@@ -13,7 +13,8 @@ use linux_api::model::request_stats::{
 use linux_api::model::time::{ManualClock, Timestamp};
 use linux_api::store::flush::{Batch, HostReport};
 use linux_api::store::host_samples::SampleFilter;
-use linux_api::store::request_queries::{RoutePosition, Span, StatsFilter};
+use linux_api::store::request_queries::{Span, StatsFilter};
+use linux_api::store::request_routes::RoutePosition;
 use linux_api::store::timescale::Timescale;
 use linux_api::store::{Engine, Options, Store};
 use linux_api::tasks::janitor::{Retention, sweep};

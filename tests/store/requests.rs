@@ -11,7 +11,8 @@ use linux_api::model::time::Timestamp;
 use linux_api::store::Store;
 use linux_api::store::flush::{Batch, HostReport};
 use linux_api::store::host_samples::SampleFilter;
-use linux_api::store::request_queries::{RoutePosition, Span, StatsFilter};
+use linux_api::store::request_queries::{Span, StatsFilter};
+use linux_api::store::request_routes::RoutePosition;
 
 use crate::database::Database;
 

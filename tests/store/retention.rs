@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use linux_api::model::fleet::{HostIdentity, HostSample};
 use linux_api::model::request_stats::{
@@ -32,6 +32,22 @@ const RETENTION: Retention = Retention {
     audit: Duration::from_hours(24 * 730),
     max_bytes: None,
 };
+
+/// No database has room in this.
+const TOO_SMALL: Retention = Retention {
+    max_bytes: Some(1),
+    ..RETENTION
+};
+
+/// Waits until the database says that it holds something: PostgreSQL reports its own counts a
+/// moment after they changed.
+async fn until_large(store: &Store) {
+    let start = Instant::now();
+    while store.used_bytes().await.unwrap() < 10_000 {
+        assert!(start.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
 
 fn host() -> HostReport {
     HostReport {
@@ -172,18 +188,9 @@ async fn a_database_that_is_too_large_loses_its_oldest_day(database: Database) {
     };
     sweep(&store, &roomy, "a1").await.unwrap();
     assert_eq!(rows(&database).await[0], [2_000; 3]);
-    let small = Retention {
-        max_bytes: Some(1),
-        ..RETENTION
-    };
-    // PostgreSQL reports its own counts a moment after they changed.
-    let start = std::time::Instant::now();
-    while store.used_bytes().await.unwrap() < 10_000 {
-        assert!(start.elapsed() < Duration::from_secs(30));
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until_large(&store).await;
     for left in [1_500, 1_000, 500, 500] {
-        sweep(&store, &small, "a1").await.unwrap();
+        sweep(&store, &TOO_SMALL, "a1").await.unwrap();
         assert_eq!(rows(&database).await[0], [left; 3], "the last day stays");
     }
     assert_eq!(rows(&database).await[1][0], 36, "hours stay");
@@ -203,18 +210,9 @@ async fn samples_without_requests_make_room_too(database: Database) {
         };
         store.flush(batch).await.unwrap();
     }
-    let small = Retention {
-        max_bytes: Some(1),
-        ..RETENTION
-    };
-    // PostgreSQL reports its own counts a moment after they changed.
-    let start = std::time::Instant::now();
-    while store.used_bytes().await.unwrap() < 10_000 {
-        assert!(start.elapsed() < Duration::from_secs(30));
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    until_large(&store).await;
     for left in [1_000, 500, 500] {
-        sweep(&store, &small, "a1").await.unwrap();
+        sweep(&store, &TOO_SMALL, "a1").await.unwrap();
         assert_eq!(rows(&database).await[0], [0, 0, left]);
     }
 }

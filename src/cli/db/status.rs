@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::backups::{Listed, size};
 use super::place::Place;
+use crate::api::health::TimescaleHealth;
 use crate::backup;
 use crate::cli::{Context, output};
 use crate::model::time::Timestamp;
@@ -44,12 +45,8 @@ struct Status {
 /// What TimescaleDB is for the database, as `GET /api/v1/health/database` tells it.
 #[derive(Serialize)]
 struct Extension {
-    used: bool,
-    available_version: Option<String>,
-    loaded: bool,
-    hypertables: i64,
-    chunks: i64,
-    compressed_chunks: i64,
+    #[serde(flatten)]
+    found: TimescaleHealth,
     /// Whether the configuration allows it (`database.timescaledb`).
     enabled: bool,
 }
@@ -102,12 +99,7 @@ impl Status {
             version: description.version,
             timescaledb: description.timescaledb,
             timescale: timescale.map(|found| Extension {
-                used: found.is_used(),
-                available_version: found.available_version,
-                loaded: found.is_loaded,
-                hypertables: found.hypertables,
-                chunks: found.chunks,
-                compressed_chunks: found.compressed_chunks,
+                found: found.into(),
                 enabled: place.loaded.config.database.timescaledb,
             }),
             revision: current,
@@ -167,21 +159,22 @@ impl Status {
 impl Extension {
     /// Whether it is used, and what to do when it could be; `version` is the one in the database.
     fn in_words(&self, version: Option<&str>) -> String {
+        let found = &self.found;
         let how = if !self.enabled {
             "the configuration says no; set database.timescaledb = true"
-        } else if self.loaded {
+        } else if found.loaded {
             "use it with: linux-api db migrate"
         } else {
             "its server does not load it; add timescaledb to shared_preload_libraries"
         };
-        match (version, &self.available_version) {
-            (Some(version), _) if self.used => format!(
+        match (version, &found.available_version) {
+            (Some(version), _) if found.used => format!(
                 "{version}, used: {} hypertables with {} chunks, {} of them compressed",
-                self.hypertables, self.chunks, self.compressed_chunks
+                found.hypertables, found.chunks, found.compressed_chunks
             ),
-            (Some(version), _) if self.hypertables > 0 => format!(
+            (Some(version), _) if found.hypertables > 0 => format!(
                 "{version}, used for {} tables only ({how})",
-                self.hypertables
+                found.hypertables
             ),
             (Some(version), _) => format!("{version}, installed but not used ({how})"),
             (None, Some(version)) => format!("{version} is available but not installed ({how})"),
@@ -205,15 +198,15 @@ mod tests {
     use super::*;
 
     fn extension(used: bool, enabled: bool, loaded: bool) -> Extension {
-        Extension {
+        let found = TimescaleHealth {
             used,
             available_version: Some("2.19.3".to_owned()),
             loaded,
             hypertables: if used { 9 } else { 0 },
             chunks: 12,
             compressed_chunks: 3,
-            enabled,
-        }
+        };
+        Extension { found, enabled }
     }
 
     #[test]
@@ -250,7 +243,7 @@ mod tests {
             assert!(said.contains(words), "{said}");
         }
         let mut none = extension(false, true, false);
-        none.available_version = None;
+        none.found.available_version = None;
         assert_eq!(none.in_words(None), "not available on this server");
     }
 }

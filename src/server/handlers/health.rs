@@ -14,6 +14,7 @@ use crate::server::error::ApiError;
 use crate::server::extract::{Caller, scope};
 use crate::store::describe::Description;
 use crate::store::migrations::SchemaState;
+use crate::store::timescale::Timescale;
 use crate::store::{Engine, Store, StoreError};
 use crate::tasks::flusher::{FlusherHandle, FlusherHealth};
 use crate::tasks::sampler::HostSampler;
@@ -127,14 +128,7 @@ pub(crate) async fn show_database_health(
         engine: store.engine().as_str().to_owned(),
         latency_seconds: description.as_ref().map(|_| latency),
         timescaledb: description.as_ref().and_then(|one| one.timescaledb.clone()),
-        timescale: timescale.map(|found| TimescaleHealth {
-            used: found.is_used(),
-            available_version: found.available_version,
-            loaded: found.is_loaded,
-            hypertables: found.hypertables,
-            chunks: found.chunks,
-            compressed_chunks: found.compressed_chunks,
-        }),
+        timescale: timescale.map(TimescaleHealth::from),
         version: description.map(|one| one.version),
         error,
         schema: schema.map(|schema| SchemaHealth {
@@ -148,6 +142,19 @@ pub(crate) async fn show_database_health(
             max: pool.max,
         },
     }))
+}
+
+impl From<Timescale> for TimescaleHealth {
+    fn from(found: Timescale) -> Self {
+        Self {
+            used: found.is_used(),
+            available_version: found.available_version,
+            loaded: found.is_loaded,
+            hypertables: found.hypertables,
+            chunks: found.chunks,
+            compressed_chunks: found.compressed_chunks,
+        }
+    }
 }
 
 async fn ask(store: &Store) -> Result<(Description, SchemaState), StoreError> {

@@ -13,7 +13,8 @@ use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
 use crate::server::params::{QueryReader, parse_time};
 use crate::store::Store;
-use crate::store::request_queries::{RoutePosition, RouteRow, StatsFilter};
+use crate::store::request_queries::StatsFilter;
+use crate::store::request_routes::{RoutePosition, RouteRow};
 
 /// Which buckets to list.
 #[derive(Debug, IntoParams)]
