@@ -309,7 +309,7 @@ fn the_credential_of_systemd_is_used_when_nothing_else_is_set() {
 fn with_closed_file(folder: &TempDir, setting: &str) -> Sources {
     // A folder can't be read as a file, by root neither.
     let closed = folder.path().join("closed");
-    fs::create_dir(&closed).unwrap();
+    fs::create_dir(&closed).expect("make a folder");
     let text = format!("[database]\n{setting} = '{}'\n", closed.display());
     let sources = file(write(folder, "config.toml", &text));
     assert!(refusal(&sources).contains(&format!("database.{setting}")));
