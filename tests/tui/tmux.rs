@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use linux_api::model::time::Clock;
 use linux_api::tui::Start;
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::daemon::{Daemon, program};
 
@@ -175,15 +176,14 @@ fn a_tour_through_every_view_and_out_again() {
 #[test]
 fn signals_give_the_terminal_back() {
     let daemon = Daemon::start(&[]);
-    for signal in ["TERM", "HUP"] {
+    for (name, signal) in [("TERM", Signal::TERM), ("HUP", Signal::HUP)] {
         let command = format!("sh -c 'echo $$; exec {}'", dashboard(&daemon, ""));
-        let Some(terminal) = Terminal::start(signal, &command) else {
+        let Some(terminal) = Terminal::start(name, &command) else {
             return;
         };
         terminal.wait_for(&["MOUNT"]);
         let child = descendants(&terminal.format("#{pane_pid}")).remove(0);
-        let ended = Command::new("kill").args(["-s", signal, &child]).status();
-        assert!(ended.unwrap().success());
+        send(&child, signal);
         terminal.wait_for(&["ended with 0"]);
         assert_eq!(terminal.format("#{alternate_on}"), "0");
     }
@@ -213,16 +213,12 @@ fn a_shell_stops_and_continues_it() {
     let of_shell = descendants(&pane);
     let shell = of_shell.first().unwrap();
     let child = descendants(shell).first().unwrap().clone();
-    let send = |signal: &str| {
-        let sent = Command::new("kill").args(["-s", signal, &child]).status();
-        assert!(sent.unwrap().success());
-    };
-    send("TSTP");
+    send(&child, Signal::TSTP);
     terminal.wait_for(&["Stopped"]);
     assert_eq!(terminal.format("#{alternate_on}"), "0");
     terminal.keys(&["fg", "Enter"]);
     terminal.wait_for(&["MOUNT", "quit"]);
-    send("STOP");
+    send(&child, Signal::STOP);
     terminal.wait_for(&["Stopped"]);
     terminal.keys(&["fg", "Enter"]);
     terminal.wait_for(&["MOUNT", "quit"]);
@@ -230,6 +226,11 @@ fn a_shell_stops_and_continues_it() {
     terminal.wait_for(&["COMMAND", "processes, CPU%"]);
     terminal.keys(&["q"]);
     terminal.wait_for(&["unbroken", "ready>"]);
+}
+
+fn send(pid: &str, signal: Signal) {
+    let pid = Pid::from_raw(pid.parse().unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
 }
 
 /// The children of a process.
@@ -375,12 +376,12 @@ fn it_ends_with_its_terminal() {
             .unwrap();
         terminal.kill().unwrap();
         terminal.wait().unwrap();
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        let pid = Pid::from_raw(pid).unwrap();
         let deadline = Instant::now() + Duration::from_secs(10);
         // It is no child of ours, so nobody tells us.
-        while rustix::process::test_kill_process(pid).is_ok() {
+        while test_kill_process(pid).is_ok() {
             if Instant::now() > deadline {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                let _ = kill_process(pid, Signal::KILL);
                 panic!("it goes on without a terminal");
             }
             std::thread::sleep(Duration::from_millis(20));
