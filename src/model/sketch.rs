@@ -93,14 +93,22 @@ impl Sketch {
     /// interpolated. `None` without values.
     #[must_use]
     pub fn quantile(&self, q: f64) -> Option<f64> {
+        self.quantiles([q]).map(|[value]| value)
+    }
+
+    /// Several of [`Sketch::quantile`].
+    #[must_use]
+    pub fn quantiles<const N: usize>(&self, shares: [f64; N]) -> Option<[f64; N]> {
         let count = self.count();
         if count == 0 {
             return None;
         }
-        let (rank, fraction) = place(q, count);
-        let [below, above] = self.neighbours(rank);
-        // The difference first: equal values give just this value.
-        Some(below + (above - below) * fraction)
+        Some(shares.map(|q| {
+            let (rank, fraction) = place(q, count);
+            let [below, above] = self.neighbours(rank);
+            // The difference first: equal values give just this value.
+            below + (above - below) * fraction
+        }))
     }
 
     /// The values at this rank, counted from 0, and at the next; the last one twice when there is

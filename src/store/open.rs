@@ -117,6 +117,8 @@ impl Options {
             // Less than FULL loses acknowledged keys and audit rows at a power cut.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
+            // A page of statistics; with fewer, two threads wait for each other in turns.
+            .row_buffer_size(1_000)
             .busy_timeout(self.deadline);
         Ok((path, options))
     }

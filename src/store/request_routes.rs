@@ -135,7 +135,8 @@ impl Store {
             if is_last {
                 return Ok(groups);
             }
-            batch = BATCH_MAX;
+            // The more daemons there are, the more rows a group has.
+            batch = (2 * batch).min(BATCH_MAX);
         }
     }
 

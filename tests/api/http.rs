@@ -105,6 +105,7 @@ fn explains_itself(answer: &str, code: &str) {
         "content-type: application/problem+json",
         "connection: close",
         "x-content-type-options: nosniff",
+        "x-frame-options: DENY",
         &format!("content-length: {}", body.len()),
         &format!("x-request-id: {id}"),
     ] {

@@ -12,9 +12,10 @@ pub(crate) struct Reply {
 }
 
 /// The headers that every answer carries, beside `X-Request-Id`.
-pub(crate) const COMMON_HEADERS: [(&str, &str); 5] = [
+pub(crate) const COMMON_HEADERS: [(&str, &str); 6] = [
     ("x-api-version", "v1"),
     ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
     (
         "cache-control",
         "no-store, no-cache, must-revalidate, proxy-revalidate",

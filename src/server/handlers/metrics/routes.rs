@@ -176,14 +176,12 @@ fn next_link(uri: &Uri, last: &RouteRow) -> Option<HeaderValue> {
 )]
 fn route_metrics(row: RouteRow) -> RouteMetrics {
     let stats = &row.stats;
-    // Both ends are known exactly.
-    let quantile = |q: f64| {
-        let value = stats.sketch.quantile(q).unwrap_or_default();
-        value.max(stats.min).min(stats.max)
-    };
-    let [p50, p95, p99] = row
-        .percentiles
-        .unwrap_or_else(|| [0.50, 0.95, 0.99].map(quantile));
+    let [p50, p95, p99] = row.percentiles.unwrap_or_else(|| {
+        let values = stats.sketch.quantiles([0.50, 0.95, 0.99]);
+        // Both ends are known exactly.
+        let between = |value: f64| value.max(stats.min).min(stats.max);
+        values.unwrap_or_default().map(between)
+    });
     RouteMetrics {
         time: row.time.to_string(),
         requests: stats.requests,
