@@ -9,8 +9,9 @@ use crate::model::time::Timestamp;
 
 /// The least and the most buckets of the first window.
 const FIRST: (usize, usize) = (16, 1_500);
-/// How many times as long the next window may be.
-const GROWTH: usize = 16;
+/// How many times as long the next window may be: where a quiet time follows on a busy one, that is how
+/// much too long it may be.
+const GROWTH: usize = 4;
 
 /// What is still to be read for a page.
 #[derive(Debug)]
@@ -143,7 +144,7 @@ mod tests {
         };
         let (page, windows) = read(&minutes, (0, i64::MAX / MINUTE), span);
         assert_eq!(page.len(), 40);
-        assert!(windows <= 6, "{windows}");
+        assert!(windows <= 10, "{windows}");
     }
 
     proptest! {
