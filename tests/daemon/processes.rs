@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -239,14 +240,28 @@ fn this_host_shows_a_process_until_it_ends() {
         let (status, body) = daemon.get(path, daemon.key.as_deref());
         (status, serde_json::from_str::<Value>(&body).unwrap())
     };
-    let mut child = Command::new("/bin/sleep").arg("60").spawn().unwrap();
+    let mut command = Command::new("/bin/cat");
+    command
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // What answers has its arguments; they come a moment after the process.
+    child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+    let mut answer = [0];
+    child
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut answer)
+        .unwrap();
     let path = format!("{LIST}/{}", child.id());
     let (status, process) = get(&path);
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(
         (status, &process["arguments"]),
-        (200, &json!(["/bin/sleep", "60"]))
+        (200, &json!(["/bin/cat", "-"]))
     );
     assert!(process["limits"].as_array().unwrap().len() > 10);
     // In the scan that is still shared, but not there any more.

@@ -1,4 +1,5 @@
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -329,12 +330,19 @@ fn a_live_process_with_a_hostile_name_is_listed() {
     const NAME: &str = "a) R 1\n\x1b[2J (";
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join(NAME);
-    std::os::unix::fs::symlink("/bin/sleep", &program).unwrap();
+    std::os::unix::fs::symlink("/bin/cat", &program).unwrap();
     let mut child = Command::new(&program)
-        .arg0("sleep")
-        .arg("60")
+        .arg0("cat")
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    // It has its name a moment before its arguments; what answers has both.
+    let mut answer = [0];
+    child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+    let stdout = child.stdout.as_mut().unwrap();
+    stdout.read_exact(&mut answer).unwrap();
     let names = AccountNames::default();
     let scan = Scanner::default().scan(&HostRoots::default(), &names, TIME);
     let details = read_details(
@@ -348,10 +356,10 @@ fn a_live_process_with_a_hostile_name_is_listed() {
     let scan = scan.unwrap();
     let found = scan.find(child.id()).unwrap();
     assert_eq!(found.description.name, NAME);
-    assert_eq!(found.description.command, "sleep 60");
+    assert_eq!(found.description.command, "cat -");
     assert_eq!(found.ppid, std::process::id());
     let details = details.unwrap().unwrap();
-    assert_eq!(details.arguments, ["sleep", "60"]);
+    assert_eq!(details.arguments, ["cat", "-"]);
     assert_eq!(details.process, *found);
     assert!(details.open_files.unwrap() >= 3);
     let limits = details.limits.unwrap();
