@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use linux_api::auth::verifier::{self, Verifier};
 use linux_api::model::fleet::{HostIdentity, HostSample};
 use linux_api::model::request_stats::{RequestMethod, Resolution};
-use linux_api::model::time::{Clock, Timestamp};
+use linux_api::model::time::{Clock, ManualClock, Timestamp};
 use linux_api::recorder::Recorder;
 use linux_api::server::state::StoredKeys;
 use linux_api::store::host_samples::SampleFilter;
@@ -45,7 +45,11 @@ impl Daemon {
     async fn start(url: &str, instance: &str, folder: &Path, deadline: Duration) -> Self {
         let mut options = Options::new(url);
         options.deadline = deadline;
-        let store = Store::open(options, Clock::system()).await.unwrap();
+        Self::start_at(Clock::system(), options, instance, folder).await
+    }
+
+    async fn start_at(clock: Clock, options: Options, instance: &str, folder: &Path) -> Self {
+        let store = Store::open(options, clock).await.unwrap();
         let migrated = store.migrate(async |_: &Store| Ok::<_, Infallible>(()));
         migrated.await.unwrap();
         Self::with_store(store, instance, folder)
@@ -281,7 +285,14 @@ async fn what_a_stop_could_not_store_is_stored_by_the_next_start() {
     let server = outage::Server::start_new();
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("state");
-    let daemon = Daemon::start(&server.url(), "a1", &state, 5 * SECOND).await;
+    // It stays within one minute, whose bucket is counted whole with what was stored of it before.
+    let clock = ManualClock::at(Clock::system().now()).clock();
+    let options = || {
+        let mut options = Options::new(server.url());
+        options.deadline = 5 * SECOND;
+        options
+    };
+    let daemon = Daemon::start_at(clock.clone(), options(), "a1", &state).await;
     daemon.record(10);
     daemon.until_stored(10).await;
     server.stop();
@@ -302,10 +313,8 @@ async fn what_a_stop_could_not_store_is_stored_by_the_next_start() {
     assert_eq!(mode.permissions().mode() & 0o777, 0o600);
 
     // A start that can't write either passes everything on.
-    let mut options = Options::new(server.url());
-    options.deadline = 5 * SECOND;
     server.start();
-    let store = Store::open(options, Clock::system()).await.unwrap();
+    let store = Store::open(options(), clock.clone()).await.unwrap();
     server.stop();
     let daemon = Daemon::with_store(store, "b2", &state);
     daemon.record(5);
@@ -318,7 +327,7 @@ async fn what_a_stop_could_not_store_is_stored_by_the_next_start() {
     assert_eq!(files(&state), ["spool-b2.json"]);
 
     server.start();
-    let daemon = Daemon::start(&server.url(), "c3", &state, 5 * SECOND).await;
+    let daemon = Daemon::start_at(clock, options(), "c3", &state).await;
     daemon.until_stored(105).await;
     daemon.stop().await;
     assert_eq!(stored(&server.url()).await, [105; 4]);
