@@ -1,3 +1,2 @@
-drop index request_stats_totals;
 drop index request_status_rare_route;
 drop index request_status_rare;

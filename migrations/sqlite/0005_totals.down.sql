@@ -1,0 +1,1 @@
+drop index request_stats_totals;
