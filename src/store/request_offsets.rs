@@ -19,6 +19,8 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 pub(super) enum Groups {
     /// Times, and methods when they are told apart.
     Totals,
+    /// Times and routes, and methods when they are told apart.
+    Routes,
     /// Times, routes and these statuses, and methods when they are told apart.
     Statuses(Option<u16>),
 }
@@ -39,7 +41,10 @@ impl Store {
             Resolution::Day => Duration::from_hours(24 * 365),
         };
         while span.offset > OFFSET_MIN {
-            let Some(nearest) = self.nearest(groups, &filter, hosts, span).await? else {
+            let nearest = self
+                .nearest(groups, &filter, hosts, span.newest_first)
+                .await?;
+            let Some(nearest) = nearest else {
                 break;
             };
             let mut part = filter.clone();
@@ -63,15 +68,15 @@ impl Store {
     }
 
     /// The time that the list begins with.
-    async fn nearest(
+    pub(super) async fn nearest(
         &self,
         groups: Groups,
         filter: &StatsFilter,
         hosts: Option<&[String]>,
-        span: Span,
+        newest_first: bool,
     ) -> Result<Option<Timestamp>, StoreError> {
         on_read!(self, |tx| {
-            let mut query = nearest!(groups, filter, hosts, span.newest_first);
+            let mut query = nearest!(groups, filter, hosts, newest_first);
             let found: Option<(Timestamp,)> = tx.fetch_optional(query.build_query_as()).await?;
             Ok(found.map(|(time,)| time))
         })
@@ -87,6 +92,7 @@ impl Store {
             let mut query = sqlx::QueryBuilder::new("select count(*) from (select distinct ");
             query.push(match groups {
                 Groups::Totals => "time",
+                Groups::Routes => "time, route",
                 Groups::Statuses(_) => "time, route, status",
             });
             if filter.by_method {
@@ -103,25 +109,26 @@ impl Store {
 }
 
 impl Groups {
-    /// About how many of them a bucket is thought to have.
-    pub(super) const fn per_bucket(self) -> usize {
+    /// About how many of them that a filter lets through a bucket is thought to have.
+    pub(super) const fn per_bucket(self, filter: &StatsFilter) -> usize {
         match self {
             Self::Totals => 1,
-            Self::Statuses(_) => 16,
+            Self::Routes | Self::Statuses(_) if filter.route.is_some() => 1,
+            Self::Routes | Self::Statuses(_) => 16,
         }
     }
 
     pub(super) const fn table(self, resolution: Resolution) -> &'static str {
         let (durations, statuses) = tables(resolution);
         match self {
-            Self::Totals => durations,
+            Self::Totals | Self::Routes => durations,
             Self::Statuses(_) => statuses,
         }
     }
 
     pub(super) const fn status(self) -> Option<u16> {
         match self {
-            Self::Totals => None,
+            Self::Totals | Self::Routes => None,
             Self::Statuses(status) => status,
         }
     }

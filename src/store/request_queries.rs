@@ -133,7 +133,7 @@ macro_rules! read_windows {
     ($store:expr, $groups:expr, $filter:expr, $hosts:expr, $span:expr,
      |$query:ident, $window:ident| $push:block) => {
         on_read!($store, |tx| {
-            let mut windows = Windows::new($filter, $span, $groups.per_bucket());
+            let mut windows = Windows::new($filter, $span, $groups.per_bucket($filter));
             let mut rows = Vec::new();
             while let Some(rest) = windows.rest(rows.len()) {
                 let mut query = nearest!($groups, rest, $hosts, $span.newest_first);

@@ -2,7 +2,9 @@
 
 use sqlx::FromRow;
 
-use super::request_queries::{StatsFilter, push_filter, tables};
+use super::request_offsets::Groups;
+use super::request_queries::{Span, StatsFilter, push_filter, tables};
+use super::request_windows::Windows;
 use super::{Store, StoreError, on_read};
 use crate::model::request_stats::RequestStats;
 use crate::model::sketch::Spread;
@@ -107,33 +109,58 @@ impl Store {
             return Ok(Vec::new());
         }
         let hosts = hosts.as_deref();
-        let limit = limit as usize;
-        let mut groups: Vec<RouteRow> = Vec::new();
-        let mut place = position.map(Place::after);
+        let mut page = Page {
+            groups: Vec::new(),
+            limit: limit as usize,
+            place: position.map(Place::after),
+        };
+        let mut all = filter.clone();
+        if let Some(position) = position {
+            all.to = all.to.min(position.time);
+        }
+        let span = Span {
+            limit,
+            offset: 0,
+            newest_first: true,
+        };
+        let mut windows = Windows::new(&all, span, Groups::Routes.per_bucket(filter));
+        while let Some(rest) = windows.rest(page.groups.len()) {
+            let nearest = self.nearest(Groups::Routes, rest, hosts, true).await?;
+            let Some(nearest) = nearest else {
+                break;
+            };
+            let window = windows.window(nearest);
+            self.read_window(&window, hosts, &mut page).await?;
+        }
+        Ok(page.groups)
+    }
+
+    /// Adds the groups of a window to a page, until that is full.
+    async fn read_window(
+        &self,
+        window: &StatsFilter,
+        hosts: Option<&[String]>,
+        page: &mut Page,
+    ) -> Result<(), StoreError> {
         // Most often a group is one row, and one more shows that the last group is whole.
-        let mut batch = (limit + 1).clamp(64, BATCH_MAX);
+        let missing = page.limit - page.groups.len();
+        let mut batch = (missing + 1).clamp(64, BATCH_MAX);
         loop {
-            let rows = self
-                .read_stats(filter, hosts, place.as_ref(), batch)
-                .await?;
+            let place = page.place.as_ref();
+            let rows = self.read_stats(window, hosts, place, batch).await?;
             let is_last = rows.len() < batch;
             if let Some(row) = rows.last() {
-                place = Some(Place {
-                    time: row.time,
-                    route: row.route.clone(),
-                    method: row.method.clone(),
-                    instance_id: row.instance_id.clone(),
-                });
+                page.place = Some(Place::of(row));
             }
             for row in rows {
-                add_to_groups(&mut groups, row, filter.by_method)?;
-                if groups.len() > limit {
-                    groups.truncate(limit);
-                    return Ok(groups);
+                add_to_groups(&mut page.groups, row, window.by_method)?;
+                if page.groups.len() > page.limit {
+                    page.groups.truncate(page.limit);
+                    return Ok(());
                 }
             }
             if is_last {
-                return Ok(groups);
+                return Ok(());
             }
             // The more daemons there are, the more rows a group has.
             batch = (2 * batch).min(BATCH_MAX);
@@ -160,6 +187,15 @@ impl Store {
     }
 }
 
+/// The groups of a page as far as they are read.
+struct Page {
+    groups: Vec<RouteRow>,
+    /// The most groups.
+    limit: usize,
+    /// The last row that was read.
+    place: Option<Place>,
+}
+
 /// A row in the order of the list: what comes after it is read next.
 struct Place {
     time: Timestamp,
@@ -169,6 +205,15 @@ struct Place {
 }
 
 impl Place {
+    fn of(row: &StoredStats) -> Self {
+        Self {
+            time: row.time,
+            route: row.route.clone(),
+            method: row.method.clone(),
+            instance_id: row.instance_id.clone(),
+        }
+    }
+
     fn after(position: &RoutePosition) -> Self {
         Self {
             time: position.time,
