@@ -20,14 +20,15 @@ struct TimeTable {
     chunk: &'static str,
     /// From what age on a chunk is compressed; the buckets that are still written are younger.
     compress_after: &'static str,
-    /// What makes a segment of a compressed chunk; one series is read at a time, routes together.
+    /// What makes a segment of a compressed chunk; one series is read at a time, routes together. What
+    /// is asked about a rare status would unpack all of the usual one, were they not apart.
     segment_by: &'static str,
     /// The order of the rows in a compressed chunk: that of the queries.
     order_by: &'static str,
 }
 
 const DURATIONS: &str = "time desc, route, method, instance_id";
-const STATUSES: &str = "time desc, route, method, status, instance_id";
+const STATUSES: &str = "time desc, route, method, instance_id";
 
 macro_rules! time_tables {
     ($suffix:literal, $chunk:literal, $compress_after:literal) => {
@@ -43,7 +44,7 @@ macro_rules! time_tables {
                 name: concat!("request_status", $suffix),
                 chunk: $chunk,
                 compress_after: $compress_after,
-                segment_by: "",
+                segment_by: "status",
                 order_by: STATUSES,
             },
             TimeTable {
