@@ -62,6 +62,11 @@ impl Sketch {
         let zeros = take(&mut rest)?;
         self.zeros = self.zeros.saturating_add(zeros);
         let bins = take(&mut rest)?;
+        if self.bins.is_empty() {
+            // A pair takes at least two bytes: what is no sketch reserves no more than it has.
+            let pairs = usize::try_from(bins).unwrap_or(usize::MAX);
+            self.bins.reserve(pairs.min(rest.len() / 2));
+        }
         let mut next = *KEYS.start();
         for _ in 0..bins {
             let gap = i16::try_from(take(&mut rest)?).map_err(|_| DecodeError::Number)?;
