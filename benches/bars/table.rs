@@ -24,13 +24,21 @@ pub(crate) enum Bar {
 }
 
 impl Bar {
-    const fn holds(self, value: f64) -> &'static str {
-        let holds = match self {
+    /// Whether a value is good enough; anything is where there is no bar.
+    pub(crate) const fn is_held(self, value: f64) -> bool {
+        match self {
             Self::AtMost(limit) => value <= limit,
             Self::AtLeast(limit) => value >= limit,
-            Self::None => return "",
-        };
-        if holds { "yes" } else { "NO" }
+            Self::None => true,
+        }
+    }
+
+    const fn holds(self, value: f64) -> &'static str {
+        match self {
+            Self::None => "",
+            _ if self.is_held(value) => "yes",
+            _ => "NO",
+        }
     }
 
     fn text(self) -> String {
