@@ -38,7 +38,7 @@ use crate::recorder::Recorder;
 use crate::store::Store;
 use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::sampler::HostSampler;
-use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable, RunningChecks, Sunset};
+use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable, RunningChecks, Sunset, Throttle};
 use extract::BodyTimeout;
 use issuer::Issuer;
 use notices::Notices;
@@ -47,7 +47,7 @@ use streams::{Guard, StreamLimits, Streams};
 use unix_peers::UnixPeers;
 
 pub use connections::{Limits, Listener, ListeningSocket, serve};
-pub use edge::PolicyHandle;
+pub use edge::{OwnProbe, PolicyHandle};
 
 /// Everything that the service is made of.
 #[derive(Debug)]
@@ -154,6 +154,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         body_timeout: BodyTimeout(parts.body_timeout),
         clock: parts.clock.clone(),
         sunset: Sunset::new(parts.legacy.sunset),
+        causes: Throttle::default(),
     };
     let state = AppState {
         issuer: Issuer {

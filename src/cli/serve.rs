@@ -13,6 +13,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use rand::TryRng;
@@ -45,6 +46,9 @@ use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::key_watch;
 use crate::tasks::sampler::HostSampler;
 use crate::telemetry;
+
+/// How long the database may take to end its connections.
+const LAST_GOODBYE: Duration = Duration::from_secs(2);
 
 /// Run the daemon
 ///
@@ -350,7 +354,8 @@ impl Daemon {
         end.cancel();
         tasks.close();
         tasks.wait().await;
-        self.store.close().await;
+        // A server that hangs answers no good-bye; it must not keep the daemon from ending.
+        let _ = tokio::time::timeout(LAST_GOODBYE, self.store.close()).await;
         if let Some(path) = config.server.unix.as_ref().filter(|_| bound.owns_unix_path) {
             // A leftover socket is harmless: the next start replaces it.
             let _ = std::fs::remove_file(path);

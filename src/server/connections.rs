@@ -18,6 +18,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::bare_refusals::Explained;
@@ -75,6 +76,10 @@ struct Shared {
     router: Router,
     /// Ends handshakes when nobody is let in any more.
     closed: CancellationToken,
+    /// Ends what is still going on when the time to end is over.
+    cut: CancellationToken,
+    /// Every connection.
+    tasks: TaskTracker,
     policy: PolicyHandle,
     limits: Limits,
     places: Arc<Semaphore>,
@@ -103,6 +108,8 @@ pub async fn serve(
     let shared = Arc::new(Shared {
         router,
         closed: CancellationToken::new(),
+        cut: CancellationToken::new(),
+        tasks: TaskTracker::new(),
         policy,
         limits,
         places: Arc::new(Semaphore::new(limits.connections)),
@@ -135,6 +142,10 @@ pub async fn serve(
         .is_err()
     {
         tracing::warn!("some requests did not end in time and were cut off");
+        // Now, so that the last write of the measurements counts them.
+        shared.cut.cancel();
+        shared.tasks.close();
+        shared.tasks.wait().await;
     }
 }
 
@@ -193,7 +204,8 @@ async fn accept_tcp(
         Some(certificates) => {
             let handshake = certificates.acceptor().accept(stream);
             let (shared, watcher) = (Arc::clone(shared), graceful.watcher());
-            tokio::spawn(async move {
+            let tasks = shared.tasks.clone();
+            tasks.spawn(async move {
                 let shaken = tokio::time::timeout(shared.limits.header_timeout, handshake);
                 let shaken = tokio::select! {
                     shaken = shaken => shaken,
@@ -230,7 +242,8 @@ fn spawn<S>(stream: S, peer: Peer, shared: &Arc<Shared>, graceful: &GracefulShut
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    tokio::spawn(run(stream, peer, shared, graceful.watcher(), held));
+    let connection = run(stream, peer, shared, graceful.watcher(), held);
+    shared.tasks.spawn(connection);
 }
 
 /// What a connection takes up until it ends.
@@ -264,9 +277,10 @@ where
         .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let connection = watcher.watch(connection);
+    let cut = shared.cut.clone();
     async move {
         let _held = held;
-        if let Err(error) = connection.await {
+        if let Some(Err(error)) = cut.run_until_cancelled_owned(connection).await {
             tracing::debug!(%error, "connection ended early");
         }
     }

@@ -18,6 +18,7 @@ mod policy;
 mod request_id;
 mod routes;
 mod tally;
+mod throttle;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -66,6 +67,8 @@ pub use policy::PolicyHandle;
 pub(crate) use request_id::RequestIds;
 use routes::EXPOSITION;
 pub(crate) use routes::{PROBES, PUBLIC, RouteTable};
+pub use tally::OwnProbe;
+pub(crate) use throttle::Throttle;
 
 #[cfg(test)]
 mod tests;
@@ -93,6 +96,8 @@ pub(crate) struct EdgeState {
     pub(crate) body_timeout: BodyTimeout,
     pub(crate) clock: Clock,
     pub(crate) sunset: Sunset,
+    /// When it was last said why requests fail.
+    pub(crate) causes: Throttle,
 }
 
 /// Which requests the access log holds.
@@ -180,6 +185,7 @@ impl EdgeState {
         let address = client_address.map(ClientAddress::nearest);
         let id = Arc::clone(&request_id);
         let mut tally = Tally::begin(self, template, method.as_str(), id, address);
+        tally.is_own = request.extensions().get::<OwnProbe>().is_some();
         let origin = policy.cors.origin(request.headers());
         let wanted = Wanted::by(&method, template, request.uri().path());
         request.extensions_mut().insert(RequestInfo {
@@ -214,6 +220,7 @@ impl EdgeState {
             // Boxed, so that the future of every other request stays small.
             Box::pin(self.note_refusal(error, wanted, identity, address, &request_id)).await;
         }
+        self.tell_cause(&outcome);
         let mut response = complete(outcome, template, &method, &request_id, &self.routes);
         if announces_end {
             self.sunset.announce(response.headers_mut(), template);
@@ -320,6 +327,17 @@ impl EdgeState {
         // The request is refused either way; the log holds what the table could not take.
         if let Err(error) = noted.await {
             tracing::warn!(%error, "a refused change is missing from the audit log");
+        }
+    }
+
+    /// Logs why the database fails requests, once in a while: it fails all of them alike.
+    fn tell_cause(&self, outcome: &Response) {
+        let error = outcome.extensions().get::<ApiError>();
+        let Some(cause) = error.and_then(ApiError::cause) else {
+            return;
+        };
+        if self.causes.is_due() {
+            tracing::warn!(cause, "requests fail because of the database");
         }
     }
 

@@ -38,6 +38,8 @@ pub(crate) struct ApiError {
     /// A rule of the store refused this and wrote that into the audit log; what is refused before
     /// the store hears of it, the edge writes there.
     audited: bool,
+    /// What the log says of it, but not for each request: all fail alike while it lasts.
+    cause: Option<Box<str>>,
 }
 
 impl ApiError {
@@ -54,7 +56,18 @@ impl ApiError {
             retry_after: None,
             target: None,
             audited: false,
+            cause: None,
         }
+    }
+
+    fn caused_by(mut self, cause: String) -> Self {
+        self.cause = Some(cause.into_boxed_str());
+        self
+    }
+
+    /// What the log should say once in a while.
+    pub(crate) fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
     }
 
     /// A rule of the store refused this.
@@ -287,15 +300,15 @@ impl From<StoreError> for ApiError {
             StoreError::Refused(refusal) => {
                 Self::refused(StatusCode::CONFLICT, "refused", refusal.to_string())
             }
-            StoreError::Full(cause) => {
-                tracing::error!(%cause, "the database has no room left");
+            error @ StoreError::Full(_) => {
                 let detail = "The database has no room left.";
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "storage_full", detail)
+                    .caused_by(error.to_string())
             }
             error if error.is_outage() => {
-                tracing::warn!(%error, "the database is away");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", "")
                     .retrying(RETRY_SOON)
+                    .caused_by(error.to_string())
             }
             error => Self::internal(&error),
         }

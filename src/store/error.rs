@@ -44,10 +44,10 @@ pub enum StoreError {
     #[error("the database did not answer within {0:?}")]
     DeadlineExceeded(Duration),
     /// The database can't be reached or has no free connection.
-    #[error("the database can't be reached: {0}")]
+    #[error("the database can't be reached: {}", in_words(.0))]
     Unavailable(#[source] sqlx::Error),
     /// The database has no room left.
-    #[error("the database has no room left: {0}; free space on its disk")]
+    #[error("the database has no room left: {}; free space on its disk", in_words(.0))]
     Full(#[source] sqlx::Error),
     /// A stored value is not what the program wrote.
     #[error("{table}.{column} holds a value that this program did not write")]
@@ -67,7 +67,7 @@ pub enum StoreError {
     #[error(transparent)]
     Schema(#[from] super::migrations::SchemaError),
     /// Anything else that the database answered.
-    #[error("database error: {0}")]
+    #[error("database error: {}", in_words(.0))]
     Query(#[source] sqlx::Error),
 }
 
@@ -95,6 +95,15 @@ impl From<sqlx::Error> for StoreError {
             | sqlx::Error::WorkerCrashed => Self::Unavailable(error),
             _ => Self::Query(error),
         }
+    }
+}
+
+/// Without what only the driver's authors need to know, such as lines of PostgreSQL's own source.
+fn in_words(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(answer) => answer.message().to_owned(),
+        sqlx::Error::PoolTimedOut => "no connection could be had in time".to_owned(),
+        other => other.to_string(),
     }
 }
 

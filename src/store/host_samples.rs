@@ -14,8 +14,7 @@ use crate::model::time::Timestamp;
 
 pub(super) const SERIES: &str = "insert into host_series (host_id, name, labels) ";
 pub(super) const SERIES_CONFLICT: &str = " on conflict (host_id, name, labels) do nothing";
-pub(super) const FIND: &str = "
-    select id, name, labels from host_series where host_id = $1";
+pub(super) const FIND: &str = "select id, name, labels from host_series where host_id = ";
 pub(super) const SAMPLES: &str =
     "insert into host_samples as old (series_id, time, samples, mean, max) ";
 /// Two starts of a daemon may share a minute; whoever saw more of it tells of it.
@@ -62,10 +61,21 @@ macro_rules! upsert_samples {
             query.push(own::SERIES_CONFLICT);
             $tx.execute_bulk(query.build(), names.len() == ROWS).await?;
         }
+        // A host may have had many more: a container has series of its own for as long as it lives.
+        let mut known: Vec<own::SeriesId> = Vec::new();
+        for names in series.chunks(ROWS) {
+            let mut query = sqlx::QueryBuilder::new(own::FIND);
+            query.push_bind(host_id).push(" and (name, labels) in (");
+            query.push_values(names, |mut row, (name, labels)| {
+                row.push_bind(*name).push_bind(*labels);
+            });
+            query.push(")");
+            known.extend(
+                $tx.fetch_bulk(query.build_query_as(), names.len() == ROWS)
+                    .await?,
+            );
+        }
         if !series.is_empty() {
-            let known: Vec<own::SeriesId> = $tx
-                .fetch_all(sqlx::query_as(own::FIND).bind(host_id))
-                .await?;
             let rows = own::with_ids(samples, &known);
             for rows in rows.chunks(ROWS) {
                 let mut query = sqlx::QueryBuilder::new(own::SAMPLES);
@@ -142,7 +152,7 @@ pub(super) fn starts_of(samples: &[HostSample], resolution: Resolution) -> BTree
 pub struct SampleFilter {
     /// How long their buckets are.
     pub resolution: Resolution,
-    /// Of the host with this id or name.
+    /// Of the host with this id.
     pub host: String,
     /// Of the series with this name.
     pub name: String,
@@ -183,11 +193,9 @@ pub struct SampleExtent {
 /// The series that a filter describes.
 macro_rules! push_series {
     ($query:expr, $filter:expr) => {
-        $query.push(" where s.host_id in (select id from hosts where id = ");
-        $query.push_bind($filter.host.as_str()).push(" or name = ");
-        $query
-            .push_bind($filter.host.as_str())
-            .push(") and s.name = ");
+        $query.push(" where s.host_id = ");
+        $query.push_bind($filter.host.as_str());
+        $query.push(" and s.name = ");
         $query.push_bind($filter.name.as_str());
         if let Some(labels) = &$filter.labels {
             $query.push(" and s.labels = ").push_bind(labels.as_str());

@@ -79,7 +79,22 @@ impl TryFrom<Row> for HostRow {
     }
 }
 
+/// More hosts than this don't share a name.
+const NAMESAKES_MAX: i64 = 100;
+
 impl Store {
+    /// The ids of the hosts with this id or name.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn find_hosts(&self, host: &str) -> Result<Vec<String>, StoreError> {
+        const SQL: &str = "select id from hosts where id = $1 or name = $1 order by id limit $2";
+        let found: Vec<(String,)> = on_read!(self, |tx| Ok(tx
+            .fetch_all(sqlx::query_as(SQL).bind(host).bind(NAMESAKES_MAX))
+            .await?))?;
+        Ok(found.into_iter().map(|(id,)| id).collect())
+    }
+
     /// The hosts of this database by name, those with the same name by id, at most `limit` after
     /// the one with the given name and id.
     ///

@@ -10,12 +10,15 @@ use crate::model::time::Timestamp;
 const DAEMON: &str = "daemon:";
 /// After how long a daemon that was killed counts as gone.
 const PRESENCE: Duration = Duration::from_mins(1);
+/// No clock is trusted that is further off than this.
+const DAY: Duration = Duration::from_hours(24);
 
 impl Store {
     /// Takes or keeps the lease `name` for `holder`; `false` while another holds it.
     ///
     /// A row and not a lock of the session, because behind a pooler there is no session. The
-    /// clocks of hosts may differ, so the work must stay right when two hold it for a moment.
+    /// clocks of hosts may differ, so the work must stay right when two hold it for a moment. A lease
+    /// that would last longer than anybody takes one is the word of a clock that was ahead.
     ///
     /// # Errors
     /// When the database can't be reached within the deadline.
@@ -29,12 +32,15 @@ impl Store {
             insert into leases (name, holder, expires_at) values ($1, $2, $3)
             on conflict (name) do update set
                 holder = excluded.holder, expires_at = excluded.expires_at
-            where leases.holder = excluded.holder or leases.expires_at <= $4";
+            where leases.holder = excluded.holder or leases.expires_at <= $4
+                or leases.expires_at > $5";
         let now = self.clock().now();
         let expires_at = now.saturating_add(duration);
+        let longest = now.saturating_add(duration * 2);
         let rows = in_write!(self, |tx| {
             let query = sqlx::query(SQL).bind(name).bind(holder);
-            Ok(tx.execute(query.bind(expires_at).bind(now)).await?)
+            let query = query.bind(expires_at).bind(now).bind(longest);
+            Ok(tx.execute(query).await?)
         })?;
         Ok(rows == 1)
     }
@@ -63,15 +69,19 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets daemons that were killed a day ago or earlier.
+    /// Forgets daemons that were killed a day ago or earlier, and those that tell of a day to come.
     ///
     /// # Errors
     /// When the database can't be reached within the deadline.
     pub async fn forget_killed_daemons(&self) -> Result<(), StoreError> {
-        const SQL: &str = "delete from leases where name like 'daemon:%' and expires_at < $1";
-        let yesterday = self.clock().now().saturating_sub(Duration::from_hours(24));
+        const SQL: &str = "
+            delete from leases
+            where name like 'daemon:%' and (expires_at < $1 or expires_at > $2)";
+        let now = self.clock().now();
+        let (yesterday, tomorrow) = (now.saturating_sub(DAY), now.saturating_add(DAY));
         in_write!(self, |tx| {
-            tx.execute(sqlx::query(SQL).bind(yesterday)).await?;
+            tx.execute(sqlx::query(SQL).bind(yesterday).bind(tomorrow))
+                .await?;
             Ok(())
         })
     }
@@ -105,12 +115,13 @@ impl Session {
     pub(super) async fn refuse_beside_daemons(&mut self, now: Timestamp) -> Result<(), StoreError> {
         const SQL: &str = "
             select holder, expires_at from leases
-            where name like 'daemon:%' and expires_at > $1 order by expires_at desc";
+            where name like 'daemon:%' and expires_at > $1 and expires_at <= $2
+            order by expires_at desc";
         if !self.has_table("leases").await? {
             return Ok(());
         }
         let found: Vec<(String, Timestamp)> = in_session!(self, |tx| tx
-            .fetch_all(sqlx::query_as(SQL).bind(now))
+            .fetch_all(sqlx::query_as(SQL).bind(now).bind(now.saturating_add(DAY)))
             .await?);
         let Some((_, last)) = found.first() else {
             return Ok(());

@@ -10,7 +10,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, SqlitePool};
+use sqlx::{ConnectOptions as _, Connection as _, SqlitePool};
 use tokio::sync::watch;
 
 use super::error::is_busy;
@@ -21,6 +21,8 @@ use crate::model::time::Clock;
 /// SQLite before 3.51.3 can lose committed transactions when two connections write and checkpoint
 /// a WAL file at the same instant.
 const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
+/// How long it may take to find out why the database is away.
+const EXPLAIN: Duration = Duration::from_secs(1);
 /// The oldest PostgreSQL that the statements are written for.
 const POSTGRES_MIN: u32 = 15;
 
@@ -167,6 +169,22 @@ impl Store {
         Ok(store)
     }
 
+    /// The reason for an outage, where the pool only says that it waited for nothing: what a
+    /// connection of its own meets.
+    pub async fn explain(&self, error: StoreError) -> StoreError {
+        let (Pool::Postgres(pool), StoreError::Unavailable(sqlx::Error::PoolTimedOut)) =
+            (&self.inner.pool, &error)
+        else {
+            return error;
+        };
+        let connect = pool.connect_options();
+        match tokio::time::timeout(EXPLAIN, connect.connect()).await {
+            Ok(Err(cause)) => cause.into(),
+            // The server is there, and it is the pool that is used up; or it does not answer.
+            Ok(Ok(_)) | Err(_) => error,
+        }
+    }
+
     pub(crate) async fn open_in(
         options: Options,
         clock: Clock,
@@ -255,14 +273,17 @@ async fn open_postgres(options: &Options) -> Result<Pool, StoreError> {
         .max_connections(options.pool_size.max(1))
         // Before the deadline of the call, which knows less of what is wrong.
         .acquire_timeout(options.deadline * 9 / 10)
-        .connect_lazy_with(connect);
+        .connect_lazy_with(connect.clone());
+    // Past the pool, which tries again until its time is over and does not say why it failed.
     let check = async {
-        let mut transaction = pool.begin().await?;
+        let mut connection = connect.connect().await?;
+        let mut transaction = connection.begin().await?;
         let version: String = sqlx::query_scalar("select current_setting('server_version_num')")
             .persistent(false)
             .fetch_one(&mut *transaction)
             .await?;
         transaction.commit().await?;
+        connection.close().await?;
         Ok::<_, StoreError>(version)
     };
     let version = tokio::time::timeout(options.deadline, check)

@@ -157,23 +157,16 @@ macro_rules! read_windows {
 
 pub(super) use {nearest, push_filter, push_hosts, push_status};
 
-/// More hosts than this don't share a name.
-const HOSTS_MAX: i64 = 100;
-
 impl Store {
     /// The ids of the hosts that a filter asks for; `None` for all.
     pub(super) async fn hosts_of(
         &self,
         filter: &StatsFilter,
     ) -> Result<Option<Vec<String>>, StoreError> {
-        const SQL: &str = "select id from hosts where id = $1 or name = $1 order by id limit $2";
-        let Some(host) = filter.host.as_deref() else {
-            return Ok(None);
-        };
-        let found: Vec<(String,)> = on_read!(self, |tx| Ok(tx
-            .fetch_all(sqlx::query_as(SQL).bind(host).bind(HOSTS_MAX))
-            .await?))?;
-        Ok(Some(found.into_iter().map(|(id,)| id).collect()))
+        match filter.host.as_deref() {
+            Some(host) => Ok(Some(self.find_hosts(host).await?)),
+            None => Ok(None),
+        }
     }
 
     /// All requests per bucket of time.

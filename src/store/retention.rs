@@ -6,12 +6,23 @@ use crate::model::time::Timestamp;
 
 /// About how many rows one transaction deletes from a table, so that writers never wait long.
 pub const BATCH: i64 = 5_000;
+/// Of how many series one transaction deletes samples.
+const SERIES: i64 = 50;
 
 /// The statements for one resolution.
 struct Statements {
     /// The time of the row that ends the oldest batch, and the deletion up to it, per table.
     requests: [(&'static str, &'static str); 2],
-    samples: &'static str,
+    samples: SampleStatements,
+}
+
+/// The statements for samples, whose tables are sorted by their series.
+struct SampleStatements {
+    /// Some series that have any before a time.
+    series: &'static str,
+    /// The time of the row that ends the oldest batch of one of them.
+    boundary: &'static str,
+    delete: &'static str,
 }
 
 macro_rules! statements {
@@ -35,11 +46,23 @@ macro_rules! statements {
                     concat!("delete from request_status", $suffix, " where time <= $1"),
                 ),
             ],
-            samples: concat!(
-                "delete from host_samples",
-                $suffix,
-                " where series_id = $1 and time < $2"
-            ),
+            samples: SampleStatements {
+                series: concat!(
+                    "select s.id from host_series s where exists (select 1 from host_samples",
+                    $suffix,
+                    " t where t.series_id = s.id and t.time < $1) order by s.id limit $2"
+                ),
+                boundary: concat!(
+                    "select time from host_samples",
+                    $suffix,
+                    " where series_id = $1 and time < $2 order by time limit 1 offset $3"
+                ),
+                delete: concat!(
+                    "delete from host_samples",
+                    $suffix,
+                    " where series_id = $1 and time <= $2"
+                ),
+            },
         }
     };
 }
@@ -76,31 +99,51 @@ impl Store {
         Ok(deleted)
     }
 
-    /// Deletes the samples of one series after another that begin before `cutoff`.
+    /// Deletes some of the samples that begin before `cutoff`, of some series, the oldest of each
+    /// first. Zero when none are left.
     ///
     /// # Errors
-    /// When the database fails; what was deleted before stays deleted.
+    /// When the database fails; what earlier calls deleted stays deleted.
     pub async fn delete_old_samples(
         &self,
         resolution: Resolution,
         cutoff: Timestamp,
     ) -> Result<u64, StoreError> {
-        const SERIES: &str = "select id from host_series order by id";
-        let series: Vec<(i64,)> =
-            on_read!(self, |tx| Ok(tx.fetch_all(sqlx::query_as(SERIES)).await?))?;
         let sql = statements(resolution).samples;
-        let mut deleted = 0;
-        for some in series.chunks(50) {
-            deleted += in_write!(self, |tx| {
-                let mut deleted = 0;
-                for (id,) in some {
-                    let query = sqlx::query(sql).bind(*id).bind(cutoff);
-                    deleted += tx.execute(query).await?;
-                }
-                Ok(deleted)
-            })?;
+        let found: Vec<(i64,)> = on_read!(self, |tx| Ok(tx
+            .fetch_all(sqlx::query_as(sql.series).bind(cutoff).bind(SERIES))
+            .await?))?;
+        if found.is_empty() {
+            return Ok(0);
         }
-        Ok(deleted)
+        let each = BATCH / i64::try_from(found.len()).unwrap_or(i64::MAX);
+        let before_cutoff = Timestamp::from_millis(cutoff.as_millis().saturating_sub(1));
+        in_write!(self, |tx| {
+            let mut deleted = 0;
+            for (id,) in &found {
+                let query = sqlx::query_as(sql.boundary).bind(*id).bind(cutoff);
+                let end: Option<(Timestamp,)> = tx.fetch_optional(query.bind(each)).await?;
+                let last = end.map_or(before_cutoff, |(time,)| time);
+                let query = sqlx::query(sql.delete).bind(*id).bind(last);
+                deleted += tx.execute(query).await?;
+            }
+            Ok(deleted)
+        })
+    }
+
+    /// The time of the database's own clock; nothing on SQLite, which has none.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn database_time(&self) -> Result<Option<Timestamp>, StoreError> {
+        const SQL: &str = "select current_timestamp";
+        if self.engine() == Engine::Sqlite {
+            return Ok(None);
+        }
+        let now: Timestamp = on_read!(self, |tx| Ok(tx
+            .fetch_scalar(sqlx::query_scalar(SQL))
+            .await?))?;
+        Ok(Some(now))
     }
 
     /// Forgets series of which no sample is left, and hosts that were not seen since `cutoff`.

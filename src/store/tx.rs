@@ -7,7 +7,10 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgQueryResult;
 use sqlx::query::{Query, QueryAs, QueryScalar};
 use sqlx::sqlite::SqliteQueryResult;
-use sqlx::{Database, Executor, FromRow, IntoArguments, PgConnection, Postgres, Transaction};
+use sqlx::{
+    Connection as _, Database, Executor, FromRow, IntoArguments, PgConnection, Postgres,
+    Transaction,
+};
 
 use super::{Pool, Store, StoreError};
 
@@ -75,6 +78,21 @@ where
         Ok(done.count())
     }
 
+    /// As [`Self::execute_bulk`], with rows to answer.
+    pub(crate) async fn fetch_bulk<O>(
+        &mut self,
+        query: QueryAs<'_, DB, O, DB::Arguments>,
+        common: bool,
+    ) -> Result<Vec<O>, sqlx::Error>
+    where
+        O: for<'r> FromRow<'r, DB::Row> + Send + Unpin,
+    {
+        query
+            .persistent(self.persistent && common)
+            .fetch_all(&mut *self.connection)
+            .await
+    }
+
     pub(crate) async fn fetch_scalar<O>(
         &mut self,
         query: QueryScalar<'_, DB, O, DB::Arguments>,
@@ -116,13 +134,52 @@ where
     }
 }
 
-/// A PostgreSQL connection for reading: bare, or inside a transaction behind a pooler.
-pub(crate) enum PgRead {
-    Bare(PoolConnection<Postgres>),
-    Transaction(Transaction<'static, Postgres>),
+/// A PostgreSQL connection that is in use, and closed unless [`Held::settle`] says that the server
+/// has answered all that it was asked.
+///
+/// The pool waits, with no bound, for a connection that it gets back in the middle of a query to
+/// answer that query. After an outage some never do, and each takes a place in the pool for good.
+pub(crate) struct Held {
+    connection: PoolConnection<Postgres>,
+    settled: bool,
 }
 
-impl PgRead {
+impl Held {
+    /// It may go back to the pool.
+    pub(crate) fn settle(mut self) {
+        self.settled = true;
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.connection.close_on_drop();
+        }
+    }
+}
+
+impl Deref for Held {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Held {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        &mut self.connection
+    }
+}
+
+/// A PostgreSQL connection for reading: bare, or inside a transaction behind a pooler.
+pub(crate) enum PgRead<'c> {
+    Bare(&'c mut PgConnection),
+    Transaction(Transaction<'c, Postgres>),
+}
+
+impl PgRead<'_> {
     pub(crate) async fn finish(self) -> Result<(), sqlx::Error> {
         match self {
             Self::Bare(_) => Ok(()),
@@ -131,7 +188,7 @@ impl PgRead {
     }
 }
 
-impl Deref for PgRead {
+impl Deref for PgRead<'_> {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
@@ -142,7 +199,7 @@ impl Deref for PgRead {
     }
 }
 
-impl DerefMut for PgRead {
+impl DerefMut for PgRead<'_> {
     fn deref_mut(&mut self) -> &mut PgConnection {
         match self {
             Self::Bare(connection) => connection,
@@ -173,13 +230,24 @@ impl Store {
         }
     }
 
-    pub(super) async fn read_postgres(&self, pool: &sqlx::PgPool) -> Result<PgRead, sqlx::Error> {
+    pub(super) async fn hold_postgres(&self, pool: &sqlx::PgPool) -> Result<Held, sqlx::Error> {
+        Ok(Held {
+            connection: pool.acquire().await?,
+            settled: false,
+        })
+    }
+
+    pub(super) async fn read_postgres<'c>(
+        &self,
+        connection: &'c mut PgConnection,
+    ) -> Result<PgRead<'c>, sqlx::Error> {
         if self.inner.options.pooler {
             // Safe: the text holds nothing but a number of our own.
             let begin = sqlx::AssertSqlSafe(self.begin_postgres());
-            Ok(PgRead::Transaction(pool.begin_with(begin).await?))
+            let transaction = connection.begin_with(begin).await?;
+            Ok(PgRead::Transaction(transaction))
         } else {
-            Ok(PgRead::Bare(pool.acquire().await?))
+            Ok(PgRead::Bare(connection))
         }
     }
 
@@ -207,15 +275,20 @@ macro_rules! on_read {
                         async { $body }.await
                     }
                     $crate::store::Pool::Postgres(pool) => {
-                        let mut connection = store.read_postgres(pool).await?;
+                        let mut held = store.hold_postgres(pool).await?;
+                        let mut connection = store.read_postgres(&mut held).await?;
                         let mut $tx = $crate::store::Tx::<sqlx::Postgres>::new(
                             &mut connection,
                             store.keeps_statements(),
                         );
                         let answer: Result<_, $crate::store::StoreError> = async { $body }.await;
-                        let answer = answer?;
-                        connection.finish().await?;
-                        Ok(answer)
+                        if answer.is_ok() {
+                            connection.finish().await?;
+                        } else {
+                            drop(connection);
+                        }
+                        held.settle();
+                        answer
                     }
                 }
             })
@@ -244,8 +317,10 @@ macro_rules! in_write {
                         Ok(answer)
                     }
                     $crate::store::Pool::Postgres(pool) => {
+                        let mut held = store.hold_postgres(pool).await?;
                         let begin = sqlx::AssertSqlSafe(store.begin_postgres());
-                        let mut transaction = pool.begin_with(begin).await?;
+                        let mut transaction =
+                            sqlx::Connection::begin_with(&mut *held, begin).await?;
                         let answer: Result<_, $crate::store::StoreError> = {
                             let mut $tx = $crate::store::Tx::<sqlx::Postgres>::new(
                                 &mut transaction,
@@ -253,9 +328,13 @@ macro_rules! in_write {
                             );
                             async { $body }.await
                         };
-                        let answer = answer?;
-                        transaction.commit().await?;
-                        Ok(answer)
+                        if answer.is_ok() {
+                            transaction.commit().await?;
+                        } else {
+                            drop(transaction);
+                        }
+                        held.settle();
+                        answer
                     }
                 }
             })

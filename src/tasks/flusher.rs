@@ -23,7 +23,7 @@ use crate::recorder::Recorder;
 use crate::store::flush::{Batch, HostReport};
 use crate::store::{Store, StoreError};
 use queue::{Limits, Queue};
-use spool::Content;
+use spool::{Content, SpoolError};
 
 pub use health::{FlusherHandle, FlusherHealth};
 pub use queue::Counters;
@@ -167,7 +167,10 @@ impl<S: KeySource> Flusher<S> {
                 self.remove_recovered().await;
                 Ok(())
             }
-            Err(error) => Err(self.note_failure(&error)),
+            Err(error) => {
+                let error = self.store.explain(error).await;
+                Err(self.note_failure(&error))
+            }
         }
     }
 
@@ -295,6 +298,12 @@ impl<S: KeySource> Flusher<S> {
                     let foreign = foreign.map(|id| (id, std::mem::take(&mut content.samples)));
                     self.queue.recover(content.buckets, content.samples);
                     self.recovered.push(Recovered { path, foreign });
+                }
+                // Another daemon of the same folder stored it meanwhile, or a later start can read it.
+                Err(SpoolError::Io(error)) => {
+                    if error.kind() != std::io::ErrorKind::NotFound {
+                        tracing::warn!(path = %path.display(), %error, "can't read measurements of an earlier start; they wait for the next");
+                    }
                 }
                 Err(error) => {
                     let aside = spool::set_aside(&path).ok();

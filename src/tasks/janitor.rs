@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::model::request_stats::Resolution;
@@ -20,6 +21,8 @@ const BREATH: Duration = Duration::from_millis(50);
 const CHUNK: Duration = Duration::from_hours(3 * 24);
 /// How many chunks are compressed in one round.
 const COMPRESSED_MAX: u32 = 20;
+/// A clock that is further off than this is no reason to delete anything.
+const SKEW: Duration = Duration::from_mins(5);
 /// Never deleted for want of room.
 const LEAST: Duration = Duration::from_hours(24);
 
@@ -52,7 +55,16 @@ impl Retention {
 pub async fn run(store: Store, retention: Retention, holder: Arc<str>, stop: CancellationToken) {
     let work = async {
         let mut failed = false;
+        let mut clock = ClockWatch::new(&store);
         loop {
+            match clock.check(&store).await {
+                Ok(()) => {}
+                Err(off) => {
+                    tracing::warn!(%off, "the clock can't be trusted: nothing is deleted for now");
+                    tokio::time::sleep(INTERVAL).await;
+                    continue;
+                }
+            }
             match sweep(&store, &retention, &holder).await {
                 Ok(Some(deleted)) if deleted > 0 => {
                     tracing::info!(deleted, "deleted measurements that were too old");
@@ -89,32 +101,90 @@ pub async fn sweep(
     }
     let now = store.clock().now();
     let has_chunks = store.timescale().await?.is_used();
-    let mut deleted = 0;
+    let mut swept = Swept::default();
     for resolution in Resolution::ALL {
         let keep = retention.of(resolution);
         if has_chunks {
-            store.keep_chunks(resolution, keep).await?;
+            let kept = store.keep_chunks(resolution, keep).await;
+            swept.add(kept.map(|()| 0));
         }
         let cutoff = now
             .saturating_sub(keep)
             .min(summed_up_until(resolution, now));
-        deleted += delete(store, has_chunks, resolution, cutoff, holder).await?;
+        swept.add(delete(store, has_chunks, resolution, cutoff, holder).await);
     }
     if has_chunks {
-        let compressed = store.compress_late_chunks(now, COMPRESSED_MAX).await?;
-        if compressed > 0 {
+        let compressed = store.compress_late_chunks(now, COMPRESSED_MAX).await;
+        if let Ok(compressed @ 1..) = compressed {
             tracing::info!(compressed, "compressed chunks that TimescaleDB had left");
         }
+        swept.add(compressed.map(|_| 0));
     }
     if let Some(max) = retention.max_bytes {
-        deleted += make_room(store, has_chunks, max, holder).await?;
+        swept.add(make_room(store, has_chunks, max, holder).await);
     }
     let audit = now.saturating_sub(retention.audit);
-    deleted += store.delete_old_audit(audit).await?;
-    store
-        .delete_old_hosts(now.saturating_sub(retention.days))
-        .await?;
-    Ok(Some(deleted))
+    swept.add(store.delete_old_audit(audit).await);
+    let hosts = store.delete_old_hosts(now.saturating_sub(retention.days));
+    swept.add(hosts.await.map(|()| 0));
+    swept.finish().map(Some)
+}
+
+/// What the steps of a sweep came to. One that fails keeps none of the others from being done.
+#[derive(Default)]
+struct Swept {
+    deleted: u64,
+    error: Option<StoreError>,
+}
+
+impl Swept {
+    fn add(&mut self, step: Result<u64, StoreError>) {
+        match step {
+            Ok(deleted) => self.deleted += deleted,
+            Err(error) => {
+                self.error.get_or_insert(error);
+            }
+        }
+    }
+
+    fn finish(self) -> Result<u64, StoreError> {
+        self.error.map_or(Ok(self.deleted), Err)
+    }
+}
+
+/// Compares the clock with others: what is too old by a wrong one may be all that there is.
+struct ClockWatch {
+    last: (Timestamp, Instant),
+}
+
+impl ClockWatch {
+    fn new(store: &Store) -> Self {
+        Self {
+            last: (store.clock().now(), Instant::now()),
+        }
+    }
+
+    /// Fails when the clock was set since the last call, or differs from that of the database.
+    async fn check(&mut self, store: &Store) -> Result<(), String> {
+        let (now, instant) = (store.clock().now(), Instant::now());
+        let (before, since) = std::mem::replace(&mut self.last, (now, instant));
+        let expected = before.saturating_add(instant - since);
+        if distance(now, expected) > SKEW {
+            return Err(format!("it went from {expected} to {now}"));
+        }
+        // While the database is away, nothing can be deleted either.
+        if let Ok(Some(other)) = store.database_time().await
+            && distance(now, other) > SKEW
+        {
+            return Err(format!("it says {now}, that of the database {other}"));
+        }
+        Ok(())
+    }
+}
+
+/// How far apart two times are.
+fn distance(one: Timestamp, other: Timestamp) -> Duration {
+    one.since(other).max(other.since(one))
 }
 
 /// Until when buckets are summed up for good: the longer bucket that is not over yet is made again
@@ -136,20 +206,10 @@ async fn delete(
     if has_chunks {
         return store.drop_old_chunks(resolution, cutoff).await;
     }
-    let requests = delete_requests(store, resolution, cutoff, holder).await?;
-    let samples = store.delete_old_samples(resolution, cutoff).await?;
-    Ok(requests + samples)
-}
-
-async fn delete_requests(
-    store: &Store,
-    resolution: Resolution,
-    cutoff: Timestamp,
-    holder: &str,
-) -> Result<u64, StoreError> {
     let mut all = 0;
     loop {
-        let deleted = store.delete_old_requests(resolution, cutoff).await?;
+        let deleted = store.delete_old_requests(resolution, cutoff).await?
+            + store.delete_old_samples(resolution, cutoff).await?;
         all += deleted;
         if deleted == 0 {
             return Ok(all);
@@ -184,4 +244,27 @@ async fn make_room(
     };
     let cutoff = oldest.saturating_add(step).min(newest);
     delete(store, has_chunks, Resolution::Minute, cutoff, holder).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::time::ManualClock;
+    use crate::store::Options;
+
+    #[tokio::test]
+    async fn a_clock_that_was_set_is_not_trusted_until_the_next_round() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options::new(format!("sqlite://{}/a.db", folder.path().display()));
+        let clock = ManualClock::at(Timestamp::from_millis(1_800_000_000_000));
+        let store = Store::open(options, clock.clock()).await.unwrap();
+        let mut watch = ClockWatch::new(&store);
+        assert_eq!(watch.check(&store).await, Ok(()));
+        clock.advance(Duration::from_mins(4));
+        assert_eq!(watch.check(&store).await, Ok(()), "a little is no wonder");
+        clock.advance(Duration::from_hours(24 * 31));
+        let off = watch.check(&store).await.unwrap_err();
+        assert!(off.starts_with("it went from 2027-01-15T08:04:00"), "{off}");
+        assert_eq!(watch.check(&store).await, Ok(()));
+    }
 }

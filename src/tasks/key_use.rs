@@ -28,7 +28,8 @@ impl<S: KeySource> KeyUseWriter<S> {
     /// When the database fails.
     pub async fn write(&mut self, store: &Store) -> Result<(), StoreError> {
         let now = store.clock().now();
-        let uses = self.verifier.uses_after(self.written);
+        // A clock that was ahead is no reason to write nothing until that time comes.
+        let uses = self.verifier.uses_after(self.written.min(now));
         let uses: Vec<KeyUse> = uses
             .into_iter()
             .map(|one| KeyUse {

@@ -27,6 +27,7 @@ pub async fn run<S: KeySource>(
                 }
                 // Said once per outage, not once per try.
                 Err(error) if !is_away => {
+                    let error = store.explain(error).await;
                     tracing::warn!(%error, "the database is away");
                     is_away = true;
                 }

@@ -1,6 +1,7 @@
 //! A PostgreSQL that goes away, or hangs, while the daemon runs.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use linux_api::model::user::Role;
@@ -30,11 +31,16 @@ enum Line {
     Cut,
     /// Nothing gets through, as when the server or the network hangs.
     Stalled,
+    /// Nothing ever gets through on the connections that there are; new ones work, as after a
+    /// firewall forgot what it let through.
+    Frozen,
 }
 
 /// The line between a daemon and its database, for one test to cut.
 struct Cable {
     url: String,
+    /// Past the cable.
+    server: String,
     line: watch::Sender<Line>,
 }
 
@@ -54,6 +60,7 @@ impl Cable {
         });
         Self {
             url: through(server, address),
+            server: database.url.clone(),
             line,
         }
     }
@@ -75,17 +82,26 @@ async fn carry(daemon: TcpStream, target: (String, u16), mut state: watch::Recei
     };
     let (from_daemon, to_daemon) = daemon.into_split();
     let (from_server, to_server) = server.into_split();
+    let stalls: fn(Line) -> bool = match *state.borrow() {
+        Line::Frozen => |line| line == Line::Stalled,
+        _ => |line| matches!(line, Line::Stalled | Line::Frozen),
+    };
     tokio::select! {
-        () = pump(from_daemon, to_server, state.clone()) => {}
-        () = pump(from_server, to_daemon, state.clone()) => {}
+        () = pump(from_daemon, to_server, state.clone(), stalls) => {}
+        () = pump(from_server, to_daemon, state.clone(), stalls) => {}
         _ = state.wait_for(|line| *line == Line::Cut) => {}
     }
 }
 
-async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<Line>) {
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut state: watch::Receiver<Line>,
+    stalls: fn(Line) -> bool,
+) {
     let mut buffer = vec![0; 16 << 10];
     while let Ok(bytes @ 1..) = from.read(&mut buffer).await {
-        if state.wait_for(|line| *line != Line::Stalled).await.is_err()
+        if state.wait_for(|line| !stalls(*line)).await.is_err()
             || to.write_all(&buffer[..bytes]).await.is_err()
         {
             return;
@@ -103,11 +119,15 @@ struct Bench {
 }
 
 async fn bench() -> Bench {
+    bench_with(DEADLINE).await
+}
+
+async fn bench_with(deadline: Duration) -> Bench {
     let database = Database::postgres();
     let cable = Cable::to(&database).await;
     let mut setup = Setup::new(&database);
     setup.store = Options::new(cable.url.as_str());
-    setup.store.deadline = DEADLINE;
+    setup.store.deadline = deadline;
     let app = App::with(setup).await;
     let admin = app.admin().await;
     let unseen = app.user("alice1", Role::Viewer).await;
@@ -153,6 +173,49 @@ async fn a_daemon_without_its_database_serves_the_host_to_known_keys() {
         let expected = json!({"ok": false, "detail": "the database does not answer"});
         assert_eq!(ready["checks"]["database"], expected, "{line:?}");
     }
+}
+
+/// As many as there are, in the middle of a query each.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_never_answer_give_their_places_back() {
+    // Long enough for all of them to be in their query at once, also on a busy machine.
+    let Bench {
+        app, cable, admin, ..
+    } = bench_with(DEADLINE * 6).await;
+    let mut server = PgConnectOptions::from_str(&cable.server)
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    let lock = "begin; lock table linux_api.users in access exclusive mode";
+    sqlx::raw_sql(lock).execute(&mut server).await.unwrap();
+    let waiting = (0..5).map(|_| app.get(&admin.key, ME));
+    let frozen = async {
+        let asking = "select count(*) from pg_locks \
+            where relation = 'linux_api.users'::regclass and not granted";
+        let asking = || sqlx::query_scalar::<_, i64>(asking);
+        let begin = Instant::now();
+        while asking().fetch_one(&mut server).await.unwrap() < 5 {
+            assert!(begin.elapsed() < PATIENCE);
+        }
+        cable.set(Line::Frozen);
+        sqlx::raw_sql("rollback")
+            .execute(&mut server)
+            .await
+            .unwrap();
+    };
+    let (replies, ()) = tokio::join!(futures_util::future::join_all(waiting), frozen);
+    for reply in replies {
+        reply.expect_code(503, "database_unavailable");
+    }
+    let begin = Instant::now();
+    while app.get(&admin.key, ME).await.status != 200 {
+        assert!(begin.elapsed() < PATIENCE, "their places are lost");
+    }
+    // It ends too, though some of them may still be waited for.
+    tokio::time::timeout(PATIENCE, app.store.close())
+        .await
+        .unwrap();
 }
 
 /// Who probes gives up long before a patient daemon does.

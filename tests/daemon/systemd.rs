@@ -166,6 +166,11 @@ fn systemd_is_told_of_start_reload_life_and_stop() {
     assert!(told.contains(&listening), "{told:?}");
     told_until(&socket, "WATCHDOG=1");
 
+    // What the daemon asks itself meanwhile is nobody's request.
+    let key = daemon.key.clone().unwrap();
+    let (_, body) = daemon.get("/api/v1/health/metrics", Some(&key));
+    assert!(body.contains(r#""requests":{"recorded":0,"#), "{body}");
+
     daemon.signal(Signal::HUP);
     let told = told_until(&socket, "READY=1");
     let at = told.iter().position(|line| line == "RELOADING=1").unwrap();

@@ -6,6 +6,7 @@ use crate::database::Database;
 
 on_both_engines! {
     a_lease_has_one_holder_until_it_expires,
+    a_lease_of_a_clock_that_was_ahead_is_taken,
 }
 
 async fn a_lease_has_one_holder_until_it_expires(database: Database) {
@@ -24,4 +25,14 @@ async fn a_lease_has_one_holder_until_it_expires(database: Database) {
     assert!(!store.hold_lease("work", "a", minute).await.unwrap());
     store.release_lease("work", "b").await.unwrap();
     assert!(store.hold_lease("work", "a", minute).await.unwrap());
+}
+
+async fn a_lease_of_a_clock_that_was_ahead_is_taken(database: Database) {
+    let (store, _) = database.store_with_clock().await;
+    let minute = Duration::from_mins(1);
+    let (later, clock) = database.store_with_clock().await;
+    clock.advance(Duration::from_hours(24 * 365));
+    assert!(later.hold_lease("work", "ahead", minute).await.unwrap());
+    assert!(store.hold_lease("work", "a", minute).await.unwrap());
+    assert!(!store.hold_lease("work", "b", minute).await.unwrap());
 }

@@ -369,7 +369,7 @@ async fn minutes_of_series_are_summed_up_to_hours_and_days(database: Database) {
     let read = async |resolution: Resolution| {
         let filter = SampleFilter {
             resolution,
-            host: "one".to_owned(),
+            host: "h1".to_owned(),
             name: "filesystem.used_bytes".to_owned(),
             labels: None,
             from: Timestamp::from_millis(0),

@@ -11,6 +11,7 @@ use linux_api::model::request_stats::{
 use linux_api::model::time::{ManualClock, Timestamp};
 use linux_api::store::Store;
 use linux_api::store::flush::{Batch, HostReport};
+use linux_api::store::retention::BATCH;
 use linux_api::tasks::janitor::{Retention, sweep};
 
 use crate::database::Database;
@@ -18,6 +19,7 @@ use crate::database::Database;
 on_both_engines! {
     each_resolution_is_kept_for_its_time,
     more_than_one_batch_is_deleted,
+    samples_go_in_batches_that_hold_nobody_up,
     one_daemon_sweeps_and_another_takes_over,
     a_database_that_is_too_large_loses_its_oldest_day,
     samples_without_requests_make_room_too,
@@ -159,6 +161,37 @@ async fn more_than_one_batch_is_deleted(database: Database) {
     write(&store, [ago(&clock, 1)]).await;
     sweep(&store, &RETENTION, "a1").await.unwrap();
     assert_eq!(rows(&database).await[0], [1; 3]);
+}
+
+/// Samples are sorted by their series, so each has a part in a batch.
+async fn samples_go_in_batches_that_hold_nobody_up(database: Database) {
+    let (store, clock) = database.store_with_clock().await;
+    let (host, old) = (host(), ago(&clock, 40));
+    let minutes = (0..3_500).map(|minute| old.saturating_add(Duration::from_mins(minute)));
+    let times: Vec<Timestamp> = minutes.chain([ago(&clock, 1)]).collect();
+    for name in ["load.one", "load.five", "load.fifteen"] {
+        let samples = times.iter().map(|time| HostSample {
+            name: name.to_owned(),
+            ..sample(*time)
+        });
+        let samples: Vec<HostSample> = samples.collect();
+        let batch = Batch {
+            host: &host,
+            buckets: &[],
+            samples: &samples,
+        };
+        store.flush(batch).await.unwrap();
+    }
+    let (cutoff, mut deleted) = (ago(&clock, 30), Vec::new());
+    while deleted.last() != Some(&0) {
+        let batch = store.delete_old_samples(Resolution::Minute, cutoff).await;
+        deleted.push(batch.unwrap());
+    }
+    assert!(deleted.len() > 2, "{deleted:?}");
+    let most = u64::try_from(BATCH).unwrap() + 3;
+    assert!(deleted.iter().all(|batch| *batch <= most), "{deleted:?}");
+    assert_eq!(deleted.iter().sum::<u64>(), 3 * 3_500);
+    assert_eq!(rows(&database).await[0], [0, 0, 3]);
 }
 
 async fn one_daemon_sweeps_and_another_takes_over(database: Database) {

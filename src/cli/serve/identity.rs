@@ -66,7 +66,8 @@ fn chosen(config: &Host) -> Option<String> {
 /// The id that was made up before.
 fn read(path: &Path) -> anyhow::Result<Option<String>> {
     match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text.trim().to_owned())),
+        // An empty one was cut off by a loss of power.
+        Ok(text) => Ok(Some(text.trim().to_owned()).filter(|id| !id.is_empty())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
     }
@@ -108,16 +109,22 @@ fn kept(folder: &Path) -> anyhow::Result<String> {
         .open(&unfinished)
         .with_context(cannot)?;
     writeln!(file, "{id}").with_context(cannot)?;
+    file.sync_all().with_context(cannot)?;
     let linked = fs::hard_link(&unfinished, &path);
-    fs::remove_file(&unfinished).with_context(cannot)?;
-    match linked {
-        Ok(()) => Ok(id),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            let text = fs::read_to_string(&path).with_context(cannot)?;
-            Ok(text.trim().to_owned())
+    let is_taken = |error: &std::io::Error| error.kind() == ErrorKind::AlreadyExists;
+    let id = match (linked, read(&path)?) {
+        (Ok(()), _) => id,
+        (Err(error), Some(other)) if is_taken(&error) => other,
+        (Err(error), None) if is_taken(&error) => {
+            fs::rename(&unfinished, &path).with_context(cannot)?;
+            return Ok(id);
         }
-        Err(error) => Err(error).with_context(cannot),
-    }
+        (Err(error), _) => return Err(error).with_context(cannot),
+    };
+    fs::remove_file(&unfinished).with_context(cannot)?;
+    let folder = fs::File::open(folder).with_context(cannot)?;
+    folder.sync_all().with_context(cannot)?;
+    Ok(id)
 }
 
 fn random_id() -> anyhow::Result<String> {
@@ -159,6 +166,16 @@ mod tests {
         assert_eq!(after.unwrap().id.to_string(), made_up);
         assert_eq!(made_up.len(), 16);
         assert_eq!(id(&config), made_up);
+        // What a loss of power left is no id.
+        fs::write(state.join(FILE), "").unwrap();
+        assert!(
+            known(&config, &Collector::default(), &state)
+                .unwrap()
+                .is_none()
+        );
+        let made_up = id(&config);
+        assert_eq!((made_up.len(), id(&config)), (16, made_up.clone()));
+        assert_eq!(fs::read_dir(&state).unwrap().count(), 1);
 
         fs::create_dir(root.path().join("etc")).unwrap();
         let file = root.path().join("etc/machine-id");

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::model::progress::Progress;
+use crate::server::OwnProbe;
 use crate::server::peer::Peer;
 
 /// Sockets that systemd listens on for this daemon.
@@ -132,6 +133,7 @@ impl Liveness {
         let headers = request.headers_mut();
         headers.insert(header::HOST, header::HeaderValue::from_static("localhost"));
         let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
+        request.extensions_mut().insert(OwnProbe);
         request.extensions_mut().insert(Peer::Unix {
             uid: uid.as_raw(),
             gid: gid.as_raw(),

@@ -12,6 +12,10 @@ use crate::model::request_stats::{RequestMethod, UNMATCHED_ROUTE};
 /// The status, as nginx has it, of a request whose client went away before the answer.
 const CLIENT_GONE: u16 = 499;
 
+/// Marks a request of the daemon to itself. Nobody asked for it, so it is neither counted nor logged.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnProbe;
+
 /// Counts a request and writes its line when it is dropped: also when the client hangs up, which
 /// drops everything that was still to be done for it.
 pub(super) struct Tally<'a> {
@@ -21,6 +25,8 @@ pub(super) struct Tally<'a> {
     pub(super) request_id: Arc<str>,
     pub(super) address: Option<IpAddr>,
     pub(super) identity: Option<Arc<Identity>>,
+    /// Whether it is one of the daemon to itself.
+    pub(super) is_own: bool,
     started: Instant,
     status: u16,
 }
@@ -41,6 +47,7 @@ impl<'a> Tally<'a> {
             request_id,
             address,
             identity: None,
+            is_own: false,
             started: Instant::now(),
             status: CLIENT_GONE,
         }
@@ -54,6 +61,9 @@ impl<'a> Tally<'a> {
 
 impl Drop for Tally<'_> {
     fn drop(&mut self) {
+        if self.is_own {
+            return;
+        }
         let (state, status) = (self.state, self.status);
         let duration = in_micros(self.started.elapsed());
         let (now, route) = (state.clock.now(), self.template.unwrap_or(UNMATCHED_ROUTE));

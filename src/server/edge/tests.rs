@@ -66,6 +66,7 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
         store,
         clock,
         sunset: Sunset::new(Legacy::default().sunset),
+        causes: Throttle::default(),
     };
     (EdgeLayer(Arc::new(state)), recorder, lines)
 }

@@ -23,6 +23,10 @@ use stored::Wanted;
 
 /// The most series that one request may name.
 const NAMES_MAX: usize = 20;
+/// How far the clocks of other hosts may be ahead.
+const AHEAD: Duration = Duration::from_hours(1);
+/// More ids than this are not named.
+const IDS_MAX: usize = 5;
 /// What the sampler keeps in memory.
 const RECENT: Duration = Duration::from_hours(1);
 
@@ -41,7 +45,7 @@ pub(crate) struct ShowHistory {
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
     /// The least time between two points, in seconds. Below 60 only the last hour of this daemon's
-    /// own host is answered.
+    /// own host is answered, from values of seven digits.
     #[param(minimum = 1, maximum = 31_536_000, default = 60, required = false)]
     step: i64,
     /// Id or name of a host; without it the daemon's own.
@@ -57,6 +61,10 @@ impl FromQuery for ShowHistory {
         }
         let mut series = Vec::new();
         for name in named.iter().take(NAMES_MAX) {
+            if name.contains('\0') {
+                query.problem("series", "String should not hold a NUL character");
+                continue;
+            }
             match name.parse() {
                 Ok(selector) => series.push(selector),
                 Err(error) => query.problem("series", format!("{error}")),
@@ -75,8 +83,8 @@ impl FromQuery for ShowHistory {
 /// Show series of a host over time
 ///
 /// At most 10 000 points in all, as means and largest values of equal steps. From 60 seconds on
-/// they come from the database, below from the last hour in memory. Steps are of an hour or a day
-/// where shorter ones would be too many, or are kept no more.
+/// they come from the database, below from the last hour in memory. Steps are longer than asked for
+/// where they would be too many points, or are kept no more.
 #[utoipa::path(
     get,
     path = "/api/v1/system/history",
@@ -96,23 +104,24 @@ pub(crate) async fn show_history(
     let to = query.to.unwrap_or(now);
     let from = query.from.unwrap_or_else(|| to.saturating_sub(RECENT));
     if from > to {
-        return Err(ApiError::invalid(vec![QueryReader::wrong(
-            "to",
-            "Input should not be before from",
-        )]));
+        let wrong = match query.to {
+            Some(_) => QueryReader::wrong("to", "Input should not be before from"),
+            None => QueryReader::wrong("from", "Input should not be in the future"),
+        };
+        return Err(ApiError::invalid(vec![wrong]));
     }
     let step = u64::try_from(query.step).unwrap_or(60);
-    let is_own = query.host.as_deref().is_none_or(|host| *host == *own);
-    let (found, step) = if step < 60 && is_own && now.since(from) <= RECENT {
+    let host = host_id(&store, &own, query.host).await?;
+    let (found, step) = if step < 60 && *host == *own && now.since(from) <= RECENT {
         (recent(&sampler, &query.series, from, to), step)
     } else {
-        let host = query.host.unwrap_or_else(|| own.to_string());
         let wanted = Wanted {
             store: &store,
             host: &host,
             selectors: &query.series,
             from,
-            to,
+            // Nothing is stored of the future but what hosts whose clocks are ahead write.
+            to: to.min(now.saturating_add(AHEAD)),
         };
         wanted.read(step).await?
     };
@@ -123,6 +132,24 @@ pub(crate) async fn show_history(
         step,
         series,
     }))
+}
+
+/// The id of the host that is meant. What no host is called has no series either.
+async fn host_id(store: &Store, own: &str, host: Option<String>) -> Result<String, ApiError> {
+    let Some(host) = host.filter(|host| host != own) else {
+        return Ok(own.to_owned());
+    };
+    let ids = store.find_hosts(&host).await?;
+    match &ids[..] {
+        [] => Ok(host),
+        [id] => Ok(id.clone()),
+        _ if ids.contains(&host) => Ok(host),
+        _ => {
+            let some = ids[..ids.len().min(IDS_MAX)].join(", ");
+            let message = format!("{} hosts are called that; their ids are {some}", ids.len());
+            Err(ApiError::invalid(vec![QueryReader::wrong("host", message)]))
+        }
+    }
 }
 
 fn recent(

@@ -23,7 +23,7 @@ pub(crate) use routes::{__path_list_route_metrics, list_route_metrics};
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListGlobal {
-    /// Buckets that begin at or after this time.
+    /// Buckets that begin at or after this time; of hours and days also the one that it lies in.
     #[param(value_type = Option<String>, format = DateTime)]
     start_time: Option<Timestamp>,
     /// Buckets that begin at or before this time.
@@ -39,7 +39,7 @@ pub(crate) struct ListGlobal {
     #[param(default = true, required = false)]
     newest_first: bool,
     /// How long the buckets are.
-    #[param(value_type = Option<Bucket>, inline, default = "1m")]
+    #[param(value_type = Option<Bucket>, inline)]
     bucket: Resolution,
     /// Only requests to the host with this id or name.
     #[param(max_length = 256)]
@@ -109,7 +109,7 @@ pub(crate) struct ListStatusCodes {
     /// Only requests that ended with this status.
     #[param(minimum = 100, maximum = 599)]
     status_code: Option<i64>,
-    /// Buckets that begin at or after this time.
+    /// Buckets that begin at or after this time; of hours and days also the one that it lies in.
     #[param(value_type = Option<String>, format = DateTime)]
     start_time: Option<Timestamp>,
     /// Buckets that begin at or before this time.
@@ -125,7 +125,7 @@ pub(crate) struct ListStatusCodes {
     #[param(default = true, required = false)]
     newest_first: bool,
     /// How long the buckets are.
-    #[param(value_type = Option<Bucket>, inline, default = "1m")]
+    #[param(value_type = Option<Bucket>, inline)]
     bucket: Resolution,
     /// Only requests to the host with this id or name.
     #[param(max_length = 256)]

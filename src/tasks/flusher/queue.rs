@@ -50,7 +50,7 @@ pub struct Counters {
     pub queued: u64,
     /// Buckets that wait.
     pub queued_buckets: u64,
-    /// About how many bytes the buckets and samples in memory take.
+    /// About how many bytes of memory the buckets and samples take that wait.
     pub queued_bytes: u64,
     /// Samples of the host that wait.
     pub queued_samples: u64,
@@ -89,7 +89,7 @@ pub(super) struct Queue {
     instance_id: Arc<str>,
     base_instance_id: Arc<str>,
     rotations: u32,
-    /// The newest minute that was forgotten.
+    /// The newest minute that lies in a bucket that was forgotten.
     forgotten: Option<Timestamp>,
     entries: BTreeMap<EntryKey, Entry>,
     samples: VecDeque<HostSample>,
@@ -207,14 +207,16 @@ impl Queue {
             self.bucket_bytes -= ENTRY_BYTES + entry.stats.bytes();
             if key.resolution == Resolution::Minute {
                 self.counters.dropped += entry.stats.requests - entry.stored;
-                self.note_forgotten(&key);
             }
+            self.note_forgotten(&key);
         }
     }
 
     fn note_forgotten(&mut self, key: &EntryKey) {
-        if key.resolution == Resolution::Minute && key.instance_id == self.instance_id {
-            self.forgotten = self.forgotten.max(Some(key.time));
+        if key.instance_id == self.instance_id {
+            let end = key.time.saturating_add(key.resolution.length());
+            let last = end.saturating_sub(Resolution::Minute.length());
+            self.forgotten = self.forgotten.max(Some(last));
         }
     }
 
@@ -292,10 +294,11 @@ impl Queue {
         let queued = waiting()
             .filter(|(key, _)| key.resolution == Resolution::Minute)
             .map(|(_, entry)| entry.stats.requests - entry.stored);
+        let buckets = waiting().map(|(_, entry)| ENTRY_BYTES + entry.stats.bytes());
         Counters {
             queued: queued.sum(),
             queued_buckets: waiting().count() as u64,
-            queued_bytes: (self.bucket_bytes + self.sample_bytes) as u64,
+            queued_bytes: (buckets.sum::<usize>() + self.sample_bytes) as u64,
             queued_samples: self.samples.len() as u64,
             ..self.counters
         }

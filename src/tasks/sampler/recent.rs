@@ -113,7 +113,7 @@ impl Recent {
                 let points = times
                     .zip(&column.values)
                     .filter(|(time, value)| !value.is_nan() && (from..=to).contains(*time))
-                    .map(|(time, value)| (*time, f64::from(*value)));
+                    .map(|(time, value)| (*time, shortest(*value)));
                 RecentSeries {
                     key: column.key.clone(),
                     points: points.collect(),
@@ -123,9 +123,23 @@ impl Recent {
     }
 }
 
+/// The number with the fewest digits that is kept as this one: 1.85 in place of 1.850000023841858.
+fn shortest(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_have_no_more_digits_than_are_kept() {
+        for (value, kept) in [(1.85, 1.85), (270_553_174_016.0, 270_553_170_000.0)] {
+            let mut recent = Recent::default();
+            add(&mut recent, 0, &[("load.one", "", value)]);
+            assert_eq!(points(&recent, "load.one", 0, 1), [(0, kept)]);
+        }
+    }
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1000)

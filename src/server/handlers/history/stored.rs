@@ -4,7 +4,6 @@
 //! the request is refused, but no part of it is left out.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::described;
 use super::points::{POINTS_MAX, Reading};
@@ -19,6 +18,8 @@ use crate::store::host_samples::{SampleExtent, SampleFilter, SampleRow};
 
 /// The most rows that the database answers for one request.
 const ROWS_MAX: u64 = 50_000;
+/// More buckets than this are read as longer ones, where there are such.
+const BUCKETS_ENOUGH: u64 = 250_000;
 /// The most buckets that the database adds up to them.
 const BUCKETS_MAX: u64 = 1_000_000;
 
@@ -65,14 +66,16 @@ impl Wanted<'_> {
     /// The shortest buckets that go back to where the range begins, or as far as any do, and are
     /// not too many; and how much there is of them.
     async fn resolution(&self, step: u64) -> Result<(Resolution, SampleExtent), ApiError> {
-        let mut resolution = resolution(step, self.to.since(self.from));
+        let mut resolution = resolution(step);
         let mut extent = self.extent(resolution).await?;
         let begin_with = resolution;
         for longer in Resolution::ALL {
             if longer <= begin_with {
                 continue;
             }
-            let fits = self.buckets(resolution, extent) <= BUCKETS_MAX;
+            // Where even the longer ones are more than an answer has points, they lose nothing.
+            let fits = self.buckets(resolution, extent) <= BUCKETS_ENOUGH
+                && self.buckets(longer, extent) <= POINTS_MAX as u64;
             if fits && extent.oldest.is_some_and(|oldest| oldest <= self.from) {
                 break;
             }
@@ -141,17 +144,13 @@ fn too_many(series: u64) -> ApiError {
     ApiError::invalid(vec![QueryReader::wrong("series", message)])
 }
 
-/// The longest buckets that are no longer than a step; longer ones where there would be too many.
-fn resolution(step: u64, range: Duration) -> Resolution {
-    let is_long =
-        |least: u64, shorter: u64| step >= least || range.as_secs() / shorter > POINTS_MAX as u64;
-    if is_long(86_400, 3_600) {
-        Resolution::Day
-    } else if is_long(3_600, 60) {
-        Resolution::Hour
-    } else {
-        Resolution::Minute
-    }
+/// The longest buckets that are no longer than a step.
+fn resolution(step: u64) -> Resolution {
+    let fits = |one: &Resolution| one.length().as_secs() <= step;
+    Resolution::ALL
+        .into_iter()
+        .rfind(fits)
+        .unwrap_or(Resolution::Minute)
 }
 
 /// Rows come by labels, so each run of equal labels is one series.
@@ -182,19 +181,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buckets_are_as_long_as_the_step_allows_and_the_range_demands() {
-        let day = Duration::from_hours(24);
-        for (step, range, expected) in [
-            (60, day, Resolution::Minute),
-            (60, 6 * day, Resolution::Minute),
-            (60, 7 * day, Resolution::Hour),
-            (3_599, day, Resolution::Minute),
-            (3_600, day, Resolution::Hour),
-            (60, 400 * day, Resolution::Hour),
-            (60, 420 * day, Resolution::Day),
-            (86_400, day, Resolution::Day),
+    fn buckets_are_as_long_as_the_step_allows() {
+        for (step, expected) in [
+            (1, Resolution::Minute),
+            (60, Resolution::Minute),
+            (3_599, Resolution::Minute),
+            (3_600, Resolution::Hour),
+            (86_399, Resolution::Hour),
+            (86_400, Resolution::Day),
+            (31_536_000, Resolution::Day),
         ] {
-            assert_eq!(resolution(step, range), expected, "{step} {range:?}");
+            assert_eq!(resolution(step), expected, "{step}");
         }
     }
 }

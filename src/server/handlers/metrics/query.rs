@@ -17,6 +17,7 @@ const LATEST: Timestamp = Timestamp::from_millis(253_402_300_799_999);
 
 /// How long the buckets are.
 #[derive(Debug, ToSchema)]
+#[schema(default = "1m")]
 #[expect(dead_code, reason = "only describes the parameter in the document")]
 pub(crate) enum Bucket {
     #[schema(rename = "1m")]

@@ -23,7 +23,7 @@ pub(crate) struct ListRoutes {
     /// Only requests to this route, a template or `<unmatched>`.
     #[param(max_length = 255)]
     route: Option<String>,
-    /// Buckets that begin at or after this time.
+    /// Buckets that begin at or after this time; of hours and days also the one that it lies in.
     #[param(value_type = Option<String>, format = DateTime)]
     start: Option<Timestamp>,
     /// Buckets that begin at or before this time.
@@ -37,7 +37,7 @@ pub(crate) struct ListRoutes {
     #[param(minimum = 1, maximum = 1000, default = 100, required = false)]
     limit: i64,
     /// How long the buckets are.
-    #[param(value_type = Option<Bucket>, inline, default = "1m")]
+    #[param(value_type = Option<Bucket>, inline)]
     bucket: Resolution,
     /// Only requests to the host with this id or name.
     #[param(max_length = 256)]
@@ -132,6 +132,13 @@ impl ListRoutes {
             Some(After::Time(time)) => {
                 to = to.min(Timestamp::from_millis(time.as_millis().saturating_sub(1)));
                 None
+            }
+            // The rows of such a list are no rows of this one.
+            Some(After::Row(cursor)) if cursor.method.is_some() != self.by_method => {
+                let message = "Input should be a cursor from an answer with the same by";
+                return Err(ApiError::invalid(vec![QueryReader::wrong(
+                    "cursor", message,
+                )]));
             }
             Some(After::Row(cursor)) => Some(RoutePosition {
                 time: cursor.time,

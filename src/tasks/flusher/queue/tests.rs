@@ -98,11 +98,17 @@ fn stored_buckets_are_forgotten_when_they_are_over() {
         4,
         "what waits is never forgotten"
     );
+    assert_eq!(before, queue.bucket_bytes as u64);
     queue.note_stored(&queue.buckets(1_000), 0);
+    assert_eq!(
+        queue.counters().queued_bytes,
+        0,
+        "what is stored does not wait"
+    );
     queue.forget(after(3));
     assert_eq!(queue.entries.len(), 3, "one minute is over");
     queue.forget(after(100_000));
-    assert_eq!((queue.entries.len(), queue.counters().queued_bytes), (0, 0));
+    assert_eq!((queue.entries.len(), queue.bucket_bytes), (0, 0));
     assert!(before > 0);
 }
 
@@ -123,6 +129,24 @@ fn a_clock_that_goes_back_never_replaces_what_is_stored() {
     );
     assert!(buckets.iter().all(|one| &*one.instance_id == "a1.1"));
     assert_balanced(&queue);
+}
+
+/// Hours and days can be forgotten while no request comes that would bring later minutes.
+#[test]
+fn a_clock_that_was_ahead_never_replaces_hours_and_days() {
+    for (ahead, after_that) in [(151, 11), (16 * 60 + 3, 957)] {
+        let mut queue = queue(Limits::default());
+        queue.add(vec![recorded(after(10), "/a", 5)]);
+        queue.note_stored(&queue.buckets(1_000), 0);
+        queue.forget(after(ahead));
+        queue.add(vec![recorded(after(after_that), "/a", 1)]);
+        let buckets = queue.buckets(1_000);
+        assert!(
+            buckets.iter().all(|one| &*one.instance_id == "a1.1"),
+            "{buckets:?}"
+        );
+        assert_balanced(&queue);
+    }
 }
 
 #[test]
