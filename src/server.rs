@@ -11,6 +11,7 @@ mod extract;
 mod handlers;
 pub mod host;
 mod issuer;
+mod json;
 pub mod notices;
 mod openapi;
 mod params;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::http::StatusCode;
 
 use super::error::ApiError;
@@ -16,6 +15,7 @@ use crate::model::api_key::{KeyId, Scopes};
 use crate::model::audit::Actor;
 use crate::model::time::{Clock, Timestamp};
 use crate::model::user::UserId;
+use crate::server::json::Json;
 use crate::store::api_keys::NewKey;
 use crate::store::{Refusal, Store, StoreError};
 

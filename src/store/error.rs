@@ -45,10 +45,10 @@ pub enum StoreError {
     DeadlineExceeded(Duration),
     /// The database can't be reached or has no free connection.
     #[error("the database can't be reached: {}", in_words(.0))]
-    Unavailable(#[source] sqlx::Error),
+    Unavailable(sqlx::Error),
     /// The database has no room left.
     #[error("the database has no room left: {}; free space on its disk", in_words(.0))]
-    Full(#[source] sqlx::Error),
+    Full(sqlx::Error),
     /// A stored value is not what the program wrote.
     #[error("{table}.{column} holds a value that this program did not write")]
     Corrupt {
@@ -68,7 +68,7 @@ pub enum StoreError {
     Schema(#[from] super::migrations::SchemaError),
     /// Anything else that the database answered.
     #[error("database error: {}", in_words(.0))]
-    Query(#[source] sqlx::Error),
+    Query(sqlx::Error),
 }
 
 impl StoreError {

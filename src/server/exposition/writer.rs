@@ -3,8 +3,6 @@
 //! A scrape may cost a quarter of node_exporter's processor time; the general encoder that was here
 //! before wrote each brace and comma by itself and in one format only, which cost half of it.
 
-use std::fmt::Write as _;
-
 use super::format::Format;
 
 /// A value that is written without a fraction when it has none.
@@ -184,26 +182,33 @@ impl Writer {
         bound: Option<f64>,
         value: Number,
     ) {
-        self.push(&[name, suffix]);
-        let mut before = "{";
+        // Single characters and texts that the compiler knows are written in place; each other piece
+        // is a call of its own.
+        self.text.push_str(name);
+        if !suffix.is_empty() {
+            self.text.push_str(suffix);
+        }
+        let mut before = '{';
         if let Some(bound) = bound {
-            self.push(&[before, "le=\""]);
+            self.text.push_str("{le=\"");
             self.real(bound);
             self.text.push('"');
-            before = ",";
+            before = ',';
         }
         for (name, value) in labels {
-            self.push(&[before, name, "=\""]);
+            self.text.push(before);
+            self.text.push_str(name);
+            self.text.push_str("=\"");
             self.escaped(value.as_ref(), true);
             self.text.push('"');
-            before = ",";
+            before = ',';
         }
-        self.text.push_str(if before == "{" { " " } else { "} " });
+        if before == ',' {
+            self.text.push('}');
+        }
+        self.text.push(' ');
         match value {
-            // Writing to a string can't fail.
-            Number::Whole(value) => {
-                let _ = write!(self.text, "{value}");
-            }
+            Number::Whole(value) => self.text.push_str(itoa::Buffer::new().format(value)),
             Number::Real(value) => self.real(value),
         }
         self.text.push('\n');
@@ -215,8 +220,8 @@ impl Writer {
             self.text
                 .push_str(if value > 0.0 { "+Inf" } else { "-Inf" });
         } else {
-            // With a fraction or an exponent, and `NaN`. Writing to a string can't fail.
-            let _ = write!(self.text, "{value:?}");
+            // With a fraction or an exponent, and `NaN`.
+            self.text.push_str(zmij::Buffer::new().format(value));
         }
     }
 

@@ -1,6 +1,5 @@
 //! All users, for admins.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -12,6 +11,7 @@ use crate::api::users::{ListedUser, RoleChanged, UserChanged};
 use crate::model::user::{Role, UserId};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, PathUser, scope};
+use crate::server::json::Json;
 use crate::server::params::QueryReader;
 use crate::store::users::UserPage;
 use crate::store::{Refusal, Store, StoreError};

@@ -1,6 +1,5 @@
 //! The audit log, for admins.
 
-use axum::Json;
 use axum::extract::State;
 use utoipa::IntoParams;
 
@@ -8,6 +7,7 @@ use crate::api::audit::AuditEntry;
 use crate::api::page::{Cursor, Page};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::server::json::Json;
 use crate::server::params::QueryReader;
 use crate::store::Store;
 use crate::store::audit::AuditFilter;

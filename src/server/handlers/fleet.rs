@@ -1,6 +1,5 @@
 //! The hosts of this database.
 
-use axum::Json;
 use axum::extract::State;
 use utoipa::IntoParams;
 
@@ -10,6 +9,7 @@ use crate::model::fleet::HostRow;
 use crate::model::time::{Clock, Timestamp};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::server::json::Json;
 use crate::server::params::QueryReader;
 use crate::store::Store;
 

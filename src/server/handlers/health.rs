@@ -1,6 +1,5 @@
 //! How the daemon's own work goes, for admins.
 
-use axum::Json;
 use axum::extract::State;
 use tokio::time::Instant;
 
@@ -12,6 +11,7 @@ use crate::api::snapshot::FamilyStatus;
 use crate::model::time::{Clock, Timestamp};
 use crate::server::error::ApiError;
 use crate::server::extract::{Caller, scope};
+use crate::server::json::Json;
 use crate::store::describe::Description;
 use crate::store::migrations::SchemaState;
 use crate::store::timescale::Timescale;

@@ -5,7 +5,6 @@ mod stored;
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use utoipa::IntoParams;
 
@@ -14,6 +13,7 @@ use crate::model::series::{SeriesKey, SeriesSelector};
 use crate::model::time::{Clock, Timestamp};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::server::json::Json;
 use crate::server::params::QueryReader;
 use crate::server::state::OwnHost;
 use crate::store::Store;

@@ -1,6 +1,5 @@
 //! API keys: the caller's own, and for admins those of every user.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -19,6 +18,7 @@ use crate::server::extract::{
     ApiJson, ApiQuery, Caller, FromBody, FromQuery, PathKey, PathUser, scope,
 };
 use crate::server::issuer::{Issuer, key_refused};
+use crate::server::json::Json;
 use crate::server::params::{BodyReader, QueryReader};
 use crate::store::{Refusal, Store};
 

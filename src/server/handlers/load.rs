@@ -1,6 +1,5 @@
 //! Load and use of the processors over the last day.
 
-use axum::Json;
 use axum::extract::State;
 use utoipa::IntoParams;
 
@@ -10,6 +9,7 @@ use crate::api::system::{
 use crate::model::host::{LoadAverages, LoadValue};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::server::json::Json;
 use crate::server::params::QueryReader;
 use crate::tasks::sampler::LoadSampler;
 

@@ -3,7 +3,6 @@
 mod query;
 mod routes;
 
-use axum::Json;
 use axum::extract::State;
 use utoipa::IntoParams;
 
@@ -12,6 +11,7 @@ use crate::model::request_stats::Resolution;
 use crate::model::time::{Clock, Timestamp};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::server::json::Json;
 use crate::server::params::QueryReader;
 use crate::store::Store;
 use crate::store::request_queries::{Span, StatsFilter, StatusRow, TotalRow};

@@ -1,6 +1,5 @@
 //! Processes: picked, sorted and paged, or one with all that is known of it.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -16,6 +15,7 @@ use crate::model::filter::Filter;
 use crate::model::process::ProcessScan;
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, PathPid, scope};
+use crate::server::json::Json;
 use crate::server::params::QueryReader;
 
 /// Which processes to list, and how.

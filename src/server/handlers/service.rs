@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use crate::api::health::{Check, Checks, Liveness, Readiness, Welcome};
 use crate::server::extract::FromThisHost;
+use crate::server::json::Json;
 use crate::server::notices::Notices;
 use crate::server::state::Docs;
 use crate::store::{Store, StoreError};

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
 use futures_util::StreamExt as _;
 use utoipa::IntoParams;
 
@@ -17,6 +17,7 @@ use crate::model::time::Clock;
 use crate::server::edge::{Key, key_of};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::server::json::Json;
 use crate::server::params::QueryReader;
 use crate::server::peer::Peer;
 use crate::server::streams::{Content, Credentials, Reader, Streams};

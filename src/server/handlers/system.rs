@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa::IntoParams;
@@ -12,6 +11,7 @@ use crate::api::system::{Account, ListedProcess, NamedAccount, SystemInfo, Uptim
 use crate::collector::Collector;
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::server::json::Json;
 use crate::server::params::QueryReader;
 
 /// Show the uptime

@@ -1,6 +1,5 @@
 //! The caller's own user, and the making and deleting of users.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use uuid::Uuid;
@@ -13,6 +12,7 @@ use crate::model::api_key::{Scope, Scopes};
 use crate::model::user::{Role, UserId, parse_user_name};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiJson, Caller, FromBody, scope};
+use crate::server::json::Json;
 use crate::server::params::BodyReader;
 use crate::server::state::StoredKeys;
 use crate::store::api_keys::NewKey;

@@ -1,6 +1,5 @@
 //! The host, as the legacy routes show it.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa::IntoParams;
@@ -15,6 +14,7 @@ use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
 use crate::server::handlers::system::{
     ShowSystemUser, list_processes, show_system_info, show_system_user, show_uptime,
 };
+use crate::server::json::Json;
 use crate::server::params::QueryReader;
 use crate::tasks::sampler::LoadSampler;
 

@@ -1,6 +1,5 @@
 //! Users, as the legacy routes show and change them.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa::IntoParams;
@@ -17,6 +16,7 @@ use crate::model::api_key::{Scope, Scopes};
 use crate::model::user::User;
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::server::json::Json;
 use crate::server::params::QueryReader;
 use crate::server::state::StoredKeys;
 use crate::store::api_keys::NewKey;

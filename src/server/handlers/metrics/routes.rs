@@ -1,6 +1,5 @@
 //! Statistics of requests by route, with percentiles and pages that miss nothing.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use utoipa::IntoParams;
@@ -11,6 +10,7 @@ use crate::model::request_stats::Resolution;
 use crate::model::time::{Clock, Timestamp};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::server::json::Json;
 use crate::server::params::{QueryReader, parse_time};
 use crate::store::Store;
 use crate::store::request_queries::StatsFilter;
