@@ -41,6 +41,7 @@ use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::sampler::HostSampler;
 use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable, RunningChecks, Sunset, Throttle};
 use extract::BodyTimeout;
+use handlers::system::WrittenList;
 use issuer::Issuer;
 use notices::Notices;
 use state::{AppState, Docs, OwnHost, StoredKeys};
@@ -178,6 +179,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         recorder: parts.recorder,
         flusher: parts.flusher,
         notices: parts.notices,
+        written_list: WrittenList::default(),
     };
     Ok(router::service(router, Arc::new(state), Arc::new(edge)))
 }

@@ -70,17 +70,15 @@ pub(super) fn read_uptime_seconds(file: &mut Reread) -> Result<u64, CollectError
 
 /// The name of the host: of a container's host when its root is mounted here.
 pub(super) fn host_name(roots: &HostRoots) -> String {
-    let own_root = roots.rootfs == Path::new("/");
-    let file = roots.rootfs.join("etc/hostname");
-    let written = read_text(&file)
-        .ok()
-        .filter(|_| !own_root)
-        .and_then(|text| {
-            let mut lines = text.lines().map(str::trim);
-            lines
-                .find(|line| !line.is_empty() && !line.starts_with('#'))
-                .map(str::to_owned)
-        });
+    let is_mounted = roots.rootfs != Path::new("/");
+    let written = is_mounted.then(|| roots.rootfs.join("etc/hostname"));
+    let written = written.and_then(|file| read_text(&file).ok());
+    let written = written.and_then(|text| {
+        let mut lines = text.lines().map(str::trim);
+        lines
+            .find(|line| !line.is_empty() && !line.starts_with('#'))
+            .map(str::to_owned)
+    });
     written.unwrap_or_else(|| {
         let uname = rustix::system::uname();
         uname.nodename().to_string_lossy().into_owned()

@@ -1,5 +1,6 @@
 //! Answers as JSON.
 
+use axum::body::Bytes;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -16,6 +17,24 @@ pub(crate) struct Json<T>(pub(crate) T);
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         respond(serde_json::to_vec(&self.0))
+    }
+}
+
+/// An answer of 200 whose body was written before, for somebody else.
+#[derive(Debug, Clone)]
+pub(crate) struct WrittenJson(Bytes);
+
+impl WrittenJson {
+    pub(crate) fn new(value: &impl Serialize) -> Result<Self, ApiError> {
+        let body = serde_json::to_vec(value).map_err(|error| ApiError::internal(&error))?;
+        Ok(Self(body.into()))
+    }
+}
+
+impl IntoResponse for WrittenJson {
+    fn into_response(self) -> Response {
+        let json = HeaderValue::from_static("application/json");
+        ([(header::CONTENT_TYPE, json)], self.0).into_response()
     }
 }
 

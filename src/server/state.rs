@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::FromRef;
 
+use super::handlers::system::WrittenList;
 use super::issuer::Issuer;
 use super::notices::Notices;
 use super::streams::Streams;
@@ -100,6 +101,8 @@ pub struct AppState {
     pub flusher: FlusherHandle,
     /// What there is to know about the configuration.
     pub notices: Notices,
+    /// The list of processes as it was last written.
+    pub(crate) written_list: WrittenList,
 }
 
 /// As the router holds it. Each request gets one more handle, not a copy of every part.
@@ -130,6 +133,7 @@ parts! {
     recorder: Recorder,
     flusher: FlusherHandle,
     notices: Notices,
+    written_list: WrittenList,
 }
 
 /// Id of the host that this daemon runs on.

@@ -33,7 +33,7 @@ const ROWS_MAX: usize = 10_000;
 /// One statement's worth.
 const ROWS_MIN: usize = 500;
 /// The longest pause after failures.
-const PAUSE_MAX: Duration = Duration::from_secs(30);
+const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// How often the host's row is written when nothing else is.
 const HOST_INTERVAL: Duration = Duration::from_secs(30);
 /// How often uses of keys are written.

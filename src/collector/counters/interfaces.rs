@@ -1,9 +1,10 @@
 //! Network interfaces with everything that `net/dev` tells of them.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::collector::reread::Reread;
-use crate::collector::{CollectError, HostRoots, read_text};
+use crate::collector::{CollectError, HostRoots};
 
 /// The counters of one interface since it came up, in the order of [`InterfaceCounters::RECEIVE`]
 /// and [`InterfaceCounters::TRANSMIT`].
@@ -52,6 +53,8 @@ pub(super) struct InterfaceReader {
     own: Reread,
     /// Where the system file system tells of each interface.
     folder: PathBuf,
+    /// What it tells of packets that nobody took, by interface.
+    nohandler: HashMap<String, Reread>,
 }
 
 impl InterfaceReader {
@@ -59,6 +62,7 @@ impl InterfaceReader {
         let procfs = &roots.procfs;
         Self {
             folder: roots.sysfs.join("class/net"),
+            nohandler: HashMap::new(),
             host: Reread::new(procfs.join("1/net/dev")),
             own: Reread::new(procfs.join("net/dev")),
         }
@@ -72,11 +76,19 @@ impl InterfaceReader {
         };
         let interfaces = parse(&file.text()?);
         let mut interfaces = interfaces.ok_or_else(|| file.malformed("counters of interfaces"))?;
+        let mut seen = HashMap::with_capacity(interfaces.len());
         for one in &mut interfaces {
-            let path = self.folder.join(&one.name).join("statistics/rx_nohandler");
-            let text = read_text(&path).ok();
+            let known = self.nohandler.remove_entry(&one.name);
+            let (name, mut file) = known.unwrap_or_else(|| {
+                let path = self.folder.join(&one.name);
+                let file = Reread::new(path.join("statistics/rx_nohandler"));
+                (one.name.clone(), file)
+            });
+            let text = file.text().ok();
             one.receive_nohandler = text.and_then(|text| text.trim().parse().ok());
+            seen.insert(name, file);
         }
+        self.nohandler = seen;
         Ok(interfaces)
     }
 }

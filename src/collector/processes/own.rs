@@ -35,19 +35,29 @@ pub(in crate::collector) fn read_own(now: Timestamp) -> Option<OwnProcess> {
     let per_second = rustix::param::clock_ticks_per_second().max(1);
     let time = |ticks: u64| Duration::from_millis(ticks.saturating_mul(1000) / per_second);
     let page = u64::try_from(rustix::param::page_size()).ok()?;
-    let open_fds = std::fs::read_dir("/proc/self/fd").ok()?.count();
     let since_boot = rustix::time::clock_gettime(ClockId::Boottime);
     let since_boot = Duration::try_from(since_boot).ok()?;
     Some(OwnProcess {
         cpu_seconds: time(stat.cpu_ticks()).as_secs_f64(),
         resident_bytes: stat.resident_pages.saturating_mul(page),
         virtual_bytes: stat.virtual_bytes,
-        // The listing itself is one of them.
-        open_fds: u64::try_from(open_fds.saturating_sub(1)).unwrap_or(u64::MAX),
+        open_fds: open_fds()?,
         max_fds: getrlimit(Resource::Nofile).current,
         threads: stat.threads,
         started: now.saturating_sub(since_boot.saturating_sub(time(stat.start_ticks))),
     })
+}
+
+fn open_fds() -> Option<u64> {
+    const FOLDER: &str = "/proc/self/fd";
+    // Since Linux 6.2 the folder's size tells how many there are.
+    let count = std::fs::metadata(FOLDER).ok()?.len();
+    if count > 0 {
+        return Some(count);
+    }
+    let listed = std::fs::read_dir(FOLDER).ok()?.count();
+    // The listing itself is one of them.
+    u64::try_from(listed.saturating_sub(1)).ok()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The host, as the v1 routes show it.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,9 +10,10 @@ use utoipa::IntoParams;
 use crate::api::problem::Problem;
 use crate::api::system::{Account, ListedProcess, NamedAccount, SystemInfo, Uptime};
 use crate::collector::Collector;
+use crate::model::process::ProcessScan;
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
-use crate::server::json::Json;
+use crate::server::json::{Json, WrittenJson};
 use crate::server::params::QueryReader;
 
 /// Show the uptime
@@ -52,17 +54,36 @@ pub(crate) async fn show_uptime(
 pub(crate) async fn list_processes(
     _caller: Caller<scope::HostRead>,
     State(collector): State<Collector>,
-) -> Result<Json<Vec<ListedProcess>>, ApiError> {
+    State(written): State<WrittenList>,
+) -> Result<WrittenJson, ApiError> {
     let scan = collector
         .shared_processes()
         .await
         .map_err(|error| ApiError::host_unreadable(&error))?;
-    let listed = scan.processes.iter().map(|process| ListedProcess {
-        pid: process.pid,
-        name: process.description.name.clone(),
-        status: process.state.as_str().to_owned(),
-    });
-    Ok(Json(listed.collect()))
+    written.of(&scan)
+}
+
+/// The list of processes as it was last written: all who share a scan get the same bytes.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WrittenList(Arc<Mutex<(Weak<ProcessScan>, Option<WrittenJson>)>>);
+
+impl WrittenList {
+    fn of(&self, scan: &Arc<ProcessScan>) -> Result<WrittenJson, ApiError> {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (of, Some(written)) = &*last
+            && of.as_ptr() == Arc::as_ptr(scan)
+        {
+            return Ok(written.clone());
+        }
+        let listed = scan.processes.iter().map(|process| ListedProcess {
+            pid: process.pid,
+            name: process.description.name.clone(),
+            status: process.state.as_str().to_owned(),
+        });
+        let written = WrittenJson::new(&listed.collect::<Vec<_>>())?;
+        *last = (Arc::downgrade(scan), Some(written.clone()));
+        Ok(written)
+    }
 }
 
 /// Show what the host is

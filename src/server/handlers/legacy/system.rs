@@ -12,9 +12,9 @@ use crate::model::host::LoadValue;
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
 use crate::server::handlers::system::{
-    ShowSystemUser, list_processes, show_system_info, show_system_user, show_uptime,
+    ShowSystemUser, WrittenList, list_processes, show_system_info, show_system_user, show_uptime,
 };
-use crate::server::json::Json;
+use crate::server::json::{Json, WrittenJson};
 use crate::server::params::QueryReader;
 use crate::tasks::sampler::LoadSampler;
 
@@ -42,8 +42,9 @@ pub(crate) async fn show_legacy_uptime(
 pub(crate) async fn show_legacy_processes(
     caller: Caller<scope::HostRead>,
     collector: State<Collector>,
-) -> Result<Json<Vec<ListedProcess>>, ApiError> {
-    list_processes(caller, collector).await
+    written: State<WrittenList>,
+) -> Result<WrittenJson, ApiError> {
+    list_processes(caller, collector, written).await
 }
 
 /// Show what the host is
