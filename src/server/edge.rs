@@ -336,7 +336,13 @@ impl EdgeState {
         let Some(cause) = error.and_then(ApiError::cause) else {
             return;
         };
-        if self.causes.is_due() {
+        if !self.causes.is_due() {
+            return;
+        }
+        // An outage may end by itself; a full disk wants somebody.
+        if outcome.status() == StatusCode::INSUFFICIENT_STORAGE {
+            tracing::error!(cause, "requests fail because of the database");
+        } else {
             tracing::warn!(cause, "requests fail because of the database");
         }
     }
