@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio_util::sync::CancellationToken;
 
 use crate::model::api_key::KeyId;
 use crate::model::log::{Escaped, LogFormat};
@@ -64,6 +65,8 @@ struct Shared {
     // Takes memory for what waits, not for what could.
     queue: Sender<Message>,
     dropped: Arc<AtomicU64>,
+    /// Cancelled once the writer has ended, also by a panic.
+    has_ended: CancellationToken,
     /// Disconnected once the writer has ended.
     ended: Mutex<mpsc::Receiver<()>>,
 }
@@ -101,9 +104,12 @@ impl AccessLogger {
             lines: 0,
             dropped: Arc::clone(&dropped),
         };
+        let has_ended = CancellationToken::new();
+        let at_end = has_ended.clone().drop_guard();
         thread::Builder::new()
             .name("access-log".to_owned())
             .spawn(move || {
+                let _at_end = at_end;
                 writer.run(&mut records);
                 // In this order: whoever waited for the end must not reach the queue any more.
                 drop(records);
@@ -112,6 +118,7 @@ impl AccessLogger {
         Ok(Self(Arc::new(Shared {
             queue,
             dropped,
+            has_ended,
             ended: Mutex::new(ended),
         })))
     }
@@ -127,6 +134,11 @@ impl AccessLogger {
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Returns when the writer has ended: closed, or by a fault of its own.
+    pub async fn ended(self) {
+        self.0.has_ended.cancelled().await;
     }
 
     /// Writes all that was recorded so far and ends the writer; waits at most two seconds.

@@ -186,9 +186,10 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
     }
     output::error(error);
     let bad_configuration = error.chain().any(|cause| {
-        let schema = cause.downcast_ref::<StoreError>();
         cause.is::<ConfigError>()
-            || matches!(schema, Some(StoreError::Schema(error)) if error.is_final())
+            || cause
+                .downcast_ref::<StoreError>()
+                .is_some_and(StoreError::is_final)
     });
     ExitCode::from(if bad_configuration {
         BAD_CONFIGURATION

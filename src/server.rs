@@ -90,6 +90,8 @@ pub struct Parts {
     pub unix_peers: BTreeMap<String, String>,
     /// Members of this Linux group are viewers on the Unix socket.
     pub unix_viewer_group: String,
+    /// How long what is known of users and keys is good enough while the database is away.
+    pub outage_grace: Duration,
     /// Whether the documentation is served.
     pub docs_enabled: bool,
     /// What the documentation is called.
@@ -126,6 +128,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         parts.unix_viewer_group,
         parts.store.clone(),
         parts.collector.clone(),
+        parts.outage_grace,
     ));
     let streams = Streams::new(
         parts.stream_limits,

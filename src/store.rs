@@ -6,6 +6,7 @@
 
 pub mod api_keys;
 pub mod audit;
+pub mod availability;
 mod codec;
 pub mod describe;
 pub(crate) mod dump;
@@ -20,6 +21,7 @@ pub(crate) mod load;
 mod lock;
 pub mod migrations;
 mod open;
+mod pools;
 pub mod refusals;
 pub(crate) mod replace;
 mod request_offsets;
@@ -32,54 +34,49 @@ mod session;
 pub mod timescale;
 mod tx;
 pub mod users;
+mod vital;
 
-use std::fs::File;
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use sqlx::{PgPool, SqlitePool};
 use tokio::sync::watch;
 
 use crate::model::time::Clock;
 
+pub use availability::{Availability, Obstacle, Outage};
 pub use error::{Refusal, StoreError};
 pub(crate) use lock::SoleUse;
 pub use open::{Engine, Options};
 pub(crate) use session::Session;
 pub(crate) use tx::{Tx, in_write, on_read};
 
+use availability::Tracker;
+use pools::Pool;
+use vital::VitalSettings;
+
 /// The database of one daemon or command. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
     inner: Arc<Inner>,
+    /// This handle prepares the database for the others, see [`Store::preparing`].
+    is_preparing: bool,
 }
 
 #[derive(Debug)]
 struct Inner {
-    pool: Pool,
+    engine: Engine,
+    /// None before the first connection and after [`Store::close`].
+    pool: RwLock<Option<Arc<Pool>>>,
     options: Options,
     clock: Clock,
     /// The newest `auth_revision` that this process has seen or made.
     auth_revision: watch::Sender<i64>,
     refusals: refusals::Refusals,
-}
-
-#[derive(Debug)]
-enum Pool {
-    /// One writer, so that writes queue here and not inside SQLite, and a few readers.
-    Sqlite {
-        writer: SqlitePool,
-        reader: SqlitePool,
-        path: PathBuf,
-        /// Tells others that the database is open here.
-        _in_use: Arc<File>,
-    },
-    Postgres(PgPool),
+    tracker: Tracker,
 }
 
 /// How busy the connection pool is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PoolState {
     /// Open connections.
     pub open: u32,
@@ -93,10 +90,7 @@ impl Store {
     /// Which database this is.
     #[must_use]
     pub fn engine(&self) -> Engine {
-        match self.inner.pool {
-            Pool::Sqlite { .. } => Engine::Sqlite,
-            Pool::Postgres(_) => Engine::Postgres,
-        }
+        self.inner.engine
     }
 
     /// The clock that rows are stamped with.
@@ -108,19 +102,8 @@ impl Store {
     /// How many connections are open, idle and allowed.
     #[must_use]
     pub fn pool_state(&self) -> PoolState {
-        match &self.inner.pool {
-            Pool::Sqlite { writer, reader, .. } => PoolState {
-                open: writer.size() + reader.size(),
-                idle: writer.num_idle() + reader.num_idle(),
-                max: writer.options().get_max_connections()
-                    + reader.options().get_max_connections(),
-            },
-            Pool::Postgres(pool) => PoolState {
-                open: pool.size(),
-                idle: pool.num_idle(),
-                max: pool.options().get_max_connections(),
-            },
-        }
+        self.current_pool()
+            .map_or_else(PoolState::default, |pool| pool.state())
     }
 
     /// Answers when the database does.
@@ -147,23 +130,24 @@ impl Store {
         *self.inner.auth_revision.borrow()
     }
 
-    /// Reads the revision of users and keys, which grows when any process changes one.
+    /// Reads the revision of users and keys, which grows when any process changes one, and whether
+    /// this program may still use the schema: one statement, one round trip.
     ///
     /// # Errors
-    /// When the database can't be reached within the deadline.
+    /// [`migrations::SchemaError::TooNew`] when another program raised what it takes to use the database, and
+    /// when the database can't be reached within the deadline.
     pub async fn refresh_auth_revision(&self) -> Result<i64, StoreError> {
-        // The mark keeps a query-caching proxy from answering with an old revision.
-        const SQL: &str =
-            "/*NO QUERY CACHE*/ select value from settings where name = 'auth_revision'";
-        let text = on_read!(self, |tx| Ok(tx
-            .fetch_scalar::<String>(sqlx::query_scalar(SQL))
-            .await?))?;
-        let revision = text.parse().map_err(|_| StoreError::Corrupt {
-            table: "settings",
-            column: "auth_revision",
-        })?;
-        self.announce_auth_revision(revision);
-        Ok(revision)
+        let rows = self.within_deadline(self.read_vital_settings()).await?;
+        let vital = VitalSettings::of(rows)?;
+        vital.check(self.known_revision())?;
+        self.note_contact(vital.auth_revision);
+        Ok(vital.auth_revision)
+    }
+
+    /// Notes that the revision was just read, and which one it is.
+    fn note_contact(&self, auth_revision: i64) {
+        self.inner.tracker.note_contact();
+        self.announce_auth_revision(auth_revision);
     }
 
     fn announce_auth_revision(&self, revision: i64) {
@@ -176,13 +160,15 @@ impl Store {
 
     /// Closes every connection; later calls fail.
     pub async fn close(&self) {
-        match &self.inner.pool {
-            Pool::Sqlite { writer, reader, .. } => {
-                reader.close().await;
-                writer.close().await;
-            }
-            Pool::Postgres(pool) => pool.close().await,
+        if let Some(pool) = self.current_pool() {
+            pool.close().await;
         }
+    }
+
+    /// The pool, whether or not calls may go through it.
+    fn current_pool(&self) -> Option<Arc<Pool>> {
+        let pool = self.inner.pool.read();
+        pool.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn deadline(&self) -> Duration {

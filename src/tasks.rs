@@ -9,3 +9,4 @@ pub mod key_watch;
 pub mod presence;
 pub mod refusals;
 pub mod sampler;
+pub mod supervisor;

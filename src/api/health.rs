@@ -46,6 +46,11 @@ pub struct Liveness {
 pub struct Readiness {
     /// `ready` or `not ready`.
     pub status: String,
+    /// Why it is not ready, as one stable word: `database_away`, `database_preparing`,
+    /// `schema_too_new`, `schema_altered`, `migrations_pending`, `migration_failed`,
+    /// `database_unusable`, `database_replaced`, `flusher_stuck` or `task_failed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// One entry per part.
     pub checks: Checks,
     /// What is no failure and should be known: a configuration that was refused, keys that travel

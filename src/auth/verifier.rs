@@ -4,15 +4,23 @@
 //! keys are kept in a bounded cache. An entry is found by the SHA-256 of the whole key, is bound to
 //! the stored hash, and counts only at the revision of users and keys at which it was read; at a
 //! newer one the row is read again, without a slow hash when the stored one is still the same.
+//!
+//! A request never waits long for the database: the row is read by one task for all requests with
+//! the same key, and after 50 ms they go on with what is known. A key that can't be checked keeps
+//! working for a bounded time, counted from when *it* could last be checked.
 
 mod imported;
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Shared};
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
+use tokio::time::Instant;
 
 use super::hash::{HashError, Hasher};
 use super::identity::Identity;
@@ -30,6 +38,9 @@ use imported::{Candidate, ImportedKeys};
 /// mistyped one.
 const OWN_PREFIX: &str = "lapi_";
 
+/// How long a request waits until a remembered key was looked up again.
+const RECHECK_PATIENCE: Duration = Duration::from_millis(50);
+
 /// A stored key as the verifier needs it.
 #[derive(Debug, Clone)]
 pub struct KeyRecord {
@@ -46,7 +57,7 @@ pub struct KeyRecord {
 pub struct SourceAway;
 
 /// Where keys are looked up.
-pub trait KeySource: Send + Sync {
+pub trait KeySource: Clone + Send + Sync + 'static {
     /// The key with this public id.
     fn find(
         &self,
@@ -55,6 +66,21 @@ pub trait KeySource: Send + Sync {
 
     /// The newest revision of users and keys that is known.
     fn revision(&self) -> i64;
+
+    /// How long ago the revision was last read, by a monotonic clock.
+    fn contact_age(&self) -> Duration;
+
+    /// Whether look-ups have a chance at all.
+    fn is_ready(&self) -> bool;
+
+    /// Whether what is stored is gone for good, so that nothing remembered of it counts any more.
+    fn is_lost(&self) -> bool;
+
+    /// Reads the revision again unless that was done a moment ago; waits for it 50 ms at most.
+    fn refresh(&self) -> impl Future<Output = ()> + Send;
+
+    /// Notes that a key is used, so that changes are looked for.
+    fn note_use(&self);
 
     /// The key with one of these stored hashes.
     fn find_by_hash(
@@ -133,6 +159,8 @@ struct Accepted {
     revision: i64,
     /// Milliseconds; shared with the entry that takes this one's place.
     last_used: Arc<AtomicI64>,
+    /// When the key should have been checked again and could not be.
+    unchecked_since: OnceLock<Instant>,
 }
 
 /// Checks keys. Cheap to clone.
@@ -156,8 +184,8 @@ struct Inner<S> {
     imported: ImportedKeys,
     accepted: Cache<[u8; 32], Arc<Accepted>>,
     outage_grace: Duration,
-    /// When the database last answered.
-    last_contact: AtomicI64,
+    /// Look-ups of remembered keys that are under way.
+    rechecks: Mutex<HashMap<[u8; 32], Shared<BoxFuture<'static, ()>>>>,
     clock: Clock,
 }
 
@@ -175,7 +203,6 @@ pub struct AcceptedUse {
 impl<S: KeySource> Verifier<S> {
     /// A verifier that remembers nothing yet.
     pub fn new(source: S, limits: Limits, clock: Clock) -> Self {
-        let last_contact = AtomicI64::new(clock.now().as_millis());
         Self {
             inner: Arc::new(Inner {
                 source,
@@ -183,7 +210,7 @@ impl<S: KeySource> Verifier<S> {
                 imported: ImportedKeys::new(limits.pbkdf2),
                 accepted: Cache::new(limits.cache_size),
                 outage_grace: limits.outage_grace,
-                last_contact,
+                rechecks: Mutex::default(),
                 clock,
             }),
         }
@@ -193,13 +220,6 @@ impl<S: KeySource> Verifier<S> {
     #[must_use]
     pub fn hasher(&self) -> &Hasher {
         &self.inner.hasher
-    }
-
-    /// Notes that the database answered, which keeps remembered keys working.
-    pub fn note_contact(&self) {
-        self.inner
-            .last_contact
-            .store(self.inner.clock.now().as_millis(), Ordering::Relaxed);
     }
 
     /// Checks a key as it came from a client.
@@ -221,13 +241,17 @@ impl<S: KeySource> Verifier<S> {
     /// When the database has been away for too long.
     pub async fn recall<'a>(&self, text: &'a str) -> Result<Recalled<'a>, Rejected> {
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-        let revision = self.inner.source.revision();
-        let entry = match self.inner.accepted.get(&digest).await {
-            Some(entry) if entry.revision == revision => Some(entry),
+        let source = &self.inner.source;
+        source.note_use();
+        let mut entry = self.inner.accepted.get(&digest).await;
+        if entry.is_some() {
+            source.refresh().await;
+        }
+        let revision = source.revision();
+        if let Some(known) = entry.take_if(|known| known.revision != revision) {
             // Boxed, or every request would carry the room that this rare way needs.
-            Some(entry) => Box::pin(self.recheck(digest, entry, revision)).await,
-            None => None,
-        };
+            entry = Box::pin(self.recheck(digest, known)).await;
+        }
         let unknown = UnknownKey {
             text,
             digest,
@@ -279,7 +303,6 @@ impl<S: KeySource> Verifier<S> {
             .imported
             .find(&self.inner.source, &candidate, has_ended);
         let record = Box::pin(find).await?;
-        self.note_contact();
         Ok(Arc::new(Accepted::new(
             record,
             key.revision,
@@ -288,8 +311,10 @@ impl<S: KeySource> Verifier<S> {
     }
 
     fn accept(&self, entry: &Accepted, now: Timestamp) -> Result<Arc<Identity>, Rejected> {
-        let contact = Timestamp::from_millis(self.inner.last_contact.load(Ordering::Relaxed));
-        if now.since(contact) > self.inner.outage_grace {
+        let source = &self.inner.source;
+        let unchecked = entry.unchecked_since.get().map(Instant::elapsed);
+        let unchecked = unchecked.unwrap_or_default().max(source.contact_age());
+        if unchecked > self.inner.outage_grace || source.is_lost() {
             return Err(Rejected::Unavailable);
         }
         entry.last_used.store(now.as_millis(), Ordering::Relaxed);
@@ -300,7 +325,6 @@ impl<S: KeySource> Verifier<S> {
     async fn check(&self, key: PlainKey, revision: i64) -> Result<Arc<Accepted>, Rejected> {
         let found = self.inner.source.find(&key.id()).await;
         let record = found.map_err(|SourceAway| Rejected::Unavailable)?;
-        self.note_contact();
         let hash = record.as_ref().map(|record| record.hash.as_str());
         let matches = self
             .inner
@@ -316,31 +340,56 @@ impl<S: KeySource> Verifier<S> {
         Ok(Arc::new(Accepted::new(record, revision, Arc::default())))
     }
 
-    /// Reads the row of a remembered key again after some user or key changed; `None` when it no
-    /// longer counts.
-    async fn recheck(
-        &self,
-        digest: [u8; 32],
-        entry: Arc<Accepted>,
-        revision: i64,
-    ) -> Option<Arc<Accepted>> {
-        let id = entry.identity.key_id()?;
-        match self.inner.source.find(id).await {
-            // The database went away after it announced the change; `verify` bounds for how long.
-            Err(SourceAway) => Some(entry),
-            Ok(Some(record)) if record.hash == entry.hash && !self.has_ended(&record.key) => {
-                self.note_contact();
-                let last_used = Arc::clone(&entry.last_used);
-                let fresh = Arc::new(Accepted::new(record, revision, last_used));
-                self.inner.accepted.insert(digest, Arc::clone(&fresh)).await;
-                Some(fresh)
-            }
-            Ok(_) => {
-                self.note_contact();
-                self.inner.accepted.invalidate(&digest).await;
-                None
+    /// Has the row of a remembered key read again after some user or key changed, and waits a
+    /// moment for that. Answers what is known then; `None` when the key no longer counts.
+    async fn recheck(&self, digest: [u8; 32], entry: Arc<Accepted>) -> Option<Arc<Accepted>> {
+        if !self.inner.source.is_ready() {
+            entry.unchecked_since.get_or_init(Instant::now);
+            return Some(entry);
+        }
+        let done = {
+            let rechecks = self.inner.rechecks.lock();
+            let mut rechecks = rechecks.unwrap_or_else(PoisonError::into_inner);
+            let running = rechecks.entry(digest).or_insert_with(|| {
+                let verifier = self.clone();
+                let entry = Arc::clone(&entry);
+                let task =
+                    tokio::spawn(async move { verifier.look_up_again(digest, &entry).await });
+                task.map(|_| ()).boxed().shared()
+            });
+            running.clone()
+        };
+        if tokio::time::timeout(RECHECK_PATIENCE, done).await.is_err() {
+            entry.unchecked_since.get_or_init(Instant::now);
+            return Some(entry);
+        }
+        self.inner.accepted.get(&digest).await
+    }
+
+    /// Puts what the database says of a remembered key in its place.
+    async fn look_up_again(&self, digest: [u8; 32], entry: &Accepted) {
+        let source = &self.inner.source;
+        // Before the row, which may be newer but never older.
+        let revision = source.revision();
+        if let Some(id) = entry.identity.key_id() {
+            match source.find(id).await {
+                // The database went away after it announced the change; `accept` bounds for how long
+                // that is good enough.
+                Err(SourceAway) => {
+                    entry.unchecked_since.get_or_init(Instant::now);
+                }
+                Ok(Some(record)) if record.hash == entry.hash && !self.has_ended(&record.key) => {
+                    let last_used = Arc::clone(&entry.last_used);
+                    let fresh = Arc::new(Accepted::new(record, revision, last_used));
+                    self.inner.accepted.insert(digest, fresh).await;
+                }
+                Ok(_) => self.inner.accepted.invalidate(&digest).await,
             }
         }
+        let rechecks = self.inner.rechecks.lock();
+        rechecks
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&digest);
     }
 
     fn has_ended(&self, key: &ApiKey) -> bool {
@@ -380,6 +429,7 @@ impl Accepted {
             expires_at: record.key.expires_at,
             revision,
             last_used,
+            unchecked_since: OnceLock::new(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod hosts;
 mod kernel;
 mod keyring;
 mod listener;
+mod open_files;
 mod unit;
 
 use std::process::ExitCode;
@@ -120,6 +121,9 @@ async fn examine(ctx: &Context) -> anyhow::Result<Vec<Finding>> {
         // As its owner, so that looking leaves no file that the daemon can't write.
         let opened = database::open(ctx, loaded).await?;
         findings.extend(files::check(loaded));
+        if let Ok(Some(path)) = super::database::options(&config.database).sqlite_path() {
+            findings.extend(open_files::check(&path));
+        }
         findings.extend(database::check(loaded, opened.as_ref()).await);
         let store = opened.as_ref().and_then(|opened| opened.as_ref().ok());
         findings.push(backups::check(&config.backup.directory, store).await);

@@ -4,6 +4,7 @@ mod database;
 pub(super) mod detach;
 mod first_admin;
 pub(super) mod identity;
+mod keeper;
 mod listen;
 mod measuring;
 mod reload;
@@ -21,11 +22,13 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use super::{Context, known_routes};
+use super::{Context, known_routes, output};
 
+use database::Preparation;
 use detach::Background;
+use first_admin::FirstKey;
+use keeper::Keeper;
 use listen::Bound;
 use measuring::Measuring;
 use reload::Reload;
@@ -41,10 +44,11 @@ use crate::server::notices::Notices;
 use crate::server::state::StoredKeys;
 use crate::server::streams::StreamLimits;
 use crate::server::{self, Limits, Parts, PolicyHandle};
-use crate::store::Store;
+use crate::store::{Availability, Store};
 use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::key_watch;
 use crate::tasks::sampler::HostSampler;
+use crate::tasks::supervisor::Supervisor;
 use crate::telemetry;
 
 /// How long the database may take to end its connections.
@@ -184,25 +188,37 @@ impl Start<'_> {
         let (loaded, config) = (self.loaded, &self.loaded.config);
         let clock = Clock::system();
         let demo = Demo::new(config, loaded)?;
-        systemd::tell_status("opening the database");
-        let start = async {
-            // Also while a restore has the database to itself.
-            let open = Box::pin(database::open(config, demo.as_ref(), &clock));
-            let store = systemd::while_told_to_wait(open).await?;
-            let key = first_admin::create(&store, config, demo.is_some()).await?;
-            store.refresh_auth_revision().await?;
-            let bound = listen::bind(loaded, self.handed).await?;
-            Ok::<_, anyhow::Error>((store, key, bound))
+        // What is wrong with the addresses is known before the database is touched.
+        let bound = listen::bind(loaded, self.handed).await?;
+        let access_log = AccessLogger::new(config.log.format).context("start the access log")?;
+        let store = database::store(config, demo.as_ref(), &clock)?;
+        store.supervise();
+        let status: Arc<str> = format!("listening on {}", bound.addresses).into();
+        let keeper = Keeper {
+            preparation: Preparation {
+                store: store.clone(),
+                config: Arc::new(config.clone()),
+            },
+            first_key: FirstKey::new(loaded, self.ctx, self.background.is_some()),
+            retry: Arc::default(),
+            status: Arc::clone(&status),
         };
-        let (store, key, bound) = tokio::select! {
-            started = start => started?,
+        systemd::tell_status("opening the database");
+        let first_attempt = systemd::while_told_to_wait(Box::pin(keeper.first_attempt()));
+        let key = tokio::select! {
+            key = first_attempt => key?,
             // Dropping a migration rolls it back.
             () = stop.cancelled() => return Ok(ExitCode::SUCCESS),
         };
-        let access_log = AccessLogger::new(config.log.format).context("start the access log")?;
         let notice = key.as_ref().filter(|_| demo.is_some());
         let notice = notice.map(|key| format!("Demo: the key is `{}`.", key.expose()));
         first_admin::show_key(loaded, self.ctx, key.as_ref(), &bound.addresses).await?;
+        if let Availability::Away(outage) = &*store.availability().borrow() {
+            output::text(&format!(
+                "The database is away: {}. The daemon keeps trying; see linux-api status.",
+                outage.reason
+            ))?;
+        }
         if let Some(background) = &self.background {
             background.ready()?;
         }
@@ -219,7 +235,8 @@ impl Start<'_> {
             addresses: bound.addresses.clone(),
             notices: notices.clone(),
             clock: clock.clone(),
-            status: format!("listening on {}", bound.addresses).into(),
+            retry_database: Arc::clone(&keeper.retry),
+            status,
         };
         let daemon = Daemon {
             store,
@@ -231,11 +248,13 @@ impl Start<'_> {
                 .clone(),
             policy,
             notices,
+            keeper,
         };
-        daemon
+        let ended = daemon
             .serve(config, bound, notice, (reload, self.hangup), stop)
-            .await?;
+            .await;
         access_log.close();
+        ended?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     }
@@ -249,6 +268,7 @@ struct Daemon {
     state_folder: PathBuf,
     policy: PolicyHandle,
     notices: Notices,
+    keeper: Keeper,
 }
 
 impl Daemon {
@@ -265,34 +285,28 @@ impl Daemon {
             sysfs: config.host.sysfs.clone(),
             rootfs: config.host.rootfs.clone(),
         });
-        let limits = verifier::Limits {
-            cache_size: config.auth.cache_size as u64,
-            hash_queue: config.auth.hash_queue,
-            outage_grace: config.auth.outage_grace,
-            pbkdf2: verifier::Pbkdf2Limits {
-                per_minute: NonZeroU32::new(config.legacy.pbkdf2_per_minute)
-                    .unwrap_or(NonZeroU32::MIN),
-                until: config.legacy.pbkdf2_until.start(),
-            },
-        };
         let keys = StoredKeys(self.store.clone());
-        let verifier = Verifier::new(keys, limits, self.clock.clone());
+        let verifier = Verifier::new(keys, verifier_limits(config), self.clock.clone());
         let host = HostSampler::new(self.clock.clone());
         let (recorder, flusher) = (Recorder::default(), FlusherHandle::default());
-        let tasks = TaskTracker::new();
+        let supervisor = Supervisor::default();
         // Ended after the last request, so that it is counted too.
         let end = CancellationToken::new();
-        tasks.spawn(host.clone().run(
+        let sample = host.clone().run(
             HostReader::new(collector.roots().clone()),
             config.sampler.interval,
             end.clone(),
-        ));
-        tasks.spawn(key_watch::run(
-            self.store.clone(),
-            verifier.clone(),
-            config.auth.revocation_poll,
-            end.clone(),
-        ));
+        );
+        supervisor.spawn("sampler", &end, sample);
+        let poll = config.auth.revocation_poll;
+        let watch = key_watch::run(self.store.clone(), poll, end.clone());
+        supervisor.spawn("key watch", &end, watch);
+        supervisor.spawn("database", &end, self.keeper.run(end.clone()));
+        // It is closed by itself, and later than all else.
+        let (log_end, log) = (end.clone(), self.access_log.clone());
+        supervisor.spawn("access log", &end, async move {
+            log_end.run_until_cancelled(log.ended()).await;
+        });
         let measuring = Measuring {
             store: &self.store,
             verifier: &verifier,
@@ -302,7 +316,7 @@ impl Daemon {
         };
         let identity = identity::host(&config.host, &collector, &self.state_folder)?;
         let host_id = Arc::clone(&identity.id);
-        measuring.start(config, identity, self.state_folder, &tasks, &end)?;
+        measuring.start(config, identity, self.state_folder, &supervisor, &end)?;
         let mut prefix = [0_u8; 4];
         rand::rngs::SysRng
             .try_fill_bytes(&mut prefix)
@@ -331,36 +345,60 @@ impl Daemon {
             body_timeout: config.server.body_timeout,
             unix_peers: config.server.unix_peers.clone(),
             unix_viewer_group: config.server.unix_viewer_group.clone(),
+            outage_grace: config.auth.outage_grace,
             docs_enabled: config.docs.enabled,
             docs_title: config.docs.title.clone(),
             docs_description: config.docs.description.clone(),
             legacy: config.legacy.clone(),
             policy: self.policy.clone(),
-            notices: self.notices,
+            notices: self.notices.clone(),
             notice,
         })?;
-        let liveness = Liveness::new(router.clone(), tasks.clone());
         systemd::tell_ready(&reload.status);
         let (stopping, watched) = (stop.clone(), end.clone());
         tokio::spawn(async move {
             stopping.cancelled().await;
             systemd::tell_stopping();
         });
-        tokio::spawn(liveness.feed_watchdog(watched));
+        if let Some(timeout) = systemd::watchdog() {
+            let liveness = Liveness::new(router.clone(), supervisor.clone());
+            supervisor.spawn("watchdog", &end, liveness.feed_watchdog(timeout, watched));
+        }
+        let end_after_failure = async {
+            let failure = supervisor.failed().await;
+            self.notices.note_failure(failure.to_string());
+            stop.cancel();
+            std::future::pending::<()>().await;
+        };
         tokio::select! {
-            () = server::serve(bound.listeners, router, self.policy, limits_of(config), stop) => {}
+            () = server::serve(bound.listeners, router, self.policy, limits_of(config), stop.clone()) => {}
             () = reload.run(&mut hangup) => {}
+            () = end_after_failure => {}
         }
         end.cancel();
-        tasks.close();
-        tasks.wait().await;
+        supervisor.wait().await;
         // A server that hangs answers no good-bye; it must not keep the daemon from ending.
         let _ = tokio::time::timeout(LAST_GOODBYE, self.store.close()).await;
         if let Some(path) = config.server.unix.as_ref().filter(|_| bound.owns_unix_path) {
             // A leftover socket is harmless: the next start replaces it.
             let _ = std::fs::remove_file(path);
         }
-        Ok(())
+        match supervisor.failure() {
+            None => Ok(()),
+            Some(failure) => Err(failure.into()),
+        }
+    }
+}
+
+fn verifier_limits(config: &Config) -> verifier::Limits {
+    verifier::Limits {
+        cache_size: config.auth.cache_size as u64,
+        hash_queue: config.auth.hash_queue,
+        outage_grace: config.auth.outage_grace,
+        pbkdf2: verifier::Pbkdf2Limits {
+            per_minute: NonZeroU32::new(config.legacy.pbkdf2_per_minute).unwrap_or(NonZeroU32::MIN),
+            until: config.legacy.pbkdf2_until.start(),
+        },
     }
 }
 

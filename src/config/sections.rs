@@ -147,7 +147,8 @@ section! {
         cache_size: usize = 10_000, in 1..=1_000_000;
         /// Most keys that wait to be verified.
         hash_queue: usize = 32, in 1..=10_000;
-        /// How often to look for keys revoked elsewhere.
+        /// How often to look for keys that were revoked elsewhere, while keys are in use. On
+        /// PostgreSQL at most once a second.
         revocation_poll: Duration = Duration::from_millis(500),
             in Duration::from_millis(50)..=Duration::from_secs(1);
     }

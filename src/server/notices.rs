@@ -13,12 +13,24 @@ struct State {
     insecure: bool,
     refused: Option<(Timestamp, String)>,
     waiting: Vec<String>,
+    failure: Option<String>,
 }
 
 impl Notices {
     /// Whether keys travel in the clear.
     pub fn note_insecure(&self, is_insecure: bool) {
         self.change(|state| state.insecure = is_insecure);
+    }
+
+    /// A background task has failed, and the daemon stops because of it.
+    pub fn note_failure(&self, failure: String) {
+        self.change(|state| state.failure = Some(failure));
+    }
+
+    /// Whether the daemon stops because a background task has failed.
+    pub(crate) fn has_failed(&self) -> bool {
+        let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        state.failure.is_some()
     }
 
     /// A new configuration was refused.
@@ -42,6 +54,9 @@ impl Notices {
     pub(crate) fn show(&self, in_full: bool) -> Vec<String> {
         let state = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let mut shown = Vec::new();
+        if let Some(failure) = &state.failure {
+            shown.push(format!("{failure}; the daemon stops"));
+        }
         if state.insecure {
             let text = "server.insecure is set: keys travel in the clear";
             shown.push(text.to_owned());

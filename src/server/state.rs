@@ -1,6 +1,7 @@
 //! What handlers work with.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::FromRef;
 
@@ -17,6 +18,7 @@ use crate::recorder::Recorder;
 use crate::store::api_keys::StoredKey;
 use crate::store::{Store, StoreError};
 use crate::tasks::flusher::FlusherHandle;
+use crate::tasks::key_watch;
 use crate::tasks::sampler::{HostSampler, LoadSampler};
 
 /// Keys as the verifier looks them up.
@@ -56,6 +58,28 @@ impl KeySource for StoredKeys {
     fn revision(&self) -> i64 {
         self.0.known_auth_revision()
     }
+
+    fn contact_age(&self) -> Duration {
+        self.0.contact_age()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.0.is_ready()
+    }
+
+    fn is_lost(&self) -> bool {
+        self.0.is_replaced()
+    }
+
+    async fn refresh(&self) {
+        self.0
+            .check_revision(key_watch::max_age(self.0.engine()))
+            .await;
+    }
+
+    fn note_use(&self) {
+        self.0.note_use();
+    }
 }
 
 fn record(stored: StoredKey) -> KeyRecord {
@@ -68,7 +92,10 @@ fn record(stored: StoredKey) -> KeyRecord {
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn away(error: StoreError) -> SourceAway {
-    tracing::warn!(%error, "could not look up a key");
+    // That the database is away is logged once, by the task that connects again.
+    if !matches!(error, StoreError::NotReady { .. }) {
+        tracing::warn!(%error, "could not look up a key");
+    }
     SourceAway
 }
 

@@ -10,11 +10,12 @@ use uuid::Uuid;
 use super::error::ApiError;
 use crate::auth::identity::Identity;
 use crate::collector::Collector;
-use crate::model::api_key::Scopes;
+use crate::model::api_key::{Scope, Scopes};
 use crate::model::audit::Via;
 use crate::model::time::Timestamp;
 use crate::model::user::{Role, User, UserId};
 use crate::store::Store;
+use crate::tasks::key_watch;
 
 /// How long the groups of a Linux account are believed.
 const ACCOUNT_AGE: Duration = Duration::from_secs(10);
@@ -30,6 +31,8 @@ pub(crate) struct UnixPeers {
     viewer_group: String,
     store: Store,
     collector: Collector,
+    /// How long a mapped account keeps its last identity while the database is away.
+    outage_grace: Duration,
     known: Mutex<HashMap<(u32, u32), Known>>,
 }
 
@@ -37,6 +40,7 @@ pub(crate) struct UnixPeers {
 struct Known {
     identity: Arc<Identity>,
     revision: i64,
+    /// When it was last read, from the database where it is there.
     since: Instant,
 }
 
@@ -46,34 +50,66 @@ impl UnixPeers {
         viewer_group: String,
         store: Store,
         collector: Collector,
+        outage_grace: Duration,
     ) -> Self {
         Self {
             users,
             viewer_group,
             store,
             collector,
+            outage_grace,
             known: Mutex::default(),
         }
     }
 
-    /// The identity of an account.
+    /// The identity of an account. While the database is away, a mapped account keeps the one it had
+    /// for `outage_grace`; after that, and without one, root and the members of the viewers' group
+    /// may still read the host.
     ///
     /// # Errors
-    /// 401 when the account is nobody's, 503 when the database is away.
+    /// 401 when the account belongs to no user, 503 when the database is away.
     pub(crate) async fn identify(&self, uid: u32, gid: u32) -> Result<Arc<Identity>, ApiError> {
-        let revision = self.store.known_auth_revision();
+        self.store.note_use();
         let known = self.lock().get(&(uid, gid)).cloned();
-        if let Some(known) = known
+        if known.is_some() {
+            let max_age = key_watch::max_age(self.store.engine());
+            self.store.check_revision(max_age).await;
+        }
+        let revision = self.store.known_auth_revision();
+        if let Some(known) = &known
             && known.revision == revision
             && known.since.elapsed() < ACCOUNT_AGE
+            && self.store.is_ready()
         {
-            return Ok(known.identity);
+            return Ok(Arc::clone(&known.identity));
         }
-        let identity = Arc::new(Identity {
-            user: self.user(uid, gid).await?,
-            scopes: Scopes::ALL,
-            via: Via::Unix(uid),
-        });
+        let via = Via::Unix(uid);
+        let (user, scopes) = match self.user(uid, gid).await {
+            Ok(user) => (user, Scopes::ALL),
+            Err(error) if !error.status().is_server_error() || self.store.is_ready() => {
+                return Err(error);
+            }
+            Err(away) => {
+                if let Some(known) = known
+                    && known.since.elapsed() <= self.outage_grace
+                    && !self.store.is_replaced()
+                {
+                    return Ok(known.identity);
+                }
+                if uid != 0 && !self.is_in_viewer_group(uid, gid).await? {
+                    return Err(away);
+                }
+                let account = self.account(uid).await?;
+                let host_only = Scopes::only([Scope::HostRead]);
+                let identity = Identity {
+                    user: viewer(uid, account),
+                    scopes: host_only,
+                    via,
+                };
+                return Ok(Arc::new(identity));
+            }
+        };
+        let identity = Arc::new(Identity { user, scopes, via });
         let entry = Known {
             identity: Arc::clone(&identity),
             revision,
@@ -88,24 +124,14 @@ impl UnixPeers {
     }
 
     async fn user(&self, uid: u32, gid: u32) -> Result<User, ApiError> {
-        let account = self
-            .collector
-            .find_account_by_uid(uid)
-            .await
-            .map_err(|error| ApiError::host_unreadable(&error))?;
-        let account = account.map(|account| account.user_name);
+        let account = self.account(uid).await?;
         if let Some(name) = account.as_ref().and_then(|name| self.users.get(name))
             && let Some(user) = self.store.find_user_by_name(name).await?
         {
             return Ok(user);
         }
-        let is_viewer = !self.viewer_group.is_empty()
-            && self
-                .collector
-                .is_in_group(uid, gid, &self.viewer_group)
-                .await
-                .map_err(|error| ApiError::host_unreadable(&error))?;
-        if !is_viewer {
+        let is_root_in_need = uid == 0 && !self.store.is_ready();
+        if !is_root_in_need && !self.is_in_viewer_group(uid, gid).await? {
             let detail = format!(
                 "The Linux account with uid {uid} is neither in server.unix_peers nor in the \
                  group of server.unix_viewer_group; send a key."
@@ -117,6 +143,23 @@ impl UnixPeers {
             ));
         }
         Ok(viewer(uid, account))
+    }
+
+    /// The name of an account.
+    async fn account(&self, uid: u32) -> Result<Option<String>, ApiError> {
+        let account = self.collector.find_account_by_uid(uid).await;
+        let account = account.map_err(|error| ApiError::host_unreadable(&error))?;
+        Ok(account.map(|account| account.user_name))
+    }
+
+    async fn is_in_viewer_group(&self, uid: u32, gid: u32) -> Result<bool, ApiError> {
+        if self.viewer_group.is_empty() {
+            return Ok(false);
+        }
+        self.collector
+            .is_in_group(uid, gid, &self.viewer_group)
+            .await
+            .map_err(|error| ApiError::host_unreadable(&error))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(u32, u32), Known>> {

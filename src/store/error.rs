@@ -57,7 +57,24 @@ pub enum StoreError {
         /// In which column.
         column: &'static str,
     },
-    /// The URL, the file or the server is not what this program can use.
+    /// The database is not in use now: away, being prepared, or refused.
+    #[error("{reason}")]
+    NotReady {
+        /// See [`super::Availability::code`].
+        code: &'static str,
+        /// In words.
+        reason: std::sync::Arc<str>,
+    },
+    /// The server accepts no changes, such as a standby.
+    #[error("the PostgreSQL server is read-only (a standby, or default_transaction_read_only)")]
+    ReadOnly,
+    /// The URL is wrong.
+    #[error("{0}")]
+    BadUrl(String),
+    /// There is a file of the database's name without anything in it.
+    #[error("the database {0} exists and is empty; remove it to begin with a new database")]
+    EmptyFile(String),
+    /// The file or the server is not what this program can use.
     #[error("{0}")]
     Unusable(String),
     /// Somebody else uses the database, and must not meanwhile.
@@ -75,7 +92,56 @@ impl StoreError {
     /// Whether a later try may succeed without anybody doing anything.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::DeadlineExceeded(_) | Self::Unavailable(_))
+        matches!(
+            self,
+            Self::DeadlineExceeded(_)
+                | Self::Unavailable(_)
+                | Self::NotReady { .. }
+                | Self::ReadOnly
+        )
+    }
+
+    /// Whether a restart of the same program with the same configuration can't help.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Schema(error) => error.is_final(),
+            Self::BadUrl(_) | Self::EmptyFile(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the server refuses this program's account or database: it will go on doing so until
+    /// somebody changes the configuration or the server.
+    #[must_use]
+    pub fn is_denied(&self) -> bool {
+        let Self::Unavailable(sqlx::Error::Database(answer)) = self else {
+            return false;
+        };
+        answer.code().is_some_and(|code| is_denial(&code))
+    }
+
+    /// Whether the server has no connection left to give.
+    #[must_use]
+    pub fn is_crowded(&self) -> bool {
+        matches!(self, Self::Unavailable(sqlx::Error::Database(answer))
+            if answer.code().is_some_and(|code| code == "53300"))
+    }
+
+    /// Whether the disk under an SQLite database failed, so that what its handle believes to be
+    /// written may not be.
+    #[must_use]
+    pub fn is_disk_failure(&self) -> bool {
+        // Extended codes of SQLITE_IOERR: read, short read, write, fsync, directory fsync, truncate,
+        // checksum of a page, damaged file system.
+        const CODES: [&str; 8] = ["266", "522", "778", "1034", "1290", "1546", "8202", "8458"];
+        let Self::Unavailable(sqlx::Error::Database(answer)) = self else {
+            return false;
+        };
+        let is_sqlite = answer
+            .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+            .is_some();
+        is_sqlite && answer.code().is_some_and(|code| CODES.contains(&&*code))
     }
 }
 
@@ -130,17 +196,26 @@ fn failure_of(answer: &dyn sqlx::error::DatabaseError) -> Failure {
             _ => Failure::Other,
         };
     }
-    // 08 connection, 53 resources, 57P shutdown, 57014 cancelled by the statement timeout.
+    // 08 connection, 53 resources, 57P shutdown, 57014 cancelled by the statement timeout, 25006
+    // read-only.
     if code == "53100" {
         Failure::Full
-    } else if ["08", "53", "57P", "57014"]
-        .iter()
-        .any(|class| code.starts_with(class))
+    } else if is_denial(&code)
+        || ["08", "53", "57P", "57014", "25006"]
+            .iter()
+            .any(|class| code.starts_with(class))
     {
         Failure::Away
     } else {
         Failure::Other
     }
+}
+
+/// 28 wrong account or password, 3D000 no such database, 42501 missing rights.
+fn is_denial(code: &str) -> bool {
+    ["28", "3D000", "42501"]
+        .iter()
+        .any(|class| code.starts_with(class))
 }
 
 /// Whether the database refused a row because a unique value is taken.

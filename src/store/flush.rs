@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::host_samples::upsert_samples;
 use super::hosts::upsert_host;
 use super::request_stats::upsert_buckets;
+use super::vital::{self, VitalSettings};
 use super::{Store, StoreError, in_write};
 use crate::model::fleet::{HostIdentity, HostSample};
 use crate::model::request_stats::RequestBucket;
@@ -40,12 +41,19 @@ impl Store {
     /// written all the same; writing it again is right in either case.
     pub async fn flush(&self, batch: Batch<'_>) -> Result<(), StoreError> {
         let now = self.clock().now();
-        in_write!(self, |tx| {
+        let known = self.known_revision();
+        let revision = in_write!(self, |tx| {
+            let rows = tx.fetch_all(sqlx::query_as(vital::IN_TRANSACTION)).await?;
+            let vital = VitalSettings::of(rows)?;
+            // Nothing is written into a schema that another program has changed since.
+            vital.check(known)?;
             upsert_host!(tx, batch.host, now);
             upsert_buckets!(tx, batch.buckets);
             upsert_samples!(tx, &batch.host.identity.id, batch.samples);
-            Ok(())
-        })
+            Ok(vital.auth_revision)
+        })?;
+        self.note_contact(revision);
+        Ok(())
     }
 
     /// Writes minutes of the series of a host that another daemon measured, all of them or none.

@@ -13,7 +13,7 @@ use sqlx::migrate::Migrator;
 
 use super::audit::Entry;
 use super::session::{Session, in_session};
-use super::{Engine, Pool, Store, StoreError, in_write, lock, on_read};
+use super::{Engine, Store, StoreError, in_write, lock, on_read};
 use crate::model::audit::Actor;
 use crate::model::progress::{Progress, Unwatched};
 use crate::model::time::Timestamp;
@@ -272,7 +272,7 @@ impl Store {
             return Ok(Migrated::Nothing);
         }
         let _lock = self.lock_migrations().await?;
-        let session = Session::migrating(&self.inner.pool, &self.inner.options).await?;
+        let session = Session::migrating(&*self.pool()?, &self.inner.options).await?;
         let state = self.schema_state().await?;
         let revisions = upward(&state, run.target)?;
         let Some(&last) = revisions.last() else {
@@ -318,7 +318,7 @@ impl Store {
         E: std::fmt::Display,
     {
         let _lock = self.lock_migrations().await?;
-        let session = Session::migrating(&self.inner.pool, &self.inner.options).await?;
+        let session = Session::migrating(&*self.pool()?, &self.inner.options).await?;
         let state = self.schema_state().await?;
         let target = run.target.unwrap_or(state.current - 1).max(0);
         if state.current > state.known {
@@ -351,12 +351,12 @@ impl Store {
 
     /// Nothing on PostgreSQL, where the session takes a lock of its own.
     async fn lock_migrations(&self) -> Result<Option<std::fs::File>, StoreError> {
-        match &self.inner.pool {
-            Pool::Sqlite { path, .. } => {
+        match self.inner.options.sqlite_path()? {
+            Some(path) => {
                 let timeout = self.inner.options.lock_timeout;
-                Ok(Some(lock::migrating(path, timeout).await?))
+                Ok(Some(lock::migrating(&path, timeout).await?))
             }
-            Pool::Postgres(_) => Ok(None),
+            None => Ok(None),
         }
     }
 

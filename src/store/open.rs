@@ -4,18 +4,20 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqlitePool};
 use tokio::sync::watch;
 
+use super::availability::{Availability, DATABASE_REPLACED, Tracker};
 use super::error::is_busy;
 use super::lock::{self, SoleUse};
-use super::{Inner, Pool, Store, StoreError};
+use super::pools::{FileId, Pool, PostgresPools, SqlitePools};
+use super::{Inner, Store, StoreError};
 use crate::model::time::Clock;
 
 /// SQLite before 3.51.3 can lose committed transactions when two connections write and checkpoint
@@ -23,6 +25,8 @@ use crate::model::time::Clock;
 const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 /// How long it may take to find out why the database is away.
 const EXPLAIN: Duration = Duration::from_secs(1);
+/// A server that does not respond within this is taken for away.
+const PROBE: Duration = Duration::from_secs(2);
 /// The oldest PostgreSQL that the statements are written for.
 const POSTGRES_MIN: u32 = 15;
 
@@ -85,7 +89,7 @@ impl Options {
         match self.url.expose_secret().split_once(':') {
             Some(("sqlite", _)) => Ok(Engine::Sqlite),
             Some(("postgres" | "postgresql", _)) => Ok(Engine::Postgres),
-            _ => Err(StoreError::Unusable(
+            _ => Err(StoreError::BadUrl(
                 "the database URL must start with sqlite:// or postgres://".to_owned(),
             )),
         }
@@ -105,7 +109,7 @@ impl Options {
     pub(super) fn sqlite(&self) -> Result<(PathBuf, SqliteConnectOptions), StoreError> {
         let url = self.url.expose_secret();
         let wrong = || {
-            StoreError::Unusable("the SQLite URL must be sqlite:///PATH without options".to_owned())
+            StoreError::BadUrl("the SQLite URL must be sqlite:///PATH without options".to_owned())
         };
         let named = url.trim_start_matches("sqlite:").trim_start_matches("//");
         if named.is_empty() || named.contains('?') {
@@ -131,7 +135,7 @@ impl Options {
         let session = !self.pooler || direct_url.is_some();
         let url = direct_url.unwrap_or(&self.url);
         let options = PgConnectOptions::from_str(url.expose_secret())
-            .map_err(|error| StoreError::Unusable(format!("bad PostgreSQL URL: {error}")))?
+            .map_err(|error| StoreError::BadUrl(format!("bad PostgreSQL URL: {error}")))?
             .application_name("linux-api")
             // PgBouncer refuses clients that ask for it, and numbers travel in binary here.
             .extra_float_digits(None);
@@ -149,6 +153,35 @@ impl Options {
 }
 
 impl Store {
+    /// A store that is not connected yet, and never connects by itself: see [`Store::connect`].
+    ///
+    /// # Errors
+    /// [`StoreError::BadUrl`].
+    pub fn new(options: Options, clock: Clock) -> Result<Self, StoreError> {
+        let engine = options.engine()?;
+        match engine {
+            Engine::Sqlite => drop(options.sqlite()?),
+            Engine::Postgres => {
+                options.postgres(false)?;
+                options.postgres(true)?;
+            }
+        }
+        let (auth_revision, _) = watch::channel(-1);
+        let tracker = Tracker::new(clock.now());
+        Ok(Self {
+            inner: Arc::new(Inner {
+                engine,
+                pool: RwLock::default(),
+                options,
+                clock,
+                auth_revision,
+                refusals: super::refusals::Refusals::default(),
+                tracker,
+            }),
+            is_preparing: false,
+        })
+    }
+
     /// Opens the database. An SQLite file is made when it is missing; nothing else is changed.
     ///
     /// # Errors
@@ -169,52 +202,142 @@ impl Store {
         Ok(store)
     }
 
-    /// The reason for an outage, where the pool only says that it waited for nothing: what a
-    /// connection of its own meets.
-    pub async fn explain(&self, error: StoreError) -> StoreError {
-        let (Pool::Postgres(pool), StoreError::Unavailable(sqlx::Error::PoolTimedOut)) =
-            (&self.inner.pool, &error)
-        else {
-            return error;
-        };
-        let connect = pool.connect_options();
-        match tokio::time::timeout(EXPLAIN, connect.connect()).await {
-            Ok(Err(cause)) => cause.into(),
-            // The server is there, and it is the pool that is used up; or it does not answer.
-            Ok(Ok(_)) | Err(_) => error,
-        }
-    }
-
     pub(crate) async fn open_in(
         options: Options,
         clock: Clock,
         sole: Option<&SoleUse>,
     ) -> Result<Self, StoreError> {
-        let pool = match options.engine()? {
-            Engine::Sqlite => open_sqlite(&options, sole).await?,
-            Engine::Postgres => open_postgres(&options).await?,
+        let store = Self::new(options, clock)?;
+        store.connect_in(sole).await?;
+        store.set_availability(Availability::Ready);
+        Ok(store)
+    }
+
+    /// Connects once, or once more after an outage, on new connections. The availability stays as
+    /// it is: the caller decides when the database is ready.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline, can't be written, or is too old;
+    /// [`StoreError::NotReady`] when another file lies where the open SQLite database was.
+    pub async fn connect(&self) -> Result<(), StoreError> {
+        self.connect_in(None).await
+    }
+
+    async fn connect_in(&self, sole: Option<&SoleUse>) -> Result<(), StoreError> {
+        let old = self.current_pool();
+        let options = &self.inner.options;
+        let pool = match self.engine() {
+            Engine::Sqlite => {
+                if let Some(Pool::Sqlite(files)) = old.as_deref() {
+                    files.check()?;
+                    // What it has open is not trusted any more, and must be closed before SQLite
+                    // opens the same file again.
+                    files.reader.close().await;
+                    files.writer.close().await;
+                }
+                Pool::Sqlite(open_sqlite(options, sole).await?)
+            }
+            Engine::Postgres => Pool::Postgres(open_postgres(options).await?),
         };
-        let (auth_revision, _) = watch::channel(-1);
-        Ok(Self {
-            inner: Arc::new(Inner {
-                pool,
-                options,
-                clock,
-                auth_revision,
-                refusals: super::refusals::Refusals::default(),
-            }),
+        let mut place = self
+            .inner
+            .pool
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *place = Some(Arc::new(pool));
+        drop(place);
+        if let Some(old) = old {
+            // A server that hangs would be waited for.
+            tokio::spawn(async move { old.close().await });
+        }
+        Ok(())
+    }
+
+    /// Whether the database still responds, in a call of its own beside all others.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        let Some(pool) = self.current_pool() else {
+            return Ok(());
+        };
+        match &*pool {
+            Pool::Sqlite(files) => files.check(),
+            Pool::Postgres(pools) => {
+                let check = async {
+                    let mut connection = pools.connect.connect().await?;
+                    sqlx::raw_sql("select 1").execute(&mut connection).await?;
+                    connection.close().await
+                };
+                let outcome = match tokio::time::timeout(PROBE, check).await {
+                    Ok(outcome) => outcome.map_err(StoreError::from),
+                    Err(_) => Err(StoreError::DeadlineExceeded(PROBE)),
+                };
+                match outcome {
+                    // The server is there, and what it gave this process before still stands.
+                    Err(error) if error.is_crowded() && pools.has_connection() => Ok(()),
+                    outcome => outcome,
+                }
+            }
+        }
+    }
+
+    /// The reason for an outage, where the pool only says that it waited for nothing: what a
+    /// connection of its own meets.
+    pub async fn explain(&self, error: StoreError) -> StoreError {
+        let pool = self.current_pool();
+        let (Some(Pool::Postgres(pools)), StoreError::Unavailable(sqlx::Error::PoolTimedOut)) =
+            (pool.as_deref(), &error)
+        else {
+            return error;
+        };
+        match tokio::time::timeout(EXPLAIN, pools.connect.connect()).await {
+            Ok(Err(cause)) => cause.into(),
+            // The server is there, and it is the pool that is used up; or it does not answer.
+            Ok(Ok(_)) | Err(_) => error,
+        }
+    }
+}
+
+impl SqlitePools {
+    /// Whether the file that is open still lies at its path.
+    ///
+    /// # Errors
+    /// [`StoreError::NotReady`] with the code [`DATABASE_REPLACED`].
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        let what = match FileId::of(&self.path) {
+            Ok(found) if found == self.file => return Ok(()),
+            Ok(_) => "was replaced by another file",
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => "was deleted or moved",
+            Err(error) => {
+                let reason = format!(
+                    "can't look at the database {}: {error}",
+                    self.path.display()
+                );
+                return Err(StoreError::Unusable(reason));
+            }
+        };
+        let reason = format!(
+            "the database {} {what} while it was open; move the old file back, or restart the \
+             daemon to use what is there now",
+            self.path.display()
+        );
+        Err(StoreError::NotReady {
+            code: DATABASE_REPLACED,
+            reason: reason.into(),
         })
     }
 }
 
-async fn open_sqlite(options: &Options, sole: Option<&SoleUse>) -> Result<Pool, StoreError> {
+async fn open_sqlite(options: &Options, sole: Option<&SoleUse>) -> Result<SqlitePools, StoreError> {
     let (path, connect) = options.sqlite()?;
     create_private_folder(&path)?;
     let in_use = match sole {
         Some(sole) => Arc::clone(&sole.file),
         None => lock::shared(&path, options.lock_timeout).await?,
     };
-    create_private_file(&path)?;
+    create_database(&path).await?;
+    let file = FileId::of(&path).map_err(cannot_create(&path))?;
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(options.deadline)
@@ -243,12 +366,16 @@ async fn open_sqlite(options: &Options, sole: Option<&SoleUse>) -> Result<Pool, 
         .max_connections(2)
         .acquire_timeout(options.deadline)
         .connect_lazy_with(connect.read_only(true));
-    Ok(Pool::Sqlite {
+    let pools = SqlitePools {
         writer,
         reader,
         path,
+        file,
         _in_use: in_use,
-    })
+    };
+    // The connection that was opened is to the file that was looked at.
+    pools.check()?;
+    Ok(pools)
 }
 
 /// Switching a new file to WAL answers "busy" at once, whatever the busy timeout, while another
@@ -267,26 +394,23 @@ async fn first_connection(writer: &SqlitePool, deadline: Duration) -> Result<(),
     }
 }
 
-async fn open_postgres(options: &Options) -> Result<Pool, StoreError> {
+async fn open_postgres(options: &Options) -> Result<PostgresPools, StoreError> {
+    const SQL: &str = "\
+        select current_setting('server_version_num'), current_setting('transaction_read_only')";
     let connect = options.postgres(false)?;
-    let pool = PgPoolOptions::new()
-        .max_connections(options.pool_size.max(1))
-        // Before the deadline of the call, which knows less of what is wrong.
-        .acquire_timeout(options.deadline * 9 / 10)
-        .connect_lazy_with(connect.clone());
     // Past the pool, which tries again until its time is over and does not say why it failed.
     let check = async {
         let mut connection = connect.connect().await?;
         let mut transaction = connection.begin().await?;
-        let version: String = sqlx::query_scalar("select current_setting('server_version_num')")
+        let found: (String, String) = sqlx::query_as(SQL)
             .persistent(false)
             .fetch_one(&mut *transaction)
             .await?;
         transaction.commit().await?;
         connection.close().await?;
-        Ok::<_, StoreError>(version)
+        Ok::<_, StoreError>(found)
     };
-    let version = tokio::time::timeout(options.deadline, check)
+    let (version, is_read_only) = tokio::time::timeout(options.deadline, check)
         .await
         .unwrap_or(Err(StoreError::DeadlineExceeded(options.deadline)))?;
     // The number is the major version times ten thousand plus the minor one.
@@ -296,7 +420,16 @@ async fn open_postgres(options: &Options) -> Result<Pool, StoreError> {
             "PostgreSQL {major} is too old: {POSTGRES_MIN} or newer is needed"
         )));
     }
-    Ok(Pool::Postgres(pool))
+    if is_read_only == "on" {
+        return Err(StoreError::ReadOnly);
+    }
+    // Before the deadline of the call, which knows less of what is wrong.
+    let acquire_timeout = options.deadline * 9 / 10;
+    Ok(PostgresPools::new(
+        connect,
+        options.pool_size.max(1),
+        acquire_timeout,
+    ))
 }
 
 fn cannot_create(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
@@ -315,6 +448,63 @@ pub(super) fn create_private_folder(path: &Path) -> Result<(), StoreError> {
         .mode(0o700)
         .create(folder)
         .map_err(cannot_create(path))
+}
+
+/// Makes a new database: filled under another name, synced, and only then linked to its own, so
+/// that a file of this name always is a whole database.
+///
+/// # Errors
+/// [`StoreError::EmptyFile`] when there is an empty file: that is never one of ours, and to begin
+/// anew in it could be to overlook a loss.
+async fn create_database(path: &Path) -> Result<(), StoreError> {
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() && found.len() == 0 => {
+            return Err(StoreError::EmptyFile(path.display().to_string()));
+        }
+        Ok(_) => return Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(cannot_create(path)(error)),
+    }
+    let mut unfinished = path.as_os_str().to_owned();
+    unfinished.push(format!(".new-{}", uuid::Uuid::new_v4().simple()));
+    let unfinished = PathBuf::from(unfinished);
+    let done = fill_new(&unfinished).await.and_then(|()| {
+        match std::fs::hard_link(&unfinished, path) {
+            // Another process was faster; its file is as good.
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            linked => linked,
+        }
+        .and_then(|()| sync_folder(path))
+        .map_err(cannot_create(path))
+    });
+    let _ = std::fs::remove_file(&unfinished);
+    done
+}
+
+/// Writes an empty database, which SQLite otherwise leaves to the first change.
+async fn fill_new(path: &Path) -> Result<(), StoreError> {
+    create_private_file(path)?;
+    let connect = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(false)
+        .journal_mode(SqliteJournalMode::Memory)
+        .synchronous(SqliteSynchronous::Full);
+    let mut connection = connect.connect().await?;
+    sqlx::raw_sql("create table made (made integer); drop table made; vacuum")
+        .execute(&mut connection)
+        .await?;
+    connection.close().await?;
+    std::fs::File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(cannot_create(path))
+}
+
+/// Puts the names in the folder of `path` on disk.
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 /// Makes the file (0600) before SQLite would make it readable by others. SQLite gives its `-wal`

@@ -6,7 +6,8 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Tr
 
 use super::audit::{Entry, insert_audit};
 use super::migrations::SchemaError;
-use super::{Engine, Options, Pool, StoreError};
+use super::pools::Pool;
+use super::{Engine, Options, StoreError};
 use crate::model::time::Timestamp;
 
 /// Any number will do, as long as no other program on the same database uses it.
@@ -88,8 +89,8 @@ impl Session {
     pub(super) async fn migrating(pool: &Pool, options: &Options) -> Result<Self, StoreError> {
         match pool {
             // Other writers wait only from the first change on.
-            Pool::Sqlite { writer, .. } => Ok(Self {
-                open: Open::Sqlite(writer.begin().await?),
+            Pool::Sqlite(files) => Ok(Self {
+                open: Open::Sqlite(files.writer.begin().await?),
                 own: None,
             }),
             Pool::Postgres(_) => Self::alone_on_postgres(options).await,

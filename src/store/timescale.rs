@@ -183,7 +183,7 @@ impl Store {
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<(), sqlx::Error>,
     ) -> Result<(), StoreError> {
-        let mut session = Session::migrating(&self.inner.pool, &self.inner.options).await?;
+        let mut session = Session::migrating(&*self.pool()?, &self.inner.options).await?;
         if let Some(connection) = session.postgres() {
             work(connection).await?;
         }

@@ -1,6 +1,8 @@
 //! What a query runs on, and the two macros that open it.
 
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::database::HasStatementCache;
 use sqlx::pool::PoolConnection;
@@ -12,7 +14,11 @@ use sqlx::{
     Transaction,
 };
 
-use super::{Pool, Store, StoreError};
+use super::pools::{Pool, PostgresPools};
+use super::{Store, StoreError};
+
+/// From when on waiting for a connection is a reason to look whether the database is away.
+const SLOW_CONNECTION: Duration = Duration::from_millis(250);
 
 /// A connection or transaction that queries run on.
 ///
@@ -209,8 +215,22 @@ impl DerefMut for PgRead<'_> {
 }
 
 impl Store {
-    pub(super) fn pool(&self) -> &Pool {
-        &self.inner.pool
+    /// The connections, unless the database can't be used now.
+    ///
+    /// # Errors
+    /// [`StoreError::NotReady`], at once.
+    pub(super) fn pool(&self) -> Result<Arc<Pool>, StoreError> {
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
+        }
+        let pool = self.current_pool();
+        let pool = pool.ok_or(StoreError::Unavailable(sqlx::Error::PoolClosed))?;
+        if let Pool::Sqlite(files) = &*pool {
+            files
+                .check()
+                .inspect_err(|error| self.note_lost_file(error))?;
+        }
+        Ok(pool)
     }
 
     pub(super) fn keeps_statements(&self) -> bool {
@@ -230,9 +250,19 @@ impl Store {
         }
     }
 
-    pub(super) async fn hold_postgres(&self, pool: &sqlx::PgPool) -> Result<Held, sqlx::Error> {
+    pub(super) async fn hold_postgres(&self, pools: &PostgresPools) -> Result<Held, sqlx::Error> {
+        let wait = async {
+            tokio::time::sleep(SLOW_CONNECTION).await;
+            self.suspect();
+            std::future::pending().await
+        };
+        let connection = tokio::select! {
+            biased;
+            connection = pools.acquire() => connection?,
+            () = wait => return Err(sqlx::Error::PoolTimedOut),
+        };
         Ok(Held {
-            connection: pool.acquire().await?,
+            connection,
             settled: false,
         })
     }
@@ -251,14 +281,19 @@ impl Store {
         }
     }
 
-    /// Gives up when the database does not answer in time.
+    /// Gives up when the database does not answer in time, and as soon as it is known to be away.
     pub(super) async fn within_deadline<T>(
         &self,
         work: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        tokio::time::timeout(self.deadline(), work)
-            .await
-            .unwrap_or(Err(StoreError::DeadlineExceeded(self.deadline())))
+        let outcome = tokio::select! {
+            biased;
+            done = tokio::time::timeout(self.deadline(), work) => {
+                done.unwrap_or(Err(StoreError::DeadlineExceeded(self.deadline())))
+            }
+            refusal = self.left_ready() => Err(refusal),
+        };
+        outcome.inspect_err(|error| self.observe(error))
     }
 }
 
@@ -268,14 +303,15 @@ macro_rules! on_read {
         let store: &$crate::store::Store = $store;
         store
             .within_deadline(async {
-                match store.pool() {
-                    $crate::store::Pool::Sqlite { reader, .. } => {
-                        let mut connection = reader.acquire().await?;
+                let pool = store.pool()?;
+                match &*pool {
+                    $crate::store::pools::Pool::Sqlite(files) => {
+                        let mut connection = files.reader.acquire().await?;
                         let mut $tx = $crate::store::Tx::<sqlx::Sqlite>::new(&mut connection, true);
                         async { $body }.await
                     }
-                    $crate::store::Pool::Postgres(pool) => {
-                        let mut held = store.hold_postgres(pool).await?;
+                    $crate::store::pools::Pool::Postgres(pools) => {
+                        let mut held = store.hold_postgres(pools).await?;
                         let mut connection = store.read_postgres(&mut held).await?;
                         let mut $tx = $crate::store::Tx::<sqlx::Postgres>::new(
                             &mut connection,
@@ -303,10 +339,11 @@ macro_rules! in_write {
         let store: &$crate::store::Store = $store;
         store
             .within_deadline(async {
-                match store.pool() {
-                    $crate::store::Pool::Sqlite { writer, .. } => {
+                let pool = store.pool()?;
+                match &*pool {
+                    $crate::store::pools::Pool::Sqlite(files) => {
                         // Immediate: a transaction that upgrades from reading may be refused.
-                        let mut transaction = writer.begin_with("begin immediate").await?;
+                        let mut transaction = files.writer.begin_with("begin immediate").await?;
                         let answer: Result<_, $crate::store::StoreError> = {
                             let mut $tx =
                                 $crate::store::Tx::<sqlx::Sqlite>::new(&mut transaction, true);
@@ -316,8 +353,8 @@ macro_rules! in_write {
                         transaction.commit().await?;
                         Ok(answer)
                     }
-                    $crate::store::Pool::Postgres(pool) => {
-                        let mut held = store.hold_postgres(pool).await?;
+                    $crate::store::pools::Pool::Postgres(pools) => {
+                        let mut held = store.hold_postgres(pools).await?;
                         let begin = sqlx::AssertSqlSafe(store.begin_postgres());
                         let mut transaction =
                             sqlx::Connection::begin_with(&mut *held, begin).await?;

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
+use super::supervisor::every;
 use crate::backup::{self, BackupError, BackupInfo, Order, Reason, Rule, Scope};
 use crate::model::audit::{Action, Actor};
 use crate::model::progress::Unwatched;
@@ -33,32 +35,52 @@ pub struct Plan {
     pub rule: Rule,
 }
 
+struct Maker {
+    store: Store,
+    plan: Plan,
+    holder: Arc<str>,
+    /// Why the next one is made, whatever the time.
+    reason: Option<Reason>,
+    /// The last round failed.
+    failed: bool,
+}
+
 /// Makes backups until told to stop. `holder` is the id of this start of the daemon.
 pub async fn run(store: Store, plan: Plan, holder: Arc<str>, stop: CancellationToken) {
-    let work = async {
-        let mut reason = plan.at_start.then_some(Reason::Start);
-        let mut failed = false;
-        loop {
-            let turn = turn(&store, &plan, reason.take(), &holder).await;
-            if let Err(error) = &turn {
-                // Said once per streak; the next round tries again.
-                if !failed {
-                    tracing::error!(%error, "can't make the backup that is due");
-                    let target = format!("backup:{}", plan.folder.display());
-                    let outcome = Err(error.to_string());
-                    // The log above has it, too.
-                    let _ = store
-                        .audit(&Actor::system(), Action::DbBackup, &target, outcome)
-                        .await;
-                }
-            }
-            failed = turn.is_err();
-            tokio::time::sleep(if failed { PAUSE } else { INTERVAL }).await;
-        }
+    let mut maker = Maker {
+        reason: plan.at_start.then_some(Reason::Start),
+        failed: false,
+        store,
+        plan,
+        holder,
     };
-    stop.run_until_cancelled(Box::pin(work)).await;
+    every(INTERVAL, &stop, &mut maker, |maker| maker.turn().boxed()).await;
     // Another daemon takes over at once; when this fails, it does when the lease ends.
-    let _ = store.release_lease(LEASE_NAME, &holder).await;
+    let _ = maker.store.release_lease(LEASE_NAME, &maker.holder).await;
+}
+
+impl Maker {
+    async fn turn(&mut self) {
+        if self.failed {
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.store.ready().await;
+        let turn = turn(&self.store, &self.plan, self.reason.take(), &self.holder).await;
+        if let Err(error) = &turn {
+            // Logged once per streak; the next round tries again.
+            if !self.failed {
+                tracing::error!(%error, "can't make the backup that is due");
+                let target = format!("backup:{}", self.plan.folder.display());
+                let outcome = Err(error.to_string());
+                // The log above has it, too.
+                let _ = self
+                    .store
+                    .audit(&Actor::system(), Action::DbBackup, &target, outcome)
+                    .await;
+            }
+        }
+        self.failed = turn.is_err();
+    }
 }
 
 /// Makes one backup when there is a reason or it is time, and this daemon is the one to do it.

@@ -122,7 +122,20 @@ impl<S: KeySource> Flusher<S> {
         let mut ticks = interval(self.settings.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut not_before = Instant::now();
-        while stop.run_until_cancelled(ticks.tick()).await.is_some() {
+        let mut availability = self.store.availability();
+        loop {
+            let next = async {
+                tokio::select! {
+                    _ = ticks.tick() => false,
+                    // What waited through an outage need not wait for the next attempt.
+                    Ok(()) = availability.changed() => availability.borrow_and_update().is_ready(),
+                }
+            };
+            match stop.run_until_cancelled(next).await {
+                Some(true) => not_before = Instant::now(),
+                Some(false) => {}
+                None => break,
+            }
             self.collect();
             if Instant::now() < not_before {
                 continue;

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::supervisor::every;
 use crate::model::request_stats::Resolution;
 use crate::model::time::Timestamp;
 use crate::store::{Store, StoreError};
@@ -51,39 +53,54 @@ impl Retention {
     }
 }
 
+struct Janitor {
+    store: Store,
+    retention: Retention,
+    holder: Arc<str>,
+    clock: ClockWatch,
+    /// The last round failed.
+    failed: bool,
+}
+
 /// Cleans until told to stop. `holder` is the id of this start of the daemon.
 pub async fn run(store: Store, retention: Retention, holder: Arc<str>, stop: CancellationToken) {
-    let work = async {
-        let mut failed = false;
-        let mut clock = ClockWatch::new(&store);
-        loop {
-            match clock.check(&store).await {
-                Ok(()) => {}
-                Err(off) => {
-                    tracing::warn!(%off, "the clock can't be trusted: nothing is deleted for now");
-                    tokio::time::sleep(INTERVAL).await;
-                    continue;
-                }
-            }
-            match sweep(&store, &retention, &holder).await {
-                Ok(Some(deleted)) if deleted > 0 => {
-                    tracing::info!(deleted, "deleted measurements that were too old");
-                    failed = false;
-                }
-                Ok(_) => failed = false,
-                // Said once per streak; the next round tries again.
-                Err(error) if !failed => {
-                    tracing::warn!(%error, "can't delete measurements that are too old");
-                    failed = true;
-                }
-                Err(_) => {}
-            }
-            tokio::time::sleep(INTERVAL).await;
-        }
+    let mut janitor = Janitor {
+        clock: ClockWatch::new(&store),
+        store,
+        retention,
+        holder,
+        failed: false,
     };
-    stop.run_until_cancelled(Box::pin(work)).await;
+    every(INTERVAL, &stop, &mut janitor, |one| one.turn().boxed()).await;
     // Another daemon takes over at once; when this fails, it does when the lease ends.
-    let _ = store.release_lease(LEASE_NAME, &holder).await;
+    let _ = janitor
+        .store
+        .release_lease(LEASE_NAME, &janitor.holder)
+        .await;
+}
+
+impl Janitor {
+    async fn turn(&mut self) {
+        self.store.ready().await;
+        if let Err(off) = self.clock.check(&self.store).await {
+            tracing::warn!(%off, "the clock can't be trusted: nothing is deleted for now");
+            return;
+        }
+        match sweep(&self.store, &self.retention, &self.holder).await {
+            Ok(deleted) => {
+                if let Some(deleted @ 1..) = deleted {
+                    tracing::info!(deleted, "deleted measurements that were too old");
+                }
+                self.failed = false;
+            }
+            // Logged once per streak; the next round tries again.
+            Err(error) if !self.failed => {
+                tracing::warn!(%error, "can't delete measurements that are too old");
+                self.failed = true;
+            }
+            Err(_) => {}
+        }
+    }
 }
 
 /// Deletes everything that is too old now, rows or chunks of them, and answers how many; `None` when

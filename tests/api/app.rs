@@ -158,6 +158,7 @@ impl App {
             body_timeout: setup.body_timeout,
             unix_peers: setup.unix_peers,
             unix_viewer_group: setup.unix_viewer_group,
+            outage_grace: setup.outage_grace,
             docs_enabled: setup.docs_enabled,
             docs_title: setup.docs_title,
             docs_description: setup.docs_description,

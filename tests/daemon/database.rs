@@ -311,7 +311,10 @@ fn systemd_is_told_to_wait_while_migrating() {
     }
     let more = said.find("EXTEND_TIMEOUT_USEC=60000000");
     assert!(more.is_some_and(|at| at < said.find("READY=1").unwrap()));
-    for step in ["starting: backup", "starting: migration 2"] {
+    for step in [
+        "preparing the database: backup",
+        "preparing the database: migration 2",
+    ] {
         assert!(said.contains(step), "{said}");
     }
     drop(daemon);

@@ -4,11 +4,14 @@
 
 mod admin;
 mod audited;
+mod availability;
 mod database;
 mod doctor;
 mod endurance;
 mod lifecycle;
 mod many;
+#[path = "../support/outage.rs"]
+mod outage;
 #[path = "../support/pgpool.rs"]
 mod pgpool;
 #[path = "../support/postgres.rs"]

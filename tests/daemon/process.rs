@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
@@ -33,6 +34,7 @@ pub(crate) struct Daemon {
     pub(crate) address: String,
     /// The first admin's key, when this start made it.
     pub(crate) key: Option<String>,
+    stdout: Mutex<BufReader<PipeReader>>,
 }
 
 impl Daemon {
@@ -77,7 +79,16 @@ impl Daemon {
                 .expect("the daemon said where it listens")
                 .to_owned(),
             key: key.map(str::to_owned),
+            stdout: Mutex::new(stdout),
         }
+    }
+
+    /// The first admin's key, when the daemon makes it some time after its start.
+    pub(crate) fn next_key(&self) -> String {
+        let mut stdout = self.stdout.lock().expect("nobody panicked with it");
+        let mut lines = stdout.by_ref().lines().map_while(Result::ok);
+        let key = lines.find(|line| line.starts_with("lapi_"));
+        key.expect("the daemon shows the key")
     }
 
     /// Sends a signal and waits for the end.

@@ -19,7 +19,10 @@ struct Fake(Arc<Mutex<State>>);
 struct State {
     record: Option<KeyRecord>,
     revision: i64,
-    away: bool,
+    /// Since when nothing is read any more.
+    away: Option<Instant>,
+    /// The database is there, and answers nobody.
+    hangs: bool,
     asked: usize,
     imported: Imported,
     imports_read: usize,
@@ -27,13 +30,33 @@ struct State {
 
 impl KeySource for Fake {
     async fn find(&self, id: &KeyId) -> Result<Option<KeyRecord>, SourceAway> {
+        if self.0.lock().unwrap().hangs {
+            std::future::pending::<()>().await;
+        }
         let mut state = self.0.lock().unwrap();
         state.asked += 1;
-        if state.away {
+        if state.away.is_some() {
             return Err(SourceAway);
         }
         Ok(state.record.clone().filter(|record| record.key.id == *id))
     }
+
+    fn contact_age(&self) -> Duration {
+        let away = self.0.lock().unwrap().away;
+        away.as_ref().map(Instant::elapsed).unwrap_or_default()
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    fn is_lost(&self) -> bool {
+        false
+    }
+
+    async fn refresh(&self) {}
+
+    fn note_use(&self) {}
 
     fn revision(&self) -> i64 {
         self.0.lock().unwrap().revision
@@ -101,7 +124,8 @@ impl Bench {
                 user,
             }),
             revision: 1,
-            away: false,
+            away: None,
+            hangs: false,
             asked: 0,
             imported: Imported::default(),
             imports_read: 0,
@@ -175,19 +199,54 @@ async fn an_expired_key_is_refused_from_the_cache_too() {
     assert_eq!(bench.verify().await.unwrap_err(), Rejected::Invalid);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn while_the_database_is_away_known_keys_work_for_the_grace_time() {
     let bench = Bench::new().await;
     bench.verify().await.unwrap();
-    bench.fake.0.lock().unwrap().away = true;
+    bench.fake.0.lock().unwrap().away = Some(Instant::now());
     bench.fake.0.lock().unwrap().revision += 1;
-    bench.clock.advance(Duration::from_mins(9));
+    // Only time that passes counts, not what the wall clock says.
+    bench.clock.advance(Duration::from_hours(24));
+    tokio::time::advance(Duration::from_mins(9)).await;
     bench.verify().await.unwrap();
     let unknown = PlainKey::generate().unwrap();
     let refused = bench.verifier.verify(unknown.expose()).await.unwrap_err();
     assert_eq!(refused, Rejected::Unavailable);
-    bench.clock.advance(Duration::from_mins(2));
+    tokio::time::advance(Duration::from_mins(2)).await;
     assert_eq!(bench.verify().await.unwrap_err(), Rejected::Unavailable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_can_not_be_checked_ends_though_the_rest_of_the_database_responds() {
+    let bench = Bench::new().await;
+    bench.verify().await.unwrap();
+    // The revision is read and grows; the key's own row is not to be had.
+    bench.fake.0.lock().unwrap().hangs = true;
+    bench.change(|record| record.key.revoked_at = Some(Timestamp::from_millis(1)));
+    for _ in 0..9 {
+        bench.verify().await.unwrap();
+        tokio::time::advance(Duration::from_mins(1)).await;
+    }
+    tokio::time::advance(Duration::from_mins(2)).await;
+    assert_eq!(bench.verify().await.unwrap_err(), Rejected::Unavailable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_with_one_key_share_a_look_up_and_wait_fifty_milliseconds_at_most() {
+    let bench = Bench::new().await;
+    bench.verify().await.unwrap();
+    bench.fake.0.lock().unwrap().hangs = true;
+    bench.change(|_| {});
+    let begin = Instant::now();
+    for _ in 0..20 {
+        bench.verify().await.unwrap();
+    }
+    assert!(
+        begin.elapsed() <= 21 * RECHECK_PATIENCE,
+        "{:?}",
+        begin.elapsed()
+    );
+    assert_eq!(bench.verifier.inner.rechecks.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]
@@ -345,7 +404,6 @@ async fn a_key_that_is_known_to_be_wrong_costs_no_further_hash() {
 async fn after_the_end_date_no_slow_hash_is_computed() {
     let bench = Bench::unproven(0).await;
     bench.clock.advance(Duration::from_secs(4_000));
-    bench.verifier.note_contact();
     let late = bench.verifier.verify("given-key").await.unwrap_err();
     assert_eq!(late, Rejected::Invalid);
     assert!(bench.stored_hash().starts_with("pbkdf2-sha256$"));

@@ -1,22 +1,30 @@
-//! The database at the start: opened, saved, brought up to date.
+//! What is done with the database before it is used: saved, brought up to date, given an admin.
+
+use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::systemd::StartSteps;
-use super::{Demo, measuring};
+use super::measuring;
+use super::systemd;
+use super::{Demo, first_admin};
+use crate::auth::key::PlainKey;
 use crate::backup::{self, BackupError, Order, Reason, Scope};
 use crate::config::{BeforeMigration, Config, DatabaseUrl};
+use crate::model::progress::Progress;
 use crate::model::time::Clock;
 use crate::store::migrations::{Migrated, Run, SchemaError};
-use crate::store::{Options, Store, StoreError};
+use crate::store::{Availability, Options, Store, StoreError};
 use crate::tasks::backups;
 
-/// Opens the database with a schema that is up to date, or refuses where it may not change that.
-pub(super) async fn open(
+/// The store of the configured database, not connected yet.
+///
+/// # Errors
+/// When the URL is wrong.
+pub(super) fn store(
     config: &Config,
     demo: Option<&Demo>,
     clock: &Clock,
-) -> anyhow::Result<Store> {
+) -> Result<Store, StoreError> {
     let database = &config.database;
     let url = match demo {
         Some(Demo(folder)) => DatabaseUrl::sqlite(&folder.join("demo.db"))
@@ -29,59 +37,85 @@ pub(super) async fn open(
         pooler: database.pooler && demo.is_none(),
         ..super::super::database::options(database)
     };
-    let store = Store::open(options, clock.clone()).await?;
-    if database.migrate {
-        Box::pin(migrate(&store, config)).await?;
-        if database.timescaledb {
-            Box::pin(use_timescaledb(&store)).await;
-        }
-    } else {
-        let pending = store.schema_state().await?.pending.len();
-        if pending > 0 {
-            return Err(StoreError::from(SchemaError::Pending(pending)).into());
-        }
-    }
-    Ok(store)
+    Store::new(options, clock.clone())
 }
 
-/// Brings the schema up to date, after a backup.
-async fn migrate(store: &Store, config: &Config) -> anyhow::Result<()> {
-    let folder = &config.backup.directory;
-    let scope = match config.backup.before_migration {
-        BeforeMigration::All => Some(Scope::All),
-        BeforeMigration::Security => Some(Scope::Security),
-        BeforeMigration::Off => None,
-    };
-    let run = Run {
-        progress: &StartSteps,
-        ..Run::default()
-    };
-    let mut saved = false;
-    let migrated = store
-        .migrate_as(&run, async |store: &Store| {
-            let Some(scope) = scope else { return Ok(()) };
-            let order = Order {
-                folder,
-                scope,
-                reason: Reason::Migration,
-                progress: &StartSteps,
-            };
-            let info = backup::create(store, order).await?;
-            saved = true;
-            tracing::info!(path = %info.path.display(), "made a backup before the migration");
-            Ok::<_, BackupError>(())
-        })
-        .await?;
-    if let Migrated::From(from, to) = migrated {
-        tracing::info!(from, to, "migrated the database");
-    }
-    if saved {
-        let pruned = backups::prune(store, folder.clone(), measuring::automatic(&config.backup));
-        if let Err(error) = pruned.await {
-            tracing::warn!(%error, "can't delete old backups");
+/// Prepares the database: the same steps in the same order, whether it could be reached at the start
+/// or hours later.
+#[derive(Debug, Clone)]
+pub(super) struct Preparation {
+    pub(super) store: Store,
+    pub(super) config: Arc<Config>,
+}
+
+impl Preparation {
+    /// Connects once and prepares what is found; then the database is ready. Answers the key of the
+    /// first admin when this made it.
+    ///
+    /// # Errors
+    /// When the database can't be reached or prepared; the availability is left to the caller.
+    pub(super) async fn run(&self) -> anyhow::Result<Option<PlainKey>> {
+        self.store.connect().await?;
+        Steps(&self.store).begin("looking at the schema", None);
+        let store = self.store.preparing();
+        if self.config.database.migrate {
+            Box::pin(self.migrate(&store)).await?;
+            if self.config.database.timescaledb {
+                Box::pin(use_timescaledb(&store)).await;
+            }
+        } else {
+            let pending = store.schema_state().await?.pending.len();
+            if pending > 0 {
+                return Err(StoreError::from(SchemaError::Pending(pending)).into());
+            }
         }
+        let key = first_admin::create(&store, &self.config).await?;
+        store.refresh_auth_revision().await?;
+        self.store.set_availability(Availability::Ready);
+        Ok(key)
     }
-    Ok(())
+
+    /// Brings the schema up to date, after a backup.
+    async fn migrate(&self, store: &Store) -> anyhow::Result<()> {
+        let backup = &self.config.backup;
+        let scope = match backup.before_migration {
+            BeforeMigration::All => Some(Scope::All),
+            BeforeMigration::Security => Some(Scope::Security),
+            BeforeMigration::Off => None,
+        };
+        let steps = Steps(store);
+        let run = Run {
+            progress: &steps,
+            ..Run::default()
+        };
+        let mut saved = false;
+        let migrated = store
+            .migrate_as(&run, async |store: &Store| {
+                let Some(scope) = scope else { return Ok(()) };
+                let order = Order {
+                    folder: &backup.directory,
+                    scope,
+                    reason: Reason::Migration,
+                    progress: &steps,
+                };
+                let info = backup::create(store, order).await?;
+                saved = true;
+                tracing::info!(path = %info.path.display(), "made a backup before the migration");
+                Ok::<_, BackupError>(())
+            })
+            .await?;
+        if let Migrated::From(from, to) = migrated {
+            tracing::info!(from, to, "migrated the database");
+        }
+        if saved {
+            let rule = measuring::automatic(backup);
+            let pruned = backups::prune(store, backup.directory.clone(), rule);
+            if let Err(error) = pruned.await {
+                tracing::warn!(%error, "can't delete old backups");
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Plain tables do as well, so a failure is no reason not to start.
@@ -95,4 +129,19 @@ async fn use_timescaledb(store: &Store) {
             tracing::warn!(%error, "TimescaleDB can't be used; measurements stay in plain tables");
         }
     }
+}
+
+/// Shows the steps of the preparation: to systemd, and to those who ask whether the daemon is ready.
+struct Steps<'a>(&'a Store);
+
+impl Progress for Steps<'_> {
+    fn begin(&self, step: &str, _total: Option<u64>) {
+        systemd::tell_status(&format!("preparing the database: {step}"));
+        self.0
+            .set_availability(Availability::Preparing { step: step.into() });
+    }
+
+    fn advance(&self, _rows: u64) {}
+
+    fn end(&self) {}
 }

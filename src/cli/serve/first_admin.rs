@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use secrecy::SecretString;
@@ -25,12 +25,8 @@ use crate::store::users::NewUser;
 /// Name of the first admin.
 const NAME: &str = "admin";
 
-/// Makes the first admin of an empty database; answers its key when this process made it.
-pub(super) async fn create(
-    store: &Store,
-    config: &Config,
-    demo: bool,
-) -> anyhow::Result<Option<PlainKey>> {
+/// Creates the first admin of an empty database; returns its key when this process made it.
+pub(super) async fn create(store: &Store, config: &Config) -> anyhow::Result<Option<PlainKey>> {
     if store.count_users().await? > 0 {
         return Ok(None);
     }
@@ -38,7 +34,12 @@ pub(super) async fn create(
     let key = NewKey {
         id: secret.id(),
         hash: Hasher::new(config.auth.hash_queue).hash(&secret).await?,
-        name: if demo { "demo key" } else { "first key" }.to_owned(),
+        name: if config.demo.enabled {
+            "demo key"
+        } else {
+            "first key"
+        }
+        .to_owned(),
         scopes: Scopes::ALL,
         expires_at: None,
     };
@@ -49,6 +50,51 @@ pub(super) async fn create(
         immutable: true,
     };
     Ok(store.create_first_admin(&user, &key).await?.map(|_| secret))
+}
+
+/// Where the first admin's key is shown when it is made after the start.
+#[derive(Debug, Clone)]
+pub(super) struct FirstKey {
+    /// Its private file, when standard output is the journal, which others may read, or nothing,
+    /// as it is for a daemon in the background.
+    file: Option<PathBuf>,
+}
+
+impl FirstKey {
+    /// Decides by what standard output is now; `is_detached` when it is let go of later.
+    pub(super) fn new(loaded: &Loaded, ctx: &Context, is_detached: bool) -> Self {
+        let needs_file = is_detached || output_is_journal(ctx);
+        Self {
+            file: needs_file.then(|| loaded.data_dir.join(FIRST_KEY_FILE)),
+        }
+    }
+
+    /// Shows the key once. When that fails, the log says so and how to get another one.
+    pub(super) async fn show_late(&self, key: &PlainKey) {
+        let shown = match &self.file {
+            Some(path) => keep(path, key).inspect(|()| {
+                tracing::warn!(
+                    path = %path.display(),
+                    "created the first admin; its key is in a file: remove it once you have it"
+                );
+            }),
+            None => output::text(&format!(
+                "The database is ready. The key of the first admin, shown this once:\n\n{}\n",
+                key.expose()
+            )),
+        };
+        if let Err(error) = shown {
+            tracing::error!(
+                %error,
+                "can't show the first admin's key; create another one: linux-api user key create admin"
+            );
+        }
+    }
+}
+
+fn keep(path: &Path, key: &PlainKey) -> anyhow::Result<()> {
+    write_private(path, key.expose())
+        .with_context(|| format!("write the first key to {}", path.display()))
 }
 
 /// Shows the first admin's key once: on standard output, or in a private file when that is the
@@ -65,8 +111,7 @@ pub(super) async fn show_key(
     };
     if output_is_journal(ctx) {
         let path = loaded.data_dir.join(FIRST_KEY_FILE);
-        write_private(&path, key.expose())
-            .with_context(|| format!("write the first key to {}", path.display()))?;
+        keep(&path, key)?;
         return output::text(&format!(
             "linux-api listens on {addresses}\n\
              The first admin's key is in {}; remove the file once you have it.",

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::identity;
 use crate::auth::verifier::Verifier;
@@ -21,6 +20,7 @@ use crate::tasks::janitor::{self, Retention};
 use crate::tasks::presence;
 use crate::tasks::refusals;
 use crate::tasks::sampler::HostSampler;
+use crate::tasks::supervisor::Supervisor;
 
 /// What becomes of the backups that daemons made by themselves.
 pub(super) fn automatic(config: &crate::config::Backup) -> Rule {
@@ -47,7 +47,7 @@ impl Measuring<'_> {
         config: &Config,
         host: HostIdentity,
         state_folder: PathBuf,
-        tasks: &TaskTracker,
+        supervisor: &Supervisor,
         end: &CancellationToken,
     ) -> anyhow::Result<()> {
         let instance_id = identity::instance_id()?;
@@ -58,20 +58,23 @@ impl Measuring<'_> {
             audit: config.retention.audit,
             max_bytes: config.retention.max_size.map(Size::bytes),
         };
-        tasks.spawn(janitor::run(
+        let janitor = janitor::run(
             self.store.clone(),
             retention,
             Arc::clone(&instance_id),
             end.clone(),
-        ));
-        tasks.spawn(refusals::run(self.store.clone(), end.clone()));
+        );
+        supervisor.spawn("janitor", end, janitor);
+        let refusals = refusals::run(self.store.clone(), end.clone());
+        supervisor.spawn("refusals", end, refusals);
         if self.store.engine() == Engine::Postgres {
-            tasks.spawn(presence::run(
+            let presence = presence::run(
                 self.store.clone(),
                 Arc::clone(&instance_id),
                 host.name.clone(),
                 end.clone(),
-            ));
+            );
+            supervisor.spawn("presence", end, presence);
         }
         let backup = &config.backup;
         if !config.demo.enabled && (backup.at_start || backup.every.is_some()) {
@@ -82,13 +85,14 @@ impl Measuring<'_> {
                 rule: automatic(backup),
             };
             let holder = Arc::clone(&instance_id);
-            tasks.spawn(backups::run(self.store.clone(), plan, holder, end.clone()));
+            let backups = backups::run(self.store.clone(), plan, holder, end.clone());
+            supervisor.spawn("backups", end, backups);
         }
         // The last write waits for the last samples, however their task ends.
         let flush_end = CancellationToken::new();
         let handed_over = flush_end.clone().drop_guard();
         let hand_over = host_minutes::run(self.host.clone(), self.flusher.clone(), end.clone());
-        tasks.spawn(async move {
+        supervisor.spawn("host minutes", end, async move {
             hand_over.await;
             drop(handed_over);
         });
@@ -104,7 +108,7 @@ impl Measuring<'_> {
                 state_folder,
             },
         );
-        tasks.spawn(flusher.run(flush_end));
+        supervisor.spawn("flusher", &flush_end.clone(), flusher.run(flush_end));
         Ok(())
     }
 }

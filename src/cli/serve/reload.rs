@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio::signal::unix::Signal;
+use tokio::sync::Notify;
 
 use super::listen::{self, Addresses};
 use super::systemd;
@@ -42,6 +43,8 @@ pub(super) struct Reload<'a> {
     pub(super) addresses: Addresses,
     pub(super) notices: Notices,
     pub(super) clock: Clock,
+    /// Has a database that is refused looked at again.
+    pub(super) retry_database: Arc<Notify>,
     /// What systemd is told afterwards.
     pub(super) status: Arc<str>,
 }
@@ -51,6 +54,7 @@ impl Reload<'_> {
     pub(super) async fn run(&self, hangup: &mut Signal) {
         while hangup.recv().await.is_some() {
             systemd::tell_reloading();
+            self.retry_database.notify_one();
             match self.reload() {
                 Ok(waiting) => {
                     tracing::info!("reloaded the configuration");

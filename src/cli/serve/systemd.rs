@@ -11,12 +11,11 @@ use axum::http::{Request, StatusCode, header};
 use listenfd::ListenFd;
 use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use crate::model::progress::Progress;
 use crate::server::OwnProbe;
 use crate::server::peer::Peer;
+use crate::tasks::supervisor::Supervisor;
 
 /// Sockets that systemd listens on for this daemon.
 #[derive(Debug, Default)]
@@ -78,19 +77,6 @@ pub(super) async fn while_told_to_wait<T>(work: impl Future<Output = T>) -> T {
     }
 }
 
-/// Tells systemd which step of a long start it waits for.
-pub(super) struct StartSteps;
-
-impl Progress for StartSteps {
-    fn begin(&self, step: &str, _total: Option<u64>) {
-        tell_status(&format!("starting: {step}"));
-    }
-
-    fn advance(&self, _rows: u64) {}
-
-    fn end(&self) {}
-}
-
 /// Followed by [`tell_ready`] when it is done.
 pub(super) fn tell_reloading() {
     match NotifyState::monotonic_usec_now() {
@@ -103,29 +89,27 @@ pub(super) fn tell_stopping() {
     tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
 }
 
+/// Within what time systemd wants a sign of life, when it does.
+pub(super) fn watchdog() -> Option<Duration> {
+    sd_notify::watchdog_enabled()
+}
+
 /// What shows that the daemon works and not merely runs.
 #[derive(Debug)]
 pub(super) struct Liveness {
     router: Router,
-    tasks: TaskTracker,
-    /// How many tasks there were at the start.
-    expected: usize,
+    supervisor: Supervisor,
 }
 
 impl Liveness {
-    pub(super) fn new(router: Router, tasks: TaskTracker) -> Self {
-        let expected = tasks.len();
-        Self {
-            router,
-            tasks,
-            expected,
-        }
+    pub(super) fn new(router: Router, supervisor: Supervisor) -> Self {
+        Self { router, supervisor }
     }
 
     /// Asks the service itself, past the sockets: a flood of connections is no reason to restart.
     async fn check(&self, patience: Duration) -> Result<(), &'static str> {
-        if self.tasks.len() < self.expected {
-            return Err("a background task has ended");
+        if self.supervisor.failure().is_some() {
+            return Err("a background task has failed");
         }
         let mut request = Request::get("/livez")
             .body(Body::empty())
@@ -146,11 +130,8 @@ impl Liveness {
         }
     }
 
-    /// Feeds systemd's watchdog for as long as the daemon works, when there is one.
-    pub(super) async fn feed_watchdog(self, stop: CancellationToken) {
-        let Some(timeout) = sd_notify::watchdog_enabled() else {
-            return;
-        };
+    /// Feeds systemd's watchdog for as long as the daemon works.
+    pub(super) async fn feed_watchdog(self, timeout: Duration, stop: CancellationToken) {
         let pause = timeout / 3;
         loop {
             match self.check(pause).await {

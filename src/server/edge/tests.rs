@@ -53,6 +53,7 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
             String::new(),
             store.clone(),
             Collector::default(),
+            Duration::ZERO,
         )),
         access_log: AccessLogger::with_writer(lines.clone(), LogFormat::Text).unwrap(),
         access: AccessPolicy {

@@ -109,7 +109,14 @@ pub(crate) async fn show_database_health(
     let (error, found) = match asked {
         Ok(found) => (None, Some(found)),
         // What the driver says may hold addresses; the log has it.
-        Err(error) if error.is_outage() => (Some("the database does not answer".to_owned()), None),
+        // The server's own words, for those who may see how the daemon works.
+        Err(error @ (StoreError::NotReady { .. } | StoreError::ReadOnly)) => {
+            (Some(error.to_string()), None)
+        }
+        Err(error) if error.is_outage() => {
+            let error = store.explain(error).await;
+            (Some(error.to_string()), None)
+        }
         Err(StoreError::Schema(error)) => (Some(error.to_string()), None),
         Err(error) => return Err(error.into()),
     };

@@ -11,7 +11,7 @@ use crate::server::extract::FromThisHost;
 use crate::server::json::Json;
 use crate::server::notices::Notices;
 use crate::server::state::Docs;
-use crate::store::{Store, StoreError};
+use crate::store::{Availability, Store, StoreError};
 use crate::tasks::flusher::{FlusherHandle, FlusherHealth};
 
 /// How long the probe waits for the database: who probes often gives up after a second or two, and
@@ -73,48 +73,25 @@ pub(crate) async fn probe_readiness(
     State(notices): State<Notices>,
     FromThisHost(in_full): FromThisHost,
 ) -> Response {
-    let asked = tokio::time::timeout(PATIENCE, store.schema_state()).await;
-    let asked = asked.unwrap_or(Err(StoreError::DeadlineExceeded(PATIENCE)));
-    let (database, migrations) = match asked {
-        Ok(state) => {
-            let detail = if state.pending.is_empty() {
-                format!("revision {}", state.current)
-            } else {
-                format!(
-                    "revision {}, {} pending",
-                    state.current,
-                    state.pending.len()
-                )
-            };
-            let database = Check {
-                ok: true,
-                detail: store.engine().as_str().to_owned(),
-            };
-            (
-                database,
-                Check {
-                    ok: state.pending.is_empty(),
-                    detail,
-                },
-            )
-        }
-        Err(error) => {
-            tracing::debug!(%error, "not ready");
-            let away = |detail: &str| Check {
-                ok: false,
-                detail: detail.to_owned(),
-            };
-            (away("the database does not answer"), away("unknown"))
-        }
-    };
-    let flusher = check_flusher(&flusher.health());
-    let ready = database.ok && migrations.ok && flusher.ok;
-    let status = if ready {
-        StatusCode::OK
+    let state = store.availability().borrow().clone();
+    let found = if state.is_ready() {
+        look_at_schema(&store).await
     } else {
-        StatusCode::SERVICE_UNAVAILABLE
+        DatabaseChecks::of(&state, in_full)
     };
-    let word = if ready { "ready" } else { "not ready" };
+    let (database, migrations) = (found.database, found.migrations);
+    let flusher = check_flusher(&flusher.health());
+    let code = if notices.has_failed() {
+        Some("task_failed")
+    } else if found.code.is_none() && !flusher.ok {
+        Some("flusher_stuck")
+    } else {
+        found.code
+    };
+    let (status, word) = match code {
+        None => (StatusCode::OK, "ready"),
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
+    };
     let checks = Checks {
         database,
         migrations,
@@ -124,6 +101,7 @@ pub(crate) async fn probe_readiness(
         status,
         Json(Readiness {
             status: word.to_owned(),
+            code: code.map(str::to_owned),
             checks,
             warnings: notices.show(in_full),
         }),
@@ -131,11 +109,88 @@ pub(crate) async fn probe_readiness(
         .into_response()
 }
 
+/// What readiness says of the database.
+struct DatabaseChecks {
+    code: Option<&'static str>,
+    database: Check,
+    migrations: Check,
+}
+
+fn check(ok: bool, detail: impl Into<String>) -> Check {
+    Check {
+        ok,
+        detail: detail.into(),
+    }
+}
+
+/// For strangers, who are not told addresses and names of the network behind the daemon.
+const AWAY: &str = "the database does not answer";
+
+impl DatabaseChecks {
+    /// Of a database that is not in use, by what is known of it: nothing is asked for it.
+    fn of(state: &Availability, in_full: bool) -> Self {
+        let reason = state.reason();
+        let (database, migrations) = match state {
+            Availability::Ready => (check(true, ""), check(true, "")),
+            Availability::Away(_) if in_full => (check(false, &*reason), check(false, "unknown")),
+            Availability::Away(_) => (check(false, AWAY), check(false, "unknown")),
+            Availability::Preparing { .. } => {
+                let step = format!("migrating: {reason}");
+                (check(true, "being prepared"), check(false, step))
+            }
+            Availability::Refused(obstacle) => {
+                let shown = if in_full { &*reason } else { obstacle.code };
+                let is_of_schema = ["schema_too_new", "schema_altered", "migrations_pending"]
+                    .contains(&obstacle.code)
+                    || obstacle.code == "migration_failed";
+                if is_of_schema {
+                    (check(true, "not used"), check(false, shown))
+                } else {
+                    (check(false, shown), check(false, "unknown"))
+                }
+            }
+        };
+        Self {
+            code: Some(state.code()),
+            database,
+            migrations,
+        }
+    }
+}
+
+async fn look_at_schema(store: &Store) -> DatabaseChecks {
+    let found = tokio::time::timeout(PATIENCE, store.schema_state()).await;
+    match found.unwrap_or(Err(StoreError::DeadlineExceeded(PATIENCE))) {
+        Ok(state) => {
+            let pending = state.pending.len();
+            let detail = if pending == 0 {
+                format!("revision {}", state.current)
+            } else {
+                format!("revision {}, {pending} pending", state.current)
+            };
+            DatabaseChecks {
+                code: (pending > 0).then_some("migrations_pending"),
+                database: check(true, store.engine().as_str()),
+                migrations: check(pending == 0, detail),
+            }
+        }
+        Err(error) => {
+            tracing::debug!(%error, "not ready");
+            DatabaseChecks {
+                code: Some("database_away"),
+                database: check(false, AWAY),
+                migrations: check(false, "unknown"),
+            }
+        }
+    }
+}
+
 fn check_flusher(health: &FlusherHealth) -> Check {
     let detail = match (health.consecutive_failures, health.last_success) {
         (0, Some(_)) => "the last write succeeded".to_owned(),
         (0, None) => "nothing was written yet".to_owned(),
-        (failures, _) => format!("{failures} writes failed in a row"),
+        (1, _) => "the last write failed".to_owned(),
+        (failures, _) => format!("the last {failures} writes failed"),
     };
     Check {
         ok: !health.is_stuck(),

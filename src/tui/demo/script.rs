@@ -253,6 +253,7 @@ impl Script {
             detail: detail.to_owned(),
         };
         Readiness {
+            code: None,
             status: "ready".to_owned(),
             checks: Checks {
                 database: check("sqlite"),

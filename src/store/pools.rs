@@ -1,0 +1,161 @@
+//! The connections of a store: to one SQLite file, or to PostgreSQL.
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, Postgres, SqlitePool};
+
+use super::PoolState;
+
+/// How long an additional connection to PostgreSQL stays open without use.
+const IDLE: Duration = Duration::from_secs(30);
+/// How long to wait for the standing connection before another one is opened, and the reverse.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// The connections of a store.
+#[derive(Debug)]
+pub(crate) enum Pool {
+    /// To a file.
+    Sqlite(SqlitePools),
+    /// To a server.
+    Postgres(PostgresPools),
+}
+
+/// One writer, so that writes queue here and not inside SQLite, and a few readers.
+#[derive(Debug)]
+pub(crate) struct SqlitePools {
+    pub(crate) writer: SqlitePool,
+    pub(crate) reader: SqlitePool,
+    pub(crate) path: PathBuf,
+    pub(super) file: FileId,
+    /// Tells others that the database is open here.
+    pub(super) _in_use: Arc<File>,
+}
+
+/// Which file lies at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl FileId {
+    /// The file at `path` now. By name and not by a descriptor: closing any descriptor of an open
+    /// SQLite file drops the locks that SQLite holds on it.
+    pub(super) fn of(path: &Path) -> std::io::Result<Self> {
+        let found = std::fs::metadata(path)?;
+        Ok(Self {
+            device: found.dev(),
+            inode: found.ino(),
+        })
+    }
+}
+
+/// One connection that stands, and more while there is work for them.
+///
+/// The driver hands out idle connections first in, first out, so that a pool of several which is
+/// used once a second never shrinks. An idle daemon keeps the standing connection alone.
+#[derive(Debug)]
+pub(crate) struct PostgresPools {
+    standing: PgPool,
+    /// None when only one connection is allowed.
+    additional: Option<PgPool>,
+    pub(super) connect: PgConnectOptions,
+}
+
+impl PostgresPools {
+    /// Connects when a connection is first needed. `size` is the most in all, at least 1.
+    pub(super) fn new(connect: PgConnectOptions, size: u32, acquire_timeout: Duration) -> Self {
+        let pool = |size: u32| {
+            PgPoolOptions::new()
+                .max_connections(size)
+                .acquire_timeout(acquire_timeout)
+        };
+        let standing = pool(1)
+            .idle_timeout(None)
+            .connect_lazy_with(connect.clone());
+        let additional = (size > 1).then(|| {
+            pool(size - 1)
+                .idle_timeout(IDLE)
+                .connect_lazy_with(connect.clone())
+        });
+        Self {
+            standing,
+            additional,
+            connect,
+        }
+    }
+
+    /// Whether the server has given this process a connection that still stands.
+    pub(super) fn has_connection(&self) -> bool {
+        self.standing.size() > 0
+    }
+
+    /// The standing connection when it is free, an additional one otherwise; when the server gives
+    /// no more of those, the standing one when it is free again.
+    pub(super) async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        let Some(additional) = &self.additional else {
+            return self.standing.acquire().await;
+        };
+        let standing_is_free = self.standing.num_idle() > 0 || self.standing.size() == 0;
+        let (first, second) = if standing_is_free {
+            (&self.standing, additional)
+        } else {
+            (additional, &self.standing)
+        };
+        let later = async {
+            tokio::time::sleep(PATIENCE).await;
+            second.acquire().await
+        };
+        tokio::select! {
+            biased;
+            connection = first.acquire() => connection,
+            connection = later => connection,
+        }
+    }
+
+    async fn close(&self) {
+        if let Some(additional) = &self.additional {
+            additional.close().await;
+        }
+        self.standing.close().await;
+    }
+
+    fn state(&self) -> PoolState {
+        let pools = std::iter::once(&self.standing).chain(&self.additional);
+        pools.fold(PoolState::default(), |sum, pool| PoolState {
+            open: sum.open + pool.size(),
+            idle: sum.idle + pool.num_idle(),
+            max: sum.max + pool.options().get_max_connections(),
+        })
+    }
+}
+
+impl Pool {
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite(files) => {
+                files.reader.close().await;
+                files.writer.close().await;
+            }
+            Self::Postgres(pools) => pools.close().await,
+        }
+    }
+
+    pub(super) fn state(&self) -> PoolState {
+        match self {
+            Self::Sqlite(SqlitePools { writer, reader, .. }) => PoolState {
+                open: writer.size() + reader.size(),
+                idle: writer.num_idle() + reader.num_idle(),
+                max: writer.options().get_max_connections()
+                    + reader.options().get_max_connections(),
+            },
+            Self::Postgres(pools) => pools.state(),
+        }
+    }
+}
