@@ -6,6 +6,7 @@
 
 pub mod api_keys;
 pub mod audit;
+mod change;
 mod codec;
 pub mod describe;
 pub(crate) mod dump;
