@@ -78,8 +78,8 @@ impl Origin {
 
 /// Who makes a change, and what lets it do so.
 ///
-/// Every way to make one for a caller over HTTP takes the scope that the change needs, so no change
-/// can be asked of the store without saying what it takes.
+/// Every way to make one for a caller over HTTP takes the scope that the change needs, so the store
+/// can't be called for a change without saying what it takes.
 #[derive(Debug, Clone)]
 pub struct Actor {
     /// How the audit log names it.
@@ -88,7 +88,7 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// A caller over HTTP or the Unix socket, for a change that needs `scope`; nothing for whoever
+    /// A caller over HTTP or the Unix socket, for a change that needs `scope`; nothing for one that
     /// came in by another door, or has no key that is accepted.
     #[must_use]
     pub fn of_caller(origin: Origin, scope: Scope) -> Option<Self> {

@@ -7,8 +7,8 @@ use super::user::{Role, UserId};
 
 /// What an actor's right to make a change rests on.
 ///
-/// Whoever came in over HTTP was identified before the body of the request was read, and waited for
-/// more than that since. So the store looks at the rows named here again, in the transaction that
+/// A caller over HTTP was identified before the body of its request was read, and has waited for more
+/// than that since. So the store looks at the rows named here again, in the transaction that
 /// makes the change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Authority {

@@ -37,7 +37,7 @@ impl Issuer {
         wanted: CreateKey,
     ) -> Result<(StatusCode, Json<IssuedKey>), ApiError> {
         let scopes = match Scopes::only(wanted.scopes) {
-            // None asked for means all that the caller itself has.
+            // An empty list means all that the caller itself has.
             Scopes::ALL => caller.identity.scopes,
             chosen => chosen,
         };

@@ -284,7 +284,7 @@ impl Store {
                 )
                 .await?;
             let before = row.ok_or(Refusal::KeyNotFound)?.into_key()?;
-            // The answer holds the secret of a key with the same scopes.
+            // The caller gets the secret of a key with the same scopes.
             forbid_widening(before.scopes, scopes)?;
             if has_ended(&before, now) {
                 return Err(Refusal::KeyEnded.into());

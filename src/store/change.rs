@@ -2,7 +2,7 @@
 //! keys. That row's lock lets only one such change run at a time, on both engines, and the new
 //! revision tells every daemon that something changed.
 //!
-//! Whoever asks for a change over HTTP was identified when the head of the request had been read.
+//! The caller of a change over HTTP was identified when the head of the request had been read.
 //! The body, the hash of a new key and the lock come after that, and take as long as they take. So
 //! the actor is looked at again under the lock: a change is never made by a key that was revoked or
 //! has expired, nor by a user that was demoted, deactivated or deleted.
@@ -38,7 +38,7 @@ pub(super) type UserNow = (String, bool);
 /// bound types differ per engine.
 ///
 /// Ends the surrounding transaction's body with [`Refusal::ActorEnded`] or [`Refusal::ActorDenied`]
-/// when it may not. The answer holds for as long as nobody changes users and keys: in a transaction
+/// when it may not. The decision holds until the next change of users and keys: in a transaction
 /// that holds the lock of [`BUMP_AUTH_REVISION`] until the commit, in any other one at that moment.
 /// `$now` must have been read after the last wait.
 macro_rules! authorize {

@@ -34,10 +34,10 @@ pub enum Refusal {
     /// The key is revoked or expired.
     #[error("the key is no longer in use")]
     KeyEnded,
-    /// The key or the user by which the change was asked for has ended since it was accepted.
+    /// The key or the user behind the change has ended since it was accepted.
     #[error("the caller's key or user has ended meanwhile")]
     ActorEnded,
-    /// The user by whom the change was asked for may no longer make it.
+    /// The user behind the change may no longer make it.
     #[error("{0}")]
     ActorDenied(Denied),
     /// A key would come to be that may do more than the one in use.

@@ -1,5 +1,4 @@
-//! Every change, every way in which the caller that asks for it loses its right, and what is to come
-//! of that.
+//! Every change, every way in which its caller loses the right to it, and the expected response.
 
 use std::time::Duration;
 
@@ -139,7 +138,7 @@ pub(crate) const LOSSES: [Loss; 5] = [
 ];
 
 impl Loss {
-    /// What is answered to a caller that asks for this scope; nothing when it keeps that.
+    /// Status and code of the response to a caller that needs this scope; nothing when it keeps that.
     pub(crate) fn refusal(self, scope: Scope) -> Option<(u16, &'static str)> {
         match self {
             Self::Revoked | Self::Expired | Self::Deleted => Some((401, "key_invalid")),
@@ -149,7 +148,7 @@ impl Loss {
     }
 }
 
-/// An admin that stays one, the caller that loses its right, and whom that would change.
+/// An admin that stays one, the caller that loses its right, and the user that it would change.
 pub(crate) struct Cast {
     pub(crate) root: Caller,
     pub(crate) actor: Caller,
@@ -202,7 +201,7 @@ impl Cast {
         self.fill(change, change.1) + &self.fill(change, change.2)
     }
 
-    /// Takes the actor's right away, over the API.
+    /// Ends the actor's right, over the API.
     pub(crate) async fn lose(&self, app: &App, loss: Loss) -> Option<Reply> {
         let user = format!("/api/v1/admin/users/{}", self.actor.id());
         let (method, path, body) = match loss {

@@ -158,7 +158,7 @@ async fn add_user(store: &Store, name: &str, role: Role) -> User {
     made.unwrap()
 }
 
-/// Somebody with the database itself who counts as this user: for rules about one's own account.
+/// An actor with the database itself that counts as this user: for rules about its own account.
 fn actor(user: &User) -> Actor {
     let mut actor = Actor::local(1000, user.name.clone());
     actor.origin.user_id = Some(user.id);
