@@ -2,6 +2,7 @@
 
 pub mod api_key;
 pub mod audit;
+pub mod authority;
 pub mod filter;
 pub mod fleet;
 pub mod harmless;

@@ -7,6 +7,7 @@
 pub mod api_keys;
 pub mod audit;
 pub mod availability;
+mod change;
 mod codec;
 pub mod describe;
 pub(crate) mod dump;

@@ -3,8 +3,11 @@
 use std::net::IpAddr;
 
 use crate::model::api_key::{KeyId, Scope, Scopes};
-use crate::model::audit::{Actor, Via};
-use crate::model::user::{Role, User};
+use crate::model::audit::{Origin, Via};
+use crate::model::authority;
+use crate::model::user::User;
+
+pub use crate::model::authority::Denied;
 
 /// A caller that proved who it is.
 #[derive(Debug, Clone)]
@@ -17,33 +20,14 @@ pub struct Identity {
     pub via: Via,
 }
 
-/// Why a caller may not do something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Denied {
-    /// Its role is too low.
-    Role(Role),
-    /// Its user is not active.
-    Inactive,
-    /// Its key was narrowed to other scopes.
-    Scope(Scope),
-}
-
 impl Identity {
-    /// Whether the caller may do what `scope` names. The role is tested before activation, as
-    /// older clients expect.
+    /// Whether the caller might do what `scope` names when it was identified. The store looks again
+    /// before it changes anything.
     ///
     /// # Errors
     /// The first reason why not.
     pub fn allow(&self, scope: Scope) -> Result<(), Denied> {
-        if self.user.role < scope.role() {
-            Err(Denied::Role(scope.role()))
-        } else if !self.user.active {
-            Err(Denied::Inactive)
-        } else if !self.scopes.contains(scope) {
-            Err(Denied::Scope(scope))
-        } else {
-            Ok(())
-        }
+        authority::allow(self.user.role, self.user.active, self.scopes, scope)
     }
 
     /// The id of the key, when there is one.
@@ -57,8 +41,8 @@ impl Identity {
 
     /// This caller as the audit log names it.
     #[must_use]
-    pub fn actor(&self, address: Option<IpAddr>, request_id: String) -> Actor {
-        Actor {
+    pub fn origin(&self, address: Option<IpAddr>, request_id: String) -> Origin {
+        Origin {
             user_id: Some(self.user.id),
             name: self.user.name.clone(),
             via: self.via.clone(),

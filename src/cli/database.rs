@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 
 use super::{Context, output};
 use crate::config;
-use crate::model::audit::{Actor, Via};
+use crate::model::audit::Actor;
 use crate::model::time::Clock;
 use crate::store::migrations::SchemaError;
 use crate::store::{self, Store, StoreError};
@@ -80,13 +80,7 @@ pub(super) fn actor(ctx: &Context) -> Actor {
         .options
         .acting_uid
         .unwrap_or_else(|| rustix::process::getuid().as_raw());
-    Actor {
-        user_id: None,
-        name: account_name(uid),
-        via: Via::Cli(uid),
-        address: None,
-        request_id: None,
-    }
+    Actor::local(uid, account_name(uid))
 }
 
 /// Starts the program anew as the owner of `path`, when root runs it and somebody else owns that.

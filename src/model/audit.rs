@@ -3,7 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::api_key::KeyId;
+use super::api_key::{KeyId, Scope};
+use super::authority::Authority;
 use super::time::Timestamp;
 use super::user::UserId;
 
@@ -34,9 +35,9 @@ impl fmt::Display for Via {
     }
 }
 
-/// Who does something, and from where.
+/// Who does something, and from where, as the audit log names it.
 #[derive(Debug, Clone)]
-pub struct Actor {
+pub struct Origin {
     /// The user, when there is one.
     pub user_id: Option<UserId>,
     /// The user's name at that time, or the Linux account's.
@@ -49,13 +50,7 @@ pub struct Actor {
     pub request_id: Option<String>,
 }
 
-impl Actor {
-    /// Whether it has the database itself, and so may do what no API key may.
-    #[must_use]
-    pub const fn is_local(&self) -> bool {
-        matches!(self.via, Via::Cli(_))
-    }
-
+impl Origin {
     /// Whoever sent a request without a key that is accepted.
     #[must_use]
     pub fn nobody(address: Option<IpAddr>, request_id: String) -> Self {
@@ -78,6 +73,74 @@ impl Actor {
             address: None,
             request_id: None,
         }
+    }
+}
+
+/// Who makes a change, and what lets it do so.
+///
+/// Every way to make one for a caller over HTTP takes the scope that the change needs, so the store
+/// can't be called for a change without saying what it takes.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// How the audit log names it.
+    pub origin: Origin,
+    authority: Authority,
+}
+
+impl Actor {
+    /// A caller over HTTP or the Unix socket, for a change that needs `scope`; nothing for one that
+    /// came in by another door, or has no key that is accepted.
+    #[must_use]
+    pub fn of_caller(origin: Origin, scope: Scope) -> Option<Self> {
+        let user = origin.user_id;
+        let authority = match &origin.via {
+            Via::Key(id) => Authority::Key {
+                id: id.clone(),
+                user: user?,
+                scope,
+            },
+            Via::Unix(uid) => Authority::Peer {
+                uid: *uid,
+                user: user.filter(|id| !id.is_of_account()),
+                scope,
+            },
+            Via::Cli(_) | Via::System | Via::Nobody => return None,
+        };
+        Some(Self { origin, authority })
+    }
+
+    /// The Linux account `uid`, called `name`, on the command line with access to the database.
+    #[must_use]
+    pub fn local(uid: u32, name: String) -> Self {
+        Self {
+            origin: Origin {
+                name,
+                via: Via::Cli(uid),
+                ..Origin::system()
+            },
+            authority: Authority::Local,
+        }
+    }
+
+    /// The program itself.
+    #[must_use]
+    pub fn system() -> Self {
+        Self {
+            origin: Origin::system(),
+            authority: Authority::System,
+        }
+    }
+
+    /// What its right to make the change rests on.
+    #[must_use]
+    pub const fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Whether it has the database itself, and so may do what no API key may.
+    #[must_use]
+    pub const fn is_local(&self) -> bool {
+        matches!(self.authority, Authority::Local)
     }
 }
 

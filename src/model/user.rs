@@ -20,6 +20,24 @@ impl UserId {
     pub fn random() -> Self {
         Self(Uuid::new_v4())
     }
+
+    /// The id that stands for the Linux account `uid`, which has no row in the database: always the
+    /// same for the same account.
+    #[must_use]
+    pub fn of_account(uid: u32) -> Self {
+        let mut bytes = [0_u8; 16];
+        bytes[..8].copy_from_slice(b"linuxuid");
+        bytes[12..].copy_from_slice(&uid.to_be_bytes());
+        Self(Uuid::new_v8(bytes))
+    }
+
+    /// Whether it stands for a Linux account, made by [`Self::of_account`], and so is no row's.
+    #[must_use]
+    pub fn is_of_account(self) -> bool {
+        let bytes = self.0.as_bytes();
+        let uid = [bytes[12], bytes[13], bytes[14], bytes[15]];
+        self == Self::of_account(u32::from_be_bytes(uid))
+    }
 }
 
 impl fmt::Display for UserId {
@@ -138,6 +156,15 @@ pub fn parse_user_name(text: &str) -> Result<String, UserNameError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_id_of_an_account_is_no_users() {
+        assert!(UserId::of_account(0).is_of_account());
+        assert!(UserId::of_account(u32::MAX).is_of_account());
+        assert_ne!(UserId::of_account(1), UserId::of_account(2));
+        assert!(!UserId::random().is_of_account());
+        assert!(!UserId(Uuid::new_v8(*b"another program.")).is_of_account());
+    }
 
     #[test]
     fn names_are_trimmed_and_lower_cased() {

@@ -42,11 +42,11 @@ use super::error::{ApiError, PROBLEM_JSON};
 use super::extract::{BodyTimeout, OpenedByNetwork, RequestInfo};
 use super::peer::Peer;
 use super::state::StoredKeys;
-use super::unix_peers::UnixPeers;
+use super::unix_peers::{Account, UnixPeers};
 use crate::access_log::AccessLogger;
 use crate::auth::identity::Identity;
 use crate::auth::verifier::Verifier;
-use crate::model::audit::Actor;
+use crate::model::audit::{Origin, Via};
 use crate::model::log::AccessLog;
 use crate::model::time::Clock;
 use crate::recorder::Recorder;
@@ -220,6 +220,15 @@ impl EdgeState {
             // Boxed, so that the future of every other request stays small.
             Box::pin(self.note_refusal(error, wanted, identity, address, &request_id)).await;
         }
+        if method != Method::POST
+            && let Some(error) = outcome.extensions().get::<ApiError>()
+            && error.is_audited()
+            && error.status() == StatusCode::UNAUTHORIZED
+        {
+            // The key ended while the request waited. Every refusal of a key takes one hash, and what
+            // is posted has taken it for the new key.
+            Box::pin(self.verifier.hasher().spend()).await;
+        }
         self.tell_cause(&outcome);
         let mut response = complete(outcome, template, &method, &request_id, &self.routes);
         if announces_end {
@@ -282,6 +291,10 @@ impl EdgeState {
             .await?;
         passage.identity = Some(Arc::clone(&identity));
         asked.count_caller(&identity, &mut passage.standing)?;
+        if let (Via::Unix(uid), Client::Account { gid, .. }) = (&identity.via, client) {
+            let account = Account::new(*uid, gid, Arc::clone(&self.unix_peers));
+            request.extensions_mut().insert(account);
+        }
         request.extensions_mut().insert(identity);
         Ok(())
     }
@@ -314,16 +327,16 @@ impl EdgeState {
         request_id: &str,
     ) {
         let request_id = request_id.to_owned();
-        let actor = match identity {
-            Some(identity) => identity.actor(address, request_id),
-            None => Actor::nobody(address, request_id),
+        let origin = match identity {
+            Some(identity) => identity.origin(address, request_id),
+            None => Origin::nobody(address, request_id),
         };
         let target = error.target().map(str::to_owned).or(wanted.target);
-        let target = target.unwrap_or_else(|| format!("by:{}", actor.name));
+        let target = target.unwrap_or_else(|| format!("by:{}", origin.name));
         let reason = error.reason().to_owned();
         let noted = self
             .store
-            .note_refusal(&actor, wanted.action, target, reason);
+            .note_refusal(&origin, wanted.action, target, reason);
         // The request is refused either way; the log holds what the table could not take.
         if let Err(error) = noted.await {
             tracing::warn!(%error, "a refused change is missing from the audit log");

@@ -16,7 +16,7 @@ use crate::auth::identity::Denied;
 use crate::auth::key::NoRandomness;
 use crate::auth::verifier::Rejected;
 use crate::model::user::Role;
-use crate::store::StoreError;
+use crate::store::{Refusal, StoreError};
 
 /// Media type of every error body.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
@@ -76,9 +76,7 @@ impl ApiError {
         code: &'static str,
         detail: impl Into<Cow<'static, str>>,
     ) -> Self {
-        let mut error = Self::new(status, code, detail);
-        error.audited = true;
-        error
+        Self::new(status, code, detail).audited()
     }
 
     /// What was to be changed, where the path does not say it.
@@ -89,6 +87,12 @@ impl ApiError {
 
     pub(crate) fn target(&self) -> Option<&str> {
         self.target.as_deref()
+    }
+
+    /// The store refused this, and wrote that into the audit log.
+    fn audited(mut self) -> Self {
+        self.audited = true;
+        self
     }
 
     pub(crate) fn is_audited(&self) -> bool {
@@ -296,6 +300,13 @@ impl IntoResponse for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
+            // As if the request had come in only now.
+            StoreError::Refused(Refusal::ActorEnded) => Self::from(Rejected::Invalid).audited(),
+            StoreError::Refused(Refusal::ActorDenied(denied)) => Self::from(denied).audited(),
+            StoreError::Refused(Refusal::ScopesExceeded) => {
+                let detail = "The key in use is narrowed to fewer scopes than that.";
+                Self::refused(StatusCode::FORBIDDEN, "scope_exceeded", detail)
+            }
             // Handlers give the refusals that they expect their own texts.
             StoreError::Refused(refusal) => {
                 Self::refused(StatusCode::CONFLICT, "refused", refusal.to_string())
@@ -367,15 +378,12 @@ impl From<HostProblem> for ApiError {
 
 impl From<Denied> for ApiError {
     fn from(denied: Denied) -> Self {
-        let (code, detail): (_, Cow<'static, str>) = match denied {
-            Denied::Role(Role::Admin) => ("admin_required", "Admin access required".into()),
-            Denied::Role(role) => ("role_required", format!("Role {role} required").into()),
-            Denied::Inactive => ("user_inactive", "API key has to be activated".into()),
-            Denied::Scope(scope) => (
-                "scope_missing",
-                format!("The key lacks the scope {scope}").into(),
-            ),
+        let code = match denied {
+            Denied::Role(Role::Admin) => "admin_required",
+            Denied::Role(_) => "role_required",
+            Denied::Inactive => "user_inactive",
+            Denied::Scope(_) => "scope_missing",
         };
-        Self::new(StatusCode::FORBIDDEN, code, detail)
+        Self::new(StatusCode::FORBIDDEN, code, denied.to_string())
     }
 }

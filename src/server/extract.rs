@@ -17,6 +17,7 @@ use super::client_address::ClientAddress;
 use super::error::ApiError;
 use super::params::{BodyReader, QueryReader};
 use super::peer::Peer;
+use super::unix_peers::Account;
 use crate::api::problem::FieldProblem;
 use crate::auth::identity::Identity;
 use crate::model::api_key::Scope;
@@ -85,14 +86,33 @@ pub(crate) struct Caller<S> {
     pub(crate) identity: Arc<Identity>,
     address: Option<IpAddr>,
     request_id: Arc<str>,
+    /// On the Unix socket, unless it sent a key.
+    account: Option<Account>,
     required: PhantomData<S>,
 }
 
-impl<S> Caller<S> {
-    /// The caller as the audit log names it.
-    pub(crate) fn actor(&self) -> Actor {
-        self.identity
-            .actor(self.address, self.request_id.to_string())
+impl<S: Required> Caller<S> {
+    /// The caller, about to make a change that takes `S`. To be called right before the change, after
+    /// all waiting: here a Linux account is looked up afresh.
+    ///
+    /// # Errors
+    /// 401 when the account is no longer this user, 503 when that can't be found out.
+    pub(crate) async fn actor(&self) -> Result<Actor, ApiError> {
+        self.actor_for(S::SCOPE).await
+    }
+
+    /// As [`Self::actor`], for a change that takes another scope.
+    ///
+    /// # Errors
+    /// As [`Self::actor`].
+    pub(crate) async fn actor_for(&self, scope: Scope) -> Result<Actor, ApiError> {
+        if let Some(account) = &self.account {
+            account.confirm(self.identity.user.id).await?;
+        }
+        let request_id = self.request_id.to_string();
+        let origin = self.identity.origin(self.address, request_id);
+        // Absent only for a caller that came in by no door of this service.
+        Actor::of_caller(origin, scope).ok_or_else(ApiError::key_missing)
     }
 }
 
@@ -113,6 +133,7 @@ impl<S: Required, A: Sync> FromRequestParts<A> for Caller<S> {
                 .and_then(|info| info.address)
                 .map(ClientAddress::nearest),
             request_id: info.map_or_else(|| Arc::from(""), |info| Arc::clone(&info.id)),
+            account: parts.extensions.get::<Account>().cloned(),
             required: PhantomData,
         })
     }

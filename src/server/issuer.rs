@@ -5,14 +5,13 @@ use std::time::Duration;
 use axum::http::StatusCode;
 
 use super::error::ApiError;
+use super::extract::{Caller, Required};
 use super::state::StoredKeys;
 use crate::api::keys::{CreateKey, IssuedKey, RotateKey};
 use crate::api::problem::FieldProblem;
-use crate::auth::identity::Identity;
 use crate::auth::key::PlainKey;
 use crate::auth::verifier::Verifier;
 use crate::model::api_key::{KeyId, Scopes};
-use crate::model::audit::Actor;
 use crate::model::time::{Clock, Timestamp};
 use crate::model::user::UserId;
 use crate::server::json::Json;
@@ -31,19 +30,17 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    pub(crate) async fn create(
+    pub(crate) async fn create<S: Required>(
         &self,
-        actor: &Actor,
-        issuer: &Identity,
+        caller: &Caller<S>,
         user_id: UserId,
         wanted: CreateKey,
     ) -> Result<(StatusCode, Json<IssuedKey>), ApiError> {
         let scopes = match Scopes::only(wanted.scopes) {
-            // None asked for means all that the issuer itself has.
-            Scopes::ALL => issuer.scopes,
+            // An empty list means all that the caller itself has.
+            Scopes::ALL => caller.identity.scopes,
             chosen => chosen,
         };
-        forbid_widening(scopes, issuer)?;
         let expires_at = wanted.expires_at.and_then(|text| text.parse().ok());
         if expires_at.is_some_and(|expiry| expiry <= self.clock.now()) {
             return Err(ApiError::invalid(vec![FieldProblem {
@@ -52,9 +49,10 @@ impl Issuer {
             }]));
         }
         let (secret, key) = self.secret(wanted.name, scopes, expires_at).await?;
+        let actor = caller.actor().await?;
         let stored = self
             .store
-            .create_key(actor, user_id, &key)
+            .create_key(&actor, user_id, &key)
             .await
             .map_err(key_refused)?;
         Ok((
@@ -63,25 +61,19 @@ impl Issuer {
         ))
     }
 
-    pub(crate) async fn rotate(
+    pub(crate) async fn rotate<S: Required>(
         &self,
-        actor: &Actor,
-        issuer: &Identity,
+        caller: &Caller<S>,
         user_id: UserId,
         old: String,
         wanted: RotateKey,
     ) -> Result<(StatusCode, Json<IssuedKey>), ApiError> {
-        let old = KeyId(old);
-        if let Some(found) = self.store.find_key(&old).await?
-            && found.key.user_id == user_id
-        {
-            forbid_widening(found.key.scopes, issuer)?;
-        }
         let overlap = Duration::from_secs(u64::try_from(wanted.overlap_seconds).unwrap_or(0));
         let (secret, key) = self.secret(String::new(), Scopes::ALL, None).await?;
+        let actor = caller.actor().await?;
         let stored = self
             .store
-            .rotate_key(actor, user_id, &old, &key, overlap)
+            .rotate_key(&actor, user_id, &KeyId(old), &key, overlap)
             .await
             .map_err(key_refused)?;
         Ok((
@@ -107,19 +99,6 @@ impl Issuer {
         };
         Ok((secret, key))
     }
-}
-
-/// A narrowed key must not become, or make, a wider one.
-fn forbid_widening(scopes: Scopes, issuer: &Identity) -> Result<(), ApiError> {
-    if scopes.is_within(issuer.scopes) {
-        return Ok(());
-    }
-    let detail = "The key in use is narrowed to fewer scopes than that.";
-    Err(ApiError::new(
-        StatusCode::FORBIDDEN,
-        "scope_exceeded",
-        detail,
-    ))
 }
 
 /// What a rule that refused a change of keys means over HTTP.

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use uuid::Uuid;
 
 use super::error::ApiError;
 use crate::auth::identity::Identity;
@@ -123,6 +122,21 @@ impl UnixPeers {
         Ok(identity)
     }
 
+    /// Looks an account up afresh: whether it still is the user with the id `known`.
+    ///
+    /// # Errors
+    /// 401 when it is not, 503 when that can't be found out.
+    async fn confirm(&self, uid: u32, gid: u32, known: UserId) -> Result<(), ApiError> {
+        if self.user(uid, gid).await?.id == known {
+            return Ok(());
+        }
+        let detail = format!(
+            "The Linux account with uid {uid} is not the user any more that it was when the \
+             request came in."
+        );
+        Err(peer_unknown(detail))
+    }
+
     async fn user(&self, uid: u32, gid: u32) -> Result<User, ApiError> {
         let account = self.account(uid).await?;
         if let Some(name) = account.as_ref().and_then(|name| self.users.get(name))
@@ -136,11 +150,7 @@ impl UnixPeers {
                 "The Linux account with uid {uid} is neither in server.unix_peers nor in the \
                  group of server.unix_viewer_group; send a key."
             );
-            return Err(ApiError::new(
-                StatusCode::UNAUTHORIZED,
-                "peer_unknown",
-                detail,
-            ));
+            return Err(peer_unknown(detail));
         }
         Ok(viewer(uid, account))
     }
@@ -167,14 +177,37 @@ impl UnixPeers {
     }
 }
 
-/// A user that stands for a Linux account and has no row in the database. Its id is made from the
-/// uid, so that it is the same at every request.
+fn peer_unknown(detail: String) -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "peer_unknown", detail)
+}
+
+/// The Linux account behind a request without a key, for looking at it again before it changes
+/// anything: neither what the configuration maps it to nor its groups are in the database.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    uid: u32,
+    gid: u32,
+    peers: Arc<UnixPeers>,
+}
+
+impl Account {
+    pub(crate) fn new(uid: u32, gid: u32, peers: Arc<UnixPeers>) -> Self {
+        Self { uid, gid, peers }
+    }
+
+    /// Whether the account still is the user with the id `known`, looked up afresh.
+    ///
+    /// # Errors
+    /// 401 when it is not, 503 when that can't be found out.
+    pub(crate) async fn confirm(&self, known: UserId) -> Result<(), ApiError> {
+        self.peers.confirm(self.uid, self.gid, known).await
+    }
+}
+
+/// A user that stands for a Linux account and has no row in the database.
 fn viewer(uid: u32, account: Option<String>) -> User {
-    let mut bytes = [0_u8; 16];
-    bytes[..8].copy_from_slice(b"linuxuid");
-    bytes[12..].copy_from_slice(&uid.to_be_bytes());
     User {
-        id: UserId(Uuid::new_v8(bytes)),
+        id: UserId::of_account(uid),
         name: account.unwrap_or_else(|| uid.to_string()),
         role: Role::Viewer,
         active: true,

@@ -5,8 +5,9 @@ use std::time::Duration;
 use sqlx::FromRow;
 
 use super::audit::Entry;
-use super::users::{COLUMNS_BY_ID, UserRow, change};
-use super::{Refusal, Store, StoreError, in_write, on_read};
+use super::change::{change, forbid_widening, in_write_again};
+use super::users::{COLUMNS_BY_ID, UserRow};
+use super::{Refusal, Store, StoreError, on_read};
 use crate::model::api_key::{ApiKey, KeyId, Scopes};
 use crate::model::audit::{Action, Actor};
 use crate::model::time::Timestamp;
@@ -85,7 +86,7 @@ macro_rules! owner {
             .fetch_optional(sqlx::query_as(COLUMNS_BY_ID).bind($user_id))
             .await?;
         let user = row.ok_or(Refusal::UserNotFound)?.into_user()?;
-        if user.immutable && $actor.user_id != Some($user_id) && !$actor.is_local() {
+        if user.immutable && $actor.origin.user_id != Some($user_id) && !$actor.is_local() {
             return Err(Refusal::Immutable.into());
         }
         user
@@ -234,7 +235,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Refusal::UserNotFound`], [`Refusal::Immutable`] for another's immutable user,
-    /// [`Refusal::TooManyKeys`], or when the database fails.
+    /// [`Refusal::TooManyKeys`], [`Refusal::ScopesExceeded`], a refusal of the actor, or when the
+    /// database fails.
     pub async fn create_key(
         &self,
         actor: &Actor,
@@ -242,8 +244,9 @@ impl Store {
         key: &NewKey,
     ) -> Result<ApiKey, StoreError> {
         let entry = entry(actor, Action::KeyCreate, &key.id);
-        change!(self, entry, |tx, now| {
+        change!(self, actor, entry, |tx, now, scopes| {
             let user = owner!(tx, actor, user_id);
+            forbid_widening(key.scopes, scopes)?;
             room_for_key!(tx, user_id, now);
             insert_key!(tx, now, user_id, key);
             let said = format!("for user:{}", user.name);
@@ -259,7 +262,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Refusal::UserNotFound`], [`Refusal::KeyNotFound`], [`Refusal::KeyEnded`],
-    /// [`Refusal::Immutable`], [`Refusal::TooManyKeys`], or when the database fails.
+    /// [`Refusal::Immutable`], [`Refusal::TooManyKeys`], [`Refusal::ScopesExceeded`], a refusal of
+    /// the actor, or when the database fails.
     pub async fn rotate_key(
         &self,
         actor: &Actor,
@@ -270,7 +274,7 @@ impl Store {
     ) -> Result<ApiKey, StoreError> {
         const END: &str = "update api_keys set expires_at = $2 where id = $1";
         let entry = entry(actor, Action::KeyRotate, old);
-        change!(self, entry, |tx, now| {
+        change!(self, actor, entry, |tx, now, scopes| {
             owner!(tx, actor, user_id);
             let row: Option<KeyRow> = tx
                 .fetch_optional(
@@ -280,6 +284,8 @@ impl Store {
                 )
                 .await?;
             let before = row.ok_or(Refusal::KeyNotFound)?.into_key()?;
+            // The caller gets the secret of a key with the same scopes.
+            forbid_widening(before.scopes, scopes)?;
             if has_ended(&before, now) {
                 return Err(Refusal::KeyEnded.into());
             }
@@ -309,7 +315,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Refusal::UserNotFound`], [`Refusal::KeyNotFound`], [`Refusal::Immutable`] for another's
-    /// immutable user, or when the database fails.
+    /// immutable user, a refusal of the actor, or when the database fails.
     pub async fn revoke_key(
         &self,
         actor: &Actor,
@@ -318,7 +324,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         const SQL: &str = "update api_keys set revoked_at = $2 where id = $1";
         let entry = entry(actor, Action::KeyRevoke, id);
-        change!(self, entry, |tx, now| {
+        change!(self, actor, entry, |tx, now| {
             let user = owner!(tx, actor, user_id);
             let row: Option<KeyRow> = tx
                 .fetch_optional(
@@ -353,19 +359,20 @@ impl Store {
         const USER: &str = "
             update users set last_login = $2
             where id = $1 and (last_login is null or last_login < $2)";
-        // In the order of the ids, so that two daemons never wait for each other's rows in a ring.
+        // In the order of the ids, so that two daemons never wait for each other's rows in a ring;
+        // and users before keys, as the deletion of a user locks them.
         let mut by_key: Vec<&KeyUse> = uses.iter().collect();
         by_key.sort_by(|a, b| a.key_id.cmp(&b.key_id));
         let mut by_user: Vec<&KeyUse> = uses.iter().collect();
         by_user.sort_by_key(|one| one.user_id);
-        in_write!(self, |tx| {
-            for one in &by_key {
-                let query = sqlx::query(KEY).bind(one.key_id.0.as_str()).bind(one.time);
-                tx.execute(query).await?;
-            }
+        in_write_again!(self, |tx| {
             for one in &by_user {
                 tx.execute(sqlx::query(USER).bind(one.user_id).bind(one.time))
                     .await?;
+            }
+            for one in &by_key {
+                let query = sqlx::query(KEY).bind(one.key_id.0.as_str()).bind(one.time);
+                tx.execute(query).await?;
             }
             Ok(())
         })
@@ -375,7 +382,15 @@ impl Store {
 /// Whether a key is revoked or expired at `now`.
 #[must_use]
 pub fn has_ended(key: &ApiKey, now: Timestamp) -> bool {
-    key.revoked_at.is_some() || key.expires_at.is_some_and(|expiry| expiry <= now)
+    has_ended_at(key.revoked_at, key.expires_at, now)
+}
+
+pub(super) fn has_ended_at(
+    revoked_at: Option<Timestamp>,
+    expires_at: Option<Timestamp>,
+    now: Timestamp,
+) -> bool {
+    revoked_at.is_some() || expires_at.is_some_and(|expiry| expiry <= now)
 }
 
 fn stored(key: &NewKey, user_id: UserId, now: Timestamp) -> ApiKey {
@@ -393,7 +408,7 @@ fn stored(key: &NewKey, user_id: UserId, now: Timestamp) -> ApiKey {
 
 fn entry<'a>(actor: &'a Actor, action: Action, id: &KeyId) -> Entry<'a> {
     Entry {
-        actor,
+        origin: &actor.origin,
         action,
         target: format!("key:{id}"),
         detail: String::new(),

@@ -5,14 +5,14 @@ use std::time::Duration;
 use sqlx::FromRow;
 
 use super::{Store, StoreError, in_write, on_read};
-use crate::model::audit::{Action, Actor, AuditRow};
+use crate::model::audit::{Action, Actor, AuditRow, Origin};
 use crate::model::time::Timestamp;
 use crate::model::user::UserId;
 
 /// What is about to be written to the log, before its outcome is known.
 #[derive(Debug, Clone)]
 pub(super) struct Entry<'a> {
-    pub(super) actor: &'a Actor,
+    pub(super) origin: &'a Origin,
     pub(super) action: Action,
     /// `user:NAME`, `user:ID` or `key:ID`.
     pub(super) target: String,
@@ -78,15 +78,15 @@ macro_rules! insert_audit {
         $tx.execute(
             sqlx::query($crate::store::audit::INSERT)
                 .bind($now)
-                .bind(entry.actor.user_id)
-                .bind(entry.actor.name.as_str())
-                .bind(entry.actor.via.to_string())
+                .bind(entry.origin.user_id)
+                .bind(entry.origin.name.as_str())
+                .bind(entry.origin.via.to_string())
                 .bind(entry.action.as_str())
                 .bind(entry.target.as_str())
                 .bind($result)
                 .bind(entry.detail.as_str())
-                .bind(entry.actor.address.map(|address| address.to_string()))
-                .bind(entry.actor.request_id.as_deref()),
+                .bind(entry.origin.address.map(|address| address.to_string()))
+                .bind(entry.origin.request_id.as_deref()),
         )
         .await?
     }};
@@ -99,9 +99,9 @@ pub(super) const INSERT: &str = "
 
 pub(super) use insert_audit;
 
-fn expiry(system: &Actor, cutoff: Timestamp, deleted: u64) -> Entry<'_> {
+fn expiry(system: &Origin, cutoff: Timestamp, deleted: u64) -> Entry<'_> {
     Entry {
-        actor: system,
+        origin: system,
         action: Action::AuditExpire,
         target: "audit_log".to_owned(),
         detail: format!("{deleted} rows before {cutoff}"),
@@ -111,17 +111,17 @@ fn expiry(system: &Actor, cutoff: Timestamp, deleted: u64) -> Entry<'_> {
 impl Entry<'_> {
     /// Writes the row to the program's log too, under the target `audit`.
     pub(super) fn log(&self, result: &'static str) {
-        let actor = self.actor;
+        let origin = self.origin;
         tracing::info!(
             target: "audit",
             action = self.action.as_str(),
             subject = self.target.as_str(),
             result,
             detail = self.detail.as_str(),
-            actor = actor.name.as_str(),
-            via = %actor.via,
-            address = actor.address.map(tracing::field::display),
-            request_id = actor.request_id.as_deref(),
+            actor = origin.name.as_str(),
+            via = %origin.via,
+            address = origin.address.map(tracing::field::display),
+            request_id = origin.request_id.as_deref(),
             "{} {} {result}",
             self.action.as_str(),
             self.target,
@@ -147,7 +147,7 @@ impl Store {
         const CLOSE: &str = "delete from settings where name = 'audit_expired_before'";
         let now = self.clock().now();
         let a_day_before = cutoff.saturating_sub(Duration::from_hours(24));
-        let system = Actor::system();
+        let system = Origin::system();
         let deleted = in_write!(self, |tx| {
             let due: Option<(i64,)> = tx
                 .fetch_optional(sqlx::query_as(DUE).bind(a_day_before))
@@ -187,7 +187,7 @@ impl Store {
             Err(reason) => ("refused", reason),
         };
         let entry = Entry {
-            actor,
+            origin: &actor.origin,
             action,
             target: target.to_owned(),
             detail,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::authority::Denied;
+
 /// A rule that forbids a change; nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -32,6 +34,15 @@ pub enum Refusal {
     /// The key is revoked or expired.
     #[error("the key is no longer in use")]
     KeyEnded,
+    /// The key or the user behind the change has ended since it was accepted.
+    #[error("the caller's key or user has ended meanwhile")]
+    ActorEnded,
+    /// The user behind the change may no longer make it.
+    #[error("{0}")]
+    ActorDenied(Denied),
+    /// A key would come to be that may do more than the one in use.
+    #[error("the key in use is narrowed to fewer scopes than that")]
+    ScopesExceeded,
 }
 
 /// Why the database did not do what was asked.
@@ -142,6 +153,18 @@ impl StoreError {
             .try_downcast_ref::<sqlx::sqlite::SqliteError>()
             .is_some();
         is_sqlite && answer.code().is_some_and(|code| CODES.contains(&&*code))
+    }
+
+    /// Whether the database itself rolled the transaction back because of another one, and says that
+    /// the same will succeed when it is tried again.
+    pub(super) fn is_conflict(&self) -> bool {
+        let Self::Query(sqlx::Error::Database(answer)) = self else {
+            return false;
+        };
+        // PostgreSQL: 40P01 deadlock, 40001 serialization failure. SQLite's codes are numbers below.
+        answer
+            .code()
+            .is_some_and(|code| code == "40P01" || code == "40001")
     }
 }
 

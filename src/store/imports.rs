@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::audit::Entry;
+use super::change::change;
 use super::error::is_unique_violation;
 use super::request_stats::{ROWS, Upsert, per_resolution, signed};
-use super::users::change;
 use super::{Refusal, Store, StoreError, in_write, on_read};
 use crate::model::api_key::{KeyId, Scopes};
 use crate::model::audit::{Action, Actor};
@@ -132,7 +132,8 @@ impl Store {
     /// Adds users and keys in one transaction. What is there already stays as it is.
     ///
     /// # Errors
-    /// [`Refusal::NameTaken`] when somebody was faster, or when the database fails.
+    /// [`Refusal::NameTaken`] when somebody was faster, a refusal of the actor, or when the database
+    /// fails.
     pub async fn import_users(&self, actor: &Actor, import: &UserImport) -> Result<(), StoreError> {
         const USER: &str = "
             insert into users (id, name, role, active, immutable, created_at, last_login)
@@ -146,12 +147,12 @@ impl Store {
         const SECRET: &str = "
             insert into settings (name, value) values ($1, $2) on conflict do nothing";
         let entry = Entry {
-            actor,
+            origin: &actor.origin,
             action: Action::DbImport,
             target: "users".to_owned(),
             detail: String::new(),
         };
-        change!(self, entry, |tx, now| {
+        change!(self, actor, entry, |tx, now| {
             for one in &import.users {
                 let query = sqlx::query(USER)
                     .bind(one.id)

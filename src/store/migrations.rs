@@ -395,7 +395,7 @@ impl Store {
             in_session!(&mut session, |tx| insert_log!(tx, &log));
         }
         let entry = run.actor.map(|actor| Entry {
-            actor,
+            origin: &actor.origin,
             action: way.direction.action(),
             target: format!("revision:{}", way.to),
             detail: format!("from revision {}", way.from),

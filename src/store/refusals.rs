@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::audit::{Entry, insert_audit};
 use super::{Store, StoreError, in_write};
-use crate::model::audit::{Action, Actor};
+use crate::model::audit::{Action, Origin};
 use crate::model::time::Timestamp;
 
 /// For how long refusals of one caller are counted together.
@@ -22,7 +22,7 @@ struct Recent {
     written: u32,
     /// Those without a row, and the last caller's address and request among them.
     counted: u64,
-    last: Actor,
+    last: Origin,
 }
 
 /// The callers that were refused lately, by the door they came in. There are never many: they have a
@@ -33,22 +33,22 @@ pub(super) struct Refusals(Mutex<HashMap<String, Recent>>);
 /// Refusals that were counted and have no row of their own.
 #[derive(Debug)]
 struct Counted {
-    actor: Actor,
+    origin: Origin,
     since: Timestamp,
     count: u64,
 }
 
 impl Refusals {
     /// Whether one more refusal of this caller gets a row.
-    fn admit(&self, actor: &Actor, now: Timestamp) -> bool {
+    fn admit(&self, origin: &Origin, now: Timestamp) -> bool {
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = recent
-            .entry(actor.via.to_string())
+            .entry(origin.via.to_string())
             .or_insert_with(|| Recent {
                 start: now,
                 written: 0,
                 counted: 0,
-                last: actor.clone(),
+                last: origin.clone(),
             });
         // What was counted before the window ended is written by `take_ended`.
         if entry.counted == 0 && now.since(entry.start) >= WINDOW {
@@ -59,7 +59,7 @@ impl Refusals {
             entry.written += 1;
         } else {
             entry.counted += 1;
-            entry.last = actor.clone();
+            entry.last = origin.clone();
         }
         admitted
     }
@@ -71,7 +71,7 @@ impl Refusals {
         ended
             .filter(|(_, entry)| entry.counted > 0)
             .map(|(_, entry)| Counted {
-                actor: entry.last,
+                origin: entry.last,
                 since: entry.start,
                 count: entry.counted,
             })
@@ -82,12 +82,12 @@ impl Refusals {
     fn put_back(&self, counted: &Counted) {
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = recent
-            .entry(counted.actor.via.to_string())
+            .entry(counted.origin.via.to_string())
             .or_insert_with(|| Recent {
                 start: counted.since,
                 written: ROWS_PER_WINDOW,
                 counted: 0,
-                last: counted.actor.clone(),
+                last: counted.origin.clone(),
             });
         entry.counted += counted.count;
         entry.start = entry.start.min(counted.since);
@@ -103,17 +103,17 @@ impl Store {
     /// When the database fails.
     pub async fn note_refusal(
         &self,
-        actor: &Actor,
+        origin: &Origin,
         action: Action,
         target: String,
         reason: String,
     ) -> Result<(), StoreError> {
         let now = self.clock().now();
-        if !self.inner.refusals.admit(actor, now) {
+        if !self.inner.refusals.admit(origin, now) {
             return Ok(());
         }
         let entry = Entry {
-            actor,
+            origin,
             action,
             target,
             detail: reason,
@@ -131,9 +131,9 @@ impl Store {
         let mut outcome = Ok(());
         for counted in self.inner.refusals.take_ended(now, all) {
             let entry = Entry {
-                actor: &counted.actor,
+                origin: &counted.origin,
                 action: Action::AuditSkip,
-                target: format!("via:{}", counted.actor.via),
+                target: format!("via:{}", counted.origin.via),
                 detail: format!("{} more refusals since {}", counted.count, counted.since),
             };
             if let Err(error) = self.write_refusal(now, &entry).await {
@@ -159,10 +159,10 @@ mod tests {
     use super::*;
     use crate::model::audit::Via;
 
-    fn caller(uid: u32) -> Actor {
-        Actor {
+    fn caller(uid: u32) -> Origin {
+        Origin {
             via: Via::Unix(uid),
-            ..Actor::system()
+            ..Origin::system()
         }
     }
 
@@ -181,7 +181,7 @@ mod tests {
         let counted = refusals.take_ended(later, false);
         assert_eq!(counted.len(), 1);
         assert_eq!((counted[0].count, counted[0].since), (30, start));
-        assert_eq!(counted[0].actor.via, Via::Unix(1));
+        assert_eq!(counted[0].origin.via, Via::Unix(1));
         assert!(refusals.admit(&caller(1), later));
         assert!(refusals.take_ended(later, true).is_empty());
     }

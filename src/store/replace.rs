@@ -70,7 +70,7 @@ pub(crate) struct Note<'a> {
 impl Note<'_> {
     fn entry(&self) -> Entry<'_> {
         Entry {
-            actor: self.actor,
+            origin: &self.actor.origin,
             action: Action::DbRestore,
             target: self.target.clone(),
             detail: self.detail.clone(),

@@ -1,70 +1,19 @@
-//! Users, and the rules that no change may break. Each change is one transaction that first bumps
-//! the revision of users and keys: that row's lock lets only one such change run at a time, on
-//! both engines, and tells every daemon that something changed.
+//! Users, and the rules that no change may break.
 
 use sqlx::FromRow;
 
 use super::api_keys::{NewKey, insert_key};
 use super::audit::Entry;
+use super::change::{change, forbid_widening};
 use super::error::is_unique_violation;
 use super::{Refusal, Store, StoreError, on_read};
 use crate::model::audit::{Action, Actor};
 use crate::model::time::Timestamp;
 use crate::model::user::{Role, User, UserId};
 
-pub(super) const BUMP_AUTH_REVISION: &str = "
-    update settings set value = cast(cast(value as bigint) + 1 as text)
-    where name = 'auth_revision'
-    returning value";
-
 pub(super) const COLUMNS_BY_ID: &str = "\
     /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login
     from users where id = $1";
-
-/// A change of users or keys: bumps the revision, runs the body, writes the audit row, commits,
-/// and notes a refusal in the log when a rule forbade it.
-macro_rules! change {
-    ($store:expr, $entry:expr, |$tx:ident, $now:ident| $body:expr) => {{
-        let store: &$crate::store::Store = $store;
-        let entry: $crate::store::audit::Entry<'_> = $entry;
-        let $now = store.clock().now();
-        let outcome = $crate::store::in_write!(store, |$tx| {
-            let revision: String = $tx
-                .fetch_scalar(sqlx::query_scalar($crate::store::users::BUMP_AUTH_REVISION))
-                .await?;
-            let (answer, said): (_, Option<(String, String)>) = $body;
-            let done = said.map(|(target, detail)| $crate::store::audit::Entry {
-                target,
-                detail,
-                ..entry.clone()
-            });
-            if let Some(done) = &done {
-                $crate::store::audit::insert_audit!($tx, $now, done, "done");
-            }
-            Ok((answer, revision, done))
-        });
-        match outcome {
-            Ok((answer, revision, done)) => {
-                store.announce_auth_revision(revision.parse().unwrap_or(i64::MAX));
-                // After the commit: what is in the log did happen.
-                if let Some(done) = done {
-                    done.log("done");
-                }
-                Ok(answer)
-            }
-            Err($crate::store::StoreError::Refused(refusal)) => {
-                let reason = refusal.to_string();
-                store
-                    .note_refusal(entry.actor, entry.action, entry.target, reason)
-                    .await?;
-                Err($crate::store::StoreError::Refused(refusal))
-            }
-            Err(error) => Err(error),
-        }
-    }};
-}
-
-pub(super) use change;
 
 /// Adds the row of a new user and answers it.
 macro_rules! insert_user {
@@ -183,7 +132,8 @@ impl Store {
     /// Makes a user with its first key, in one transaction.
     ///
     /// # Errors
-    /// [`Refusal::NameTaken`], or when the database fails.
+    /// [`Refusal::NameTaken`], [`Refusal::ScopesExceeded`], a refusal of the actor, or when the
+    /// database fails.
     pub async fn create_user(
         &self,
         actor: &Actor,
@@ -191,13 +141,14 @@ impl Store {
         key: &NewKey,
     ) -> Result<User, StoreError> {
         let entry = Entry {
-            actor,
+            origin: &actor.origin,
             action: Action::UserCreate,
             target: format!("user:{}", user.name),
             detail: String::new(),
         };
         let id = UserId::random();
-        change!(self, entry, |tx, now| {
+        change!(self, actor, entry, |tx, now, scopes| {
+            forbid_widening(key.scopes, scopes)?;
             let row = insert_user!(tx, now, id, user)?;
             insert_key!(tx, now, id, key);
             let said = format!("role {}, active {}, key {}", row.role, row.active, key.id);
@@ -217,13 +168,13 @@ impl Store {
         const ANY: &str = "/*NO QUERY CACHE*/ select count(*) from users";
         let actor = Actor::system();
         let entry = Entry {
-            actor: &actor,
+            origin: &actor.origin,
             action: Action::UserCreate,
             target: format!("user:{}", user.name),
             detail: String::new(),
         };
         let id = UserId::random();
-        change!(self, entry, |tx, now| {
+        change!(self, &actor, entry, |tx, now| {
             let users: i64 = tx.fetch_scalar(sqlx::query_scalar(ANY)).await?;
             if users > 0 {
                 (None, None)
@@ -302,7 +253,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Refusal::OwnRole`], [`Refusal::UserNotFound`], [`Refusal::Immutable`],
-    /// [`Refusal::LastAdmin`], or when the database fails.
+    /// [`Refusal::LastAdmin`], a refusal of the actor, or when the database fails.
     pub async fn set_role(
         &self,
         actor: &Actor,
@@ -311,9 +262,9 @@ impl Store {
     ) -> Result<bool, StoreError> {
         const SQL: &str = "update users set role = $2 where id = $1";
         let entry = entry(actor, Action::UserRole, id);
-        change!(self, entry, |tx, now| {
+        change!(self, actor, entry, |tx, now| {
             let _: Timestamp = now;
-            if actor.user_id == Some(id) {
+            if actor.origin.user_id == Some(id) {
                 return Err(Refusal::OwnRole.into());
             }
             let user = user_to_change!(tx, id);
@@ -338,7 +289,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Refusal::OwnAccount`] on deactivating oneself, [`Refusal::UserNotFound`],
-    /// [`Refusal::Immutable`], [`Refusal::LastAdmin`], or when the database fails.
+    /// [`Refusal::Immutable`], [`Refusal::LastAdmin`], a refusal of the actor, or when the database
+    /// fails.
     pub async fn set_active(
         &self,
         actor: &Actor,
@@ -352,9 +304,9 @@ impl Store {
             Action::UserDeactivate
         };
         let entry = entry(actor, action, id);
-        change!(self, entry, |tx, now| {
+        change!(self, actor, entry, |tx, now| {
             let _: Timestamp = now;
-            if actor.user_id == Some(id) && !active {
+            if actor.origin.user_id == Some(id) && !active {
                 return Err(Refusal::OwnAccount.into());
             }
             let user = user_to_change!(tx, id);
@@ -372,8 +324,8 @@ impl Store {
     /// itself may; `false` when it already was so.
     ///
     /// # Errors
-    /// [`Refusal::UserNotFound`], [`Refusal::Immutable`] for taking it off otherwise, or when the
-    /// database fails.
+    /// [`Refusal::UserNotFound`], [`Refusal::Immutable`] for taking it off otherwise, a refusal of
+    /// the actor, or when the database fails.
     pub async fn set_immutable(
         &self,
         actor: &Actor,
@@ -387,7 +339,7 @@ impl Store {
             Action::UserUnprotect
         };
         let entry = entry(actor, action, id);
-        change!(self, entry, |tx, now| {
+        change!(self, actor, entry, |tx, now| {
             let _: Timestamp = now;
             let row: Option<UserRow> = tx
                 .fetch_optional(sqlx::query_as(COLUMNS_BY_ID).bind(id))
@@ -408,12 +360,12 @@ impl Store {
     /// Deletes a user and all its keys.
     ///
     /// # Errors
-    /// [`Refusal::UserNotFound`], [`Refusal::Immutable`], [`Refusal::LastAdmin`], or when the
-    /// database fails.
+    /// [`Refusal::UserNotFound`], [`Refusal::Immutable`], [`Refusal::LastAdmin`], a refusal of the
+    /// actor, or when the database fails.
     pub async fn delete_user(&self, actor: &Actor, id: UserId) -> Result<(), StoreError> {
         const SQL: &str = "delete from users where id = $1";
         let entry = entry(actor, Action::UserDelete, id);
-        change!(self, entry, |tx, now| {
+        change!(self, actor, entry, |tx, now| {
             let _: Timestamp = now;
             let user = user_to_change!(tx, id);
             tx.execute(sqlx::query(SQL).bind(id)).await?;
@@ -428,7 +380,7 @@ impl Store {
 
 fn entry(actor: &Actor, action: Action, id: UserId) -> Entry<'_> {
     Entry {
-        actor,
+        origin: &actor.origin,
         action,
         target: format!("user:{id}"),
         detail: String::new(),

@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../support/pgbouncer.rs"]
+mod pgbouncer;
 #[path = "../support/postgres.rs"]
 mod postgres;
 
@@ -31,7 +33,9 @@ mod history;
 mod http;
 mod keys;
 mod legacy;
+mod losses;
 mod matrix;
+mod meanwhile;
 mod outage;
 mod random;
 mod refusals;

@@ -85,10 +85,9 @@ async fn what_a_caller_may_not_do_is_in_the_log_too(database: Database) {
     let reply = app.post(&own, "/api/v1/user/keys", wider).await;
     reply.expect_code(403, "scope_exceeded");
     let row = row_of(&app, &admin.key, &reply).await;
-    assert_eq!(
-        (&row["action"], &row["target"]),
-        (&json!("key.create"), &json!("by:alice1"))
-    );
+    assert_eq!(row["action"], "key.create");
+    // Refused by the store, where the key has its id already.
+    assert!(row["target"].as_str().unwrap().starts_with("key:"), "{row}");
 }
 
 /// Every changing route, asked without a key that is accepted and with what is no request at all.

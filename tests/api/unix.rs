@@ -12,7 +12,9 @@ use serde_json::json;
 use tokio::net::UnixStream;
 
 use crate::app::{App, Caller, Setup};
+use crate::audit::row_of;
 use crate::database::Database;
+use crate::meanwhile::begin;
 use crate::wire::{Daemon, LIMITS, Wire};
 
 on_both_engines! {
@@ -22,6 +24,7 @@ on_both_engines! {
     an_account_that_nobody_mapped_is_refused,
     a_key_over_the_socket_counts_before_the_account,
     each_account_on_one_socket_is_itself,
+    an_account_that_loses_its_right_before_the_body_changes_nothing,
 }
 
 /// Who runs the tests.
@@ -172,6 +175,56 @@ async fn a_key_over_the_socket_counts_before_the_account(database: Database) {
     wire.get("/api/v1/user/me", "wrong")
         .await
         .expect_code(401, "key_invalid");
+}
+
+async fn an_account_that_loses_its_right_before_the_body_changes_nothing(database: Database) {
+    let (app, _daemon, path) = start(&database, &[("tester", "boss")], "own").await;
+    let root = app.user("root", Role::Admin).await;
+    let body = r#"{"username":"ghost"}"#;
+    let register = ("POST", "/api/v1/user/register");
+    for (loss, status, code) in [
+        ("deactivated", 403, "user_inactive"),
+        ("demoted", 403, "admin_required"),
+        ("deleted", 401, "peer_unknown"),
+        ("renamed", 401, "peer_unknown"),
+    ] {
+        let boss = app.user("boss", Role::Admin).await;
+        let user = format!("/api/v1/admin/users/{}", boss.id());
+        let mut wire = connect(&path).await;
+        let rest = begin(&mut wire, register, "", body).await;
+        match loss {
+            "deactivated" => app.patch(&root.key, &format!("{user}/deactivate")).await,
+            "demoted" => app.patch(&root.key, &format!("{user}/role")).await,
+            // The account is a member of the viewers' group now, which is another user.
+            "deleted" => {
+                let body = json!({"user_id": boss.id()});
+                app.delete(&root.key, "/api/v1/user/delete", Some(body))
+                    .await
+            }
+            // What it is mapped to is not in the database.
+            _ => {
+                let (uid, gid) = own_account();
+                let passwd = format!("other:x:{uid}:{gid}::/:/bin/sh\n");
+                std::fs::write(database.folder.path().join("etc/passwd"), passwd).unwrap();
+                app.get(&root.key, "/api/v1/user/me").await
+            }
+        }
+        .expect(200);
+        wire.write(rest).await;
+        let reply = wire.read().await;
+        reply.expect_code(status, code);
+        let row = row_of(&app, &root.key, &reply).await;
+        assert_eq!(row["result"], "refused", "{loss}");
+        assert_eq!(row["via"], format!("unix:{}", own_account().0), "{loss}");
+        let ghost = app.store.find_user_by_name("ghost").await.unwrap();
+        assert!(ghost.is_none(), "{loss}");
+        if loss != "deleted" {
+            let body = json!({"user_id": boss.id()});
+            app.delete(&root.key, "/api/v1/user/delete", Some(body))
+                .await
+                .expect(200);
+        }
+    }
 }
 
 /// Connects as another account, which only root can; the kernel notes the account of the thread.

@@ -41,10 +41,7 @@ on_both_engines! {
 const CLI: Via = Via::Cli(0);
 
 fn actor() -> Actor {
-    Actor {
-        via: CLI,
-        ..Actor::system()
-    }
+    Actor::local(0, "system".to_owned())
 }
 
 pub(crate) fn options(url: &str) -> Options {

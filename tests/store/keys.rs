@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use linux_api::model::api_key::{KeyId, Scope, Scopes};
-use linux_api::model::audit::{Actor, Via};
+use linux_api::model::audit::Actor;
 use linux_api::model::user::{Role, User, UserId};
 use linux_api::store::api_keys::{KeyUse, MAX_KEYS_PER_USER, NewKey, has_ended};
 use linux_api::store::users::NewUser;
 use linux_api::store::{Refusal, Store};
 
-use crate::{Database, actor, add_user, new_key, new_user, refusal};
+use crate::{Database, actor, add_user, by_key, new_key, new_user, refusal};
 
 on_every_engine! {
     a_key_is_found_as_it_was_made,
@@ -189,10 +189,8 @@ async fn keys_of_an_immutable_user_are_its_own(database: Database) {
         .create_user(&Actor::system(), &user, &new_key("key_fixed"))
         .await;
     let fixed: User = made.unwrap();
-    let boss = Actor {
-        via: Via::Key(KeyId("key_boss".to_owned())),
-        ..actor(&add_user(&store, "boss", Role::Admin).await)
-    };
+    let boss = add_user(&store, "boss", Role::Admin).await;
+    let boss = by_key(&boss, "key_boss", Scope::UsersAdmin);
     let next = new_key("next");
     let outcome = store.create_key(&boss, fixed.id, &next).await;
     assert_eq!(refusal(outcome), Refusal::Immutable);
@@ -208,10 +206,7 @@ async fn keys_of_an_immutable_user_are_its_own(database: Database) {
     // Only who has the database itself makes keys for it, and takes the protection off.
     let outcome = store.set_immutable(&boss, fixed.id, false).await;
     assert_eq!(refusal(outcome), Refusal::Immutable);
-    let local = Actor {
-        via: Via::Cli(0),
-        ..boss
-    };
+    let local = Actor::local(0, "root".to_owned());
     let spare = new_key("spare");
     store.create_key(&local, fixed.id, &spare).await.unwrap();
     assert!(store.set_immutable(&local, fixed.id, false).await.unwrap());

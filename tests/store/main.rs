@@ -2,8 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use linux_api::model::api_key::{KeyId, Scopes};
-use linux_api::model::audit::{Actor, Via};
+use linux_api::model::api_key::{KeyId, Scope, Scopes};
+use linux_api::model::audit::{Actor, Origin, Via};
 use linux_api::model::time::{Clock, ManualClock, Timestamp};
 use linux_api::model::user::{Role, User};
 use linux_api::store::api_keys::NewKey;
@@ -53,6 +53,7 @@ macro_rules! on_every_engine {
     };
 }
 
+mod actors;
 mod audit;
 mod cache;
 mod deadlines;
@@ -157,14 +158,22 @@ async fn add_user(store: &Store, name: &str, role: Role) -> User {
     made.unwrap()
 }
 
+/// An actor with the database itself that counts as this user: for rules about its own account.
 fn actor(user: &User) -> Actor {
-    Actor {
-        user_id: Some(user.id),
-        name: user.name.clone(),
-        via: Via::Cli(1000),
-        address: Some([192, 0, 2, 7].into()),
-        request_id: Some("request-1".to_owned()),
-    }
+    let mut actor = Actor::local(1000, user.name.clone());
+    actor.origin.user_id = Some(user.id);
+    actor.origin.address = Some([192, 0, 2, 7].into());
+    actor.origin.request_id = Some("request-1".to_owned());
+    actor
+}
+
+/// A caller over HTTP by the user's key with this id, for a change that takes `scope`.
+fn by_key(user: &User, id: &str, scope: Scope) -> Actor {
+    let origin = Origin {
+        via: Via::Key(KeyId(id.to_owned())),
+        ..actor(user).origin
+    };
+    Actor::of_caller(origin, scope).unwrap()
 }
 
 /// The rule that refused a change.

@@ -147,7 +147,7 @@ async fn a_user_is_deactivated_unless_a_rule_forbids_it(database: Database) {
     assert!(!store.find_user(alice.id).await.unwrap().unwrap().active);
     // An admin who is not active does not count as one.
     store.set_role(&boss, alice.id, Role::Admin).await.unwrap();
-    let id = boss.user_id.unwrap();
+    let id = boss.origin.user_id.unwrap();
     let outcome = store.set_active(&Actor::system(), id, false).await;
     assert_eq!(refusal(outcome), Refusal::LastAdmin);
     assert!(store.set_active(&boss, alice.id, true).await.unwrap());

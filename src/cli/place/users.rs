@@ -100,7 +100,7 @@ impl Place {
             let reason = Refusal::UserNotFound.to_string();
             admin
                 .store
-                .note_refusal(&admin.actor, action, format!("user:{name}"), reason)
+                .note_refusal(&admin.actor.origin, action, format!("user:{name}"), reason)
                 .await?;
         }
         match found {

@@ -140,7 +140,7 @@ pub(crate) async fn set_user_role(
         Role::Viewer
     };
     let changed = store
-        .set_role(&caller.actor(), id, role)
+        .set_role(&caller.actor().await?, id, role)
         .await
         .map_err(|error| refused(error, "Can't set users role: user is immutable"))?;
     Ok(if changed {
@@ -220,7 +220,7 @@ pub(crate) async fn protect_user(
     PathUser(id): PathUser,
 ) -> Result<Response, ApiError> {
     let changed = store
-        .set_immutable(&caller.actor(), id, true)
+        .set_immutable(&caller.actor().await?, id, true)
         .await
         .map_err(|error| refused(error, "Can't protect user: user is immutable"))?;
     Ok(user_changed(changed, id))
@@ -234,7 +234,7 @@ async fn set_active(
     immutable: &'static str,
 ) -> Result<Response, ApiError> {
     let changed = store
-        .set_active(&caller.actor(), id, active)
+        .set_active(&caller.actor().await?, id, active)
         .await
         .map_err(|error| refused(error, immutable))?;
     Ok(user_changed(changed, id))

@@ -124,9 +124,7 @@ pub(crate) async fn create_own_key(
     ApiJson(body): ApiJson<CreateKey>,
 ) -> Result<(StatusCode, Json<IssuedKey>), ApiError> {
     let user_id = caller.identity.user.id;
-    issuer
-        .create(&caller.actor(), &caller.identity, user_id, body)
-        .await
+    issuer.create(&caller, user_id, body).await
 }
 
 /// Revoke one of the caller's keys
@@ -147,7 +145,13 @@ pub(crate) async fn revoke_own_key(
     State(store): State<Store>,
     PathKey(key_id): PathKey,
 ) -> Result<Response, ApiError> {
-    revoke(&store, &caller.actor(), caller.identity.user.id, key_id).await
+    revoke(
+        &store,
+        &caller.actor().await?,
+        caller.identity.user.id,
+        key_id,
+    )
+    .await
 }
 
 /// Replace one of the caller's keys
@@ -172,9 +176,7 @@ pub(crate) async fn rotate_own_key(
     ApiJson(body): ApiJson<RotateKey>,
 ) -> Result<(StatusCode, Json<IssuedKey>), ApiError> {
     let user_id = caller.identity.user.id;
-    issuer
-        .rotate(&caller.actor(), &caller.identity, user_id, key_id, body)
-        .await
+    issuer.rotate(&caller, user_id, key_id, body).await
 }
 
 /// List a user's keys
@@ -220,9 +222,7 @@ pub(crate) async fn create_user_key(
     PathUser(user_id): PathUser,
     ApiJson(body): ApiJson<CreateKey>,
 ) -> Result<(StatusCode, Json<IssuedKey>), ApiError> {
-    issuer
-        .create(&caller.actor(), &caller.identity, user_id, body)
-        .await
+    issuer.create(&caller, user_id, body).await
 }
 
 /// Revoke a user's key
@@ -247,7 +247,7 @@ pub(crate) async fn revoke_user_key(
     PathUser(user_id): PathUser,
     PathKey(key_id): PathKey,
 ) -> Result<Response, ApiError> {
-    revoke(&store, &caller.actor(), user_id, key_id).await
+    revoke(&store, &caller.actor().await?, user_id, key_id).await
 }
 
 /// Replace a user's key
@@ -275,9 +275,7 @@ pub(crate) async fn rotate_user_key(
     PathKey(key_id): PathKey,
     ApiJson(body): ApiJson<RotateKey>,
 ) -> Result<(StatusCode, Json<IssuedKey>), ApiError> {
-    issuer
-        .rotate(&caller.actor(), &caller.identity, user_id, key_id, body)
-        .await
+    issuer.rotate(&caller, user_id, key_id, body).await
 }
 
 async fn list(

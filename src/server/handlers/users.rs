@@ -89,7 +89,7 @@ pub(crate) async fn register_user(
         immutable: false,
     };
     let user = store
-        .create_user(&caller.actor(), &user, &key)
+        .create_user(&caller.actor().await?, &user, &key)
         .await
         .map_err(|error| match error {
             StoreError::Refused(Refusal::NameTaken) => {
@@ -127,12 +127,15 @@ pub(crate) async fn delete_user(
 ) -> Result<Json<Done>, ApiError> {
     let own = caller.identity.user.id;
     let id = Uuid::parse_str(&body.user_id).map_or(own, UserId);
-    if id != own {
+    let needed = if id == own {
+        Scope::KeysSelf
+    } else {
         let allowed = caller.identity.allow(Scope::UsersAdmin);
         allowed.map_err(|denied| ApiError::from(denied).about(format!("user:{id}")))?;
-    }
+        Scope::UsersAdmin
+    };
     store
-        .delete_user(&caller.actor(), id)
+        .delete_user(&caller.actor_for(needed).await?, id)
         .await
         .map_err(|error| match error {
             StoreError::Refused(Refusal::UserNotFound) => ApiError::refused(

@@ -160,7 +160,8 @@ pub(crate) async fn create_legacy_user(
         active: true,
         immutable: false,
     };
-    let made = store.create_user(&caller.actor(), &user, &key).await;
+    let actor = caller.actor().await?;
+    let made = store.create_user(&actor, &user, &key).await;
     let user = made.map_err(|error| match error {
         StoreError::Refused(Refusal::NameTaken) => {
             ApiError::refused(StatusCode::BAD_REQUEST, "name_taken", NOT_CREATED)
@@ -265,8 +266,8 @@ pub(crate) async fn delete_legacy_user(
         return Err(forbidden("user_immutable", detail));
     }
     let own = &caller.identity.user;
-    let id = if query.username == own.name {
-        Some(own.id)
+    let (id, needed) = if query.username == own.name {
+        (Some(own.id), Scope::KeysSelf)
     } else {
         if !caller.identity.user.role.eq(&Scope::UsersAdmin.role()) {
             let detail =
@@ -275,13 +276,14 @@ pub(crate) async fn delete_legacy_user(
         }
         caller.identity.allow(Scope::UsersAdmin)?;
         let found = store.find_user_by_name(&query.username).await?;
-        found.map(|user| user.id)
+        (found.map(|user| user.id), Scope::UsersAdmin)
     };
     let Some(id) = id else {
         let missing = ApiError::new(StatusCode::BAD_REQUEST, "user_not_found", NOT_DELETED);
         return Err(missing);
     };
-    let deleted = store.delete_user(&caller.actor(), id).await;
+    let actor = caller.actor_for(needed).await?;
+    let deleted = store.delete_user(&actor, id).await;
     let refused = |code, detail| ApiError::refused(StatusCode::FORBIDDEN, code, detail);
     deleted.map_err(|error| match error {
         StoreError::Refused(Refusal::UserNotFound) => {
