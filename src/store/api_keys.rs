@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::audit::Entry;
 use super::users::{COLUMNS_BY_ID, UserRow, change};

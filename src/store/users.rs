@@ -2,7 +2,7 @@
 //! the revision of users and keys: that row's lock lets only one such change run at a time, on
 //! both engines, and tells every daemon that something changed.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::api_keys::{NewKey, insert_key};
 use super::audit::Entry;
