@@ -7,6 +7,8 @@ mod audited;
 mod database;
 mod doctor;
 mod endurance;
+#[path = "../support/left_out.rs"]
+mod left_out;
 mod lifecycle;
 mod many;
 #[path = "../support/pgpool.rs"]
