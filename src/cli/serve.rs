@@ -72,7 +72,7 @@ pub(super) struct Options {
     /// Start with a throwaway database and a key that everybody may see
     #[arg(long)]
     demo: bool,
-    /// Go on in the background once ready; `linux-api stop` ends it
+    /// Run in the background once ready; `linux-api stop` ends it
     #[arg(long)]
     detach: bool,
     /// How a daemon in the background is started by `--detach`

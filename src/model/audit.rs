@@ -7,7 +7,7 @@ use super::api_key::KeyId;
 use super::time::Timestamp;
 use super::user::UserId;
 
-/// By which door somebody came in.
+/// How a request or command came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Via {
     /// With an API key over HTTP.
@@ -18,7 +18,7 @@ pub enum Via {
     Cli(u32),
     /// The program itself, for instance when it makes the first admin.
     System,
-    /// Over HTTP without a key that is accepted: nothing is ever done by this door.
+    /// Over HTTP without a key that is accepted: nothing is ever done this way.
     Nobody,
 }
 
@@ -41,7 +41,7 @@ pub struct Actor {
     pub user_id: Option<UserId>,
     /// The user's name at that time, or the Linux account's.
     pub name: String,
-    /// By which door.
+    /// How it came in.
     pub via: Via,
     /// The client's address, over the network.
     pub address: Option<IpAddr>,
@@ -160,7 +160,7 @@ pub struct AuditRow {
     pub actor_id: Option<UserId>,
     /// That user's name at the time.
     pub actor: String,
-    /// By which door: `key:ID`, `unix:UID`, `cli:UID`, `system` or `nobody`.
+    /// How the request came in: `key:ID`, `unix:UID`, `cli:UID`, `system` or `nobody`.
     pub via: String,
     /// What was done, for instance `user.create`.
     pub action: String,
