@@ -2,17 +2,23 @@
 
 CARGO ?= cargo
 
-.PHONY: help run test lint bench fuzz package generate
+.PHONY: help run release test lint bench fuzz package generate
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## Build the release binary and start the daemon on 127.0.0.1:8080
-	$(CARGO) run --release --locked -- serve
+run: ## Build quickly, without the optimisations of a release, and start the daemon on 127.0.0.1:8080
+	$(CARGO) build --profile quick --locked
+	@CARGO="$(CARGO)" ./scripts/show-program quick
+	@$(CARGO) run --quiet --profile quick --locked -- serve
+
+release: ## Build the optimised binary, as it is shipped; takes several minutes
+	$(CARGO) build --release --locked
+	@CARGO="$(CARGO)" ./scripts/show-program release
 
 test: ## Run every test; installs PostgreSQL, poolers and tmux when they are missing and you are root
 	./scripts/require-test-programs
-	$(CARGO) test --locked --no-fail-fast
+	CARGO="$(CARGO)" ./scripts/run-tests
 
 lint: ## Check format, lints and documentation; warnings are errors
 	$(CARGO) fmt --check

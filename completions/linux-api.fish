@@ -52,7 +52,7 @@ json\t''"
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l no-migrate -d 'Refuse to start while migrations are pending, instead of applying them'
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l demo -d 'Start with a throwaway database and a key that everybody may see'
-complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l detach -d 'Go on in the background once ready; `linux-api stop` ends it'
+complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l detach -d 'Run in the background once ready; `linux-api stop` ends it'
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -l detached -d 'How a daemon in the background is started by `--detach`'
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand serve" -s q -l quiet -d 'Log less; may be given up to three times'
@@ -161,12 +161,12 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "list" -d 'List all users'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "show" -d 'Show one user and its keys'
-complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "add" -d 'Make a user and print its first key, once'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "add" -d 'Create a user and print its first key, once'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "delete" -d 'Delete a user and all its keys'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "activate" -d 'Let a user use the API'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "deactivate" -d 'Keep a user from using the API'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "role" -d 'Set a user\'s role'
-complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "protect" -d 'Protect a user from every change, or take the protection off'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "protect" -d 'Protect a user from every change, or remove the protection'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and not __fish_seen_subcommand_from list show add delete activate deactivate role protect key" -f -a "key" -d 'Manage the keys of a user'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -l remote -d 'Ask this daemon over HTTP, a remote\'s name or a URL, instead of using the database' -r
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from list" -l config -d 'Configuration file in place of the usual ones' -r -F
@@ -235,7 +235,7 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_see
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -l log-format -d 'How log lines look' -r -f -a "text\t''
 json\t''"
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -l acting-uid -d 'The Linux account that gave the command, when root became another one since' -r
-complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -l off -d 'Take the protection off, for which it takes the database'
+complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -l off -d 'Remove the protection (needs direct database access)'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -s v -l verbose -d 'Log more; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -s q -l quiet -d 'Log less; may be given up to three times'
 complete -c linux-api -n "__fish_linux_api_using_subcommand user; and __fish_seen_subcommand_from protect" -s h -l help -d 'Print help'
@@ -260,13 +260,13 @@ complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_s
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "status" -d 'Show engine, schema, size, rows and the newest backup'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "migrate" -d 'Apply pending migrations, after a backup'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "rollback" -d 'Take the newest migration back, after a backup'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "rollback" -d 'Revert the newest migration, after a backup'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "log" -d 'List every attempt to change the schema, oldest first'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "backup" -d 'Make a backup, also while the daemon runs'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "backups" -d 'List the backups, newest first'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "verify" -d 'Read a backup in full and compare it with its checksums'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "restore" -d 'Replace everything in the database by a backup'
-complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "prune" -d 'Delete backups by number and age, never the newest one that is whole'
+complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "prune" -d 'Delete backups by number and age, never the newest intact backup'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and not __fish_seen_subcommand_from status migrate rollback log backup backups verify restore prune import" -f -a "import" -d 'Import users, keys and measurements of the Python Linux-API'
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from status" -l config -d 'Configuration file in place of the usual ones' -r -F
 complete -c linux-api -n "__fish_linux_api_using_subcommand db; and __fish_seen_subcommand_from status" -l log-format -d 'How log lines look' -r -f -a "text\t''

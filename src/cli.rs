@@ -39,10 +39,10 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// Exit code for what a person broke off, as shells have it for Ctrl-C.
 pub const INTERRUPTED: u8 = 130;
-/// Exit code for what a restart can't mend, so that systemd does not try for ever.
+/// Exit code for what a restart can't fix, so that systemd does not try for ever.
 pub const BAD_CONFIGURATION: u8 = 78;
 
-/// Watch and manage Linux hosts
+/// Monitor Linux hosts
 #[derive(Debug, Parser)]
 #[command(name = "linux-api", version, disable_help_subcommand = true)]
 pub struct Cli {

@@ -1,4 +1,4 @@
-//! linux-api watches and manages Linux hosts.
+//! linux-api monitors Linux hosts.
 //!
 //! The module list is the map; `docs/architecture.md` says who may import whom.
 

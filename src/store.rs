@@ -139,7 +139,7 @@ impl Store {
     /// when the database can't be reached within the deadline.
     pub async fn refresh_auth_revision(&self) -> Result<i64, StoreError> {
         let rows = self.within_deadline(self.read_vital_settings()).await?;
-        let vital = VitalSettings::of(rows)?;
+        let vital = VitalSettings::of(&rows)?;
         vital.check(self.known_revision())?;
         self.note_contact(vital.auth_revision);
         Ok(vital.auth_revision)

@@ -31,7 +31,7 @@ pub struct AuditEntry {
     pub actor_id: Option<String>,
     /// That user's name at the time.
     pub actor: String,
-    /// By which door: `key:ID`, `unix:UID`, `cli:UID`, `system` or `nobody`.
+    /// How the request came in: `key:ID`, `unix:UID`, `cli:UID`, `system` or `nobody`.
     pub via: String,
     /// What was done.
     pub action: String,

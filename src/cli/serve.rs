@@ -76,7 +76,7 @@ pub(super) struct Options {
     /// Start with a throwaway database and a key that everybody may see
     #[arg(long)]
     demo: bool,
-    /// Go on in the background once ready; `linux-api stop` ends it
+    /// Run in the background once ready; `linux-api stop` ends it
     #[arg(long)]
     detach: bool,
     /// How a daemon in the background is started by `--detach`
@@ -292,21 +292,7 @@ impl Daemon {
         let supervisor = Supervisor::default();
         // Ended after the last request, so that it is counted too.
         let end = CancellationToken::new();
-        let sample = host.clone().run(
-            HostReader::new(collector.roots().clone()),
-            config.sampler.interval,
-            end.clone(),
-        );
-        supervisor.spawn("sampler", &end, sample);
-        let poll = config.auth.revocation_poll;
-        let watch = key_watch::run(self.store.clone(), poll, end.clone());
-        supervisor.spawn("key watch", &end, watch);
-        supervisor.spawn("database", &end, self.keeper.run(end.clone()));
-        // It is closed by itself, and later than all else.
-        let (log_end, log) = (end.clone(), self.access_log.clone());
-        supervisor.spawn("access log", &end, async move {
-            log_end.run_until_cancelled(log.ended()).await;
-        });
+        self.start_tasks(config, &collector, &host, &supervisor, &end);
         let measuring = Measuring {
             store: &self.store,
             verifier: &verifier,
@@ -387,6 +373,32 @@ impl Daemon {
             None => Ok(()),
             Some(failure) => Err(failure.into()),
         }
+    }
+
+    /// Starts the tasks that need nothing but what the daemon is made with.
+    fn start_tasks(
+        &self,
+        config: &Config,
+        collector: &Collector,
+        host: &HostSampler,
+        supervisor: &Supervisor,
+        end: &CancellationToken,
+    ) {
+        let sample = host.clone().run(
+            HostReader::new(collector.roots().clone()),
+            config.sampler.interval,
+            end.clone(),
+        );
+        supervisor.spawn("sampler", end, sample);
+        let poll = config.auth.revocation_poll;
+        let watch = key_watch::run(self.store.clone(), poll, end.clone());
+        supervisor.spawn("key watch", end, watch);
+        supervisor.spawn("database", end, self.keeper.clone().run(end.clone()));
+        // It is closed by itself, and later than all else.
+        let (log_end, log) = (end.clone(), self.access_log.clone());
+        supervisor.spawn("access log", end, async move {
+            log_end.run_until_cancelled(log.ended()).await;
+        });
     }
 }
 

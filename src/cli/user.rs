@@ -40,7 +40,7 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Make a user and print its first key, once
+    /// Create a user and print its first key, once
     Add {
         /// Login name: 4 to 12 letters, digits and underscores
         #[arg(value_parser = parse_user_name)]
@@ -81,11 +81,11 @@ enum Command {
         #[arg(value_parser = ["viewer", "admin"])]
         role: String,
     },
-    /// Protect a user from every change, or take the protection off
+    /// Protect a user from every change, or remove the protection
     Protect {
         /// Login name or id
         user: String,
-        /// Take the protection off, for which it takes the database
+        /// Remove the protection (needs direct database access)
         #[arg(long)]
         off: bool,
     },
@@ -178,7 +178,11 @@ async fn set_active(place: &Place, user: &str, active: bool) -> anyhow::Result<(
 async fn set_role(place: &Place, user: &str, role: Role) -> anyhow::Result<()> {
     let user = place.user_for(Action::UserRole, user).await?;
     let changed = place.set_role(&user, role).await?;
-    said(changed, &format!("{} has the role {role}", user.username))
+    let role = match role {
+        Role::Admin => "an admin",
+        Role::Viewer => "a viewer",
+    };
+    said(changed, &format!("{} is {role}", user.username))
 }
 
 async fn protect(place: &Place, user: &str, protected: bool) -> anyhow::Result<()> {
@@ -194,9 +198,5 @@ async fn protect(place: &Place, user: &str, protected: bool) -> anyhow::Result<(
 
 fn said(changed: bool, what: &str) -> anyhow::Result<()> {
     let when = if changed { "now" } else { "already" };
-    output::text(&what.replacen(" is ", &format!(" is {when} "), 1).replacen(
-        " has ",
-        &format!(" has {when} "),
-        1,
-    ))
+    output::text(&what.replacen(" is ", &format!(" is {when} "), 1))
 }

@@ -156,7 +156,7 @@ fn say(situation: &Situation) -> String {
         })
         .collect();
     let width = steps.iter().map(|(line, _)| line.len()).max().unwrap_or(0);
-    let mut text = format!("linux-api watches and manages Linux hosts. {state} What next?\n\n");
+    let mut text = format!("linux-api monitors Linux hosts. {state} What next?\n\n");
     for (line, what) in steps {
         // Writing to a text never fails.
         let _ = writeln!(text, "  {line:width$}   {what}");

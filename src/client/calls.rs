@@ -122,7 +122,7 @@ impl Client {
         self.get("/api/v1/user/me", NONE).await
     }
 
-    /// Makes a user and its first key.
+    /// Creates a user and its first key.
     pub async fn register_user(&self, user: &RegisterUser) -> Result<RegisteredUser, ClientError> {
         let request = self.request(Method::POST, "/api/v1/user/register");
         self.expect_change(request.json(user)).await

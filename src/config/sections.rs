@@ -68,7 +68,7 @@ section! {
         /// Address and port for HTTP, or for HTTPS when there is a certificate. Beyond loopback a
         /// certificate or `trusted_proxies` are needed.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080));
-        /// File with the TLS certificate and those that vouch for it (PEM).
+        /// File with the certificate chain (PEM).
         tls_certificate: Option<PathBuf> = None, example "/etc/linux-api/tls/cert.pem";
         /// File with the key of the certificate (PEM).
         tls_key: Option<PathBuf> = None, example "/etc/linux-api/tls/key.pem";

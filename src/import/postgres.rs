@@ -8,7 +8,8 @@ use futures_util::{StreamExt, TryStreamExt};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgConnectOptions;
-use sqlx::{ConnectOptions, Connection, FromRow, PgConnection};
+use sqlx::{ConnectOptions, Connection, PgConnection};
+use sqlx_macros::FromRow;
 use uuid::Uuid;
 
 use super::ImportError;

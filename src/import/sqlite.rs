@@ -25,7 +25,7 @@ pub struct PythonSqlite {
     pub pepper: SecretString,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     username: String,
     role: String,

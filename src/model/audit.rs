@@ -8,7 +8,7 @@ use super::authority::Authority;
 use super::time::Timestamp;
 use super::user::UserId;
 
-/// By which door somebody came in.
+/// How a request or command came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Via {
     /// With an API key over HTTP.
@@ -19,7 +19,7 @@ pub enum Via {
     Cli(u32),
     /// The program itself, for instance when it makes the first admin.
     System,
-    /// Over HTTP without a key that is accepted: nothing is ever done by this door.
+    /// Over HTTP without a key that is accepted: nothing is ever done this way.
     Nobody,
 }
 
@@ -42,7 +42,7 @@ pub struct Origin {
     pub user_id: Option<UserId>,
     /// The user's name at that time, or the Linux account's.
     pub name: String,
-    /// By which door.
+    /// How it came in.
     pub via: Via,
     /// The client's address, over the network.
     pub address: Option<IpAddr>,
@@ -223,7 +223,7 @@ pub struct AuditRow {
     pub actor_id: Option<UserId>,
     /// That user's name at the time.
     pub actor: String,
-    /// By which door: `key:ID`, `unix:UID`, `cli:UID`, `system` or `nobody`.
+    /// How the request came in: `key:ID`, `unix:UID`, `cli:UID`, `system` or `nobody`.
     pub via: String,
     /// What was done, for instance `user.create`.
     pub action: String,

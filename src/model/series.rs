@@ -144,7 +144,7 @@ pub static SERIES: &[Series] = &[
     single!("processes.total", "count", Processes.processes, |count| f64::from(count.total), "Processes"),
     single!("processes.running", "count", Processes.processes, |count| f64::from(count.running), "Processes that run or are ready to"),
     single!("processes.blocked", "count", Processes.processes, |count| f64::from(count.blocked), "Processes that wait and can't be interrupted"),
-    single!("processes.zombie", "count", Processes.processes, |count| f64::from(count.zombie), "Processes that ended and nobody asked how"),
+    single!("processes.zombie", "count", Processes.processes, |count| f64::from(count.zombie), "Processes that exited, not yet reaped by the parent"),
     single!("sessions.count", "count", Sessions.sessions, |all| number(all.len() as u64), "Logins"),
 ];
 

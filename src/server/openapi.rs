@@ -15,7 +15,7 @@ use crate::api::problem::{FieldProblem, Problem};
     info(
         title = "Linux API",
         version = "v1",
-        description = "Watches and manages Linux hosts. Errors are problem details (RFC 9457) \
+        description = "Monitors Linux hosts. Errors are problem details (RFC 9457) \
                        with a stable `code`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),

@@ -53,7 +53,7 @@ pub enum TlsError {
 pub struct Certificates(Arc<RwLock<Arc<ServerConfig>>>);
 
 impl Certificates {
-    /// Reads the certificate, those that vouch for it, and its key.
+    /// Reads the certificate chain and its key.
     ///
     /// # Errors
     /// When a file can't be read or used, or everybody may read the key.

@@ -39,7 +39,7 @@ impl Default for Answers {
 #[derive(Debug, Clone, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
-    /// The certificate, followed by those that vouch for it.
+    /// Certificate chain (PEM): the certificate, then its intermediates.
     pub certificate: PathBuf,
     /// The key.
     pub key: PathBuf,

@@ -71,7 +71,7 @@ pub(super) async fn install(manager: PackageManager) -> anyhow::Result<()> {
             ..Call::default()
         };
         call.run().await.with_context(|| {
-            "PostgreSQL can't be installed; mend what the package manager says, or install it \
+            "PostgreSQL can't be installed; fix what the package manager reports, or install it \
              yourself and answer kind = \"local\""
         })?;
     }
@@ -323,12 +323,12 @@ fn explain(error: StoreError) -> anyhow::Error {
     // https://www.postgresql.org/docs/current/errcodes-appendix.html
     let advice = match (&error, code.as_deref()) {
         (_, Some("28P01" | "28000")) => {
-            "the server refuses user or password: mend them in the URL. (A server that asks \
+            "the server refuses user or password: correct them in the URL. (A server that asks \
              `ident` instead of a password on 127.0.0.1 wants `scram-sha-256` in that line of its \
              pg_hba.conf.)"
         }
         (_, Some("3D000")) => {
-            "there is no such database on the server: make it (createdb), or mend the URL"
+            "there is no such database on the server: create it (createdb), or correct the URL"
         }
         (_, Some("53300")) => "the server has no connection left: raise its max_connections",
         (StoreError::Unusable(_), _) => {

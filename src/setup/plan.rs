@@ -69,7 +69,7 @@ const TMPFILES_TEXT: &str = include_str!("../../packaging/systemd/tmpfiles.conf"
 pub struct Plan {
     /// The steps.
     pub steps: Vec<Step>,
-    /// What has to be mended first, each with how.
+    /// What has to be fixed first, each with how.
     pub obstacles: Vec<String>,
     /// What somebody should know, and which is in nobody's way.
     pub notes: Vec<String>,
@@ -177,7 +177,7 @@ impl Planner<'_> {
             Ok(says) => Some(says.clone()),
             Err(why) => {
                 let text = format!(
-                    "the configuration to be kept is wrong; mend it, or set \
+                    "the configuration to be kept is wrong; fix it, or set \
                      configuration = \"replace\":\n{why}"
                 );
                 self.obstacle(text);
@@ -210,7 +210,7 @@ impl Planner<'_> {
             );
         } else if port < first && !self.facts.may_bind_low && !(kept && self.facts.service_runs) {
             self.obstacle(format!(
-                "only root may listen on port {port}, and the daemon runs without root's rights: \
+                "only root may listen on port {port}, and the daemon runs without root privileges: \
                  choose a port from {first} up and have a proxy in front of it listen on {port} \
                  (packaging/examples), or give the unit the right first, in {PORT_DROP_IN}: \
                  [Service], AmbientCapabilities=CAP_NET_BIND_SERVICE, \

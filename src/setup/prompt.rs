@@ -135,7 +135,7 @@ fn ask_reach(answers: &mut Answers) -> anyhow::Result<()> {
                 Ok(PathBuf::from(asked(path)?))
             };
             answers.tls = Some(Tls {
-                certificate: file("File with the certificate and those that vouch for it (PEM):")?,
+                certificate: file("Certificate chain (PEM):")?,
                 key: file("File with its key (PEM):")?,
             });
             answers.listen = ask_listen("0.0.0.0:8443")?;

@@ -119,7 +119,7 @@ async fn run_or_explain(verb: &str) -> anyhow::Result<()> {
     let log = call.run().await.unwrap_or_default();
     Err(error).with_context(|| {
         format!(
-            "the daemon does not start; mend what it says and run setup again. Its last words:\n{}",
+            "the daemon does not start; fix what it reports and run setup again. Its last words:\n{}",
             log.trim_end()
         )
     })

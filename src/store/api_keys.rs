@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::audit::Entry;
 use super::change::{change, forbid_widening, in_write_again};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::{Store, StoreError, in_write, on_read};
 use crate::model::audit::{Action, Actor, AuditRow, Origin};

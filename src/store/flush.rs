@@ -44,7 +44,7 @@ impl Store {
         let known = self.known_revision();
         let revision = in_write!(self, |tx| {
             let rows = tx.fetch_all(sqlx::query_as(vital::IN_TRANSACTION)).await?;
-            let vital = VitalSettings::of(rows)?;
+            let vital = VitalSettings::of(&rows)?;
             // Nothing is written into a schema that another program has changed since.
             vital.check(known)?;
             upsert_host!(tx, batch.host, now);

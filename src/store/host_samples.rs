@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::{Engine, Store, StoreError, on_read};
 use crate::model::fleet::HostSample;

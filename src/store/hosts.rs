@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::{Store, StoreError, on_read};
 use crate::model::fleet::HostRow;

@@ -5,6 +5,7 @@
 //! new one. sqlx's own runner is not used because it takes no lock on SQLite and keeps a session
 //! lock after an error on PostgreSQL.
 
+mod embedded;
 mod known;
 
 use std::time::Duration;
@@ -18,15 +19,16 @@ use crate::model::audit::Actor;
 use crate::model::progress::{Progress, Unwatched};
 use crate::model::time::Timestamp;
 
+use embedded::migrator;
 pub(super) use known::{Direction, newest_revision};
-use known::{compare, is, migrator, upward};
+use known::{compare, is, upward};
 
 const INSERT_LOG: &str = "
     insert into migration_log
         (revision, direction, status, error, started_at, finished_at, program_version)
     values ($1, $2, $3, $4, $5, $6, $7)";
 
-/// A schema that this program can't use; a restart can't mend it.
+/// A schema that this program can't use; a restart can't fix it.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
     /// The database was migrated by a newer program that left no way back.
@@ -69,14 +71,14 @@ pub enum SchemaError {
     Locked(Duration),
     /// The backup that must come first did not succeed.
     #[error(
-        "the backup before the migration failed, so nothing was migrated: {0}; mend that, or set \
+        "the backup before the migration failed, so nothing was migrated: {0}; fix that, or set \
          backup.before_migration = \"off\" to go on without one"
     )]
     Backup(String),
 }
 
 impl SchemaError {
-    /// Whether a restart of the same program can't mend it.
+    /// Whether a restart of the same program can't fix it.
     #[must_use]
     pub fn is_final(&self) -> bool {
         matches!(
@@ -107,7 +109,7 @@ pub enum Migrated {
 }
 
 /// One line of `migration_log`.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, sqlx_macros::FromRow)]
 pub struct MigrationLogRow {
     /// Which migration.
     pub revision: i64,

@@ -235,9 +235,9 @@ impl Store {
                     files.reader.close().await;
                     files.writer.close().await;
                 }
-                Pool::Sqlite(open_sqlite(options, sole).await?)
+                Pool::Sqlite(Box::new(open_sqlite(options, sole).await?))
             }
-            Engine::Postgres => Pool::Postgres(open_postgres(options).await?),
+            Engine::Postgres => Pool::Postgres(Box::new(open_postgres(options).await?)),
         };
         let mut place = self
             .inner

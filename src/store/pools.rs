@@ -21,9 +21,9 @@ const PATIENCE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(crate) enum Pool {
     /// To a file.
-    Sqlite(SqlitePools),
+    Sqlite(Box<SqlitePools>),
     /// To a server.
-    Postgres(PostgresPools),
+    Postgres(Box<PostgresPools>),
 }
 
 /// One writer, so that writes queue here and not inside SQLite, and a few readers.
@@ -149,11 +149,11 @@ impl Pool {
 
     pub(super) fn state(&self) -> PoolState {
         match self {
-            Self::Sqlite(SqlitePools { writer, reader, .. }) => PoolState {
-                open: writer.size() + reader.size(),
-                idle: writer.num_idle() + reader.num_idle(),
-                max: writer.options().get_max_connections()
-                    + reader.options().get_max_connections(),
+            Self::Sqlite(files) => PoolState {
+                open: files.writer.size() + files.reader.size(),
+                idle: files.writer.num_idle() + files.reader.num_idle(),
+                max: files.writer.options().get_max_connections()
+                    + files.reader.options().get_max_connections(),
             },
             Self::Postgres(pools) => pools.state(),
         }

@@ -1,6 +1,6 @@
 //! Requests per bucket, read as groups over all daemons.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::request_offsets::Groups;
 use super::request_windows::Windows;

@@ -1,6 +1,6 @@
 //! Requests per bucket and route, with their sketches, page by page.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::request_offsets::Groups;
 use super::request_queries::{Span, StatsFilter, push_filter, tables};

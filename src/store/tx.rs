@@ -254,11 +254,12 @@ impl Store {
         let wait = async {
             tokio::time::sleep(SLOW_CONNECTION).await;
             self.suspect();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         };
         let connection = tokio::select! {
             biased;
-            connection = pools.acquire() => connection?,
+            // Boxed, or every call would carry the room for opening a connection.
+            connection = Box::pin(pools.acquire()) => connection?,
             () = wait => return Err(sqlx::Error::PoolTimedOut),
         };
         Ok(Held {

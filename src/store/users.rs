@@ -1,6 +1,6 @@
 //! Users, and the rules that no change may break.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::api_keys::{NewKey, insert_key};
 use super::audit::Entry;

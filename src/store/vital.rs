@@ -33,7 +33,7 @@ impl VitalSettings {
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] when one is missing or no number.
-    pub(super) fn of(rows: Vec<(String, String)>) -> Result<Self, StoreError> {
+    pub(super) fn of(rows: &[(String, String)]) -> Result<Self, StoreError> {
         let find = |name: &'static str| {
             let found = rows.iter().find(|(found, _)| found == name);
             found

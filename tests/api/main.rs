@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../support/left_out.rs"]
+mod left_out;
 #[path = "../support/pgbouncer.rs"]
 mod pgbouncer;
 #[path = "../support/postgres.rs"]

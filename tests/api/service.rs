@@ -77,6 +77,8 @@ async fn the_documentation_is_served_from_the_binary(database: Database) {
                 .unwrap()
                 .starts_with("text/html")
         );
+        let title = "<title>linux-api: HTTP API</title>";
+        assert!(reply.text().contains(title), "{}", reply.text());
         for asset in linked_files(reply.text()) {
             assert!(!asset.contains("//"), "nothing from elsewhere: {asset}");
             let file = app.get_openly(&format!("/docs/{asset}")).await;
@@ -98,6 +100,7 @@ async fn the_documentation_is_served_from_the_binary(database: Database) {
     for missing in [
         "/docs/nothing.js",
         "/docs/swagger-ui-es-bundle.js",
+        "/docs/swagger-ui-standalone-preset.js",
         "/docs/../etc/passwd",
         "/docs/%2e%2e%2fetc",
         "/docs/%ff",

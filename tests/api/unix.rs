@@ -249,6 +249,7 @@ async fn each_account_on_one_socket_is_itself(database: Database) {
     assert_eq!(own["user"]["username"], "boss");
     if own_account().0 != 0 {
         // Only root can be somebody else for a moment.
+        crate::left_out::for_want_of("root", "run it as root");
         return;
     }
     for _ in 0..2 {

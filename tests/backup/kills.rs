@@ -191,7 +191,7 @@ impl Scene {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "says what was passed over or swept")]
+#[expect(clippy::print_stderr, reason = "says what was swept")]
 fn report(text: &str) {
     eprintln!("{text}");
 }
@@ -200,7 +200,7 @@ fn has_strace() -> bool {
     let found = Command::new("strace").arg("-V").output();
     let found = found.is_ok_and(|output| output.status.success());
     if !found {
-        report("passed over: strace is not installed (Debian, Ubuntu: apt-get install strace)");
+        crate::left_out::for_want_of("strace", "apt-get install strace");
     }
     found
 }

@@ -22,6 +22,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
+#[path = "../support/left_out.rs"]
+mod left_out;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/statement.rs"]

@@ -31,6 +31,8 @@ async function useTheDocumentation() {
   page.on("pageerror", (error) => complaints.push(String(error)));
   await page.goto(`${url}/docs`);
   await page.locator(".swagger-ui .opblock").first().waitFor();
+  assert.equal(await page.title(), "linux-api: HTTP API");
+  assert.equal(await page.locator(".topbar, .download-url-wrapper").count(), 0, "no Explore bar");
 
   await page.locator("button.authorize").first().click();
   const dialog = page.locator(".modal-ux");

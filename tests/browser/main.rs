@@ -1,13 +1,16 @@
 //! The documentation in a real browser: `docs.mjs` beside this file says what is tried.
 //!
-//! Needs Chromium and Node with npm; where they are not installed it says so in one line. It has no
-//! test harness, which would hide that line.
+//! Needs Chromium and Node with npm; where they are not installed it is recorded as left out. It has no
+//! test harness, because it is one test that downloads what its script imports.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+#[path = "../support/left_out.rs"]
+mod left_out;
 
 /// What it needs, by the names that systems give it.
 const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -26,7 +29,8 @@ fn main() {
     }
     let chromium = CHROMIUM.iter().find_map(|name| find(name));
     let (Some(chromium), Some(node), Some(npm)) = (chromium, find("node"), find("npm")) else {
-        say("browser test: not run, install chromium, nodejs and npm for it");
+        let remedy = "apt-get install chromium nodejs npm";
+        left_out::for_want_of("Chromium and Node.js with npm", remedy);
         return;
     };
     let folder = prepare(&npm);

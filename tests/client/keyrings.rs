@@ -1,7 +1,6 @@
-//! Real keyrings: the desktop's in a session bus of its own, the kernel's, and none. Skipped with one
-//! line where the programs that they need are not installed.
+//! Real keyrings: the desktop's in a session bus of its own, the kernel's, and none. Recorded as
+//! left out where the programs that they need are not installed.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -17,7 +16,8 @@ fn are_there(programs: &[&str]) -> bool {
         !folders.any(|folder| folder.join(name).exists())
     });
     if let Some(missing) = missing {
-        let _ = writeln!(std::io::stderr(), "skipped: {missing} is not installed");
+        let remedy = "apt-get install dbus gnome-keyring keyutils";
+        crate::left_out::for_want_of(missing, remedy);
     }
     missing.is_none()
 }
@@ -131,10 +131,7 @@ fn the_kernels_keyring_keeps_the_key_and_says_what_it_forgets() {
     let (text, _) = said(&daemon, &["keyctl", "session", "-"], "add; test");
     if text.contains("this session has no keyring") || text.contains("keyctl_join") {
         // Some containers forbid the system call.
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: the kernel gives no keyring: {text}"
-        );
+        crate::left_out::for_want_of("a kernel keyring", "a container may forbid it");
         return;
     }
     assert!(

@@ -15,6 +15,8 @@ use linux_api::model::time::Clock;
 
 #[path = "../support/daemon.rs"]
 mod daemon;
+#[path = "../support/left_out.rs"]
+mod left_out;
 
 mod hostile;
 mod keyrings;

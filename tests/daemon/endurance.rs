@@ -37,8 +37,10 @@ impl SmallDisk {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self { folder });
         }
-        let line = "no rights to mount a small disk: the test of a full one is left out";
-        let _ = writeln!(std::io::stderr(), "{line}");
+        crate::left_out::for_want_of(
+            "the right to mount",
+            "run it as root, outside of a container",
+        );
         None
     }
 

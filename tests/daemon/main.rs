@@ -8,6 +8,8 @@ mod availability;
 mod database;
 mod doctor;
 mod endurance;
+#[path = "../support/left_out.rs"]
+mod left_out;
 mod lifecycle;
 mod many;
 #[path = "../support/outage.rs"]

@@ -269,9 +269,9 @@ fn what_takes_the_database_is_refused_over_http() {
         boss_says(&["user", "protect", "alice1"]).well(),
         "alice1 is already protected\n"
     );
-    let off = "only who has the database may take the protection off";
+    let off = "only someone with direct database access may remove the protection";
     boss_says(&["user", "protect", "--off", "alice1"]).refused(off);
-    let locked = "only who has the database may change it: run the command on the daemon's host";
+    let locked = "only someone with direct database access may change it: run the command on the daemon's host";
     for arguments in [
         &["user", "key", "create", "alice1"][..],
         &["user", "key", "rotate", "alice1", &alice],

@@ -73,7 +73,16 @@ pub(crate) const LISTED: &[Listed] = &[
     listed("editor ", "wants a person", nothing),
     listed("timedatectl ", HOST, nothing),
     listed("hostnamectl ", HOST, nothing),
-    listed("cat > /etc/nftables.conf", HOST, opens_ssh_and_https_alone),
+    listed(
+        "cat > /etc/linux-api-firewall.nft",
+        HOST,
+        opens_ssh_and_https_alone,
+    ),
+    listed(
+        "cat > /etc/systemd/system/linux-api-firewall.service",
+        HOST,
+        loads_the_rules,
+    ),
     listed("nft --check ", "needs the rights of root", nothing),
     listed("adduser ", ACCOUNTS, nothing),
     listed("usermod ", ACCOUNTS, names_our_group),
@@ -169,7 +178,7 @@ fn exists(path: &str) -> bool {
 }
 
 fn is_known_unit(unit: &str) -> bool {
-    let others = ["postgresql.service", "nftables.service"];
+    let others = ["postgresql.service", "linux-api-firewall.service"];
     others.contains(&unit) || root().join("packaging/systemd").join(unit).exists()
 }
 
@@ -234,7 +243,19 @@ fn names_the_url_file(command: &str) -> Result<(), String> {
 fn opens_ssh_and_https_alone(command: &str) -> Result<(), String> {
     let is_so =
         command.contains("policy drop;") && command.contains("tcp dport { 22, 443 } accept");
-    require(is_so, "other ports are open")
+    require(is_so, "other ports are open")?;
+    // The host may have rules of containers, VPNs or an administrator.
+    require(
+        !command.contains("flush ruleset")
+            && command.matches("table inet linux_api_firewall").count() == 3,
+        "it touches rules that are not its own",
+    )
+}
+
+fn loads_the_rules(command: &str) -> Result<(), String> {
+    let is_so = command.contains("nft --file /etc/linux-api-firewall.nft\n")
+        && command.contains("nft delete table inet linux_api_firewall\n");
+    require(is_so, "it loads other rules")
 }
 
 fn names_our_group(command: &str) -> Result<(), String> {

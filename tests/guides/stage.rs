@@ -304,11 +304,16 @@ impl Stage {
             .replace("/mnt", self.path("root").to_str().unwrap())
     }
 
-    /// The key that somebody would type.
-    fn typed(&self, command: &str) -> &str {
+    /// What somebody would type: the key, or the header with it that curl waits for.
+    fn typed(&self, command: &str) -> String {
         let is_other = command.contains("https://");
         let other = self.other.daemon.key.as_ref().filter(|_| is_other);
-        other.unwrap_or(&self.key)
+        let key = other.unwrap_or(&self.key);
+        if command.contains("curl -H @- ") {
+            format!("X-API-Key: {key}")
+        } else {
+            key.clone()
+        }
     }
 
     fn shell(&self, script: &str) -> Command {
@@ -330,9 +335,7 @@ impl Stage {
             .env("LINUX_API__SERVER__UNIX", self.path("api.sock"))
             .current_dir(self.home.path())
             .process_group(0);
-        if !script.contains("read -rs KEY") {
-            command.env("KEY", &self.key);
-        }
+        command.env("KEY", &self.key);
         command
     }
 

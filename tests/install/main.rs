@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod database;
+#[path = "../support/left_out.rs"]
+mod left_out;
 mod ordinary;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod prompts;
+mod scripts;
 mod setup;
 #[path = "../support/small_program.rs"]
 mod small_program;

@@ -53,7 +53,7 @@ fn it_is_told_who_may_read_the_configuration_and_not_that_it_is_broken() {
             "{arguments}: {said}"
         );
         assert!(!said.contains("can't be used"), "{arguments}: {said}");
-        assert!(!said.contains("mend it"), "{arguments}: {said}");
+        assert!(!said.contains("fix it"), "{arguments}: {said}");
     }
 }
 

@@ -1,7 +1,6 @@
 //! The questions of setup, answered in a real terminal.
 
 use std::fs;
-use std::io::Write;
 use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,7 +15,7 @@ struct Terminal {
 impl Terminal {
     fn start(name: &str, setup: &Command) -> Option<Self> {
         if Command::new("tmux").arg("-V").output().is_err() {
-            let _ = writeln!(std::io::stderr(), "skipped: tmux is not installed");
+            crate::left_out::for_want_of("tmux", "apt-get install tmux");
             return None;
         }
         let socket = format!("linux-api-setup-{name}-{}", std::process::id());

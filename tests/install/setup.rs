@@ -435,7 +435,7 @@ fn purging_also_takes_what_an_interrupted_run_left() {
 #[test]
 fn purging_takes_the_group_too_whoever_is_in_it() {
     if !is_root() {
-        crate::units::report("only root may remove accounts: not tried");
+        crate::left_out::for_want_of("root", "run it as root");
         return;
     }
     let system = System::new();

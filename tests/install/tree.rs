@@ -156,7 +156,10 @@ pub(crate) fn may_mount() -> bool {
         .output()
         .is_ok_and(|done| done.status.success());
     if !mounted {
-        crate::units::report("nothing can be mounted here: not tried");
+        crate::left_out::for_want_of(
+            "the right to mount",
+            "run it as root, outside of a container",
+        );
     }
     mounted
 }

@@ -125,18 +125,11 @@ fn a_build_that_can_not_be_done_leaves_what_an_earlier_one_made() {
     assert!(place.join("dist/earlier").exists());
 }
 
-#[expect(clippy::print_stderr, reason = "a test tells what it does not try")]
-pub(crate) fn report(text: &str) {
-    eprintln!("{text}");
-}
-
 /// systemd-analyze is a part of systemd; a container may well be without it.
 fn has_analyze() -> bool {
     let there = Path::new(ANALYZE).exists();
     if !there {
-        report(&format!(
-            "{ANALYZE} is not there: the units are not analysed"
-        ));
+        crate::left_out::for_want_of("systemd-analyze", "apt-get install systemd");
     }
     there
 }

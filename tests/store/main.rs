@@ -15,6 +15,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, SqliteConnection};
 
 use database::{Database, no_backup};
 
+#[path = "../support/left_out.rs"]
+mod left_out;
 #[path = "../support/pgbouncer.rs"]
 mod pgbouncer;
 #[path = "../support/pgpool.rs"]

@@ -1,6 +1,6 @@
 //! A private Pgpool-II with its query cache on, for one test process, in front of the tests' server.
 //!
-//! Include it beside `postgres.rs`. Where Pgpool-II is not installed, one line says so.
+//! Include it beside `postgres.rs` and `left_out.rs`, which records each test that goes without it.
 
 #![cfg(test)]
 
@@ -12,6 +12,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
+
+use crate::left_out;
 
 /// Runs Pgpool-II until standard input ends, which it does however the test process ends. It is told
 /// to end, because only then its children end too, and its shared memory is given back.
@@ -34,6 +36,9 @@ const PROGRAM: &str = "/usr/sbin/pgpool";
 /// Whom it runs as when root runs the tests.
 const NOBODY: u32 = 65_534;
 
+/// What keeps it from starting, and what to do about it.
+type Missing = (&'static str, &'static str);
+
 struct Pooler {
     port: u16,
     /// Waits on a pipe that this process holds open for as long as it lives.
@@ -42,8 +47,14 @@ struct Pooler {
 
 /// `url` through the pooler; nothing when Pgpool-II is not installed.
 pub(crate) fn pooled(url: &str) -> Option<String> {
-    static POOLER: OnceLock<Option<Pooler>> = OnceLock::new();
-    let pooler = POOLER.get_or_init(|| start(url)).as_ref()?;
+    static POOLER: OnceLock<Result<Pooler, Missing>> = OnceLock::new();
+    let pooler = match POOLER.get_or_init(|| start(url)) {
+        Ok(pooler) => pooler,
+        Err((missing, remedy)) => {
+            left_out::for_want_of(missing, remedy);
+            return None;
+        }
+    };
     let (scheme, rest) = url.split_once("://")?;
     let (authority, database) = rest.split_once('/')?;
     let user = authority
@@ -55,17 +66,24 @@ pub(crate) fn pooled(url: &str) -> Option<String> {
     ))
 }
 
-fn start(url: &str) -> Option<Pooler> {
-    if !Path::new(PROGRAM).exists() {
-        report("pgpool is not installed: its tests are left out");
-        return None;
-    }
+/// User (with password, if any), host and port.
+fn parts(url: &str) -> Option<(&str, &str, &str)> {
     let (_, rest) = url.split_once("://")?;
     let (user, address) = rest.split('/').next()?.split_once('@')?;
-    let (host, server_port) = address.split_once(':')?;
+    let (host, port) = address.split_once(':')?;
+    Some((user, host, port))
+}
+
+fn start(url: &str) -> Result<Pooler, Missing> {
+    if !Path::new(PROGRAM).exists() {
+        return Err(("Pgpool-II", "apt-get install pgpool2"));
+    }
+    let (user, host, server_port) = parts(url).expect("a URL with user, host and port");
     if user.contains(':') {
-        report("the test server wants a password: pgpool's tests are left out");
-        return None;
+        return Err((
+            "a test server without a password",
+            "unset LINUX_API_TEST_POSTGRES_URL",
+        ));
     }
     let folder = tempfile::Builder::new()
         .prefix("linux-api-pgpool-")
@@ -133,7 +151,7 @@ fn start(url: &str) -> Option<Pooler> {
         .spawn()
         .expect("sh starts");
     wait_for(port, &folder);
-    Some(Pooler {
+    Ok(Pooler {
         port,
         _watchdog: watchdog,
     })
@@ -154,9 +172,4 @@ fn wait_for(port: u16, folder: &Path) {
         );
         std::thread::sleep(Duration::from_millis(10));
     }
-}
-
-#[expect(clippy::print_stderr, reason = "a test tells why it does nothing")]
-fn report(text: &str) {
-    eprintln!("{text}");
 }

@@ -1,10 +1,9 @@
 //! A private PostgreSQL with TimescaleDB for one test process.
 //!
-//! Include it beside `postgres.rs`. Where the extension is not installed, one line says so.
+//! Include it beside `postgres.rs` and `left_out.rs`, which records each test that goes without it.
 
 #![cfg(test)]
 
-use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::OnceLock;
@@ -12,6 +11,7 @@ use std::sync::OnceLock;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use uuid::Uuid;
 
+use crate::left_out;
 use crate::postgres::{Account, free_port, initialise, private_folder, programs, run, watch};
 
 struct Server {
@@ -23,7 +23,11 @@ struct Server {
 /// installed.
 pub(crate) async fn fresh_database() -> Option<String> {
     static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    let port = SERVER.get_or_init(start).as_ref()?.port;
+    let Some(server) = SERVER.get_or_init(start) else {
+        left_out::for_want_of("TimescaleDB", "docs/postgresql.md");
+        return None;
+    };
+    let port = server.port;
     let server = format!("postgres://postgres@127.0.0.1:{port}");
     let name = format!("linux_api_test_{}", Uuid::new_v4().simple());
     let mut connection = PgConnection::connect(&format!("{server}/postgres"))
@@ -50,12 +54,7 @@ fn is_installed(programs: &Path) -> bool {
 }
 
 fn start() -> Option<Server> {
-    let programs = programs().filter(|programs| is_installed(programs));
-    let Some(programs) = programs else {
-        let line = "TimescaleDB is not installed: its tests are left out";
-        let _ = writeln!(std::io::stderr(), "{line}");
-        return None;
-    };
+    let programs = programs().filter(|programs| is_installed(programs))?;
     let account = Account::unprivileged();
     let folder = private_folder(account.as_ref());
     let server = Server {

@@ -4,6 +4,8 @@
 
 #[path = "../support/daemon.rs"]
 mod daemon;
+#[path = "../support/left_out.rs"]
+mod left_out;
 
 mod behaviour;
 mod hostile;

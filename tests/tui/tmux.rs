@@ -20,8 +20,7 @@ impl Terminal {
     pub(crate) fn start(name: &str, command: &str) -> Option<Self> {
         let found = Command::new("tmux").arg("-V").output();
         if found.is_err() {
-            // One clear line in the output of the test.
-            let _ = writeln!(std::io::stderr(), "skipped: tmux is not installed");
+            crate::left_out::for_want_of("tmux", "apt-get install tmux");
             return None;
         }
         let socket = format!("linux-api-{name}-{}", std::process::id());
@@ -358,7 +357,7 @@ fn it_ends_with_its_terminal() {
             .stdout(Stdio::piped())
             .spawn();
         let Ok(mut terminal) = spawned else {
-            let _ = writeln!(std::io::stderr(), "skipped: script is not installed");
+            crate::left_out::for_want_of("script", "apt-get install bsdutils");
             return;
         };
         let mut output = BufReader::new(terminal.stdout.take().unwrap());

@@ -13,7 +13,7 @@ use crate::config::ConfigValue;
 use crate::model::audit::Action;
 use crate::model::time::Clock;
 
-/// Delete backups by number and age, never the newest one that is whole
+/// Delete backups by number and age, never the newest intact backup
 ///
 /// Without options by `backup.keep` and `backup.max_age`; the daemon does that by itself with those
 /// that it made.

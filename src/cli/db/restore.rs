@@ -19,8 +19,8 @@ use crate::store::{Options as StoreOptions, Store};
 /// Replace everything in the database by a backup
 ///
 /// Refused while a daemon uses the database. What is there is saved first, all rows are compared,
-/// then they change places in one step: interrupted at any moment, the database is the old one or
-/// the new one. A backup from one engine can be restored into the other.
+/// then they change places in one step. If interrupted, you have either the old or the new
+/// database, never a mix. A backup from one engine can be restored into the other.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Name of a backup in the backup folder, or the path of one

@@ -13,7 +13,7 @@ use crate::model::audit::Action;
 use crate::store::Store;
 use crate::store::migrations::{Migrated, Run};
 
-/// Take the newest migration back, after a backup
+/// Revert the newest migration, after a backup
 ///
 /// For going back to an older program. What only the newer tables hold is lost, so stop the daemon
 /// first: it would apply the migration again when it starts.

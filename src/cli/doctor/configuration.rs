@@ -29,7 +29,7 @@ fn problems(error: &ConfigError) -> Vec<Finding> {
     let advice = if error.is_denied() {
         "sudo linux-api doctor; what depends on the configuration was not checked"
     } else {
-        "mend it (docs/configuration.md lists all options); what depends on the configuration was \
+        "fix it (docs/configuration.md lists all options); what depends on the configuration was \
          not checked"
     };
     let found = error

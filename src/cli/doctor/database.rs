@@ -102,7 +102,7 @@ fn schema(state: Result<SchemaState, StoreError>, last_failure: Option<String>) 
         return Finding::fail(
             MIGRATIONS,
             failure,
-            "mend what it names and start the daemon again; nothing was changed",
+            "fix what it reports and start the daemon again; nothing was changed",
         );
     }
     if state.pending.is_empty() {

@@ -21,7 +21,7 @@ pub(super) async fn check(ctx: &Context) -> Finding {
     let remotes = match ctx.remotes() {
         Ok(remotes) => remotes,
         Err(error) => {
-            return Finding::fail(CHECK, format!("{error:#}"), "mend the list of remotes");
+            return Finding::fail(CHECK, format!("{error:#}"), "fix the list of remotes");
         }
     };
     let keys = ctx.keys();

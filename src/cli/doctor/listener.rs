@@ -44,7 +44,7 @@ pub(super) async fn check(config: &Config) -> Finding {
                     readiness.status,
                     reasons.join("; ")
                 ),
-                "mend what it names; linux-api status shows when it is ready",
+                "fix what it reports; linux-api status shows when it is ready",
             )
         }
         Err(ClientError::Offline { reason, .. }) => could_listen(listen, &reason),

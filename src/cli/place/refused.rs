@@ -80,8 +80,8 @@ fn advice(refusal: Refusal, place: &Place, name: &str) -> String {
             "{name} is protected; take that off first with: linux-api user protect --off {name}"
         ),
         (Refusal::Immutable, Place::Remote(_)) => format!(
-            "{name} is protected, and only who has the database may change it: run the command on \
-             the daemon's host, without --remote"
+            "{name} is protected, and only someone with direct database access may change it: run \
+             the command on the daemon's host, without --remote"
         ),
         (Refusal::LastAdmin, _) => {
             format!("{name} is the last active admin; make another one first")

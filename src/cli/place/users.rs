@@ -231,7 +231,7 @@ impl Place {
                 changed.map_err(Failed::from)
             }
             Self::Remote(_) if !protected => bail!(
-                "only who has the database may take the protection off: run the command on the \
+                "only someone with direct database access may remove the protection: run the command on the \
                  daemon's host, without --remote"
             ),
             Self::Remote(client) => {

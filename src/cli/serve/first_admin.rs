@@ -70,7 +70,7 @@ impl FirstKey {
     }
 
     /// Shows the key once. When that fails, the log says so and how to get another one.
-    pub(super) async fn show_late(&self, key: &PlainKey) {
+    pub(super) fn show_late(&self, key: &PlainKey) {
         let shown = match &self.file {
             Some(path) => keep(path, key).inspect(|()| {
                 tracing::warn!(
@@ -130,9 +130,10 @@ pub(super) async fn show_key(
     };
     let example = addresses.url().map_or_else(String::new, |url| {
         format!(
-            // No key in an argument, which every account of the host can read.
-            "Try it:\n\n  read -rs KEY    # paste the key\n  curl -H @- \
-             {url}/api/v1/system/info/uptime <<< \"X-API-Key: $KEY\"\n"
+            // No key in an argument, which every account of the host can read, and nothing that
+            // only one shell understands: curl reads the header from the terminal.
+            "Try it: run the first line, type the second with the key in it, then Enter and \
+             Ctrl-D:\n\n  curl -H @- {url}/api/v1/system/info/uptime\n  X-API-Key: KEY\n"
         )
     });
     output::text(&format!(
@@ -157,7 +158,7 @@ async fn offer(ctx: &Context, key: &PlainKey, listen: SocketAddr) -> String {
         Err(error) => {
             tracing::debug!(%error, "the first key is not in a keyring");
             format!(
-                "No keyring took it. For the dashboard, keep it with:\n\n  \
+                "No keyring is available to store it. For the dashboard, keep it with:\n\n  \
                  linux-api remote add local http://{listen} --key-file\n\n"
             )
         }

@@ -22,14 +22,14 @@ use crate::store::{Availability, Engine, Obstacle, StoreError};
 /// The first and the longest pause between two attempts to connect.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
 /// How often a database that is refused is looked at again.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
 /// The same after a migration or its backup failed: each try makes a backup.
 const MIGRATE_AGAIN: Duration = Duration::from_hours(1);
 /// Suspicions that follow each other faster are one.
 const CALM: Duration = Duration::from_secs(1);
 
 /// Connects, prepares and watches.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Keeper {
     pub(super) preparation: Preparation,
     /// Shows the first admin's key, should the database be empty.
@@ -207,7 +207,7 @@ impl Keeper {
             Ok(key) => {
                 tracing::info!("the database is back");
                 if let Some(key) = key {
-                    self.first_key.show_late(&key).await;
+                    self.first_key.show_late(&key);
                 }
                 return Outcome::Ready;
             }

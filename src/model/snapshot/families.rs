@@ -275,7 +275,7 @@ pub struct Processes {
     pub blocked: u32,
     /// Stopped by a signal or a debugger.
     pub stopped: u32,
-    /// Ended, and nobody asked how.
+    /// Exited, not yet reaped by the parent.
     pub zombie: u32,
 }
 

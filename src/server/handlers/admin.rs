@@ -202,8 +202,8 @@ pub(crate) async fn deactivate_user(
 
 /// Protect a user
 ///
-/// From then on nobody changes or deletes it, nor its keys, but itself; only who has the database
-/// takes that off again (`linux-api user protect --off`). 204 when the user is protected already.
+/// From then on nobody changes or deletes it, nor its keys, but itself; only someone with direct
+/// database access removes the protection (`linux-api user protect --off`). 204 when the user is protected already.
 #[utoipa::path(
     patch,
     path = "/api/v1/admin/users/{user_id}/protect",

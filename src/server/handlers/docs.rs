@@ -15,14 +15,25 @@ use crate::server::state::Docs;
 
 /// The page itself.
 const PAGE: &str = "index.html";
+/// Our own files, in place of those that Swagger UI ships under these names: name, media type, text.
+const OWN: [(&str, &str, &str); 2] = [
+    (
+        PAGE,
+        "text/html; charset=utf-8",
+        include_str!("docs/index.html"),
+    ),
+    (
+        "swagger-initializer.js",
+        "text/javascript; charset=utf-8",
+        include_str!("docs/swagger-initializer.js"),
+    ),
+];
 /// What the page loads, of all that Swagger UI ships.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 5] = [
     "favicon-16x16.png",
     "favicon-32x32.png",
     "index.css",
-    "swagger-initializer.js",
     "swagger-ui-bundle.js",
-    "swagger-ui-standalone-preset.js",
     "swagger-ui.css",
 ];
 
@@ -54,13 +65,19 @@ pub(crate) async fn show_docs_file(
 }
 
 fn serve_file(docs: &Docs, name: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
-    if !docs.enabled || !(name == PAGE || PARTS.contains(&name)) {
+    if !docs.enabled {
         return Err(ApiError::not_found());
     }
-    let config = utoipa_swagger_ui::Config::from("/openapi.json")
-        .display_request_duration(true)
-        .persist_authorization(false)
-        .validator_url("none");
+    if let Some((_, kind, text)) = OWN.iter().find(|(own, ..)| *own == name) {
+        let kind = HeaderValue::from_static(kind);
+        return Ok(as_documentation(
+            ([(header::CONTENT_TYPE, kind)], *text).into_response(),
+        ));
+    }
+    if !PARTS.contains(&name) {
+        return Err(ApiError::not_found());
+    }
+    let config = utoipa_swagger_ui::Config::from("/openapi.json");
     let file = utoipa_swagger_ui::serve(name, Arc::new(config))
         .map_err(|error| ApiError::internal(&error))?
         .ok_or_else(ApiError::not_found)?;
@@ -68,27 +85,27 @@ fn serve_file(docs: &Docs, name: &str, headers: &HeaderMap) -> Result<Response, 
         HeaderValue::from_str(&file.content_type).map_err(|error| ApiError::internal(&error))?;
     let mut bytes = file.bytes.into_owned();
     let mut compressed = file.gzpipped;
-    if compressed && (name == PAGE || !accepts_gzip(headers)) {
+    if compressed && !accepts_gzip(headers) {
         bytes = decompress(&bytes).map_err(|error| ApiError::internal(&error))?;
         compressed = false;
     }
-    if name == PAGE {
-        // The page may be shown at /docs, its files are below /docs/.
-        let page =
-            String::from_utf8_lossy(&bytes).replacen("<head>", "<head><base href=\"/docs/\">", 1);
-        bytes = page.into_bytes();
+    let mut response = as_documentation(([(header::CONTENT_TYPE, kind)], bytes).into_response());
+    if compressed {
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
-    let mut response = ([(header::CONTENT_TYPE, kind)], bytes).into_response();
+    Ok(response)
+}
+
+/// With the headers of every file of the documentation.
+fn as_documentation(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, DOCS_CONTENT_SECURITY);
     headers.insert(
         header::VARY,
         HeaderValue::from_static("Origin, Accept-Encoding"),
     );
-    if compressed {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    }
-    Ok(response)
+    response
 }
 
 /// Whether a client says that it reads gzip (RFC 9110, 12.5.3). Who says nothing gets plain bytes.

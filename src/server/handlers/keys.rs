@@ -102,7 +102,7 @@ pub(crate) async fn list_own_keys(
     list(&store, caller.identity.user.id, query).await
 }
 
-/// Make a key for the caller
+/// Create a key for the caller
 ///
 /// The key is shown this once. A key that was narrowed to some scopes can give no others.
 #[utoipa::path(
@@ -201,7 +201,7 @@ pub(crate) async fn list_user_keys(
     list(&store, user_id, query).await
 }
 
-/// Make a key for a user
+/// Create a key for a user
 ///
 /// The key is shown this once. Nobody else makes keys for an immutable user.
 #[utoipa::path(

@@ -130,12 +130,12 @@ pub(crate) async fn query_processes(
 
 /// Show a process
 ///
-/// What the list has, and its arguments, open files and limits. A thread is no process.
+/// What the list has, and its arguments, open files and limits. Threads are not processes.
 #[utoipa::path(
     get,
     path = "/api/v1/system/processes/{pid}",
     tag = "system",
-    params(("pid" = u32, Path, description = "Number of the process", example = 1)),
+    params(("pid" = u32, Path, description = "PID of the process", example = 1)),
     responses(
         (status = 200, description = "The process", body = ProcessDetail),
         (status = 404, description = "There is no such process, or it has ended", body = Problem,

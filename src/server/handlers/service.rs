@@ -40,7 +40,7 @@ pub(crate) async fn greet(State(docs): State<Docs>) -> Json<Welcome> {
     })
 }
 
-/// Probe whether the process lives
+/// Liveness probe
 ///
 /// Touches nothing but the process.
 #[utoipa::path(
@@ -55,7 +55,7 @@ pub(crate) async fn probe_liveness() -> Json<Liveness> {
     })
 }
 
-/// Probe whether the daemon can work
+/// Readiness probe
 ///
 /// The database answers, its schema is right, and what waits to be written gets written.
 #[utoipa::path(

@@ -44,7 +44,7 @@ pub(crate) async fn show_uptime(
 
 /// List processes
 ///
-/// By number, kernel threads included; at most a second old.
+/// By PID, kernel threads included; at most a second old.
 #[utoipa::path(
     get,
     path = "/api/v1/system/info/processes",

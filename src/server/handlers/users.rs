@@ -51,7 +51,7 @@ impl FromBody for DeleteUser {
 
 /// Register a user
 ///
-/// Makes a user with one key, which is shown this once. A key that was narrowed to some scopes
+/// Creates a user with one key, which is shown this once. A key that was narrowed to some scopes
 /// gives the new key no more than those.
 #[utoipa::path(
     post,

@@ -1,22 +1,14 @@
-//! The migrations inside this program, how a database compares with them, and running one.
+//! How a database compares with the migrations inside this program, and running one.
 
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 
+use super::embedded::migrator;
 use super::{SchemaError, SchemaState};
 use crate::model::audit::Action;
 use crate::store::Engine;
 use crate::store::session::{Open, Session};
 
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 const TABLE: &str = "_sqlx_migrations";
-
-pub(super) fn migrator(engine: Engine) -> &'static Migrator {
-    match engine {
-        Engine::Sqlite => &SQLITE,
-        Engine::Postgres => &POSTGRES,
-    }
-}
 
 /// Newest schema revision that this program knows.
 pub(in crate::store) fn newest_revision(engine: Engine) -> i64 {

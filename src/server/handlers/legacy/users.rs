@@ -125,7 +125,7 @@ impl FromQuery for CreateLegacyUser {
     }
 }
 
-/// Make a user
+/// Create a user
 #[utoipa::path(
     post,
     path = "/api/legacy/admin/user/create",
