@@ -8,6 +8,7 @@ mod keeper;
 mod listen;
 mod measuring;
 mod reload;
+mod notify;
 mod systemd;
 
 use std::num::NonZeroU32;

@@ -2,7 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram, UnixListener, UnixStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -141,6 +142,23 @@ fn told_until(socket: &UnixDatagram, last: &str) -> Vec<String> {
         told.extend(text.lines().map(str::to_owned));
     }
     told
+}
+
+#[test]
+fn an_abstract_socket_is_told_too() {
+    let home = TempDir::new().unwrap();
+    let name = format!("linux-api-test-{}", std::process::id());
+    let address = SocketAddr::from_abstract_name(&name).unwrap();
+    let socket = UnixDatagram::bind_addr(&address).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let mut command = linux_api(home.path(), &["serve", "--listen", "127.0.0.1:0"]);
+    command.env("NOTIFY_SOCKET", format!("@{name}"));
+    let daemon = Daemon::start_command(command);
+    told_until(&socket, "READY=1");
+    assert!(daemon.end(Signal::TERM).success());
+    told_until(&socket, "STOPPING=1");
 }
 
 #[test]

@@ -9,10 +9,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use listenfd::ListenFd;
-use sd_notify::NotifyState;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::notify;
 use crate::server::OwnProbe;
 use crate::server::peer::Peer;
 use crate::tasks::supervisor::Supervisor;
@@ -46,28 +46,28 @@ impl Handed {
     }
 }
 
-fn tell(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
+fn tell(message: &str) {
+    if let Err(error) = notify::send(message) {
         tracing::warn!(%error, "could not notify systemd");
     }
 }
 
 pub(super) fn tell_status(status: &str) {
-    tell(&[NotifyState::Status(status)]);
+    tell(&notify::status(status));
 }
 
 pub(super) fn tell_ready(status: &str) {
-    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+    tell(&format!("READY=1\n{}", notify::status(status)));
 }
 
 /// Asks for more time again and again until the work is done. Without it systemd would end a
 /// start that takes longer than usual, in the middle of a backup or a migration.
 pub(super) async fn while_told_to_wait<T>(work: impl Future<Output = T>) -> T {
     const MORE: Duration = Duration::from_mins(1);
-    let more = u32::try_from(MORE.as_micros()).unwrap_or(u32::MAX);
+    let more = format!("EXTEND_TIMEOUT_USEC={}", MORE.as_micros());
     let ask = async {
         loop {
-            tell(&[NotifyState::ExtendTimeoutUsec(more)]);
+            tell(&more);
             tokio::time::sleep(MORE / 4).await;
         }
     };
@@ -79,19 +79,16 @@ pub(super) async fn while_told_to_wait<T>(work: impl Future<Output = T>) -> T {
 
 /// Followed by [`tell_ready`] when it is done.
 pub(super) fn tell_reloading() {
-    match NotifyState::monotonic_usec_now() {
-        Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(error) => tracing::warn!(%error, "could not read the monotonic clock"),
-    }
+    tell(&notify::reloading());
 }
 
 pub(super) fn tell_stopping() {
-    tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+    tell("STOPPING=1\nSTATUS=stopping");
 }
 
 /// Within what time systemd wants a sign of life, when it does.
 pub(super) fn watchdog() -> Option<Duration> {
-    sd_notify::watchdog_enabled()
+    notify::watchdog()
 }
 
 /// What shows that the daemon works and not merely runs.
@@ -135,7 +132,7 @@ impl Liveness {
         let pause = timeout / 3;
         loop {
             match self.check(pause).await {
-                Ok(()) => tell(&[NotifyState::Watchdog]),
+                Ok(()) => tell("WATCHDOG=1"),
                 Err(reason) => tracing::error!(reason, "not alive, the watchdog is not fed"),
             }
             tokio::select! {
