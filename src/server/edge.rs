@@ -39,7 +39,7 @@ use tower::{Layer, Service};
 
 use super::client_address::{ClientAddress, client_address};
 use super::error::{ApiError, PROBLEM_JSON};
-use super::extract::{BodyTimeout, OpenedByNetwork, RequestInfo};
+use super::extract::{BodyTimeout, ForeignHost, OpenedByNetwork, RequestInfo};
 use super::peer::Peer;
 use super::state::StoredKeys;
 use super::unix_peers::{Account, UnixPeers};
@@ -194,7 +194,7 @@ impl EdgeState {
         });
 
         let mut passage = Passage::default();
-        let admitted = match check_host(&policy, &request, peer) {
+        let admitted = match check_host(&policy, &mut request, template, peer) {
             Err(error) => Err(error.into_response()),
             Ok(()) => match policy.cors.preflight(&method, request.headers()) {
                 Some(answer) => Err(answer),
@@ -386,11 +386,23 @@ fn client_of(request: &Request, peer: Option<Peer>, policy: &Policy) -> Option<C
     })
 }
 
-fn check_host(policy: &Policy, request: &Request, peer: Option<Peer>) -> Result<(), ApiError> {
+/// Probes may be for any host or none, as load balancers send them. A page of a foreign site could
+/// then read them too, so that only those with a host of ours get what is for this host alone.
+fn check_host(
+    policy: &Policy,
+    request: &mut Request,
+    template: Option<&str>,
+    peer: Option<Peer>,
+) -> Result<(), ApiError> {
     let local = peer.as_ref().and_then(Peer::local);
-    Ok(policy
-        .hosts
-        .check(request.uri(), request.headers(), local)?)
+    let checked = policy.hosts.check(request.uri(), request.headers(), local);
+    match checked {
+        Err(_) if template.is_some_and(|template| PROBES.contains(&template)) => {
+            request.extensions_mut().insert(ForeignHost);
+            Ok(())
+        }
+        other => Ok(other?),
+    }
 }
 
 /// Gives every answer its common headers, and every error its body.

@@ -37,7 +37,11 @@ pub(crate) struct RequestInfo {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyTimeout(pub(crate) Duration);
 
-/// Whether a request comes from the host that the daemon runs on.
+/// A request whose host is none of ours, which only probes may be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ForeignHost;
+
+/// Whether a request comes from the host that the daemon runs on, and from no page of a foreign site.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FromThisHost(pub(crate) bool);
 
@@ -50,10 +54,12 @@ impl<A: Sync> FromRequestParts<A> for FromThisHost {
             .get::<RequestInfo>()
             .and_then(|info| info.address);
         let peer = parts.extensions.get::<Peer>();
-        Ok(Self(match address {
+        let is_near = match address {
             Some(address) => address.known().is_some_and(|address| address.is_loopback()),
             None => matches!(peer, Some(Peer::Unix { .. })),
-        }))
+        };
+        let is_foreign = parts.extensions.get::<ForeignHost>().is_some();
+        Ok(Self(is_near && !is_foreign))
     }
 }
 

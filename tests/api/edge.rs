@@ -93,6 +93,19 @@ async fn malformed_and_foreign_requests_are_told_apart() {
             400,
             "GET http://user@localhost/ HTTP/1.1\r\nHost: localhost\r\n\r\n".into(),
         ),
+        // Load balancers probe without a host, or by whatever name they have for it.
+        (200, "GET /readyz HTTP/1.0\r\n\r\n".into()),
+        (200, "GET /livez HTTP/1.0\r\n\r\n".into()),
+        (200, "GET /livez HTTP/1.1\r\n\r\n".into()),
+        (
+            200,
+            "GET /readyz HTTP/1.1\r\nHost: local host\r\n\r\n".into(),
+        ),
+        (
+            200,
+            "GET /readyz HTTP/1.1\r\nHost: evil.example\r\n\r\n".into(),
+        ),
+        (400, "GET /metrics HTTP/1.0\r\n\r\n".into()),
         (421, "GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n".into()),
         (
             421,
