@@ -9,6 +9,48 @@ use toml::Value;
 use super::value::ConfigValue;
 
 const REDACTED: &str = "[redacted]";
+/// The parameters that the driver for PostgreSQL knows.
+const PARAMETERS: &[&str] = &[
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+/// Those whose values are shown.
+const SHOWN: &[&str] = &[
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "port",
+    "ssl-ca",
+    "ssl-cert",
+    "ssl-key",
+    "ssl-mode",
+    "ssl-root-cert",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "statement-cache-capacity",
+    "user",
+];
+/// Those of SQLite. None of them is a secret.
+const SQLITE_PARAMETERS: &[&str] = &["cache", "immutable", "mode", "vfs"];
 
 /// Which database it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,19 +110,26 @@ impl DatabaseUrl {
         self.url.expose_secret()
     }
 
-    /// Whether showing the whole URL would give away a password.
+    /// Whether there is a password in it.
     #[must_use]
     pub fn has_password(&self) -> bool {
-        self.to_string() != self.expose()
+        if self.engine == Engine::Sqlite {
+            return false;
+        }
+        let (user, rest) = parts(self.expose());
+        let is_password = |pair: &str| name_of(pair) == "password";
+        let in_query =
+            |text: &str| query_of(text).is_some_and(|query| query.split('&').any(is_password));
+        user.contains(':') || in_query(user) || in_query(rest)
     }
 }
 
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.engine {
-            Engine::Sqlite => f.write_str(self.expose()),
-            Engine::Postgres => f.write_str(&redact(self.expose())),
-        }
+        f.write_str(&match self.engine {
+            Engine::Sqlite => redact_query(self.expose(), SQLITE_PARAMETERS),
+            Engine::Postgres => redact(self.expose()),
+        })
     }
 }
 
@@ -90,34 +139,78 @@ impl fmt::Debug for DatabaseUrl {
     }
 }
 
-/// Replaces the passwords of a URL; where the URL is odd, rather too much than too little.
-fn redact(url: &str) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    // A password may hold any character when somebody forgot to encode it, so the last @ counts.
-    let (user, rest) = rest.rsplit_once('@').unwrap_or(("", rest));
-    let user = match user.split_once(':') {
-        Some((name, _)) => format!("{}:{REDACTED}@", redact_query(name)),
-        None if user.is_empty() => String::new(),
-        None => format!("{}@", redact_query(user)),
-    };
-    format!("{scheme}://{user}{}", redact_query(rest))
+/// The part before the last `@`, and the rest after it without the scheme. A password may hold any
+/// character when somebody forgot to encode it, so the last one counts.
+fn parts(url: &str) -> (&str, &str) {
+    let (_, rest) = url.split_once("://").unwrap_or(("", url));
+    rest.rsplit_once('@').unwrap_or(("", rest))
 }
 
-fn redact_query(text: &str) -> String {
+/// Shows of a URL what stands where no secret can be: scheme, user name, host, port, database, and the
+/// values of parameters that are listed. Where the URL is odd, rather too little than too much.
+fn redact(url: &str) -> String {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    let (user, rest) = parts(url);
+    let user = match user.split_once(':') {
+        Some((name, _)) => format!("{}:{REDACTED}@", redact_query(name, SHOWN)),
+        None if user.is_empty() => String::new(),
+        None => format!("{}@", redact_query(user, SHOWN)),
+    };
+    format!("{scheme}://{user}{}", redact_query(rest, SHOWN))
+}
+
+fn redact_query(text: &str, shown: &[&str]) -> String {
+    let (text, fragment) = text
+        .split_once('#')
+        .map_or((text, ""), |(text, _)| (text, "#"));
+    let fragment = if fragment.is_empty() { "" } else { REDACTED };
     let Some((path, query)) = text.split_once('?') else {
-        return text.to_owned();
+        return format!("{text}{fragment}");
     };
     let pairs: Vec<String> = query
         .split('&')
         .map(|pair| match pair.split_once('=') {
-            // A name with a % may be an encoded "password".
-            Some((name, _)) if name.to_lowercase().contains("pass") || name.contains('%') => {
-                format!("{name}={REDACTED}")
-            }
-            _ => pair.to_owned(),
+            // As it is written: an encoded name is not in the list.
+            Some((name, _)) if shown.contains(&name) => pair.to_owned(),
+            Some((name, _)) if PARAMETERS.contains(&name) => format!("{name}={REDACTED}"),
+            _ => REDACTED.to_owned(),
         })
         .collect();
-    format!("{path}?{}", pairs.join("&"))
+    format!("{path}?{}{fragment}", pairs.join("&"))
+}
+
+fn query_of(text: &str) -> Option<&str> {
+    text.split_once('?').map(|(_, query)| query)
+}
+
+/// The decoded name of a parameter.
+fn name_of(pair: &str) -> String {
+    let mut decoded = form_urlencoded::parse(pair.as_bytes());
+    decoded
+        .next()
+        .map_or_else(String::new, |(name, _)| name.into_owned())
+}
+
+/// What is wrong with the parameters of a URL. Neither names nor values are repeated: in an odd URL
+/// they may be parts of a password. The driver would log those that it does not know, with their
+/// values.
+fn check_parameters(text: &str, known: &[&str]) -> Result<(), String> {
+    let Some(query) = query_of(text) else {
+        return Ok(());
+    };
+    let query = query.split('#').next().unwrap_or_default();
+    for (index, pair) in query.split('&').enumerate() {
+        let name = name_of(pair);
+        let is_option = name.starts_with("options[") && name.ends_with(']');
+        if !pair.is_empty() && !known.contains(&name.as_str()) && !is_option {
+            return Err(format!(
+                "parameter {} after the ? is not known; known are {}",
+                index + 1,
+                known.join(", ")
+            ));
+        }
+    }
+    Ok(())
 }
 
 impl ConfigValue for DatabaseUrl {
@@ -135,6 +228,13 @@ impl ConfigValue for DatabaseUrl {
         if text.contains(|character: char| character.is_control()) {
             return Err("must not hold line breaks or other control characters".to_owned());
         }
+        check_parameters(
+            text,
+            match engine {
+                Engine::Sqlite => SQLITE_PARAMETERS,
+                Engine::Postgres => PARAMETERS,
+            },
+        )?;
         Ok(Self {
             engine,
             url: text.into(),
@@ -178,8 +278,8 @@ mod tests {
             "postgres://u:[redacted]@h:5432/db"
         );
         assert_eq!(
-            shown("postgresql://h/db?sslmode=require&password=pw&x=1"),
-            "postgresql://h/db?sslmode=require&password=[redacted]&x=1"
+            shown("postgresql://h/db?sslmode=require&password=pw&port=1&options=-c%20a=pw"),
+            "postgresql://h/db?sslmode=require&password=[redacted]&port=1&options=[redacted]"
         );
         assert!(!shown("postgres://h/db?pass%77ord=hunter2").contains("hunter2"));
         assert!(!shown("postgres://h/db?password=hun@ter2").contains("hun"));
@@ -187,6 +287,64 @@ mod tests {
         let url = DatabaseUrl::from_text("postgres://u:hunter2@h/db").unwrap();
         assert!(!format!("{url:?}").contains("hunter2"));
         assert!(url.expose().contains("hunter2") && url.has_password());
+    }
+
+    #[test]
+    fn whatever_stands_where_a_secret_can_be_is_hidden() {
+        for text in [
+            "postgres://u:s3cret@h/db",
+            "postgres://u:a@s3cret@h/db",
+            "postgres://h/db?password=s3cret",
+            "postgres://h/db?pwd=s3cret",
+            "postgres://h/db?sslpassword=s3cret",
+            "postgres://h/db?token=s3cret&sslmode=require",
+            "postgres://h/db?s3cret",
+            "postgres://h/db?sslmode=require&s3cret=",
+            "postgres://h/db?%70assword=s3cret",
+            "postgres://h/db?options[x]=s3cret",
+            "postgres://h/db#s3cret",
+            "postgres://h/db?port=1#s3cret",
+            "postgres://u?pwd=s3cret@h/db",
+            "sqlite:///a?pwd=s3cret",
+            "sqlite:///a?key=s3cret&mode=ro",
+        ] {
+            // What is refused is shown nowhere, but must not be repeated either.
+            match DatabaseUrl::from_text(text) {
+                Ok(url) => {
+                    assert!(!url.to_string().contains("s3cret"), "{text}: {url}");
+                    assert!(!format!("{url:?}").contains("s3cret"), "{text}");
+                }
+                Err(message) => assert!(!message.contains("s3cret"), "{text}: {message}"),
+            }
+            let bare = |engine| DatabaseUrl {
+                engine,
+                url: text.into(),
+            };
+            for engine in [Engine::Postgres, Engine::Sqlite] {
+                let is_of_other = text.starts_with("sqlite") != (engine == Engine::Sqlite);
+                assert!(
+                    is_of_other || !bare(engine).to_string().contains("s3cret"),
+                    "{text}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn parameters_that_the_driver_would_log_are_refused() {
+        for text in [
+            "postgres://h/db?sslpassword=x",
+            "postgres://h/db?sslmode=require&connect_timeout=3",
+            "sqlite:///a?pwd=x",
+        ] {
+            let message = DatabaseUrl::from_text(text).unwrap_err();
+            assert!(message.contains("is not known; known are"), "{message}");
+        }
+        for name in PARAMETERS {
+            let text = format!("postgres://h/db?{name}=1");
+            assert!(DatabaseUrl::from_text(&text).is_ok(), "{text}");
+        }
+        assert!(DatabaseUrl::from_text("postgres://h/db?options[a]=b").is_ok());
     }
 
     #[test]

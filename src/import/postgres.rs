@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::ImportError;
 use super::source::{Origin, SourceUser};
+use crate::config::{ConfigValue, DatabaseUrl};
 use crate::model::api_key::HMAC_SCHEME;
 use crate::model::time::Timestamp;
 use crate::model::user::{Role, UserId};
@@ -95,7 +96,9 @@ impl PythonPostgres {
     pub async fn open(url: &SecretString) -> Result<Self, ImportError> {
         const BEGIN: &str = "begin isolation level repeatable read, read only";
         const TABLE: &str = "select to_regclass($1) is not null";
-        let options = PgConnectOptions::from_str(url.expose_secret())
+        // The driver logs parameters that it does not know, with their values.
+        let url = DatabaseUrl::from_text(url.expose_secret()).map_err(ImportError::Url)?;
+        let options = PgConnectOptions::from_str(url.expose())
             .map_err(|error| ImportError::Url(error.to_string()))?
             .application_name("linux-api import");
         let connect = options.connect().await;
