@@ -137,7 +137,6 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
             verifier: parts.verifier.clone(),
             unix_peers: Arc::clone(&unix_peers),
         },
-        parts.clock.clone(),
         parts.collector.clone(),
         parts.stop,
     );

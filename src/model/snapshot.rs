@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -68,8 +68,10 @@ macro_rules! define_families {
         pub struct Snapshot {
             /// Name of the host.
             pub host: Arc<str>,
-            /// When it was taken.
+            /// When it was taken, by the wall clock.
             pub time: Timestamp,
+            /// The same by a clock that nobody sets, which ages are measured with.
+            pub taken: Option<Instant>,
             $($(#[doc = $doc])+ pub $field: Option<Arc<$type>>,)+
             /// How the reading of each family went.
             pub status: BTreeMap<Family, FamilyStatus>,
@@ -121,6 +123,12 @@ define_families! {
 }
 
 impl Snapshot {
+    /// How long ago it was taken, whatever was done to the wall clock since.
+    #[must_use]
+    pub fn since_taken(&self) -> Duration {
+        self.taken.map_or(Duration::ZERO, |taken| taken.elapsed())
+    }
+
     /// Whether a family was read without an error, so that its value is of about now.
     #[must_use]
     pub fn is_fresh(&self, family: Family) -> bool {

@@ -25,7 +25,6 @@ use crate::auth::verifier::{Rejected, Verifier};
 use crate::collector::Collector;
 use crate::model::api_key::Scope;
 use crate::model::snapshot::{Family, Snapshot};
-use crate::model::time::Clock;
 use crate::tasks::sampler::{Demand, HostSampler};
 use pace::Pace;
 use top::Top;
@@ -116,7 +115,6 @@ struct Hub {
     limits: StreamLimits,
     host: HostSampler,
     guard: Guard,
-    clock: Clock,
     stop: CancellationToken,
     /// Open streams by key.
     open: Mutex<HashMap<String, usize>>,
@@ -136,7 +134,6 @@ impl Streams {
         limits: StreamLimits,
         host: HostSampler,
         guard: Guard,
-        clock: Clock,
         collector: Collector,
         stop: CancellationToken,
     ) -> Self {
@@ -144,7 +141,6 @@ impl Streams {
             limits,
             host,
             guard,
-            clock,
             stop,
             open: Mutex::default(),
             written: Mutex::default(),
@@ -187,7 +183,7 @@ impl Hub {
     /// The event of a snapshot, written once for all who ask for the same.
     fn frame(&self, snapshot: &Arc<Snapshot>, families: &[Family]) -> Bytes {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
-        let since = self.clock.now().since(snapshot.time);
+        let since = snapshot.since_taken();
         written.frame(snapshot, families, since)
     }
 }

@@ -173,7 +173,8 @@ impl HostSampler {
         }
     }
 
-    fn record(&self, snapshot: Snapshot) {
+    fn record(&self, mut snapshot: Snapshot) {
+        snapshot.taken = Some(std::time::Instant::now());
         self.0.load.observe(&snapshot, Instant::now());
         {
             let mut recent = self

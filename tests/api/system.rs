@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use linux_api::collector::HostRoots;
 use linux_api::model::user::Role;
@@ -20,6 +21,7 @@ on_both_engines! {
     hostile_process_names_are_right_and_escaped,
     an_account_is_answered_under_its_name,
     averages_are_in_percent_and_values_are_fractions,
+    a_clock_that_jumps_makes_no_reading_older,
     load_before_the_first_value_is_not_ready,
     a_host_that_cannot_be_read_is_503,
 }
@@ -283,6 +285,20 @@ async fn averages_are_in_percent_and_values_are_fractions(database: Database) {
             reply.expect_invalid(&[(&["query", "n"], message)]);
         }
     }
+}
+
+async fn a_clock_that_jumps_makes_no_reading_older(database: Database) {
+    let app = App::new(&database).await;
+    let viewer = app.user("alice1", Role::Viewer).await;
+    app.sample_load(1.0, 50).await;
+    app.clock.advance(Duration::from_hours(2));
+    let reply = app.get(&viewer.key, "/api/v1/system/snapshot").await;
+    let age = reply.expect(200)["status"]["load"]["age_ms"].as_u64();
+    assert!(age.unwrap() < 3_600_000, "{age:?}");
+    let admin = app.user("boss12", Role::Admin).await;
+    let reply = app.get(&admin.key, "/api/v1/health/metrics").await;
+    let age = reply.expect(200)["sampler"]["families"]["load"]["age_ms"].as_u64();
+    assert!(age.unwrap() < 3_600_000, "{age:?}");
 }
 
 async fn load_before_the_first_value_is_not_ready(database: Database) {

@@ -114,7 +114,7 @@ fn flusher(writer: &mut Writer, health: &FlusherHealth) {
 
 fn sampler(writer: &mut Writer, all: &Exposition) {
     let snapshot = all.snapshot.as_deref();
-    let since = snapshot.map_or(Duration::ZERO, |snapshot| all.time.since(snapshot.time));
+    let since = snapshot.map_or(Duration::ZERO, |snapshot| snapshot.since_taken());
     let families = || snapshot.into_iter().flat_map(|one| one.status.iter());
     let label = |family: &Family| [("family", family.as_str())];
     let ages = families().filter_map(|(family, status)| {

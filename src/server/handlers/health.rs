@@ -8,7 +8,6 @@ use crate::api::health::{
     RequestCounters, SamplerHealth, SchemaHealth, TimescaleHealth,
 };
 use crate::api::snapshot::FamilyStatus;
-use crate::model::time::{Clock, Timestamp};
 use crate::server::error::ApiError;
 use crate::server::extract::{Caller, scope};
 use crate::server::json::Json;
@@ -32,18 +31,17 @@ pub(crate) async fn show_metrics_health(
     _caller: Caller<scope::StatsRead>,
     State(flusher): State<FlusherHandle>,
     State(host): State<HostSampler>,
-    State(clock): State<Clock>,
 ) -> Json<MetricsHealth> {
     Json(MetricsHealth {
         flush_worker: flush_worker(flusher.health()),
-        sampler: sampler(&host, clock.now()),
+        sampler: sampler(&host),
     })
 }
 
-fn sampler(host: &HostSampler, now: Timestamp) -> SamplerHealth {
+fn sampler(host: &HostSampler) -> SamplerHealth {
     let newest = host.newest();
     let families = newest.iter().flat_map(|snapshot| {
-        let since = now.since(snapshot.time);
+        let since = snapshot.since_taken();
         let status = snapshot.status.iter();
         status.map(move |(family, status)| (*family, FamilyStatus::new(status, since)))
     });

@@ -13,7 +13,6 @@ use utoipa::IntoParams;
 use crate::api::problem::Problem;
 use crate::api::snapshot::Snapshot;
 use crate::model::snapshot::Family;
-use crate::model::time::Clock;
 use crate::server::edge::{Key, key_of};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
@@ -67,7 +66,6 @@ fn families(query: &mut QueryReader) -> Vec<Family> {
 pub(crate) async fn show_snapshot(
     _caller: Caller<scope::HostRead>,
     State(host): State<HostSampler>,
-    State(clock): State<Clock>,
     ApiQuery(query): ApiQuery<ShowSnapshot>,
 ) -> Result<Json<Snapshot>, ApiError> {
     let mut updates = host.subscribe();
@@ -77,7 +75,7 @@ pub(crate) async fn show_snapshot(
         _ => None,
     };
     let snapshot = newest.ok_or_else(ApiError::snapshot_not_ready)?;
-    let since = clock.now().since(snapshot.time);
+    let since = snapshot.since_taken();
     Ok(Json(Snapshot::new(&snapshot, &query.include, since)))
 }
 
