@@ -135,12 +135,11 @@ impl List {
     /// One line per row, as they come.
     fn print_each(&self, rows: Vec<AuditEntry>) -> anyhow::Result<()> {
         rows.into_iter().try_for_each(|row| {
-            output::text(&if self.json {
-                serde_json::to_string(&row)?
-            } else {
-                // A line break within a field would forge a row.
-                columns(row).join("  ").replace(['\n', '\t'], " ")
-            })
+            if self.json {
+                return output::json_line(&row);
+            }
+            // A line break within a field would forge a row.
+            output::text(&columns(row).join("  ").replace(['\n', '\t'], " "))
         })
     }
 }

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use serde::Serialize;
 
 use super::USAGE;
-use super::sanitize::sanitize;
+use super::sanitize::{escape_json, sanitize};
 
 /// Nobody reads the output any more, as in `linux-api … | head`; not a failure.
 #[derive(Debug, thiserror::Error)]
@@ -30,9 +30,17 @@ pub(crate) fn text(text: &str) -> anyhow::Result<()> {
 /// # Errors
 /// When the output can't be written, [`Closed`] when nobody reads it.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    let mut text = serde_json::to_string_pretty(value).context("write the answer as JSON")?;
-    text.push('\n');
-    write(text.as_bytes())
+    let text = serde_json::to_string_pretty(value).context("write the answer as JSON")?;
+    write(format!("{}\n", escape_json(&text)).as_bytes())
+}
+
+/// Prints a value for programs as one line.
+///
+/// # Errors
+/// When the output can't be written, [`Closed`] when nobody reads it.
+pub(crate) fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
+    let text = serde_json::to_string(value).context("write the answer as JSON")?;
+    write(format!("{}\n", escape_json(&text)).as_bytes())
 }
 
 /// Says that a file was written.
