@@ -117,7 +117,7 @@ enum Command {
 }
 
 /// What every command is given besides its own options.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Context {
     options: GlobalOptions,
     environment: Environment,

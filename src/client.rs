@@ -24,6 +24,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::files;
 pub use address::{Address, AddressError};
 pub use calls::{AuditQuery, ProcessPage, UserPage};
 use error::ClientError;
@@ -69,7 +70,8 @@ enum Trust {
 /// Trusts the certificates of a file and no others.
 fn trust_only(builder: ClientBuilder, path: &Path) -> Result<ClientBuilder, String> {
     let shown = path.display();
-    let pem = std::fs::read(path).map_err(|error| format!("read the CA file {shown}: {error}"))?;
+    let pem = files::read(path, files::TEXT_MAX)
+        .map_err(|error| format!("read the CA file {shown}: {error}"))?;
     let certificates = reqwest::Certificate::from_pem_bundle(&pem)
         .map_err(|error| format!("read the CA file {shown}: {error}"))?;
     if certificates.is_empty() {

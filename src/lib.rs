@@ -10,6 +10,7 @@ pub mod cli;
 pub mod client;
 pub mod collector;
 pub mod config;
+pub mod files;
 pub mod import;
 pub mod model;
 pub mod recorder;

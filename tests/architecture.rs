@@ -13,20 +13,22 @@ mod scan;
 /// What each top-level module may import of ours. `config::storage` allows that part of it only.
 const IMPORTS: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("files", &[]),
     ("access_log", &["model"]),
     ("api", &["model"]),
-    ("config", &["model"]),
+    ("config", &["model", "files"]),
     ("auth", &["model"]),
     ("collector", &["model"]),
     ("recorder", &["model"]),
     ("telemetry", &["model", "config"]),
     ("store", &["model", "config::storage"]),
     ("backup", &["model", "store", "config", "auth"]),
-    ("import", &["model", "store", "config", "auth"]),
+    ("import", &["model", "files", "store", "config", "auth"]),
     (
         "tasks",
         &[
             "model",
+            "files",
             "collector",
             "recorder",
             "store",
@@ -39,6 +41,7 @@ const IMPORTS: &[(&str, &[&str])] = &[
         "server",
         &[
             "model",
+            "files",
             "api",
             "auth",
             "store",
@@ -49,9 +52,12 @@ const IMPORTS: &[(&str, &[&str])] = &[
             "tasks",
         ],
     ),
-    ("client", &["model", "api", "config::remote"]),
+    ("client", &["model", "files", "api", "config::remote"]),
     ("tui", &["model", "api", "client", "config::tui"]),
-    ("setup", &["model", "auth", "store", "config", "client"]),
+    (
+        "setup",
+        &["model", "files", "auth", "store", "config", "client"],
+    ),
     ("cli", ANYTHING),
     ("main", &["cli", "telemetry"]),
 ];

@@ -96,7 +96,7 @@ impl Options {
             },
             mouse: options.mouse && !self.no_mouse,
             first: remotes.default.clone().filter(|_| self.remotes.is_empty()),
-            state: state.and_then(|path| std::fs::read_to_string(path).ok()),
+            state: state.and_then(|path| crate::files::read_text(&path).ok()),
         })
     }
 

@@ -15,6 +15,8 @@ use keyring_core::api::CredentialStoreApi;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use crate::files;
+
 /// What the entries in keyrings are filed under.
 const SERVICE: &str = "linux-api";
 /// Longest time for a keyring to answer, somebody unlocking it included.
@@ -327,15 +329,8 @@ fn write_file(folder: &Path, path: &Path, key: &SecretString) -> Result<(), KeyE
 
 /// Reads a key from a file that must be private to this user.
 pub(super) fn read_file(path: &Path) -> Result<SecretString, KeyError> {
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(no_follow())
-        .open(path)
-        .map_err(|error| file_error(path, error))?;
+    let file = files::open_no_follow(path).map_err(|error| file_error(path, error))?;
     let metadata = file.metadata().map_err(|error| file_error(path, error))?;
-    if !metadata.is_file() {
-        return Err(file_error(path, "is not a file"));
-    }
     if metadata.mode() & 0o077 != 0 {
         return Err(file_error(path, "others may read it: chmod 600"));
     }

@@ -90,7 +90,7 @@ impl Remotes {
     /// When there is one that can't be read, with the line.
     pub fn load(path: &Path) -> Result<Self, RemotesError> {
         let shown = || path.display().to_string();
-        let text = match std::fs::read_to_string(path) {
+        let text = match crate::files::read_text(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => {

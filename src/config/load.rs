@@ -13,6 +13,7 @@ use super::section::{Raw, Section};
 use super::sections::{BACKUP_FOLDER, Config, DATABASE_FILE, SYSTEM_DATA};
 use super::suggest::nearest;
 use super::value::with_article;
+use crate::files;
 
 /// Where a configuration is read from.
 #[derive(Debug, Clone, Default)]
@@ -128,7 +129,7 @@ impl Loader {
             .any(|flag| flag.key == "demo.enabled" && flag.value == "true");
         for path in candidates {
             let is_system = sources.config_path.is_none() && system_config.as_ref() == Some(path);
-            match std::fs::read_to_string(path) {
+            match files::read_text(path) {
                 Ok(text) => return Some((path.clone(), text)),
                 Err(error)
                     if error.kind() == io::ErrorKind::NotFound && sources.config_path.is_none() => {

@@ -9,6 +9,7 @@ use super::error::Problem;
 use super::load::Loader;
 use super::origin::Origin;
 use super::value::ConfigValue;
+use crate::files;
 
 impl Loader {
     /// Replaces URLs by the content of the files that are named for them in the same or a higher
@@ -115,7 +116,7 @@ enum Choice {
 
 /// The unit has a blank default for its credential, for those who need none.
 fn is_missing_or_blank(path: &Path) -> bool {
-    match std::fs::read_to_string(path) {
+    match files::read_text(path) {
         Ok(text) => text.trim().is_empty(),
         Err(error) => error.kind() == io::ErrorKind::NotFound,
     }
@@ -123,7 +124,7 @@ fn is_missing_or_blank(path: &Path) -> bool {
 
 /// The content without the line break at its end.
 fn read(path: &Path) -> Result<String, String> {
-    let text = std::fs::read_to_string(path).map_err(|error: io::Error| error.to_string())?;
+    let text = files::read_text(path).map_err(|error: io::Error| error.to_string())?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
 }

@@ -73,7 +73,7 @@ impl Tui {
             let problem = Problem::at(path.display().to_string(), message);
             ConfigError::new(vec![problem])
         };
-        let text = match std::fs::read_to_string(path) {
+        let text = match crate::files::read_text(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(options),
             Err(error) => return Err(whole(error.to_string())),

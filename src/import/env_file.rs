@@ -28,7 +28,7 @@ impl EnvFile {
     /// # Errors
     /// When it can't be read, or a line of it means nothing; the error names the line.
     pub fn read(path: &Path) -> Result<Self, ImportError> {
-        let text = std::fs::read_to_string(path).map_err(|cause| ImportError::File {
+        let text = crate::files::read_text(path).map_err(|cause| ImportError::File {
             path: path.to_owned(),
             cause,
         })?;

@@ -47,12 +47,10 @@ impl PythonSqlite {
             cause,
         };
         // SQLite itself only says that it is unable to open a file.
-        drop(
-            std::fs::File::open(path).map_err(|cause| ImportError::File {
-                path: path.to_owned(),
-                cause,
-            })?,
-        );
+        drop(crate::files::open(path).map_err(|cause| ImportError::File {
+            path: path.to_owned(),
+            cause,
+        })?);
         let mut connection = SqliteConnectOptions::new()
             .filename(path)
             .read_only(true)

@@ -12,6 +12,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use tokio_rustls::TlsAcceptor;
 
+use crate::files;
+
 /// Why a certificate can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
@@ -90,8 +92,8 @@ impl Certificates {
 
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let wrong = |error| explain(path, "certificate", error);
-    let chain: Vec<_> = CertificateDer::pem_file_iter(path)
-        .map_err(wrong)?
+    let text = read(path)?;
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<_, _>>()
         .map_err(wrong)?;
     if chain.is_empty() {
@@ -107,7 +109,14 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
         let path = path.to_owned();
         return Err(TlsError::KeyIsOpen { path });
     }
-    PrivateKeyDer::from_pem_file(path).map_err(wrong)
+    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(wrong)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+    files::read(path, files::TEXT_MAX).map_err(|source| TlsError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn explain(path: &Path, expected: &'static str, error: pem::Error) -> TlsError {

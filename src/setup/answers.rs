@@ -218,7 +218,7 @@ impl Answers {
     /// When the file can't be read, holds what is no answer, or holds a database's URL and is open to
     /// others; the message never repeats a secret.
     pub fn load(path: &Path) -> Result<Self, AnswersError> {
-        let text = std::fs::read_to_string(path).map_err(|source| AnswersError::Read {
+        let text = crate::files::read_text(path).map_err(|source| AnswersError::Read {
             path: path.to_owned(),
             source,
         })?;

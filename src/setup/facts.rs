@@ -20,6 +20,7 @@ use super::plan::{
 use super::service;
 use super::tree::{Tree, TreeError};
 use crate::config::{Config, DatabaseUrl, Environment, Flag, Sources};
+use crate::files;
 
 /// The largest configuration file that is looked at.
 const CONFIG_LIMIT: u64 = 1 << 20;
@@ -339,7 +340,7 @@ fn given_url(answers: &Answers) -> Option<Result<SecretString, String>> {
     match (&database.url, &database.url_file) {
         (Some(_), Some(_)) => Some(Err("give either url or url_file, not both".to_owned())),
         (Some(url), None) => Some(Ok(url.expose_secret().trim().into())),
-        (None, Some(path)) => Some(match std::fs::read_to_string(path) {
+        (None, Some(path)) => Some(match files::read_text(path) {
             Ok(text) => Ok(text.trim().into()),
             Err(error) => Err(format!("{}: {error}", path.display())),
         }),
@@ -357,8 +358,8 @@ fn refused(listen: SocketAddr) -> Option<Refused> {
 
 fn read_tls(tls: &Tls) -> Result<TlsFiles, String> {
     let read = |path: &Path| {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("{}: {error}", path.display()))?;
+        let text =
+            files::read_text(path).map_err(|error| format!("{}: {error}", path.display()))?;
         if text.len() > PEM_LIMIT {
             return Err(format!("{}: too large for a PEM file", path.display()));
         }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::commands::Call;
 use super::facts::Candidate;
+use crate::files;
 
 /// The checksums beside a program, as `sha256sum` writes them.
 const CHECKSUMS: &str = "SHA256SUMS";
@@ -16,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Why it can't be installed.
 pub(super) async fn refusal(program: &Candidate) -> Option<String> {
     let shown = program.path.display();
-    let content = match std::fs::read(&program.path) {
+    let content = match files::read(&program.path, files::PROGRAM_MAX) {
         Ok(content) => content,
         Err(error) => return Some(format!("{shown}: {error}")),
     };
@@ -42,7 +43,7 @@ fn fits_checksum(path: &Path, content: &[u8]) -> bool {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else {
         return true;
     };
-    let sums = std::fs::read_to_string(path.with_file_name(CHECKSUMS)).unwrap_or_default();
+    let sums = files::read_text(&path.with_file_name(CHECKSUMS)).unwrap_or_default();
     let expected = sums.lines().find_map(|line| {
         let (sum, file) = line.split_once(' ')?;
         // A star says that the file was read as it is.

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::collector::Collector;
 use crate::config::Host;
+use crate::files;
 use crate::model::fleet::HostIdentity;
 
 /// Where an id is kept that was made up.
@@ -65,7 +66,7 @@ fn chosen(config: &Host) -> Option<String> {
 
 /// The id that was made up before.
 fn read(path: &Path) -> anyhow::Result<Option<String>> {
-    match fs::read_to_string(path) {
+    match files::read_text(path) {
         // An empty one was cut off by a loss of power.
         Ok(text) => Ok(Some(text.trim().to_owned()).filter(|id| !id.is_empty())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -80,7 +81,7 @@ pub(super) fn instance_id() -> anyhow::Result<Arc<str>> {
 
 /// machine-id(5) asks that the id itself is shown to nobody, so this is a hash of it.
 fn of_machine_id(rootfs: &Path) -> Option<String> {
-    let text = fs::read_to_string(rootfs.join("etc/machine-id")).ok()?;
+    let text = files::read_text(&rootfs.join("etc/machine-id")).ok()?;
     let machine_id = text.trim();
     let is_id = machine_id.len() == 32 && machine_id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let hash = Sha256::digest(format!("linux-api host {machine_id}"));

@@ -1,9 +1,12 @@
 //! SIGHUP: the configuration is read again, and what can change while the daemon runs changes.
 
 use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
+use anyhow::{Context as _, bail};
 use tokio::signal::unix::Signal;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use super::listen::{self, Addresses};
 use super::systemd;
@@ -29,6 +32,9 @@ const RELOADED: [&str; 8] = [
 /// These too, as long as there is TLS before and after.
 const CERTIFICATE: [&str; 2] = ["server.tls_certificate", "server.tls_key"];
 
+/// How long the files of a reload may take to be read.
+const READING_MAX: Duration = Duration::from_secs(10);
+
 /// Everything that a reload reads from and writes to.
 #[derive(Debug)]
 pub(super) struct Reload<'a> {
@@ -52,10 +58,15 @@ pub(super) struct Reload<'a> {
 impl Reload<'_> {
     /// Reloads at each SIGHUP, for ever.
     pub(super) async fn run(&self, hangup: &mut Signal) {
+        let mut reading = None;
         while hangup.recv().await.is_some() {
             systemd::tell_reloading();
             self.retry_database.notify_one();
-            match self.reload() {
+            let reloaded = match self.read(&mut reading).await {
+                Ok(fresh) => self.put_in_force(fresh),
+                Err(error) => Err(error),
+            };
+            match reloaded {
                 Ok(waiting) => {
                     tracing::info!("reloaded the configuration");
                     if !waiting.is_empty() {
@@ -76,12 +87,34 @@ impl Reload<'_> {
         std::future::pending::<()>().await;
     }
 
-    /// Everything that can fail comes before the first change. Answers what waits for a restart.
-    fn reload(&self) -> anyhow::Result<Vec<String>> {
-        let loaded = self.ctx.load(self.flags.clone())?;
-        known_routes::check(&loaded)?;
+    /// Reads the files on a thread of its own: one on a file system that hangs must not hold up the
+    /// daemon, nor its end. `reading` is the thread of the last reload.
+    async fn read(&self, reading: &mut Option<JoinHandle<()>>) -> anyhow::Result<Fresh> {
+        if reading.as_ref().is_some_and(|last| !last.is_finished()) {
+            bail!("the files of the last reload are still being read");
+        }
+        let (ctx, flags) = (self.ctx.clone(), self.flags.clone());
+        let (send, receive) = oneshot::channel();
+        let read = move || {
+            // Fails when the deadline has passed.
+            let _ = send.send(Fresh::read(&ctx, flags));
+        };
+        let thread = thread::Builder::new().name("reload".to_owned()).spawn(read);
+        *reading = Some(thread.context("start a thread to read the configuration")?);
+        match tokio::time::timeout(READING_MAX, receive).await {
+            Ok(Ok(fresh)) => fresh,
+            Ok(Err(_ended)) => bail!("reading the configuration panicked"),
+            Err(_elapsed) => bail!("the configuration could not be read within {READING_MAX:?}"),
+        }
+    }
+
+    /// Everything that can fail comes before the first change. Returns what waits for a restart.
+    fn put_in_force(&self, fresh: Fresh) -> anyhow::Result<Vec<String>> {
+        let Fresh {
+            loaded,
+            certificates: fresh,
+        } = fresh;
         let config = &loaded.config;
-        let fresh = listen::certificates(config)?;
         let is_insecure = self.addresses.check_clear_text(&loaded)?;
         self.telemetry.set_level(config.log.level.as_str())?;
         self.policy.replace(config, &listen::host_name());
@@ -93,6 +126,24 @@ impl Reload<'_> {
         let keeps_tls = self.certificates.is_some() && fresh.is_some();
         waiting.retain(|option| !(keeps_tls && CERTIFICATE.contains(&option.as_str())));
         Ok(waiting)
+    }
+}
+
+/// What a reload reads.
+struct Fresh {
+    loaded: Loaded,
+    certificates: Option<Certificates>,
+}
+
+impl Fresh {
+    fn read(ctx: &Context, flags: Vec<Flag>) -> anyhow::Result<Self> {
+        let loaded = ctx.load(flags)?;
+        known_routes::check(&loaded)?;
+        let certificates = listen::certificates(&loaded.config)?;
+        Ok(Self {
+            loaded,
+            certificates,
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
+use crate::files;
 use crate::model::fleet::HostSample;
 use crate::model::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
@@ -173,7 +174,7 @@ pub(super) fn read(path: &Path) -> Result<Content, SpoolError> {
     if fs::metadata(path)?.len() > BYTES_MAX {
         return Err(SpoolError::Unusable("it is too large"));
     }
-    let bytes = fs::read(path)?;
+    let bytes = files::read(path, BYTES_MAX)?;
     let Some(end) = bytes.iter().position(|byte| *byte == b'\n') else {
         return Err(damaged);
     };

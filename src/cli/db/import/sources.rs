@@ -165,7 +165,7 @@ impl SourceOptions {
         let read = if is_input(path) {
             std::io::stdin().take(SECRET_MAX).read_to_string(&mut text)
         } else {
-            std::fs::File::open(path)
+            crate::files::open(path)
                 .and_then(|file| file.take(SECRET_MAX).read_to_string(&mut text))
         };
         read.with_context(|| format!("{option}: read {}", path.display()))?;
