@@ -176,6 +176,16 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Reports why there is no runtime to run a command on.
+#[must_use]
+pub fn cannot_start(error: &std::io::Error) -> ExitCode {
+    output::error(&anyhow::anyhow!(
+        "the system refuses the threads that this program needs: {error}. The limit is that of \
+         processes (ulimit -u, LimitNPROC= or TasksMax= in a unit, pids.max of a container)"
+    ));
+    ExitCode::from(FAILED)
+}
+
 fn exit_code(error: &anyhow::Error) -> ExitCode {
     if error.is::<output::Closed>() {
         return ExitCode::SUCCESS;

@@ -1,7 +1,9 @@
 //! Parse, run, exit code; nothing else.
 
-use std::io;
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::sync::mpsc;
+use std::thread;
 
 use linux_api::cli;
 use tokio::runtime::Builder;
@@ -13,11 +15,47 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Reading and hashing at once. Under an overload tokio's 512 threads would hold memory and get no
 /// more done; what waits for one of these waits in a queue.
 const BLOCKING_THREADS: usize = 64;
+/// Threads that a daemon needs beside the runtime's workers: for the log, the access log, the
+/// database, reading the host, and one that blocks.
+const OTHER_THREADS: usize = 5;
 
-fn main() -> io::Result<ExitCode> {
-    let runtime = Builder::new_multi_thread()
-        .enable_all()
-        .max_blocking_threads(BLOCKING_THREADS)
-        .build()?;
-    Ok(runtime.block_on(cli::run(std::env::args_os())))
+fn main() -> ExitCode {
+    let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let runtime = try_threads(workers + OTHER_THREADS).and_then(|()| {
+        Builder::new_multi_thread()
+            .enable_all()
+            .worker_threads(workers)
+            .max_blocking_threads(BLOCKING_THREADS)
+            .build()
+    });
+    match runtime {
+        Ok(runtime) => runtime.block_on(cli::run(std::env::args_os())),
+        Err(error) => cli::cannot_start(&error),
+    }
+}
+
+/// Whether the system lets this process have so many more threads. The runtime panics in the middle of
+/// its start when it is refused one.
+fn try_threads(count: usize) -> std::io::Result<()> {
+    let (done, wait) = mpsc::channel::<()>();
+    let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
+    let mut threads = Vec::new();
+    let mut refused = None;
+    for _ in 0..count {
+        let wait = std::sync::Arc::clone(&wait);
+        // They all live until the last one has started.
+        let idle = move || drop(wait.lock().map(|wait| wait.recv()));
+        match thread::Builder::new().stack_size(64 << 10).spawn(idle) {
+            Ok(thread) => threads.push(thread),
+            Err(error) => {
+                refused = Some(error);
+                break;
+            }
+        }
+    }
+    drop(done);
+    for thread in threads {
+        let _ = thread.join();
+    }
+    refused.map_or(Ok(()), Err)
 }
