@@ -366,9 +366,8 @@ impl Daemon {
         supervisor.wait().await;
         // A server that hangs answers no good-bye; it must not keep the daemon from ending.
         let _ = tokio::time::timeout(LAST_GOODBYE, self.store.close()).await;
-        if let Some(path) = config.server.unix.as_ref().filter(|_| bound.owns_unix_path) {
-            // A leftover socket is harmless: the next start replaces it.
-            let _ = std::fs::remove_file(path);
+        if let Some(socket) = &bound.own_socket {
+            socket.remove();
         }
         match supervisor.failure() {
             None => Ok(()),

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::systemd::{self, Handed};
@@ -22,8 +24,33 @@ pub(super) struct Bound {
     pub(super) addresses: Addresses,
     /// Whether keys travel in the clear to one of the addresses.
     pub(super) is_insecure: bool,
-    /// The path of the Unix socket was made here and not by systemd.
-    pub(super) owns_unix_path: bool,
+    /// The Unix socket, when it was made here and not by systemd.
+    pub(super) own_socket: Option<OwnSocket>,
+}
+
+/// The file of a Unix socket that this process made.
+#[derive(Debug)]
+pub(super) struct OwnSocket {
+    path: PathBuf,
+    /// Device and inode: whatever has its name later belongs to another process.
+    file: (u64, u64),
+}
+
+impl OwnSocket {
+    fn at(path: &Path) -> io::Result<Self> {
+        let found = std::fs::symlink_metadata(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            file: (found.dev(), found.ino()),
+        })
+    }
+
+    /// Removes the file. What can't be removed is harmless: the next start replaces it.
+    pub(super) fn remove(&self) {
+        if Self::at(&self.path).is_ok_and(|found| found.file == self.file) {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
 }
 
 /// Where clients find the daemon, for people: `http://127.0.0.1:8080`.
@@ -103,10 +130,14 @@ pub(super) async fn bind(loaded: &Loaded, handed: Handed) -> anyhow::Result<Boun
             .map_err(|error| refused(address, error))?;
         sockets.push(socket);
     }
-    let owns_unix_path = unix.is_empty() && config.server.unix.is_some();
-    if let Some(path) = config.server.unix.as_ref().filter(|_| owns_unix_path) {
-        unix.push(bind_unix(path)?);
-    }
+    let own_path = config.server.unix.as_ref().filter(|_| unix.is_empty());
+    let own_socket = match own_path {
+        Some(path) => {
+            unix.push(bind_unix(path)?);
+            Some(OwnSocket::at(path).context("look at the Unix socket")?)
+        }
+        None => None,
+    };
 
     let mut addresses = Addresses {
         uses_tls: certificates.is_some(),
@@ -136,14 +167,14 @@ pub(super) async fn bind(loaded: &Loaded, handed: Handed) -> anyhow::Result<Boun
     });
     let over_unix = unix.into_iter().map(|socket| Listener {
         socket: ListeningSocket::Unix(socket),
-        outlives_us: !owns_unix_path,
+        outlives_us: own_socket.is_none(),
     });
     Ok(Bound {
         listeners: over_network.chain(over_unix).collect(),
         addresses,
         is_insecure,
         certificates,
-        owns_unix_path,
+        own_socket,
     })
 }
 
@@ -169,10 +200,16 @@ pub(super) fn host_name() -> String {
 
 fn bind_unix(path: &Path) -> anyhow::Result<UnixListener> {
     let explain = || format!("listen on {} (server.unix)", path.display());
-    // Only a socket is replaced: anything else there is somebody's file.
+    // Only a socket that its process left behind is replaced: anything else there is somebody's.
     if let Ok(found) = std::fs::symlink_metadata(path) {
         if !found.file_type().is_socket() {
             anyhow::bail!("{}: there is a file that is no socket", explain());
+        }
+        if !is_left_behind(path).with_context(explain)? {
+            anyhow::bail!(
+                "{}: another process listens there; stop it, or choose another path",
+                explain()
+            );
         }
         std::fs::remove_file(path).with_context(explain)?;
     }
@@ -180,6 +217,22 @@ fn bind_unix(path: &Path) -> anyhow::Result<UnixListener> {
     // Who may do what is decided by the account of the caller, not by who may connect.
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).with_context(explain)?;
     Ok(listener)
+}
+
+/// Whether nothing listens at a socket any more.
+fn is_left_behind(path: &Path) -> io::Result<bool> {
+    // One whose queue is full would make this wait.
+    let kind = (
+        SocketType::STREAM,
+        SocketFlags::NONBLOCK | SocketFlags::CLOEXEC,
+    );
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, kind.0, kind.1, None)?;
+    match rustix::net::connect(&socket, &SocketAddrUnix::new(path)?) {
+        Err(Errno::CONNREFUSED | Errno::NOENT) => Ok(true),
+        // Taken at once, or the queue is full, or the socket is of another type.
+        Ok(()) | Err(Errno::AGAIN | Errno::INPROGRESS | Errno::PROTOTYPE) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[cfg(test)]
@@ -199,5 +252,32 @@ mod tests {
         }
         let taken = refused(address, io::ErrorKind::AddrInUse.into());
         assert_eq!(taken.to_string(), "listen on 127.0.0.1:443 (server.listen)");
+    }
+
+    #[tokio::test]
+    async fn only_a_socket_that_was_left_behind_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        let first = bind_unix(&path).unwrap();
+        let refused = bind_unix(&path).unwrap_err().to_string();
+        assert!(
+            refused.contains("another process listens there"),
+            "{refused}"
+        );
+        // The first one still gets what connects.
+        let (connected, accepted) =
+            tokio::join!(tokio::net::UnixStream::connect(&path), first.accept());
+        assert!(connected.is_ok() && accepted.is_ok());
+        drop((first, accepted));
+        bind_unix(&path).unwrap();
+
+        let other = folder.path().join("datagrams");
+        let _datagrams = std::os::unix::net::UnixDatagram::bind(&other).unwrap();
+        assert!(bind_unix(&other).is_err());
+        let full = folder.path().join("full");
+        let listener = std::os::unix::net::UnixListener::bind(&full).unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        let _waiting = std::os::unix::net::UnixStream::connect(&full).unwrap();
+        assert!(bind_unix(&full).is_err(), "its queue is full, but it lives");
     }
 }
