@@ -16,6 +16,7 @@ pub mod notices;
 mod openapi;
 mod params;
 pub mod peer;
+mod reserve;
 mod router;
 pub mod state;
 pub mod streams;

@@ -1,14 +1,15 @@
 //! `linux-api serve`: the daemon.
 
 mod database;
+mod descriptors;
 pub(super) mod detach;
 mod first_admin;
 pub(super) mod identity;
 mod keeper;
 mod listen;
 mod measuring;
-mod reload;
 mod notify;
+mod reload;
 mod systemd;
 
 use std::num::NonZeroU32;
@@ -416,11 +417,12 @@ fn verifier_limits(config: &Config) -> verifier::Limits {
 
 fn limits_of(config: &Config) -> Limits {
     let server = &config.server;
+    let connections = descriptors::bounded(server.max_connections);
     Limits {
         header_timeout: server.header_timeout,
         write_timeout: server.write_timeout,
         shutdown_timeout: server.shutdown_timeout,
-        connections: server.max_connections,
+        connections,
         connections_per_address: server.max_connections_per_address,
     }
 }

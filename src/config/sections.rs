@@ -98,7 +98,7 @@ section! {
         request_timeout: Duration = Duration::from_secs(30), in TIMEOUT;
         /// Longest time for open requests to end when the daemon stops.
         shutdown_timeout: Duration = Duration::from_secs(10), in TIMEOUT;
-        /// Most open connections in all.
+        /// Most open connections in all; fewer where the limit of open files, less 256, is lower.
         max_connections: usize = 1_024, in 1..=1_000_000;
         /// Most open connections from one address.
         max_connections_per_address: usize = 256, in 1..=1_000_000;

@@ -24,6 +24,7 @@ use tower::ServiceExt;
 use super::bare_refusals::Explained;
 use super::edge::{PolicyHandle, RequestIds};
 use super::peer::Peer;
+use super::reserve::{Reserve, is_exhausted};
 use super::tls::Certificates;
 
 /// The most bytes of a request's head; a longer one is answered with 431.
@@ -86,6 +87,7 @@ struct Shared {
     addresses: Mutex<HashMap<IpAddr, usize>>,
     /// Of requests that never become one.
     request_ids: Arc<RequestIds>,
+    reserve: Reserve,
 }
 
 impl Shared {
@@ -115,6 +117,7 @@ pub async fn serve(
         places: Arc::new(Semaphore::new(limits.connections)),
         addresses: Mutex::default(),
         request_ids: Arc::new(RequestIds::new(rand::random())),
+        reserve: Reserve::new(),
     });
     let graceful = GracefulShutdown::new();
     let loops = listeners
@@ -158,11 +161,19 @@ async fn accept(listener: &ListeningSocket, shared: &Arc<Shared>, graceful: &Gra
             }
             ListeningSocket::Unix(listener) => accept_unix(listener, shared, graceful).await,
         };
-        if let Err(error) = accepted
-            && !is_clients_fault(&error)
-        {
-            tracing::warn!(%error, "could not accept a connection");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
+        match accepted {
+            Ok(()) => shared.reserve.note_room(),
+            Err(error) if is_clients_fault(&error) => {}
+            Err(error) if is_exhausted(&error) => {
+                shared.reserve.note_exhausted(&error);
+                if !shared.reserve.turn_away(listener).await {
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not accept a connection");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
 }
