@@ -22,6 +22,7 @@ pub mod state;
 pub mod streams;
 pub mod tls;
 mod unix_peers;
+mod unread;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,6 +49,7 @@ use notices::Notices;
 use state::{AppState, Docs, OwnHost, StoredKeys};
 use streams::{Guard, StreamLimits, Streams};
 use unix_peers::UnixPeers;
+use unread::UnreadMemory;
 
 pub use connections::{Limits, Listener, ListeningSocket, serve};
 pub use edge::{OwnProbe, PolicyHandle};
@@ -131,6 +133,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         parts.collector.clone(),
         parts.outage_grace,
     ));
+    let unread = UnreadMemory::default();
     let streams = Streams::new(
         parts.stream_limits,
         parts.host.clone(),
@@ -140,6 +143,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         },
         parts.collector.clone(),
         parts.stop,
+        unread.clone(),
     );
     let edge = EdgeState {
         routes: RouteTable::new(&document),
@@ -160,6 +164,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         clock: parts.clock.clone(),
         sunset: Sunset::new(parts.legacy.sunset),
         causes: Throttle::default(),
+        unread: unread.clone(),
     };
     let state = AppState {
         issuer: Issuer {
@@ -178,11 +183,12 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         docs: Docs {
             enabled: parts.docs_enabled,
             openapi: document.to_json()?.into(),
+            files: Arc::default(),
         },
         recorder: parts.recorder,
         flusher: parts.flusher,
         notices: parts.notices,
-        written_list: WrittenList::default(),
+        written_list: WrittenList::new(unread),
     };
     Ok(router::service(router, Arc::new(state), Arc::new(edge)))
 }

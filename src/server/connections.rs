@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -30,6 +31,9 @@ use super::tls::Certificates;
 /// The most bytes of a request's head; a longer one is answered with 431.
 const HEADER_BYTES_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 64;
+/// The kernel doubles it. Its own choice grows to megabytes per connection; this is enough for
+/// a megabyte a second to the other side of the world.
+const SEND_BUFFER: usize = 64 << 10;
 /// How long to wait when the process has no descriptor left, instead of spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// For how long connections are still taken in after a stop.
@@ -71,6 +75,19 @@ pub enum ListeningSocket {
     Tls(TcpListener, Certificates),
     /// Over a Unix socket.
     Unix(UnixListener),
+}
+
+impl ListeningSocket {
+    /// Bounds what the kernel holds of responses that are not read; what is accepted inherits it.
+    fn bound_send_buffer(&self) {
+        let (Self::Tcp(listener) | Self::Tls(listener, _)) = self else {
+            // Bounded as it is, and only for those on this host.
+            return;
+        };
+        if let Err(error) = sockopt::set_socket_send_buffer_size(listener, SEND_BUFFER) {
+            tracing::debug!(%error, "the send buffer has its usual size");
+        }
+    }
 }
 
 struct Shared {
@@ -119,6 +136,9 @@ pub async fn serve(
         request_ids: Arc::new(RequestIds::new(rand::random())),
         reserve: Reserve::new(),
     });
+    for listener in &listeners {
+        listener.socket.bound_send_buffer();
+    }
     let graceful = GracefulShutdown::new();
     let loops = listeners
         .iter()

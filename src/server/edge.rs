@@ -43,6 +43,7 @@ use super::extract::{BodyTimeout, ForeignHost, OpenedByNetwork, RequestInfo};
 use super::peer::Peer;
 use super::state::StoredKeys;
 use super::unix_peers::{Account, UnixPeers};
+use super::unread::UnreadMemory;
 use crate::access_log::AccessLogger;
 use crate::auth::identity::Identity;
 use crate::auth::verifier::Verifier;
@@ -98,6 +99,8 @@ pub(crate) struct EdgeState {
     pub(crate) sunset: Sunset,
     /// When it was last said why requests fail.
     pub(crate) causes: Throttle,
+    /// Bounds what clients leave unread.
+    pub(crate) unread: UnreadMemory,
 }
 
 /// Which requests the access log holds.
@@ -367,7 +370,7 @@ impl EdgeState {
     {
         let handler = AssertUnwindSafe(inner.call(request)).catch_unwind();
         match tokio::time::timeout(self.request_timeout, handler).await {
-            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Ok(response))) => self.unread.bound(response),
             Ok(Err(_panic)) => ApiError::panicked().into_response(),
             Err(_elapsed) => ApiError::timed_out().into_response(),
         }

@@ -215,6 +215,11 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "host_unreadable", detail).retrying(RETRY_SOON)
     }
 
+    pub(crate) fn unread_memory_full() -> Self {
+        let detail = "Clients leave too many large responses unread.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retrying(RETRY_SOON)
+    }
+
     pub(crate) fn load_not_ready() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,

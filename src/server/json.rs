@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::error::ApiError;
+use super::unread::{Shared, UnreadMemory};
 
 /// An answer of 200 with this as its body.
 ///
@@ -16,24 +17,46 @@ pub(crate) struct Json<T>(pub(crate) T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        WrittenJson::new(&self.0).into_response()
+        match written(&self.0) {
+            Ok(body) => of_json(body),
+            Err(error) => error.into_response(),
+        }
     }
 }
 
-/// An answer of 200 whose body is written, to be given to any number of clients.
+/// A value as JSON, in no more memory than it takes.
+fn written(value: &impl Serialize) -> Result<Bytes, ApiError> {
+    let body = serde_json::to_vec(value).map_err(|error| ApiError::internal(&error))?;
+    Ok(exactly(body))
+}
+
+/// A response of 200 with this JSON.
+pub(crate) fn of_json(body: Bytes) -> Response {
+    let json = HeaderValue::from_static("application/json");
+    ([(header::CONTENT_TYPE, json)], body).into_response()
+}
+
+/// Bytes without the room that was left for more, which a slow client would hold as long as them.
+pub(crate) fn exactly(mut bytes: Vec<u8>) -> Bytes {
+    bytes.shrink_to_fit();
+    bytes.into()
+}
+
+/// A response of 200 whose body is written, to be given to any number of clients.
 #[derive(Debug, Clone)]
 pub(crate) struct WrittenJson(Bytes);
 
 impl WrittenJson {
-    pub(crate) fn new(value: &impl Serialize) -> Result<Self, ApiError> {
-        let body = serde_json::to_vec(value).map_err(|error| ApiError::internal(&error))?;
-        Ok(Self(body.into()))
+    /// Writes the value; it takes its place in `unread` once, however many get it.
+    pub(crate) fn new(value: &impl Serialize, unread: &UnreadMemory) -> Result<Self, ApiError> {
+        Ok(Self(unread.hold(written(value)?)?))
     }
 }
 
 impl IntoResponse for WrittenJson {
     fn into_response(self) -> Response {
-        let json = HeaderValue::from_static("application/json");
-        ([(header::CONTENT_TYPE, json)], self.0).into_response()
+        let mut response = of_json(self.0);
+        response.extensions_mut().insert(Shared);
+        response
     }
 }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::FromRef;
 
+use super::handlers::docs::DocsFiles;
 use super::handlers::system::WrittenList;
 use super::issuer::Issuer;
 use super::notices::Notices;
@@ -172,6 +174,8 @@ pub struct OwnHost(pub Arc<str>);
 pub struct Docs {
     /// Whether there are any.
     pub enabled: bool,
-    /// The OpenAPI document.
-    pub openapi: Arc<str>,
+    /// The OpenAPI document, the same bytes for all clients.
+    pub openapi: Bytes,
+    /// The page and what it loads.
+    pub(crate) files: Arc<DocsFiles>,
 }

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::error::ApiError;
 use super::state::StoredKeys;
 use super::unix_peers::UnixPeers;
+use super::unread::UnreadMemory;
 use crate::api::snapshot::{Snapshot as WireSnapshot, StreamEnd};
 use crate::auth::verifier::{Rejected, Verifier};
 use crate::collector::Collector;
@@ -136,6 +137,7 @@ impl Streams {
         guard: Guard,
         collector: Collector,
         stop: CancellationToken,
+        unread: UnreadMemory,
     ) -> Self {
         Self(Arc::new(Hub {
             limits,
@@ -144,7 +146,7 @@ impl Streams {
             stop,
             open: Mutex::default(),
             written: Mutex::default(),
-            top: Top::new(collector),
+            top: Top::new(collector, unread),
         }))
     }
 

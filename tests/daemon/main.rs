@@ -8,6 +8,7 @@ mod availability;
 mod database;
 mod doctor;
 mod endurance;
+mod hostile;
 #[path = "../support/left_out.rs"]
 mod left_out;
 mod lifecycle;

@@ -103,6 +103,10 @@ impl Daemon {
         rustix::process::kill_process(pid, signal).expect("the daemon runs");
     }
 
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     pub(crate) fn get(&self, path: &str, key: Option<&str>) -> (u16, String) {
         request(&self.address, "GET", path, key)
     }

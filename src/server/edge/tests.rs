@@ -68,6 +68,7 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
         clock,
         sunset: Sunset::new(Legacy::default().sunset),
         causes: Throttle::default(),
+        unread: crate::server::unread::UnreadMemory::default(),
     };
     (EdgeLayer(Arc::new(state)), recorder, lines)
 }

@@ -1,8 +1,10 @@
 //! The documentation: the `OpenAPI` document and the page that shows it. No key is needed here.
 
+use std::borrow::Cow;
 use std::io::Read;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -11,7 +13,9 @@ use flate2::read::GzDecoder;
 
 use crate::server::edge::DOCS_CONTENT_SECURITY;
 use crate::server::error::ApiError;
+use crate::server::json::{exactly, of_json};
 use crate::server::state::Docs;
+use crate::server::unread::Shared;
 
 /// The page itself.
 const PAGE: &str = "index.html";
@@ -42,8 +46,9 @@ pub(crate) async fn show_openapi(State(docs): State<Docs>) -> Result<Response, A
     if !docs.enabled {
         return Err(ApiError::not_found());
     }
-    let json = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, json)], docs.openapi.to_string()).into_response())
+    let mut response = of_json(docs.openapi.clone());
+    response.extensions_mut().insert(Shared);
+    Ok(response)
 }
 
 /// The first page of the documentation. Its files are asked for below `/docs/`.
@@ -64,6 +69,63 @@ pub(crate) async fn show_docs_file(
     serve_file(&docs, &file, &headers)
 }
 
+/// What the page loads, as far as a client has requested it: the same bytes for all clients, however
+/// many leave them unread.
+#[derive(Debug, Default)]
+pub(crate) struct DocsFiles([OnceLock<DocsFile>; PARTS.len()]);
+
+#[derive(Debug)]
+struct DocsFile {
+    kind: HeaderValue,
+    /// As it is in the binary, where that is compressed.
+    gzip: Option<Bytes>,
+    /// Inflated when the first client comes that does not read gzip.
+    plain: OnceLock<Bytes>,
+}
+
+impl DocsFiles {
+    /// The file of that name.
+    fn find(&self, name: &str) -> Result<&DocsFile, ApiError> {
+        let index = PARTS.iter().position(|part| *part == name);
+        let place = &self.0[index.ok_or_else(ApiError::not_found)?];
+        if let Some(file) = place.get() {
+            return Ok(file);
+        }
+        let file = DocsFile::make(name)?;
+        Ok(place.get_or_init(|| file))
+    }
+}
+
+impl DocsFile {
+    fn make(name: &str) -> Result<Self, ApiError> {
+        let config = utoipa_swagger_ui::Config::from("/openapi.json");
+        let file = utoipa_swagger_ui::serve(name, Arc::new(config))
+            .map_err(|error| ApiError::internal(&error))?
+            .ok_or_else(ApiError::not_found)?;
+        let kind = HeaderValue::from_str(&file.content_type)
+            .map_err(|error| ApiError::internal(&error))?;
+        let bytes = match file.bytes {
+            Cow::Borrowed(bytes) => Bytes::from_static(bytes),
+            Cow::Owned(bytes) => bytes.into(),
+        };
+        let (gzip, plain) = if file.gzpipped {
+            (Some(bytes), OnceLock::new())
+        } else {
+            (None, OnceLock::from(bytes))
+        };
+        Ok(Self { kind, gzip, plain })
+    }
+
+    fn plain(&self) -> Result<Bytes, ApiError> {
+        if let Some(plain) = self.plain.get() {
+            return Ok(plain.clone());
+        }
+        let gzip = self.gzip.as_deref().unwrap_or_default();
+        let plain = decompress(gzip).map_err(|error| ApiError::internal(&error))?;
+        Ok(self.plain.get_or_init(|| exactly(plain)).clone())
+    }
+}
+
 fn serve_file(docs: &Docs, name: &str, headers: &HeaderMap) -> Result<Response, ApiError> {
     if !docs.enabled {
         return Err(ApiError::not_found());
@@ -74,23 +136,15 @@ fn serve_file(docs: &Docs, name: &str, headers: &HeaderMap) -> Result<Response, 
             ([(header::CONTENT_TYPE, kind)], *text).into_response(),
         ));
     }
-    if !PARTS.contains(&name) {
-        return Err(ApiError::not_found());
-    }
-    let config = utoipa_swagger_ui::Config::from("/openapi.json");
-    let file = utoipa_swagger_ui::serve(name, Arc::new(config))
-        .map_err(|error| ApiError::internal(&error))?
-        .ok_or_else(ApiError::not_found)?;
-    let kind =
-        HeaderValue::from_str(&file.content_type).map_err(|error| ApiError::internal(&error))?;
-    let mut bytes = file.bytes.into_owned();
-    let mut compressed = file.gzpipped;
-    if compressed && !accepts_gzip(headers) {
-        bytes = decompress(&bytes).map_err(|error| ApiError::internal(&error))?;
-        compressed = false;
-    }
-    let mut response = as_documentation(([(header::CONTENT_TYPE, kind)], bytes).into_response());
-    if compressed {
+    let file = docs.files.find(name)?;
+    let compressed = file.gzip.as_ref().filter(|_| accepts_gzip(headers));
+    let bytes = match compressed {
+        Some(bytes) => bytes.clone(),
+        None => file.plain()?,
+    };
+    let kind = [(header::CONTENT_TYPE, file.kind.clone())];
+    let mut response = as_documentation((kind, bytes).into_response());
+    if compressed.is_some() {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
@@ -99,6 +153,7 @@ fn serve_file(docs: &Docs, name: &str, headers: &HeaderMap) -> Result<Response, 
 
 /// With the headers of every file of the documentation.
 fn as_documentation(mut response: Response) -> Response {
+    response.extensions_mut().insert(Shared);
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_SECURITY_POLICY, DOCS_CONTENT_SECURITY);
     headers.insert(

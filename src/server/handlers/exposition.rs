@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::server::exposition::{Exposition, Format};
 use crate::server::extract::Scraper;
+use crate::server::json::exactly;
 use crate::server::state::SharedState;
 
 /// Show all series of the daemon and its host
@@ -45,5 +46,6 @@ pub(crate) async fn show_exposition(
         pool: state.store.pool_state(),
     };
     let text = exposition.render(format);
-    ([(header::CONTENT_TYPE, format.kind())], text).into_response()
+    let body = exactly(text.into_bytes());
+    ([(header::CONTENT_TYPE, format.kind())], body).into_response()
 }

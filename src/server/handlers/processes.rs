@@ -1,8 +1,8 @@
 //! Processes: picked, sorted and paged, or one with all that is known of it.
 
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
+use axum::response::Response;
 use utoipa::IntoParams;
 
 use crate::api::problem::Problem;
@@ -15,7 +15,7 @@ use crate::model::filter::Filter;
 use crate::model::process::ProcessScan;
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, PathPid, scope};
-use crate::server::json::Json;
+use crate::server::json::{Json, exactly, of_json};
 use crate::server::params::QueryReader;
 
 /// Which processes to list, and how.
@@ -124,8 +124,7 @@ pub(crate) async fn query_processes(
         .await
         .map_err(unreadable)?
         .map_err(|error| ApiError::internal(&error))?;
-    let json = HeaderValue::from_static("application/json");
-    Ok(([(header::CONTENT_TYPE, json)], body).into_response())
+    Ok(of_json(exactly(body)))
 }
 
 /// Show a process

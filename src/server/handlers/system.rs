@@ -15,6 +15,7 @@ use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
 use crate::server::json::{Json, WrittenJson};
 use crate::server::params::QueryReader;
+use crate::server::unread::UnreadMemory;
 
 /// Show the uptime
 ///
@@ -64,12 +65,23 @@ pub(crate) async fn list_processes(
 }
 
 /// The list of processes as it was last written: all who share a scan get the same bytes.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct WrittenList(Arc<Mutex<(Weak<ProcessScan>, Option<WrittenJson>)>>);
+#[derive(Debug, Clone)]
+pub(crate) struct WrittenList {
+    last: Arc<Mutex<(Weak<ProcessScan>, Option<WrittenJson>)>>,
+    unread: UnreadMemory,
+}
 
 impl WrittenList {
+    /// Lists take their places in `unread`.
+    pub(crate) fn new(unread: UnreadMemory) -> Self {
+        Self {
+            last: Arc::default(),
+            unread,
+        }
+    }
+
     fn of(&self, scan: &Arc<ProcessScan>) -> Result<WrittenJson, ApiError> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let (of, Some(written)) = &*last
             && of.as_ptr() == Arc::as_ptr(scan)
         {
@@ -80,7 +92,7 @@ impl WrittenList {
             name: process.description.name.clone(),
             status: process.state.as_str().to_owned(),
         });
-        let written = WrittenJson::new(&listed.collect::<Vec<_>>())?;
+        let written = WrittenJson::new(&listed.collect::<Vec<_>>(), &self.unread)?;
         *last = (Arc::downgrade(scan), Some(written.clone()));
         Ok(written)
     }

@@ -12,6 +12,7 @@ use crate::api::processes::{Column, Fields, Order, ProcessList, SelectedProcess,
 use crate::collector::{CollectError, Collector};
 use crate::model::process::ProcessScan;
 use crate::model::snapshot::Snapshot;
+use crate::server::unread::UnreadMemory;
 
 /// How long a scan may take before the streams go on without it.
 const SCAN_DEADLINE: Duration = Duration::from_secs(1);
@@ -20,6 +21,8 @@ const SCAN_DEADLINE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Top {
     collector: Collector,
+    /// What readers that stand still hold of the events of earlier snapshots counts there.
+    unread: UnreadMemory,
     written: Mutex<Written>,
 }
 
@@ -30,9 +33,10 @@ struct Written {
 }
 
 impl Top {
-    pub(super) fn new(collector: Collector) -> Self {
+    pub(super) fn new(collector: Collector, unread: UnreadMemory) -> Self {
         Self {
             collector,
+            unread,
             written: Mutex::default(),
         }
     }
@@ -51,12 +55,17 @@ impl Top {
         }
         let scan = tokio::time::timeout(SCAN_DEADLINE, self.collector.shared_processes()).await;
         let frame = match scan {
-            Ok(Ok(scan)) => busiest(&scan, limit),
+            Ok(Ok(scan)) => self.held(busiest(&scan, limit)),
             Ok(Err(error)) => missing(&error),
             Err(_elapsed) => Bytes::from_static(b": the processes could not be read in time\n\n"),
         };
         written.frames.insert(limit, frame.clone());
         frame
+    }
+
+    fn held(&self, frame: Bytes) -> Bytes {
+        let held = self.unread.hold(frame);
+        held.unwrap_or_else(|_full| Bytes::from_static(b": too much is left unread\n\n"))
     }
 }
 
