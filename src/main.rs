@@ -37,7 +37,7 @@ fn main() -> ExitCode {
 /// Whether the system lets this process have so many more threads. The runtime panics in the middle of
 /// its start when it is refused one.
 fn try_threads(count: usize) -> std::io::Result<()> {
-    let (done, wait) = mpsc::channel::<()>();
+    let (done, wait) = mpsc::sync_channel::<()>(0);
     let wait = std::sync::Arc::new(std::sync::Mutex::new(wait));
     let mut threads = Vec::new();
     let mut refused = None;

@@ -188,7 +188,8 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         recorder: parts.recorder,
         flusher: parts.flusher,
         notices: parts.notices,
-        written_list: WrittenList::new(unread),
+        written_list: WrittenList::new(unread.clone()),
+        unread,
     };
     Ok(router::service(router, Arc::new(state), Arc::new(edge)))
 }

@@ -4,13 +4,13 @@
 //! reserve to accept them with, say that there is no room, and close them.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use rustix::io::Errno;
-use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpStream, UnixStream};
 
 use super::connections::ListeningSocket;
@@ -63,20 +63,20 @@ impl Reserve {
     /// Says it once, at the beginning.
     pub(super) fn note_exhausted(&self, error: &io::Error) {
         let mut episode = self.episode.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *episode {
-            Some(episode) => episode.last = Instant::now(),
-            None => {
-                tracing::error!(
-                    %error,
-                    "no descriptor is left: new connections are turned away with 503; the limit is \
-                     LimitNOFILE= in the unit, or ulimit -n"
-                );
-                *episode = Some(Episode {
-                    last: Instant::now(),
-                    turned_away: 0,
-                });
-            }
+        let now = Instant::now();
+        if let Some(episode) = &mut *episode {
+            episode.last = now;
+            return;
         }
+        tracing::error!(
+            %error,
+            "no descriptor is left: new connections are turned away with 503; the limit is \
+             LimitNOFILE= in the unit, or ulimit -n"
+        );
+        *episode = Some(Episode {
+            last: now,
+            turned_away: 0,
+        });
     }
 
     /// A connection was accepted as usual.
@@ -143,18 +143,27 @@ fn accepted<S, A>(accept: impl Future<Output = io::Result<(S, A)>>) -> Option<S>
     Some(stream)
 }
 
-async fn refuse_tcp(mut stream: TcpStream) {
+async fn refuse_tcp(stream: TcpStream) {
     let _ = tokio::time::timeout(PATIENCE, stream.readable()).await;
-    let _ = stream.try_read(&mut [0; 4096]);
-    let _ = stream.try_write(RESPONSE);
-    let _ = stream.shutdown().now_or_never();
+    if let Ok(mut stream) = stream.into_std() {
+        refuse(&mut stream);
+        let _ = stream.shutdown(Shutdown::Write);
+    }
 }
 
-async fn refuse_unix(mut stream: UnixStream) {
+async fn refuse_unix(stream: UnixStream) {
     let _ = tokio::time::timeout(PATIENCE, stream.readable()).await;
-    let _ = stream.try_read(&mut [0; 4096]);
-    let _ = stream.try_write(RESPONSE);
-    let _ = stream.shutdown().now_or_never();
+    if let Ok(mut stream) = stream.into_std() {
+        refuse(&mut stream);
+        let _ = stream.shutdown(Shutdown::Write);
+    }
+}
+
+/// Reads what has come and writes the response, without waiting for either. On the socket itself: the
+/// runtime may not know yet that a new one can be written to.
+fn refuse(stream: &mut (impl Read + Write)) {
+    let _ = stream.read(&mut [0; 4096]);
+    let _ = stream.write(RESPONSE);
 }
 
 #[cfg(test)]

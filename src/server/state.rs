@@ -11,6 +11,7 @@ use super::handlers::system::WrittenList;
 use super::issuer::Issuer;
 use super::notices::Notices;
 use super::streams::Streams;
+use super::unread::UnreadMemory;
 use crate::auth::imported::{ImportedSecrets, Pbkdf2Hash};
 use crate::auth::verifier::{Imported, KeyRecord, KeySource, SourceAway, Verifier};
 use crate::collector::Collector;
@@ -132,6 +133,8 @@ pub struct AppState {
     pub notices: Notices,
     /// The list of processes as it was last written.
     pub(crate) written_list: WrittenList,
+    /// Bounds what clients leave unread.
+    pub(crate) unread: UnreadMemory,
 }
 
 /// As the router holds it. Each request gets one more handle, not a copy of every part.
@@ -163,6 +166,7 @@ parts! {
     flusher: FlusherHandle,
     notices: Notices,
     written_list: WrittenList,
+    unread: UnreadMemory,
 }
 
 /// Id of the host that this daemon runs on.

@@ -23,6 +23,9 @@ pub(crate) const SMALL: usize = 16 << 10;
 const TOTAL: usize = 32 << 20;
 /// How many bytes the connection gets at once: over TLS it copies what it gets.
 const PIECE: usize = 32 << 10;
+/// How many large bodies are written at once where that is done on other threads, of which there are
+/// many.
+const TURNS: usize = 8;
 /// What the semaphore counts.
 const UNIT: usize = 1 << 10;
 
@@ -31,6 +34,8 @@ const UNIT: usize = 1 << 10;
 pub(crate) struct UnreadMemory {
     units: Arc<Semaphore>,
     total: usize,
+    /// Large bodies that are being written, which are not counted yet.
+    turns: Arc<Semaphore>,
 }
 
 impl Default for UnreadMemory {
@@ -49,7 +54,22 @@ impl UnreadMemory {
         Self {
             units: Arc::new(Semaphore::new(total)),
             total,
+            turns: Arc::new(Semaphore::new(TURNS)),
         }
+    }
+
+    /// Waits for the turn to write a large body, which lasts as long as the returned value.
+    ///
+    /// # Errors
+    /// 503 when there would be no memory for it.
+    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        let turn = Arc::clone(&self.turns).acquire_owned().await;
+        // An error says that the semaphore was closed, which nobody does.
+        let turn = turn.map_err(|error| ApiError::internal(&error))?;
+        if self.units.available_permits() * UNIT < SMALL {
+            return Err(ApiError::unread_memory_full());
+        }
+        Ok(turn)
     }
 
     /// Takes the place of a body of `length` bytes. One that is larger than all memory there is gets
@@ -169,6 +189,7 @@ impl HttpBody for Pieces {
 #[cfg(test)]
 mod tests {
     use axum::http::StatusCode;
+    use futures_util::FutureExt;
     use http_body_util::BodyExt;
 
     use super::*;
@@ -217,6 +238,21 @@ mod tests {
         let [first, ..] = all;
         let whole = first.into_body().collect().await.unwrap().to_bytes();
         assert_eq!(whole, bytes);
+    }
+
+    #[tokio::test]
+    async fn few_large_bodies_are_written_at_once_and_none_without_memory() {
+        let memory = UnreadMemory::of(100 << 10);
+        let mut turns = Vec::new();
+        for _ in 0..TURNS {
+            turns.push(memory.turn().await.unwrap());
+        }
+        assert!(memory.turn().now_or_never().is_none());
+        let full = memory.bound(response(100 << 10));
+        turns.pop();
+        assert!(memory.turn().await.is_err());
+        drop(full);
+        assert!(memory.turn().await.is_ok());
     }
 
     #[test]

@@ -10,7 +10,7 @@ const SPARE: u64 = 256;
 pub(super) fn bounded(wanted: usize) -> usize {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
-        let mut raised = limit.clone();
+        let mut raised = limit;
         raised.current = limit.maximum;
         if setrlimit(Resource::Nofile, raised).is_ok() {
             limit = getrlimit(Resource::Nofile);

@@ -1,4 +1,4 @@
-//! Messages to the service manager, as sd_notify(3) describes them.
+//! Messages to the service manager, as `sd_notify(3)` describes them.
 
 use std::ffi::OsStr;
 use std::io;
@@ -14,6 +14,10 @@ use rustix::time::{ClockId, clock_gettime};
 ///
 /// # Errors
 /// When the socket can't be reached, or has an address of another kind.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what the service manager says to the process is no configuration"
+)]
 pub(super) fn send(message: &str) -> io::Result<()> {
     match std::env::var_os("NOTIFY_SOCKET") {
         Some(name) => send_to(&name, message),
@@ -48,6 +52,10 @@ pub(super) fn reloading() -> String {
 }
 
 /// How often the watchdog has to be fed at least, when there is one for this process.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "what the service manager says to the process is no configuration"
+)]
 pub(super) fn watchdog() -> Option<Duration> {
     let number = |name| -> Option<u64> { std::env::var(name).ok()?.parse().ok() };
     let is_ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));

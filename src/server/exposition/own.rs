@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Exposition;
 use super::writer::{Distribution, Writer};
 use crate::model::request_stats::{RequestKey, RequestStats};
-use crate::model::snapshot::Family;
+use crate::model::snapshot::{Family, Snapshot};
 use crate::model::time::Timestamp;
 use crate::tasks::flusher::FlusherHealth;
 
@@ -114,7 +114,7 @@ fn flusher(writer: &mut Writer, health: &FlusherHealth) {
 
 fn sampler(writer: &mut Writer, all: &Exposition) {
     let snapshot = all.snapshot.as_deref();
-    let since = snapshot.map_or(Duration::ZERO, |snapshot| snapshot.since_taken());
+    let since = snapshot.map_or(Duration::ZERO, Snapshot::since_taken);
     let families = || snapshot.into_iter().flat_map(|one| one.status.iter());
     let label = |family: &Family| [("family", family.as_str())];
     let ages = families().filter_map(|(family, status)| {

@@ -17,6 +17,7 @@ use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, PathPid, scope};
 use crate::server::json::{Json, exactly, of_json};
 use crate::server::params::QueryReader;
+use crate::server::unread::UnreadMemory;
 
 /// Which processes to list, and how.
 #[derive(Debug, IntoParams)]
@@ -114,16 +115,19 @@ impl QueryProcesses {
 pub(crate) async fn query_processes(
     _caller: Caller<scope::HostRead>,
     State(collector): State<Collector>,
+    State(unread): State<UnreadMemory>,
     ApiQuery(query): ApiQuery<QueryProcesses>,
 ) -> Result<Response, ApiError> {
     let unreadable = |error| ApiError::host_unreadable(&error);
+    let turn = unread.turn().await?;
     let scan = collector.shared_processes().await.map_err(unreadable)?;
     // Off the async threads: a costly filter over many processes takes its time.
-    let body = collector
-        .blocking(move |_| Ok(query.answer(&scan)))
+    let (body, _turn) = collector
+        // The turn lasts as long as this runs, also when the client has gone.
+        .blocking(move |_| Ok((query.answer(&scan), turn)))
         .await
-        .map_err(unreadable)?
-        .map_err(|error| ApiError::internal(&error))?;
+        .map_err(unreadable)?;
+    let body = body.map_err(|error| ApiError::internal(&error))?;
     Ok(of_json(exactly(body)))
 }
 
