@@ -21,6 +21,7 @@ mod leases;
 pub(crate) mod load;
 mod lock;
 pub mod migrations;
+mod new_file;
 mod open;
 mod pools;
 pub mod refusals;

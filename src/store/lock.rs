@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::fs::FlockOperation;
 
 use super::migrations::SchemaError;
-use super::open::create_private_folder;
+use super::new_file::create_private_folder;
 use super::{Options, StoreError};
 
 /// Nobody else has the SQLite database open, for as long as this lives.

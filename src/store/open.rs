@@ -1,7 +1,5 @@
 //! Opening a database: which engine, which settings, and whether this program may use it.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,9 +11,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{ConnectOptions as _, Connection as _, SqlitePool};
 use tokio::sync::watch;
 
-use super::availability::{Availability, DATABASE_REPLACED, Tracker};
+use super::availability::{Availability, Tracker};
 use super::error::is_busy;
 use super::lock::{self, SoleUse};
+use super::new_file::{cannot_create, create_database, create_private_folder};
 use super::pools::{FileId, Pool, PostgresPools, SqlitePools};
 use super::{Inner, Store, StoreError};
 use crate::model::time::Clock;
@@ -299,36 +298,6 @@ impl Store {
     }
 }
 
-impl SqlitePools {
-    /// Whether the file that is open still lies at its path.
-    ///
-    /// # Errors
-    /// [`StoreError::NotReady`] with the code [`DATABASE_REPLACED`].
-    pub(super) fn check(&self) -> Result<(), StoreError> {
-        let what = match FileId::of(&self.path) {
-            Ok(found) if found == self.file => return Ok(()),
-            Ok(_) => "was replaced by another file",
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => "was deleted or moved",
-            Err(error) => {
-                let reason = format!(
-                    "can't look at the database {}: {error}",
-                    self.path.display()
-                );
-                return Err(StoreError::Unusable(reason));
-            }
-        };
-        let reason = format!(
-            "the database {} {what} while it was open; move the old file back, or restart the \
-             daemon to use what is there now",
-            self.path.display()
-        );
-        Err(StoreError::NotReady {
-            code: DATABASE_REPLACED,
-            reason: reason.into(),
-        })
-    }
-}
-
 async fn open_sqlite(options: &Options, sole: Option<&SoleUse>) -> Result<SqlitePools, StoreError> {
     let (path, connect) = options.sqlite()?;
     create_private_folder(&path)?;
@@ -430,96 +399,6 @@ async fn open_postgres(options: &Options) -> Result<PostgresPools, StoreError> {
         options.pool_size.max(1),
         acquire_timeout,
     ))
-}
-
-fn cannot_create(path: &Path) -> impl FnOnce(std::io::Error) -> StoreError {
-    let path = path.display().to_string();
-    move |error| StoreError::Unusable(format!("can't create the database {path}: {error}"))
-}
-
-/// Makes the folder (0700) of the database.
-pub(super) fn create_private_folder(path: &Path) -> Result<(), StoreError> {
-    let parent = path.parent();
-    let Some(folder) = parent.filter(|folder| !folder.as_os_str().is_empty()) else {
-        return Ok(());
-    };
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(cannot_create(path))
-}
-
-/// Makes a new database: filled under another name, synced, and only then linked to its own, so
-/// that a file of this name always is a whole database.
-///
-/// # Errors
-/// [`StoreError::EmptyFile`] when there is an empty file: that is never one of ours, and to begin
-/// anew in it could be to overlook a loss.
-async fn create_database(path: &Path) -> Result<(), StoreError> {
-    match std::fs::metadata(path) {
-        Ok(found) if found.is_file() && found.len() == 0 => {
-            return Err(StoreError::EmptyFile(path.display().to_string()));
-        }
-        Ok(_) => return Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(cannot_create(path)(error)),
-    }
-    let mut unfinished = path.as_os_str().to_owned();
-    unfinished.push(format!(".new-{}", uuid::Uuid::new_v4().simple()));
-    let unfinished = PathBuf::from(unfinished);
-    let done = fill_new(&unfinished).await.and_then(|()| {
-        match std::fs::hard_link(&unfinished, path) {
-            // Another process was faster; its file is as good.
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-            linked => linked,
-        }
-        .and_then(|()| sync_folder(path))
-        .map_err(cannot_create(path))
-    });
-    let _ = std::fs::remove_file(&unfinished);
-    done
-}
-
-/// Writes an empty database, which SQLite otherwise leaves to the first change.
-async fn fill_new(path: &Path) -> Result<(), StoreError> {
-    create_private_file(path)?;
-    let connect = SqliteConnectOptions::new()
-        .filename(path)
-        .create_if_missing(false)
-        .journal_mode(SqliteJournalMode::Memory)
-        .synchronous(SqliteSynchronous::Full);
-    let mut connection = connect.connect().await?;
-    sqlx::raw_sql("create table made (made integer); drop table made; vacuum")
-        .execute(&mut connection)
-        .await?;
-    connection.close().await?;
-    std::fs::File::open(path)
-        .and_then(|file| file.sync_all())
-        .map_err(cannot_create(path))
-}
-
-/// Puts the names in the folder of `path` on disk.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    std::fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-}
-
-/// Makes the file (0600) before SQLite would make it readable by others. SQLite gives its `-wal`
-/// and `-shm` files the mode of the database.
-pub(super) fn create_private_file(path: &Path) -> Result<(), StoreError> {
-    match OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(cannot_create(path)(error)),
-    }
 }
 
 fn unusable_file(path: &Path, error: sqlx::Error) -> StoreError {

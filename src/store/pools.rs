@@ -10,7 +10,8 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, Postgres, SqlitePool};
 
-use super::PoolState;
+use super::availability::DATABASE_REPLACED;
+use super::{PoolState, StoreError};
 
 /// How long an additional connection to PostgreSQL stays open without use.
 const IDLE: Duration = Duration::from_secs(30);
@@ -35,6 +36,36 @@ pub(crate) struct SqlitePools {
     pub(super) file: FileId,
     /// Tells others that the database is open here.
     pub(super) _in_use: Arc<File>,
+}
+
+impl SqlitePools {
+    /// Whether the file that is open still lies at its path.
+    ///
+    /// # Errors
+    /// [`StoreError::NotReady`] with the code [`DATABASE_REPLACED`].
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        let what = match FileId::of(&self.path) {
+            Ok(found) if found == self.file => return Ok(()),
+            Ok(_) => "was replaced by another file",
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => "was deleted or moved",
+            Err(error) => {
+                let reason = format!(
+                    "can't look at the database {}: {error}",
+                    self.path.display()
+                );
+                return Err(StoreError::Unusable(reason));
+            }
+        };
+        let reason = format!(
+            "the database {} {what} while it was open; move the old file back, or restart the \
+             daemon to use what is there now",
+            self.path.display()
+        );
+        Err(StoreError::NotReady {
+            code: DATABASE_REPLACED,
+            reason: reason.into(),
+        })
+    }
 }
 
 /// Which file lies at a path.

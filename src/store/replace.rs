@@ -12,7 +12,7 @@ use super::audit::Entry;
 use super::dump::{Table, quoted};
 use super::lock::SoleUse;
 use super::migrations::{Direction, SchemaError, newest_revision};
-use super::open::{create_private_file, create_private_folder};
+use super::new_file::{create_private_file, create_private_folder};
 use super::session::{Session, in_session};
 use super::{Engine, Options, StoreError};
 use crate::model::audit::{Action, Actor};
