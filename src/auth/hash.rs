@@ -1,14 +1,18 @@
 //! Slow hashes of keys: argon2id at OWASP's minimum, kept off the async threads.
 
+mod memory;
+
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use subtle::ConstantTimeEq;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::key::PlainKey;
+use memory::Memory;
 
 /// OWASP's minimum for argon2id: 19 MiB, two passes, one lane.
 /// <https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html>
@@ -37,6 +41,7 @@ pub enum HashError {
 pub struct Hasher {
     running: Arc<Semaphore>,
     queue: Arc<Semaphore>,
+    memory: Memory,
 }
 
 impl Hasher {
@@ -48,6 +53,7 @@ impl Hasher {
         Self {
             running: Arc::new(Semaphore::new(running)),
             queue: Arc::new(Semaphore::new(running + queue)),
+            memory: Memory::default(),
         }
     }
 
@@ -57,7 +63,7 @@ impl Hasher {
     /// [`HashError::Busy`] when too many wait, or when the hash function fails.
     pub async fn hash(&self, key: &PlainKey) -> Result<String, HashError> {
         let key = key.clone();
-        self.run(move || {
+        self.run(move |_memory| {
             argon2()
                 .hash_password(key.expose().as_bytes())
                 .map(|hash| hash.to_string())
@@ -74,12 +80,9 @@ impl Hasher {
         let key = key.clone();
         let known = stored.is_some();
         let stored = stored.unwrap_or(DUMMY).to_owned();
-        self.run(move || {
-            let matches = PasswordHash::new(&stored).is_ok_and(|hash| {
-                argon2()
-                    .verify_password(key.expose().as_bytes(), &hash)
-                    .is_ok()
-            });
+        self.run(move |memory| {
+            let matches = PasswordHash::new(&stored)
+                .is_ok_and(|hash| matches(key.expose().as_bytes(), &hash, memory));
             known && matches
         })
         .await
@@ -97,15 +100,38 @@ impl Hasher {
 
     async fn run<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> T + Send + 'static,
+        work: impl FnOnce(&Memory) -> T + Send + 'static,
     ) -> Result<T, HashError> {
         let _place = self.queue.try_acquire().map_err(|_| HashError::Busy)?;
         let _turn: SemaphorePermit<'_> =
             self.running.acquire().await.map_err(|_| HashError::Busy)?;
-        tokio::task::spawn_blocking(work)
+        self.memory.release_later();
+        let memory = self.memory.clone();
+        tokio::task::spawn_blocking(move || work(&memory))
             .await
             .map_err(|error| HashError::Failed(error.to_string()))
     }
+}
+
+/// Whether this is the hash of `key`.
+fn matches(key: &[u8], hash: &PasswordHash, memory: &Memory) -> bool {
+    let argon2 = argon2();
+    let (Some(salt), Some(output)) = (&hash.salt, &hash.hash) else {
+        return false;
+    };
+    let has_own_parameters = hash.algorithm == ARGON2ID_IDENT
+        && hash.version == Some(Version::V0x13.into())
+        && Params::try_from(hash).is_ok_and(|params| {
+            (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES)
+        });
+    if !has_own_parameters {
+        return argon2.verify_password(key, hash).is_ok();
+    }
+    let mut computed = vec![0; output.len()];
+    let blocks: &mut [Block] = &mut memory.take(argon2.params().block_count());
+    argon2
+        .hash_password_into_with_memory(key, salt, &mut computed, blocks)
+        .is_ok_and(|()| computed.ct_eq(output.as_ref()).into())
 }
 
 fn argon2() -> Argon2<'static> {
@@ -136,6 +162,31 @@ mod tests {
     fn the_dummy_costs_what_a_real_hash_costs() {
         let hash = PasswordHash::new(DUMMY).expect("well-formed, or it would cost nothing");
         assert_eq!(Params::try_from(&hash).unwrap().m_cost(), MEMORY_KIB);
+    }
+
+    #[tokio::test]
+    async fn a_hash_with_other_parameters_is_checked_with_those() {
+        let hasher = Hasher::new(4);
+        let (key, other) = (PlainKey::generate().unwrap(), PlainKey::generate().unwrap());
+        let small = Argon2::new(
+            Algorithm::Argon2id,
+            Version::V0x13,
+            Params::new(64, 1, 1, None).unwrap(),
+        );
+        let hash = small.hash_password(key.expose().as_bytes()).unwrap();
+        let hash = hash.to_string();
+        assert!(hasher.verify(&key, Some(&hash)).await.unwrap());
+        assert!(!hasher.verify(&other, Some(&hash)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn one_piece_of_memory_serves_one_check_after_the_other() {
+        let hasher = Hasher::new(4);
+        for _ in 0..3 {
+            let key = PlainKey::generate().unwrap();
+            assert!(!hasher.verify(&key, None).await.unwrap());
+            assert_eq!(hasher.memory.pieces(), 1);
+        }
     }
 
     #[tokio::test]
