@@ -44,6 +44,11 @@ impl BareServer {
             _folder: folder,
         }
     }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for BareServer {

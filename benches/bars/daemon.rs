@@ -51,13 +51,20 @@ impl Daemon {
 
     /// Resident memory in MiB.
     pub(crate) fn resident_mib(&self) -> f64 {
+        self.kibibytes("VmRSS:") / 1024.0
+    }
+
+    /// Resident memory that is no file's, in KiB.
+    pub(crate) fn anonymous_kib(&self) -> f64 {
+        self.kibibytes("RssAnon:")
+    }
+
+    fn kibibytes(&self, field: &str) -> f64 {
         let path = format!("/proc/{}/status", self.child.id());
         let status = std::fs::read_to_string(path).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes: f64 = line
-            .and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok())
-            .unwrap();
-        kibibytes / 1024.0
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok())
+            .unwrap()
     }
 }
 
@@ -70,7 +77,10 @@ impl Drop for Daemon {
 
 /// `serve` in this home, untouched by the configuration of this machine.
 pub(crate) fn command(home: &Path, address: SocketAddr) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_linux-api"));
+    // Any other program, one that was built for a package for instance, is named in PROGRAM.
+    let program = std::env::var_os("PROGRAM");
+    let program = program.unwrap_or_else(|| env!("CARGO_BIN_EXE_linux-api").into());
+    let mut command = Command::new(program);
     command
         .env_clear()
         .env("HOME", home)

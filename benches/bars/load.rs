@@ -13,6 +13,11 @@ pub(crate) struct Load {
 }
 
 impl Load {
+    /// How many requests were completed.
+    pub(crate) fn requests(&self) -> f64 {
+        f64::from(u32::try_from(self.sorted_micros.len()).unwrap())
+    }
+
     /// The duration in milliseconds that this part of the requests stayed within.
     pub(crate) fn percentile_ms(&self, part: f64) -> f64 {
         #[expect(
@@ -34,6 +39,29 @@ pub(crate) fn fetch(address: SocketAddr, path: &str, headers: &str) -> (String, 
         let head = String::from_utf8(connection.head().to_vec()).unwrap();
         (head, connection.body().to_vec())
     })
+}
+
+/// A connection for one request at a time from a thread.
+pub(crate) struct Persistent {
+    runtime: tokio::runtime::Runtime,
+    connection: Connection,
+}
+
+impl Persistent {
+    /// Connects, for requests of this path.
+    pub(crate) fn open(address: SocketAddr, path: &str, headers: &str) -> Self {
+        let runtime = runtime();
+        let connection = runtime.block_on(Connection::open(address, path, headers));
+        Self {
+            runtime,
+            connection,
+        }
+    }
+
+    /// Sends the request and reads the response; anything but 200 is a panic.
+    pub(crate) fn exchange(&mut self) {
+        self.runtime.block_on(self.connection.exchange());
+    }
 }
 
 /// Sends the same request over and over for some time; anything but 200 is a panic.

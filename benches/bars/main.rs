@@ -1,12 +1,13 @@
 //! The bars that the program is held to, each measured beside its reference in the same run.
 //!
 //! `make bench` prints one table; `make bench ONLY=scan` runs the groups whose name has that in
-//! it. One file per group: a function that answers rows, listed in [`GROUPS`].
+//! it, `make bench ONLY=soak SOAK_SECONDS=1800` the long one, which runs only when it is named. One file per group: a function that answers rows, listed in [`GROUPS`].
 
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 
 mod bare_server;
 mod daemon;
+mod growth;
 mod http;
 mod load;
 mod measuring;
@@ -17,6 +18,7 @@ mod queries;
 mod resources;
 mod scrape;
 mod table;
+mod wrk;
 
 use table::Row;
 
@@ -38,7 +40,11 @@ const GROUPS: &[Group] = &[
     ("http", http::rows),
     ("scan", process_scan::rows),
     ("list", process_list::rows),
+    ("hash_memory", growth::unknown_keys),
 ];
+
+/// Groups that run only when they are named: they take long.
+const ON_DEMAND: &[Group] = &[("soak", growth::soak)];
 
 fn main() {
     // cargo adds `--bench`.
@@ -54,10 +60,10 @@ fn main() {
     }
     let only = arguments.first().map_or("", String::as_str);
     let mut rows = Vec::new();
-    for (name, measure) in GROUPS {
-        if name.contains(only) {
-            rows.extend(measure());
-        }
+    let asked = GROUPS.iter().filter(|(name, _)| name.contains(only));
+    let named = ON_DEMAND.iter().filter(|(name, _)| *name == only);
+    for (_, measure) in asked.chain(named) {
+        rows.extend(measure());
     }
     table::print(&rows);
 }
