@@ -4,6 +4,7 @@
 mod bare_refusals;
 pub mod client_address;
 mod connections;
+mod deadline;
 mod edge;
 mod error;
 mod exposition;
@@ -25,10 +26,16 @@ mod unix_peers;
 mod unread;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::Body;
+use axum::http::Request;
+use axum::response::Response;
 use tokio_util::sync::CancellationToken;
 
 use crate::access_log::AccessLogger;
@@ -41,7 +48,9 @@ use crate::recorder::Recorder;
 use crate::store::Store;
 use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::sampler::HostSampler;
-use edge::{AccessPolicy, EdgeState, RequestIds, RouteTable, RunningChecks, Sunset, Throttle};
+use edge::{
+    AccessPolicy, Edge, EdgeState, RequestIds, RouteTable, RunningChecks, Sunset, Throttle,
+};
 use extract::BodyTimeout;
 use handlers::system::WrittenList;
 use issuer::Issuer;
@@ -111,11 +120,36 @@ pub struct Parts {
     pub notice: Option<String>,
 }
 
+/// Everything that responds to requests. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Service(Edge<Router>);
+
+impl Service {
+    /// The response to one request.
+    pub(crate) async fn respond(&self, request: Request<Body>) -> Response {
+        self.0.respond(request).await
+    }
+}
+
+impl tower::Service<Request<Body>> for Service {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        self.0.call(request)
+    }
+}
+
 /// The service that answers requests.
 ///
 /// # Errors
 /// When the OpenAPI document can't be written as JSON.
-pub fn service(parts: Parts) -> serde_json::Result<Router> {
+pub fn service(parts: Parts) -> serde_json::Result<Service> {
     let (router, mut document) = router::documented(parts.legacy.enabled);
     document.info.title = parts.docs_title;
     if let Some(description) = parts.docs_description {
@@ -191,7 +225,8 @@ pub fn service(parts: Parts) -> serde_json::Result<Router> {
         written_list: WrittenList::new(unread.clone()),
         unread,
     };
-    Ok(router::service(router, Arc::new(state), Arc::new(edge)))
+    let service = router::service(router, Arc::new(state), Arc::new(edge));
+    Ok(Service(service))
 }
 
 /// Whether the service has a route with this template.

@@ -78,8 +78,8 @@ impl Drop for Daemon {
 /// `serve` in this home, untouched by the configuration of this machine.
 pub(crate) fn command(home: &Path, address: SocketAddr) -> Command {
     // Any other program, one that was built for a package for instance, is named in PROGRAM.
-    let program = std::env::var_os("PROGRAM");
-    let program = program.unwrap_or_else(|| env!("CARGO_BIN_EXE_linux-api").into());
+    let program = crate::variable("PROGRAM");
+    let program = program.unwrap_or_else(|| env!("CARGO_BIN_EXE_linux-api").to_owned());
     let mut command = Command::new(program);
     command
         .env_clear()

@@ -81,7 +81,7 @@ const PATHS: [&str; 8] = [
 
 /// Requests of all kinds and live streams for a long time.
 pub(crate) fn soak() -> Vec<Row> {
-    let seconds = std::env::var("SOAK_SECONDS").ok();
+    let seconds = crate::variable("SOAK_SECONDS");
     let seconds = seconds.map_or(SOAK_SECONDS, |text| text.parse().unwrap());
     let (duration, home) = (Duration::from_secs(seconds), tempfile::tempdir().unwrap());
     let daemon = Daemon::start(home.path(), NO_LIMITS);

@@ -52,7 +52,7 @@ struct Round {
 }
 
 /// Rows of processor time and of requests a second.
-fn beside_bare(daemon: &Daemon, path: &str, bars: [(&'static str, Bar); 2]) -> [Row; 2] {
+fn beside_bare(daemon: &Daemon, path: &str, rows: [(&'static str, Bar); 2]) -> [Row; 2] {
     let headers = daemon.headers();
     let (head, body) = load::fetch(daemon.address, path, &headers);
     let bare = BareServer::start(&head, &body);
@@ -83,7 +83,7 @@ fn beside_bare(daemon: &Daemon, path: &str, bars: [(&'static str, Bar); 2]) -> [
             bar,
         }
     };
-    let [cpu, rate] = bars;
+    let [cpu, rate] = rows;
     [
         row(cpu, |round| round.cpu_micros, " µs", 2),
         row(rate, |round| round.requests_per_second, "", 0),

@@ -46,6 +46,15 @@ const GROUPS: &[Group] = &[
 /// Groups that run only when they are named: they take long.
 const ON_DEMAND: &[Group] = &[("soak", growth::soak)];
 
+/// A setting of the bench itself.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a bench has no configuration to read it from"
+)]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 fn main() {
     // cargo adds `--bench`.
     let arguments: Vec<String> = std::env::args()

@@ -15,7 +15,7 @@ const IDLE_STARTS: usize = 5;
 /// When the first look at the memory is, and when the second: after what the start needed, and with
 /// what several flushes left behind.
 const EARLY: Duration = Duration::from_secs(3);
-const LATE: Duration = Duration::from_secs(60);
+const LATE: Duration = Duration::from_mins(1);
 const SETTLE: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_mins(1);
 

@@ -155,7 +155,7 @@ fn explain(bytes: &[u8], line_ended: bool, request_ids: &RequestIds) -> Option<F
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     headers.insert(header::CONTENT_LENGTH, body.len().into());
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    set_common_headers(&mut headers, &request_id);
+    set_common_headers(&mut headers, &request_id, None);
     let mut answer = format!("HTTP/1.1 {status}").into_bytes();
     // hyper's clock is read once a second for all answers.
     if let Some(date) = head.split("\r\n").find(|line| line.starts_with("date: ")) {

@@ -7,11 +7,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,9 +19,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tower::ServiceExt;
 
+use super::Service;
 use super::bare_refusals::Explained;
+use super::deadline::ConnectionTimer;
 use super::edge::{PolicyHandle, RequestIds};
 use super::peer::Peer;
 use super::reserve::{Reserve, is_exhausted};
@@ -91,7 +91,7 @@ impl ListeningSocket {
 }
 
 struct Shared {
-    router: Router,
+    service: Service,
     /// Ends handshakes when nobody is let in any more.
     closed: CancellationToken,
     /// Ends what is still going on when the time to end is over.
@@ -119,13 +119,13 @@ impl Shared {
 /// Serves until `stop`, then lets running requests end, for at most the shutdown timeout.
 pub async fn serve(
     listeners: Vec<Listener>,
-    router: Router,
+    service: Service,
     policy: PolicyHandle,
     limits: Limits,
     stop: CancellationToken,
 ) {
     let shared = Arc::new(Shared {
-        router,
+        service,
         closed: CancellationToken::new(),
         cut: CancellationToken::new(),
         tasks: TaskTracker::new(),
@@ -291,18 +291,19 @@ fn run<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let router = shared.router.clone();
+    // Counted by this connection alone, so that others do not take turns at its count.
+    let own = Arc::new(shared.service.clone());
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
-        let router = router.clone();
-        async move { Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|e| match e {})) }
+        let own = Arc::clone(&own);
+        async move { Ok::<_, Infallible>(own.respond(request).await) }
     });
     let stream = Explained::new(stream, Arc::clone(&shared.request_ids));
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(shared.limits.write_timeout));
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(ConnectionTimer::default())
         .header_read_timeout(shared.limits.header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
         .max_headers(HEADERS_MAX)

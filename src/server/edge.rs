@@ -21,16 +21,16 @@ mod tally;
 mod throttle;
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
-use axum::extract::{MatchedPath, Request};
+use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -67,7 +67,8 @@ pub(crate) use headers::{DOCS_CONTENT_SECURITY, set_common as set_common_headers
 pub use policy::PolicyHandle;
 pub(crate) use request_id::RequestIds;
 use routes::EXPOSITION;
-pub(crate) use routes::{PROBES, PUBLIC, RouteTable};
+use routes::Route;
+pub(crate) use routes::{PROBES, PUBLIC, RouteTable, UNDOCUMENTED};
 pub use tally::OwnProbe;
 pub(crate) use throttle::Throttle;
 
@@ -163,6 +164,17 @@ where
     }
 }
 
+impl<S> Edge<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    /// As [`Service::call`] of a service that is always ready, without a box around the future.
+    pub(crate) async fn respond(&self, request: Request) -> Response {
+        self.state.handle(self.inner.clone(), request).await
+    }
+}
+
 /// What is found out about a request on its way in, for its answer and its log line.
 #[derive(Debug, Default)]
 struct Passage {
@@ -178,8 +190,8 @@ impl EdgeState {
     {
         let request_id: Arc<str> = self.request_ids.next();
         let policy = self.policy.load();
-        let template = request.extensions().get::<MatchedPath>().cloned();
-        let template = template.as_ref().map(MatchedPath::as_str);
+        let route = self.routes.find(request.uri().path());
+        let template = route.map(|route| route.template.as_str());
         let method = request.method().clone();
         let announces_end = is_legacy(request.uri().path()) && method != Method::OPTIONS;
         let peer = request.extensions().get::<Peer>().copied();
@@ -202,13 +214,14 @@ impl EdgeState {
             Ok(()) => match policy.cors.preflight(&method, request.headers()) {
                 Some(answer) => Err(answer),
                 None => self
-                    .admit(&mut request, template, client, &policy, &mut passage)
+                    .admit(&mut request, route, client, &policy, &mut passage)
                     .await
                     .map_err(IntoResponse::into_response),
             },
         };
         tally.identity.clone_from(&passage.identity);
         let outcome = match admitted {
+            Ok(()) if route.is_none() => ApiError::not_found().into_response(),
             Ok(()) => self.run(inner, request).await,
             Err(answer) => answer,
         };
@@ -233,12 +246,9 @@ impl EdgeState {
             Box::pin(self.verifier.hasher().spend()).await;
         }
         self.tell_cause(&outcome);
-        let mut response = complete(outcome, template, &method, &request_id, &self.routes);
+        let mut response = complete(outcome, route, &method, &request_id, passage.standing);
         if announces_end {
             self.sunset.announce(response.headers_mut(), template);
-        }
-        if let Some(standing) = passage.standing {
-            headers::set_standing(response.headers_mut(), standing);
         }
         if let Some(origin) = origin {
             cors::allow(response.headers_mut(), origin);
@@ -252,15 +262,16 @@ impl EdgeState {
     async fn admit(
         &self,
         request: &mut Request,
-        template: Option<&str>,
+        route: Option<&Route>,
         client: Option<Client>,
         policy: &Policy,
         passage: &mut Passage,
     ) -> Result<(), ApiError> {
         self.bound(request)?;
-        if template.is_some_and(|template| PROBES.contains(&template)) {
+        if route.is_some_and(|route| route.is_probe) {
             return Ok(());
         }
+        let template = route.map(|route| route.template.as_str());
         let path = template.unwrap_or_else(|| request.uri().path());
         if let Some((reason, retry_after)) = policy.disabled.find(request.method().as_str(), path) {
             return Err(ApiError::route_disabled(reason.to_owned(), retry_after));
@@ -275,7 +286,8 @@ impl EdgeState {
             client,
             limits: policy.limits.as_ref(),
         };
-        if !self.routes.needs_key(template, request.method()) {
+        // Unknown paths need no key: they are refused anyway.
+        if !route.is_some_and(|route| route.needs_key(request.method())) {
             return asked.count_keyless(&mut passage.standing);
         }
         if template == Some(EXPOSITION)
@@ -368,8 +380,14 @@ impl EdgeState {
         S: Service<Request, Response = Response, Error = Infallible> + Send,
         S::Future: Send,
     {
-        let handler = AssertUnwindSafe(inner.call(request)).catch_unwind();
-        match tokio::time::timeout(self.request_timeout, handler).await {
+        let mut handler = pin!(AssertUnwindSafe(inner.call(request)).catch_unwind());
+        // Most handlers are done at once, and need no deadline.
+        let first = poll_fn(|context| Poll::Ready(handler.as_mut().poll(context))).await;
+        let done = match first {
+            Poll::Ready(done) => Ok(done),
+            Poll::Pending => tokio::time::timeout(self.request_timeout, handler).await,
+        };
+        match done {
             Ok(Ok(Ok(response))) => self.unread.bound(response),
             Ok(Err(_panic)) => ApiError::panicked().into_response(),
             Err(_elapsed) => ApiError::timed_out().into_response(),
@@ -411,11 +429,12 @@ fn check_host(
 /// Gives every answer its common headers, and every error its body.
 fn complete(
     mut response: Response,
-    template: Option<&str>,
+    route: Option<&Route>,
     method: &Method,
     request_id: &str,
-    routes: &RouteTable,
+    standing: Option<Standing>,
 ) -> Response {
+    let template = route.map(|route| route.template.as_str());
     let error = response.extensions_mut().remove::<ApiError>().or_else(|| {
         // What the router itself refused comes without a body.
         match response.status() {
@@ -437,10 +456,10 @@ fn complete(
         };
     }
     if response.status() == StatusCode::METHOD_NOT_ALLOWED
-        && let Some(allowed) = template.and_then(|template| routes.allowed(template))
+        && let Some(allowed) = route.and_then(Route::allowed)
     {
         response.headers_mut().insert(header::ALLOW, allowed);
     }
-    headers::set_common(response.headers_mut(), request_id);
+    headers::set_common(response.headers_mut(), request_id, standing);
     response
 }

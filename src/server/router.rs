@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
+use tower::Layer;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::edge::{EdgeLayer, EdgeState};
-use super::error::ApiError;
+use super::edge::{Edge, EdgeLayer, EdgeState, UNDOCUMENTED};
 use super::handlers::{
     admin, audit, docs, exposition, fleet, health, history, keys, legacy, load, metrics, processes,
     service, snapshot, system, users,
@@ -88,18 +88,19 @@ pub(crate) fn documented(legacy: bool) -> (Router<SharedState>, OpenApi) {
     (router, document)
 }
 
-/// The whole service.
+/// The whole service: the edge, and behind it the router. The edge finds the route by itself, so that
+/// what is wrapped around each route of the router stays thin: axum copies and boxes it per request.
 pub(crate) fn service(
     router: Router<SharedState>,
     state: SharedState,
     edge: Arc<EdgeState>,
-) -> Router {
-    router
-        .route("/openapi.json", get(docs::show_openapi))
-        .route("/docs", get(docs::show_docs))
-        .route("/docs/", get(docs::show_docs))
-        .route("/docs/{*rest}", get(docs::show_docs_file))
-        .fallback(async || ApiError::not_found())
-        .layer(EdgeLayer(edge))
-        .with_state(state)
+) -> Edge<Router> {
+    let [document, page, folder, files] = UNDOCUMENTED;
+    let router = router
+        .route(document, get(docs::show_openapi))
+        .route(page, get(docs::show_docs))
+        .route(folder, get(docs::show_docs))
+        .route(files, get(docs::show_docs_file))
+        .with_state(state);
+    EdgeLayer(edge).layer(router)
 }

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use argon2::password_hash::PasswordHasher;
 use argon2::{Algorithm, Argon2, Params, Version};
-use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Method, Request, header};
 use http_body_util::BodyExt;
@@ -30,7 +29,7 @@ use linux_api::server::notices::Notices;
 use linux_api::server::peer::Peer;
 use linux_api::server::state::StoredKeys;
 use linux_api::server::streams::StreamLimits;
-use linux_api::server::{self, Parts, PolicyHandle};
+use linux_api::server::{self, Parts, PolicyHandle, Service};
 use linux_api::store::api_keys::NewKey;
 use linux_api::store::users::NewUser;
 use linux_api::store::{Options, Store};
@@ -87,7 +86,7 @@ impl Setup {
 
 /// One daemon's service with its database.
 pub(crate) struct App {
-    pub(crate) router: Router,
+    pub(crate) router: Service,
     pub(crate) store: Store,
     pub(crate) verifier: Verifier<StoredKeys>,
     pub(crate) clock: ManualClock,

@@ -5,7 +5,6 @@ use std::os::unix::net::UnixListener as StdUnixListener;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use listenfd::ListenFd;
@@ -13,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::notify;
-use crate::server::OwnProbe;
 use crate::server::peer::Peer;
+use crate::server::{OwnProbe, Service};
 use crate::tasks::supervisor::Supervisor;
 
 /// Sockets that systemd listens on for this daemon.
@@ -94,13 +93,16 @@ pub(super) fn watchdog() -> Option<Duration> {
 /// What shows that the daemon works and not merely runs.
 #[derive(Debug)]
 pub(super) struct Liveness {
-    router: Router,
+    service: Service,
     supervisor: Supervisor,
 }
 
 impl Liveness {
-    pub(super) fn new(router: Router, supervisor: Supervisor) -> Self {
-        Self { router, supervisor }
+    pub(super) fn new(service: Service, supervisor: Supervisor) -> Self {
+        Self {
+            service,
+            supervisor,
+        }
     }
 
     /// Asks the service itself, past the sockets: a flood of connections is no reason to restart.
@@ -119,7 +121,7 @@ impl Liveness {
             uid: uid.as_raw(),
             gid: gid.as_raw(),
         });
-        let answer = tokio::time::timeout(patience, self.router.clone().oneshot(request)).await;
+        let answer = tokio::time::timeout(patience, self.service.clone().oneshot(request)).await;
         match answer {
             Err(_) => Err("/livez takes too long"),
             Ok(Ok(answer)) if answer.status() == StatusCode::OK => Ok(()),

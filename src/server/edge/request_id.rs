@@ -21,8 +21,28 @@ impl RequestIds {
 
     pub(crate) fn next(&self) -> Arc<str> {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
-        format!("{:08x}-{count:x}", self.prefix).into()
+        // Eight digits, a dash and up to sixteen digits, from the right. By hand, because each
+        // request pays for it.
+        let mut text = [b'-'; 25];
+        let mut start = write_hex(&mut text, count, 1);
+        start -= 1;
+        start = write_hex(&mut text[..start], self.prefix.into(), 8);
+        std::str::from_utf8(&text[start..])
+            .unwrap_or_default()
+            .into()
     }
+}
+
+/// Writes at least so many digits at the end; where they begin.
+fn write_hex(text: &mut [u8], mut number: u64, digits: usize) -> usize {
+    let mut start = text.len();
+    let first = start - digits;
+    while number > 0 || start > first {
+        start -= 1;
+        text[start] = b"0123456789abcdef"[(number & 15) as usize];
+        number >>= 4;
+    }
+    start
 }
 
 #[cfg(test)]
@@ -34,5 +54,8 @@ mod tests {
         let ids = RequestIds::new(0xc0ff_ee12);
         assert_eq!(&*ids.next(), "c0ffee12-1");
         assert_eq!(&*ids.next(), "c0ffee12-2");
+        ids.next.store(u64::MAX, Ordering::Relaxed);
+        assert_eq!(&*ids.next(), "c0ffee12-ffffffffffffffff");
+        assert_eq!(&*RequestIds::new(7).next(), "00000007-1");
     }
 }
