@@ -1,9 +1,10 @@
 //! The one layer around every route: limits, authentication, panics, headers, the access log, and
 //! the count of requests, which holds the refused ones and those that no route matches too.
 //!
-//! It is one layer because a chain of small ones costs more than half of the throughput. It runs
-//! after routing, so it knows the route template, and denies by default: a route that is not listed
-//! as public needs a key, whatever its handler asks for.
+//! It is one layer because a chain of small ones costs more than half of the throughput. It stands
+//! before the router, finds the route in a table of its own, and denies by default: a route that is
+//! not in the table is not found, and one that is not listed as public needs a key, whatever its
+//! handler asks for.
 
 mod audited;
 mod authenticate;
