@@ -383,7 +383,7 @@ fn secrets_are_never_shown() {
     let sources = variables([
         (
             "LINUX_API__DATABASE__URL",
-            "postgres://u:hunter2@h/db?sslpassword=hunter2",
+            "postgres://u:hunter2@h/db?options=hunter2",
         ),
         (
             "LINUX_API__DATABASE__DIRECT_URL",
@@ -398,6 +398,14 @@ fn secrets_are_never_shown() {
     );
     assert!(shown.contains("postgres://u:[redacted]@h/db"));
     assert!(!shown.contains("hunter2"), "{shown}");
+    // What the driver does not know it would log, with its value.
+    let unknown = "postgres://u@h/db?sslpassword=hunter2";
+    let refused = refusal(&variables([("LINUX_API__DATABASE__URL", unknown)]));
+    assert!(
+        refused.contains("parameter 1 after the ? is not known"),
+        "{refused}"
+    );
+    assert!(!refused.contains("hunter2"), "{refused}");
 }
 
 #[test]

@@ -365,13 +365,13 @@ async fn first_connection(writer: &SqlitePool, deadline: Duration) -> Result<(),
 
 async fn open_postgres(options: &Options) -> Result<PostgresPools, StoreError> {
     const SQL: &str = "\
-        select current_setting('server_version_num'), current_setting('transaction_read_only')";
+        select current_setting('server_version_num') || ' ' || current_setting('transaction_read_only')";
     let connect = options.postgres(false)?;
     // Past the pool, which tries again until its time is over and does not say why it failed.
     let check = async {
         let mut connection = connect.connect().await?;
         let mut transaction = connection.begin().await?;
-        let found: (String, String) = sqlx::query_as(SQL)
+        let found: String = sqlx::query_scalar(SQL)
             .persistent(false)
             .fetch_one(&mut *transaction)
             .await?;
@@ -379,9 +379,10 @@ async fn open_postgres(options: &Options) -> Result<PostgresPools, StoreError> {
         connection.close().await?;
         Ok::<_, StoreError>(found)
     };
-    let (version, is_read_only) = tokio::time::timeout(options.deadline, check)
+    let found = tokio::time::timeout(options.deadline, check)
         .await
         .unwrap_or(Err(StoreError::DeadlineExceeded(options.deadline)))?;
+    let (version, is_read_only) = found.split_once(' ').unwrap_or((&found, "off"));
     // The number is the major version times ten thousand plus the minor one.
     let major = version.parse::<u32>().unwrap_or(0) / 10_000;
     if major < POSTGRES_MIN {
