@@ -1,6 +1,6 @@
 //! Whether the database can be used just now, and what this process knows of it meanwhile.
 //!
-//! Every call passes [`Store::pool`], which refuses at once unless the database is ready: a request
+//! Every call passes `Store::pool`, which refuses at once unless the database is ready: a request
 //! never waits for a server that is known to be away. Connecting is the work of one task of the
 //! daemon, which calls [`Store::connect`]; a failed call only reports its suspicion to it.
 
