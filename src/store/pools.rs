@@ -15,8 +15,11 @@ use super::{PoolState, StoreError};
 
 /// How long an additional connection to PostgreSQL stays open without use.
 const IDLE: Duration = Duration::from_secs(30);
-/// How long to wait for the standing connection before another one is opened, and the reverse.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// How long to wait for the standing connection before another one is opened: most calls are done
+/// with it sooner.
+const PATIENCE: Duration = Duration::from_millis(25);
+/// How long a connection that should be free may take to be had.
+const SLOW: Duration = Duration::from_millis(250);
 
 /// The connections of a store.
 #[derive(Debug)]
@@ -127,20 +130,22 @@ impl PostgresPools {
         self.standing.size() > 0
     }
 
-    /// The standing connection when it is free, an additional one otherwise; when the server gives
-    /// no more of those, the standing one when it is free again.
+    /// The standing connection when it is free, else an additional one that is, else the first to be
+    /// had: the standing one, or after a moment a new one, unless the server gives no more of those.
     pub(super) async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         let Some(additional) = &self.additional else {
             return self.standing.acquire().await;
         };
         let standing_is_free = self.standing.num_idle() > 0 || self.standing.size() == 0;
-        let (first, second) = if standing_is_free {
-            (&self.standing, additional)
+        let (first, second, patience) = if standing_is_free {
+            (&self.standing, additional, SLOW)
+        } else if additional.num_idle() > 0 {
+            (additional, &self.standing, SLOW)
         } else {
-            (additional, &self.standing)
+            (&self.standing, additional, PATIENCE)
         };
         let later = async {
-            tokio::time::sleep(PATIENCE).await;
+            tokio::time::sleep(patience).await;
             second.acquire().await
         };
         tokio::select! {
