@@ -22,7 +22,6 @@ mod section;
 mod sections;
 mod show;
 mod size;
-mod suggest;
 pub mod tui;
 mod validate;
 mod value;

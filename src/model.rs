@@ -14,6 +14,7 @@ pub mod request_stats;
 pub mod series;
 pub mod sketch;
 pub mod snapshot;
+pub mod suggest;
 pub mod time;
 pub mod tui;
 pub mod user;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::snapshot::FamilyStatus;
+use super::snapshot::read::known_families;
 use crate::model::snapshot::Family;
 
 /// What the API is and where its documentation is.
@@ -116,6 +117,7 @@ pub struct SamplerHealth {
     /// Minutes of the host's series that were given up because nobody stored them.
     pub dropped_minutes: u64,
     /// Each part of the host, with the age of its newest value.
+    #[serde(deserialize_with = "known_families")]
     pub families: BTreeMap<Family, FamilyStatus>,
 }
 

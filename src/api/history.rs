@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::model::series::Series;
+
 /// Series of a host over time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
@@ -43,4 +45,34 @@ pub struct HistorySeries {
     /// Each point is the time it begins at, in seconds since 1970, the mean and the largest value
     /// until the next. Where nothing is known there is no point.
     pub points: Vec<[f64; 3]>,
+}
+
+/// What a series is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "name": "filesystem.used_bytes",
+    "unit": "bytes",
+    "meaning": "What is taken of a file system",
+    "labels": ["mount_point"]
+}))]
+pub struct SeriesDescription {
+    /// Family dot field.
+    pub name: String,
+    /// Unit of the values: `percent`, `bytes`, `bytes_per_second`, `celsius`, `seconds` or `count`.
+    pub unit: String,
+    /// What it is, in a few words.
+    pub meaning: String,
+    /// Names of the labels that tell its members apart; empty when there is one member only.
+    pub labels: Vec<String>,
+}
+
+impl From<&Series> for SeriesDescription {
+    fn from(series: &Series) -> Self {
+        Self {
+            name: series.name.to_owned(),
+            unit: series.unit.to_owned(),
+            meaning: series.meaning.to_owned(),
+            labels: series.label.into_iter().map(str::to_owned).collect(),
+        }
+    }
 }

@@ -52,8 +52,9 @@ pub struct IssuedKey {
     pub key_id: String,
     /// What it is called.
     pub name: String,
-    /// What it is narrowed to; empty for all of the role.
-    pub scopes: Vec<Scope>,
+    /// What it is narrowed to; empty for all of the role. Later versions may know more scopes.
+    #[schema(value_type = Vec<Scope>)]
+    pub scopes: Vec<String>,
     /// When it was made.
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -80,8 +81,9 @@ pub struct ListedKey {
     pub key_id: String,
     /// What it is called.
     pub name: String,
-    /// What it is narrowed to; empty for all of the role.
-    pub scopes: Vec<Scope>,
+    /// What it is narrowed to; empty for all of the role. Later versions may know more scopes.
+    #[schema(value_type = Vec<Scope>)]
+    pub scopes: Vec<String>,
     /// When it was made.
     #[schema(format = DateTime)]
     pub created_at: String,
@@ -101,7 +103,7 @@ impl From<&ApiKey> for ListedKey {
         Self {
             key_id: key.id.to_string(),
             name: key.name.clone(),
-            scopes: key.scopes.chosen(),
+            scopes: key.scopes.names(),
             created_at: key.created_at.to_string(),
             expires_at: key.expires_at.map(|time| time.to_string()),
             last_used: key.last_used.map(|time| time.to_string()),
@@ -117,7 +119,7 @@ impl IssuedKey {
         Self {
             key_id: key.id.to_string(),
             name: key.name.clone(),
-            scopes: key.scopes.chosen(),
+            scopes: key.scopes.names(),
             created_at: key.created_at.to_string(),
             expires_at: key.expires_at.map(|time| time.to_string()),
             api_key: secret.to_owned(),

@@ -1,5 +1,7 @@
 //! One reading of the host on the wire, and the events of the live stream.
 
+pub(super) mod read;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use crate::model::time::Timestamp;
 ///
 /// Families that were not asked for are absent. One that can't be read is `null`, and its entry in
 /// `status` says why.
-#[derive(Debug, Clone, PartialEq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, ToSchema)]
 #[schema(example = example)]
 pub struct Snapshot {
     /// Name of the host.
@@ -26,40 +28,28 @@ pub struct Snapshot {
     #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
     /// What the processors do.
-    #[serde(default)]
     pub cpu: Option<Cpu>,
     /// Processes that run or wait to.
-    #[serde(default)]
     pub load: Option<Load>,
     /// Main memory.
-    #[serde(default)]
     pub memory: Option<Memory>,
     /// Swap space.
-    #[serde(default)]
     pub swap: Option<Swap>,
     /// Mounted file systems that hold files, each once.
-    #[serde(default)]
     pub filesystems: Option<Vec<Filesystem>>,
     /// Whole disks.
-    #[serde(default)]
     pub disks: Option<Vec<Disk>>,
     /// Network interfaces.
-    #[serde(default)]
     pub networks: Option<Vec<Network>>,
     /// Temperatures.
-    #[serde(default)]
     pub sensors: Option<Vec<Sensor>>,
     /// Time lost to waiting for resources.
-    #[serde(default)]
     pub pressure: Option<Pressure>,
     /// Whole seconds since the host started.
-    #[serde(default)]
     pub uptime_seconds: Option<u64>,
     /// How many processes there are.
-    #[serde(default)]
     pub processes: Option<Processes>,
     /// Who is logged in.
-    #[serde(default)]
     pub sessions: Option<Vec<Session>>,
     /// How the reading of each family went.
     pub status: BTreeMap<Family, FamilyStatus>,

@@ -10,12 +10,9 @@ use crate::model::user::{Role, User};
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"username": "alice1", "is_admin": false, "activate": true}))]
 pub struct RegisterUser {
-    /// Login name of letters, digits and underscores; stored in lower case.
-    #[schema(
-        min_length = 4,
-        max_length = 12,
-        pattern = "^\\s*[A-Za-z0-9_]{4,12}\\s*$"
-    )]
+    /// Login name of letters, digits, underscores, dots and hyphens, 32 at most, which begins with a
+    /// letter or an underscore; stored in lower case.
+    #[schema(pattern = "^\\s*[A-Za-z_][A-Za-z0-9_.-]{0,31}\\s*$")]
     pub username: String,
     /// Whether it is an admin.
     #[serde(default)]
@@ -111,8 +108,9 @@ pub struct Permissions {
     pub is_admin: bool,
     /// Whether it may use the API.
     pub activated: bool,
-    /// Its role.
-    pub role: Role,
+    /// Its role; later versions may know more of them.
+    #[schema(value_type = Role)]
+    pub role: String,
     /// The scopes that the key in use is narrowed to; empty for all of the role.
     pub scopes: Vec<String>,
 }
@@ -143,8 +141,9 @@ pub struct ListedUser {
     pub last_login: Option<String>,
     /// Whether others are kept from changing it.
     pub immutable: bool,
-    /// Its role.
-    pub role: Role,
+    /// Its role; later versions may know more of them.
+    #[schema(value_type = Role)]
+    pub role: String,
     /// Whether its role is admin.
     pub is_admin: bool,
     /// Whether it may use the API.
@@ -170,7 +169,7 @@ impl From<&User> for ListedUser {
             created_at: user.created_at.to_string(),
             last_login: user.last_login.map(|time| time.to_string()),
             immutable: user.immutable,
-            role: user.role,
+            role: user.role.to_string(),
             is_admin: user.role == Role::Admin,
             activated: user.active,
         }

@@ -42,7 +42,7 @@ enum Command {
     },
     /// Create a user and print its first key, once
     Add {
-        /// Login name: 4 to 12 letters, digits and underscores
+        /// Login name: up to 32 letters, digits, `_`, `.` and `-`, the first a letter or `_`
         #[arg(value_parser = parse_user_name)]
         name: String,
         /// Make it an admin

@@ -45,8 +45,10 @@ pub(super) async fn refusal(address: &Address, response: Response) -> ClientErro
     let words = status.canonical_reason().unwrap_or("no reason given");
     let (code, detail) = match problem {
         Some(problem) => {
-            let mut detail = problem.detail;
-            for field in &problem.errors {
+            let mut detail = problem.detail.clone();
+            // The detail names the first one.
+            let others = problem.errors.iter();
+            for field in others.filter(|field| !problem.detail.ends_with(&field.message)) {
                 let place = field.location.last().map_or("", String::as_str);
                 detail = format!("{detail} {place}: {}.", field.message);
             }

@@ -85,6 +85,10 @@ impl ClientError {
     pub fn in_short(&self) -> String {
         match self {
             Self::Offline { reason, .. } | Self::Unsafe { reason, .. } => reason.clone(),
+            // In place of what the daemon says to programs of old.
+            Self::Refused { status, code, .. } if code == "key_missing" => {
+                format!("{status} no key was sent")
+            }
             Self::Refused { status, detail, .. } => format!("{status} {detail}"),
             Self::BadAnswer { reason, .. } => format!("bad answer: {reason}"),
         }
@@ -97,11 +101,16 @@ impl ClientError {
             Self::Offline { .. } => {
                 "check that the daemon runs (linux-api status on that host), and the address"
             }
+            Self::Refused {
+                status: 401, code, ..
+            } if code == "key_missing" => {
+                "no key for this URL: set LINUX_API_KEY, or run linux-api remote add"
+            }
             Self::Refused { status: 401, .. } => {
                 "the key is wrong, expired or revoked: get a new one and run linux-api remote add again"
             }
             Self::Refused { status: 403, .. } => {
-                "the key may not do this: use one of an admin, or ask one"
+                "the key may not do this: use one with that role or scope (linux-api user key create)"
             }
             Self::Refused { status: 404, .. } => {
                 "the daemon does not know this: it may be older than this program"

@@ -11,9 +11,10 @@ use super::error::{ConfigError, Problem};
 use super::origin::{Origin, Origins};
 use super::section::{Raw, Section};
 use super::sections::{BACKUP_FOLDER, Config, DATABASE_FILE, SYSTEM_DATA};
-use super::suggest::nearest;
 use super::value::with_article;
 use crate::files;
+
+use crate::model::suggest::nearest;
 
 /// Where a configuration is read from.
 #[derive(Debug, Clone, Default)]

@@ -157,6 +157,13 @@ impl Scopes {
             .collect()
     }
 
+    /// Names of the chosen scopes in a fixed order, empty for all.
+    #[must_use]
+    pub fn names(self) -> Vec<String> {
+        let names = self.chosen().into_iter();
+        names.map(|scope| scope.as_str().to_owned()).collect()
+    }
+
     /// The form kept in the database: names joined by a space, empty for all.
     #[must_use]
     pub fn to_text(self) -> String {

@@ -8,6 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::snapshot::{Family, PressureShare, Snapshot};
+use super::suggest::nearest;
 
 /// One kind of series.
 pub struct Series {
@@ -226,11 +227,46 @@ impl SeriesSelector {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseSeriesError {
     /// There is no series of this name.
-    #[error("there is no series {0:?}")]
-    Unknown(String),
+    #[error("there is no series {name:?}{}", hint(.meant))]
+    Unknown {
+        /// The name, cut.
+        name: String,
+        /// Names that may have been meant; empty when none is near.
+        meant: Vec<&'static str>,
+    },
     /// The braces don't hold one label.
     #[error("expected {0}")]
     Label(String),
+}
+
+/// The most names that an error suggests.
+const SUGGESTIONS_MAX: usize = 3;
+
+impl ParseSeriesError {
+    fn unknown(name: &str) -> Self {
+        let name: String = name.chars().take(100).collect();
+        let names: Vec<&'static str> = SERIES.iter().map(|series| series.name).collect();
+        let mut meant: Vec<&'static str> = nearest(&name, &names).into_iter().collect();
+        if meant.is_empty() && !name.is_empty() {
+            // Names begin with their family and end with their unit, which are easily left out.
+            let longer = names.iter().filter(|known| known.starts_with(&name));
+            let within = names.iter().filter(|known| known.contains(&name));
+            for known in longer.chain(within) {
+                if !meant.contains(known) && meant.len() < SUGGESTIONS_MAX {
+                    meant.push(known);
+                }
+            }
+        }
+        Self::Unknown { name, meant }
+    }
+}
+
+fn hint(meant: &[&str]) -> String {
+    if meant.is_empty() {
+        return "; GET /api/v1/system/series lists all".to_owned();
+    }
+    let meant = meant.join(", ");
+    format!("; did you mean {meant}? GET /api/v1/system/series lists all")
 }
 
 impl FromStr for SeriesSelector {
@@ -246,7 +282,7 @@ impl FromStr for SeriesSelector {
         let series = SERIES
             .iter()
             .find(|series| series.name == name.trim())
-            .ok_or_else(|| ParseSeriesError::Unknown(name.chars().take(100).collect()))?;
+            .ok_or_else(|| ParseSeriesError::unknown(name.trim()))?;
         let Some(braces) = braces else {
             return Ok(Self {
                 series,
@@ -394,8 +430,22 @@ mod tests {
     #[test]
     fn a_wrong_selector_says_what_is_expected() {
         for (text, expected) in [
-            ("", r#"there is no series """#),
-            ("cpu.usage", r#"there is no series "cpu.usage""#),
+            (
+                "",
+                r#"there is no series ""; GET /api/v1/system/series lists all"#,
+            ),
+            (
+                "nope",
+                r#"there is no series "nope"; GET /api/v1/system/series lists all"#,
+            ),
+            (
+                "cpu.usage",
+                r#"there is no series "cpu.usage"; did you mean cpu.usage_percent? GET /api/v1/system/series lists all"#,
+            ),
+            (
+                "load.on",
+                r#"there is no series "load.on"; did you mean load.one? GET /api/v1/system/series lists all"#,
+            ),
             (
                 r#"cpu.usage_percent{core="0"}"#,
                 "expected cpu.usage_percent without a label",

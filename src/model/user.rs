@@ -97,7 +97,7 @@ impl FromStr for Role {
 pub struct User {
     /// Never changes and is never used again.
     pub id: UserId,
-    /// Login name, unique: 1 to 64 of `a-z`, `0-9` and `_`.
+    /// Login name, unique: 1 to 64 of `a-z`, `0-9`, `_`, `.` and `-`.
     pub name: String,
     /// The most that any of its keys may do.
     pub role: Role,
@@ -114,43 +114,47 @@ pub struct User {
 /// Why a text can't be a user's name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UserNameError {
-    /// Fewer characters than allowed.
-    #[error("String should have at least {0} characters")]
-    TooShort(usize),
-    /// More characters than allowed.
-    #[error("String should have at most {0} characters")]
+    /// Nothing but spaces.
+    #[error("a user name has 1 to {USER_NAME_MAX} characters")]
+    Empty,
+    /// More than [`USER_NAME_MAX`] characters.
+    #[error("a user name has 1 to {USER_NAME_MAX} characters, this one has {0}")]
     TooLong(usize),
+    /// Something else than a letter or an underscore at the beginning.
+    #[error("a user name begins with a letter a to z or an underscore")]
+    Start,
     /// A character that names can't hold.
-    #[error("String should hold only letters a to z, digits and underscores")]
-    Charset,
+    #[error("a user name holds letters a to z, digits, underscores, dots and hyphens, not {0:?}")]
+    Charset(char),
 }
 
-/// Fewest characters in the name of a user that is registered over the API.
-pub const USER_NAME_MIN: usize = 4;
 /// Most characters in the name of a user that is registered over the API.
-pub const USER_NAME_MAX: usize = 12;
+pub const USER_NAME_MAX: usize = 32;
 
-/// Trims, checks and lower-cases the name of a new user.
+/// Trims, lower-cases and checks the name of a new user: `^[a-z_][a-z0-9_.-]{0,31}$`, which is what
+/// Linux accounts may be called.
 ///
 /// # Errors
-/// Says what is wrong with the name: too short, too long, or a character other than `A-Z`, `a-z`,
-/// `0-9` and `_`.
+/// Says what is wrong with the name: empty, too long, another character than those, or one of them
+/// where it may not stand.
 pub fn parse_user_name(text: &str) -> Result<String, UserNameError> {
     let name = text.trim();
     let length = name.chars().count();
-    if length < USER_NAME_MIN {
-        return Err(UserNameError::TooShort(USER_NAME_MIN));
-    }
     if length > USER_NAME_MAX {
-        return Err(UserNameError::TooLong(USER_NAME_MAX));
+        return Err(UserNameError::TooLong(length));
     }
-    if !name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-    {
-        return Err(UserNameError::Charset);
+    let is_allowed = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if let Some(wrong) = name.chars().find(|c| !is_allowed(c)) {
+        return Err(UserNameError::Charset(wrong));
     }
-    Ok(name.to_ascii_lowercase())
+    // A name of digits alone would be taken for a number elsewhere; none begins with a digit.
+    match name.bytes().next() {
+        None => Err(UserNameError::Empty),
+        Some(first) if first.is_ascii_alphabetic() || first == b'_' => {
+            Ok(name.to_ascii_lowercase())
+        }
+        Some(_) => Err(UserNameError::Start),
+    }
 }
 
 #[cfg(test)]
@@ -168,17 +172,36 @@ mod tests {
 
     #[test]
     fn names_are_trimmed_and_lower_cased() {
-        assert_eq!(parse_user_name("  Alice_1 "), Ok("alice_1".to_owned()));
+        for (text, name) in [
+            ("  Alice_1 ", "alice_1"),
+            ("bob", "bob"),
+            ("x", "x"),
+            ("_svc", "_svc"),
+            ("web-01.example", "web-01.example"),
+            (
+                "abcdefghijklmnopqrstuvwxyz012345",
+                "abcdefghijklmnopqrstuvwxyz012345",
+            ),
+        ] {
+            assert_eq!(parse_user_name(text), Ok(name.to_owned()));
+        }
     }
 
     #[test]
     fn bad_names_say_why() {
-        assert_eq!(parse_user_name(" abc "), Err(UserNameError::TooShort(4)));
-        assert_eq!(
-            parse_user_name("abcdefghijklm"),
-            Err(UserNameError::TooLong(12))
-        );
-        assert_eq!(parse_user_name("!!!!"), Err(UserNameError::Charset));
-        assert_eq!(parse_user_name("jürgen"), Err(UserNameError::Charset));
+        let long = "abcdefghijklmnopqrstuvwxyz0123456";
+        for (text, error) in [
+            ("  ", UserNameError::Empty),
+            (long, UserNameError::TooLong(33)),
+            ("!!!!", UserNameError::Charset('!')),
+            ("jürgen", UserNameError::Charset('ü')),
+            ("two words", UserNameError::Charset(' ')),
+            ("1234", UserNameError::Start),
+            ("1st", UserNameError::Start),
+            ("-x", UserNameError::Start),
+            (".x", UserNameError::Start),
+        ] {
+            assert_eq!(parse_user_name(text), Err(error), "{text}");
+        }
     }
 }

@@ -150,6 +150,12 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not Found")
     }
 
+    pub(crate) fn host_unknown() -> Self {
+        let detail = "No host of this database has that id or name; GET /api/v1/fleet/hosts lists \
+                      them.";
+        Self::new(StatusCode::NOT_FOUND, "host_unknown", detail)
+    }
+
     pub(crate) fn user_not_found() -> Self {
         let detail = "User with this user_id not found.";
         Self::refused(StatusCode::NOT_FOUND, "user_not_found", detail)

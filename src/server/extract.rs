@@ -187,6 +187,10 @@ impl<T: FromQuery, A: Sync> FromRequestParts<A> for ApiQuery<T> {
 
 /// What a request's JSON object holds.
 pub(crate) trait FromBody: Sized {
+    /// Whether a request without a body means the same as one with an empty object: where every field
+    /// has a default, and the defaults do no harm.
+    const IS_OPTIONAL: bool = false;
+
     fn read(body: &mut BodyReader) -> Self;
 }
 
@@ -198,25 +202,37 @@ impl<T: FromBody, A: Send + Sync> FromRequest<A> for ApiJson<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &A) -> Result<Self, ApiError> {
-        if let Some(kind) = request.headers().get(header::CONTENT_TYPE) {
-            let essence = kind
-                .to_str()
-                .unwrap_or("")
-                .split(';')
-                .next()
-                .unwrap_or("")
-                .trim();
-            let is_json = essence.eq_ignore_ascii_case("application/json")
-                || essence.to_ascii_lowercase().ends_with("+json");
-            if !is_json {
-                return Err(ApiError::new(
-                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "unsupported_media_type",
-                    "The body must be application/json.",
-                ));
-            }
+        let is_json = request
+            .headers()
+            .get(header::CONTENT_TYPE)
+            .is_none_or(|kind| {
+                let essence = kind
+                    .to_str()
+                    .unwrap_or("")
+                    .split(';')
+                    .next()
+                    .unwrap_or("")
+                    .trim();
+                essence.eq_ignore_ascii_case("application/json")
+                    || essence.to_ascii_lowercase().ends_with("+json")
+            });
+        let unsupported = || {
+            ApiError::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The body must be application/json.",
+            )
+        };
+        // Programs name the type of a form with an empty body too.
+        if !is_json && !T::IS_OPTIONAL {
+            return Err(unsupported());
         }
-        let bytes = read_body(request, state).await?;
+        let mut bytes = read_body(request, state).await?;
+        if bytes.is_empty() && T::IS_OPTIONAL {
+            bytes = Bytes::from_static(b"{}");
+        } else if !is_json {
+            return Err(unsupported());
+        }
         let mut reader = BodyReader::new(&bytes)?;
         let value = T::read(&mut reader);
         reader.finish()?;

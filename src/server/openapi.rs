@@ -1,5 +1,7 @@
 //! The OpenAPI document: what the code says, and what is true of every route.
 
+mod shapes;
+
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
@@ -9,6 +11,7 @@ use utoipa::{OpenApi as _, ToSchema};
 
 use super::edge::{PROBES, PUBLIC, is_legacy};
 use crate::api::problem::{FieldProblem, Problem};
+use crate::model::snapshot::Family;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -16,10 +19,16 @@ use crate::api::problem::{FieldProblem, Problem};
         title = "Linux API",
         version = "v1",
         description = "Monitors Linux hosts. Errors are problem details (RFC 9457) \
-                       with a stable `code`.",
+                       with a stable `code`.\n\n\
+                       Guides: `docs/api.md` (keys, pages, errors, live streams), \
+                       `docs/processes.md` (filters), `docs/metrics.md` (history and statistics) \
+                       and `docs/security.md` (roles and scopes) in the source, installed below \
+                       `/usr/share/doc/linux-api/docs/`.",
+        contact(name = "The linux-api contributors"),
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
-    components(schemas(Problem, FieldProblem)),
+    servers((url = "/", description = "The daemon that serves this document")),
+    components(schemas(Problem, FieldProblem, Family)),
     tags(
         (name = "service", description = "The daemon itself"),
         (name = "system", description = "The host"),
@@ -56,8 +65,9 @@ pub(crate) fn base() -> OpenApi {
     document
 }
 
-/// Adds to every operation the answers that the edge layer may give.
+/// Adds to every operation the answers that the edge layer may give, and corrects the shapes of all.
 pub(crate) fn complete(document: &mut OpenApi) {
+    shapes::describe(document);
     for (template, item) in &mut document.paths.paths {
         let is_public = PUBLIC.contains(&template.as_str());
         let operations = [

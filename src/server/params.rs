@@ -308,10 +308,10 @@ impl BodyReader {
         self.text(name)
     }
 
-    /// A text that may be absent.
+    /// A text that may be absent, without spaces around it.
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         if let Value::String(text) = self.fields.remove(name)? {
-            Some(text)
+            Some(text.trim().to_owned())
         } else {
             self.problem(name, "Input should be a valid string");
             None
@@ -368,7 +368,7 @@ impl BodyReader {
         };
         let mut parsed = Vec::new();
         for item in items.iter().take(100) {
-            match item.as_str().map(str::parse) {
+            match item.as_str().map(|text| text.trim().parse()) {
                 Some(Ok(value)) => parsed.push(value),
                 Some(Err(error)) => self.problem(name, T::Err::to_string(&error)),
                 None => self.problem(name, "Input should be a valid string"),

@@ -56,6 +56,7 @@ pub(crate) fn documented(legacy: bool) -> (Router<SharedState>, OpenApi) {
         .routes(routes!(snapshot::show_snapshot))
         .routes(routes!(snapshot::stream_snapshots))
         .routes(routes!(history::show_history))
+        .routes(routes!(history::list_series))
         .routes(routes!(system::show_uptime))
         .routes(routes!(system::list_processes))
         .routes(routes!(system::show_system_info))

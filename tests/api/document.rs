@@ -1,6 +1,7 @@
 //! What the OpenAPI document says of parameters holds, and its examples are true.
 
 use axum::http::Method;
+use linux_api::model::time::Timestamp;
 use linux_api::model::user::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -72,6 +73,108 @@ fn examples_are_of_the_shape_that_they_explain() {
         }
     }
     assert!(count > 20, "most have one: {count}");
+}
+
+/// Every value of the document with its place.
+fn each(value: &'static Value, at: String, take: &mut impl FnMut(&str, &'static Value)) {
+    take(&at, value);
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                each(item, format!("{at}/{index}"), take);
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                each(member, format!("{at}/{name}"), take);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let mut count = 0;
+    each(document(), String::new(), &mut |at, value| {
+        if let Some(target) = value.get("$ref").and_then(Value::as_str) {
+            let found = document().pointer(target.trim_start_matches('#'));
+            assert!(found.is_some(), "{at}: {target}");
+            count += 1;
+        }
+    });
+    assert!(count > 100, "{count}");
+}
+
+#[test]
+fn defaults_and_examples_of_times_are_times() {
+    let is_time = |value: &Value| {
+        value
+            .as_str()
+            .is_some_and(|text| text.parse::<Timestamp>().is_ok())
+    };
+    each(document(), String::new(), &mut |at, value| {
+        if value["format"] == "date-time" && value.get("type").is_some() {
+            for name in ["default", "example"] {
+                if let Some(given) = value.get(name) {
+                    assert!(is_time(given), "{at}/{name}: {given}");
+                }
+            }
+        }
+    });
+}
+
+/// Members that are always there are listed, so that generated clients need not look for them.
+#[test]
+fn objects_say_which_members_are_always_there() {
+    // Of these a request chooses every member, or there is a default for each.
+    const ALL_OPTIONAL: [&str; 3] = ["DeleteUser", "RotateKey", "SelectedProcess"];
+    let schemas = document()["components"]["schemas"].as_object().unwrap();
+    for (name, schema) in schemas {
+        each(schema, name.clone(), &mut |at, value| {
+            let Some(properties) = value.get("properties").and_then(Value::as_object) else {
+                return;
+            };
+            if !properties.values().all(Value::is_object) {
+                return;
+            }
+            let required = value["required"].as_array().map_or(0, Vec::len);
+            assert_eq!(required == 0, ALL_OPTIONAL.contains(&name.as_str()), "{at}");
+            assert!(required <= properties.len(), "{at}");
+        });
+    }
+    let required = |name: &str| schemas[name]["required"].to_string();
+    assert!(required("Process").contains("start_time"));
+    assert!(!required("Process").contains("unavailable"));
+    assert!(required("Snapshot").contains("status"));
+    assert!(!required("Snapshot").contains("cpu"));
+    assert!(required("ListedKey").contains("revoked_at"), "null is sent");
+}
+
+#[test]
+fn only_bodies_without_defaults_are_required() {
+    for (method, template, operation) in operations() {
+        if let Some(body) = operation.get("requestBody") {
+            let is_optional = template.ends_with("/rotate");
+            assert_eq!(body["required"] != true, is_optional, "{method} {template}");
+        }
+    }
+}
+
+#[test]
+fn the_document_says_whose_it_is_and_where_the_daemon_is() {
+    assert_eq!(document()["servers"][0]["url"], "/");
+    assert!(document()["info"]["contact"]["name"].is_string());
+    let description = document()["info"]["description"].as_str().unwrap();
+    let guides = description
+        .split('`')
+        .filter(|name| name.starts_with("docs/"));
+    let guides: Vec<&str> = guides.collect();
+    assert!(guides.len() >= 3, "{guides:?}");
+    for guide in guides {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(guide);
+        assert!(path.is_file(), "{guide}");
+    }
 }
 
 #[test]

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use linux_api::model::api_key::Scope;
 use linux_api::model::fleet::{HostIdentity, HostSample};
 use linux_api::model::request_stats::Resolution;
+use linux_api::model::series::SERIES;
 use linux_api::model::time::Timestamp;
 use linux_api::model::user::Role;
 use linux_api::store::Engine;
@@ -16,6 +18,8 @@ use crate::database::Database;
 use crate::statement::execute;
 
 on_both_engines! {
+    a_host_that_is_unknown_is_not_found,
+    every_series_is_listed_and_can_be_shown,
     stored_minutes_are_answered_by_series_and_label,
     longer_steps_join_minutes,
     a_step_is_kept_wherever_its_points_fit,
@@ -180,11 +184,54 @@ async fn below_a_minute_the_last_hour_in_memory_answers(database: Database) {
     assert_eq!((&points[0][1], &points[0][2]), (&json!(0.75), &json!(0.75)));
     // What only the database can know has minutes.
     let path = format!("{HISTORY}?series=load.one&step=1&host=h9");
+    store(&app, "h9", &[]).await;
     let answer = app.get(&viewer.key, &path).await.expect(200);
     assert_eq!(
         (&answer["step"], &answer["series"]),
         (&json!(60), &json!([]))
     );
+}
+
+async fn a_host_that_is_unknown_is_not_found(database: Database) {
+    let app = App::new(&database).await;
+    let viewer = app.user("eve", Role::Viewer).await;
+    for host in ["h9", "web-99"] {
+        for step in [1, 60] {
+            let path = format!("{HISTORY}?series=load.one&step={step}&host={host}");
+            let detail = "No host of this database has that id or name; GET /api/v1/fleet/hosts \
+                          lists them.";
+            let reply = app.get(&viewer.key, &path).await;
+            reply.expect_problem(404, "host_unknown", detail);
+        }
+    }
+    let path = format!("{HISTORY}?series=load.one&host=h1");
+    app.get(&viewer.key, &path).await.expect(200);
+}
+
+async fn every_series_is_listed_and_can_be_shown(database: Database) {
+    let app = App::new(&database).await;
+    let viewer = app.user("eve", Role::Viewer).await;
+    let path = "/api/v1/system/series";
+    let listed = app.get(&viewer.key, path).await.expect(200);
+    let listed = listed["items"].as_array().unwrap();
+    assert_eq!(listed.len(), SERIES.len());
+    for one in listed {
+        let path = format!("{HISTORY}?series={}", one["name"].as_str().unwrap());
+        app.get(&viewer.key, &path).await.expect(200);
+    }
+    let used = listed
+        .iter()
+        .find(|one| one["name"] == "filesystem.used_bytes");
+    let used = used.unwrap();
+    assert_eq!(
+        (&used["unit"], &used["labels"]),
+        (&json!("bytes"), &json!(["mount_point"]))
+    );
+    assert!(!used["meaning"].as_str().unwrap().is_empty());
+    let narrow = app.key(&viewer, &[Scope::KeysSelf], None).await;
+    app.get(&narrow, path)
+        .await
+        .expect_code(403, "scope_missing");
 }
 
 const DAY: Duration = Duration::from_hours(24);

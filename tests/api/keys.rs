@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::{Method, Request};
 use linux_api::auth::key::PlainKey;
 use linux_api::model::api_key::Scope;
 use linux_api::model::user::Role;
@@ -13,6 +14,7 @@ use crate::database::Database;
 use crate::reply::names;
 
 on_both_engines! {
+    a_rotation_needs_no_body,
     a_key_is_made_shown_once_listed_and_works,
     scopes_narrow_a_key_and_an_empty_list_does_not,
     a_key_expires_when_it_says,
@@ -257,6 +259,34 @@ async fn a_rotated_key_works_on_for_the_overlap(database: Database) {
     assert_eq!(status(&app, new).await, 200);
     app.clock.advance(Duration::from_secs(1));
     assert_eq!(status(&app, new).await, 401);
+}
+
+async fn a_rotation_needs_no_body(database: Database) {
+    let app = App::new(&database).await;
+    let admin = app.admin().await;
+    let viewer = app.user("alice1", Role::Viewer).await;
+    let own = format!("{OWN}/{}/rotate", id_of(&viewer.key));
+    let made = app.request(Method::POST, &own, Some(&viewer.key), None);
+    let next = made.await.expect(201);
+    let me = app.get(&viewer.key, "/api/v1/user/me").await;
+    assert_eq!(me.status, 200, "the overlap is the default one");
+    let id = next["key_id"].as_str().unwrap();
+    let theirs = format!("/api/v1/admin/users/{}/keys/{id}/rotate", viewer.id());
+    // As curl sends it with --data "".
+    let request = Request::post(&theirs).header("x-api-key", &admin.key);
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    let reply = app.send(request.body(String::new().into()).unwrap()).await;
+    reply.expect(201);
+    for (body, status) in [("overlap_seconds=1", 415), ("null", 415)] {
+        let request = Request::post(&theirs).header("x-api-key", &admin.key);
+        let request = request.header("content-type", "text/plain");
+        let reply = app.send(request.body(body.into()).unwrap()).await;
+        assert_eq!(reply.status, status, "{body}");
+    }
+    let reply = app
+        .request(Method::POST, OWN, Some(&viewer.key), None)
+        .await;
+    reply.expect_invalid(&[(&["body"], "Field required")]);
 }
 
 async fn a_rotation_without_overlap_ends_the_old_key_at_once(database: Database) {

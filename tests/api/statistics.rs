@@ -460,6 +460,8 @@ async fn bad_parameters_are_named(database: Database) {
             "cursor",
             "Input should not be before start",
         ),
+        ("routes?cursor=2099-01-01", "cursor", FUTURE),
+        ("routes?cursor=4070908800", "cursor", FUTURE),
         (
             "routes?cursor=!",
             "cursor",

@@ -13,6 +13,8 @@ use crate::database::Database;
 use crate::reply::names;
 
 on_both_engines! {
+    names_are_those_of_linux_accounts,
+    texts_of_a_body_are_trimmed,
     registering_answers_the_user_and_a_key_that_works,
     a_registered_user_is_an_inactive_viewer_unless_asked_otherwise,
     bad_registrations_name_every_field,
@@ -63,38 +65,39 @@ async fn a_registered_user_is_an_inactive_viewer_unless_asked_otherwise(database
 }
 
 async fn bad_registrations_name_every_field(database: Database) {
-    const CHARSET: &str = "String should hold only letters a to z, digits and underscores";
+    const START: &str = "a user name begins with a letter a to z or an underscore";
+    const EMPTY: &str = "a user name has 1 to 32 characters";
+    let charset = |wrong: char| {
+        let allowed = "letters a to z, digits, underscores, dots and hyphens";
+        format!("a user name holds {allowed}, not {wrong:?}")
+    };
     let app = App::new(&database).await;
     let admin = app.admin().await;
     let name: &[&str] = &["body", "username"];
     for (body, message) in [
         (json!({}), "Field required"),
+        (json!({"username": "  "}), EMPTY),
+        (json!({"username": ""}), EMPTY),
         (
-            json!({"username": " abc "}),
-            "String should have at least 4 characters",
+            json!({"username": "abcdefghijklmnopqrstuvwxyz0123456"}),
+            "a user name has 1 to 32 characters, this one has 33",
         ),
-        (
-            json!({"username": ""}),
-            "String should have at least 4 characters",
-        ),
-        (
-            json!({"username": "abcdefghijklm"}),
-            "String should have at most 12 characters",
-        ),
-        (json!({"username": "!!!!"}), CHARSET),
-        (json!({"username": "jürgen"}), CHARSET),
-        (json!({"username": "a\u{0}bcd"}), CHARSET),
+        (json!({"username": "1234"}), START),
+        (json!({"username": "-x"}), START),
+        (json!({"username": "!!!!"}), &charset('!')),
+        (json!({"username": "jürgen"}), &charset('ü')),
+        (json!({"username": "a\u{0}bcd"}), &charset('\0')),
         (json!({"username": 1234}), "Input should be a valid string"),
         (json!({"username": null}), "Input should be a valid string"),
     ] {
         let reply = app.post(&admin.key, REGISTER, body).await;
         reply.expect_invalid(&[(name, message)]);
     }
-    let all_wrong = json!({"username": "abc", "is_admin": "true", "activate": 1, "extra": 0});
+    let all_wrong = json!({"username": "", "is_admin": "true", "activate": 1, "extra": 0});
     let boolean = "Input should be a valid boolean";
     let reply = app.post(&admin.key, REGISTER, all_wrong).await;
     reply.expect_invalid(&[
-        (name, "String should have at least 4 characters"),
+        (name, EMPTY),
         (&["body", "is_admin"], boolean),
         (&["body", "activate"], boolean),
         (&["body", "extra"], "Extra inputs are not permitted"),
@@ -107,6 +110,28 @@ async fn bad_registrations_name_every_field(database: Database) {
     reply.expect_invalid(&[(&["body"], "Field required")]);
     let users = app.store.count_users().await.unwrap();
     assert_eq!(users, 1, "nothing of that made a user");
+}
+
+async fn names_are_those_of_linux_accounts(database: Database) {
+    let app = App::new(&database).await;
+    let admin = app.admin().await;
+    for (given, stored) in [
+        ("bob", "bob"),
+        (" X ", "x"),
+        ("Web-01.example", "web-01.example"),
+        ("_svc", "_svc"),
+        (
+            "abcdefghijklmnopqrstuvwxyz012345",
+            "abcdefghijklmnopqrstuvwxyz012345",
+        ),
+    ] {
+        let body = json!({"username": given, "activate": true});
+        let made = app.post(&admin.key, REGISTER, body).await.expect(200);
+        assert_eq!(made["username"], stored);
+        let key = made["api_key"].as_str().unwrap();
+        let me = app.get(key, "/api/v1/user/me").await.expect(200);
+        assert_eq!(me["user"]["username"], stored);
+    }
 }
 
 async fn a_taken_name_is_a_conflict(database: Database) {
@@ -268,6 +293,29 @@ async fn deleting_answers_the_old_texts(database: Database) {
     delete(&admin.key, "me").await.expect(200);
 }
 
+async fn texts_of_a_body_are_trimmed(database: Database) {
+    let app = App::new(&database).await;
+    let admin = app.admin().await;
+    let other = app.user("other1", Role::Viewer).await;
+    let id = format!("\t{} \n", other.id());
+    let gone = app.delete(&admin.key, DELETE, Some(json!({"user_id": id})));
+    gone.await.expect(200);
+    let key = json!({
+        "name": " k ", "scopes": [" host:read "], "expires_at": " 2036-01-01T00:00:00Z "
+    });
+    let made = app
+        .post(&admin.key, "/api/v1/user/keys", key)
+        .await
+        .expect(201);
+    assert_eq!(
+        (&made["name"], &made["scopes"]),
+        (&json!("k"), &json!(["host:read"]))
+    );
+    let viewer = app.user("alice1", Role::Viewer).await;
+    let gone = app.delete(&viewer.key, DELETE, Some(json!({"user_id": " me "})));
+    gone.await.expect(200);
+}
+
 async fn a_delete_body_is_checked(database: Database) {
     let app = App::new(&database).await;
     let viewer = app.user("alice1", Role::Viewer).await;
@@ -296,8 +344,14 @@ async fn a_delete_body_is_checked(database: Database) {
         let reply = app.delete(&viewer.key, DELETE, Some(body)).await;
         reply.expect_invalid(&[(location, message)]);
     }
+    // Without a body it would delete the caller.
     let reply = app.delete(&viewer.key, DELETE, None).await;
     reply.expect_invalid(&[(&["body"], "Field required")]);
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let request = Request::delete(DELETE).header("x-api-key", &viewer.key);
+    let request = request.header(form.0, form.1).body(String::new().into());
+    let reply = app.send(request.unwrap()).await;
+    reply.expect_code(415, "unsupported_media_type");
     // Deeper than any parser should follow, and text after the object.
     for text in ["[".repeat(10_000), "{} x".to_owned(), "{'a'}".to_owned()] {
         let request = Request::delete(DELETE).header("x-api-key", &viewer.key);

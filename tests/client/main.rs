@@ -21,6 +21,7 @@ mod left_out;
 mod hostile;
 mod keyrings;
 mod local;
+mod recorded;
 mod remotes;
 
 use daemon::Daemon;

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crossterm::event::KeyCode;
+use linux_api::client::error::ClientError;
 use linux_api::model::tui::{Preset, ThemeName};
 use linux_api::model::user::Role;
 use linux_api::tui::keymap::{Action, Keymap};
@@ -56,6 +57,51 @@ fn what_a_key_may_not_do_says_why() {
         stage.text()
     );
     assert!(stage.app.popups.is_empty());
+}
+
+/// A key that is narrowed to statistics can't look its user up, and still shows them.
+#[test]
+fn a_view_is_refused_only_for_want_of_its_own_scope() {
+    let refused = || ClientError::Refused {
+        address: "https://web-01".to_owned(),
+        status: 403,
+        code: "scope_missing".to_owned(),
+        detail: "This key lacks the scope keys:self".to_owned(),
+        retry_after: None,
+    };
+    let script = script();
+    let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
+        Wanted::Me | Wanted::Users => Some(Err(refused())),
+        other => script.answer(other),
+    });
+    stage.show(View::Api);
+    assert!(stage.text().contains("/api/v1/"), "{}", stage.text());
+    assert!(!stage.text().contains("keys:self"), "{}", stage.text());
+    stage.show(View::Users);
+    assert!(stage.text().contains("lacks the scope"), "{}", stage.text());
+}
+
+#[test]
+fn without_a_key_the_view_says_how_to_give_one() {
+    let mut stage = Stage::answering(SIZE, |_| {
+        Some(Err(ClientError::Refused {
+            address: "https://web-01".to_owned(),
+            status: 401,
+            code: "key_missing".to_owned(),
+            detail: "API key value can not be empty".to_owned(),
+            retry_after: None,
+        }))
+    });
+    stage.show(View::Api);
+    let text = stage.text();
+    assert!(
+        text.contains("no key for this URL: set LINUX_API_KEY"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("revoked") && !text.contains("can not be empty"),
+        "{text}"
+    );
 }
 
 #[test]

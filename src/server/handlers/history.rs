@@ -8,8 +8,10 @@ use std::time::Duration;
 use axum::extract::State;
 use utoipa::IntoParams;
 
-use crate::api::history::{History, HistorySeries};
-use crate::model::series::{SeriesKey, SeriesSelector};
+use crate::api::history::{History, HistorySeries, SeriesDescription};
+use crate::api::page::Page;
+use crate::api::problem::Problem;
+use crate::model::series::{SERIES, SeriesKey, SeriesSelector};
 use crate::model::time::{Clock, Timestamp};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
@@ -90,7 +92,11 @@ impl FromQuery for ShowHistory {
     path = "/api/v1/system/history",
     tag = "system",
     params(ShowHistory),
-    responses((status = 200, description = "The series, all that have points", body = History))
+    responses(
+        (status = 200, description = "The series, all that have points", body = History),
+        (status = 404, description = "No host of this database has that id or name",
+            body = Problem, content_type = "application/problem+json"),
+    )
 )]
 pub(crate) async fn show_history(
     _caller: Caller<scope::HostRead>,
@@ -134,14 +140,31 @@ pub(crate) async fn show_history(
     }))
 }
 
-/// The id of the host that is meant. What no host is called has no series either.
+/// List the series
+///
+/// Every series that history may be read of, with its unit and meaning, all on one page. A series
+/// with a label has one member per value of it.
+#[utoipa::path(
+    get,
+    path = "/api/v1/system/series",
+    tag = "system",
+    responses((status = 200, description = "The series", body = Page<SeriesDescription>))
+)]
+pub(crate) async fn list_series(_caller: Caller<scope::HostRead>) -> Json<Page<SeriesDescription>> {
+    Json(Page {
+        items: SERIES.iter().map(SeriesDescription::from).collect(),
+        next_cursor: None,
+    })
+}
+
+/// The id of the host that is meant.
 async fn host_id(store: &Store, own: &str, host: Option<String>) -> Result<String, ApiError> {
     let Some(host) = host.filter(|host| host != own) else {
         return Ok(own.to_owned());
     };
     let ids = store.find_hosts(&host).await?;
     match &ids[..] {
-        [] => Ok(host),
+        [] => Err(ApiError::host_unknown()),
         [id] => Ok(id.clone()),
         _ if ids.contains(&host) => Ok(host),
         _ => {

@@ -27,9 +27,7 @@ const OVERLAP_MAX: i64 = 7 * 24 * 3600;
 
 impl FromBody for CreateKey {
     fn read(body: &mut BodyReader) -> Self {
-        let name = body
-            .required_text("name")
-            .map(|name| name.trim().to_owned());
+        let name = body.required_text("name");
         if let Some(name) = &name {
             if !(1..=64).contains(&name.chars().count()) {
                 body.problem("name", "String should have 1 to 64 characters");
@@ -56,6 +54,8 @@ impl FromBody for CreateKey {
 }
 
 impl FromBody for RotateKey {
+    const IS_OPTIONAL: bool = true;
+
     fn read(body: &mut BodyReader) -> Self {
         Self {
             overlap_seconds: body.integer("overlap_seconds", 0..=OVERLAP_MAX, 3600),

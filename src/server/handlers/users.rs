@@ -8,7 +8,7 @@ use crate::api::problem::Problem;
 use crate::api::users::{CurrentUser, DeleteUser, Done, Permissions, RegisterUser, RegisteredUser};
 use crate::auth::key::PlainKey;
 use crate::auth::verifier::Verifier;
-use crate::model::api_key::{Scope, Scopes};
+use crate::model::api_key::Scope;
 use crate::model::user::{Role, UserId, parse_user_name};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiJson, Caller, FromBody, scope};
@@ -182,16 +182,8 @@ pub(crate) async fn show_current_user(
         user_perm: Permissions {
             is_admin: user.role == Role::Admin,
             activated: user.active,
-            role: user.role,
-            scopes: names_of(caller.identity.scopes),
+            role: user.role.to_string(),
+            scopes: caller.identity.scopes.names(),
         },
     }))
-}
-
-fn names_of(scopes: Scopes) -> Vec<String> {
-    scopes
-        .chosen()
-        .into_iter()
-        .map(|scope| scope.to_string())
-        .collect()
 }

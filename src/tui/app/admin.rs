@@ -54,7 +54,7 @@ impl App {
             (Action::ToggleRole, Some(user), _) => self.confirm(Call::SetRole {
                 user_id: user.user_id,
                 name: user.username,
-                admin: user.role != Role::Admin,
+                admin: user.role != Role::Admin.as_str(),
             }),
             (Action::DeleteUser, Some(user), _) => self.confirm(Call::DeleteUser {
                 user_id: user.user_id,

@@ -67,7 +67,7 @@ impl Script {
             user_perm: Permissions {
                 is_admin: true,
                 activated: true,
-                role: Role::Admin,
+                role: Role::Admin.to_string(),
                 scopes: Vec::new(),
             },
         }
@@ -271,7 +271,7 @@ impl Script {
             created_at: "2026-03-02T09:12:00Z".to_owned(),
             last_login: active.then(|| self.now.to_string()),
             immutable: number == 1,
-            role,
+            role: role.to_string(),
             is_admin: role == Role::Admin,
             activated: active,
         };

@@ -54,10 +54,10 @@ pub(super) fn columns(width: u16) -> (Vec<Column>, Vec<Option<usize>>) {
 pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
     let host = app.host();
-    if draw_nobody(app, area, frame) {
-        return;
-    }
     if let Some(reason) = host.forbids(Scope::StatsRead) {
+        if draw_nobody(app, area, frame) {
+            return;
+        }
         let text = format!("requests: {reason}");
         instead(&text, theme.dim, theme, area, frame);
         return;

@@ -26,7 +26,7 @@ const ACTIONS: [Action; 7] = [
 
 pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
-    if draw_nobody(app, area, frame) {
+    if app.host().forbids(Scope::UsersAdmin).is_some() && draw_nobody(app, area, frame) {
         return;
     }
     let body = Rect {
@@ -108,7 +108,7 @@ fn draw_users(app: &App, area: Rect, frame: &mut Frame<'_>) {
         };
         vec![
             Cell::new(user.username.clone(), theme.text),
-            Cell::new(user.role.to_string(), theme.text),
+            Cell::new(user.role.clone(), theme.text),
             Cell::new(state, style),
             Cell::new(minute(user.last_login.as_deref()), theme.dim),
         ]

@@ -68,6 +68,14 @@ pub(super) fn host(query: &mut QueryReader) -> Option<String> {
     query.text("host", 256)
 }
 
+/// What is wrong with a time in the future.
+pub(super) const IN_FUTURE: &str = "Input should not be in the future";
+
+/// Whether a time is in the future, however wrong the client's clock may be within reason.
+pub(super) fn is_future(time: Timestamp, now: Timestamp) -> bool {
+    time > now.saturating_add(SKEW)
+}
+
 /// Both bounds with their parameters' names, as a range of buckets.
 pub(super) fn range(
     now: Timestamp,
@@ -77,11 +85,8 @@ pub(super) fn range(
 ) -> Result<(Timestamp, Timestamp), ApiError> {
     let mut problems = Vec::new();
     for (name, time) in [start, end] {
-        if time.is_some_and(|time| time > now.saturating_add(SKEW)) {
-            problems.push(QueryReader::wrong(
-                name,
-                "Input should not be in the future".to_owned(),
-            ));
+        if time.is_some_and(|time| is_future(time, now)) {
+            problems.push(QueryReader::wrong(name, IN_FUTURE));
         }
     }
     if let (Some(from), Some(to)) = (start.1, end.1)

@@ -129,6 +129,10 @@ impl ListRoutes {
                 let wrong = QueryReader::wrong("cursor", "Input should not be before start");
                 return Err(ApiError::invalid(vec![wrong]));
             }
+            Some(After::Time(time)) if query::is_future(time, now) => {
+                let wrong = QueryReader::wrong("cursor", query::IN_FUTURE);
+                return Err(ApiError::invalid(vec![wrong]));
+            }
             Some(After::Time(time)) => {
                 to = to.min(Timestamp::from_millis(time.as_millis().saturating_sub(1)));
                 None

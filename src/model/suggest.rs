@@ -1,7 +1,8 @@
-//! What somebody may have meant.
+//! The known word that is nearest to a mistyped one.
 
 /// The nearest of the known words, if one is near.
-pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     known
         .iter()
