@@ -44,7 +44,7 @@ fn what_a_key_may_not_do_says_why() {
     let mut stage = Stage::answering(SIZE, move |wanted| {
         let mut data = script.answer(wanted).unwrap();
         if let Data::Me(me) = &mut data {
-            me.user_perm.role = Role::Viewer;
+            me.user_perm.role = Role::Viewer.to_string();
         }
         Some(Ok(data))
     });
@@ -72,7 +72,7 @@ fn a_view_is_refused_only_for_want_of_its_own_scope() {
     let script = script();
     let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
         Wanted::Me | Wanted::Users => Some(Err(refused())),
-        other => script.answer(other),
+        other => Some(script.answer(other)),
     });
     stage.show(View::Api);
     assert!(stage.text().contains("/api/v1/"), "{}", stage.text());
