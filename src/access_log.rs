@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio_util::sync::CancellationToken;
 
 use crate::model::api_key::KeyId;
-use crate::model::log::{Escaped, LogFormat};
+use crate::model::log::{Escaped, LogFormat, LogSink};
 use crate::model::time::Timestamp;
 use crate::model::user::UserId;
 
@@ -82,8 +82,8 @@ impl AccessLogger {
     ///
     /// # Errors
     /// When the system refuses another thread.
-    pub fn new(format: LogFormat) -> io::Result<Self> {
-        Self::with_writer(io::stderr(), format)
+    pub fn new(format: LogFormat, sink: LogSink) -> io::Result<Self> {
+        Self::start(io::stderr(), format, sink)
     }
 
     /// Starts a writer to `output`.
@@ -94,12 +94,20 @@ impl AccessLogger {
     where
         W: Write + Send + 'static,
     {
+        Self::start(output, format, LogSink::Plain)
+    }
+
+    fn start<W>(output: W, format: LogFormat, sink: LogSink) -> io::Result<Self>
+    where
+        W: Write + Send + 'static,
+    {
         let (queue, mut records) = channel(QUEUE);
         let (alive, ended) = mpsc::sync_channel(0);
         let dropped = Arc::new(AtomicU64::new(0));
         let mut writer = Writer {
             output,
             format,
+            sink,
             batch: Vec::new(),
             lines: 0,
             dropped: Arc::clone(&dropped),
@@ -171,6 +179,7 @@ impl Drop for Shared {
 struct Writer<W> {
     output: W,
     format: LogFormat,
+    sink: LogSink,
     batch: Vec<u8>,
     /// Lines in the batch.
     lines: u64,
@@ -202,10 +211,12 @@ impl<W: Write> Writer<W> {
     }
 
     fn push(&mut self, record: &AccessRecord) {
-        let written = match self.format {
-            LogFormat::Text => write_text(&mut self.batch, record),
+        // What the daemon failed at is said by a line of its own.
+        let prefix = self.sink.prefix(6);
+        let written = write!(self.batch, "{prefix}").and_then(|()| match self.format {
+            LogFormat::Text => write_text(&mut self.batch, record, self.sink),
             LogFormat::Json => write_json(&mut self.batch, record),
-        };
+        });
         written.expect("a vector takes every write");
         self.lines += 1;
         if self.batch.len() >= BATCH_BYTES {
@@ -227,11 +238,13 @@ impl<W: Write> Writer<W> {
     }
 }
 
-fn write_text(line: &mut Vec<u8>, record: &AccessRecord) -> io::Result<()> {
+fn write_text(line: &mut Vec<u8>, record: &AccessRecord, sink: LogSink) -> io::Result<()> {
+    if sink == LogSink::Plain {
+        write!(line, "{} ", record.time)?;
+    }
     write!(
         line,
-        "{} access {} {} {} duration_us={} request_id={}",
-        record.time,
+        "access {} {} {} duration_us={} request_id={}",
         record.method,
         Escaped(&record.route),
         record.status,

@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and who answers.
 
 mod audit;
+mod completion;
 mod config;
 mod confirm;
 mod database;
@@ -11,8 +12,10 @@ mod known_routes;
 mod output;
 mod place;
 mod progress;
+mod reload;
 mod remote;
 mod remotes;
+mod running;
 mod sanitize;
 mod serve;
 mod setup;
@@ -22,6 +25,7 @@ mod table;
 mod tui;
 mod user;
 mod welcome;
+mod when;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -29,7 +33,10 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Parser, Subcommand};
 
+pub use completion::answer as answer_shell;
+
 use crate::config::{Config, ConfigError, Environment, Flag, Loaded, Sources};
+use crate::model::log::LogSink;
 use crate::setup::prompt::Stopped;
 use crate::store::StoreError;
 
@@ -103,6 +110,7 @@ impl GlobalOptions {
 enum Command {
     Serve(serve::Options),
     Status(status::Options),
+    Reload(reload::Options),
     Stop(stop::Options),
     Setup(setup::Options),
     Tui(tui::Options),
@@ -112,6 +120,7 @@ enum Command {
     Audit(audit::Options),
     Config(config::Options),
     Doctor(doctor::Options),
+    Completion(completion::Options),
     #[command(hide = true)]
     Generate(generate::Options),
 }
@@ -137,12 +146,27 @@ impl Context {
     }
 }
 
+impl Context {
+    /// Who takes what is written to standard error.
+    pub(crate) fn log_sink(&self) -> LogSink {
+        let stream = rustix::fs::fstat(rustix::stdio::stderr());
+        let is_journal =
+            stream.is_ok_and(|stream| self.environment.is_journal(stream.st_dev, stream.st_ino));
+        if is_journal {
+            LogSink::Journal
+        } else {
+            LogSink::Plain
+        }
+    }
+}
+
 impl Command {
     async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         match self {
             Self::Serve(options) => options.run(ctx).await,
             Self::Status(options) => options.run(ctx).await,
             Self::Stop(options) => options.run(ctx).await,
+            Self::Reload(options) => options.run(ctx).await,
             Self::Setup(options) => options.run(ctx).await,
             Self::Tui(options) => options.run(ctx).await,
             Self::Remote(options) => options.run(ctx).await,
@@ -151,6 +175,7 @@ impl Command {
             Self::Audit(options) => options.run(ctx).await,
             Self::Config(options) => options.run(ctx),
             Self::Doctor(options) => options.run(ctx).await,
+            Self::Completion(options) => options.run(),
             Self::Generate(options) => options.run(),
         }
     }

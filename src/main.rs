@@ -1,5 +1,6 @@
 //! Parse, run, exit code; nothing else.
 
+use std::ffi::OsString;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -20,6 +21,10 @@ const BLOCKING_THREADS: usize = 64;
 const OTHER_THREADS: usize = 5;
 
 fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(code) = cli::answer_shell(&arguments) {
+        return code;
+    }
     let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let runtime = try_threads(workers + OTHER_THREADS).and_then(|()| {
         Builder::new_multi_thread()
@@ -29,7 +34,7 @@ fn main() -> ExitCode {
             .build()
     });
     match runtime {
-        Ok(runtime) => runtime.block_on(cli::run(std::env::args_os())),
+        Ok(runtime) => runtime.block_on(cli::run(arguments)),
         Err(error) => cli::cannot_start(&error),
     }
 }

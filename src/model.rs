@@ -16,5 +16,6 @@ pub mod sketch;
 pub mod snapshot;
 pub mod suggest;
 pub mod time;
+pub mod time_text;
 pub mod tui;
 pub mod user;

@@ -3,17 +3,17 @@
 use std::fmt;
 use std::io::{self, IsTerminal};
 
-use tracing::Subscriber;
+use tracing::{Event, Level, Subscriber};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, ParseError};
-use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::fmt::format::debug_fn;
+use tracing_subscriber::fmt::format::{self, JsonFields, Writer, debug_fn};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, Registry, field::MakeExt, reload};
 
-use crate::model::log::{Escaped, LogFormat};
+use crate::model::log::{Escaped, LogFormat, LogSink};
 
 /// Why logging can't start or change.
 #[derive(Debug, thiserror::Error)]
@@ -62,17 +62,36 @@ impl fmt::Debug for Guard {
     }
 }
 
+/// As [`init`], for a command that a person gives: it says itself what it did, so that the lines of the
+/// audit log only come with `-v` and for programs.
+///
+/// # Errors
+/// As for [`init`].
+pub fn init_for_command(
+    level: &str,
+    format: LogFormat,
+    sink: LogSink,
+) -> Result<Guard, TelemetryError> {
+    let shows_all = ["audit", "debug", "trace"]
+        .iter()
+        .any(|word| level.to_ascii_lowercase().contains(word));
+    if shows_all || format == LogFormat::Json {
+        return init(level, format, sink);
+    }
+    init(&format!("{level},audit=warn"), format, sink)
+}
+
 /// Lines that wait to be written at most. The memory for so many is taken at once.
 const QUEUE: usize = 4096;
 
 /// Starts logging for the whole program.
 ///
 /// `level` is a level (`info`) or a list of directives (`info,sqlx=warn`). Colours are used only
-/// when standard error is a terminal.
+/// when standard error is a terminal. Lines for the journal carry their importance and no time.
 ///
 /// # Errors
 /// When `level` can't be read or logging was started before.
-pub fn init(level: &str, format: LogFormat) -> Result<Guard, TelemetryError> {
+pub fn init(level: &str, format: LogFormat, sink: LogSink) -> Result<Guard, TelemetryError> {
     let (filter, level) = reload::Layer::new(parse_level(level)?);
     let (writer, worker) = NonBlockingBuilder::default()
         .lossy(true)
@@ -80,7 +99,7 @@ pub fn init(level: &str, format: LogFormat) -> Result<Guard, TelemetryError> {
         .thread_name("log")
         .finish(io::stderr());
     let dropped = writer.error_counter();
-    let lines = line_layer(format, writer, io::stderr().is_terminal());
+    let lines = line_layer(format, sink, writer, io::stderr().is_terminal());
     Registry::default().with(filter).with(lines).try_init()?;
     Ok(Guard {
         level,
@@ -107,11 +126,18 @@ fn parse_level(text: &str) -> Result<EnvFilter, TelemetryError> {
     {
         // Each connection that an outage ended has a line there; ours say the same once.
         directives.push("sqlx_core::pool=warn");
+        // What the server says of our own statements, such as that a table is there already.
+        directives.push("sqlx::postgres::notice=warn");
     }
     Ok(EnvFilter::builder().parse(directives.join(","))?)
 }
 
-fn line_layer<S, W>(format: LogFormat, writer: W, ansi: bool) -> Box<dyn Layer<S> + Send + Sync>
+fn line_layer<S, W>(
+    format: LogFormat,
+    sink: LogSink,
+    writer: W,
+    ansi: bool,
+) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -120,7 +146,10 @@ where
         .with_writer(writer)
         .with_ansi(ansi);
     match format {
-        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+        LogFormat::Json => layer
+            .event_format(Prefixed(sink, format::format().json().flatten_event(true)))
+            .fmt_fields(JsonFields::new())
+            .boxed(),
         LogFormat::Text => {
             let fields = debug_fn(|writer, field, value| {
                 let value = format!("{value:?}");
@@ -129,8 +158,43 @@ where
                     name => write!(writer, "{name}={}", Escaped(&value)),
                 }
             });
-            layer.fmt_fields(fields.delimited(" ")).boxed()
+            let layer = layer.fmt_fields(fields.delimited(" "));
+            match sink {
+                LogSink::Plain => layer.boxed(),
+                LogSink::Journal => layer
+                    .event_format(Prefixed(
+                        sink,
+                        format::format().without_time().with_ansi(false),
+                    ))
+                    .boxed(),
+            }
         }
+    }
+}
+
+/// Lines with their importance before them, where the journal reads it.
+struct Prefixed<F>(LogSink, F);
+
+impl<S, N, F> FormatEvent<S, N> for Prefixed<F>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+    F: FormatEvent<S, N>,
+{
+    fn format_event(
+        &self,
+        ctx: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let priority = match *event.metadata().level() {
+            Level::ERROR => 3,
+            Level::WARN => 4,
+            Level::INFO => 6,
+            Level::DEBUG | Level::TRACE => 7,
+        };
+        write!(writer, "{}", self.0.prefix(priority))?;
+        self.1.format_event(ctx, writer, event)
     }
 }
 
@@ -156,9 +220,13 @@ mod tests {
     }
 
     fn logged(format: LogFormat, level: &str, work: impl FnOnce()) -> String {
+        logged_to(LogSink::Plain, format, level, work)
+    }
+
+    fn logged_to(sink: LogSink, format: LogFormat, level: &str, work: impl FnOnce()) -> String {
         let lines = Lines::default();
         let writer = lines.clone();
-        let layer = line_layer(format, move || writer.clone(), false);
+        let layer = line_layer(format, sink, move || writer.clone(), false);
         let subscriber = Registry::default()
             .with(parse_level(level).unwrap())
             .with(layer);
@@ -230,6 +298,45 @@ mod tests {
             let text = logged(LogFormat::Text, level, || {
                 tracing::info!(target: "sqlx_core::pool::inner", "ping on idle connection");
                 tracing::info!("away");
+            });
+            assert_eq!(text.lines().count(), lines, "{level}: {text}");
+        }
+    }
+
+    #[test]
+    fn the_journal_gets_the_importance_and_no_time() {
+        let work = || {
+            tracing::error!("broken");
+            tracing::warn!(left = 3, "odd");
+            tracing::info!("usual");
+            tracing::debug!("detail");
+        };
+        let text = logged_to(LogSink::Journal, LogFormat::Text, "debug", work);
+        let lines: Vec<&str> = text.lines().collect();
+        let target = "linux_api::telemetry::tests";
+        assert_eq!(
+            lines,
+            [
+                format!("<3>ERROR {target}: broken"),
+                format!("<4> WARN {target}: odd left=3"),
+                format!("<6> INFO {target}: usual"),
+                format!("<7>DEBUG {target}: detail"),
+            ]
+        );
+        let text = logged_to(LogSink::Journal, LogFormat::Json, "info", || {
+            tracing::warn!("odd");
+        });
+        let line: serde_json::Value =
+            serde_json::from_str(text.strip_prefix("<4>").unwrap()).unwrap();
+        assert_eq!(line["message"], "odd");
+    }
+
+    #[test]
+    fn notices_of_the_server_are_quiet_unless_asked_for() {
+        for (level, lines) in [("info", 1), ("info,linux_api=debug", 1), ("debug", 2)] {
+            let text = logged(LogFormat::Text, level, || {
+                tracing::info!(target: "sqlx::postgres::notice", "relation exists, skipping");
+                tracing::warn!(target: "sqlx::postgres::notice", "no privileges were granted");
             });
             assert_eq!(text.lines().count(), lines, "{level}: {text}");
         }

@@ -9,6 +9,9 @@ use predicates::prelude::PredicateBooleanExt;
 use predicates::str::{contains, is_empty, starts_with};
 use tempfile::TempDir;
 
+#[path = "support/left_out.rs"]
+mod left_out;
+
 /// The program in a home of its own, untouched by the configuration of this machine.
 fn linux_api(home: &TempDir, arguments: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("linux-api"));
@@ -185,4 +188,203 @@ fn generated_files_have_the_names_that_packages_expect() {
     exists("man/linux-api-config-check.1");
     exists("docs/configuration.md");
     assert!(!home.path().join("man/linux-api-generate.1").exists());
+}
+
+/// What a shell offers at a Tab after `line`, whose last word is being written.
+fn offered(home: &TempDir, shell: &str, line: &str) -> Option<Vec<String>> {
+    let program = assert_cmd::cargo::cargo_bin!("linux-api");
+    let folder = program.parent().unwrap().display();
+    let words: Vec<&str> = line.split(' ').collect();
+    let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let (quoted, last) = (quoted.join(" "), words.len() - 1);
+    let script = match shell {
+        "bash" => format!(
+            "source <(linux-api completion bash); COMP_WORDS=({quoted}); COMP_CWORD={last}; \
+             COMP_TYPE=9; _clap_complete_linux_api linux-api '{}' '{}'; \
+             printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            words[last],
+            words[last - 1]
+        ),
+        // What the script hands to zsh's own display, value by value.
+        "zsh" => format!(
+            "compdef() {{ }}; _describe() {{ local name=$@[-1]; [[ $3 == dirs || $3 == other ]] && name=$3; \
+             print -rl -- ${{(P)name%%:*}}; }}; source <(linux-api completion zsh); \
+             words=({quoted}); CURRENT={}; _clap_dynamic_completer_linux_api",
+            last + 1
+        ),
+        _ => format!("linux-api completion fish | source; complete --do-complete '{line}'"),
+    };
+    let output = std::process::Command::new(shell)
+        .args(["-c", &script])
+        .env_clear()
+        .env("HOME", home.path())
+        .env("PATH", format!("{folder}:/usr/bin:/bin"))
+        .current_dir(home.path())
+        .output();
+    let Ok(output) = output else {
+        left_out::for_want_of(shell, &format!("install {shell}"));
+        return None;
+    };
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let values = text
+        .lines()
+        .map(|line| line.split('\t').next().unwrap().to_owned());
+    Some(values.filter(|value| !value.is_empty()).collect())
+}
+
+#[test]
+fn shells_complete_commands_options_and_names() {
+    let home = TempDir::new().unwrap();
+    let remotes = home.path().join(".config/linux-api");
+    fs::create_dir_all(&remotes).unwrap();
+    let text = "[remotes.web-01]\nurl = \"https://web-01.example\"\n";
+    fs::write(remotes.join("remotes.toml"), text).unwrap();
+    let migrate = linux_api(&home, &["db", "migrate"]).output().unwrap();
+    assert!(migrate.status.success(), "{migrate:?}");
+    linux_api(&home, &["user", "add", "grafana", "--no-key"])
+        .assert()
+        .success()
+        .stdout(contains("without a key").and(contains("lapi_").not()));
+    for shell in ["bash", "zsh", "fish"] {
+        for (line, expected, unexpected) in [
+            ("linux-api us", "user", "serve"),
+            ("linux-api user ke", "key", "list"),
+            ("linux-api user key create --sc", "--scope", "--name"),
+            (
+                "linux-api user key create --scope ho",
+                "host:read",
+                "users:admin",
+            ),
+            ("linux-api user show gr", "grafana", "admin"),
+            ("linux-api remote test w", "web-01", "web-02"),
+            ("linux-api user list --remote we", "web-01", "--json"),
+            ("linux-api serve --de", "--detach", "--detached"),
+            ("linux-api --", "--config", "--acting-uid"),
+        ] {
+            let Some(offered) = offered(&home, shell, line) else {
+                break;
+            };
+            // zsh and bash may escape the colon of a scope.
+            let offered: Vec<String> = offered.iter().map(|it| it.replace('\\', "")).collect();
+            let has = |wanted: &str| offered.iter().any(|it| it.trim() == wanted);
+            let zsh_cuts = shell == "zsh" && expected.contains(':') && has("host");
+            assert!(has(expected) || zsh_cuts, "{shell}: {line}: {offered:?}");
+            assert!(!has(unexpected), "{shell}: {line}: {offered:?}");
+        }
+    }
+}
+
+#[test]
+fn times_are_written_in_one_way_everywhere() {
+    let home = TempDir::new().unwrap();
+    linux_api(&home, &["db", "migrate"]).assert().success();
+    linux_api(&home, &["user", "add", "alice"])
+        .assert()
+        .success();
+    for time in ["30d", "2036-01-01", "2036-01-01T08:00:00Z"] {
+        linux_api(
+            &home,
+            &["user", "key", "create", "alice", "--expires", time],
+        )
+        .assert()
+        .success();
+    }
+    for time in ["12h", "2020-01-01", "2020-01-01T08:00:00Z"] {
+        linux_api(&home, &["audit", "list", "--from", time])
+            .assert()
+            .success()
+            .stdout(contains("key.create"));
+        linux_api(&home, &["db", "prune", "--dry-run", "--older-than", time])
+            .assert()
+            .success();
+    }
+    linux_api(
+        &home,
+        &["user", "key", "create", "alice", "--expires", "tomorrow"],
+    )
+    .assert()
+    .code(2)
+    .stderr(contains("30d").and(contains("2036-01-01")));
+}
+
+#[test]
+fn a_new_database_is_made_by_a_migration() {
+    let home = TempDir::new().unwrap();
+    let file = home.path().join(".local/share/linux-api/linux-api.db");
+    linux_api(&home, &["db", "migrate", "--dry-run"])
+        .assert()
+        .success()
+        .stdout(contains("would make the database"));
+    assert!(!file.exists());
+    linux_api(&home, &["db", "migrate"])
+        .assert()
+        .success()
+        .stdout(contains("migrated from revision 0"));
+    assert!(file.exists());
+}
+
+#[test]
+fn a_command_says_what_it_did_once() {
+    let home = TempDir::new().unwrap();
+    linux_api(&home, &["db", "migrate"]).assert().success();
+    let quiet = linux_api(&home, &["user", "add", "alice", "--scope", "stats:read"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&quiet.stderr).into_owned();
+    assert!(
+        !text.contains("INFO") && !text.contains("action="),
+        "{text}"
+    );
+    linux_api(&home, &["user", "show", "alice"])
+        .assert()
+        .success()
+        .stdout(contains("stats:read"));
+    linux_api(&home, &["-v", "user", "add", "bob"])
+        .assert()
+        .success()
+        .stderr(contains("action=\"user.create\"").or(contains("action=user.create")));
+}
+
+#[test]
+fn messages_name_the_cause_and_what_to_do() {
+    let home = TempDir::new().unwrap();
+    linux_api(&home, &["db", "migrate"]).assert().success();
+    linux_api(&home, &["db", "import", "--from", "/nonexistent"])
+        .assert()
+        .failure()
+        .stderr(contains("--from: look at /nonexistent"));
+    linux_api(
+        &home,
+        &["db", "import", "--from", home.path().to_str().unwrap()],
+    )
+    .assert()
+    .failure()
+    .stderr(contains("neither an .env").and(contains("name the folder").not()));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    linux_api(&home, &["serve", "--listen", &address])
+        .assert()
+        .failure()
+        .stderr(contains("another program listens there").and(contains("--listen")));
+    let mut check = linux_api(&home, &["config", "check"]);
+    check
+        .env("LINUX_API_SERVER_LISTEN", "127.0.0.1:1")
+        .assert()
+        .success()
+        .stderr(contains("did you mean LINUX_API__SERVER__LISTEN?"));
+    for (name, value, part) in [
+        ("LINUX_API__RETENTION__MAX_SIZE", "0B", "at least \"16MiB\""),
+        (
+            "LINUX_API__HOST__LABELS",
+            "a b=c",
+            "letters, digits and -_./",
+        ),
+    ] {
+        let mut check = linux_api(&home, &["config", "check"]);
+        check
+            .env(name, value)
+            .assert()
+            .code(78)
+            .stderr(contains(part));
+    }
 }

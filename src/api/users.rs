@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::model::api_key::Scope;
 use crate::model::user::{Role, User};
 
 /// What a new user is to be.
@@ -22,6 +23,9 @@ pub struct RegisterUser {
     #[serde(default)]
     #[schema(default = false)]
     pub activate: bool,
+    /// What its key may do; all that its role and the caller's key may when empty or absent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<Scope>,
 }
 
 /// A new user and its first key.

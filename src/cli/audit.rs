@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::place::{AuditConditions, Place, PlaceOptions, is_passing};
 use super::table::table;
-use super::{Context, output};
+use super::{Context, output, when};
 use crate::api::audit::AuditEntry;
 use crate::model::time::Timestamp;
 
@@ -49,11 +49,12 @@ struct List {
     /// Only what was done, or what was refused
     #[arg(long, value_parser = ["done", "refused"])]
     result: Option<String>,
-    /// Only since this time, such as 2026-11-23T06:00:00Z
-    #[arg(long, value_name = "TIME")]
+    /// Only since this time: a duration until now such as 12h, a date, or a time such as
+    /// 2026-11-23T06:00:00Z
+    #[arg(long, value_name = "TIME", value_parser = when::past)]
     from: Option<Timestamp>,
     /// Only until this time
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = when::past)]
     to: Option<Timestamp>,
     /// The newest rows to show
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Subcommand;
 
-use super::{Context, known_routes, output};
+use super::{Context, output, serve};
 use crate::config;
 
 /// Show, check or start the configuration
@@ -60,7 +60,10 @@ fn show(ctx: &Context, json: bool) -> anyhow::Result<()> {
 
 fn check(ctx: &Context) -> anyhow::Result<()> {
     let loaded = ctx.load(Vec::new())?;
-    known_routes::check(&loaded)?;
+    serve::check(&loaded)?;
+    for name in &loaded.misspelt {
+        output::note(&format!("warning: {name}"));
+    }
     match loaded.file {
         Some(path) => output::text(&format!("ok: {}", path.display())),
         None => output::text("ok: no configuration file"),

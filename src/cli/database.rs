@@ -1,14 +1,15 @@
 //! The configured database, opened by an administrator while the daemon may be running.
 
+use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, bail};
 
 use super::{Context, output};
-use crate::config;
+use crate::config::{self, Loaded};
 use crate::model::audit::Actor;
 use crate::model::time::Clock;
 use crate::store::migrations::SchemaError;
@@ -49,17 +50,12 @@ impl Administration {
         let database = &loaded.config.database;
         let options = options(database);
         if let Some(path) = options.sqlite_path()? {
-            if !path.exists() {
-                bail!(
-                    "there is no database {} yet: start the daemon once, or name another one by \
-                     --config or LINUX_API__DATABASE__URL",
-                    path.display()
-                );
-            }
-            become_owner(&path, ctx)?;
+            must_exist(&path)?;
+            become_owner(&path, &data_folder(&path, &loaded), &loaded, ctx)?;
         }
         let log = &loaded.config.log;
-        let log = telemetry::init(log.level.as_str(), log.format).context("start logging")?;
+        let log = telemetry::init_for_command(log.level.as_str(), log.format, ctx.log_sink())
+            .context("start logging")?;
         let store = Store::open(options, Clock::system()).await?;
         let pending = store.schema_state().await?.pending.len();
         if pending > 0 {
@@ -83,11 +79,42 @@ pub(super) fn actor(ctx: &Context) -> Actor {
     Actor::local(uid, account_name(uid))
 }
 
-/// Starts the program anew as the owner of `path`, when root runs it and somebody else owns that.
+/// Refuses a database that is not there, and one that this account may not look at.
+pub(super) fn must_exist(path: &Path) -> anyhow::Result<()> {
+    match path.try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) => bail!(
+            "there is no database {} yet: start the daemon once, or name another one by --config or \
+             LINUX_API__DATABASE__URL",
+            path.display()
+        ),
+        Err(error) => bail!(
+            "this account may not look at the database {}: {error}. Run the command with sudo, or as \
+             the account of the daemon",
+            path.display()
+        ),
+    }
+}
+
+/// Where the daemon of an SQLite database keeps its data: the folder of the file, when it is called as
+/// the daemon calls it.
+pub(super) fn data_folder(path: &Path, loaded: &Loaded) -> PathBuf {
+    let is_usual = path.file_name() == Some(OsStr::new(config::DATABASE_FILE));
+    let folder = path.parent().filter(|_| is_usual);
+    folder.map_or_else(|| loaded.data_dir.clone(), Path::to_owned)
+}
+
+/// Starts the program anew as the owner of `path`, when root runs it and somebody else owns that, with
+/// the owner's home in place of root's and `data` for the folder of the daemon's data.
 ///
 /// # Errors
 /// When that fails; nothing was changed.
-pub(super) fn become_owner(path: &Path, ctx: &Context) -> anyhow::Result<()> {
+pub(super) fn become_owner(
+    path: &Path,
+    data: &Path,
+    loaded: &Loaded,
+    ctx: &Context,
+) -> anyhow::Result<()> {
     let owner = std::fs::metadata(path).with_context(|| format!("look at {}", path.display()))?;
     if !rustix::process::geteuid().is_root() || owner.uid() == 0 {
         return Ok(());
@@ -96,29 +123,57 @@ pub(super) fn become_owner(path: &Path, ctx: &Context) -> anyhow::Result<()> {
         bail!("can't become the owner of {}", path.display());
     }
     // By itself, not by its path: the owner may not come to the folder of root that it lies in.
-    let failed = Command::new("/proc/self/exe")
+    let mut command = Command::new("/proc/self/exe");
+    command
         .arg0(std::env::args_os().next().unwrap_or_default())
         .arg(format!(
             "--acting-uid={}",
             rustix::process::getuid().as_raw()
-        ))
+        ));
+    // What was found by root's home would not be found by the owner's.
+    if let (Some(file), None) = (&loaded.file, &ctx.options.config) {
+        command.arg("--config").arg(file);
+    }
+    for variable in ROOTS_OWN {
+        command.env_remove(variable);
+    }
+    let failed = command
         .args(std::env::args_os().skip(1))
+        .env("HOME", home_of(owner.uid()))
+        .env("STATE_DIRECTORY", data)
         .uid(owner.uid())
         .gid(owner.gid())
         .exec();
     Err(failed).with_context(|| format!("become the owner of {}", path.display()))
 }
 
+/// Variables that lead to files of root.
+const ROOTS_OWN: [&str; 6] = [
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "XDG_STATE_HOME",
+    "XDG_CACHE_HOME",
+    "XDG_RUNTIME_DIR",
+    "DBUS_SESSION_BUS_ADDRESS",
+];
+
+/// The home of a local account; the root folder, which holds none of its files, when it has none.
+fn home_of(uid: u32) -> String {
+    account_field(uid, 5).unwrap_or_else(|| "/".to_owned())
+}
+
 /// The name of a local account, else its number.
 fn account_name(uid: u32) -> String {
+    account_field(uid, 0).unwrap_or_else(|| uid.to_string())
+}
+
+/// A field of the line of a local account, see passwd(5).
+fn account_field(uid: u32, field: usize) -> Option<String> {
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    accounts
-        .lines()
-        .find_map(|line| {
-            let mut fields = line.split(':');
-            let name = fields.next()?;
-            let found: u32 = fields.nth(1)?.parse().ok()?;
-            (found == uid).then(|| name.to_owned())
-        })
-        .unwrap_or_else(|| uid.to_string())
+    let mut lines = accounts.lines().map(|line| line.split(':'));
+    let mut found = lines.find(|fields| {
+        let number = fields.clone().nth(2).and_then(|text| text.parse().ok());
+        number == Some(uid)
+    })?;
+    found.nth(field).map(str::to_owned)
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{CommandFactory, Subcommand};
-use clap_complete::Shell;
 
+use super::completion::Shell;
 use super::{Cli, output};
 use crate::{config, server, tui};
 
@@ -72,9 +72,11 @@ impl Options {
 }
 
 fn completions(out: &Path) -> anyhow::Result<()> {
-    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
-        let path = clap_complete::generate_to(shell, &mut Cli::command(), "linux-api", out)
-            .with_context(|| format!("write the completions for {shell}"))?;
+    for shell in Shell::ALL {
+        let path = out.join(shell.file());
+        // By name: where a package puts the program is in everybody's PATH.
+        fs::write(&path, shell.script("linux-api")?)
+            .with_context(|| format!("write {}", path.display()))?;
         output::written(&path)?;
     }
     Ok(())

@@ -12,7 +12,7 @@ pub(super) use users::NewAccount;
 use std::time::Duration;
 
 use super::database::Administration;
-use super::{Context, output};
+use super::{Context, completion, output};
 use crate::client::Client;
 use crate::client::error::ClientError;
 use crate::model::time::{Clock, Timestamp};
@@ -25,7 +25,7 @@ const WAITS_MAX: u32 = 5;
 #[derive(Debug, clap::Args)]
 pub(super) struct PlaceOptions {
     /// Ask this daemon over HTTP, a remote's name or a URL, instead of using the database
-    #[arg(long, global = true, value_name = "NAME|URL")]
+    #[arg(long, global = true, value_name = "NAME|URL", add = completion::remotes())]
     remote: Option<String>,
 }
 

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use super::table::table;
-use super::{Context, FAILED, confirm, output};
+use super::{Context, FAILED, completion, confirm, output};
 use crate::api::users::CurrentUser;
 use crate::client::error::ClientError;
 use crate::client::keys::{KeyError, KeyPlace, Keys};
@@ -49,6 +49,7 @@ enum Command {
     /// Ask one daemon, or all, and show who answers
     Test {
         /// Which one; all when absent, and without remotes the daemon of this machine
+        #[arg(add = completion::remotes())]
         name: Option<String>,
         /// Print the answers as JSON
         #[arg(long)]
@@ -57,12 +58,13 @@ enum Command {
     /// Remove a daemon and its key
     Remove {
         /// Which one
+        #[arg(add = completion::remotes())]
         name: String,
     },
     /// Show or choose the daemon that the dashboard opens first
     Default {
         /// Which one
-        #[arg(conflicts_with = "none")]
+        #[arg(conflicts_with = "none", add = completion::remotes())]
         name: Option<String>,
         /// Have no default any more
         #[arg(long)]

@@ -1,5 +1,6 @@
 //! `linux-api serve`: the daemon.
 
+mod check;
 mod database;
 mod descriptors;
 pub(super) mod detach;
@@ -9,6 +10,7 @@ mod keeper;
 mod listen;
 mod measuring;
 mod notify;
+pub(super) mod record;
 mod reload;
 mod systemd;
 
@@ -25,14 +27,16 @@ use rustix::process::Pid;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, known_routes, output};
+use super::{Context, output};
 
+pub(super) use check::check;
 use database::Preparation;
 use detach::Background;
 use first_admin::FirstKey;
 use keeper::Keeper;
 use listen::Bound;
 use measuring::Measuring;
+use record::Record;
 use reload::Reload;
 use systemd::{Handed, Liveness};
 
@@ -115,7 +119,7 @@ impl Options {
         let handed = Handed::take()?;
         let flags = self.flags();
         let loaded = ctx.load(flags.clone())?;
-        known_routes::check(&loaded)?;
+        check(&loaded)?;
         if self.detach {
             return detach::start(&loaded);
         }
@@ -124,8 +128,11 @@ impl Options {
             .then(|| detach::Background::enter(&loaded))
             .transpose()?;
         let format = loaded.config.log.format;
-        let telemetry =
-            telemetry::init(loaded.config.log.level.as_str(), format).context("start logging")?;
+        let telemetry = telemetry::init(loaded.config.log.level.as_str(), format, ctx.log_sink())
+            .context("start logging")?;
+        for name in &loaded.misspelt {
+            tracing::warn!("{name}");
+        }
         let start = Start {
             loaded: &loaded,
             ctx,
@@ -192,7 +199,8 @@ impl Start<'_> {
         let demo = Demo::new(config, loaded)?;
         // What is wrong with the addresses is known before the database is touched.
         let bound = listen::bind(loaded, self.handed).await?;
-        let access_log = AccessLogger::new(config.log.format).context("start the access log")?;
+        let access_log = AccessLogger::new(config.log.format, self.ctx.log_sink())
+            .context("start the access log")?;
         let store = database::store(config, demo.as_ref(), &clock)?;
         store.supervise();
         let status: Arc<str> = format!("listening on {}", bound.addresses).into();
@@ -239,7 +247,15 @@ impl Start<'_> {
             clock: clock.clone(),
             retry_database: Arc::clone(&keeper.retry),
             status,
+            record: Record::new(bound.addresses.url()),
+            data_dir: loaded.data_dir.clone(),
         };
+        // The folder of a demo is its own; nobody looks for it there.
+        let is_kept = demo.is_none();
+        if is_kept {
+            reload.record.keep(&reload.data_dir).await;
+        }
+        let (record, data_dir) = (reload.record.clone(), reload.data_dir.clone());
         let daemon = Daemon {
             store,
             clock,
@@ -256,6 +272,9 @@ impl Start<'_> {
             .serve(config, bound, notice, (reload, self.hangup), stop)
             .await;
         access_log.close();
+        if is_kept {
+            record.forget(&data_dir);
+        }
         ended?;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)

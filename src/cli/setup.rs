@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-use super::{Context, output};
+use super::{Context, FAILED, output};
 use crate::setup::answers::Answers;
 use crate::setup::apply::{self, Finished, Witness};
 use crate::setup::facts::{self, Candidate, Facts};
 use crate::setup::plan::{self, Content, ONLY_ROOT, Plan, Step};
+use crate::setup::prompt::Wish;
 use crate::setup::tree::Tree;
 use crate::setup::{prompt, removal};
 
@@ -57,13 +58,12 @@ impl Options {
         let tree = Tree::open(&self.root).context("--root")?;
         if self.uninstall {
             self.remove(&tree).await?;
-        } else {
-            self.install(&tree).await?;
+            return Ok(ExitCode::SUCCESS);
         }
-        Ok(ExitCode::SUCCESS)
+        self.install(&tree).await
     }
 
-    async fn install(&self, tree: &Tree) -> anyhow::Result<()> {
+    async fn install(&self, tree: &Tree) -> anyhow::Result<ExitCode> {
         let program = Candidate {
             path: match &self.program {
                 Some(path) => path.clone(),
@@ -75,25 +75,36 @@ impl Options {
         let answers = match &self.answers {
             Some(path) => Answers::load(path)?,
             None if unattended || self.dry_run => Answers::default(),
-            None => self.ask(tree, &program).await?,
+            None => match self.ask(tree, &program).await? {
+                Wish::Install(answers) => *answers,
+                Wish::Remove => return self.remove(tree).await.map(|()| ExitCode::SUCCESS),
+            },
         };
         let facts = facts::gather(tree, &program, &answers).await?;
         let plan = plan::plan(&answers, &facts);
         if self.dry_run {
-            return show_whole(&plan);
+            show_whole(&plan)?;
+            // As the real run would end.
+            return Ok(ExitCode::from(if plan.obstacles.is_empty() {
+                0
+            } else {
+                FAILED
+            }));
         }
         refuse_obstacles(&plan, &facts)?;
         if !unattended {
             output::text(&summary(&plan))?;
             if !prompt::confirm("Do all this?")? {
-                return output::text("Nothing was changed.");
+                output::text("Nothing was changed.")?;
+                return Ok(ExitCode::SUCCESS);
             }
         }
         let finished = apply::apply(&plan, tree, &mut Progress).await?;
-        report(&plan, finished, tree)
+        report(&plan, finished, tree)?;
+        Ok(ExitCode::SUCCESS)
     }
 
-    async fn ask(&self, tree: &Tree, program: &Candidate) -> anyhow::Result<Answers> {
+    async fn ask(&self, tree: &Tree, program: &Candidate) -> anyhow::Result<Wish> {
         if tree.is_live() && !rustix::process::geteuid().is_root() {
             bail!("nothing was changed: {ONLY_ROOT}");
         }
@@ -103,7 +114,13 @@ impl Options {
                  --dry-run shows what would be done"
             );
         }
-        let facts = facts::gather(tree, program, &Answers::default()).await?;
+        let answers = Answers::default();
+        let facts = facts::gather(tree, program, &answers).await?;
+        // No answer changes these, so nothing is asked before.
+        let known = plan::unanswerable(&answers, &facts);
+        if !known.is_empty() {
+            bail!("nothing was changed, because\n- {}", known.join("\n- "));
+        }
         prompt::ask(&facts)
     }
 

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
+use super::serve::record::Record;
 use super::{Context, FAILED, output};
 use crate::api::health::Check;
 use crate::client::Client;
@@ -34,10 +35,21 @@ pub(super) fn reachable(mut address: SocketAddr) -> SocketAddr {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let loaded = ctx.load(Vec::new())?;
-        let address = reachable(loaded.config.server.listen);
-        let has_tls = loaded.config.server.tls_certificate.is_some();
-        let base = format!("{}://{address}", if has_tls { "https" } else { "http" });
+        let loaded = ctx.load(Vec::new());
+        let base = match (&loaded, ctx.records().pop()) {
+            (Ok(loaded), _) => {
+                let server = &loaded.config.server;
+                let scheme = if server.tls_certificate.is_some() {
+                    "https"
+                } else {
+                    "http"
+                };
+                format!("{scheme}://{}", reachable(server.listen))
+            }
+            // The daemon that runs was started with another one.
+            (Err(_), Some((_, Record { url: Some(url), .. }))) => url,
+            (Err(_), _) => return loaded.map(|_| ExitCode::FAILURE).map_err(Into::into),
+        };
         let probed = base.parse().with_context(|| base.clone())?;
         let client = Client::for_probes(probed)?;
         let readiness = client.readiness().await.map_err(|error| {
@@ -45,7 +57,7 @@ impl Options {
                 ClientError::Offline { .. } => "start one with: linux-api serve",
                 _ => error.advice(),
             };
-            anyhow::Error::new(error).context(format!("no daemon answers at {address}; {next}"))
+            anyhow::Error::new(error).context(format!("no daemon answers at {base}; {next}"))
         })?;
         if self.json {
             output::json(&readiness)?;
@@ -66,7 +78,12 @@ impl Options {
                 output::text(&format!("warning: {warning}"))?;
             }
         }
-        let ready = readiness.status == "ready";
+        if let Err(error) = &loaded {
+            output::note(&format!(
+                "\nthe daemon runs with an older configuration; the present one can't be used:\n{error}"
+            ));
+        }
+        let ready = readiness.status == "ready" && loaded.is_ok();
         Ok(if ready {
             ExitCode::SUCCESS
         } else {

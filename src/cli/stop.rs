@@ -1,26 +1,20 @@
 //! `linux-api stop`: ends a daemon that `serve --detach` started.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use rustix::fs::FlockOperation;
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, Signal};
 
+use super::running::{Running, is_ours};
 use super::serve::detach::pid_file;
 use super::{Context, FAILED, output};
 
 /// How often to look whether it has ended.
 const LOOK: Duration = Duration::from_millis(50);
-/// What the program's file is called.
-const NAME: &[u8] = b"linux-api";
 /// What a daemon may take beyond its shutdown timeout, to write what it holds.
 const SPARE: Duration = Duration::from_secs(10);
 
@@ -48,17 +42,13 @@ impl Options {
         let Some(pid) = text.trim().parse().ok().and_then(Pid::from_raw) else {
             bail!("{} holds no process number", path.display());
         };
-        // From here on it is this process or none, whoever gets its number next.
-        let process = match pidfd_open(pid, PidfdFlags::empty()) {
-            Ok(process) => process,
-            Err(Errno::SRCH) => bail!(
-                "{} names process {pid}, which has ended, but another process \
-                                       holds its lock",
+        let Some(process) = Running::find(pid)? else {
+            bail!(
+                "{} names process {pid}, which has ended, but another process holds its lock",
                 path.display()
-            ),
-            Err(error) => return Err(error).with_context(|| format!("look at process {pid}")),
+            );
         };
-        let program = program_of(pid)?;
+        let program = process.program()?;
         if !is_ours(&program) {
             bail!(
                 "{} names process {pid}, which runs {} and is no linux-api: it gets no signal. End \
@@ -67,8 +57,7 @@ impl Options {
                 program.display()
             );
         }
-        pidfd_send_signal(&process, Signal::TERM)
-            .with_context(|| format!("send SIGTERM to process {pid}"))?;
+        process.signal(Signal::TERM)?;
         let patience = loaded.config.server.shutdown_timeout + SPARE;
         let end = async {
             while !has_ended(&file) {
@@ -81,24 +70,6 @@ impl Options {
         output::text("stopped")?;
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// The program that a process runs; one that was replaced or removed ends with ` (deleted)`.
-fn program_of(pid: Pid) -> anyhow::Result<PathBuf> {
-    let link = format!("/proc/{}/exe", pid.as_raw_nonzero());
-    std::fs::read_link(link).with_context(|| format!("look at the program of process {pid}"))
-}
-
-/// Whether it is this program, or the one that it replaced.
-fn is_ours(program: &Path) -> bool {
-    let same_file = || {
-        let own = std::fs::metadata("/proc/self/exe").ok()?;
-        let its = std::fs::metadata(program).ok()?;
-        Some((own.dev(), own.ino()) == (its.dev(), its.ino()))
-    };
-    let name = program.file_name().map(OsStr::as_bytes).unwrap_or_default();
-    let name = name.strip_suffix(b" (deleted)").unwrap_or(name);
-    name == NAME || same_file().unwrap_or(false)
 }
 
 /// A daemon holds an exclusive lock for as long as it lives.

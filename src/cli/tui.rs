@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-use super::Context;
 use super::remote::parse_label;
+use super::{Context, completion};
 use crate::client::error::ClientError;
 use crate::client::remotes::{Remotes, write_whole};
 use crate::config::tui::Tui;
@@ -30,6 +30,7 @@ use crate::tui::{self, Start, Watched};
 )]
 pub(super) struct Options {
     /// Names of remotes, or URLs
+    #[arg(add = completion::remotes())]
     remotes: Vec<String>,
     /// Only remotes that carry this label; may be given several times
     #[arg(short, long = "label", value_name = "LABEL=VALUE", value_parser = parse_label)]

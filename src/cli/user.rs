@@ -8,7 +8,8 @@ use std::process::ExitCode;
 use anyhow::bail;
 
 use super::place::{NewAccount, Place, PlaceOptions};
-use super::{Context, confirm, output};
+use super::{Context, completion, confirm, output};
+use crate::model::api_key::{Scope, Scopes};
 use crate::model::audit::Action;
 use crate::model::user::{Role, parse_user_name};
 
@@ -35,6 +36,7 @@ enum Command {
     /// Show one user and its keys
     Show {
         /// Login name or id
+        #[arg(add = completion::users())]
         user: String,
         /// Print JSON
         #[arg(long)]
@@ -51,6 +53,12 @@ enum Command {
         /// Do not let it use the API yet
         #[arg(long)]
         inactive: bool,
+        /// Make no key; `user key create` makes one later
+        #[arg(long, conflicts_with = "scopes")]
+        no_key: bool,
+        /// What its key may do at most; may be repeated. Without it all that the user's role may
+        #[arg(long = "scope", value_name = "SCOPE", add = completion::scopes())]
+        scopes: Vec<Scope>,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -58,6 +66,7 @@ enum Command {
     /// Delete a user and all its keys
     Delete {
         /// Login name or id
+        #[arg(add = completion::users())]
         user: String,
         /// Do not ask
         #[arg(long)]
@@ -66,16 +75,19 @@ enum Command {
     /// Let a user use the API
     Activate {
         /// Login name or id
+        #[arg(add = completion::users())]
         user: String,
     },
     /// Keep a user from using the API
     Deactivate {
         /// Login name or id
+        #[arg(add = completion::users())]
         user: String,
     },
     /// Set a user's role
     Role {
         /// Login name or id
+        #[arg(add = completion::users())]
         user: String,
         /// The most it may do
         #[arg(value_parser = ["viewer", "admin"])]
@@ -84,6 +96,7 @@ enum Command {
     /// Protect a user from every change, or remove the protection
     Protect {
         /// Login name or id
+        #[arg(add = completion::users())]
         user: String,
         /// Remove the protection (needs direct database access)
         #[arg(long)]
@@ -110,12 +123,15 @@ impl Command {
                 name,
                 admin,
                 inactive,
+                no_key,
+                scopes,
                 json,
             } => {
                 let account = NewAccount {
                     name,
                     role: if admin { Role::Admin } else { Role::Viewer },
                     active: !inactive,
+                    key: (!no_key).then_some(Scopes::only(scopes)),
                 };
                 add(place, &account, json).await
             }
@@ -148,10 +164,14 @@ async fn add(place: &Place, account: &NewAccount, json: bool) -> anyhow::Result<
     } else {
         ", not yet active"
     };
-    output::text(&format!(
-        "added {} ({}{state})\n\nIts key, shown this once:\n\n{}\n",
-        made.username, account.role, made.api_key
-    ))
+    let said = format!("added {} ({}{state})", made.username, account.role);
+    match &made.api_key {
+        Some(key) => output::text(&format!("{said}\n\nIts key, shown this once:\n\n{key}\n")),
+        None => output::text(&format!(
+            "{said}, without a key; linux-api user key create {} makes one",
+            made.username
+        )),
+    }
 }
 
 async fn delete(place: &Place, user: &str, yes: bool) -> anyhow::Result<()> {

@@ -63,6 +63,10 @@ impl ClientError {
             let reason = "timed out".to_owned();
             return Self::Offline { address, reason };
         }
+        if speaks_no_tls(error) {
+            let reason = "it does not speak TLS: use http:// in place of https://".to_owned();
+            return Self::BadAnswer { address, reason };
+        }
         if error.is_connect() {
             let reason = innermost(error);
             return Self::Offline { address, reason };
@@ -170,6 +174,17 @@ fn certificate_problem(error: &(dyn Error + 'static)) -> Option<String> {
             rustls::Error::InvalidCertificate(problem) => Some(format!("{problem:?}")),
             _ => None,
         })
+}
+
+/// Whether what came back to a TLS handshake was no TLS.
+fn speaks_no_tls(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = causes(error).into_iter();
+    causes.any(|cause| {
+        matches!(
+            cause.downcast_ref::<rustls::Error>(),
+            Some(rustls::Error::InvalidMessage(_))
+        )
+    })
 }
 
 /// Whether the connection ended before the answer did.

@@ -9,17 +9,21 @@ use directories::ProjectDirs;
 
 /// What the names of configuration variables start with.
 pub(super) const PREFIX: &str = "LINUX_API__";
+/// What names that are nearly those of configuration variables start with.
+const NEARLY: &str = "LINUX_API";
 
 const STATE_DIRECTORY: &str = "STATE_DIRECTORY";
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 
 /// Variables besides the configuration's that are looked at.
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     STATE_DIRECTORY,
     CREDENTIALS_DIRECTORY,
     // Set by systemd when standard output or standard error is the journal.
     JOURNAL_STREAM,
+    // The daemon's process, for what systemd runs to reload it.
+    "MAINPID",
     // The key of clients.
     "LINUX_API_KEY",
     // What is imported from the Python Linux-API, and the secret of its keys.
@@ -63,7 +67,7 @@ impl Environment {
         let user = ProjectDirs::from("", "", "linux-api");
         let variables = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-            .filter(|(name, _)| name.starts_with(PREFIX) || KNOWN.contains(&name.as_str()))
+            .filter(|(name, _)| name.starts_with(NEARLY) || KNOWN.contains(&name.as_str()))
             .collect();
         Self {
             variables,
@@ -111,6 +115,14 @@ impl Environment {
             .map(|(name, value)| (name.as_str(), value.as_os_str()))
     }
 
+    /// Variables that are nearly those of the configuration, and are not read.
+    pub(super) fn nearly_settings(&self) -> impl Iterator<Item = &str> {
+        let names = self.variables.keys().map(String::as_str);
+        names.filter(|name| {
+            name.starts_with(NEARLY) && !name.starts_with(PREFIX) && !KNOWN.contains(name)
+        })
+    }
+
     /// Where systemd put secrets, if it did.
     pub(super) fn credentials_dir(&self) -> Option<PathBuf> {
         self.variables
@@ -128,8 +140,9 @@ impl Environment {
             .is_some_and(|stream| *stream == *format!("{device}:{inode}"))
     }
 
-    /// systemd's state directory (the first, when there are several), else the user's.
-    pub(super) fn data_dir(&self) -> Option<PathBuf> {
+    /// Where a daemon of this account keeps its data: systemd's state directory (the first, when there are several), else the user's.
+    #[must_use]
+    pub fn data_dir(&self) -> Option<PathBuf> {
         let state = self.variables.get(STATE_DIRECTORY);
         state
             .and_then(|list| std::env::split_paths(list).next())

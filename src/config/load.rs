@@ -49,6 +49,8 @@ pub struct Loaded {
     pub data_dir: PathBuf,
     /// Where the value of each option comes from.
     pub origins: Origins,
+    /// Sentences about variables that nobody reads and that look like some that are read.
+    pub misspelt: Vec<String>,
 }
 
 impl Loaded {
@@ -86,6 +88,7 @@ impl Config {
         }
 
         if loader.problems.is_empty() {
+            let misspelt = loader.misspelt(&sources.environment);
             let Loader {
                 config, origins, ..
             } = loader;
@@ -94,6 +97,7 @@ impl Config {
                 file: file.map(|(path, _)| path),
                 data_dir,
                 origins,
+                misspelt,
             })
         } else {
             Err(ConfigError::new(loader.problems))
@@ -221,6 +225,23 @@ impl Loader {
         keys.filter(|key| key.variable() == variable)
             .map(|key| key.path())
             .next()
+    }
+
+    /// Says of each variable that is nearly one of the configuration's which one is.
+    fn misspelt(&self, environment: &Environment) -> Vec<String> {
+        let bare = |name: &str| name.replace('_', "").to_uppercase();
+        let sections = self.config.sections();
+        let keys = sections.into_iter().flat_map(Section::keys);
+        let known: Vec<String> = keys.map(|key| key.variable()).collect();
+        environment
+            .nearly_settings()
+            .filter_map(|name| {
+                let meant = known.iter().find(|known| bare(known) == bare(name))?;
+                Some(format!(
+                    "the variable {name} is not read: did you mean {meant}?"
+                ))
+            })
+            .collect()
     }
 
     fn nearest_variable(&self, variable: &str) -> Option<String> {

@@ -15,9 +15,9 @@ use super::size::Size;
 use crate::model::log::{AccessLog, LogFormat};
 
 /// Where systemd keeps the data of the packaged daemon; see [`super::Loaded::data_dir`].
-pub(super) const SYSTEM_DATA: &str = "/var/lib/linux-api";
+pub const SYSTEM_DATA: &str = "/var/lib/linux-api";
 /// Name of the database file in the data directory.
-pub(super) const DATABASE_FILE: &str = "linux-api.db";
+pub const DATABASE_FILE: &str = "linux-api.db";
 /// Name of the backup folder in the data directory.
 pub(super) const BACKUP_FOLDER: &str = "backups";
 

@@ -41,6 +41,39 @@ impl Loader {
         self.keys_travel_safely();
         self.probes_stay_on();
         self.backups_are_not_made_all_the_time();
+        self.a_limit_leaves_room();
+        self.labels_have_usable_names();
+    }
+
+    /// A limit that the empty database exceeds would delete all but a day, for ever.
+    fn a_limit_leaves_room(&mut self) {
+        const LEAST: u64 = 16 << 20;
+        let max = self.config.retention.max_size;
+        if max.is_some_and(|max| max.bytes() < LEAST) {
+            let origin = self.origins.of("retention.max_size");
+            let message = "must be at least \"16MiB\"; leave it out for no limit".to_owned();
+            self.problems
+                .push(Problem::new(origin, "retention.max_size", message));
+        }
+    }
+
+    /// Labels are parts of queries, of lists and of `--label NAME=VALUE`.
+    fn labels_have_usable_names(&mut self) {
+        let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+        let is_name = |name: &str| (1..=64).contains(&name.len()) && name.bytes().all(is_usual);
+        let is_value = |text: &str| text.len() <= 256 && !text.chars().any(char::is_control);
+        let origin = self.origins.of("host.labels");
+        for (name, text) in &self.config.host.labels {
+            let message = if !is_name(name) {
+                format!("expected names of 1 to 64 letters, digits and -_./, not {name:?}")
+            } else if !is_value(text) {
+                format!("expected at most 256 characters without control characters for {name:?}")
+            } else {
+                continue;
+            };
+            self.problems
+                .push(Problem::new(origin, "host.labels", message));
+        }
     }
 
     fn backups_are_not_made_all_the_time(&mut self) {

@@ -30,6 +30,38 @@ impl fmt::Display for LogFormat {
     }
 }
 
+/// Who takes the log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogSink {
+    /// A terminal, a file or a program.
+    #[default]
+    Plain,
+    /// systemd's journal, which notes the time itself and reads how important a line is from a number
+    /// before it (sd-daemon(3)).
+    Journal,
+}
+
+impl LogSink {
+    /// What stands before a line of this importance: 3 error, 4 warning, 6 information, 7 debugging.
+    #[must_use]
+    pub fn prefix(self, priority: u8) -> Prefix {
+        Prefix((self == Self::Journal).then_some(priority))
+    }
+}
+
+/// A number in angle brackets for the journal, nothing for others.
+#[derive(Debug, Clone, Copy)]
+pub struct Prefix(Option<u8>);
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(priority) => write!(f, "<{priority}>"),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Which requests the access log holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AccessLog {

@@ -1,17 +1,18 @@
-//! Times as clients write them.
+//! Times as people and programs write them.
 
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
-use crate::model::time::Timestamp;
+use super::time::Timestamp;
 
 /// Numbers beyond this one are milliseconds, not seconds; as seconds they are beyond the year 2600.
 const SECONDS_MAX: f64 = 2e10;
 
 /// A time: RFC 3339 or ISO 8601 (UTC without an offset), a date (its midnight, UTC), or seconds or
 /// milliseconds since 1970; `None` when it is none of these, or neither database can hold it.
-pub(crate) fn parse_time(text: &str) -> Option<Timestamp> {
+#[must_use]
+pub fn parse_time(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     let time = parse_number(text).or_else(|| parse_calendar(text))?;
     // What RFC 3339 and both databases can hold.

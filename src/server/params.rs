@@ -1,8 +1,6 @@
 //! Readers of query strings and JSON bodies that collect every problem instead of stopping at the
 //! first, in the words that clients of the v1 API know.
 
-mod time;
-
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
@@ -14,7 +12,7 @@ use crate::api::page::{Cursor, ParseCursorError};
 use crate::api::problem::FieldProblem;
 use crate::model::time::Timestamp;
 
-pub(crate) use time::parse_time;
+pub(crate) use crate::model::time_text::parse_time;
 
 /// Reads the fields of a query string.
 #[derive(Debug)]

@@ -127,6 +127,21 @@ pub fn plan(answers: &Answers, facts: &Facts) -> Plan {
     }
 }
 
+/// What is in the way whatever the answers are: it is said before anything is asked.
+#[must_use]
+pub fn unanswerable(answers: &Answers, facts: &Facts) -> Vec<String> {
+    let mut planner = Planner {
+        answers,
+        facts,
+        steps: Vec::new(),
+        obstacles: Vec::new(),
+        notes: Vec::new(),
+    };
+    planner.check_surroundings();
+    planner.add_program();
+    planner.obstacles
+}
+
 /// Where this host reaches a daemon that listens on `address`.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {

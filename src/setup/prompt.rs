@@ -24,6 +24,9 @@ const URL: &str = "PostgreSQL elsewhere: I have its URL";
 
 const KEEP: &str = "Keep it and go on with what it says";
 const REPLACE: &str = "Save it beside and write a new one";
+const UPGRADE: &str = "Upgrade: install this program, keep the configuration";
+const CHANGE: &str = "Change: answer the questions anew; the configuration is saved beside";
+const REMOVE: &str = "Remove: stop the daemon and remove the program; configuration and data stay";
 const STOP: &str = "Stop here";
 const KEEP_URL: &str = "Keep that one and use it";
 const REPLACE_URL: &str = "Forget that one and use the one that I named";
@@ -46,17 +49,36 @@ pub fn asked<T>(answer: Result<T, InquireError>) -> anyhow::Result<T> {
     }
 }
 
+/// What is to be done.
+#[derive(Debug)]
+pub enum Wish {
+    /// Install, or change what is installed.
+    Install(Box<Answers>),
+    /// Remove what is installed.
+    Remove,
+}
+
+/// What is to be done with a configuration that is there.
+enum Next {
+    With(Existing),
+    Remove,
+}
+
 /// Asks one question after another.
 ///
 /// # Errors
 /// When there is no terminal, or the person gives up.
-pub fn ask(facts: &Facts) -> anyhow::Result<Answers> {
+pub fn ask(facts: &Facts) -> anyhow::Result<Wish> {
     let mut answers = Answers::default();
     let found = facts.config.as_ref();
     if let Some(found) = found.filter(|found| found.text != PACKAGED_CONFIG) {
-        answers.configuration = ask_existing(found.says.as_ref().ok())?;
+        let says = found.says.as_ref().ok();
+        match ask_existing(facts.service_runs, says)? {
+            Next::Remove => return Ok(Wish::Remove),
+            Next::With(existing) => answers.configuration = existing,
+        }
         if answers.configuration == Existing::Keep {
-            return Ok(answers);
+            return Ok(Wish::Install(Box::new(answers)));
         }
     }
     ask_reach(&mut answers)?;
@@ -64,7 +86,7 @@ pub fn ask(facts: &Facts) -> anyhow::Result<Answers> {
     if let Some(kept) = &facts.database_url {
         ask_url(&mut answers, kept.expose_secret())?;
     }
-    Ok(answers)
+    Ok(Wish::Install(Box::new(answers)))
 }
 
 /// Another database's URL is there: it may be all that knows a password.
@@ -111,15 +133,25 @@ fn select(question: &str, choices: &[&'static str]) -> anyhow::Result<&'static s
     asked(Select::new(question, choices.to_vec()).prompt())
 }
 
-fn ask_existing(says: Option<&Says>) -> anyhow::Result<Existing> {
+fn ask_existing(is_installed: bool, says: Option<&Says>) -> anyhow::Result<Next> {
     let about = says.map_or_else(
         || "which can't be used as it is".to_owned(),
         |says| format!("listening on {}, database {}", says.listen, says.database),
     );
-    let question = format!("There is a configuration already, {CONFIG}: {about}. What with it?");
+    if is_installed {
+        let question = format!("linux-api is installed and runs, {about}. What next?");
+        return Ok(match select(&question, &[UPGRADE, CHANGE, REMOVE, STOP])? {
+            UPGRADE => Next::With(Existing::Keep),
+            CHANGE => Next::With(Existing::Replace),
+            REMOVE => Next::Remove,
+            _ => return Err(Stopped.into()),
+        });
+    }
+    let question =
+        format!("There is a configuration already, {CONFIG}: {about}. What to do with it?");
     Ok(match select(&question, &[KEEP, REPLACE, STOP])? {
-        KEEP => Existing::Keep,
-        REPLACE => Existing::Replace,
+        KEEP => Next::With(Existing::Keep),
+        REPLACE => Next::With(Existing::Replace),
         _ => return Err(Stopped.into()),
     })
 }

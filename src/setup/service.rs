@@ -9,6 +9,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use super::commands::Call;
 use super::plan::{SERVICE, SOCKET};
 use super::tree::{Tree, TreeError};
+use crate::model::time::Clock;
 
 const SYSTEMCTL: &[&str] = &["/usr/bin/systemctl", "/bin/systemctl"];
 const JOURNALCTL: &[&str] = &["/usr/bin/journalctl", "/bin/journalctl"];
@@ -103,6 +104,8 @@ pub(super) async fn start(tree: &Tree, files: &[&Path], anew: bool) -> anyhow::R
 }
 
 async fn run_or_explain(verb: &str) -> anyhow::Result<()> {
+    // What an earlier installation said would mislead.
+    let since = format!("--since=@{}", Clock::system().now().as_millis() / 1000);
     let started = systemctl(&[verb, SERVICE]).await;
     let Err(error) = started else { return Ok(()) };
     let call = Call {
@@ -110,6 +113,7 @@ async fn run_or_explain(verb: &str) -> anyhow::Result<()> {
         arguments: &[
             "--unit",
             SERVICE,
+            &since,
             "--lines=12",
             "--no-pager",
             "--output=cat",

@@ -272,7 +272,7 @@ impl Store {
             .await?))?;
         let mut compressed = 0;
         for (chunk,) in late {
-            self.directly(async |connection| {
+            let done = self.directly(async |connection| {
                 for statement in [
                     sqlx::query(FIND_FUNCTIONS),
                     sqlx::query(COMPRESS).bind(&chunk),
@@ -281,11 +281,27 @@ impl Store {
                     statement.execute(&mut *connection).await?;
                 }
                 Ok(())
-            })
-            .await?;
-            compressed += 1;
+            });
+            let Err(error) = done.await else {
+                compressed += 1;
+                continue;
+            };
+            // TimescaleDB's own job may have been at it meanwhile.
+            if !self.is_compressed(&chunk).await? {
+                return Err(error);
+            }
         }
         Ok(compressed)
+    }
+
+    async fn is_compressed(&self, chunk: &str) -> Result<bool, StoreError> {
+        const SQL: &str = "
+            select count(*) from timescaledb_information.chunks
+            where format('%I.%I', chunk_schema, chunk_name) = $1 and is_compressed";
+        let found: i64 = on_read!(self, |tx| Ok(tx
+            .fetch_scalar(sqlx::query_scalar(SQL).bind(chunk))
+            .await?))?;
+        Ok(found > 0)
     }
 
     /// How many bytes the hypertables take on disk.

@@ -129,17 +129,18 @@ pub enum UserPage {
 }
 
 impl Store {
-    /// Makes a user with its first key, in one transaction.
+    /// Makes a user, with its first key when there is one, in one transaction.
     ///
     /// # Errors
     /// [`Refusal::NameTaken`], [`Refusal::ScopesExceeded`], a refusal of the actor, or when the
     /// database fails.
-    pub async fn create_user(
+    pub async fn create_user<'a>(
         &self,
         actor: &Actor,
         user: &NewUser,
-        key: &NewKey,
+        key: impl Into<Option<&'a NewKey>>,
     ) -> Result<User, StoreError> {
+        let key = key.into();
         let entry = Entry {
             origin: &actor.origin,
             action: Action::UserCreate,
@@ -148,10 +149,15 @@ impl Store {
         };
         let id = UserId::random();
         change!(self, actor, entry, |tx, now, scopes| {
-            forbid_widening(key.scopes, scopes)?;
+            if let Some(key) = key {
+                forbid_widening(key.scopes, scopes)?;
+            }
             let row = insert_user!(tx, now, id, user)?;
-            insert_key!(tx, now, id, key);
-            let said = format!("role {}, active {}, key {}", row.role, row.active, key.id);
+            let mut said = format!("role {}, active {}, no key", row.role, row.active);
+            if let Some(key) = key {
+                insert_key!(tx, now, id, key);
+                said = format!("role {}, active {}, key {}", row.role, row.active, key.id);
+            }
             (row, Some((format!("user:{}", user.name), said)))
         })
     }

@@ -220,3 +220,50 @@ fn the_bare_command_says_what_next_as_things_stand() {
     daemon.end(Signal::TERM);
     assert!(said().contains("is not running"), "{}", said());
 }
+
+/// As after `sudo linux-api setup`: root's home is closed to the daemon's account, whose database the
+/// configuration of the system names.
+#[test]
+fn root_finds_all_well_on_a_host_that_was_just_set_up() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let home = TempDir::new().unwrap();
+    let data = TempDir::new().unwrap();
+    fs::set_permissions(home.path(), Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(data.path(), Permissions::from_mode(0o755)).unwrap();
+    let state = data.path().join("linux-api");
+    let file = state.join("linux-api.db");
+    let config = data.path().join("config.toml");
+    let port = free_port();
+    let text = format!(
+        "[server]\nlisten = '127.0.0.1:{port}'\n[database]\nurl = 'sqlite://{}'\n[backup]\n\
+         directory = '{}'\n",
+        file.display(),
+        state.join("backups").display()
+    );
+    fs::write(&config, text).unwrap();
+    fs::set_permissions(&config, Permissions::from_mode(0o644)).unwrap();
+    fs::create_dir(&state).unwrap();
+    fs::set_permissions(&state, Permissions::from_mode(0o700)).unwrap();
+    std::os::unix::fs::chown(&state, Some(65_534), Some(65_534)).unwrap();
+    let config = config.to_str().unwrap();
+    let run = |arguments: &[&str]| {
+        let all = [&["--config", config], arguments].concat();
+        let mut command = linux_api(home.path(), &all);
+        command.current_dir("/").output().unwrap()
+    };
+    let migrated = run(&["db", "migrate"]);
+    assert!(migrated.status.success(), "{migrated:?}");
+    let output = run(&["doctor", "--json"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    let findings: Vec<Value> = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{output:?}"));
+    let failed = findings.iter().filter(|it| it["result"] == "fail");
+    let failed: Vec<&Value> = failed.filter(|it| it["check"] != "keyring").collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    assert_eq!(of(&findings, "database")["result"], "ok");
+    assert!(
+        !home.path().join(".local").exists(),
+        "root's home is not used"
+    );
+}

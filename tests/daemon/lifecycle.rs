@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::Output;
 
 use rustix::process::Signal;
@@ -227,4 +227,33 @@ fn with_migrations_off_an_empty_database_is_refused_and_stays_empty() {
     );
     assert!(matches!(failed.status.code(), Some(1 | 78)), "{failed:?}");
     assert!(text(&failed.stderr).contains("pending"), "{failed:?}");
+}
+
+#[test]
+fn the_journal_gets_priorities_and_no_second_time() {
+    let home = TempDir::new().unwrap();
+    // The daemon's standard error is this file; it is made anew with the same inode.
+    let log = home.path().join("log");
+    fs::write(&log, "").unwrap();
+    let about = fs::metadata(&log).unwrap();
+    let stream = format!("{}:{}", about.dev(), about.ino());
+    let variables = [
+        ("JOURNAL_STREAM", stream.as_str()),
+        ("LINUX_API__LOG__ACCESS", "all"),
+        ("LINUX_API_SERVER_LISTEN", "127.0.0.1:1"),
+    ];
+    let daemon = Daemon::start(home.path(), &[], &variables);
+    assert_eq!(daemon.get("/livez", None).0, 200);
+    assert!(daemon.end(Signal::TERM).success());
+    let text = fs::read_to_string(&log).unwrap();
+    for line in text.lines() {
+        let number = line.strip_prefix('<').and_then(|rest| rest.split_once('>'));
+        let (number, rest) = number.unwrap_or_else(|| panic!("{line}"));
+        assert!(["3", "4", "6", "7"].contains(&number), "{line}");
+        assert!(!rest.starts_with("20"), "{line}");
+    }
+    assert!(text.contains("<6>access GET /livez 200"), "{text}");
+    let warning = "<4> WARN linux_api::cli::serve: the variable LINUX_API_SERVER_LISTEN is not read: \
+                   did you mean LINUX_API__SERVER__LISTEN?";
+    assert!(text.contains(warning), "{text}");
 }

@@ -166,3 +166,92 @@ fn nothing_sent_before_a_stop_is_lost() {
     });
     assert_eq!(failed.into_inner(), 0, "of {}", sent.into_inner());
 }
+
+/// Standard output, standard error and exit code of a command of the same account.
+fn command(
+    daemon: &Reloaded,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> (String, String, i32) {
+    let mut command = linux_api(daemon.home.path(), arguments);
+    let output = command.envs(variables.iter().copied()).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let code = output.status.code().unwrap();
+    (text(&output.stdout), text(&output.stderr), code)
+}
+
+#[test]
+fn the_command_waits_for_the_result_and_says_it() {
+    let daemon = Reloaded::start();
+    let config = daemon.home.path().join("config.toml");
+    fs::write(&config, "[routes]\ndisabled = { '/docs' = 'Gone.' }\n").unwrap();
+    let (out, err, code) = command(&daemon, &["reload"], &[]);
+    assert_eq!((out.as_str(), code), ("reloaded\n", 0), "{err}");
+    assert_eq!(
+        daemon.get("/docs").0,
+        503,
+        "it is in force when the command ends"
+    );
+
+    fs::write(&config, "[docs]\nenabled = false\n").unwrap();
+    let (out, _, code) = command(&daemon, &["reload"], &[]);
+    assert_eq!(code, 0);
+    assert!(out.contains("waiting for a restart: docs.enabled"), "{out}");
+
+    fs::write(&config, "[docs]\nenabled = 'perhaps'\n").unwrap();
+    let (_, err, code) = command(&daemon, &["reload"], &[]);
+    assert_eq!(code, 1);
+    assert!(err.contains("refuses the new configuration"), "{err}");
+    assert!(
+        err.contains("docs.enabled") && err.contains("perhaps"),
+        "{err}"
+    );
+
+    // Both: how the daemon is, and what is wrong with the file.
+    let (out, err, code) = command(&daemon, &["--config", "config.toml", "status"], &[]);
+    assert_eq!(code, 1);
+    assert!(
+        out.contains("is ready") && out.contains("not reloaded"),
+        "{out}"
+    );
+    assert!(err.contains("docs.enabled"), "{err}");
+}
+
+#[test]
+fn the_command_signals_nothing_but_a_daemon() {
+    let daemon = Reloaded::start();
+    let mut other = std::process::Command::new("sleep")
+        .arg("60")
+        .spawn()
+        .unwrap();
+    let pid = other.id().to_string();
+    let (_, err, code) = command(&daemon, &["reload"], &[("MAINPID", &pid)]);
+    assert_eq!(code, 1);
+    assert!(err.contains("is no linux-api: it gets no signal"), "{err}");
+    assert!(other.try_wait().unwrap().is_none(), "it lives");
+    other.kill().unwrap();
+    other.wait().unwrap();
+
+    let (_, err, code) = command(&daemon, &["reload"], &[("MAINPID", &pid)]);
+    assert_eq!(code, 1);
+    assert!(err.contains("has ended"), "{err}");
+    let nobody = TempDir::new().unwrap();
+    let output = linux_api(nobody.path(), &["reload"]).output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(err.contains("no running daemon"), "{err}");
+}
+
+#[test]
+fn a_certificate_that_is_missing_is_refused_before_it_is_needed() {
+    let home = TempDir::new().unwrap();
+    let text = "[server]\ntls_certificate = 'a.pem'\ntls_key = 'a.key'\n";
+    fs::write(home.path().join("config.toml"), text).unwrap();
+    let mut check = linux_api(home.path(), &["--config", "config.toml", "config", "check"]);
+    let output = check.output().unwrap();
+    assert!(!output.status.success());
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        err.contains("server.tls_certificate") && err.contains("a.pem"),
+        "{err}"
+    );
+}

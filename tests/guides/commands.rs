@@ -23,7 +23,7 @@ pub(crate) enum Way {
 /// Decides it; a command that nobody has thought of is an error.
 pub(crate) fn way(command: &str) -> Result<Way, String> {
     match command {
-        "systemctl stop linux-api" => return Ok(Way::Stop),
+        "systemctl stop linux-api.socket linux-api.service" => return Ok(Way::Stop),
         "systemctl start linux-api" => return Ok(Way::Start),
         _ => {}
     }

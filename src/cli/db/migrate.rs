@@ -13,7 +13,7 @@ use crate::store::migrations::{Migrated, Run};
 
 /// Apply pending migrations, after a backup
 ///
-/// All of them run in one transaction. The daemon does so as it starts, unless database.migrate is
+/// All of them run in one transaction. A database that is new is made, on either engine. The daemon does so as it starts, unless database.migrate is
 /// false.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
@@ -28,7 +28,11 @@ pub(super) struct Options {
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let place = Place::of(ctx)?;
-        let store = place.open().await?;
+        if self.dry_run && place.is_new()? {
+            return output::text("would make the database, with all migrations")
+                .map(|()| ExitCode::SUCCESS);
+        }
+        let store = place.open_or_make().await?;
         if self.dry_run {
             self.show(&place, &store).await?;
         } else {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use crate::backup::{self, BackupError, Order, Reason, Scope};
-use crate::cli::database::{actor, become_owner, options};
+use crate::cli::database::{actor, become_owner, data_folder, must_exist, options};
 use crate::cli::{Context, output};
 use crate::config::{BeforeMigration, Loaded};
 use crate::model::audit::{Action, Actor};
@@ -33,16 +33,23 @@ impl Place {
     pub(super) fn of(ctx: &Context) -> anyhow::Result<Self> {
         let loaded = ctx.load(Vec::new())?;
         let options = options(&loaded.config.database);
-        let anchor = match options.sqlite_path()? {
-            Some(path) => path,
-            None => loaded.config.backup.directory.clone(),
+        let (anchor, data) = match options.sqlite_path()? {
+            Some(path) => {
+                let data = data_folder(&path, &loaded);
+                (path, data)
+            }
+            None => (
+                loaded.config.backup.directory.clone(),
+                loaded.data_dir.clone(),
+            ),
         };
         if let Some(path) = nearest(&anchor) {
-            become_owner(&path, ctx)?;
+            become_owner(&path, &data, &loaded, ctx)?;
         }
         output::note(&format!("database: {}", loaded.config.database.url));
         let log = &loaded.config.log;
-        let log = telemetry::init(log.level.as_str(), log.format).context("start logging")?;
+        let log = telemetry::init_for_command(log.level.as_str(), log.format, ctx.log_sink())
+            .context("start logging")?;
         Ok(Self {
             loaded,
             options,
@@ -64,14 +71,24 @@ impl Place {
     }
 
     fn must_exist(&self) -> anyhow::Result<()> {
-        if let Some(path) = self.options.sqlite_path()?.filter(|path| !path.exists()) {
-            bail!(
-                "there is no database {} yet: start the daemon once, or name another one by \
-                 --config or LINUX_API__DATABASE__URL",
-                path.display()
-            );
+        match self.options.sqlite_path()? {
+            Some(path) => must_exist(&path),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Whether the database is an SQLite file that is still to be made.
+    pub(super) fn is_new(&self) -> anyhow::Result<bool> {
+        let path = self.options.sqlite_path()?;
+        Ok(path.is_some_and(|path| matches!(path.try_exists(), Ok(false))))
+    }
+
+    /// Opens the database, and makes an SQLite file that is not there yet.
+    pub(super) async fn open_or_make(&self) -> anyhow::Result<Store> {
+        if !self.is_new()? {
+            self.must_exist()?;
+        }
+        Ok(Store::open(self.options.clone(), Clock::system()).await?)
     }
 
     /// Makes the backup that comes before a change of the schema, unless the configuration says

@@ -8,8 +8,7 @@ use anyhow::bail;
 use super::backups::{name_of, size};
 use super::place::Place;
 use crate::backup::{self, Rule};
-use crate::cli::{Context, confirm, output};
-use crate::config::ConfigValue;
+use crate::cli::{Context, confirm, output, when};
 use crate::model::audit::Action;
 use crate::model::time::Clock;
 
@@ -22,8 +21,8 @@ pub(super) struct Options {
     /// The newest ones to keep
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     keep: Option<u32>,
-    /// Delete those that are older, such as 90d
-    #[arg(long, value_name = "AGE", value_parser = Duration::from_text)]
+    /// Delete those that are older: a duration such as 90d, a date, or a time
+    #[arg(long, value_name = "TIME", value_parser = when::age)]
     older_than: Option<Duration>,
     /// Only show what would be deleted
     #[arg(long)]

@@ -18,7 +18,11 @@ pub(super) fn check(ctx: &Context) -> (Vec<Finding>, Option<Loaded>) {
                 Some(path) => path.display().to_string(),
                 None => "no file; the defaults are in effect".to_owned(),
             };
-            (vec![Finding::ok(CHECK, said)], Some(loaded))
+            let mut findings = vec![Finding::ok(CHECK, said)];
+            let misspelt = loaded.misspelt.iter();
+            findings
+                .extend(misspelt.map(|said| Finding::warn(CHECK, said, "rename it, or unset it")));
+            (findings, Some(loaded))
         }
         Err(error) => (problems(&error), None),
     }

@@ -20,7 +20,10 @@ pub(super) async fn open(
     let options = database::options(&loaded.config.database);
     match options.sqlite_path() {
         Ok(Some(path)) => match path.try_exists() {
-            Ok(true) => database::become_owner(&path, ctx)?,
+            Ok(true) => {
+                let data = database::data_folder(&path, loaded);
+                database::become_owner(&path, &data, loaded, ctx)?;
+            }
             Ok(false) => return Ok(None),
             Err(error) => {
                 let message = format!("can't look at {}: {error}", path.display());

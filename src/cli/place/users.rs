@@ -1,15 +1,17 @@
 //! Users, in the database or over HTTP.
 
 use anyhow::bail;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::refused::Failed;
 use super::{Place, patiently};
-use crate::api::users::{ListedUser, RegisterUser, RegisteredUser};
+use crate::api::users::{ListedUser, RegisterUser};
 use crate::auth::hash::Hasher;
 use crate::auth::key::PlainKey;
 use crate::cli::database::Administration;
-use crate::model::api_key::Scopes;
+use crate::client::Client;
+use crate::model::api_key::{KeyId, Scopes};
 use crate::model::audit::Action;
 use crate::model::user::{Role, User, UserId};
 use crate::store::api_keys::NewKey;
@@ -27,6 +29,17 @@ pub(in crate::cli) struct NewAccount {
     pub(in crate::cli) name: String,
     pub(in crate::cli) role: Role,
     pub(in crate::cli) active: bool,
+    /// What its first key may do; none for a user without a key.
+    pub(in crate::cli) key: Option<Scopes>,
+}
+
+/// A user that was made.
+#[derive(Debug, Serialize)]
+pub(in crate::cli) struct MadeUser {
+    pub(in crate::cli) username: String,
+    pub(in crate::cli) user_id: String,
+    /// Its key, when it has one.
+    pub(in crate::cli) api_key: Option<String>,
 }
 
 impl Place {
@@ -139,22 +152,11 @@ impl Place {
         Ok(by_id.or(by_name))
     }
 
-    /// Makes a user with its first key.
-    pub(in crate::cli) async fn add_user(
-        &self,
-        account: &NewAccount,
-    ) -> anyhow::Result<RegisteredUser> {
+    /// Makes a user, with its first key unless it is to have none.
+    pub(in crate::cli) async fn add_user(&self, account: &NewAccount) -> anyhow::Result<MadeUser> {
         let made = match self {
             Self::Database(admin) => add_to_database(admin, account).await?,
-            Self::Remote(client) => {
-                let wanted = RegisterUser {
-                    username: account.name.clone(),
-                    is_admin: account.role == Role::Admin,
-                    activate: account.active,
-                };
-                let made = patiently(async || client.register_user(&wanted).await);
-                made.await.map_err(Failed::from)
-            }
+            Self::Remote(client) => add_over_http(client, account).await,
         };
         made.map_err(|failed| failed.explain(self, &account.name))
     }
@@ -257,28 +259,60 @@ impl From<Failed> for anyhow::Error {
     }
 }
 
+async fn add_over_http(client: &Client, account: &NewAccount) -> Result<MadeUser, Failed> {
+    let scopes = account.key.map(Scopes::chosen);
+    let wanted = RegisterUser {
+        username: account.name.clone(),
+        is_admin: account.role == Role::Admin,
+        activate: account.active,
+        scopes: scopes.clone().unwrap_or_default(),
+    };
+    let made = patiently(async || client.register_user(&wanted).await).await?;
+    let mut api_key = Some(made.api_key);
+    if scopes.is_none() {
+        // The API makes each user with a key; nobody has seen this one.
+        let key_id = api_key
+            .take()
+            .and_then(|key| PlainKey::parse(&key).map(|key| key.id()));
+        if let Some(KeyId(key_id)) = key_id {
+            patiently(async || client.revoke_key(Some(&made.user_id), &key_id).await).await?;
+        }
+    }
+    Ok(MadeUser {
+        username: made.username,
+        user_id: made.user_id,
+        api_key,
+    })
+}
+
 async fn add_to_database(
     admin: &Administration,
     account: &NewAccount,
-) -> anyhow::Result<Result<RegisteredUser, Failed>> {
+) -> anyhow::Result<Result<MadeUser, Failed>> {
     let user = NewUser {
         name: account.name.clone(),
         role: account.role,
         active: account.active,
         immutable: false,
     };
-    let secret = PlainKey::generate()?;
-    let key = NewKey {
-        id: secret.id(),
-        hash: Hasher::new(1).hash(&secret).await?,
-        name: "first key".to_owned(),
-        scopes: Scopes::ALL,
-        expires_at: None,
-    };
-    let made: Result<User, StoreError> = admin.store.create_user(&admin.actor, &user, &key).await;
-    Ok(made.map_err(Failed::from).map(|made| RegisteredUser {
+    let mut secret = None;
+    let mut key = None;
+    if let Some(scopes) = account.key {
+        let plain = PlainKey::generate()?;
+        key = Some(NewKey {
+            id: plain.id(),
+            hash: Hasher::new(1).hash(&plain).await?,
+            name: "first key".to_owned(),
+            scopes,
+            expires_at: None,
+        });
+        secret = Some(plain);
+    }
+    let made = admin.store.create_user(&admin.actor, &user, key.as_ref());
+    let made: Result<User, StoreError> = made.await;
+    Ok(made.map_err(Failed::from).map(|made| MadeUser {
         username: made.name,
         user_id: made.id.to_string(),
-        api_key: secret.expose().to_owned(),
+        api_key: secret.map(|secret| secret.expose().to_owned()),
     }))
 }

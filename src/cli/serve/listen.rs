@@ -110,6 +110,36 @@ pub(super) fn certificates(config: &Config) -> anyhow::Result<Option<Certificate
     }
 }
 
+/// Looks at what listening as configured takes, and opens nothing.
+pub(super) fn check(loaded: &Loaded) -> anyhow::Result<()> {
+    let config = &loaded.config;
+    let certificates = certificates(config)?;
+    let configured = Addresses {
+        uses_tls: certificates.is_some(),
+        tcp: vec![config.server.listen],
+    };
+    configured.check_clear_text(loaded)?;
+    if let Some(path) = &config.server.unix {
+        look_at_unix(path)?;
+    }
+    Ok(())
+}
+
+/// Refuses a path that is somebody's file, or whose folder is missing.
+fn look_at_unix(path: &Path) -> anyhow::Result<()> {
+    let explain = || format!("listen on {} (server.unix)", path.display());
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if found.file_type().is_socket() => Ok(()),
+        Ok(_) => anyhow::bail!("{}: there is a file that is no socket", explain()),
+        Err(_) => {
+            let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+            let is_missing = folder.is_some_and(|folder| !folder.exists());
+            anyhow::ensure!(!is_missing, "{}: its folder is missing", explain());
+            Ok(())
+        }
+    }
+}
+
 /// Listens as configured; sockets of systemd take the place of those of their kind.
 pub(super) async fn bind(loaded: &Loaded, handed: Handed) -> anyhow::Result<Bound> {
     let config = &loaded.config;
@@ -180,6 +210,8 @@ pub(super) async fn bind(loaded: &Loaded, handed: Handed) -> anyhow::Result<Boun
 
 fn refused(address: SocketAddr, error: io::Error) -> anyhow::Error {
     let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+    let is_taken = error.kind() == io::ErrorKind::AddrInUse;
+    let is_elsewhere = error.kind() == io::ErrorKind::AddrNotAvailable;
     let place = format!("listen on {address} (server.listen)");
     let error = anyhow::Error::new(error);
     if is_denied {
@@ -187,6 +219,18 @@ fn refused(address: SocketAddr, error: io::Error) -> anyhow::Error {
             "{place}: ports as low as this take a right that this process has not. Choose one from \
              1024 up and have a proxy in front of it, or give the unit the right in a drop-in: \
              AmbientCapabilities=CAP_NET_BIND_SERVICE, CapabilityBoundingSet=CAP_NET_BIND_SERVICE"
+        ));
+    }
+    if is_taken {
+        return error.context(format!(
+            "{place}: another program listens there, which ss -ltnp 'sport = :{}' names. Stop it, or \
+             choose another port by --listen or server.listen",
+            address.port()
+        ));
+    }
+    if is_elsewhere {
+        return error.context(format!(
+            "{place}: this host has no such address; ip address shows those that it has"
         ));
     }
     error.context(place)
@@ -251,7 +295,19 @@ mod tests {
             assert!(denied.to_string().contains(part), "{denied}");
         }
         let taken = refused(address, io::ErrorKind::AddrInUse.into());
-        assert_eq!(taken.to_string(), "listen on 127.0.0.1:443 (server.listen)");
+        for part in [
+            "127.0.0.1:443 (server.listen)",
+            "another program",
+            "sport = :443",
+            "--listen",
+        ] {
+            assert!(taken.to_string().contains(part), "{taken}");
+        }
+        let elsewhere = refused(address, io::ErrorKind::AddrNotAvailable.into());
+        assert!(
+            elsewhere.to_string().contains("no such address"),
+            "{elsewhere}"
+        );
     }
 
     #[tokio::test]

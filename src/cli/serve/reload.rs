@@ -1,5 +1,6 @@
 //! SIGHUP: the configuration is read again, and what can change while the daemon runs changes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -9,8 +10,9 @@ use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, oneshot};
 
 use super::listen::{self, Addresses};
+use super::record::Record;
 use super::systemd;
-use crate::cli::{Context, known_routes};
+use crate::cli::Context;
 use crate::config::{Config, DatabaseUrl, Flag, Loaded};
 use crate::model::time::Clock;
 use crate::server::PolicyHandle;
@@ -53,12 +55,16 @@ pub(super) struct Reload<'a> {
     pub(super) retry_database: Arc<Notify>,
     /// What systemd is told afterwards.
     pub(super) status: Arc<str>,
+    /// What commands beside the daemon are told, and where they look for it.
+    pub(super) record: Record,
+    pub(super) data_dir: PathBuf,
 }
 
 impl Reload<'_> {
     /// Reloads at each SIGHUP, for ever.
     pub(super) async fn run(&self, hangup: &mut Signal) {
         let mut reading = None;
+        let mut record = self.record.clone();
         while hangup.recv().await.is_some() {
             systemd::tell_reloading();
             self.retry_database.notify_one();
@@ -73,16 +79,21 @@ impl Reload<'_> {
                         let options = waiting.join(", ");
                         tracing::warn!(%options, "these options changed and wait for a restart");
                     }
-                    self.notices.note_reloaded(waiting);
+                    self.notices.note_reloaded(waiting.clone());
+                    record.refused = None;
+                    record.waiting = waiting;
                     systemd::tell_ready(&self.status);
                 }
                 Err(error) => {
                     let reason = format!("{error:#}").replace('\n', "; ");
                     tracing::error!(%reason, "the new configuration is refused, the old one stays");
                     systemd::tell_ready(&format!("{}; reload refused: {reason}", self.status));
-                    self.notices.note_refused(self.clock.now(), reason);
+                    self.notices.note_refused(self.clock.now(), reason.clone());
+                    record.refused = Some(reason);
                 }
             }
+            record.generation += 1;
+            record.keep(&self.data_dir).await;
         }
         std::future::pending::<()>().await;
     }
@@ -138,7 +149,7 @@ struct Fresh {
 impl Fresh {
     fn read(ctx: &Context, flags: Vec<Flag>) -> anyhow::Result<Self> {
         let loaded = ctx.load(flags)?;
-        known_routes::check(&loaded)?;
+        super::check(&loaded)?;
         let certificates = listen::certificates(&loaded.config)?;
         Ok(Self {
             loaded,

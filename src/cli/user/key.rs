@@ -7,11 +7,11 @@ use anyhow::bail;
 use super::show::print_keys;
 use crate::api::keys::IssuedKey;
 use crate::cli::place::Place;
-use crate::cli::{confirm, output};
+use crate::cli::{completion, confirm, output, when};
 use crate::config::ConfigValue;
 use crate::model::api_key::Scope;
 use crate::model::audit::Action;
-use crate::model::time::{Clock, Timestamp};
+use crate::model::time::Timestamp;
 
 /// The longest that a rotated key may live on.
 const OVERLAP_MAX: Duration = Duration::from_hours(7 * 24);
@@ -28,6 +28,7 @@ enum Command {
     /// List a user's keys, ended ones included
     List {
         /// Login name or id
+        #[arg(add = completion::users())]
         user: String,
         /// Print JSON
         #[arg(long)]
@@ -36,15 +37,17 @@ enum Command {
     /// Make one more key and print it, once
     Create {
         /// Login name or id
+        #[arg(add = completion::users())]
         user: String,
         /// What to call the key
         #[arg(long, default_value = "made on the command line", value_parser = parse_key_name)]
         name: String,
         /// What it may do at most; may be repeated. Without it all that the user's role may
-        #[arg(long = "scope", value_name = "SCOPE")]
+        #[arg(long = "scope", value_name = "SCOPE", add = completion::scopes())]
         scopes: Vec<Scope>,
-        /// When it stops working, such as 2036-01-01T00:00:00Z
-        #[arg(long, value_name = "TIME", value_parser = parse_end)]
+        /// When it stops working: a duration from now such as 30d, a date, or a time such as
+        /// 2036-01-01T08:00:00Z
+        #[arg(long, value_name = "TIME", value_parser = when::future)]
         expires: Option<Timestamp>,
         /// Print JSON
         #[arg(long)]
@@ -53,6 +56,7 @@ enum Command {
     /// Replace a key by a new one, which is printed once
     Rotate {
         /// Login name or id
+        #[arg(add = completion::users())]
         user: String,
         /// Id of the key: the 12 characters after `lapi_`
         key: String,
@@ -66,6 +70,7 @@ enum Command {
     /// Revoke a key: it is refused within two seconds by every daemon
     Revoke {
         /// Login name or id
+        #[arg(add = completion::users())]
         user: String,
         /// Id of the key: the 12 characters after `lapi_`
         key: String,
@@ -110,14 +115,6 @@ fn parse_key_name(text: &str) -> Result<String, &'static str> {
     Ok(name.to_owned())
 }
 
-fn parse_end(text: &str) -> Result<Timestamp, String> {
-    let time: Timestamp = text.parse().map_err(|error| format!("{error}"))?;
-    if time <= Clock::system().now() {
-        return Err("the time has passed already".to_owned());
-    }
-    Ok(time)
-}
-
 fn parse_overlap(text: &str) -> Result<Duration, String> {
     let overlap = Duration::from_text(text)?;
     if overlap > OVERLAP_MAX {
@@ -147,7 +144,14 @@ async fn rotate(
 ) -> anyhow::Result<()> {
     let user = place.user_for(Action::KeyRotate, user).await?;
     let made = place.rotate_key(&user, key, overlap).await?;
-    let said = format!("the key {key} of {} ends in {overlap:?}", user.username);
+    let said = if overlap.is_zero() {
+        format!("the key {key} of {} has ended", user.username)
+    } else {
+        let overlap = overlap.to_toml();
+        let overlap = overlap.as_ref().and_then(toml::Value::as_str);
+        let overlap = overlap.unwrap_or_default();
+        format!("the key {key} of {} ends in {overlap}", user.username)
+    };
     print_new(&made, &said, json)
 }
 

@@ -8,7 +8,7 @@ use crate::api::problem::Problem;
 use crate::api::users::{CurrentUser, DeleteUser, Done, Permissions, RegisterUser, RegisteredUser};
 use crate::auth::key::PlainKey;
 use crate::auth::verifier::Verifier;
-use crate::model::api_key::Scope;
+use crate::model::api_key::{Scope, Scopes};
 use crate::model::user::{Role, UserId, parse_user_name};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiJson, Caller, FromBody, scope};
@@ -32,6 +32,7 @@ impl FromBody for RegisterUser {
             username,
             is_admin: body.boolean("is_admin", false),
             activate: body.boolean("activate", false),
+            scopes: body.list("scopes"),
         }
     }
 }
@@ -75,7 +76,10 @@ pub(crate) async fn register_user(
         id: secret.id(),
         hash: verifier.hasher().hash(&secret).await?,
         name: "first key".to_owned(),
-        scopes: caller.identity.scopes,
+        scopes: match Scopes::only(body.scopes) {
+            Scopes::ALL => caller.identity.scopes,
+            chosen => chosen,
+        },
         expires_at: None,
     };
     let user = NewUser {

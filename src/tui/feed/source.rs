@@ -94,6 +94,7 @@ impl Source {
                         username: name.clone(),
                         is_admin: *admin,
                         activate: true,
+                        scopes: Vec::new(),
                     })
                     .await?,
             ),

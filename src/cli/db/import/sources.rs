@@ -54,6 +54,13 @@ pub(super) struct Found {
 
 impl SourceOptions {
     pub(super) async fn read(&self, ctx: &Context) -> anyhow::Result<Found> {
+        if let Some(folder) = &self.from {
+            let about = std::fs::metadata(folder);
+            let about = about.with_context(|| format!("--from: look at {}", folder.display()))?;
+            if !about.is_dir() {
+                bail!("--from: {} is no folder", folder.display());
+            }
+        }
         let env_file = self.env_file()?;
         let mut found = Found {
             users: Vec::new(),
@@ -89,6 +96,14 @@ impl SourceOptions {
             found.users.extend(sqlite.users);
         }
         if found.postgres.is_none() && found.pepper.is_none() {
+            if let Some(folder) = &self.from {
+                bail!(
+                    "there is nothing to import from in {}: it has neither an .env that names a \
+                     database nor a users.db; name them by --env-file, --postgres, \
+                     --postgres-url-file or --sqlite",
+                    folder.display()
+                );
+            }
             bail!(
                 "there is nothing to import from: name the folder of the Python program by --from, \
                  or its parts by --env-file, --postgres, --postgres-url-file and --sqlite"

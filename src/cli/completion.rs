@@ -1,0 +1,215 @@
+//! Completion in shells: the script that a shell loads, and what it asks this program at each Tab.
+
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::{CommandFactory as _, ValueEnum};
+use clap_complete::CompleteEnv;
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::env::{Bash, EnvCompleter, Fish, Shells, Zsh};
+use serde::Deserialize;
+
+use super::{Cli, output};
+use crate::client::remotes::Remotes;
+use crate::config::Environment;
+use crate::model::api_key::Scope;
+
+/// Set by the scripts when they ask what could come next.
+const VARIABLE: &str = "LINUX_API_COMPLETE";
+const NAME: &str = "linux-api";
+const SHELLS: [&dyn EnvCompleter; 3] = [&Bash, &Zsh, &Fish];
+/// How long a Tab may wait for the names of users.
+const PATIENCE: Duration = Duration::from_millis(1500);
+
+/// A shell that is completed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Shell {
+    /// Bash 4.4 or later
+    Bash,
+    /// Z shell
+    Zsh,
+    /// Fish
+    Fish,
+}
+
+impl Shell {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Bash, Self::Zsh, Self::Fish];
+
+    fn completer(self) -> &'static dyn EnvCompleter {
+        match self {
+            Self::Bash => &Bash,
+            Self::Zsh => &Zsh,
+            Self::Fish => &Fish,
+        }
+    }
+
+    /// The name that the shell looks for among the completions of packages.
+    pub(super) const fn file(self) -> &'static str {
+        match self {
+            Self::Bash => "linux-api.bash",
+            Self::Zsh => "_linux-api",
+            Self::Fish => "linux-api.fish",
+        }
+    }
+
+    /// The script that the shell loads; `completer` is what it runs at each Tab.
+    pub(super) fn script(self, completer: &str) -> anyhow::Result<String> {
+        let mut script = Vec::new();
+        self.completer()
+            .write_registration(VARIABLE, NAME, NAME, completer, &mut script)
+            .context("write the script")?;
+        let script = String::from_utf8(script).context("write the script")?;
+        Ok(script.trim_start().to_owned())
+    }
+}
+
+/// Print the script that completes commands, options and names in a shell
+///
+/// For this session: `source <(linux-api completion bash)`, the same with zsh, or
+/// `linux-api completion fish | source`. Packages install it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The shell
+    shell: Shell,
+}
+
+impl Options {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        output::text(&self.shell.script(&completer()?)?)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// What the shell is to run: by name when it was, so that an upgrade changes nothing.
+fn completer() -> anyhow::Result<String> {
+    let called = std::env::args_os().next().unwrap_or_default();
+    if !called.as_encoded_bytes().contains(&b'/') {
+        return Ok(NAME.to_owned());
+    }
+    let path = std::env::current_exe().context("find this program")?;
+    Ok(path.to_string_lossy().into_owned())
+}
+
+/// Answers the script of a shell, when that is who asks; `None` in a run for people.
+///
+/// To be called before any thread is started: the environment is changed, so that programs started
+/// from here are not taken for questions too.
+pub fn answer(arguments: &[OsString]) -> Option<ExitCode> {
+    let directory = std::env::current_dir().ok();
+    let asked = CompleteEnv::with_factory(Cli::command)
+        .var(VARIABLE)
+        .bin(NAME)
+        .shells(Shells(&SHELLS))
+        .try_complete(arguments.iter().cloned(), directory.as_deref());
+    match asked {
+        Ok(false) => None,
+        Ok(true) => Some(ExitCode::SUCCESS),
+        Err(error) => Some(output::usage(&error)),
+    }
+}
+
+/// Completes scopes of keys.
+pub(super) fn scopes() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let all = Scope::ALL.into_iter();
+        all.map(|scope| CompletionCandidate::new(scope.as_str()))
+            .collect()
+    })
+}
+
+/// Completes the names of the user's remotes.
+pub(super) fn remotes() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let environment = Environment::capture();
+        let path = environment.config_dir().map(|it| it.join("remotes.toml"));
+        let remotes = path.and_then(|path| Remotes::load(&path).ok());
+        let remotes = remotes.unwrap_or_default().remotes.into_iter();
+        remotes
+            .map(|(name, remote)| CompletionCandidate::new(name).help(Some(remote.url.into())))
+            .collect()
+    })
+}
+
+/// Completes the names of users: of the database, or of the daemon that `--remote` names.
+pub(super) fn users() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let users = list_users().unwrap_or_default().into_iter();
+        users
+            .map(|user| CompletionCandidate::new(user.username).help(Some(user.role.into())))
+            .collect()
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct KnownUser {
+    username: String,
+    role: String,
+}
+
+/// By a process of its own, which has the rights and the deadlines of `linux-api user list`.
+fn list_users() -> Option<Vec<KnownUser>> {
+    let mut command = Command::new("/proc/self/exe");
+    command
+        .args(["user", "list", "--json"])
+        .args(passed_on(std::env::args_os()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut child = command.spawn().ok()?;
+    let mut stdout = child.stdout.take()?;
+    let (said, listen) = mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        let read = stdout.read_to_string(&mut text);
+        // Nobody listens any more when it took too long.
+        let _ = said.send(read.map(|_| text));
+    });
+    let text = listen.recv_timeout(PATIENCE);
+    let _ = child.kill();
+    let _ = child.wait();
+    serde_json::from_str(&text.ok()?.ok()?).ok()
+}
+
+/// The options on the line being completed that say which users are meant.
+fn passed_on(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut passed = Vec::new();
+    let mut words = words.skip_while(|word| word != "--").skip(1).peekable();
+    while let Some(word) = words.next() {
+        for option in ["--remote", "--config"] {
+            if word == option {
+                if let Some(value) = words.peek() {
+                    passed.extend([OsString::from(option), value.clone()]);
+                }
+            } else if word.to_string_lossy().starts_with(&format!("{option}=")) {
+                passed.push(word.clone());
+            }
+        }
+    }
+    passed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_choose_the_users_are_passed_on() {
+        let words = |line: &str| {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let passed = passed_on(words.into_iter()).into_iter();
+            let passed = passed.map(|word| word.into_string().unwrap());
+            passed.collect::<Vec<String>>().join(" ")
+        };
+        assert_eq!(words("p -- linux-api user show "), "");
+        assert_eq!(
+            words("p -- linux-api user --remote web show --config=/etc/x a"),
+            "--remote web --config=/etc/x"
+        );
+        assert_eq!(words("p -- linux-api user show --remote"), "");
+    }
+}
