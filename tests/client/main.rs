@@ -40,6 +40,7 @@ fn register(name: &str) -> RegisterUser {
         username: name.to_owned(),
         is_admin: false,
         activate: false,
+        scopes: Vec::new(),
     }
 }
 
