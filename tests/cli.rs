@@ -237,7 +237,7 @@ fn shells_complete_commands_options_and_names() {
     let home = TempDir::new().unwrap();
     let remotes = home.path().join(".config/linux-api");
     fs::create_dir_all(&remotes).unwrap();
-    let text = "[remotes.web-01]\nurl = \"https://web-01.example\"\n";
+    let text = "[remote.web-01]\nurl = \"https://web-01.example\"\n";
     fs::write(remotes.join("remotes.toml"), text).unwrap();
     let migrate = linux_api(&home, &["db", "migrate"]).output().unwrap();
     assert!(migrate.status.success(), "{migrate:?}");

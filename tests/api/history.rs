@@ -397,7 +397,7 @@ async fn bad_history_parameters_are_named(database: Database) {
         (
             "series=load.two",
             "series",
-            "there is no series \"load.two\"",
+            "there is no series \"load.two\"; GET /api/v1/system/series lists all",
         ),
         (
             "series=load.one%7Ba%3D%22b%22%7D",

@@ -203,7 +203,7 @@ fn the_command_waits_for_the_result_and_says_it() {
     assert_eq!(code, 1);
     assert!(err.contains("refuses the new configuration"), "{err}");
     assert!(
-        err.contains("docs.enabled") && err.contains("perhaps"),
+        err.contains("docs.enabled") && err.contains("not a string"),
         "{err}"
     );
 
