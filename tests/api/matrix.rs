@@ -82,6 +82,7 @@ const EXPECTED: &[(&str, &str, Option<Scope>)] = &[
     ("GET", "/api/v1/system/snapshot", Some(Scope::HostRead)),
     ("GET", "/api/v1/system/stream", Some(Scope::HostRead)),
     ("GET", "/api/v1/system/history", Some(Scope::HostRead)),
+    ("GET", "/api/v1/system/series", Some(Scope::HostRead)),
     ("GET", "/api/v1/metrics/global", Some(Scope::StatsRead)),
     ("GET", "/api/v1/metrics/routes", Some(Scope::StatsRead)),
     (

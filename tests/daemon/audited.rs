@@ -110,6 +110,7 @@ const OF_THE_DATABASE: &[&str] = &[
 /// Commands that change nothing in the database, or start and stop what does.
 const OTHERS: &[&str] = &[
     "audit list",
+    "completion",
     "config check",
     "config init",
     "config show",
@@ -123,6 +124,7 @@ const OTHERS: &[&str] = &[
     "generate man",
     "generate openapi",
     "generate screenshots",
+    "reload",
     "remote add",
     "remote default",
     "remote list",
