@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use tokio::time::Instant;
 
 use crate::model::host::{SystemInfo, Uptime};
 use crate::model::process::{ProcessDetails, ProcessScan};
+use crate::model::snapshot::{Processes, Session};
 use crate::model::time::Clock;
 
 mod accounts;
@@ -41,6 +42,10 @@ mod testing;
 use counters::{CounterReader, HostCounters};
 pub use processes::OwnProcess;
 pub use readings::HostReader;
+
+/// From the first scan to the second, where somebody wants rates: long enough for some ticks of the
+/// kernel's clock, short enough to wait for.
+const RATED_AFTER: Duration = Duration::from_millis(250);
 
 /// Readers that ask within this time of a finished scan get its result.
 const SCAN_KEPT_FOR: Duration = Duration::from_secs(1);
@@ -133,6 +138,16 @@ struct Inner {
     scans: Arc<Mutex<Scans>>,
     account_names: processes::AccountNames,
     counters: std::sync::Mutex<CounterReader>,
+    presence: Arc<Mutex<Option<(Instant, Presence)>>>,
+}
+
+/// Who and what is on the host: counted anew for each reader, at most once a second.
+#[derive(Debug, Clone)]
+pub struct Presence {
+    /// How many processes there are; absent when they can't be counted.
+    pub processes: Option<Processes>,
+    /// Who is logged in; absent when there is no record of it.
+    pub sessions: Option<Vec<Session>>,
 }
 
 /// Who scans the processes, and what the last scan found.
@@ -141,6 +156,17 @@ struct Scans {
     scanner: processes::Scanner,
     /// With the moment at which it was finished.
     last: Option<(Instant, Arc<ProcessScan>)>,
+}
+
+/// A scan, and the lock under which it was made.
+type Scanned = (Arc<ProcessScan>, OwnedMutexGuard<Scans>);
+
+impl Scans {
+    /// The last scan, unless it is too old to be shared.
+    fn newest(&self) -> Option<Arc<ProcessScan>> {
+        let (finished, scan) = self.last.as_ref()?;
+        (finished.elapsed() < SCAN_KEPT_FOR).then(|| Arc::clone(scan))
+    }
 }
 
 impl Default for Collector {
@@ -173,6 +199,7 @@ impl Collector {
             clock,
             scans: Arc::default(),
             account_names: processes::AccountNames::default(),
+            presence: Arc::default(),
         }))
     }
 
@@ -206,12 +233,48 @@ impl Collector {
     /// When the process file system can't be listed, or a file of it is not understood. A process
     /// that ends meanwhile is left out.
     pub async fn shared_processes(&self) -> Result<Arc<ProcessScan>, CollectError> {
-        let mut scans = Arc::clone(&self.0.scans).lock_owned().await;
-        if let Some((finished, scan)) = &scans.last
-            && finished.elapsed() < SCAN_KEPT_FOR
-        {
+        let scans = Arc::clone(&self.0.scans).lock_owned().await;
+        if let Some(scan) = scans.newest() {
+            return Ok(scan);
+        }
+        let (scan, _) = self.scan(scans).await?;
+        Ok(scan)
+    }
+
+    /// As [`Self::shared_processes`], always with rates (CPU use and traffic): when there is no
+    /// earlier scan to measure from, two are made a quarter of a second apart.
+    ///
+    /// # Errors
+    /// As [`Self::shared_processes`].
+    pub async fn rated_processes(&self) -> Result<Arc<ProcessScan>, CollectError> {
+        let scans = Arc::clone(&self.0.scans).lock_owned().await;
+        let newest = scans.newest();
+        if let Some(scan) = newest.as_ref().filter(|scan| scan.interval.is_some()) {
             return Ok(Arc::clone(scan));
         }
+        let collector = self.clone();
+        // A task of its own: it goes on when a reader leaves, and the lock goes along, so that others
+        // wait for the second scan too.
+        let both = tokio::spawn(async move {
+            let mut scans = scans;
+            if newest.is_none() {
+                let (first, held) = collector.scan(scans).await?;
+                if first.interval.is_some() {
+                    return Ok(first);
+                }
+                scans = held;
+            }
+            if let Some((finished, _)) = scans.last {
+                tokio::time::sleep_until(finished + RATED_AFTER).await;
+            }
+            let (second, _) = collector.scan(scans).await?;
+            Ok(second)
+        });
+        both.await.unwrap_or(Err(CollectError::Stopped))
+    }
+
+    /// Scans the processes for the holder of the lock, who gets it back.
+    async fn scan(&self, mut scans: OwnedMutexGuard<Scans>) -> Result<Scanned, CollectError> {
         // The lock goes along with the scan: a reader that leaves early would otherwise let the
         // next one start a second scan beside the first.
         let scan = self
@@ -225,10 +288,10 @@ impl Collector {
                 let scan = scans.scanner.scan(roots, account_names, clock.now())?;
                 let scan = Arc::new(scan);
                 scans.last = Some((Instant::now(), Arc::clone(&scan)));
-                Ok(scan)
+                Ok((scan, scans))
             })
             .await?;
-        self.0.account_names.ask(self, &scan);
+        self.0.account_names.ask(self, &scan.0);
         Ok(scan)
     }
 
@@ -238,7 +301,7 @@ impl Collector {
     /// # Errors
     /// As [`Self::shared_processes`].
     pub async fn process_details(&self, pid: u32) -> Result<Option<ProcessDetails>, CollectError> {
-        let scan = self.shared_processes().await?;
+        let scan = self.rated_processes().await?;
         self.blocking(move |collector| {
             let Inner {
                 roots,
@@ -246,6 +309,29 @@ impl Collector {
                 ..
             } = &*collector.0;
             processes::read_details(roots, account_names, &scan, pid)
+        })
+        .await
+    }
+
+    /// Counts the processes and lists the logins, off the async threads and at most once a second.
+    ///
+    /// # Errors
+    /// [`CollectError::Stopped`] when the runtime ends.
+    pub async fn presence(&self) -> Result<Presence, CollectError> {
+        let mut last = Arc::clone(&self.0.presence).lock_owned().await;
+        if let Some((read_at, presence)) = &*last
+            && read_at.elapsed() < SCAN_KEPT_FOR
+        {
+            return Ok(presence.clone());
+        }
+        self.blocking(move |collector| {
+            let roots = &collector.0.roots;
+            let presence = Presence {
+                processes: process_counts::read(&roots.procfs).ok(),
+                sessions: sessions::read(&roots.rootfs, &roots.procfs).ok(),
+            };
+            *last = Some((Instant::now(), presence.clone()));
+            Ok(presence)
         })
         .await
     }
@@ -335,6 +421,47 @@ mod tests {
             &scan,
             &collector.shared_processes().await.unwrap()
         ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_reader_of_rates_gets_some_after_a_quarter_of_a_second() {
+        let tree = Tree::new();
+        tree.write_process(1, b"init", 'S');
+        let collector = tree.collector();
+        let start = Instant::now();
+        let (one, two) = tokio::join!(collector.rated_processes(), collector.rated_processes());
+        let scan = one.unwrap();
+        assert!(Arc::ptr_eq(&scan, &two.unwrap()));
+        assert!(start.elapsed() < Duration::from_millis(300));
+        assert_eq!(scan.processes[0].cpu_percent, Some(0.0));
+
+        // A look once a minute is often enough to be measured, and rarely enough to be forgotten.
+        tokio::time::advance(Duration::from_mins(2)).await;
+        let start = Instant::now();
+        let scan = collector.rated_processes().await.unwrap();
+        assert_eq!(scan.processes[0].cpu_percent, Some(0.0));
+        assert!(start.elapsed() < Duration::from_millis(300));
+
+        // Who wants no rates does not wait, and leaves something to measure from.
+        tokio::time::advance(Duration::from_mins(2)).await;
+        let plain = collector.shared_processes().await.unwrap();
+        assert_eq!(plain.processes[0].cpu_percent, None);
+        let scan = collector.rated_processes().await.unwrap();
+        assert_eq!(scan.processes[0].cpu_percent, Some(0.0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn processes_are_counted_for_each_reader_and_once_a_second() {
+        let tree = Tree::new();
+        tree.write_process(1, b"init", 'S');
+        let collector = tree.collector();
+        let count = async || collector.presence().await.unwrap().processes.unwrap().total;
+        assert_eq!(count().await, 1);
+        tree.write_process(2, b"job", 'S');
+        assert_eq!(count().await, 1);
+        tokio::time::advance(SCAN_KEPT_FOR).await;
+        assert_eq!(count().await, 2);
+        assert_eq!(collector.presence().await.unwrap().sessions, None);
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ mod bare_server;
 mod daemon;
 mod growth;
 mod http;
+mod large_hosts;
 mod load;
 mod measuring;
 mod postgres;
@@ -41,6 +42,13 @@ const GROUPS: &[Group] = &[
     ("scan", process_scan::rows),
     ("list", process_list::rows),
     ("hash_memory", growth::unknown_keys),
+    ("mounts", large_hosts::mounts),
+    ("interfaces", large_hosts::interfaces),
+    ("processes", large_hosts::processes),
+    ("disks", large_hosts::disks),
+    ("cgroups", large_hosts::cgroups),
+    ("sessions", large_hosts::sessions),
+    ("sensors", large_hosts::sensors),
 ];
 
 /// Groups that run only when they are named: they take long.

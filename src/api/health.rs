@@ -98,6 +98,7 @@ pub struct Check {
     "sampler": {
         "last_reading": "2026-11-23T07:02:09.730Z",
         "dropped_minutes": 0,
+        "left_out_series": 0,
         "families": {"cpu": {"age_ms": 520, "error": null}}
     }
 }))]
@@ -116,6 +117,10 @@ pub struct SamplerHealth {
     pub last_reading: Option<String>,
     /// Minutes of the host's series that were given up because nobody stored them.
     pub dropped_minutes: u64,
+    /// Series of the newest reading that had no room in the history, because the host has more than
+    /// are kept (1024).
+    #[serde(default)]
+    pub left_out_series: u64,
     /// Each part of the host, with the age of its newest value.
     #[serde(deserialize_with = "known_families")]
     pub families: BTreeMap<Family, FamilyStatus>,

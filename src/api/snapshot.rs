@@ -184,7 +184,7 @@ pub fn example() -> serde_json::Value {
         "filesystems": [{
             "mount_point": "/", "device": "/dev/vda1", "type": "ext4",
             "total_bytes": 270_553_174_016_u64, "used_bytes": 21_474_836_480_u64,
-            "available_bytes": 235_281_670_144_u64, "inodes_total": 16_777_216,
+            "available_bytes": 235_281_670_144_u64, "used_percent": 8.36, "inodes_total": 16_777_216,
             "inodes_used": 412_345, "read_only": false, "network": false, "stale": false,
             "age_ms": 0, "error": null
         }],
@@ -194,7 +194,7 @@ pub fn example() -> serde_json::Value {
             "read_bytes": 56_122_275_000_u64, "written_bytes": 62_979_854_000_u64
         }],
         "networks": [{
-            "interface": "eth0", "received_bytes_per_second": 1250.5,
+            "interface": "eth0", "has_device": true, "received_bytes_per_second": 1250.5,
             "sent_bytes_per_second": 880.0, "errors": 0, "drops": 0,
             "received_bytes": 449_550_665, "sent_bytes": 1_086_686, "received_packets": 18364,
             "sent_packets": 10407, "receive_errors": 0, "send_errors": 0, "receive_drops": 0,
@@ -214,7 +214,7 @@ pub fn example() -> serde_json::Value {
         },
         "uptime_seconds": 98765,
         "processes": {
-            "total": 108, "running": 2, "sleeping": 106, "blocked": 0, "stopped": 0, "zombie": 0
+            "total": 108, "running": 2, "sleeping": 56, "idle": 50, "blocked": 0, "stopped": 0, "zombie": 0
         },
         "sessions": [{
             "user": "alice", "terminal": "pts/0", "remote_host": "192.0.2.7",

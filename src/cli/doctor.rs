@@ -14,6 +14,7 @@ mod kernel;
 mod keyring;
 mod listener;
 mod open_files;
+mod series;
 mod unit;
 
 use std::process::ExitCode;
@@ -131,6 +132,7 @@ async fn examine(ctx: &Context) -> anyhow::Result<Vec<Finding>> {
         findings.push(listener::check(config).await);
         findings.push(certificate::check(&config.server));
         findings.extend(kernel::check(&config.host));
+        findings.push(series::check(&config.host).await);
         findings.push(hosts::check(loaded, store).await);
         if let Some(store) = store {
             store.close().await;

@@ -4,10 +4,10 @@
 //! rates. All of it are small files of the process file system, which never block.
 
 mod clock;
-mod disks;
-mod interfaces;
+pub(super) mod disks;
+pub(super) mod interfaces;
 mod memory;
-mod stat;
+pub(super) mod stat;
 
 use super::pressure::PressureReader;
 use super::reread::Reread;

@@ -1,19 +1,20 @@
 //! What the processors do, together and each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::CollectError;
+use super::counters::stat::{RESTART_TICKS, parse_ticks};
 use super::rate::rounded;
 use super::reread::Reread;
 use crate::model::snapshot::{Core, Cpu, CpuSeconds};
 
 /// How long clocks from `cpuinfo` are believed: the file is long, and on many hosts the kernel has
-/// to ask each processor for it.
-const CPUINFO_KEPT_FOR: Duration = Duration::from_secs(10);
+/// to ask each processor for it. As often is looked whether there is something better.
+const CLOCKS_KEPT_FOR: Duration = Duration::from_secs(10);
 
 /// Kinds of time: user nice system idle iowait irq softirq steal. The next two of the file, guest
 /// and `guest_nice`, stand in user and nice already.
@@ -42,32 +43,35 @@ impl CpuReader {
     /// # Errors
     /// When the file can't be read or says something else.
     pub(super) fn read(&mut self, now: Instant) -> Result<Cpu, CollectError> {
-        let lines = parse(&self.stat.text()?);
-        let lines = lines.ok_or_else(|| self.stat.malformed("line of CPU times"))?;
-        let mut cpu = Cpu::default();
-        let mut seen = HashMap::with_capacity(lines.len());
-        for (number, ticks) in lines {
-            let before = self.previous.get(&number);
-            let shares = Shares::between(before, &ticks);
+        let parsed = parse(&self.stat.text()?);
+        let (total, cores) = parsed.ok_or_else(|| self.stat.malformed("line of CPU times"))?;
+        let mut seen = HashMap::with_capacity(cores.len() + 1);
+        let mut shares = |number: Option<u32>, ticks: Ticks| {
+            let shares = Shares::between(self.previous.get(&number), &ticks);
             seen.insert(number, (ticks, shares));
-            if let Some(core) = number {
-                cpu.per_core.push(Core {
-                    core,
-                    usage_percent: rounded(shares.usage),
-                    iowait_percent: rounded(shares.iowait),
-                    steal_percent: rounded(shares.steal),
-                    frequency_mhz: None,
-                    seconds: seconds(&ticks),
-                });
-            } else {
-                cpu.usage_percent = rounded(shares.usage);
-                cpu.user_percent = rounded(shares.user);
-                cpu.system_percent = rounded(shares.system);
-                cpu.iowait_percent = rounded(shares.iowait);
-                cpu.steal_percent = rounded(shares.steal);
-                cpu.seconds = seconds(&ticks);
+            shares
+        };
+        let all = shares(None, total);
+        let per_core = cores.into_iter().map(|(core, ticks)| {
+            let shares = shares(Some(core), ticks);
+            Core {
+                core,
+                usage_percent: rounded(shares.usage),
+                iowait_percent: rounded(shares.iowait),
+                steal_percent: rounded(shares.steal),
+                frequency_mhz: None,
+                seconds: seconds(&ticks),
             }
-        }
+        });
+        let mut cpu = Cpu {
+            usage_percent: rounded(all.usage),
+            user_percent: rounded(all.user),
+            system_percent: rounded(all.system),
+            iowait_percent: rounded(all.iowait),
+            steal_percent: rounded(all.steal),
+            per_core: per_core.collect(),
+            seconds: seconds(&total),
+        };
         self.previous = seen;
         self.clocks.fill(&mut cpu.per_core, now);
         Ok(cpu)
@@ -90,8 +94,15 @@ impl Shares {
         reason = "2^53 ticks are a million years of a processor"
     )]
     fn between(before: Option<&(Ticks, Self)>, now: &Ticks) -> Self {
+        const IDLE: usize = 3;
         let mut grown = *now;
-        if let Some((before, _)) = before {
+        if let Some((before, shares)) = before {
+            let fell = |kind: usize| before[kind].saturating_sub(now[kind]);
+            // After a pause of the machine counters may start lower, and without the time that was
+            // idle all the rest would be work.
+            if fell(IDLE) > 0 || (0..now.len()).any(|kind| fell(kind) > RESTART_TICKS) {
+                return *shares;
+            }
             for (grown, before) in grown.iter_mut().zip(before) {
                 // Counters can go back a little, proc(5) warns of iowait.
                 *grown = grown.saturating_sub(*before);
@@ -114,33 +125,42 @@ impl Shares {
     }
 }
 
-/// The lines `cpu` and `cpuN` with their counters, all processors together first.
-fn parse(text: &str) -> Option<Vec<(Option<u32>, Ticks)>> {
-    let mut lines = Vec::new();
+/// The lines `cpu` and `cpuN` with their counters: all processors together, and each. A line that is
+/// odd costs its processor, and the first of two lines counts; without a line for all, it is the
+/// sum of the others.
+fn parse(text: &str) -> Option<(Ticks, Vec<(u32, Ticks)>)> {
+    let mut total = None;
+    let mut cores = Vec::new();
+    let mut seen = HashSet::new();
     for line in text.lines() {
         let Some(rest) = line.strip_prefix("cpu") else {
             // They stand at the top, and what follows may be long.
             break;
         };
-        let (number, counters) = rest.split_once(' ')?;
-        let number = if number.is_empty() {
-            None
-        } else {
-            Some(number.parse().ok()?)
+        let Some((number, ticks)) = rest
+            .split_once(' ')
+            .and_then(|(number, counters)| Some((number, parse_ticks(counters)?)))
+        else {
+            continue;
         };
-        let mut ticks = Ticks::default();
-        let mut words = counters.split_whitespace();
-        for (index, tick) in ticks.iter_mut().enumerate() {
-            *tick = match words.next() {
-                Some(word) => word.parse().ok()?,
-                // Kernels of old had four kinds.
-                None if index >= 4 => 0,
-                None => return None,
-            };
+        if number.is_empty() {
+            total = total.or(Some(ticks));
+        } else if let Ok(number) = number.parse()
+            && seen.insert(number)
+        {
+            cores.push((number, ticks));
         }
-        lines.push((number, ticks));
     }
-    (lines.first()?.0.is_none() && lines.len() > 1).then_some(lines)
+    let sum = || {
+        let add = |mut sum: Ticks, (_, ticks): &(u32, Ticks)| {
+            for (sum, ticks) in sum.iter_mut().zip(ticks) {
+                *sum = sum.saturating_add(*ticks);
+            }
+            sum
+        };
+        (!cores.is_empty()).then(|| cores.iter().fold(Ticks::default(), add))
+    };
+    Some((total.or_else(sum)?, cores))
 }
 
 #[expect(
@@ -168,42 +188,52 @@ fn seconds(ticks: &Ticks) -> CpuSeconds {
 struct Clocks {
     folder: PathBuf,
     cpuinfo: Reread,
-    /// Found there when the kernel changes the clocks itself.
+    /// Whether the kernel changes the clocks of some processor itself.
     has_cpufreq: bool,
     from_cpuinfo: HashMap<u32, f64>,
-    read_at: Option<Instant>,
+    /// When it was last looked for either.
+    looked_at: Option<Instant>,
 }
 
 impl Clocks {
     fn new(procfs: &Path, sysfs: &Path) -> Self {
-        let folder = sysfs.join("devices/system/cpu");
         Self {
             cpuinfo: Reread::new(procfs.join("cpuinfo")),
-            has_cpufreq: folder.join("cpu0/cpufreq").is_dir()
-                || folder.join("cpu1/cpufreq").is_dir(),
-            folder,
+            has_cpufreq: false,
+            folder: sysfs.join("devices/system/cpu"),
             from_cpuinfo: HashMap::new(),
-            read_at: None,
+            looked_at: None,
         }
     }
 
     fn fill(&mut self, cores: &mut [Core], now: Instant) {
-        if self.has_cpufreq {
-            for core in cores {
-                core.frequency_mhz = self.cpufreq(core.core);
-            }
-            return;
-        }
         let is_known = self
-            .read_at
-            .is_some_and(|then| now.saturating_duration_since(then) < CPUINFO_KEPT_FOR);
+            .looked_at
+            .is_some_and(|then| now.saturating_duration_since(then) < CLOCKS_KEPT_FOR);
         if !is_known {
-            let text = self.cpuinfo.text().unwrap_or_default();
-            self.from_cpuinfo = parse_cpuinfo(&text);
-            self.read_at = Some(now);
+            self.look(cores);
+            self.looked_at = Some(now);
         }
         for core in cores {
-            core.frequency_mhz = self.from_cpuinfo.get(&core.core).copied();
+            core.frequency_mhz = if self.has_cpufreq {
+                self.cpufreq(core.core)
+            } else {
+                self.from_cpuinfo.get(&core.core).copied()
+            };
+        }
+    }
+
+    /// Looks where the clocks are to be found: drivers are loaded late, and processors that are
+    /// offline at the start come later.
+    fn look(&mut self, cores: &[Core]) {
+        let has_cpufreq = |core: &Core| {
+            let folder = self.folder.join(format!("cpu{}/cpufreq", core.core));
+            folder.is_dir()
+        };
+        self.has_cpufreq = cores.iter().any(has_cpufreq);
+        if !self.has_cpufreq {
+            let text = self.cpuinfo.text().unwrap_or_default();
+            self.from_cpuinfo = parse_cpuinfo(&text);
         }
     }
 
@@ -289,9 +319,12 @@ mod tests {
         let cores = reader.read(now).unwrap().per_core;
         let numbers: Vec<u32> = cores.iter().map(|core| core.core).collect();
         assert_eq!(numbers, [0, 3]);
+        // What was true before still is when idle time is taken back.
         tree.write("proc/stat", "cpu  2 2 3 2\ncpu0 2 1 1 0\n");
         let cpu = reader.read(now).unwrap();
-        assert_eq!((cpu.per_core.len(), cpu.usage_percent), (1, 100.0));
+        assert_eq!((cpu.per_core.len(), cpu.usage_percent), (1, 60.0));
+        tree.write("proc/stat", "cpu  3 2 3 5\ncpu0 2 1 1 0\n");
+        assert_eq!(reader.read(now).unwrap().usage_percent, 25.0);
     }
 
     #[test]
@@ -312,7 +345,7 @@ mod tests {
         assert_eq!(clocks(&mut old, now), [None, Some(2596.15)]);
         tree.write("proc/cpuinfo", cpuinfo("800.000"));
         assert_eq!(clocks(&mut old, now)[1], Some(2596.15));
-        assert_eq!(clocks(&mut old, now + CPUINFO_KEPT_FOR)[1], Some(800.0));
+        assert_eq!(clocks(&mut old, now + CLOCKS_KEPT_FOR)[1], Some(800.0));
 
         tree.write(
             "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq",
@@ -324,16 +357,52 @@ mod tests {
     #[test]
     fn malformed_files_are_named() {
         let tree = Tree::new();
-        for content in [
-            "",
-            "cpu0 1 2 3 4\n",
-            "cpu  1 2 3\ncpu0 1 2 3\n",
-            "cpu  1 x 3 4\n",
-            "cpu  1 2 3 4\n",
-        ] {
+        for content in ["", "cpu  1 2 3\ncpu0 1 2 3\n", "cpu  1 x 3 4\n", "intr 1\n"] {
             tree.write("proc/stat", content);
             let error = reader(&tree).read(Instant::now()).unwrap_err();
             assert!(error.to_string().contains("/stat"), "{error}");
         }
+    }
+
+    #[test]
+    fn the_first_reading_after_a_resume_shows_the_value_before() {
+        let tree = Tree::new();
+        let mut reader = reader(&tree);
+        let now = Instant::now();
+        let mut usage = |user: u64, idle: u64| {
+            let ticks = format!("{user} 0 708694 {idle} 7998 0 8095 0 0 0");
+            tree.write("proc/stat", format!("cpu  {ticks}\ncpu0 {ticks}\n"));
+            let cpu = reader.read(now).unwrap();
+            assert_eq!(cpu.usage_percent, cpu.per_core[0].usage_percent);
+            cpu.usage_percent
+        };
+        usage(1_466_800, 6_221_920);
+        assert_eq!(usage(1_466_810, 6_221_950), 25.0);
+        assert_eq!(usage(1_466_823, 5_873_386), 25.0);
+        assert_eq!(usage(1_466_824, 5_873_387), 50.0);
+    }
+
+    #[test]
+    fn an_odd_line_costs_its_processor_and_no_other() {
+        let tree = Tree::new();
+        let text =
+            "cpu  1 x 3 4\ncpu0 1 1 1 1\ncpu1 2\ncpuidle 1 2 3 4\ncpu2 1 1 1 1\ncpu2 9 9 9 9\n";
+        tree.write("proc/stat", text);
+        let cpu = reader(&tree).read(Instant::now()).unwrap();
+        let cores: Vec<u32> = cpu.per_core.iter().map(|core| core.core).collect();
+        assert_eq!((cores, cpu.usage_percent), (vec![0, 2], 75.0));
+    }
+
+    #[test]
+    fn clocks_are_found_below_any_processor_and_when_they_come() {
+        let tree = Tree::new();
+        tree.write("proc/stat", "cpu  1 2 3 4\ncpu2 1 1 1 1\ncpu7 0 1 2 3\n");
+        let mut reader = reader(&tree);
+        let now = Instant::now();
+        let mut clock = |now| reader.read(now).unwrap().per_core[1].frequency_mhz;
+        assert_eq!(clock(now), None);
+        let file = "sys/devices/system/cpu/cpu7/cpufreq/scaling_cur_freq";
+        tree.write(file, "2400000\n");
+        assert_eq!(clock(now + CLOCKS_KEPT_FOR), Some(2400.0));
     }
 }

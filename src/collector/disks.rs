@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::CollectError;
+use super::counters::disks::{DiskCounters, parse};
 use super::rate::{per_second, rounded};
 use super::reread::Reread;
 use crate::model::snapshot::Disk;
@@ -47,7 +48,8 @@ impl DiskReader {
     pub(super) fn read(&mut self, now: Instant) -> Result<Vec<Disk>, CollectError> {
         let disks = parse(&self.file.text()?);
         let disks = disks.ok_or_else(|| self.file.malformed("counters of disks"))?;
-        let mut seen = HashMap::with_capacity(disks.len());
+        let disks = disks.into_iter().filter_map(disk);
+        let mut seen = HashMap::with_capacity(self.known.len());
         let mut shown = Vec::new();
         for mut disk in disks {
             let before = self.known.remove(&disk.device);
@@ -99,40 +101,32 @@ fn is_disk(blocks: &Path, device: &str) -> bool {
     !blocks.is_dir() || blocks.join(device.replace('/', "!")).exists()
 }
 
-/// Lines of `MAJOR MINOR NAME` and at least eleven counters; newer kernels add more.
-fn parse(text: &str) -> Option<Vec<Disk>> {
-    text.lines()
-        .map(|line| {
-            let mut words = line.split_whitespace().skip(2);
-            let device = words.next()?.to_owned();
-            let mut counters = [0_u64; 11];
-            for counter in &mut counters {
-                *counter = words.next()?.parse().ok()?;
-            }
-            let [
-                reads,
-                _,
-                sectors_read,
-                _,
-                writes,
-                _,
-                sectors_written,
-                _,
-                _,
-                busy_ms,
-                _,
-            ] = counters;
-            Some(Disk {
-                device,
-                read_bytes: sectors_read.saturating_mul(SECTOR_BYTES),
-                written_bytes: sectors_written.saturating_mul(SECTOR_BYTES),
-                reads,
-                writes,
-                busy_ms,
-                ..Disk::default()
-            })
-        })
-        .collect()
+fn disk(line: DiskCounters) -> Option<Disk> {
+    let [
+        reads,
+        _,
+        sectors_read,
+        _,
+        writes,
+        _,
+        sectors_written,
+        _,
+        _,
+        busy_ms,
+        ..,
+    ] = line.counters[..]
+    else {
+        return None;
+    };
+    Some(Disk {
+        device: line.identity.device,
+        read_bytes: sectors_read.saturating_mul(SECTOR_BYTES),
+        written_bytes: sectors_written.saturating_mul(SECTOR_BYTES),
+        reads,
+        writes,
+        busy_ms,
+        ..Disk::default()
+    })
 }
 
 #[cfg(test)]
@@ -190,7 +184,7 @@ mod tests {
     fn malformed_files_are_named() {
         let tree = Tree::new();
         let mut reader = DiskReader::new(&tree.path("proc"), &tree.path("sys"));
-        for text in ["8 0 sda 1 2 3\n", "8 0 sda 1 0 x 0 0 0 0 0 0 0 0\n", "\n"] {
+        for text in ["8 0 sda 1 2 3\n", "8 0 sda 1 0 x 0 0 0 0 0 0 0 0\n"] {
             tree.write("proc/diskstats", text);
             let error = reader.read(Instant::now()).unwrap_err();
             assert!(error.to_string().contains("diskstats"), "{error}");

@@ -4,7 +4,7 @@
 //! on a thread of its own, again only when the thread before has returned. So a dead server costs
 //! one sleeping thread per mount and delays nobody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::mounts::{self, Mount};
+use super::rate::rounded;
 use super::reread::Reread;
 use super::{CollectError, HostRoots};
 use crate::model::snapshot::Filesystem;
@@ -158,8 +159,8 @@ impl FilesystemReader {
         let has_prefix = !is_host && self.rootfs != Path::new("/");
         let rootfs = has_prefix.then_some(self.rootfs.as_path());
         let is_file = |point: &Path| below(&self.rootfs, point).is_file();
-        self.mounts = mounts::file_systems(&self.mountinfo, rootfs, is_file);
-        let known: Vec<_> = self.mounts.iter().map(key).collect();
+        self.mounts = mounts::file_systems(&self.mountinfo, rootfs, &self.mounts, is_file);
+        let known: HashSet<_> = self.mounts.iter().map(key).collect();
         self.remote.retain(|key, _| known.contains(key));
         Ok(())
     }
@@ -264,6 +265,7 @@ fn fill(filesystem: &mut Filesystem, usage: Usage) {
     filesystem.available_bytes = Some(usage.available_bytes);
     filesystem.inodes_total = Some(usage.inodes_total);
     filesystem.inodes_used = Some(usage.inodes_used);
+    filesystem.used_percent = filesystem.fullness().map(rounded);
 }
 
 fn key(mount: &Mount) -> (String, PathBuf) {

@@ -54,14 +54,21 @@ impl Meminfo {
                 "SwapFree" => &mut all.swap_free,
                 _ => continue,
             };
-            *field = value
-                .trim()
-                .strip_suffix("kB")
-                .and_then(|number| number.trim().parse::<u64>().ok())
-                .and_then(|kib| kib.checked_mul(1024));
+            // The first of two lines counts.
+            *field = field.or_else(|| bytes(value.trim().strip_suffix("kB")?.trim()));
         }
         all
     }
+}
+
+/// Bytes from a number of kibibytes. What a container is told may have been counted below zero and
+/// wrapped round: then there is nothing left.
+pub(super) fn bytes(kib: &str) -> Option<u64> {
+    let kib: u64 = kib.parse().ok()?;
+    if i64::try_from(kib).is_err() {
+        return Some(0);
+    }
+    kib.checked_mul(1024)
 }
 
 fn memory(meminfo: &Meminfo) -> Option<Memory> {
@@ -109,6 +116,20 @@ mod tests {
             let error = read_swap(&mut file).unwrap_err();
             assert!(error.to_string().contains("swap"), "{error}");
         }
+    }
+
+    #[test]
+    fn free_swap_below_zero_is_none() {
+        let tree = Tree::new();
+        let mut file = Reread::new(tree.path("proc/meminfo"));
+        let mut swap = |total: u64| {
+            let free = "SwapFree: 18446744073709346016 kB\n";
+            tree.write("proc/meminfo", format!("SwapTotal: {total} kB\n{free}"));
+            let swap = read_swap(&mut file).unwrap();
+            (swap.used_bytes, swap.total_bytes)
+        };
+        assert_eq!(swap(0), (0, 0));
+        assert_eq!(swap(10), (10_240, 10_240));
     }
 
     #[test]

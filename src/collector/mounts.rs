@@ -1,8 +1,12 @@
 //! Which mounted file systems hold files of their own.
 
-use std::collections::HashMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
+use std::collections::{BinaryHeap, HashMap};
+use std::ffi::OsStr;
+use std::io::BufRead as _;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 /// File systems that show the kernel, hold memory or pictures of disks, or stand for others.
@@ -22,11 +26,22 @@ const PSEUDO: &[&str] = &[
     "devtmpfs",
     "efivarfs",
     "erofs",
+    "fuse.archivemount",
+    "fuse.bindfs",
+    "fuse.erofsfuse",
+    "fuse.fuse-archive",
+    "fuse.fuse-overlayfs",
+    "fuse.fuse-zip",
+    "fuse.fuseiso",
     "fuse.gvfsd-fuse",
     "fuse.lxcfs",
     "fuse.portal",
     "fuse.snapfuse",
     "fuse.squashfuse",
+    "fuse.squashfuse_ll",
+    "fuse.unionfs",
+    "fuse.unionfs-fuse",
+    "fuse.vmware-vmblock",
     "fusectl",
     "hugetlbfs",
     "iso9660",
@@ -82,90 +97,248 @@ pub(super) struct Mount {
     pub(super) read_only: bool,
     /// Whether another machine or a program serves it.
     pub(super) is_remote: bool,
-    /// Whether its own root is mounted, not a part of it.
-    is_whole: bool,
 }
 
 /// The file systems that hold files, each once, in the order in which they were mounted.
 ///
 /// `mountinfo` is described in proc(5). Paths are below `rootfs` when `below` says so, as a process
-/// in a container sees them; what lies elsewhere is then not of the host. `is_file` says whether
-/// a mount point of the host is a file: containers get single files of the host mounted, which are
-/// no file systems to watch. It is not asked of remote ones, which may not answer.
+/// in a container sees them; what lies elsewhere is then not of the host. `before` is what an
+/// earlier call returned: a file system keeps the mount point by which it was listed. `is_file` says
+/// whether a mount point of the host is a file: containers get single files of the host mounted,
+/// which are no file systems to watch. It is called for few mounts, and never for remote ones, which
+/// may not answer.
+///
+/// Hosts with many containers have tens of thousands of mounts, and a change every second: the time
+/// grows with the number of mounts, and only what is listed is copied.
 pub(super) fn file_systems(
     mountinfo: &[u8],
     below: Option<&Path>,
+    before: &[Mount],
     is_file: impl Fn(&Path) -> bool,
 ) -> Vec<Mount> {
-    let mut mounts: Vec<Mount> = Vec::new();
-    for line in mountinfo.split(|byte| *byte == b'\n') {
-        let Some(mut mount) = parse(line) else {
+    let count = mountinfo.len() / LINE_BYTES;
+    let mut lines: Vec<Line<'_>> = Vec::with_capacity(count);
+    // What is mounted later hides what was there, pseudo file systems too.
+    let mut newest: HashMap<Cow<'_, [u8]>, usize> = HashMap::with_capacity(count);
+    for line in split_lines(mountinfo) {
+        let Some(mut line) = Line::parse(line) else {
             continue;
         };
         if let Some(rootfs) = below {
-            match mount.point.strip_prefix(rootfs) {
-                Ok(inside) => mount.point = Path::new("/").join(inside),
-                Err(_) => continue,
+            match inside(&line.point, rootfs) {
+                Some(point) => line.point = point,
+                None => continue,
             }
         }
-        // What is mounted later hides what was there, pseudo file systems too.
-        mounts.retain(|earlier| earlier.point != mount.point);
-        mounts.push(mount);
+        newest.insert(line.point.clone(), lines.len());
+        lines.push(line);
     }
-    mounts.retain(|mount| !is_pseudo(mount) && (mount.is_remote || !is_file(&mount.point)));
-    without_binds(mounts)
-}
-
-fn is_pseudo(mount: &Mount) -> bool {
-    // The root of a container lies on an overlay, and is all that it has.
-    let is_container_root = mount.kind == "overlay" && mount.point == Path::new("/");
-    PSEUDO.contains(&mount.kind.as_str()) && !is_container_root
-}
-
-/// Leaves the best of the mounts of each device: its whole, else the first.
-fn without_binds(mounts: Vec<Mount>) -> Vec<Mount> {
-    let mut best: HashMap<String, usize> = HashMap::new();
-    for (index, mount) in mounts.iter().enumerate() {
-        best.entry(mount.device_number.clone())
-            .and_modify(|chosen| {
-                if mount.is_whole && !mounts[*chosen].is_whole {
-                    *chosen = index;
+    let named: HashMap<&[u8], &Path> = before
+        .iter()
+        .map(|mount| (mount.device_number.as_bytes(), mount.point.as_path()))
+        .collect();
+    let mut candidates: HashMap<&[u8], Candidates> = HashMap::new();
+    for index in newest.into_values() {
+        let line = &lines[index];
+        if !line.is_pseudo() {
+            let was_named = named
+                .get(line.device)
+                .is_some_and(|point| point.as_os_str().as_bytes() == &*line.point);
+            let place = line.place(index, was_named);
+            match candidates.entry(line.device) {
+                Entry::Vacant(entry) => {
+                    entry.insert(Candidates::new(place));
                 }
-            })
-            .or_insert(index);
+                Entry::Occupied(mut entry) => entry.get_mut().add(place),
+            }
+        }
     }
-    let mut chosen: Vec<usize> = best.into_values().collect();
+    let is_good = |index: &usize| lines[*index].is_remote() || !is_file(lines[*index].path());
+    let mut chosen: Vec<usize> = candidates
+        .into_values()
+        .filter_map(|candidates| candidates.best_first().find(is_good))
+        .collect();
     chosen.sort_unstable();
-    let mut all: Vec<Option<Mount>> = mounts.into_iter().map(Some).collect();
     chosen
         .into_iter()
-        .filter_map(|index| all[index].take())
+        .map(|index| lines[index].to_mount())
         .collect()
 }
 
-/// Reads `ID PARENT MAJOR:MINOR ROOT MOUNT_POINT OPTIONS TAG… - TYPE SOURCE SUPER_OPTIONS`.
-fn parse(line: &[u8]) -> Option<Mount> {
-    let separator = line.windows(3).position(|bytes| bytes == b" - ")?;
-    let mut first = line[..separator].split(|byte| *byte == b' ').skip(2);
-    let device_number = text(first.next()?);
-    let root = first.next()?;
-    let point = PathBuf::from(OsString::from_vec(unescape(first.next()?)));
-    let options = first.next()?;
-    let mut last = line[separator + 3..].split(|byte| *byte == b' ');
-    let kind = text(last.next()?);
-    let source = text(last.next()?);
-    let super_options = last.next().unwrap_or_default();
-    let is_ro = |options: &[u8]| options.split(|byte| *byte == b',').any(|one| one == b"ro");
-    let is_fuse = kind == "fuse" || kind == "fuseblk" || kind.starts_with("fuse.");
-    Some(Mount {
-        is_remote: is_fuse || NETWORK.contains(&kind.as_str()),
-        read_only: is_ro(options) || is_ro(super_options),
-        is_whole: root == b"/",
-        device_number,
-        point,
-        kind,
-        source,
+/// About how long a line is, to make room once.
+const LINE_BYTES: usize = 100;
+
+/// The lines of a text, found many bytes at a time.
+fn split_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let line = rest;
+        // Memory has no errors.
+        let length = rest.skip_until(b'\n').ok().filter(|length| *length > 0)?;
+        let line = &line[..length];
+        Some(line.strip_suffix(b"\n").unwrap_or(line))
     })
+}
+
+/// The mounts of one file system: the best of them, and the rest, which is rarely looked at.
+#[derive(Debug)]
+struct Candidates {
+    best: Place,
+    rest: Vec<Reverse<Place>>,
+}
+
+impl Candidates {
+    fn new(best: Place) -> Self {
+        Self {
+            best,
+            rest: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, mut place: Place) {
+        if place < self.best {
+            std::mem::swap(&mut place, &mut self.best);
+        }
+        self.rest.push(Reverse(place));
+    }
+
+    /// Their indices.
+    fn best_first(self) -> impl Iterator<Item = usize> {
+        let mut rest = Some(self.rest);
+        let mut heap = BinaryHeap::new();
+        let others = std::iter::from_fn(move || {
+            if let Some(rest) = rest.take() {
+                heap = BinaryHeap::from(rest);
+            }
+            heap.pop().map(|Reverse(place)| place.index)
+        });
+        std::iter::once(self.best.index).chain(others)
+    }
+}
+
+/// A mount point of the host as the host itself sees it.
+fn inside<'a>(point: &[u8], rootfs: &Path) -> Option<Cow<'a, [u8]>> {
+    let point = Path::new(OsStr::from_bytes(point));
+    let inside = Path::new("/").join(point.strip_prefix(rootfs).ok()?);
+    Some(Cow::Owned(inside.into_os_string().into_vec()))
+}
+
+/// How well a mount stands for its file system; the least is the best.
+///
+/// The root always does. Then the one that was listed before, so that a series does not change its
+/// name when a backup program mounts the file system elsewhere for a while. Then one that can be
+/// written, the shortest path, and the part nearest to the root of the file system: image-based
+/// hosts mount `/var` and `/etc` from one file system, of which `/etc` is a small part.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    is_not_root: bool,
+    is_new: bool,
+    read_only: bool,
+    depth: u32,
+    depth_within: u32,
+    length: usize,
+    index: usize,
+}
+
+/// A line of `mountinfo`:
+/// `ID PARENT MAJOR:MINOR ROOT MOUNT_POINT OPTIONS TAG… - TYPE SOURCE SUPER_OPTIONS`.
+#[derive(Debug)]
+struct Line<'a> {
+    device: &'a [u8],
+    /// What of the file system is mounted.
+    root: &'a [u8],
+    /// Where, without escapes.
+    point: Cow<'a, [u8]>,
+    options: &'a [u8],
+    kind: &'a [u8],
+    source: &'a [u8],
+    super_options: &'a [u8],
+}
+
+impl<'a> Line<'a> {
+    fn parse(line: &'a [u8]) -> Option<Self> {
+        let mut words = line.split(|byte| *byte == b' ').skip(2);
+        let device = words.next()?;
+        let root = words.next()?;
+        let point = unescape(words.next()?);
+        let options = words.next()?;
+        words.find(|word| *word == b"-")?;
+        Some(Self {
+            device,
+            root,
+            point,
+            options,
+            kind: words.next()?,
+            source: words.next()?,
+            super_options: words.next().unwrap_or_default(),
+        })
+    }
+
+    fn path(&self) -> &Path {
+        Path::new(OsStr::from_bytes(&self.point))
+    }
+
+    fn is_fuse(&self) -> bool {
+        matches!(self.kind, b"fuse" | b"fuseblk") || self.kind.starts_with(b"fuse.")
+    }
+
+    fn is_remote(&self) -> bool {
+        self.is_fuse() || NETWORK.iter().any(|kind| kind.as_bytes() == self.kind)
+    }
+
+    fn is_read_only(&self) -> bool {
+        let is_ro = |options: &[u8]| options.split(|byte| *byte == b',').any(|one| one == b"ro");
+        is_ro(self.options) || is_ro(self.super_options)
+    }
+
+    /// Whether it holds no files of its own. What the host starts from is listed whatever it is: a
+    /// container lies on an overlay, a host without disks in memory.
+    fn is_pseudo(&self) -> bool {
+        *self.point != *b"/"
+            && (PSEUDO.iter().any(|kind| kind.as_bytes() == self.kind) || self.is_app_image())
+    }
+
+    /// Whether it is the picture within a program that is one file (AppImage): its type is the name
+    /// of that file, which can be any.
+    fn is_app_image(&self) -> bool {
+        const MARK: &[u8] = b".appimage";
+        let end = self.kind.len().saturating_sub(MARK.len());
+        let name = self.point.rsplit(|byte| *byte == b'/').next();
+        self.is_fuse()
+            && (self.kind[end..].eq_ignore_ascii_case(MARK)
+                || name.is_some_and(|name| name.starts_with(b".mount_")))
+    }
+
+    fn place(&self, index: usize, was_named: bool) -> Place {
+        // The kernel writes no slash that is not needed, and counting bytes is quick.
+        let depth = |path: &[u8]| {
+            let slash = |byte: &u8| u32::from(*byte == b'/');
+            match path {
+                b"/" => 0,
+                path => path.iter().map(slash).sum::<u32>(),
+            }
+        };
+        Place {
+            is_not_root: *self.point != *b"/",
+            is_new: !was_named,
+            read_only: self.is_read_only(),
+            depth: depth(&self.point),
+            depth_within: depth(self.root),
+            length: self.point.len(),
+            index,
+        }
+    }
+
+    fn to_mount(&self) -> Mount {
+        Mount {
+            device_number: text(self.device),
+            point: self.path().to_owned(),
+            kind: text(self.kind),
+            source: text(self.source),
+            read_only: self.is_read_only(),
+            is_remote: self.is_remote(),
+        }
+    }
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -173,7 +346,10 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// The kernel writes blanks, tabs, line ends and backslashes as three octal digits.
-fn unescape(bytes: &[u8]) -> Vec<u8> {
+fn unescape(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if !bytes.contains(&b'\\') {
+        return Cow::Borrowed(bytes);
+    }
     let mut plain = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let [first, others @ ..] = rest {
@@ -186,101 +362,8 @@ fn unescape(bytes: &[u8]) -> Vec<u8> {
         plain.push(code.unwrap_or(*first));
         rest = if code.is_some() { &rest[4..] } else { others };
     }
-    plain
+    Cow::Owned(plain)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn is_file(path: &Path) -> bool {
-        path.ends_with("hosts")
-    }
-
-    fn listed(mountinfo: &str, below: Option<&str>) -> Vec<(String, String)> {
-        file_systems(mountinfo.as_bytes(), below.map(Path::new), is_file)
-            .into_iter()
-            .map(|mount| (mount.point.display().to_string(), mount.kind))
-            .collect()
-    }
-
-    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-        let owned = |(a, b): &(&str, &str)| ((*a).to_owned(), (*b).to_owned());
-        expected.iter().map(owned).collect()
-    }
-
-    #[test]
-    fn bind_mounts_and_subvolumes_are_shown_once() {
-        let info = "\
-20 1 8:1 /etc /mnt/etc rw - ext4 /dev/sda1 rw
-21 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw
-22 21 8:1 /srv /var/srv rw - ext4 /dev/sda1 rw
-23 21 0:30 /@home /home rw - btrfs /dev/sdb rw
-24 21 0:30 /@var /var rw - btrfs /dev/sdb rw
-25 21 0:31 / /tank rw - zfs tank rw
-";
-        let expected = [("/", "ext4"), ("/home", "btrfs"), ("/tank", "zfs")];
-        assert_eq!(listed(info, None), pairs(&expected));
-    }
-
-    #[test]
-    fn what_is_mounted_over_is_hidden_also_by_pseudo_file_systems() {
-        let info = "\
-20 1 8:1 / / rw - ext4 /dev/sda1 rw
-21 20 8:2 / /data rw - xfs /dev/sda2 rw
-22 21 8:3 / /data rw - xfs /dev/sda3 rw
-23 20 8:4 / /hidden rw - xfs /dev/sda4 rw
-24 23 0:5 / /hidden rw - tmpfs tmpfs rw
-";
-        let mounts = file_systems(info.as_bytes(), None, is_file);
-        let devices: Vec<&str> = mounts.iter().map(|mount| mount.source.as_str()).collect();
-        assert_eq!(devices, ["/dev/sda1", "/dev/sda3"]);
-    }
-
-    #[test]
-    fn names_are_unescaped_and_options_read() {
-        let info = "\
-30 1 0:40 / /mnt/a\\040b\\134 ro,noatime master:1 - nfs4 nas:/my\\040share rw,vers=4.2
-31 1 0:41 / /mnt/c rw - fuse.sshfs me@host:/ rw
-32 1 8:9 / /mnt/d\\777 rw - ext4 /dev/sdc ro
-";
-        let mounts = file_systems(info.as_bytes(), None, is_file);
-        assert_eq!(mounts[0].point, Path::new("/mnt/a b\\"));
-        assert_eq!(mounts[0].source, "nas:/my share");
-        assert!(mounts[0].read_only && mounts[0].is_remote);
-        assert!(mounts[1].is_remote && !mounts[1].read_only);
-        assert_eq!(mounts[2].point, Path::new("/mnt/d\\777"));
-        assert!(mounts[2].read_only && !mounts[2].is_remote);
-    }
-
-    #[test]
-    fn only_what_lies_below_the_hosts_root_is_the_hosts() {
-        let info = "\
-20 1 0:50 / / rw - overlay overlay rw
-21 20 8:1 / /host ro - ext4 /dev/sda1 rw
-22 21 8:2 / /host/data ro - xfs /dev/sda2 rw
-23 20 8:1 /etc/hosts /etc/hosts rw - ext4 /dev/sda1 rw
-";
-        let expected = [("/", "ext4"), ("/data", "xfs")];
-        assert_eq!(listed(info, Some("/host")), pairs(&expected));
-        let own = [("/", "overlay"), ("/host", "ext4"), ("/host/data", "xfs")];
-        assert_eq!(listed(info, None), pairs(&own));
-    }
-
-    #[test]
-    fn a_volume_is_not_lost_for_a_file_of_the_same_device() {
-        let info = "\
-20 1 8:1 /containers/1/hosts /etc/hosts rw - ext4 /dev/sda1 rw
-21 1 8:1 /volumes/1 /data rw - ext4 /dev/sda1 rw
-";
-        assert_eq!(listed(info, None), pairs(&[("/data", "ext4")]));
-    }
-
-    #[test]
-    fn lines_that_are_no_mounts_are_passed_over() {
-        assert_eq!(
-            listed("\n20 1 8:1 /\n x - y\n - \n20 1 8:1 / / rw - ext4\n", None),
-            []
-        );
-    }
-}
+mod tests;

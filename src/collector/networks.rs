@@ -1,10 +1,11 @@
 //! Network interfaces.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::CollectError;
+use super::counters::interfaces::{InterfaceCounters, parse};
 use super::rate::per_second;
 use super::reread::Reread;
 use crate::model::snapshot::Network;
@@ -15,15 +16,27 @@ pub(super) struct NetworkReader {
     /// Of the host's first process, which in a container sees the host's interfaces.
     host: Reread,
     own: Reread,
-    previous: HashMap<String, (Instant, u64, u64)>,
+    /// Where the system file system tells of each interface.
+    folder: PathBuf,
+    known: HashMap<String, Known>,
+}
+
+/// What was found at the reading before.
+#[derive(Debug)]
+struct Known {
+    read_at: Instant,
+    received: u64,
+    sent: u64,
+    has_device: bool,
 }
 
 impl NetworkReader {
-    pub(super) fn new(procfs: &Path) -> Self {
+    pub(super) fn new(procfs: &Path, sysfs: &Path) -> Self {
         Self {
             host: Reread::new(procfs.join("1/net/dev")),
             own: Reread::new(procfs.join("net/dev")),
-            previous: HashMap::new(),
+            folder: sysfs.join("class/net"),
+            known: HashMap::new(),
         }
     }
 
@@ -38,68 +51,67 @@ impl NetworkReader {
         } else {
             &mut self.own
         };
-        let networks = parse(&file.text()?);
-        let mut networks = networks.ok_or_else(|| file.malformed("counters of interfaces"))?;
-        let mut seen = HashMap::with_capacity(networks.len());
-        networks.retain_mut(|network| {
-            let (received, sent) = (network.received_bytes, network.sent_bytes);
-            let before = self.previous.remove(&network.interface);
-            seen.insert(network.interface.clone(), (now, received, sent));
-            let rates = before.and_then(|(then, old_received, old_sent)| {
-                let passed = now.saturating_duration_since(then);
-                let received = per_second(old_received, received, passed)?;
-                Some((received, per_second(old_sent, sent, passed)?))
+        let lines = parse(&file.text()?);
+        let lines = lines.ok_or_else(|| file.malformed("counters of interfaces"))?;
+        let mut seen = HashMap::with_capacity(lines.len());
+        let mut shown = Vec::with_capacity(self.known.len());
+        for mut network in lines.into_iter().map(network) {
+            let before = self.known.remove(&network.interface);
+            let rates = before.as_ref().and_then(|before| {
+                let passed = now.saturating_duration_since(before.read_at);
+                let received = per_second(before.received, network.received_bytes, passed)?;
+                Some((
+                    received,
+                    per_second(before.sent, network.sent_bytes, passed)?,
+                ))
             });
+            // Counters that start again are those of another interface of this name.
+            let has_device = before
+                .filter(|_| rates.is_some())
+                .map(|before| before.has_device);
+            network.has_device = has_device
+                .unwrap_or_else(|| self.folder.join(&network.interface).join("device").exists());
+            let known = Known {
+                read_at: now,
+                received: network.received_bytes,
+                sent: network.sent_bytes,
+                has_device: network.has_device,
+            };
+            seen.insert(network.interface.clone(), known);
             if let Some((received, sent)) = rates {
                 network.received_bytes_per_second = received;
                 network.sent_bytes_per_second = sent;
+                shown.push(network);
             }
-            rates.is_some()
-        });
-        self.previous = seen;
-        Ok(networks)
+        }
+        self.known = seen;
+        Ok(shown)
     }
 }
 
-/// Two lines of headings, then `NAME: ` and sixteen counters, eight for each direction.
-fn parse(text: &str) -> Option<Vec<Network>> {
-    text.lines()
-        .skip(2)
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| {
-            // Old kernels write no space behind the colon, and a name may hold one.
-            let (name, counters) = line.rsplit_once(':')?;
-            let mut all = [0_u64; 16];
-            let mut words = counters.split_whitespace();
-            for counter in &mut all {
-                *counter = words.next()?.parse().ok()?;
-            }
-            let [
-                received,
-                received_packets,
-                receive_errors,
-                receive_drops,
-                ..,
-            ] = all;
-            let [sent, sent_packets, send_errors, send_drops, ..] = all[8..] else {
-                return None;
-            };
-            Some(Network {
-                interface: name.trim().to_owned(),
-                errors: receive_errors.saturating_add(send_errors),
-                drops: receive_drops.saturating_add(send_drops),
-                received_bytes: received,
-                sent_bytes: sent,
-                received_packets,
-                sent_packets,
-                receive_errors,
-                send_errors,
-                receive_drops,
-                send_drops,
-                ..Network::default()
-            })
-        })
-        .collect()
+fn network(line: InterfaceCounters) -> Network {
+    let [
+        received_bytes,
+        received_packets,
+        receive_errors,
+        receive_drops,
+        ..,
+    ] = line.receive;
+    let [sent_bytes, sent_packets, send_errors, send_drops, ..] = line.transmit;
+    Network {
+        interface: line.name,
+        errors: receive_errors.saturating_add(send_errors),
+        drops: receive_drops.saturating_add(send_drops),
+        received_bytes,
+        sent_bytes,
+        received_packets,
+        sent_packets,
+        receive_errors,
+        send_errors,
+        receive_drops,
+        send_drops,
+        ..Network::default()
+    }
 }
 
 #[cfg(test)]
@@ -121,7 +133,7 @@ mod tests {
     #[test]
     fn rates_need_two_readings_and_counters_that_do_not_go_back() {
         let tree = Tree::new();
-        let mut reader = NetworkReader::new(&tree.path("proc"));
+        let mut reader = NetworkReader::new(&tree.path("proc"), &tree.path("sys"));
         let start = Instant::now();
         write(
             &tree,
@@ -154,11 +166,25 @@ mod tests {
     }
 
     #[test]
+    fn interfaces_with_a_device_are_told_from_those_without() {
+        let tree = Tree::new();
+        write(&tree, "proc/net/dev", &[("eth0", 1, 1), ("bond0", 1, 1)]);
+        std::fs::create_dir_all(tree.path("sys/class/net/eth0/device")).unwrap();
+        std::fs::create_dir_all(tree.path("sys/class/net/bond0")).unwrap();
+        let mut reader = NetworkReader::new(&tree.path("proc"), &tree.path("sys"));
+        let now = Instant::now();
+        reader.read(now).unwrap();
+        let networks = reader.read(now + Duration::from_secs(1)).unwrap();
+        let found: Vec<bool> = networks.iter().map(|one| one.has_device).collect();
+        assert_eq!(found, [true, false]);
+    }
+
+    #[test]
     fn the_hosts_interfaces_go_before_the_containers() {
         let tree = Tree::new();
         write(&tree, "proc/net/dev", &[("eth0", 1, 1)]);
         write(&tree, "proc/1/net/dev", &[("wan", 1, 1)]);
-        let mut reader = NetworkReader::new(&tree.path("proc"));
+        let mut reader = NetworkReader::new(&tree.path("proc"), &tree.path("sys"));
         let now = Instant::now();
         reader.read(now).unwrap();
         let networks = reader.read(now + Duration::from_secs(1)).unwrap();
@@ -168,7 +194,7 @@ mod tests {
     #[test]
     fn malformed_files_are_named() {
         let tree = Tree::new();
-        let mut reader = NetworkReader::new(&tree.path("proc"));
+        let mut reader = NetworkReader::new(&tree.path("proc"), &tree.path("sys"));
         for line in [
             "eth0 1 2",
             "eth0: 1 2 3",

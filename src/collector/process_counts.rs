@@ -53,6 +53,7 @@ fn count(counts: &mut Processes, status: ProcessStatus) {
         ProcessStatus::DiskSleep => &mut counts.blocked,
         ProcessStatus::Stopped | ProcessStatus::TracingStop => &mut counts.stopped,
         ProcessStatus::Zombie | ProcessStatus::Dead => &mut counts.zombie,
+        ProcessStatus::Idle => &mut counts.idle,
         _ => &mut counts.sleeping,
     };
     *kind += 1;
@@ -79,7 +80,8 @@ mod tests {
         let expected = Processes {
             total: 8,
             running: 1,
-            sleeping: 3,
+            sleeping: 2,
+            idle: 1,
             blocked: 1,
             stopped: 2,
             zombie: 1,

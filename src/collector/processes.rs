@@ -21,6 +21,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use rustix::fd::AsFd;
+use rustix::fs::{Mode, OFlags};
+use rustix::time::ClockId;
 use tokio::time::Instant;
 
 use super::{CollectError, HostRoots, read_text};
@@ -36,6 +38,9 @@ pub(super) use users::AccountNames;
 
 /// What an earlier scan found is of no use for rates after this time.
 const FORGOTTEN_AFTER: Duration = Duration::from_mins(1);
+
+/// What the start of a process may be ahead of the uptime that was read just before it.
+const UPTIME_TOLERANCE: Duration = Duration::from_secs(1);
 
 /// When the clock moves by more than this against the uptime, it has been set.
 const CLOCK_WAS_SET: Duration = Duration::from_secs(1);
@@ -53,6 +58,8 @@ pub(super) struct Scanner {
 #[derive(Debug, Clone, Copy)]
 struct Moment<'a> {
     now: Instant,
+    /// The same moment on the clock of the calendar.
+    time: Timestamp,
     uptime: Duration,
     boot_time: Timestamp,
     /// Time since the scan before; none in the first one.
@@ -64,7 +71,7 @@ struct Moment<'a> {
 
 impl Scanner {
     /// Reads all processes. One that ends meanwhile is left out, and so is one that is hidden
-    /// from us.
+    /// from us or says what no process says.
     pub(super) fn scan(
         &mut self,
         roots: &HostRoots,
@@ -74,7 +81,8 @@ impl Scanner {
         names.refresh(&roots.rootfs);
         let moment = self.moment(&roots.procfs, names, time)?;
         let now = moment.now;
-        let memory_total_bytes = super::system::read_memory_total(&roots.procfs)?;
+        // Without it processes have no part of it, and are shown all the same.
+        let memory_total_bytes = super::system::read_memory_total(&roots.procfs).unwrap_or(0);
         let procfs = files::open_directory(&roots.procfs)?;
         let mut processes = Vec::with_capacity(self.known.len() + 16);
         files::for_each_pid(&procfs, &roots.procfs, |pid| {
@@ -106,7 +114,7 @@ impl Scanner {
             self.known.clear();
             self.last_scan = None;
         }
-        let uptime = read_uptime(procfs)?;
+        let uptime = uptime(procfs, &mut self.buffer.stat)?;
         let boot_time = time.saturating_sub(uptime);
         // Both clocks are read at slightly different moments: without this the start times would
         // tremble from scan to scan.
@@ -116,6 +124,7 @@ impl Scanner {
         let boot_time = *self.boot_time.insert(kept.unwrap_or(boot_time));
         Ok(Moment {
             now,
+            time,
             uptime,
             boot_time,
             interval: self.last_scan.and(interval),
@@ -142,6 +151,10 @@ impl Scanner {
         match read {
             Ok(process) => Ok(Some(process)),
             Err(Gone::Vanished) => Ok(None),
+            Err(Gone::Odd(error)) => {
+                tracing::debug!(pid, %error, "left out a process");
+                Ok(None)
+            }
             Err(Gone::Failed(error)) => Err(error),
         }
     }
@@ -212,15 +225,25 @@ impl Scanner {
 }
 
 impl Moment<'_> {
-    fn age(&self, stat: &Stat<'_>) -> Duration {
+    /// How long ago the process started; `None` when the uptime is of another clock than the start,
+    /// which would lie ahead of now.
+    fn age(&self, stat: &Stat<'_>) -> Option<Duration> {
         let before = Duration::from_millis(self.millis(stat.start_ticks));
-        self.uptime.saturating_sub(before)
+        let ahead = before.saturating_sub(self.uptime);
+        (ahead <= UPTIME_TOLERANCE).then(|| self.uptime.saturating_sub(before))
     }
 
     /// Whether the process started after the scan before.
     fn is_new(&self, stat: &Stat<'_>) -> bool {
         self.interval
-            .is_some_and(|interval| self.age(stat) <= interval)
+            .zip(self.age(stat))
+            .is_some_and(|(interval, age)| age <= interval)
+    }
+
+    /// When the process started: never later than now.
+    fn start_time(&self, stat: &Stat<'_>) -> Timestamp {
+        let after = Duration::from_millis(self.millis(stat.start_ticks));
+        self.boot_time.saturating_add(after).min(self.time)
     }
 
     fn millis(&self, ticks: u64) -> u64 {
@@ -257,11 +280,46 @@ fn describe(
         command,
         uid,
         user: uid.and_then(|uid| moment.names.get(uid)),
-        start_time: moment
-            .boot_time
-            .saturating_add(Duration::from_millis(moment.millis(stat.start_ticks))),
+        start_time: moment.start_time(stat),
         placement: cgroup::parse(placement),
     })
+}
+
+/// How long the clock runs by which processes are dated.
+///
+/// In a container `uptime` may be written by lxcfs and begin with the container, while the kernel
+/// dates processes from its own start: then the first process, which is older than all others, would
+/// have started after now, and the kernel's own clock is the right one.
+fn uptime(procfs: &Path, buffer: &mut [u8]) -> Result<Duration, CollectError> {
+    let told = read_uptime(procfs)?;
+    let path = procfs.join("1/stat");
+    let first = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .and_then(|file| rustix::io::read(&file, &mut *buffer))
+        .ok()
+        .and_then(|length| Stat::parse(&buffer[..length]))
+        .map(|stat| {
+            let ticks_per_second = rustix::param::clock_ticks_per_second().max(1);
+            Duration::from_millis(stat.start_ticks.saturating_mul(1000) / ticks_per_second)
+        });
+    let now = rustix::time::clock_gettime(ClockId::Boottime);
+    let since_boot = Duration::new(
+        u64::try_from(now.tv_sec).unwrap_or(0),
+        u32::try_from(now.tv_nsec).unwrap_or(0),
+    );
+    Ok(fitting(told, since_boot, first))
+}
+
+/// Of the uptime that a file tells and that of the kernel's clock the one after which the first
+/// process has not started; the file's when both or neither will do.
+fn fitting(told: Duration, since_boot: Duration, first: Option<Duration>) -> Duration {
+    let fits = |uptime: Duration| {
+        first.is_none_or(|first| first <= uptime.saturating_add(UPTIME_TOLERANCE))
+    };
+    if !fits(told) && fits(since_boot) {
+        since_boot
+    } else {
+        told
+    }
 }
 
 fn read_uptime(procfs: &Path) -> Result<Duration, CollectError> {

@@ -26,6 +26,9 @@ const DEADLINE: Duration = Duration::from_millis(500);
 /// For what changes slowly and costs more than a few small reads.
 const SLOW: Duration = Duration::from_secs(10);
 
+/// Slow families that are as fresh as the rest while somebody looks.
+const EAGER: [Family; 2] = [Family::Processes, Family::Sessions];
+
 /// Reads one family; knows what it read before.
 type Read = Box<dyn FnMut(Instant) -> Result<FamilyValue, CollectError> + Send>;
 /// Makes a reader that has read nothing yet.
@@ -54,7 +57,7 @@ const PLANS: [(Family, Duration, Make); 12] = [
         Box::new(move |now| reader.read(now).map(FamilyValue::Disks))
     }),
     (Family::Networks, Duration::ZERO, |roots| {
-        let mut reader = networks::NetworkReader::new(&roots.procfs);
+        let mut reader = networks::NetworkReader::new(&roots.procfs, &roots.sysfs);
         Box::new(move |now| reader.read(now).map(FamilyValue::Networks))
     }),
     (Family::Pressure, Duration::ZERO, |roots| {
@@ -95,6 +98,7 @@ pub struct HostReader {
     report: mpsc::Sender<Done>,
     /// The newest value of each family.
     values: Snapshot,
+    is_watched: bool,
 }
 
 /// What is known of the reading of one family.
@@ -155,6 +159,7 @@ impl HostReader {
             slots: slots.collect(),
             order: plans.iter().map(|(family, ..)| *family).collect(),
             lane: Lane::new(),
+            is_watched: false,
             done,
             report,
             values: Snapshot {
@@ -163,6 +168,12 @@ impl HostReader {
             },
             roots,
         }
+    }
+
+    /// Says whether somebody looks at the snapshots: then processes are counted and logins listed at
+    /// every reading, and otherwise every ten seconds.
+    pub fn set_watched(&mut self, is_watched: bool) {
+        self.is_watched = is_watched;
     }
 
     /// Reads every family whose turn it is and that is not stuck.
@@ -204,9 +215,15 @@ impl HostReader {
             let Some(slot) = self.slots.get_mut(family) else {
                 continue;
             };
+            let is_eager = self.is_watched && EAGER.contains(family);
+            let period = if is_eager {
+                Duration::ZERO
+            } else {
+                slot.period
+            };
             let is_due = slot
                 .started
-                .is_none_or(|then| now.saturating_duration_since(then) >= slot.period);
+                .is_none_or(|then| now.saturating_duration_since(then) >= period);
             if !is_due {
                 continue;
             }

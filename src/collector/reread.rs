@@ -11,7 +11,7 @@ use super::CollectError;
 /// Room for most files of procfs; others make the buffer grow once.
 const BUFFER_BYTES: usize = 4096;
 /// Nothing that is read here comes near; a file that does is not what it should be.
-const FILE_BYTES_MAX: usize = 16 << 20;
+const FILE_BYTES_MAX: usize = 64 << 20;
 
 /// A file that stays open, with a buffer that stays allocated.
 #[derive(Debug)]

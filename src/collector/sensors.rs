@@ -1,7 +1,8 @@
 //! Temperatures that the kernel knows (hwmon).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,10 @@ use crate::model::snapshot::Sensor;
 
 /// How long the list of sensors is believed; devices come and go.
 const LIST_KEPT_FOR: Duration = Duration::from_mins(1);
+
+/// What a sensor of a computer can measure, in degrees. Inputs that are not wired up, and chips on a
+/// bus that has an error, say much more or less.
+const PLAUSIBLE: RangeInclusive<f64> = -100.0..=400.0;
 
 /// Reads `class/hwmon` of sysfs, see Documentation/hwmon/sysfs-interface.rst of the kernel.
 #[derive(Debug)]
@@ -24,6 +29,16 @@ pub(super) struct SensorReader {
 struct Known {
     input: Reread,
     sensor: Sensor,
+}
+
+/// What tells sensors of one name apart.
+#[derive(Debug, Clone)]
+struct Origin {
+    device: String,
+    /// `hwmon` and a number.
+    chip: String,
+    /// `temp` and a number.
+    channel: String,
 }
 
 impl SensorReader {
@@ -50,8 +65,10 @@ impl SensorReader {
         // A sensor that gives no value now, such as one of a sleeping device, is left out.
         let read = self.sensors.iter_mut().filter_map(|known| {
             let celsius = degrees(&known.input.text().ok()?)?;
+            let is_plausible = PLAUSIBLE.contains(&celsius);
             Some(Sensor {
-                celsius,
+                celsius: is_plausible.then_some(celsius),
+                error: (!is_plausible).then(|| format!("the sensor says {celsius} °C")),
                 ..known.sensor.clone()
             })
         });
@@ -64,10 +81,8 @@ fn list(folder: &Path) -> Result<Vec<Known>, CollectError> {
         path: folder.to_owned(),
         source,
     };
-    let mut chips = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        chips.push(entry.map_err(failed)?.path());
-    }
+    let entries = fs::read_dir(folder).map_err(failed)?;
+    let mut chips: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     chips.sort();
     let mut found = Vec::new();
     for chip in &chips {
@@ -80,13 +95,17 @@ fn list(folder: &Path) -> Result<Vec<Known>, CollectError> {
     Ok(found.into_iter().map(|(known, _)| known).collect())
 }
 
-/// The sensors in one place, each with the name of its device.
-fn list_chip(chip: &Path, place: &Path) -> Vec<(Known, String)> {
+/// The sensors in one place.
+fn list_chip(chip: &Path, place: &Path) -> Vec<(Known, Origin)> {
     let Some(chip_name) = attribute(&place.join("name")) else {
         return Vec::new();
     };
     let device = fs::read_link(chip.join("device")).unwrap_or_else(|_| chip.to_owned());
-    let device = device.file_name().unwrap_or_default().to_string_lossy();
+    let name = |path: &Path| {
+        let name = path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    };
+    let (device, chip) = (name(&device), name(chip));
     let mut numbers: Vec<u32> = fs::read_dir(place)
         .into_iter()
         .flatten()
@@ -105,33 +124,67 @@ fn list_chip(chip: &Path, place: &Path) -> Vec<(Known, String)> {
         let limit = |suffix| {
             let degrees = degrees(&attribute(&file(suffix))?)?;
             // Drivers write zero or nonsense where there is no limit.
-            (degrees > 0.0 && degrees < 1_000.0).then_some(degrees)
+            (degrees > 0.0 && PLAUSIBLE.contains(&degrees)).then_some(degrees)
         };
         let label = attribute(&file("label")).unwrap_or_else(|| format!("temp{number}"));
         let sensor = Sensor {
             name: format!("{chip_name} {label}"),
-            celsius: 0.0,
             high_celsius: limit("max"),
             critical_celsius: limit("crit"),
+            ..Sensor::default()
+        };
+        let origin = Origin {
+            device: device.clone(),
+            chip: chip.clone(),
+            channel: format!("temp{number}"),
         };
         let known = Known {
             input: Reread::new(file("input")),
             sensor,
         };
-        (known, device.clone().into_owned())
+        (known, origin)
     });
     known.collect()
 }
 
-/// Two disks of one kind have chips of one name: then the device tells them apart.
-fn make_unique(found: &mut [(Known, String)]) {
-    let mut count: HashMap<String, usize> = HashMap::new();
-    for (known, _) in found.iter() {
-        *count.entry(known.sensor.name.clone()).or_default() += 1;
+/// Gives each sensor a name of its own. Two disks of one kind have chips of one name: then the device
+/// tells them apart, within one device the channel, and where that is not enough the chip.
+fn make_unique(found: &mut [(Known, Origin)]) {
+    let by: [fn(&Origin) -> String; 4] = [
+        |origin| origin.device.clone(),
+        |origin| origin.channel.clone(),
+        |origin| format!("{} {}", origin.device, origin.channel),
+        |origin| format!("{} {}", origin.chip, origin.channel),
+    ];
+    let mut groups: HashMap<String, Vec<usize>> = HashMap::new();
+    for (index, (known, _)) in found.iter().enumerate() {
+        let group = groups.entry(known.sensor.name.clone()).or_default();
+        group.push(index);
     }
-    for (known, device) in found {
-        if count[&known.sensor.name] > 1 {
-            known.sensor.name = format!("{} ({device})", known.sensor.name);
+    for (name, group) in groups {
+        if group.len() == 1 {
+            continue;
+        }
+        // The last one is unique, unless a driver of old has its files in two places.
+        let tells_apart = |by: &&fn(&Origin) -> String| {
+            let told: HashSet<String> = group.iter().map(|index| by(&found[*index].1)).collect();
+            told.len() == group.len()
+        };
+        let by = by.iter().find(tells_apart).unwrap_or(&by[3]);
+        for index in group {
+            let (known, origin) = &mut found[index];
+            known.sensor.name = format!("{name} ({})", by(origin));
+        }
+    }
+    // A label can be any text, also a name that was made here.
+    let mut taken = HashSet::new();
+    for (known, origin) in found {
+        let mut number = 1;
+        let name = known.sensor.name.clone();
+        while !taken.insert(known.sensor.name.clone()) {
+            number += 1;
+            let Origin { chip, channel, .. } = origin;
+            known.sensor.name = format!("{name} ({chip} {channel} {number})");
         }
     }
 }
@@ -144,10 +197,13 @@ fn attribute(path: &Path) -> Option<String> {
 }
 
 /// Thousandths of a degree as text.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "what has more than 53 bits is no temperature"
+)]
 fn degrees(text: &str) -> Option<f64> {
-    let thousandths: i32 = text.trim().parse().ok()?;
-    let degrees = f64::from(thousandths) / 1000.0;
-    (degrees > -273.0).then_some(degrees)
+    let thousandths: i64 = text.trim().parse().ok()?;
+    Some(thousandths as f64 / 1000.0)
 }
 
 #[cfg(test)]
@@ -181,7 +237,7 @@ mod tests {
             let sensors = reader.read(now).unwrap();
             sensors
                 .into_iter()
-                .map(|one| (one.name, one.celsius))
+                .map(|one| (one.name, one.celsius.unwrap()))
                 .collect()
         };
         let all = [
@@ -211,5 +267,100 @@ mod tests {
             .read(Instant::now())
             .unwrap_err();
         assert!(error.to_string().contains("class/hwmon"), "{error}");
+    }
+
+    /// The names of sensors of one label, given the device, chip and channel of each.
+    fn names(sensors: &[(&str, &str, &str)]) -> Vec<String> {
+        let known = |(device, chip, channel): &(&str, &str, &str)| {
+            let origin = Origin {
+                device: (*device).to_owned(),
+                chip: (*chip).to_owned(),
+                channel: (*channel).to_owned(),
+            };
+            let sensor = Sensor {
+                name: "chip Other".to_owned(),
+                ..Sensor::default()
+            };
+            let input = Reread::new("");
+            (Known { input, sensor }, origin)
+        };
+        let mut found: Vec<(Known, Origin)> = sensors.iter().map(known).collect();
+        make_unique(&mut found);
+        let names = found.into_iter().map(|(known, _)| known.sensor.name);
+        names.collect()
+    }
+
+    #[test]
+    fn sensors_of_one_label_are_named_by_what_tells_them_apart() {
+        assert_eq!(
+            names(&[("a", "hwmon0", "temp1"), ("a", "hwmon0", "temp2")]),
+            ["chip Other (temp1)", "chip Other (temp2)"]
+        );
+        let all = [
+            ("a", "hwmon0", "temp1"),
+            ("a", "hwmon0", "temp2"),
+            ("b", "hwmon1", "temp1"),
+        ];
+        assert_eq!(
+            names(&all),
+            [
+                "chip Other (a temp1)",
+                "chip Other (a temp2)",
+                "chip Other (b temp1)"
+            ]
+        );
+        assert_eq!(
+            names(&[("a", "hwmon0", "temp1"), ("a", "hwmon1", "temp1")]),
+            ["chip Other (hwmon0 temp1)", "chip Other (hwmon1 temp1)"]
+        );
+        let same = names(&[("a", "hwmon0", "temp1"), ("a", "hwmon0", "temp1")]);
+        assert_ne!(same[0], same[1]);
+    }
+
+    #[test]
+    fn two_sensors_of_one_chip_and_label_are_both_shown() {
+        let tree = Tree::new();
+        let write = |file: &str, text: &str| tree.write(&format!("sys/class/hwmon/{file}"), text);
+        write("hwmon0/name", "dell_smm\n");
+        for (number, input) in [("1", "33000"), ("2", "34000")] {
+            write(&format!("hwmon0/temp{number}_input"), input);
+            write(&format!("hwmon0/temp{number}_label"), "Other\n");
+        }
+        let mut reader = SensorReader::new(&tree.path("sys"));
+        let shown = reader.read(Instant::now()).unwrap();
+        let shown: Vec<_> = shown
+            .into_iter()
+            .map(|one| (one.name, one.celsius))
+            .collect();
+        let expected = [
+            ("dell_smm Other (temp1)".to_owned(), Some(33.0)),
+            ("dell_smm Other (temp2)".to_owned(), Some(34.0)),
+        ];
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn what_can_not_be_a_temperature_is_none_with_the_reason() {
+        let tree = Tree::new();
+        let write = |file: &str, text: &str| tree.write(&format!("sys/class/hwmon/{file}"), text);
+        write("hwmon0/name", "nct6793\n");
+        for (number, input) in [
+            (1, "27000"),
+            (2, "-100000"),
+            (3, "2147483647"),
+            (5, "65261850"),
+            (7, "-273150"),
+            (15, "3892313987"),
+        ] {
+            write(&format!("hwmon0/temp{number}_input"), input);
+        }
+        let mut reader = SensorReader::new(&tree.path("sys"));
+        let shown = reader.read(Instant::now()).unwrap();
+        let celsius: Vec<Option<f64>> = shown.iter().map(|one| one.celsius).collect();
+        let expected = [Some(27.0), Some(-100.0), None, None, None, None];
+        assert_eq!(celsius, expected);
+        assert_eq!(shown[0].error, None);
+        let reason = shown[2].error.as_deref();
+        assert_eq!(reason, Some("the sensor says 2147483.647 °C"));
     }
 }

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::snapshot::{Family, PressureShare, Snapshot};
+use super::snapshot::{Family, ResourcePressure, Snapshot};
 use super::suggest::nearest;
 
 /// One kind of series.
@@ -20,7 +20,8 @@ pub struct Series {
     pub unit: &'static str,
     /// What it is.
     pub meaning: &'static str,
-    family: Family,
+    /// The part of the snapshot that it is taken of.
+    pub family: Family,
     values: Extract,
 }
 
@@ -90,20 +91,28 @@ macro_rules! labelled {
 
 /// A figure of a file system, unless it is stale.
 macro_rules! filesystem {
-    ($name:literal, $unit:literal, $field:ident, $meaning:literal) => {
+    ($name:literal, $unit:literal, $field:ident, $number:path, $meaning:literal) => {
         labelled!(
             $name,
             $unit,
             Filesystems.filesystems,
             mount_point = mount_point,
-            |part| part.$field.filter(|_| !part.stale).map(number),
+            |part| part.$field.filter(|_| !part.stale).map($number),
             $meaning
         )
     };
 }
 
-fn avg10(share: Option<PressureShare>) -> Option<f64> {
-    share.map(|share| share.avg10)
+fn as_is(value: f64) -> f64 {
+    value
+}
+
+fn some(pressure: Option<ResourcePressure>) -> Option<f64> {
+    pressure.map(|pressure| pressure.some.avg10)
+}
+
+fn full(pressure: Option<ResourcePressure>) -> Option<f64> {
+    pressure?.full.map(|share| share.avg10)
 }
 
 /// All series that there are.
@@ -124,23 +133,24 @@ pub static SERIES: &[Series] = &[
     single!("memory.cached_bytes", "bytes", Memory.memory, |memory| number(memory.cached_bytes), "Cached files"),
     single!("swap.total_bytes", "bytes", Swap.swap, |swap| number(swap.total_bytes), "Swap space"),
     single!("swap.used_bytes", "bytes", Swap.swap, |swap| number(swap.used_bytes), "Swap space in use"),
-    filesystem!("filesystem.total_bytes", "bytes", total_bytes, "Size of a file system"),
-    filesystem!("filesystem.used_bytes", "bytes", used_bytes, "What is taken of a file system"),
-    filesystem!("filesystem.available_bytes", "bytes", available_bytes, "What an ordinary user can still write"),
-    filesystem!("filesystem.inodes_total", "count", inodes_total, "How many files a file system can hold"),
-    filesystem!("filesystem.inodes_used", "count", inodes_used, "How many files it holds"),
+    filesystem!("filesystem.total_bytes", "bytes", total_bytes, number, "Size of a file system"),
+    filesystem!("filesystem.used_bytes", "bytes", used_bytes, number, "What is taken of a file system"),
+    filesystem!("filesystem.available_bytes", "bytes", available_bytes, number, "What an ordinary user can still write"),
+    filesystem!("filesystem.used_percent", "percent", used_percent, as_is, "What is taken, of what is taken or available, as df shows it"),
+    filesystem!("filesystem.inodes_total", "count", inodes_total, number, "How many files a file system can hold"),
+    filesystem!("filesystem.inodes_used", "count", inodes_used, number, "How many files it holds"),
     labelled!("disk.read_bytes_per_second", "bytes_per_second", Disks.disks, device = device, |disk| disk.read_bytes_per_second, "Bytes read from a disk"),
     labelled!("disk.written_bytes_per_second", "bytes_per_second", Disks.disks, device = device, |disk| disk.written_bytes_per_second, "Bytes written to a disk"),
     labelled!("disk.busy_percent", "percent", Disks.disks, device = device, |disk| disk.busy_percent, "Time in which a disk had something to do"),
     labelled!("network.received_bytes_per_second", "bytes_per_second", Networks.networks, interface = interface, |network| network.received_bytes_per_second, "Bytes received over an interface"),
     labelled!("network.sent_bytes_per_second", "bytes_per_second", Networks.networks, interface = interface, |network| network.sent_bytes_per_second, "Bytes sent over an interface"),
     labelled!("sensor.celsius", "celsius", Sensors.sensors, name = name, |sensor| sensor.celsius, "A temperature"),
-    single!("pressure.cpu.some.avg10", "percent", Pressure.pressure, |psi| psi.cpu.some.avg10, "Time in which some task waited for a processor"),
-    single!("pressure.cpu.full.avg10", "percent", Pressure.pressure, |psi| avg10(psi.cpu.full), "Time in which all tasks waited for a processor"),
-    single!("pressure.memory.some.avg10", "percent", Pressure.pressure, |psi| psi.memory.some.avg10, "Time in which some task waited for memory"),
-    single!("pressure.memory.full.avg10", "percent", Pressure.pressure, |psi| avg10(psi.memory.full), "Time in which all tasks waited for memory"),
-    single!("pressure.io.some.avg10", "percent", Pressure.pressure, |psi| psi.io.some.avg10, "Time in which some task waited for a disk"),
-    single!("pressure.io.full.avg10", "percent", Pressure.pressure, |psi| avg10(psi.io.full), "Time in which all tasks waited for a disk"),
+    single!("pressure.cpu.some.avg10", "percent", Pressure.pressure, |psi| some(psi.cpu), "Time in which some task waited for a processor"),
+    single!("pressure.cpu.full.avg10", "percent", Pressure.pressure, |psi| full(psi.cpu), "Time in which all tasks waited for a processor"),
+    single!("pressure.memory.some.avg10", "percent", Pressure.pressure, |psi| some(psi.memory), "Time in which some task waited for memory"),
+    single!("pressure.memory.full.avg10", "percent", Pressure.pressure, |psi| full(psi.memory), "Time in which all tasks waited for memory"),
+    single!("pressure.io.some.avg10", "percent", Pressure.pressure, |psi| some(psi.io), "Time in which some task waited for a disk"),
+    single!("pressure.io.full.avg10", "percent", Pressure.pressure, |psi| full(psi.io), "Time in which all tasks waited for a disk"),
     single!("uptime.seconds", "seconds", Uptime.uptime_seconds, |seconds| number(*seconds), "Time since the host started; a step back is a restart"),
     single!("processes.total", "count", Processes.processes, |count| f64::from(count.total), "Processes"),
     single!("processes.running", "count", Processes.processes, |count| f64::from(count.running), "Processes that run or are ready to"),

@@ -38,6 +38,8 @@ pub(crate) struct Exposition {
     pub(crate) flusher: FlusherHealth,
     /// Minutes of the host's series that nobody stored in time.
     pub(crate) dropped_minutes: u64,
+    /// Series of the newest reading for which the history has no room.
+    pub(crate) left_out_series: u64,
     /// Which database.
     pub(crate) engine: Engine,
     /// Its connections.
@@ -54,5 +56,9 @@ impl Exposition {
     }
 }
 
+#[cfg(test)]
+mod parser;
+#[cfg(test)]
+mod random;
 #[cfg(test)]
 mod tests;

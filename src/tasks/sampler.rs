@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::model::series::{Minute, SeriesSelector, for_each_value};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::{Clock, Timestamp};
 
+mod bound;
 mod load;
 mod minutes;
 mod recent;
@@ -34,12 +36,30 @@ const DEMAND_MIN: Duration = Duration::from_secs(1);
 pub trait Source: Send {
     /// Takes one. Rates are measured from one call to the next.
     fn read(&mut self, time: Timestamp) -> impl Future<Output = Snapshot> + Send;
+
+    /// Says whether somebody looks at the snapshots as they come.
+    fn set_watched(&mut self, _is_watched: bool) {}
 }
 
 impl Source for HostReader {
     async fn read(&mut self, time: Timestamp) -> Snapshot {
         Self::read(self, time).await
     }
+
+    fn set_watched(&mut self, is_watched: bool) {
+        Self::set_watched(self, is_watched);
+    }
+}
+
+/// How many series of a host have no room in the history when this is what is read of it.
+#[must_use]
+pub fn left_out_series(snapshot: &Snapshot) -> usize {
+    let mut bound = bound::Bound::default();
+    let mut left_out = 0;
+    for_each_value(snapshot, |series, label, _| {
+        left_out += usize::from(!bound.admits(series, label));
+    });
+    left_out
 }
 
 /// What was read of the host. Clones share it: one runs, the others read.
@@ -56,6 +76,8 @@ struct Shared {
     /// How many ask for snapshots at each interval.
     demands: Mutex<BTreeMap<Duration, usize>>,
     demands_changed: Notify,
+    /// Whether it was said that series are left out.
+    has_warned: AtomicBool,
 }
 
 impl HostSampler {
@@ -70,6 +92,7 @@ impl HostSampler {
             minutes: Mutex::default(),
             demands: Mutex::default(),
             demands_changed: Notify::new(),
+            has_warned: AtomicBool::new(false),
         }))
     }
 
@@ -129,6 +152,13 @@ impl HostSampler {
         self.minutes().dropped()
     }
 
+    /// How many series of the newest reading had no room in the history, because the host has more
+    /// than are kept.
+    #[must_use]
+    pub fn left_out_series(&self) -> usize {
+        self.minutes().left_out()
+    }
+
     /// Asks for snapshots at least this often, for as long as the returned value lives. Once a
     /// second is the most.
     #[must_use]
@@ -167,6 +197,7 @@ impl HostSampler {
             // What was missed while the machine slept is not made up for.
             let now = Instant::now();
             last = if now < due + period { due } else { now };
+            source.set_watched(!self.demands().is_empty());
             let snapshot = source.read(self.0.clock.now()).await;
             self.record(snapshot);
             period = self.period(interval);
@@ -191,8 +222,19 @@ impl HostSampler {
                     recent.add(series, label, value);
                 }
             });
+            self.warn_once(minutes.left_out());
         }
         self.0.newest.send_replace(Some(Arc::new(snapshot)));
+    }
+
+    fn warn_once(&self, left_out: usize) {
+        if left_out > 0 && !self.0.has_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(
+                left_out,
+                kept = bound::SERIES_MAX,
+                "the host has more series than the history keeps"
+            );
+        }
     }
 
     /// How often the host is read now.

@@ -13,6 +13,7 @@ use crate::api::system::SystemInfo;
 use crate::api::users::{CurrentUser, ListedUser};
 use crate::client::error::ClientError;
 use crate::model::api_key::Scope;
+use crate::model::snapshot::Network;
 use crate::model::user::Role;
 
 /// How many readings the graphs remember.
@@ -285,12 +286,22 @@ fn is_strained(snapshot: &Snapshot) -> bool {
         .is_some_and(|cpu| cpu.usage_percent >= 90.0)
         || memory.is_some_and(|memory| full(memory.used_bytes, memory.total_bytes))
         || filesystems.iter().any(|filesystem| {
-            filesystem.stale
-                || full(
-                    filesystem.used_bytes.unwrap_or(0),
-                    filesystem.total_bytes.unwrap_or(0),
-                )
+            filesystem.stale || filesystem.strain().is_some_and(|percent| percent >= 90.0)
         })
+}
+
+/// Which interfaces are added up as the host's traffic, and what they are called together.
+///
+/// A byte may pass a bridge, a VLAN and a bond before it leaves by a device: only the last is counted.
+/// Where no interface has a device (within a container, or as an older daemon tells) all count that
+/// lead elsewhere.
+#[must_use]
+pub fn traffic(networks: &[Network]) -> (&'static str, fn(&Network) -> bool) {
+    if networks.iter().any(|network| network.has_device) {
+        ("all network devices", |network| network.has_device)
+    } else {
+        ("all interfaces but lo", |network| network.interface != "lo")
+    }
 }
 
 impl Point {
@@ -298,8 +309,9 @@ impl Point {
         use super::units::share;
 
         let networks = || {
-            let all = snapshot.networks.as_deref()?.iter();
-            Some(all.filter(|network| network.interface != "lo"))
+            let all = snapshot.networks.as_deref()?;
+            let (_, counts) = traffic(all);
+            Some(all.iter().filter(move |network| counts(network)))
         };
         Self {
             cpu: snapshot.cpu.as_ref().map(|cpu| cpu.usage_percent),

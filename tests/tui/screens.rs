@@ -321,7 +321,7 @@ fn poison(data: &mut Data) {
             }
             for sensor in snapshot.sensors.iter_mut().flatten() {
                 sensor.name = bad();
-                sensor.celsius = f64::INFINITY;
+                sensor.celsius = Some(f64::INFINITY);
             }
             if let Some(cpu) = &mut snapshot.cpu {
                 cpu.usage_percent = -1.0;

@@ -1,6 +1,6 @@
 //! Disks with everything that `diskstats` tells of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::collector::reread::Reread;
@@ -107,24 +107,29 @@ fn is_left_out(device: &str) -> bool {
     of_letter || of_nvme
 }
 
-/// Lines of `MAJOR MINOR NAME` and at least eleven counters.
-fn parse(text: &str) -> Option<Vec<DiskCounters>> {
-    text.lines()
-        .map(|line| {
+/// Lines of `MAJOR MINOR NAME` and at least eleven counters; a line that is anything else is passed
+/// over, and so is a second one of a device. `None` when there are lines and none of them is good.
+pub(in crate::collector) fn parse(text: &str) -> Option<Vec<DiskCounters>> {
+    let mut seen = HashSet::new();
+    let disks: Vec<DiskCounters> = text
+        .lines()
+        .filter_map(|line| {
             let mut words = line.split_whitespace();
             let (major, minor) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
-            let device = words.next()?.to_owned();
+            let device = words.next()?;
             let counters: Result<Vec<u64>, _> = words.take(COUNTERS_MAX).map(str::parse).collect();
             let counters = counters.ok().filter(|all| all.len() >= COUNTERS_MIN)?;
             let identity = DiskIdentity {
-                device,
+                device: device.to_owned(),
                 major,
                 minor,
                 ..DiskIdentity::default()
             };
-            Some(DiskCounters { identity, counters })
+            seen.insert(device)
+                .then_some(DiskCounters { identity, counters })
         })
-        .collect()
+        .collect();
+    (!disks.is_empty() || text.trim().is_empty()).then_some(disks)
 }
 
 /// Fills in what a file of udev's says: lines such as `E:ID_MODEL=…`.
@@ -210,5 +215,23 @@ mod tests {
         assert_eq!(reader.read().unwrap()[0].identity.model, "Other");
         tree.write("proc/diskstats", "8 0 sda 1 2\n");
         assert!(reader.read().unwrap_err().to_string().contains("diskstats"));
+    }
+
+    #[test]
+    fn an_odd_line_costs_its_device_and_no_other() {
+        let good = |name: &str, reads: u64| format!("8 0 {name} {reads} 2 3 4 5 6 7 8 9 10 11\n");
+        let text = [
+            good("sda", 1),
+            "8 16 sdb 1 2 3\n".to_owned(),
+            "\n8 32 sdc 1 2 x 4 5 6 7 8 9 10 11\n".to_owned(),
+            good("sda", 99),
+            good("sdd", 2),
+        ];
+        let disks = parse(&text.concat()).unwrap();
+        let shown: Vec<(&str, u64)> = disks
+            .iter()
+            .map(|disk| (disk.identity.device.as_str(), disk.counters[0]))
+            .collect();
+        assert_eq!(shown, [("sda", 1), ("sdd", 2)]);
     }
 }

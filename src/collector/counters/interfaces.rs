@@ -1,6 +1,6 @@
 //! Network interfaces with everything that `net/dev` tells of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use crate::collector::reread::Reread;
@@ -93,11 +93,16 @@ impl InterfaceReader {
     }
 }
 
-/// Two lines of headings, then `NAME: ` and sixteen counters, eight for each direction.
-fn parse(text: &str) -> Option<Vec<InterfaceCounters>> {
+/// Two lines of headings, then `NAME: ` and sixteen counters, eight for each direction; a line that
+/// is anything else is passed over, and so is a second one of an interface. `None` when there are
+/// lines and none of them is good.
+pub(in crate::collector) fn parse(text: &str) -> Option<Vec<InterfaceCounters>> {
+    let mut seen = HashSet::new();
     let lines = text.lines().skip(2).filter(|line| !line.trim().is_empty());
-    lines
-        .map(|line| {
+    let is_empty = lines.clone().next().is_none();
+    let interfaces: Vec<InterfaceCounters> = lines
+        .filter_map(|line| {
+            // Old kernels write no space behind the colon, and a name may hold one.
             let (name, counters) = line.rsplit_once(':')?;
             let mut words = counters.split_whitespace().map(str::parse::<u64>);
             let mut eight = || -> Option<[u64; 8]> {
@@ -107,14 +112,16 @@ fn parse(text: &str) -> Option<Vec<InterfaceCounters>> {
                 }
                 Some(all)
             };
-            Some(InterfaceCounters {
+            let (receive, transmit) = (eight()?, eight()?);
+            seen.insert(name.trim()).then(|| InterfaceCounters {
                 name: name.trim().to_owned(),
-                receive: eight()?,
+                receive,
                 receive_nohandler: None,
-                transmit: eight()?,
+                transmit,
             })
         })
-        .collect()
+        .collect();
+    (is_empty || !interfaces.is_empty()).then_some(interfaces)
 }
 
 #[cfg(test)]
@@ -130,5 +137,11 @@ mod tests {
         assert_eq!(interfaces[0].transmit, [9, 10, 11, 12, 13, 14, 15, 16]);
         assert_eq!(parse("a\nb\n eth0: 1 2 3\n"), None);
         assert_eq!(parse("a\nb\n eth0 1\n"), None);
+        assert_eq!(parse("a\nb\n"), Some(Vec::new()));
+        let odd = format!(
+            "{text} eth0: 1 2 3\n eth1 5\n{}",
+            text.trim_start_matches("a\nb\n")
+        );
+        assert_eq!(parse(&odd), Some(interfaces));
     }
 }

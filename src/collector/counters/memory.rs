@@ -1,6 +1,9 @@
 //! All fields of `meminfo`, by the kernel's own names.
 
+use std::collections::HashSet;
+
 use crate::collector::CollectError;
+use crate::collector::memory::bytes;
 use crate::collector::reread::Reread;
 
 /// One line of `meminfo`, see proc(5).
@@ -16,7 +19,10 @@ pub struct MemoryField {
 }
 
 pub(super) fn read(file: &mut Reread) -> Result<Vec<MemoryField>, CollectError> {
-    let fields: Vec<MemoryField> = file.text()?.lines().filter_map(parse).collect();
+    let mut seen = HashSet::new();
+    let mut fields: Vec<MemoryField> = file.text()?.lines().filter_map(parse).collect();
+    // Some kernels and lxcfs write a field twice.
+    fields.retain(|field| seen.insert((field.name.clone(), field.is_bytes)));
     if fields.is_empty() {
         return Err(file.malformed("memory sizes"));
     }
@@ -34,12 +40,12 @@ fn parse(line: &str) -> Option<MemoryField> {
         return None;
     }
     let mut words = rest.split_whitespace();
-    let value: u64 = words.next()?.parse().ok()?;
+    let number = words.next()?;
     let is_bytes = words.next() == Some("kB");
     let value = if is_bytes {
-        value.checked_mul(1024)?
+        bytes(number)?
     } else {
-        value
+        number.parse().ok()?
     };
     Some(MemoryField {
         name,
@@ -56,8 +62,7 @@ mod tests {
     #[test]
     fn every_field_is_kept_under_a_name_that_programs_can_use() {
         let tree = Tree::new();
-        let text =
-            "MemTotal: 8 kB\nActive(anon): 3 kB\nHugePages_Total:   7\nOdd-one: 1 kB\n\nX: y kB\n";
+        let text = "MemTotal: 8 kB\nActive(anon): 3 kB\nHugePages_Total:   7\nOdd-one: 1 kB\n\nX: y kB\nActive(anon): 9 kB\n";
         tree.write("proc/meminfo", text);
         let mut file = Reread::new(tree.path("proc/meminfo"));
         let fields = read(&mut file).unwrap();

@@ -1,6 +1,6 @@
 //! What `stat` of the process file system counts.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::collector::CollectError;
@@ -47,7 +47,7 @@ impl CpuCounters {
 }
 
 /// A processor whose idle time goes back further than this was offline and starts anew.
-const RESTART_TICKS: u64 = 300;
+pub(in crate::collector) const RESTART_TICKS: u64 = 300;
 
 type Ticks = [u64; 10];
 
@@ -110,9 +110,25 @@ fn in_seconds(number: u32, ticks: &Ticks) -> CpuCounters {
     cpu
 }
 
+/// The counters of a line of CPU times. Kernels of old had four kinds of time; those that a kernel
+/// does not tell are zero.
+pub(in crate::collector) fn parse_ticks<const N: usize>(counters: &str) -> Option<[u64; N]> {
+    let mut ticks = [0; N];
+    let mut words = counters.split_whitespace();
+    for (index, tick) in ticks.iter_mut().enumerate() {
+        *tick = match words.next() {
+            Some(word) => word.parse().ok()?,
+            None if index >= 4 => 0,
+            None => return None,
+        };
+    }
+    Some(ticks)
+}
+
 fn parse(text: &str) -> Option<(KernelCounters, Vec<(u32, Ticks)>)> {
     let mut counters = KernelCounters::default();
     let mut cpus = Vec::new();
+    let mut seen = HashSet::new();
     for line in text.lines() {
         let (key, rest) = line.split_once(' ').unwrap_or((line, ""));
         let first = || rest.split_whitespace().next()?.parse().ok();
@@ -127,18 +143,12 @@ fn parse(text: &str) -> Option<(KernelCounters, Vec<(u32, Ticks)>)> {
                 let number = key
                     .strip_prefix("cpu")
                     .and_then(|number| number.parse().ok());
-                let Some(number) = number else { continue };
-                let mut ticks = Ticks::default();
-                let mut words = rest.split_whitespace();
-                for (index, tick) in ticks.iter_mut().enumerate() {
-                    *tick = match words.next() {
-                        Some(word) => word.parse().ok()?,
-                        // Kernels of old had four kinds.
-                        None if index >= 4 => 0,
-                        None => return None,
-                    };
+                // An odd line costs its processor, and the first of two lines counts.
+                if let Some((number, ticks)) = number.zip(parse_ticks(rest))
+                    && seen.insert(number)
+                {
+                    cpus.push((number, ticks));
                 }
-                cpus.push((number, ticks));
             }
         }
     }
@@ -175,6 +185,14 @@ mod tests {
         assert_eq!(idle_and_iowait(4_990, 90), (50.0, 1.0));
         assert_eq!(idle_and_iowait(5_100, 200), (51.0, 2.0));
         assert_eq!(idle_and_iowait(10, 0), (0.1, 0.0));
+    }
+
+    #[test]
+    fn an_odd_line_costs_its_processor() {
+        let text = "cpu 1 1 1 1\ncpu0 1 2 x 4\ncpu1 5 5 5 5\ncpu1 9 9 9 9\ncpu2 1\nbtime 7\n";
+        let (counters, cpus) = parse(text).unwrap();
+        assert_eq!(counters.boot_time, Some(7));
+        assert_eq!(cpus, [(1, [5, 5, 5, 5, 0, 0, 0, 0, 0, 0])]);
     }
 
     #[test]

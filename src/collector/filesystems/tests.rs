@@ -86,6 +86,8 @@ fn file_systems_are_shown_with_exact_figures_and_files_and_empty_ones_are_not() 
         total_bytes: Some(1_000),
         used_bytes: Some(400),
         available_bytes: Some(500),
+        // As df counts: what only root may write is nobody's.
+        used_percent: Some(44.44),
         inodes_total: Some(10),
         inodes_used: Some(3),
         ..Filesystem::default()

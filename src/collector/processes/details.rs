@@ -31,7 +31,7 @@ pub(in crate::collector) fn read_details(
     match read {
         Ok(details) => Ok(Some(details)),
         Err(Gone::Vanished) => Ok(None),
-        Err(Gone::Failed(error)) => Err(error),
+        Err(Gone::Odd(error) | Gone::Failed(error)) => Err(error),
     }
 }
 

@@ -47,6 +47,8 @@ impl Default for ReadBuffer {
 pub(super) enum Gone {
     /// It has ended, or is hidden from us.
     Vanished,
+    /// Its files say what no process says, or can't be read: the others may be fine.
+    Odd(CollectError),
     /// The fault is not that of one process.
     Failed(CollectError),
 }
@@ -59,6 +61,12 @@ pub(super) fn is_out_of_sight(errno: Errno) -> bool {
 
 fn is_refused(errno: Errno) -> bool {
     matches!(errno, Errno::ACCESS | Errno::PERM)
+}
+
+/// Whether a failure has its cause in this program or the machine, so that it is that of no single
+/// process.
+fn is_everywhere(errno: Errno) -> bool {
+    matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
 }
 
 pub(super) fn open_directory(path: &Path) -> Result<OwnedFd, CollectError> {
@@ -124,10 +132,15 @@ pub(super) fn open_process(procfs: impl AsFd, path: &Path, pid: u32) -> Result<O
 }
 
 fn failed(path: PathBuf, errno: Errno) -> Gone {
-    Gone::Failed(CollectError::Read {
+    let error = CollectError::Read {
         path,
         source: errno.into(),
-    })
+    };
+    if is_everywhere(errno) {
+        Gone::Failed(error)
+    } else {
+        Gone::Odd(error)
+    }
 }
 
 /// The longest name of a file that is read, with the number of its process before it.
@@ -174,7 +187,7 @@ impl<'a> ProcessFiles<'a> {
     }
 
     pub(super) fn malformed(&self, name: &str, expected: &'static str) -> Gone {
-        Gone::Failed(CollectError::Malformed {
+        Gone::Odd(CollectError::Malformed {
             path: self.path(name),
             expected,
         })
@@ -247,7 +260,9 @@ impl<'a> ProcessFiles<'a> {
                 Ok(Err(Unavailable::NotSupported))
             }
             Err(errno) if is_out_of_sight(errno) => Err(Gone::Vanished),
-            Err(errno) => Err(failed(self.path(name), errno)),
+            Err(errno) if is_everywhere(errno) => Err(failed(self.path(name), errno)),
+            // An odd file costs what it tells, not the process.
+            Err(_) => Ok(Err(Unavailable::NotSupported)),
         }
     }
 
@@ -270,14 +285,8 @@ impl<'a> ProcessFiles<'a> {
     }
 
     pub(super) fn read_io(&self, buffer: &mut [u8]) -> Result<Result<Counters, Unavailable>, Gone> {
-        let text = match self.read_optional("io", buffer)? {
-            Ok(text) => text,
-            Err(reason) => return Ok(Err(reason)),
-        };
-        match parse_io(text) {
-            Some(counters) => Ok(Ok(counters)),
-            None => Err(self.malformed("io", "read_bytes and write_bytes")),
-        }
+        let text = self.read_optional("io", buffer)?;
+        Ok(text.and_then(|text| parse_io(text).ok_or(Unavailable::NotSupported)))
     }
 }
 

@@ -85,7 +85,7 @@ impl Known {
         self.short_name[..] != *stat.name
             || self.arguments != stat.arguments
             || moment.now.duration_since(self.described) + sooner >= DESCRIPTION_KEPT_FOR
-            || moment.age(stat) < YOUNG
+            || moment.age(stat).is_some_and(|age| age < YOUNG)
     }
 
     pub(super) fn describe(

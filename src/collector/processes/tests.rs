@@ -310,19 +310,72 @@ fn processes_are_in_order_and_vanished_ones_are_left_out() {
 
 #[test]
 fn malformed_files_are_named() {
-    for (file, content) in [
-        ("proc/7/stat", "7 (init) S 1"),
-        ("proc/7/io", "read_bytes: x\n"),
-        ("proc/uptime", "soon"),
-        ("proc/uptime", "-1 0"),
-        ("proc/meminfo", "MemTotal: much"),
-    ] {
+    for (file, content) in [("proc/uptime", "soon"), ("proc/uptime", "-1 0")] {
         let mut host = Host::new();
         host.stat(7, 0, 1);
         host.tree.write(file, content);
         let error = host.try_scan().unwrap_err().to_string();
         assert!(error.contains(file), "{error}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_odd_process_costs_what_is_odd_and_no_other_row() {
+    let mut host = Host::new();
+    for pid in 1..=4 {
+        host.stat(pid, 0, 1);
+        host.io(pid, 10, 20);
+    }
+    // Known before, and not known before.
+    for is_odd in [false, true, true] {
+        if is_odd {
+            host.tree.write("proc/1/io", "");
+            host.tree.write("proc/2/io", "read_bytes: x\n");
+            host.tree.write("proc/3/stat", "3 (job) S 1");
+        }
+        host.tree.write("proc/meminfo", "MemTotal: much\n");
+        let scan = host.scan();
+        assert_eq!(scan.memory_total_bytes, 0);
+        let expected: &[u32] = if is_odd { &[1, 2, 4] } else { &[1, 2, 3, 4] };
+        let pids: Vec<u32> = scan.processes.iter().map(|one| one.pid).collect();
+        assert_eq!(pids, expected);
+        for pid in [1, 2] {
+            let io = scan.find(pid).unwrap().io;
+            let missing = io.err() == Some(Unavailable::NotSupported);
+            assert_eq!(missing, is_odd, "{pid}: {io:?}");
+        }
+        assert!(scan.find(4).unwrap().io.is_ok());
+        if is_odd {
+            host.scanner = Scanner::default();
+        }
+        pass(2).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_by_another_clock_is_never_after_now() {
+    let mut host = Host::new();
+    // The uptime of the container, and ticks since the start of its host.
+    host.tree.write("proc/uptime", "3600.00 3000.00\n");
+    host.stat(700, 3, 120_960_000_000);
+    assert_eq!(host.only().description.start_time, TIME);
+    // It is no new process in every scan, whose description would be read each time.
+    host.tree.write("proc/700/cmdline", "late\0");
+    pass(2).await;
+    let process = host.only();
+    assert_eq!(process.description.command, "");
+    assert_eq!(process.cpu_percent, Some(0.0));
+}
+
+#[test]
+fn processes_are_dated_by_the_clock_that_fits_the_first_one() {
+    let seconds = Duration::from_secs;
+    let (container, machine) = (seconds(3_600), seconds(1_209_600));
+    let first = machine.checked_sub(container);
+    assert_eq!(fitting(container, machine, first), machine);
+    assert_eq!(fitting(container, machine, Some(seconds(1))), container);
+    assert_eq!(fitting(container, machine, None), container);
+    assert_eq!(fitting(container, machine, Some(2 * machine)), container);
 }
 
 #[test]

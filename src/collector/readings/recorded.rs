@@ -154,6 +154,7 @@ async fn kernel_3_10_with_cgroup_v1() {
         total: 5,
         running: 0,
         sleeping: 3,
+        idle: 0,
         blocked: 1,
         stopped: 0,
         zombie: 1,
@@ -208,7 +209,12 @@ async fn kernel_6_18_with_cgroup_v2() {
         .iter()
         .map(|one| {
             let named = one.name.as_str();
-            (named, one.celsius, one.high_celsius, one.critical_celsius)
+            (
+                named,
+                one.celsius.unwrap(),
+                one.high_celsius,
+                one.critical_celsius,
+            )
         })
         .collect();
     let expected = [
@@ -218,7 +224,7 @@ async fn kernel_6_18_with_cgroup_v2() {
     ];
     assert_eq!(sensors, expected);
     let pressure = read.pressure.as_ref().unwrap();
-    let all = [pressure.cpu, pressure.memory, pressure.io];
+    let all = [pressure.cpu, pressure.memory, pressure.io].map(Option::unwrap);
     let some = all.map(|one| (one.some.avg10, one.some.avg60, one.some.avg300));
     assert_eq!(
         some,
@@ -236,7 +242,8 @@ async fn kernel_6_18_with_cgroup_v2() {
     let processes = Processes {
         total: 5,
         running: 1,
-        sleeping: 3,
+        sleeping: 2,
+        idle: 1,
         blocked: 0,
         stopped: 1,
         zombie: 0,
@@ -257,8 +264,9 @@ async fn kernel_5_10_with_both_cgroups_seen_from_a_container() {
     assert_eq!(disks(&read), [("vda", 8 * 512, 16 * 512)]);
     assert_eq!(networks(&read), [("lo", 0, 0, 0, 0), ("ens3", 1, 1, 0, 0)]);
     let pressure = read.pressure.as_ref().unwrap();
-    assert_eq!((pressure.cpu.some.avg10, pressure.cpu.full), (0.5, None));
-    assert!(pressure.io.full.is_some());
+    let cpu = pressure.cpu.unwrap();
+    assert_eq!((cpu.some.avg10, cpu.full), (0.5, None));
+    assert!(pressure.io.unwrap().full.is_some());
     assert_eq!(*read.swap.unwrap(), Swap::default());
     let processes = read.processes.as_ref().unwrap();
     assert_eq!((processes.total, processes.stopped), (2, 1));

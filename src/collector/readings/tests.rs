@@ -109,6 +109,19 @@ async fn slow_families_are_read_less_often_and_show_their_age() {
 }
 
 #[tokio::test]
+async fn while_somebody_looks_processes_are_as_fresh_as_the_rest() {
+    let tree = crate::collector::testing::Tree::new();
+    let mut reader = HostReader::new(tree.roots());
+    for pid in 1..=4 {
+        tree.write_process(pid, b"job", 'S');
+        reader.set_watched(pid >= 3);
+        let snapshot = reader.read(NOW).await;
+        let expected = if pid >= 3 { pid } else { 1 };
+        assert_eq!(snapshot.processes.unwrap().total, expected);
+    }
+}
+
+#[tokio::test]
 async fn this_host_is_read_whole() {
     let mut reader = HostReader::new(HostRoots::default());
     reader.read(NOW).await;

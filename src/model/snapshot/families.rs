@@ -66,16 +66,21 @@ pub struct CpuSeconds {
 
 impl CpuSeconds {
     /// Part of the time since `earlier` that was work (all but idling and waiting for disks), 0 to
-    /// 1; 0 when no time has passed.
+    /// 1; 0 when no time has passed. `None` when time was taken back, as it may be after a pause of
+    /// the machine: what passed is then not known.
     #[must_use]
-    pub fn busy_fraction_since(&self, earlier: &Self) -> f64 {
-        let busy = (self.busy() - earlier.busy()).max(0.0);
-        let idle = (self.idle - earlier.idle).max(0.0) + (self.iowait - earlier.iowait).max(0.0);
-        if busy > 0.0 {
+    pub fn busy_fraction_since(&self, earlier: &Self) -> Option<f64> {
+        let busy = self.busy() - earlier.busy();
+        let idle = self.idle - earlier.idle;
+        if busy < 0.0 || idle < 0.0 {
+            return None;
+        }
+        let idle = idle + (self.iowait - earlier.iowait).max(0.0);
+        Some(if busy > 0.0 {
             busy / (busy + idle)
         } else {
             0.0
-        }
+        })
     }
 
     fn busy(&self) -> f64 {
@@ -107,7 +112,9 @@ pub struct Memory {
     pub free_bytes: u64,
     /// Buffers of block devices.
     pub buffers_bytes: u64,
-    /// Cached files and what the kernel can reclaim of its own, as free(1) counts it.
+    /// Cached files and what the kernel can reclaim of its own (`Cached` and `SReclaimable` of
+    /// `/proc/meminfo`), as free(1) counts it. `node_memory_Cached_bytes` of `/metrics` is `Cached`
+    /// alone.
     pub cached_bytes: u64,
     /// Shared memory and memory file systems; part of the cached bytes.
     pub shared_bytes: u64,
@@ -138,6 +145,10 @@ pub struct Filesystem {
     pub used_bytes: Option<u64>,
     /// What an ordinary user can still write.
     pub available_bytes: Option<u64>,
+    /// `used_bytes` in percent of `used_bytes` and `available_bytes` together (0 to 100), as df(1)
+    /// shows it: what is reserved for root counts as neither. `null` when both are 0 or not known.
+    #[serde(default)]
+    pub used_percent: Option<f64>,
     /// How many files it can hold; 0 when it has no such limit.
     pub inodes_total: Option<u64>,
     /// How many it holds.
@@ -152,6 +163,28 @@ pub struct Filesystem {
     pub age_ms: u64,
     /// Why the figures are missing or stale.
     pub error: Option<String>,
+}
+
+impl Filesystem {
+    /// How full it is for ordinary users, in percent (0 to 100), as df(1) counts: used of used and
+    /// available. `None` when both are 0 or not known.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a percentage needs no more than 53 bits"
+    )]
+    pub fn fullness(&self) -> Option<f64> {
+        let (used, available) = (self.used_bytes? as f64, self.available_bytes? as f64);
+        let all = used + available;
+        (all > 0.0).then(|| 100.0 * used / all)
+    }
+
+    /// As [`Self::fullness`], where that says whether somebody has to do something: `None` for what
+    /// can only be read, such as the image that a host starts from, which is full from the start.
+    #[must_use]
+    pub fn strain(&self) -> Option<f64> {
+        self.fullness().filter(|_| !self.read_only)
+    }
 }
 
 /// A whole disk, with what it did since the reading before.
@@ -189,6 +222,10 @@ pub struct Disk {
 pub struct Network {
     /// Its name.
     pub interface: String,
+    /// Whether a device stands behind it. Bridges, bonds, VLANs, tunnels and the ends of virtual
+    /// cables have none: what they carry passes through a device too, or never leaves the host.
+    #[serde(default)]
+    pub has_device: bool,
     /// Bytes received per second.
     pub received_bytes_per_second: f64,
     /// Bytes sent per second.
@@ -220,23 +257,26 @@ pub struct Network {
 pub struct Sensor {
     /// Chip and label, such as `coretemp Package id 0`; unique within the snapshot.
     pub name: String,
-    /// The temperature.
-    pub celsius: f64,
+    /// The temperature; `null` when the sensor says what can't be.
+    pub celsius: Option<f64>,
     /// From where on the maker calls it high, when known.
     pub high_celsius: Option<f64>,
     /// From where on the maker calls it critical, when known.
     pub critical_celsius: Option<f64>,
+    /// Why there is no temperature.
+    #[serde(default)]
+    pub error: Option<String>,
 }
 
 /// Time lost to waiting for resources (PSI).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Pressure {
-    /// Waiting for a processor.
-    pub cpu: ResourcePressure,
-    /// Waiting for memory.
-    pub memory: ResourcePressure,
-    /// Waiting for disks.
-    pub io: ResourcePressure,
+    /// Waiting for a processor; `null` when the kernel says nothing of it that can be read.
+    pub cpu: Option<ResourcePressure>,
+    /// Waiting for memory; `null` likewise.
+    pub memory: Option<ResourcePressure>,
+    /// Waiting for disks; `null` likewise.
+    pub io: Option<ResourcePressure>,
 }
 
 /// Time lost to waiting for one resource.
@@ -269,8 +309,11 @@ pub struct Processes {
     pub total: u32,
     /// On a processor or ready for one.
     pub running: u32,
-    /// Waiting for something; idle kernel threads included.
+    /// Waiting for something.
     pub sleeping: u32,
+    /// Idle kernel threads.
+    #[serde(default)]
+    pub idle: u32,
     /// Waiting, usually for a disk, and not to be interrupted.
     pub blocked: u32,
     /// Stopped by a signal or a debugger.
@@ -298,7 +341,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "the quotients are exact")]
     fn a_busy_fraction_stays_between_zero_and_one() {
         let at = |busy, idle, iowait| CpuSeconds {
             system: busy,
@@ -307,9 +349,30 @@ mod tests {
             ..CpuSeconds::default()
         };
         let start = at(100.0, 100.0, 10.0);
-        assert_eq!(at(101.0, 102.0, 11.0).busy_fraction_since(&start), 0.25);
-        assert_eq!(start.busy_fraction_since(&start), 0.0);
-        assert_eq!(at(101.0, 100.0, 5.0).busy_fraction_since(&start), 1.0);
-        assert_eq!(at(99.0, 100.0, 10.0).busy_fraction_since(&start), 0.0);
+        let since = |later: CpuSeconds| later.busy_fraction_since(&start);
+        assert_eq!(since(at(101.0, 102.0, 11.0)), Some(0.25));
+        assert_eq!(since(start), Some(0.0));
+        assert_eq!(since(at(101.0, 100.0, 5.0)), Some(1.0));
+        assert_eq!(since(at(99.0, 100.0, 10.0)), None);
+        assert_eq!(since(at(101.0, 99.0, 10.0)), None);
+    }
+
+    #[test]
+    fn a_file_system_is_as_full_as_df_says() {
+        // A twentieth is reserved for root: df says 100 %, and 52 % of all is something else.
+        let one = |used: u64, available: u64, read_only: bool| Filesystem {
+            total_bytes: Some(1_000),
+            used_bytes: Some(used),
+            available_bytes: Some(available),
+            read_only,
+            ..Filesystem::default()
+        };
+        let full = one(520, 0, false);
+        assert_eq!((full.fullness(), full.strain()), (Some(100.0), Some(100.0)));
+        assert_eq!(one(300, 900, false).fullness(), Some(25.0));
+        assert_eq!(one(0, 0, false).fullness(), None);
+        let image = one(1_000, 0, true);
+        assert_eq!((image.fullness(), image.strain()), (Some(100.0), None));
+        assert_eq!(Filesystem::default().fullness(), None);
     }
 }

@@ -9,7 +9,7 @@ use crate::collector::counters::{
     ClockInfo, CpuCounters, DiskCounters, HostCounters, InterfaceCounters, KernelCounters,
     MemoryField, Uname,
 };
-use crate::model::snapshot::{Filesystem, Load, Pressure};
+use crate::model::snapshot::{Filesystem, Load, Pressure, ResourcePressure};
 
 pub(super) fn write(writer: &mut Writer, all: &Exposition) {
     let host = &all.host;
@@ -340,22 +340,18 @@ fn write_direction(
 fn write_pressure(writer: &mut Writer, pressure: &Pressure) {
     let seconds = |micros: u64| Duration::from_micros(micros).as_secs_f64();
     let (cpu, io, memory) = (&pressure.cpu, &pressure.io, &pressure.memory);
-    let full = |one: &crate::model::snapshot::ResourcePressure| {
-        one.full.map(|full| seconds(full.total_us))
-    };
+    let some = |one: &Option<ResourcePressure>| Some(seconds(one.as_ref()?.some.total_us));
+    let full = |one: &Option<ResourcePressure>| Some(seconds(one.as_ref()?.full?.total_us));
     let help = "Total time in seconds that processes have waited for CPU time";
-    let waited = seconds(cpu.some.total_us);
-    writer.counter(("node_pressure_cpu_waiting_seconds", help), Some(waited));
+    writer.counter(("node_pressure_cpu_waiting_seconds", help), some(cpu));
     let help = "Total time in seconds no process could make progress due to IO congestion";
     writer.counter(("node_pressure_io_stalled_seconds", help), full(io));
     let help = "Total time in seconds that processes have waited due to IO congestion";
-    let waited = seconds(io.some.total_us);
-    writer.counter(("node_pressure_io_waiting_seconds", help), Some(waited));
+    writer.counter(("node_pressure_io_waiting_seconds", help), some(io));
     let help = "Total time in seconds no process could make progress due to memory congestion";
     writer.counter(("node_pressure_memory_stalled_seconds", help), full(memory));
     let help = "Total time in seconds that processes have waited for memory";
-    let waited = seconds(memory.some.total_us);
-    writer.counter(("node_pressure_memory_waiting_seconds", help), Some(waited));
+    writer.counter(("node_pressure_memory_waiting_seconds", help), some(memory));
 }
 
 fn write_uname(writer: &mut Writer, uname: &Uname) {

@@ -131,6 +131,11 @@ fn sampler(writer: &mut Writer, all: &Exposition) {
         ("linux_api_sampler_dropped_aggregates", help),
         Some(all.dropped_minutes),
     );
+    let help = "Series of the host for which the history has no room";
+    writer.gauge(
+        ("linux_api_sampler_left_out_series", help),
+        Some(all.left_out_series),
+    );
 }
 
 fn database(writer: &mut Writer, all: &Exposition) {

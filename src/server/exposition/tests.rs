@@ -16,10 +16,15 @@ async fn of_host(host: &str) -> Exposition {
     let tree = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/host")
         .join(host);
+    of_tree(&tree).await
+}
+
+/// The same of the host whose trees are here.
+pub(super) async fn of_tree(tree: &Path) -> Exposition {
     let roots = HostRoots {
         procfs: tree.join("proc"),
         sysfs: tree.join("sys"),
-        rootfs: tree.clone(),
+        rootfs: tree.to_owned(),
     };
     let snapshot = HostReader::new(roots.clone()).read(TIME).await;
     let (host, process) = Collector::new(roots).counters();
@@ -42,6 +47,7 @@ async fn of_host(host: &str) -> Exposition {
         requests: recorder.totals(),
         flusher: FlusherHealth::default(),
         dropped_minutes: 0,
+        left_out_series: 0,
         engine: Engine::Sqlite,
         pool: PoolState {
             open: 3,
@@ -190,6 +196,8 @@ async fn both_formats_hold_the_same_series() {
     assert!(series(&text).len() > 1_200);
     assert!(open_metrics.ends_with("# EOF\n") && !text.contains("# EOF"));
     assert!(open_metrics.contains("# TYPE node_cpu_seconds counter\n"));
+    parser::check(&text, Format::Text);
+    parser::check(&open_metrics, Format::OpenMetrics);
 }
 
 /// What promtool says of a text, nothing where it is not installed.

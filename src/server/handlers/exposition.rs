@@ -42,6 +42,7 @@ pub(crate) async fn show_exposition(
         requests: state.recorder.totals(),
         flusher: state.flusher.health(),
         dropped_minutes: state.host.dropped_minutes(),
+        left_out_series: state.host.left_out_series() as u64,
         engine: state.store.engine(),
         pool: state.store.pool_state(),
     };

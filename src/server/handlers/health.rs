@@ -48,6 +48,7 @@ fn sampler(host: &HostSampler) -> SamplerHealth {
     SamplerHealth {
         last_reading: newest.as_ref().map(|snapshot| snapshot.time.to_string()),
         dropped_minutes: host.dropped_minutes(),
+        left_out_series: host.left_out_series() as u64,
         families: families.collect(),
     }
 }

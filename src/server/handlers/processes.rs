@@ -120,7 +120,7 @@ pub(crate) async fn query_processes(
 ) -> Result<Response, ApiError> {
     let unreadable = |error| ApiError::host_unreadable(&error);
     let turn = unread.turn().await?;
-    let scan = collector.shared_processes().await.map_err(unreadable)?;
+    let scan = collector.rated_processes().await.map_err(unreadable)?;
     // Off the async threads: a costly filter over many processes takes its time.
     let (body, _turn) = collector
         // The turn lasts as long as this runs, also when the client has gone.

@@ -1,5 +1,6 @@
 //! One reading of the host, and the stream of them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Extension;
@@ -12,7 +13,8 @@ use utoipa::IntoParams;
 
 use crate::api::problem::Problem;
 use crate::api::snapshot::Snapshot;
-use crate::model::snapshot::Family;
+use crate::collector::Collector;
+use crate::model::snapshot::{self as model, Family, FamilyValue};
 use crate::server::edge::{Key, key_of};
 use crate::server::error::ApiError;
 use crate::server::extract::{ApiQuery, Caller, FromQuery, scope};
@@ -24,6 +26,47 @@ use crate::tasks::sampler::HostSampler;
 
 /// How long the first reading of a daemon that has just started is waited for.
 const FIRST_READING: Duration = Duration::from_secs(2);
+
+/// Families that cost more to read, and are read rarely while nobody looks.
+const LATE: [Family; 2] = [Family::Processes, Family::Sessions];
+/// From which age on they are read for this reader.
+const LATE_AFTER: Duration = Duration::from_secs(1);
+/// How long that may take.
+const PRESENCE: Duration = Duration::from_millis(500);
+
+/// The snapshot with the families of now that are older than the rest of it.
+async fn with_presence(
+    collector: &Collector,
+    snapshot: Arc<model::Snapshot>,
+) -> Arc<model::Snapshot> {
+    let is_late = |family: &Family| {
+        let status = snapshot.status.get(family);
+        let age = status.and_then(|status| status.age);
+        age.is_none_or(|age| age >= LATE_AFTER)
+    };
+    if !LATE.iter().any(is_late) {
+        return snapshot;
+    }
+    let Ok(Ok(presence)) = tokio::time::timeout(PRESENCE, collector.presence()).await else {
+        return snapshot;
+    };
+    let mut fresh = (*snapshot).clone();
+    let values = [
+        presence.processes.map(FamilyValue::Processes),
+        presence.sessions.map(FamilyValue::Sessions),
+    ];
+    for (family, value) in LATE.into_iter().zip(values) {
+        if let Some(value) = value {
+            fresh.set(value);
+            let status = model::FamilyStatus {
+                age: Some(Duration::ZERO),
+                error: None,
+            };
+            fresh.status.insert(family, status);
+        }
+    }
+    Arc::new(fresh)
+}
 
 /// Which families to answer.
 #[derive(Debug, IntoParams)]
@@ -66,6 +109,7 @@ fn families(query: &mut QueryReader) -> Vec<Family> {
 pub(crate) async fn show_snapshot(
     _caller: Caller<scope::HostRead>,
     State(host): State<HostSampler>,
+    State(collector): State<Collector>,
     ApiQuery(query): ApiQuery<ShowSnapshot>,
 ) -> Result<Json<Snapshot>, ApiError> {
     let mut updates = host.subscribe();
@@ -74,7 +118,10 @@ pub(crate) async fn show_snapshot(
         Ok(Ok(newest)) => newest.clone(),
         _ => None,
     };
-    let snapshot = newest.ok_or_else(ApiError::snapshot_not_ready)?;
+    let mut snapshot = newest.ok_or_else(ApiError::snapshot_not_ready)?;
+    if query.include.iter().any(|family| LATE.contains(family)) {
+        snapshot = with_presence(&collector, snapshot).await;
+    }
     let since = snapshot.since_taken();
     Ok(Json(Snapshot::new(&snapshot, &query.include, since)))
 }

@@ -53,7 +53,7 @@ impl Top {
         if let Some(frame) = written.frames.get(&limit) {
             return frame.clone();
         }
-        let scan = tokio::time::timeout(SCAN_DEADLINE, self.collector.shared_processes()).await;
+        let scan = tokio::time::timeout(SCAN_DEADLINE, self.collector.rated_processes()).await;
         let frame = match scan {
             Ok(Ok(scan)) => self.held(busiest(&scan, limit)),
             Ok(Err(error)) => missing(&error),

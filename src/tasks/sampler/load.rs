@@ -65,22 +65,26 @@ impl LoadSampler {
             return;
         };
         let mut state = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let value = |earlier: &CpuSeconds| LoadValue {
-            load_one: load.one,
-            cpu_fraction: cpu.seconds.busy_fraction_since(earlier),
+        let value = |earlier: &CpuSeconds| {
+            Some(LoadValue {
+                load_one: load.one,
+                cpu_fraction: cpu.seconds.busy_fraction_since(earlier)?,
+            })
         };
         let (is_provisional, due) = match &state.progress {
             None => {
-                state.ring.push(value(&CpuSeconds::default()));
+                if let Some(value) = value(&CpuSeconds::default()) {
+                    state.ring.push(value);
+                }
                 (true, now + FIRST_WINDOW)
             }
             Some(progress) if now < progress.due => return,
             Some(progress) => {
                 let (value, due) = (value(&progress.cpu), progress.due);
-                if progress.is_provisional {
-                    state.ring.replace_latest(value);
-                } else {
-                    state.ring.push(value);
+                match value {
+                    Some(value) if progress.is_provisional => state.ring.replace_latest(value),
+                    Some(value) => state.ring.push(value),
+                    None => {}
                 }
                 // After a pause of the machine one value is late; a burst would mean nothing.
                 let is_late = now >= due + MINUTE;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::recent::SERIES_MAX;
+use super::bound::Bound;
 use crate::model::series::{Minute, MinuteValue, Series, SeriesKey};
 use crate::model::time::Timestamp;
 
@@ -17,13 +17,14 @@ pub(super) struct Minutes {
     open: Option<Open>,
     finished: VecDeque<Arc<Minute>>,
     dropped: u64,
+    left_out: usize,
 }
 
 #[derive(Debug)]
 struct Open {
     time: Timestamp,
-    sums: HashMap<&'static str, Vec<Sum>>,
-    count: usize,
+    sums: HashMap<&'static str, HashMap<Box<str>, Sum>>,
+    bound: Bound,
 }
 
 #[derive(Debug)]
@@ -37,6 +38,7 @@ struct Sum {
 impl Minutes {
     /// Begins a reading; finishes the open minute when the reading is not of it.
     pub(super) fn begin(&mut self, time: Timestamp) {
+        self.left_out = 0;
         let millis = time.as_millis();
         let time = Timestamp::from_millis(millis - millis.rem_euclid(MINUTE_MS));
         if self.open.as_ref().is_some_and(|open| open.time == time) {
@@ -48,7 +50,7 @@ impl Minutes {
         self.open = Some(Open {
             time,
             sums: HashMap::new(),
-            count: 0,
+            bound: Bound::default(),
         });
     }
 
@@ -68,13 +70,12 @@ impl Minutes {
             return;
         };
         let sums = open.sums.entry(series.name).or_default();
-        if let Some(sum) = sums.iter_mut().find(|sum| *sum.key.label == *label) {
+        if let Some(sum) = sums.get_mut(label) {
             sum.total += value;
             sum.max = sum.max.max(value);
             sum.count += 1;
-        } else if open.count < SERIES_MAX {
-            open.count += 1;
-            sums.push(Sum {
+        } else if open.bound.admits(series, label) {
+            let sum = Sum {
                 key: SeriesKey {
                     series,
                     label: label.into(),
@@ -82,8 +83,16 @@ impl Minutes {
                 total: value,
                 max: value,
                 count: 1,
-            });
+            };
+            sums.insert(label.into(), sum);
+        } else {
+            self.left_out += 1;
         }
+    }
+
+    /// How many series of the reading that was begun last had no room.
+    pub(super) fn left_out(&self) -> usize {
+        self.left_out
     }
 
     pub(super) fn finished(&self) -> Vec<Arc<Minute>> {
@@ -108,7 +117,7 @@ impl Open {
         let mut values: Vec<MinuteValue> = self
             .sums
             .values()
-            .flatten()
+            .flat_map(HashMap::values)
             .map(|sum| MinuteValue {
                 key: sum.key.clone(),
                 mean: sum.total / f64::from(sum.count),
@@ -117,8 +126,8 @@ impl Open {
             })
             .collect();
         values.sort_by(|a, b| {
-            let order = |value: &MinuteValue| (value.key.series.name, value.key.label.clone());
-            order(a).cmp(&order(b))
+            let (a, b) = (&a.key, &b.key);
+            (a.series.name, &a.label).cmp(&(b.series.name, &b.label))
         });
         Minute {
             time: self.time,
@@ -187,6 +196,31 @@ mod tests {
         assert_eq!(minutes.dropped(), 19);
         minutes.forget(Timestamp::from_millis(197 * 60_000));
         assert_eq!(minutes.finished().len(), 1);
+    }
+
+    #[test]
+    fn series_without_room_are_counted_per_reading() {
+        let mut minutes = Minutes::default();
+        for number in 0..2_000 {
+            add(
+                &mut minutes,
+                60,
+                "disk.busy_percent",
+                &number.to_string(),
+                1.0,
+            );
+        }
+        minutes.begin(Timestamp::from_millis(61_000));
+        let series = "disk.busy_percent"
+            .parse::<SeriesSelector>()
+            .unwrap()
+            .series;
+        for number in 0..2_000 {
+            minutes.add(series, &number.to_string(), 1.0);
+        }
+        let kept = minutes.open().unwrap().values.len();
+        assert_eq!(minutes.left_out(), 2_000 - kept);
+        assert!(kept > 100);
     }
 
     #[test]

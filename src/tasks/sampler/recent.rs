@@ -1,8 +1,9 @@
 //! All series of the last hour, in memory.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
+use super::bound::Bound;
 use crate::model::series::{Series, SeriesKey, SeriesSelector};
 use crate::model::time::Timestamp;
 
@@ -10,8 +11,6 @@ use crate::model::time::Timestamp;
 const KEPT: Duration = Duration::from_hours(1);
 /// At most one value a second is kept; a little less, as timers are not exact.
 const STEP_MIN: Duration = Duration::from_millis(900);
-/// The most series. A host with more of them (a thousand containers, say) has the first ones.
-pub(super) const SERIES_MAX: usize = 1024;
 
 /// One series of the last hour.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,8 +25,8 @@ pub struct RecentSeries {
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     times: VecDeque<Timestamp>,
-    columns: HashMap<&'static str, Vec<Column>>,
-    count: usize,
+    columns: HashMap<&'static str, BTreeMap<Box<str>, Column>>,
+    bound: Bound,
 }
 
 /// The values of one series. The last one belongs to the last time; where times before its first
@@ -56,18 +55,25 @@ impl Recent {
             self.times.pop_front();
         }
         let length = self.times.len();
+        let mut has_gone = false;
         for columns in self.columns.values_mut() {
-            columns.retain_mut(|column| {
+            columns.retain(|_, column| {
                 column.values.push_back(f32::NAN);
                 while column.values.len() > length
                     || column.values.front().is_some_and(|first| first.is_nan())
                 {
                     column.values.pop_front();
                 }
+                has_gone |= column.values.is_empty();
                 !column.values.is_empty()
             });
         }
-        self.count = self.columns.values().map(Vec::len).sum();
+        if has_gone {
+            self.bound = Bound::default();
+            for column in self.columns.values().flat_map(BTreeMap::values) {
+                self.bound.admits(column.key.series, &column.key.label);
+            }
+        }
         true
     }
 
@@ -79,22 +85,17 @@ impl Recent {
     pub(super) fn add(&mut self, series: &'static Series, label: &str, value: f64) {
         let columns = self.columns.entry(series.name).or_default();
         let value = value as f32;
-        if let Some(column) = columns
-            .iter_mut()
-            .find(|column| *column.key.label == *label)
-        {
+        if let Some(column) = columns.get_mut(label) {
             if let Some(last) = column.values.back_mut() {
                 *last = value;
             }
-        } else if self.count < SERIES_MAX {
-            self.count += 1;
-            columns.push(Column {
-                key: SeriesKey {
-                    series,
-                    label: label.into(),
-                },
-                values: VecDeque::from([value]),
-            });
+        } else if self.bound.admits(series, label) {
+            let key = SeriesKey {
+                series,
+                label: label.into(),
+            };
+            let values = VecDeque::from([value]);
+            columns.insert(label.into(), Column { key, values });
         }
     }
 
@@ -104,8 +105,9 @@ impl Recent {
         from: Timestamp,
         to: Timestamp,
     ) -> Vec<RecentSeries> {
-        let columns = self.columns.get(selector.series.name).into_iter().flatten();
+        let columns = self.columns.get(selector.series.name).into_iter();
         columns
+            .flat_map(BTreeMap::values)
             .filter(|column| selector.matches(&column.key))
             .map(|column| {
                 let skipped = self.times.len().saturating_sub(column.values.len());
@@ -130,6 +132,7 @@ fn shortest(value: f32) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bound::SERIES_MAX;
     use super::*;
 
     #[test]
@@ -204,7 +207,7 @@ mod tests {
             (load.len(), load[0], load[1800]),
             (1801, (4398, 2.0), (7998, 2.0))
         );
-        assert_eq!(recent.count, 1);
+        assert_eq!(recent.columns.values().map(BTreeMap::len).sum::<usize>(), 1);
         assert_eq!(points(&recent, "disk.busy_percent", 0, 9_999), []);
     }
 
@@ -218,7 +221,10 @@ mod tests {
         for number in 0..2 * SERIES_MAX {
             recent.add(series, &number.to_string(), 1.0);
         }
-        assert_eq!(recent.columns[series.name].len(), SERIES_MAX);
+        let kept = recent.columns[series.name].len();
+        assert!(kept > 100 && kept < SERIES_MAX, "{kept}");
+        recent.add(selector("uptime.seconds").series, "", 1.0);
+        assert_eq!(points(&recent, "uptime.seconds", 0, 9), [(1, 1.0)]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::popup::{Popup, Purpose};
 use super::processes::{Column, ProcessId};
 use super::rows::Move;
 use super::state::{ApiColumn, FleetColumn};
+use crate::model::snapshot::Filesystem;
 use crate::tui::host::Link;
 use crate::tui::keymap::Action;
 use crate::tui::message::Effect;
@@ -108,7 +109,8 @@ impl App {
         let chosen = self.processes.rows.selected.as_ref();
         let user = rows.zip(chosen).and_then(|(rows, chosen)| {
             let process = rows.items.iter().find(|it| ProcessId::of(it) == *chosen)?;
-            process.user.clone()
+            let uid = || process.uid.map(|uid| uid.to_string());
+            process.user.clone().or_else(uid)
         });
         if let Some(user) = user {
             let quoted = user.replace('\\', "\\\\").replace('"', "\\\"");
@@ -415,17 +417,13 @@ impl App {
             }
             FleetColumn::Disk => {
                 let all = snapshot?.filesystems.as_deref()?.iter();
-                all.filter_map(|it| Some(share(it.used_bytes?, it.total_bytes?)))
-                    .max_by(f64::total_cmp)
+                all.filter_map(Filesystem::strain).max_by(f64::total_cmp)
             }
             FleetColumn::Load => Some(snapshot?.load.as_ref()?.one),
             FleetColumn::Pressure => {
                 let all = snapshot?.pressure.as_ref()?;
-                let parts = [&all.cpu, &all.memory, &all.io];
-                parts
-                    .map(|it| it.some.avg10)
-                    .into_iter()
-                    .max_by(f64::total_cmp)
+                let parts = [all.cpu, all.memory, all.io].into_iter().flatten();
+                parts.map(|it| it.some.avg10).max_by(f64::total_cmp)
             }
             FleetColumn::Latency => match &host.link {
                 Link::Up { latency } => Some(latency.as_secs_f64()),

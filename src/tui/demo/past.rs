@@ -86,6 +86,7 @@ pub(super) fn health(now: Timestamp) -> Health {
             sampler: SamplerHealth {
                 last_reading: Some(read.to_string()),
                 dropped_minutes: 0,
+                left_out_series: 0,
                 families: BTreeMap::new(),
             },
         },

@@ -149,20 +149,22 @@ impl Script {
             }]),
             networks: Some(vec![Network {
                 interface: "eth0".to_owned(),
+                has_device: true,
                 received_bytes_per_second: 3_400_000.0 * self.wave,
                 sent_bytes_per_second: 9_100_000.0 * self.wave,
                 ..Network::default()
             }]),
             sensors: Some(vec![Sensor {
                 name: "package".to_owned(),
-                celsius: 38.0 + busy / 3.0,
+                celsius: Some(38.0 + busy / 3.0),
                 high_celsius: Some(85.0),
                 critical_celsius: Some(100.0),
+                ..Sensor::default()
             }]),
             pressure: Some(Pressure {
-                cpu: pressure(busy / 20.0),
-                memory: pressure(0.0),
-                io: pressure(2.5 * self.wave),
+                cpu: Some(pressure(busy / 20.0)),
+                memory: Some(pressure(0.0)),
+                io: Some(pressure(2.5 * self.wave)),
             }),
             uptime_seconds: Some(1_000_000 * u64::from(self.number + 1)),
             processes: Some(Processes {
@@ -308,7 +310,7 @@ fn part(most: u64, share: f64) -> u64 {
 }
 
 fn filesystem(mount: &str, device: &str, total: u64, share: f64) -> Filesystem {
-    Filesystem {
+    let mut filesystem = Filesystem {
         mount_point: mount.to_owned(),
         device: device.to_owned(),
         kind: "ext4".to_owned(),
@@ -316,7 +318,9 @@ fn filesystem(mount: &str, device: &str, total: u64, share: f64) -> Filesystem {
         used_bytes: Some(part(total, share)),
         available_bytes: Some(total - part(total, share)),
         ..Filesystem::default()
-    }
+    };
+    filesystem.used_percent = filesystem.fullness();
+    filesystem
 }
 
 fn pressure(avg10: f64) -> ResourcePressure {

@@ -24,7 +24,7 @@ const MINUTES: Duration = Duration::from_mins(30);
 /// For how long a replaced key works on.
 const OVERLAP_SECONDS: i64 = 3600;
 /// The columns of the process list that are shown.
-const FIELDS: &str = "pid,ppid,name,command,user,state,cpu_percent,cpu_seconds,memory_bytes,\
+const FIELDS: &str = "pid,ppid,name,command,uid,user,state,cpu_percent,cpu_seconds,memory_bytes,\
                       memory_percent,threads,nice,start_time,unit,container,\
                       read_bytes_per_second,written_bytes_per_second";
 

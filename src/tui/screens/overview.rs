@@ -9,6 +9,7 @@ use super::{draw_absence, processes};
 use crate::api::snapshot::Snapshot;
 use crate::model::snapshot::{Family, ResourcePressure};
 use crate::tui::app::App;
+use crate::tui::host::traffic;
 use crate::tui::sanitize::clean;
 use crate::tui::units::{percent, rate, share, size};
 use crate::tui::widgets::chart::{binary_top, chart};
@@ -186,7 +187,10 @@ fn draw_network_graph(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let seen = values.len().saturating_sub(usize::from(area.width) * 2);
     let top = binary_top(&values[seen..]);
     let parts = split(area, &[1]);
-    let title = Line::styled(format!("all traffic, up to {}", rate(top)), theme.dim);
+    let snapshot = app.host().snapshot.value();
+    let networks = snapshot.and_then(|it| it.networks.as_deref());
+    let (what, _) = traffic(networks.unwrap_or_default());
+    let title = Line::styled(format!("{what}, up to {}", rate(top)), theme.dim);
     frame.render_widget(title, parts[0]);
     chart(
         &values,
@@ -299,14 +303,13 @@ fn pressure_lines(app: &App, snapshot: &Snapshot) -> Vec<Line<'static>> {
         let reason = why_absent(snapshot, Family::Pressure);
         return vec![Line::from(pair("PSI", reason, theme.dim, theme))];
     };
-    let part = |name: &str, it: &ResourcePressure| {
-        let some = it.some.avg10;
-        pair(
-            name,
-            format!("{}%", percent(some)),
-            theme.share(some * 2.0),
-            theme,
-        )
+    let part = |name: &str, it: &Option<ResourcePressure>| match it {
+        Some(it) => {
+            let some = it.some.avg10;
+            let text = format!("{}%", percent(some));
+            pair(name, text, theme.share(some * 2.0), theme)
+        }
+        None => pair(name, "-", theme.dim, theme),
     };
     let mut spans = vec![Span::styled("PSI ", theme.title)];
     spans.extend(part("cpu", &pressure.cpu));
@@ -318,9 +321,8 @@ fn pressure_lines(app: &App, snapshot: &Snapshot) -> Vec<Line<'static>> {
 /// The hottest sensor.
 fn sensor_line(app: &App, snapshot: &Snapshot) -> Option<Line<'static>> {
     let sensors = snapshot.sensors.as_deref()?;
-    let hottest = sensors
-        .iter()
-        .max_by(|a, b| a.celsius.total_cmp(&b.celsius))?;
+    let known = sensors.iter().filter_map(|it| Some((it.celsius?, it)));
+    let (_, hottest) = known.max_by(|a, b| a.0.total_cmp(&b.0))?;
     Some(sensor(app, hottest))
 }
 
@@ -332,8 +334,13 @@ fn sensor_lines(app: &App, snapshot: &Snapshot) -> Vec<Line<'static>> {
 fn sensor(app: &App, it: &crate::model::snapshot::Sensor) -> Line<'static> {
     let theme = &app.settings.theme;
     let limit = it.high_celsius.or(it.critical_celsius).unwrap_or(90.0);
-    let style = theme.share(it.celsius / limit.max(1.0) * 85.0);
-    let value = format!("{:.0} C", it.celsius);
+    let (value, style) = match it.celsius {
+        Some(celsius) => (
+            format!("{celsius:.0} C"),
+            theme.share(celsius / limit.max(1.0) * 85.0),
+        ),
+        None => ("-".to_owned(), theme.dim),
+    };
     Line::from(pair(&clean(&it.name), value, style, theme))
 }
 
@@ -357,9 +364,9 @@ fn draw_filesystems(app: &App, snapshot: &Snapshot, area: Rect, frame: &mut Fram
     let table = plain(&columns, filesystems.len());
     table.draw(area, frame.buffer_mut(), theme, |row| {
         let it = &filesystems[row];
-        let known = it.used_bytes.zip(it.total_bytes);
-        let used = known.map(|(used, total)| share(used, total));
-        let style = used.map_or(theme.dim, |used| theme.share(used));
+        let used = it.fullness();
+        // What can only be read is full for good.
+        let style = it.strain().map_or(theme.dim, |used| theme.share(used));
         let used = match (it.stale, used) {
             (true, _) => Cell::new("stuck", theme.bad),
             (_, Some(used)) => Cell::new(percent(used), style),
