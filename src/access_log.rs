@@ -375,7 +375,7 @@ mod tests {
     #[test]
     fn a_text_line_holds_every_field() {
         let mut line = Vec::new();
-        write_text(&mut line, &record()).unwrap();
+        write_text(&mut line, &record(), LogSink::Plain).unwrap();
         assert_eq!(
             String::from_utf8(line).unwrap(),
             "2026-11-23T07:02:00.123Z access GET /api/v1/user/me 200 duration_us=123 \
@@ -411,7 +411,7 @@ mod tests {
             request_id: "x\nfake".into(),
             ..record()
         };
-        write_text(&mut line, &forged).unwrap();
+        write_text(&mut line, &forged, LogSink::Plain).unwrap();
         assert_eq!(String::from_utf8(line).unwrap().matches('\n').count(), 1);
     }
 

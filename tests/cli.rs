@@ -193,7 +193,10 @@ fn generated_files_have_the_names_that_packages_expect() {
 /// What a shell offers at a Tab after `line`, whose last word is being written.
 fn offered(home: &TempDir, shell: &str, line: &str) -> Option<Vec<String>> {
     let program = assert_cmd::cargo::cargo_bin!("linux-api");
-    let folder = program.parent().unwrap().display();
+    let folder = program
+        .parent()
+        .expect("the program lies in a directory")
+        .display();
     let words: Vec<&str> = line.split(' ').collect();
     let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     let (quoted, last) = (quoted.join(" "), words.len() - 1);
@@ -228,7 +231,7 @@ fn offered(home: &TempDir, shell: &str, line: &str) -> Option<Vec<String>> {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let values = text
         .lines()
-        .map(|line| line.split('\t').next().unwrap().to_owned());
+        .map(|line| line.split('\t').next().unwrap_or_default().to_owned());
     Some(values.filter(|value| !value.is_empty()).collect())
 }
 

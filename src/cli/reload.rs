@@ -16,7 +16,7 @@ use crate::config::SYSTEM_DATA;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How often to look for the result.
 const LOOK: Duration = Duration::from_millis(50);
-/// The daemon's process, in what systemd runs for ExecReload=.
+/// The daemon's process, in what systemd runs for `ExecReload=`.
 const MAINPID: &str = "MAINPID";
 
 /// Have the running daemon read its configuration again

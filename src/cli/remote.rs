@@ -382,7 +382,7 @@ async fn test_one(ctx: &Context, remotes: &Remotes, name: String) -> Tested {
             tested.url = target.address.to_string();
             tested.ok = true;
             tested.latency_ms = Some(latency.as_millis());
-            tested.role = Some(user.user_perm.role.to_string());
+            tested.role = Some(user.user_perm.role.clone());
             tested.user = Some(user.user.username);
         }
         Err(error) => {

@@ -76,17 +76,17 @@ fn examples_are_of_the_shape_that_they_explain() {
 }
 
 /// Every value of the document with its place.
-fn each(value: &'static Value, at: String, take: &mut impl FnMut(&str, &'static Value)) {
-    take(&at, value);
+fn each(value: &'static Value, at: &str, take: &mut impl FnMut(&str, &'static Value)) {
+    take(at, value);
     match value {
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                each(item, format!("{at}/{index}"), take);
+                each(item, &format!("{at}/{index}"), take);
             }
         }
         Value::Object(members) => {
             for (name, member) in members {
-                each(member, format!("{at}/{name}"), take);
+                each(member, &format!("{at}/{name}"), take);
             }
         }
         _ => {}
@@ -96,7 +96,7 @@ fn each(value: &'static Value, at: String, take: &mut impl FnMut(&str, &'static 
 #[test]
 fn every_reference_leads_somewhere() {
     let mut count = 0;
-    each(document(), String::new(), &mut |at, value| {
+    each(document(), "", &mut |at, value| {
         if let Some(target) = value.get("$ref").and_then(Value::as_str) {
             let found = document().pointer(target.trim_start_matches('#'));
             assert!(found.is_some(), "{at}: {target}");
@@ -113,7 +113,7 @@ fn defaults_and_examples_of_times_are_times() {
             .as_str()
             .is_some_and(|text| text.parse::<Timestamp>().is_ok())
     };
-    each(document(), String::new(), &mut |at, value| {
+    each(document(), "", &mut |at, value| {
         if value["format"] == "date-time" && value.get("type").is_some() {
             for name in ["default", "example"] {
                 if let Some(given) = value.get(name) {
@@ -131,7 +131,7 @@ fn objects_say_which_members_are_always_there() {
     const ALL_OPTIONAL: [&str; 3] = ["DeleteUser", "RotateKey", "SelectedProcess"];
     let schemas = document()["components"]["schemas"].as_object().unwrap();
     for (name, schema) in schemas {
-        each(schema, name.clone(), &mut |at, value| {
+        each(schema, name, &mut |at, value| {
             let Some(properties) = value.get("properties").and_then(Value::as_object) else {
                 return;
             };

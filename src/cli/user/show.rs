@@ -11,7 +11,7 @@ pub(super) fn print_users(users: &[ListedUser]) -> anyhow::Result<()> {
     let rows = users.iter().map(|user| {
         vec![
             user.username.clone(),
-            user.role.to_string(),
+            user.role.clone(),
             yes_or_no(user.activated),
             yes_or_no(user.immutable),
             user.created_at.clone(),
