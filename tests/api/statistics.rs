@@ -96,7 +96,7 @@ async fn every_answer_is_counted_under_its_route(database: Database) {
         .uri("/api/v1/user/me")
         .body(Body::empty());
     app.send(no_method.unwrap()).await;
-    app.post(&boss.key, "/api/v1/user/register", json!({"username": "x"}))
+    app.post(&boss.key, "/api/v1/user/register", json!({"username": "7"}))
         .await;
     app.request(Method::PUT, "/api/v1/admin/users", Some(&boss.key), None)
         .await;
