@@ -199,7 +199,7 @@ impl Store {
         let _ = state.wait_for(Availability::is_ready).await;
     }
 
-    /// A handle that works while the database is being prepared, for the preparation itself.
+    /// A handle that works whatever the state, for preparing the database: the others wait.
     #[must_use]
     pub fn preparing(&self) -> Self {
         Self {
@@ -251,11 +251,7 @@ impl Store {
     /// What a call that comes now is refused with.
     pub(super) fn refusal(&self) -> Option<StoreError> {
         let state = self.inner.tracker.state.borrow();
-        let passes = match &*state {
-            Availability::Ready => true,
-            Availability::Preparing { .. } => self.is_preparing,
-            Availability::Away(_) | Availability::Refused(_) => false,
-        };
+        let passes = state.is_ready() || self.is_preparing;
         (!passes).then(|| StoreError::NotReady {
             code: state.code(),
             reason: state.reason(),

@@ -56,7 +56,6 @@ impl Preparation {
     /// When the database can't be reached or prepared; the availability is left to the caller.
     pub(super) async fn run(&self) -> anyhow::Result<Option<PlainKey>> {
         self.store.connect().await?;
-        Steps(&self.store).begin("looking at the schema", None);
         let store = self.store.preparing();
         if self.config.database.migrate {
             Box::pin(self.migrate(&store)).await?;
