@@ -6,7 +6,7 @@ use super::Client;
 use super::error::ClientError;
 use crate::api::fleet::FleetHost;
 use crate::api::health::{DatabaseHealth, MetricsHealth};
-use crate::api::history::History;
+use crate::api::history::{History, SeriesDescription};
 use crate::api::metrics::{GlobalMetrics, RouteMetrics, StatusCodeMetrics};
 use crate::api::page::Page;
 use crate::model::time::Timestamp;
@@ -90,6 +90,12 @@ impl Client {
         query.push(("to", range.to.to_string()));
         query.push(("step", range.step.to_string()));
         self.get("/api/v1/system/history", &query).await
+    }
+
+    /// The series that history may be read of, with unit and meaning.
+    pub async fn series(&self) -> Result<Page<SeriesDescription>, ClientError> {
+        self.get("/api/v1/system/series", &[] as &[(&str, &str)])
+            .await
     }
 
     /// How writing measurements goes.

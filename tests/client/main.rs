@@ -94,6 +94,8 @@ async fn every_route_of_the_daemon_has_a_call() {
     assert!(client.global_metrics(&buckets).await.is_ok());
     assert!(client.route_metrics(&buckets).await.is_ok());
     assert!(client.status_codes(&buckets).await.is_ok());
+    let series = client.series().await.unwrap().items;
+    assert!(series.iter().any(|one| one.name == "load.one"));
     let range = HistoryRange {
         series: vec!["load.one".to_owned(), "cpu.usage_percent".to_owned()],
         from: now.saturating_sub(Duration::from_mins(5)),

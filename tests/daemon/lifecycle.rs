@@ -120,7 +120,7 @@ fn in_the_background_until_it_is_stopped() {
     assert!(text(&stopped.stdout).contains("no daemon runs in the background"));
     let down = run(&home, &["status"], &variables);
     assert_eq!(down.status.code(), Some(1));
-    assert!(text(&down.stderr).contains(&format!("no daemon answers at {listen}")));
+    assert!(text(&down.stderr).contains(&format!("no daemon answers at http://{listen}")));
 
     let _end = StopAtEnd(&home);
     // Paths mean the same as in the foreground.
