@@ -171,11 +171,13 @@ impl Signals {
     }
 
     async fn watch(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => tracing::info!("SIGTERM, stopping"),
-            _ = self.interrupt.recv() => tracing::info!("SIGINT, stopping"),
-        }
+        let signal = tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        };
+        // Before the log says so: from that line on, no connection is accepted.
         self.stop.cancel();
+        tracing::info!("{signal}, stopping");
         // The daemon ends by itself; a second signal must not kill it in the middle of a flush.
         std::future::pending::<()>().await;
     }

@@ -144,6 +144,7 @@ pub async fn serve(
         .iter()
         .map(|listener| accept(&listener.socket, &shared, &graceful));
     tokio::select! {
+        biased;
         () = stop.cancelled() => {}
         _ = futures_util::future::join_all(loops) => {}
     }

@@ -19,10 +19,17 @@ const KNOWN: &[(&str, &[&str])] = &[
 ];
 
 /// Commands that stop and say what has to be decided, as the page tells.
-const STOPS: &[(&str, &str)] = &[(
-    "linux-api db import --from /opt/Linux-API --dry-run",
-    "names are taken: admin (v1), admin (legacy). Say --merge",
-)];
+const STOPS: &[(&str, &str)] = &[
+    (
+        "linux-api db import --from /opt/Linux-API --dry-run",
+        "names are taken: admin (v1), admin (legacy). Say --merge",
+    ),
+    // The stage is a folder, where setup shows what it would do and what is in its way.
+    (
+        "sudo linux-api setup --answers answers.toml",
+        "no server runs in a folder",
+    ),
+];
 
 /// Runs, compares and looks up everything on a page.
 pub(crate) fn follow(page: &Page) {
