@@ -1,4 +1,4 @@
-//! Anonymous memory that stays: after keys that nobody knows, and over a long load.
+//! Anonymous memory that stays: after unknown keys, and over a long load.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -20,7 +20,7 @@ const UNKNOWN_KEYS: u32 = 1_000;
 /// What a check works with is released some time after the last one.
 const SETTLE: Duration = Duration::from_secs(5);
 
-/// What a key that nobody knows leaves behind, each the cost of a slow hash.
+/// What an unknown key leaves behind, each the cost of a slow hash.
 pub(crate) fn unknown_keys() -> Vec<Row> {
     let home = tempfile::tempdir().unwrap();
     let daemon = Daemon::start(home.path(), NO_LIMITS);

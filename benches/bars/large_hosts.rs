@@ -127,7 +127,7 @@ fn reading(family: Family, write: Write, count: usize) -> f64 {
     for round in 0..=ROUNDS {
         write(tree.path(), count, round);
         if matches!(family, Family::Sensors) {
-            // They are listed anew once a minute only: the list is what is measured.
+            // They are listed again only once a minute: the list is what is measured.
             reader = HostReader::new(roots(tree.path()));
         }
         reader.set_watched(true);
