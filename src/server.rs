@@ -51,10 +51,10 @@ use crate::tasks::sampler::HostSampler;
 use edge::{
     AccessPolicy, Edge, EdgeState, RequestIds, RouteTable, RunningChecks, Sunset, Throttle,
 };
-use extract::BodyTimeout;
 use handlers::system::WrittenList;
 use issuer::Issuer;
 use notices::Notices;
+use peer::Peer;
 use state::{AppState, Docs, OwnHost, StoredKeys};
 use streams::{Guard, StreamLimits, Streams};
 use unix_peers::UnixPeers;
@@ -125,9 +125,9 @@ pub struct Parts {
 pub struct Service(Edge<Router>);
 
 impl Service {
-    /// The response to one request.
-    pub(crate) async fn respond(&self, request: Request<Body>) -> Response {
-        self.0.respond(request).await
+    /// The response to one request from `peer`, which is taken out of its place.
+    pub(crate) async fn respond(&self, request: &mut Request<Body>, peer: Peer) -> Response {
+        self.0.respond(request, peer).await
     }
 }
 
@@ -194,7 +194,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Service> {
         recorder: parts.recorder.clone(),
         request_ids: RequestIds::new(parts.request_id_prefix),
         request_timeout: parts.request_timeout,
-        body_timeout: BodyTimeout(parts.body_timeout),
+        body_timeout: parts.body_timeout,
         clock: parts.clock.clone(),
         sunset: Sunset::new(parts.legacy.sunset),
         causes: Throttle::default(),

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared};
-use moka::future::Cache;
+use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
@@ -37,6 +37,10 @@ use imported::{Candidate, ImportedKeys};
 /// What every key of this program's own making begins with; a text that does and is no key is a
 /// mistyped one.
 const OWN_PREFIX: &str = "lapi_";
+
+/// Of how many slow checks the outcome is held for the callers that waited for it; far more than can
+/// end at once.
+const CHECKS_MAX: usize = 1_024;
 
 /// How long a request waits until a remembered key was looked up again.
 const RECHECK_PATIENCE: Duration = Duration::from_millis(50);
@@ -76,11 +80,13 @@ pub trait KeySource: Clone + Send + Sync + 'static {
     /// Whether what is stored is gone for good, so that nothing remembered of it counts any more.
     fn is_lost(&self) -> bool;
 
-    /// Reads the revision again unless that was done a moment ago; waits for it 50 ms at most.
-    fn refresh(&self) -> impl Future<Output = ()> + Send;
+    /// Reads the revision again unless `age` is but a moment; waits for it 50 ms at most. Returns
+    /// the age after it.
+    fn refresh(&self, age: Duration) -> impl Future<Output = Duration> + Send;
 
-    /// Notes that a key is used, so that changes are looked for.
-    fn note_use(&self);
+    /// Notes that a key is used, so that changes are looked for. Returns the
+    /// [`contact_age`](Self::contact_age).
+    fn note_use(&self) -> Duration;
 
     /// The key with one of these stored hashes.
     fn find_by_hash(
@@ -142,7 +148,7 @@ impl UnknownKey<'_> {
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// The most accepted keys that are remembered.
-    pub cache_size: u64,
+    pub cache_size: usize,
     /// The most callers that wait for a slow hash.
     pub hash_queue: usize,
     /// How long remembered keys keep working while the database is away.
@@ -183,6 +189,9 @@ struct Inner<S> {
     hasher: Hasher,
     imported: ImportedKeys,
     accepted: Cache<[u8; 32], Arc<Accepted>>,
+    /// Slow checks that are under way, for callers with the same key to wait for; what came of one is
+    /// removed as soon as they have it.
+    checks: Cache<[u8; 32], Result<Arc<Accepted>, Rejected>>,
     outage_grace: Duration,
     /// Look-ups of remembered keys that are under way.
     rechecks: Mutex<HashMap<[u8; 32], Shared<BoxFuture<'static, ()>>>>,
@@ -209,6 +218,7 @@ impl<S: KeySource> Verifier<S> {
                 hasher: Hasher::new(limits.hash_queue),
                 imported: ImportedKeys::new(limits.pbkdf2),
                 accepted: Cache::new(limits.cache_size),
+                checks: Cache::new(CHECKS_MAX),
                 outage_grace: limits.outage_grace,
                 rechecks: Mutex::default(),
                 clock,
@@ -242,15 +252,16 @@ impl<S: KeySource> Verifier<S> {
     pub async fn recall<'a>(&self, text: &'a str) -> Result<Recalled<'a>, Rejected> {
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         let source = &self.inner.source;
-        source.note_use();
-        let mut entry = self.inner.accepted.get(&digest).await;
+        let mut age = source.note_use();
+        let mut entry = self.inner.accepted.get(&digest);
         if entry.is_some() {
-            source.refresh().await;
+            age = source.refresh(age).await;
         }
         let revision = source.revision();
         if let Some(known) = entry.take_if(|known| known.revision != revision) {
             // Boxed, or every request would carry the room that this rare way needs.
             entry = Box::pin(self.recheck(digest, known)).await;
+            age = source.contact_age();
         }
         let unknown = UnknownKey {
             text,
@@ -262,10 +273,10 @@ impl<S: KeySource> Verifier<S> {
         };
         let now = self.inner.clock.now();
         if entry.expires_at.is_some_and(|expiry| expiry <= now) {
-            Box::pin(self.inner.accepted.invalidate(&digest)).await;
+            self.inner.accepted.remove(&digest);
             return Ok(Recalled::Unknown(unknown));
         }
-        self.accept(&entry, now).map(Recalled::Known)
+        self.accept(&entry, now, age).map(Recalled::Known)
     }
 
     /// The slow way, for a key that was not recalled.
@@ -284,10 +295,40 @@ impl<S: KeySource> Verifier<S> {
                 None => self.check_imported(&key).await,
             }
         };
-        // Callers with the same new key wait for one hash.
-        let check = self.inner.accepted.try_get_with(key.digest, check);
-        let entry = Box::pin(check).await.map_err(|rejected| *rejected)?;
-        self.accept(&entry, self.inner.clock.now())
+        let mut entry = Box::pin(self.check_once(key.digest, check)).await?;
+        // The row was read before the hash, perhaps for a caller who came earlier.
+        if entry.revision != self.inner.source.revision() {
+            let recheck = Box::pin(self.recheck(key.digest, entry)).await;
+            entry = recheck.ok_or(Rejected::Invalid)?;
+        }
+        let age = self.inner.source.contact_age();
+        self.accept(&entry, self.inner.clock.now(), age)
+    }
+
+    /// Runs the check of a new key, or waits for the one that another caller with the same key runs.
+    /// When that caller hangs up, the next one runs its own.
+    async fn check_once(
+        &self,
+        digest: [u8; 32],
+        check: impl Future<Output = Result<Arc<Accepted>, Rejected>>,
+    ) -> Result<Arc<Accepted>, Rejected> {
+        let running = self.inner.checks.get_value_or_guard_async(&digest).await;
+        let turn = match running {
+            Ok(checked) => return checked,
+            Err(turn) => turn,
+        };
+        // Another check may have ended since the key was looked for.
+        let checked = match self.inner.accepted.get(&digest) {
+            Some(entry) => Ok(entry),
+            None => check.await,
+        };
+        if let Ok(entry) = &checked {
+            self.inner.accepted.insert(digest, Arc::clone(entry));
+        }
+        // An error says that the place is no longer there to be filled, and then nobody waits.
+        let _ = turn.insert(checked.clone());
+        self.inner.checks.remove(&digest);
+        checked
     }
 
     async fn check_imported(&self, key: &UnknownKey<'_>) -> Result<Arc<Accepted>, Rejected> {
@@ -310,11 +351,16 @@ impl<S: KeySource> Verifier<S> {
         )))
     }
 
-    fn accept(&self, entry: &Accepted, now: Timestamp) -> Result<Arc<Identity>, Rejected> {
-        let source = &self.inner.source;
+    /// Accepts a key now, `age` after the revision was last read.
+    fn accept(
+        &self,
+        entry: &Accepted,
+        now: Timestamp,
+        age: Duration,
+    ) -> Result<Arc<Identity>, Rejected> {
         let unchecked = entry.unchecked_since.get().map(Instant::elapsed);
-        let unchecked = unchecked.unwrap_or_default().max(source.contact_age());
-        if unchecked > self.inner.outage_grace || source.is_lost() {
+        let unchecked = unchecked.unwrap_or_default().max(age);
+        if unchecked > self.inner.outage_grace || self.inner.source.is_lost() {
             return Err(Rejected::Unavailable);
         }
         entry.last_used.store(now.as_millis(), Ordering::Relaxed);
@@ -363,7 +409,7 @@ impl<S: KeySource> Verifier<S> {
             entry.unchecked_since.get_or_init(Instant::now);
             return Some(entry);
         }
-        self.inner.accepted.get(&digest).await
+        self.inner.accepted.get(&digest)
     }
 
     /// Puts what the database says of a remembered key in its place.
@@ -381,9 +427,11 @@ impl<S: KeySource> Verifier<S> {
                 Ok(Some(record)) if record.hash == entry.hash && !self.has_ended(&record.key) => {
                     let last_used = Arc::clone(&entry.last_used);
                     let fresh = Arc::new(Accepted::new(record, revision, last_used));
-                    self.inner.accepted.insert(digest, fresh).await;
+                    self.inner.accepted.insert(digest, fresh);
                 }
-                Ok(_) => self.inner.accepted.invalidate(&digest).await,
+                Ok(_) => {
+                    self.inner.accepted.remove(&digest);
+                }
             }
         }
         let rechecks = self.inner.rechecks.lock();

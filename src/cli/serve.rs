@@ -426,7 +426,7 @@ impl Daemon {
 
 fn verifier_limits(config: &Config) -> verifier::Limits {
     verifier::Limits {
-        cache_size: config.auth.cache_size as u64,
+        cache_size: config.auth.cache_size,
         hash_queue: config.auth.hash_queue,
         outage_grace: config.auth.outage_grace,
         pbkdf2: verifier::Pbkdf2Limits {

@@ -147,7 +147,7 @@ impl RequestStats {
         self.sum += seconds;
         self.min = self.min.min(seconds);
         self.max = self.max.max(seconds);
-        self.sketch.add(seconds);
+        self.sketch.add_duration(duration);
         *self.statuses.entry(status).or_default() += 1;
     }
 

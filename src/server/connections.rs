@@ -30,7 +30,6 @@ use super::tls::Certificates;
 
 /// The most bytes of a request's head; a longer one is answered with 431.
 const HEADER_BYTES_MAX: usize = 16 << 10;
-const HEADERS_MAX: usize = 64;
 /// The kernel doubles it. Its own choice grows to megabytes per connection; this is enough for
 /// a megabyte a second to the other side of the world.
 const SEND_BUFFER: usize = 64 << 10;
@@ -296,9 +295,8 @@ where
     let own = Arc::new(shared.service.clone());
     let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
-        request.extensions_mut().insert(peer);
         let own = Arc::clone(&own);
-        async move { Ok::<_, Infallible>(own.respond(request).await) }
+        async move { Ok::<_, Infallible>(own.respond(&mut request, peer).await) }
     });
     let stream = Explained::new(stream, Arc::clone(&shared.request_ids));
     let mut stream = TimeoutStream::new(stream);
@@ -307,10 +305,10 @@ where
         .timer(ConnectionTimer::default())
         .header_read_timeout(shared.limits.header_timeout)
         .max_buf_size(HEADER_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
         .serve_connection(TokioIo::new(Box::pin(stream)), service);
     let connection = watcher.watch(connection);
-    let cut = shared.cut.clone();
+    // Of its own, so that connections do not take turns at its lock whenever they wake.
+    let cut = shared.cut.child_token();
     async move {
         let _held = held;
         if let Some(Err(error)) = cut.run_until_cancelled_owned(connection).await {

@@ -40,7 +40,7 @@ use tower::{Layer, Service};
 
 use super::client_address::{ClientAddress, client_address};
 use super::error::{ApiError, PROBLEM_JSON};
-use super::extract::{BodyTimeout, ForeignHost, OpenedByNetwork, RequestInfo};
+use super::extract::RequestInfo;
 use super::peer::Peer;
 use super::state::StoredKeys;
 use super::unix_peers::{Account, UnixPeers};
@@ -66,7 +66,7 @@ pub(crate) use checks::RunningChecks;
 pub(crate) use deprecation::{Sunset, is_legacy};
 pub(crate) use headers::{DOCS_CONTENT_SECURITY, set_common as set_common_headers};
 pub use policy::PolicyHandle;
-pub(crate) use request_id::RequestIds;
+pub(crate) use request_id::{RequestId, RequestIds};
 use routes::EXPOSITION;
 use routes::Route;
 pub(crate) use routes::{PROBES, PUBLIC, RouteTable, UNDOCUMENTED};
@@ -78,6 +78,9 @@ mod tests;
 
 /// The most bytes of a request's body.
 pub(crate) const BODY_MAX: usize = 1 << 20;
+/// The most headers of a request. hyper refuses more than a hundred by itself; a lower number of its
+/// own would cost it two copies of 3 KB per request.
+const HEADERS_MAX: usize = 64;
 /// The most bytes of a request's URI.
 const URI_MAX: usize = 8 << 10;
 
@@ -96,7 +99,7 @@ pub(crate) struct EdgeState {
     pub(crate) recorder: Recorder,
     pub(crate) request_ids: RequestIds,
     pub(crate) request_timeout: Duration,
-    pub(crate) body_timeout: BodyTimeout,
+    pub(crate) body_timeout: Duration,
     pub(crate) clock: Clock,
     pub(crate) sunset: Sunset,
     /// When it was last said why requests fail.
@@ -161,7 +164,9 @@ where
         // The service that was asked whether it is ready is the one to call.
         let ready = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, ready);
-        Box::pin(async move { Ok(state.handle(inner, request).await) })
+        let mut request = request;
+        let peer = request.extensions().get::<Peer>().copied();
+        Box::pin(async move { Ok(state.handle(inner, &mut request, peer).await) })
     }
 }
 
@@ -170,60 +175,62 @@ where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
-    /// As [`Service::call`] of a service that is always ready, without a box around the future.
-    pub(crate) async fn respond(&self, request: Request) -> Response {
-        self.state.handle(self.inner.clone(), request).await
+    /// As [`Service::call`] of a service that is always ready, for a request from `peer`, without a
+    /// box around the future. The request is taken out of its place: a future has room for each
+    /// argument twice, and is copied whole.
+    pub(crate) async fn respond(&self, request: &mut Request, peer: Peer) -> Response {
+        let inner = self.inner.clone();
+        self.state.handle(inner, request, Some(peer)).await
     }
 }
 
-/// What is found out about a request on its way in, for its answer and its log line.
-#[derive(Debug, Default)]
-struct Passage {
-    identity: Option<Arc<Identity>>,
-    standing: Option<Standing>,
-}
-
 impl EdgeState {
-    async fn handle<S>(&self, inner: S, mut request: Request) -> Response
+    async fn handle<S>(&self, mut inner: S, request: &mut Request, peer: Option<Peer>) -> Response
     where
         S: Service<Request, Response = Response, Error = Infallible> + Send,
         S::Future: Send,
     {
-        let request_id: Arc<str> = self.request_ids.next();
+        let request_id = self.request_ids.next();
         let policy = self.policy.load();
         let route = self.routes.find(request.uri().path());
         let template = route.map(|route| route.template.as_str());
         let method = request.method().clone();
         let announces_end = is_legacy(request.uri().path()) && method != Method::OPTIONS;
-        let peer = request.extensions().get::<Peer>().copied();
-        let client = client_of(&request, peer, &policy);
+        let client = client_of(request, peer, &policy);
         let client_address = client.and_then(Client::address);
         let address = client_address.map(ClientAddress::nearest);
-        let id = Arc::clone(&request_id);
-        let mut tally = Tally::begin(self, template, method.as_str(), id, address);
+        let mut tally = Tally::begin(self, template, method.as_str(), request_id, address);
         tally.is_own = request.extensions().get::<OwnProbe>().is_some();
         let origin = policy.cors.origin(request.headers());
         let wanted = Wanted::by(&method, template, request.uri().path());
-        request.extensions_mut().insert(RequestInfo {
-            id: Arc::clone(&request_id),
+        let mut info = RequestInfo {
+            id: request_id,
+            peer,
             address: client_address,
-        });
-
-        let mut passage = Passage::default();
-        let admitted = match check_host(&policy, &mut request, template, peer) {
+            identity: None,
+            account: None,
+            is_for_foreign_host: false,
+            is_opened_by_network: false,
+            body_timeout: None,
+        };
+        let mut standing = None;
+        let admitted = match check_host(&policy, request, template, &mut info) {
             Err(error) => Err(error.into_response()),
             Ok(()) => match policy.cors.preflight(&method, request.headers()) {
                 Some(answer) => Err(answer),
                 None => self
-                    .admit(&mut request, route, client, &policy, &mut passage)
+                    .admit(request, route, client, &policy, &mut info, &mut standing)
                     .await
                     .map_err(IntoResponse::into_response),
             },
         };
-        tally.identity.clone_from(&passage.identity);
+        tally.identity.clone_from(&info.identity);
         let outcome = match admitted {
             Ok(()) if route.is_none() => ApiError::not_found().into_response(),
-            Ok(()) => self.run(inner, request).await,
+            Ok(()) => {
+                request.extensions_mut().insert(info);
+                self.run(inner.call(std::mem::take(request))).await
+            }
             Err(answer) => answer,
         };
         if let Some(wanted) = wanted
@@ -233,7 +240,7 @@ impl EdgeState {
             // nobody is to wait for it once more.
             && !error.status().is_server_error()
         {
-            let identity = passage.identity.as_deref();
+            let identity = tally.identity.as_deref();
             // Boxed, so that the future of every other request stays small.
             Box::pin(self.note_refusal(error, wanted, identity, address, &request_id)).await;
         }
@@ -247,7 +254,7 @@ impl EdgeState {
             Box::pin(self.verifier.hasher().spend()).await;
         }
         self.tell_cause(&outcome);
-        let mut response = complete(outcome, route, &method, &request_id, passage.standing);
+        let mut response = complete(outcome, route, &method, &request_id, standing);
         if announces_end {
             self.sunset.announce(response.headers_mut(), template);
         }
@@ -266,9 +273,10 @@ impl EdgeState {
         route: Option<&Route>,
         client: Option<Client>,
         policy: &Policy,
-        passage: &mut Passage,
+        info: &mut RequestInfo,
+        standing: &mut Option<Standing>,
     ) -> Result<(), ApiError> {
-        self.bound(request)?;
+        info.body_timeout = self.bound(request)?;
         if route.is_some_and(|route| route.is_probe) {
             return Ok(());
         }
@@ -289,7 +297,7 @@ impl EdgeState {
         };
         // Unknown paths need no key: they are refused anyway.
         if !route.is_some_and(|route| route.needs_key(request.method())) {
-            return asked.count_keyless(&mut passage.standing);
+            return asked.count_keyless(standing);
         }
         if template == Some(EXPOSITION)
             && client
@@ -298,39 +306,40 @@ impl EdgeState {
                 .is_some_and(|address| policy.is_scraper(address))
             && key_of(request.headers()) == Key::Missing
         {
-            asked.count_keyless(&mut passage.standing)?;
-            request.extensions_mut().insert(OpenedByNetwork);
+            asked.count_keyless(standing)?;
+            info.is_opened_by_network = true;
             return Ok(());
         }
         let identity = self
-            .authenticate(&asked, request.headers(), &mut passage.standing)
+            .authenticate(&asked, request.headers(), standing)
             .await?;
-        passage.identity = Some(Arc::clone(&identity));
-        asked.count_caller(&identity, &mut passage.standing)?;
+        let identity = info.identity.insert(identity);
+        asked.count_caller(identity, standing)?;
         if let (Via::Unix(uid), Client::Account { gid, .. }) = (&identity.via, client) {
-            let account = Account::new(*uid, gid, Arc::clone(&self.unix_peers));
-            request.extensions_mut().insert(account);
+            info.account = Some(Account::new(*uid, gid, Arc::clone(&self.unix_peers)));
         }
-        request.extensions_mut().insert(identity);
         Ok(())
     }
 
-    /// Bounds what a request may bring.
-    fn bound(&self, request: &mut Request) -> Result<(), ApiError> {
+    /// Bounds what a request may bring. Returns for how long its body may come, when it has one.
+    fn bound(&self, request: &mut Request) -> Result<Option<Duration>, ApiError> {
+        if request.headers().len() > HEADERS_MAX {
+            return Err(ApiError::head_too_large());
+        }
         let target = request.uri().path_and_query();
         if target.map_or(0, |target| target.as_str().len()) > URI_MAX {
             return Err(ApiError::uri_too_long());
         }
-        if !request.body().is_end_stream() {
-            let announced = request.body().size_hint().lower();
-            if announced > BODY_MAX as u64 {
-                return Err(ApiError::body_too_large());
-            }
-            let body = std::mem::take(request.body_mut());
-            *request.body_mut() = Body::new(Limited::new(body, BODY_MAX));
-            request.extensions_mut().insert(self.body_timeout);
+        if request.body().is_end_stream() {
+            return Ok(None);
         }
-        Ok(())
+        let announced = request.body().size_hint().lower();
+        if announced > BODY_MAX as u64 {
+            return Err(ApiError::body_too_large());
+        }
+        let body = std::mem::take(request.body_mut());
+        *request.body_mut() = Body::new(Limited::new(body, BODY_MAX));
+        Ok(Some(self.body_timeout))
     }
 
     /// Notes in the audit log that somebody asked for a change that was not made.
@@ -376,17 +385,16 @@ impl EdgeState {
         }
     }
 
-    async fn run<S>(&self, mut inner: S, request: Request) -> Response
-    where
-        S: Service<Request, Response = Response, Error = Infallible> + Send,
-        S::Future: Send,
-    {
-        let mut handler = pin!(AssertUnwindSafe(inner.call(request)).catch_unwind());
+    async fn run(
+        &self,
+        handler: impl Future<Output = Result<Response, Infallible>> + Send,
+    ) -> Response {
+        let mut handler = pin!(AssertUnwindSafe(handler).catch_unwind());
         // Most handlers are done at once, and need no deadline.
         let first = poll_fn(|context| Poll::Ready(handler.as_mut().poll(context))).await;
         let done = match first {
             Poll::Ready(done) => Ok(done),
-            Poll::Pending => tokio::time::timeout(self.request_timeout, handler).await,
+            Poll::Pending => Box::pin(tokio::time::timeout(self.request_timeout, handler)).await,
         };
         match done {
             Ok(Ok(Ok(response))) => self.unread.bound(response),
@@ -412,15 +420,15 @@ fn client_of(request: &Request, peer: Option<Peer>, policy: &Policy) -> Option<C
 /// then read them too, so that only those with a host of ours get what is for this host alone.
 fn check_host(
     policy: &Policy,
-    request: &mut Request,
+    request: &Request,
     template: Option<&str>,
-    peer: Option<Peer>,
+    info: &mut RequestInfo,
 ) -> Result<(), ApiError> {
-    let local = peer.as_ref().and_then(Peer::local);
+    let local = info.peer.as_ref().and_then(Peer::local);
     let checked = policy.hosts.check(request.uri(), request.headers(), local);
     match checked {
         Err(_) if template.is_some_and(|template| PROBES.contains(&template)) => {
-            request.extensions_mut().insert(ForeignHost);
+            info.is_for_foreign_host = true;
             Ok(())
         }
         other => Ok(other?),

@@ -14,6 +14,7 @@ use axum::http::{StatusCode, header};
 use uuid::Uuid;
 
 use super::client_address::ClientAddress;
+use super::edge::RequestId;
 use super::error::ApiError;
 use super::params::{BodyReader, QueryReader};
 use super::peer::Peer;
@@ -24,22 +25,27 @@ use crate::model::api_key::Scope;
 use crate::model::audit::Actor;
 use crate::model::user::UserId;
 
-/// What the edge layer found out about a request.
+/// What the edge layer found out about a request. One value, since each extension of a request takes
+/// an allocation.
 #[derive(Debug, Clone)]
 pub(crate) struct RequestInfo {
     /// Its id.
-    pub(crate) id: Arc<str>,
+    pub(crate) id: RequestId,
+    /// The other end of its connection.
+    pub(crate) peer: Option<Peer>,
     /// Where it comes from, over the network and past trusted proxies.
     pub(crate) address: Option<ClientAddress>,
+    /// Its caller; absent on public routes.
+    pub(crate) identity: Option<Arc<Identity>>,
+    /// The Linux account on the Unix socket, unless it sent a key.
+    pub(crate) account: Option<Account>,
+    /// Whether its host is none of ours, which only probes may do.
+    pub(crate) is_for_foreign_host: bool,
+    /// Whether it needs no key because of where it comes from.
+    pub(crate) is_opened_by_network: bool,
+    /// How long the client may take to send the body; absent without one.
+    pub(crate) body_timeout: Option<Duration>,
 }
-
-/// How long a client may take to send the body of a request.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BodyTimeout(pub(crate) Duration);
-
-/// A request whose host is none of ours, which only probes may be.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ForeignHost;
 
 /// Whether a request comes from the host that the daemon runs on, and from no page of a foreign site.
 #[derive(Debug, Clone, Copy)]
@@ -49,17 +55,14 @@ impl<A: Sync> FromRequestParts<A> for FromThisHost {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &A) -> Result<Self, Infallible> {
-        let address = parts
-            .extensions
-            .get::<RequestInfo>()
-            .and_then(|info| info.address);
-        let peer = parts.extensions.get::<Peer>();
-        let is_near = match address {
-            Some(address) => address.known().is_some_and(|address| address.is_loopback()),
-            None => matches!(peer, Some(Peer::Unix { .. })),
+        let Some(info) = parts.extensions.get::<RequestInfo>() else {
+            return Ok(Self(false));
         };
-        let is_foreign = parts.extensions.get::<ForeignHost>().is_some();
-        Ok(Self(is_near && !is_foreign))
+        let is_near = match info.address {
+            Some(address) => address.known().is_some_and(|address| address.is_loopback()),
+            None => matches!(info.peer, Some(Peer::Unix { .. })),
+        };
+        Ok(Self(is_near && !info.is_for_foreign_host))
     }
 }
 
@@ -90,8 +93,10 @@ pub(crate) mod scope {
 #[derive(Debug)]
 pub(crate) struct Caller<S> {
     pub(crate) identity: Arc<Identity>,
+    /// The other end of its connection.
+    pub(crate) peer: Option<Peer>,
     address: Option<IpAddr>,
-    request_id: Arc<str>,
+    request_id: RequestId,
     /// On the Unix socket, unless it sent a key.
     account: Option<Account>,
     required: PhantomData<S>,
@@ -127,27 +132,20 @@ impl<S: Required, A: Sync> FromRequestParts<A> for Caller<S> {
 
     async fn from_request_parts(parts: &mut Parts, _: &A) -> Result<Self, ApiError> {
         // Absent only when a route is public and yet asks for a caller.
-        let identity = parts
-            .extensions
-            .get::<Arc<Identity>>()
-            .ok_or_else(ApiError::key_missing)?;
-        identity.allow(S::SCOPE)?;
         let info = parts.extensions.get::<RequestInfo>();
+        let info = info.ok_or_else(ApiError::key_missing)?;
+        let identity = info.identity.as_ref().ok_or_else(ApiError::key_missing)?;
+        identity.allow(S::SCOPE)?;
         Ok(Self {
             identity: Arc::clone(identity),
-            address: info
-                .and_then(|info| info.address)
-                .map(ClientAddress::nearest),
-            request_id: info.map_or_else(|| Arc::from(""), |info| Arc::clone(&info.id)),
-            account: parts.extensions.get::<Account>().cloned(),
+            peer: info.peer,
+            address: info.address.map(ClientAddress::nearest),
+            request_id: info.id,
+            account: info.account.clone(),
             required: PhantomData,
         })
     }
 }
-
-/// A request that the edge lets pass without a key, because of where it comes from.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct OpenedByNetwork;
 
 /// Whoever may read the series for Prometheus: a caller, or anybody on a network that is allowed to.
 #[derive(Debug)]
@@ -157,7 +155,8 @@ impl<A: Sync> FromRequestParts<A> for Scraper {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &A) -> Result<Self, ApiError> {
-        if parts.extensions.get::<OpenedByNetwork>().is_none() {
+        let info = parts.extensions.get::<RequestInfo>();
+        if !info.is_some_and(|info| info.is_opened_by_network) {
             Caller::<scope::MetricsRead>::from_request_parts(parts, state).await?;
         }
         Ok(Self)
@@ -241,10 +240,11 @@ impl<T: FromBody, A: Send + Sync> FromRequest<A> for ApiJson<T> {
 }
 
 async fn read_body<A: Send + Sync>(request: Request<Body>, state: &A) -> Result<Bytes, ApiError> {
-    let timeout = request.extensions().get::<BodyTimeout>().copied();
+    let info = request.extensions().get::<RequestInfo>();
+    let timeout = info.and_then(|info| info.body_timeout);
     let whole = Bytes::from_request(request, state);
     let read = match timeout {
-        Some(BodyTimeout(limit)) => tokio::time::timeout(limit, whole)
+        Some(limit) => tokio::time::timeout(limit, whole)
             .await
             .map_err(|_| ApiError::body_too_slow())?,
         // A request without a body.

@@ -74,14 +74,18 @@ impl KeySource for StoredKeys {
         self.0.is_replaced()
     }
 
-    async fn refresh(&self) {
-        self.0
-            .check_revision(key_watch::max_age(self.0.engine()))
-            .await;
+    async fn refresh(&self, age: Duration) -> Duration {
+        let max_age = key_watch::max_age(self.0.engine());
+        if age <= max_age {
+            return age;
+        }
+        // Boxed, or every request would carry the room that this needs about once a second.
+        Box::pin(self.0.check_revision(max_age)).await;
+        self.0.contact_age()
     }
 
-    fn note_use(&self) {
-        self.0.note_use();
+    fn note_use(&self) -> Duration {
+        self.0.note_use()
     }
 }
 

@@ -162,9 +162,13 @@ impl Tracker {
     }
 
     fn age(&self, moment: &AtomicU64) -> Duration {
+        Self::age_at(moment, self.elapsed())
+    }
+
+    fn age_at(moment: &AtomicU64, now: u64) -> Duration {
         match moment.load(Ordering::Relaxed) {
             0 => Duration::MAX,
-            then => Duration::from_millis(self.elapsed().saturating_sub(then)),
+            then => Duration::from_millis(now.saturating_sub(then)),
         }
     }
 
@@ -326,15 +330,22 @@ impl Store {
         self.inner.tracker.age(&self.inner.tracker.contact)
     }
 
-    /// Notes that a key or an account was used, which keeps the poll going for 15 seconds.
-    pub fn note_use(&self) {
+    /// Notes that a key or an account was used, which keeps the poll going for 15 seconds. Returns how
+    /// long ago the revision was last read, as [`contact_age`](Self::contact_age) does.
+    #[expect(clippy::must_use_candidate, reason = "most callers only note the use")]
+    pub fn note_use(&self) -> Duration {
         let tracker = &self.inner.tracker;
         let now = tracker.elapsed();
-        let last = tracker.used.swap(now, Ordering::Relaxed);
-        let silence = Duration::from_millis(now.saturating_sub(last));
-        if last == 0 || silence >= IN_USE {
-            tracker.use_after_silence.notify_one();
+        let last = tracker.used.load(Ordering::Relaxed);
+        // Many requests fall into one millisecond, and a write is dear where threads share the place.
+        if last != now {
+            let last = tracker.used.swap(now, Ordering::Relaxed);
+            let silence = Duration::from_millis(now.saturating_sub(last));
+            if last == 0 || silence >= IN_USE {
+                tracker.use_after_silence.notify_one();
+            }
         }
+        Tracker::age_at(&tracker.contact, now)
     }
 
     /// Returns at once while keys are used, else when the next one is.

@@ -5,17 +5,17 @@
 //! clients together, so that strangers can't keep a processor busy. What a key was compared with is
 //! remembered, so that a client that comes back goes on where it was stopped.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use governor::clock::{Clock as _, MonotonicClock};
 use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
-use moka::future::Cache;
 use tokio::sync::{Mutex, Semaphore};
+use tokio::time::Instant;
 
 use super::{KeyRecord, KeySource, Rejected, SourceAway};
 use crate::auth::imported::{ImportedSecrets, Pbkdf2Hash};
@@ -25,7 +25,7 @@ use crate::model::time::Timestamp;
 /// How many callers may wait while another's key is tried.
 const QUEUE: usize = 4;
 /// Of how many keys is remembered what they are not.
-const REFUTED_MAX: u64 = 1_000;
+const REFUTED_MAX: usize = 1_000;
 /// For how long that is remembered after the key was last seen.
 const REFUTED_FOR: Duration = Duration::from_hours(1);
 
@@ -59,17 +59,51 @@ pub(super) struct ImportedKeys {
     known: Mutex<Option<Arc<Known>>>,
     running: Semaphore,
     queue: Semaphore,
-    budget: RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Instant>>,
-    refuted: Cache<[u8; 32], Arc<HashSet<KeyId>>>,
+    budget: RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Point>>,
+    refuted: std::sync::Mutex<Refuted>,
 }
 
-type Instant = <MonotonicClock as governor::clock::Clock>::Instant;
+type Point = <MonotonicClock as governor::clock::Clock>::Instant;
 
 impl std::fmt::Debug for ImportedKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ImportedKeys")
             .field("limits", &self.limits)
             .finish_non_exhaustive()
+    }
+}
+
+/// Keys by their digest, each with the stored keys that it is not and when it was last seen.
+#[derive(Debug, Default)]
+struct Refuted(HashMap<[u8; 32], (HashSet<KeyId>, Instant)>);
+
+impl Refuted {
+    /// What this key is not.
+    fn of(&mut self, key: [u8; 32]) -> HashSet<KeyId> {
+        let Some((ids, seen)) = self.0.get_mut(&key) else {
+            return HashSet::new();
+        };
+        *seen = Instant::now();
+        ids.clone()
+    }
+
+    /// Adds a stored key that this one is not, in the place of the key that was seen least recently
+    /// when there are too many.
+    fn remember(&mut self, key: [u8; 32], id: KeyId) {
+        let now = Instant::now();
+        if !self.0.contains_key(&key) {
+            self.0
+                .retain(|_, (_, seen)| now.duration_since(*seen) < REFUTED_FOR);
+        }
+        if self.0.len() >= REFUTED_MAX && !self.0.contains_key(&key) {
+            let oldest = self.0.iter().min_by_key(|(_, (_, seen))| *seen);
+            if let Some(oldest) = oldest.map(|(key, _)| *key) {
+                self.0.remove(&oldest);
+            }
+        }
+        let (ids, seen) = self.0.entry(key).or_insert_with(|| (HashSet::new(), now));
+        ids.insert(id);
+        *seen = now;
     }
 }
 
@@ -92,11 +126,12 @@ impl ImportedKeys {
                 Quota::per_minute(limits.per_minute),
                 MonotonicClock,
             ),
-            refuted: Cache::builder()
-                .max_capacity(REFUTED_MAX)
-                .time_to_idle(REFUTED_FOR)
-                .build(),
+            refuted: std::sync::Mutex::default(),
         }
+    }
+
+    fn refuted(&self) -> std::sync::MutexGuard<'_, Refuted> {
+        self.refuted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The stored key that the text is, unless `has_ended` says that it no longer counts: that
@@ -149,8 +184,7 @@ impl ImportedKeys {
         }
         let _place = self.queue.try_acquire().map_err(|_| Rejected::Busy)?;
         let _turn = self.running.acquire().await.map_err(|_| Rejected::Busy)?;
-        let refuted = self.refuted.get(&key.digest).await;
-        let mut refuted = refuted.map_or_else(HashSet::new, |ids| (*ids).clone());
+        let mut refuted = self.refuted().of(key.digest);
         for (id, hash) in &imported.unproven {
             let Some(pepper) = imported.secrets.pepper(hash) else {
                 continue;
@@ -169,8 +203,7 @@ impl ImportedKeys {
                 return self.keep(source, key, imported, (id, hash)).await;
             }
             refuted.insert(id.clone());
-            let remembered = Arc::new(refuted.clone());
-            self.refuted.insert(key.digest, remembered).await;
+            self.refuted().remember(key.digest, id.clone());
         }
         Err(Rejected::Invalid)
     }
@@ -206,14 +239,39 @@ impl ImportedKeys {
 #[cfg(test)]
 impl ImportedKeys {
     /// With how many stored keys this one was compared in vain.
-    pub(super) async fn refuted_count(&self, key: &str) -> usize {
+    pub(super) fn refuted_count(&self, key: &str) -> usize {
         use sha2::{Digest, Sha256};
         let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();
-        let refuted = self.refuted.get(&digest).await;
-        refuted.map_or(0, |ids| ids.len())
+        self.refuted().of(digest).len()
     }
 }
 
 fn away(_: SourceAway) -> Rejected {
     Rejected::Unavailable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::key::PlainKey;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_key_is_not_is_forgotten_after_an_hour_and_by_the_least_recent() {
+        let mut refuted = Refuted::default();
+        let id = || PlainKey::generate().unwrap().id();
+        refuted.remember([1; 32], id());
+        refuted.remember([1; 32], id());
+        assert_eq!(refuted.of([1; 32]).len(), 2);
+        tokio::time::advance(REFUTED_FOR).await;
+        refuted.remember([2; 32], id());
+        assert!(refuted.of([1; 32]).is_empty());
+        for number in 0..REFUTED_MAX {
+            tokio::time::advance(Duration::from_millis(1)).await;
+            let mut key = [3; 32];
+            key[..8].copy_from_slice(&number.to_le_bytes());
+            refuted.remember(key, id());
+            assert_eq!(refuted.of([2; 32]).len(), 1, "it is in use");
+        }
+        assert_eq!(refuted.0.len(), REFUTED_MAX);
+    }
 }

@@ -54,9 +54,13 @@ impl KeySource for Fake {
         false
     }
 
-    async fn refresh(&self) {}
+    async fn refresh(&self, age: Duration) -> Duration {
+        age
+    }
 
-    fn note_use(&self) {}
+    fn note_use(&self) -> Duration {
+        self.contact_age()
+    }
 
     fn revision(&self) -> i64 {
         self.0.lock().unwrap().revision
@@ -290,6 +294,47 @@ async fn a_key_that_has_ended_is_not_recalled_and_pays_for_a_hash_like_any_other
     );
 }
 
+#[tokio::test]
+async fn a_key_that_is_revoked_during_its_hash_is_refused() {
+    let bench = Bench::new().await;
+    let revoke = async {
+        // The row was read; the hash runs on another thread.
+        assert_eq!(bench.fake.0.lock().unwrap().asked, 1);
+        bench.change(|record| record.key.revoked_at = Some(Timestamp::from_millis(1)));
+    };
+    let (verified, ()) = tokio::join!(bench.verify(), revoke);
+    assert_eq!(verified.unwrap_err(), Rejected::Invalid);
+    assert_eq!(bench.verify().await.unwrap_err(), Rejected::Invalid);
+}
+
+#[tokio::test]
+async fn callers_with_the_same_new_key_wait_for_one_hash() {
+    let bench = Bench::new().await;
+    let all = futures_util::future::join_all((0..8).map(|_| bench.verify())).await;
+    assert!(all.iter().all(Result::is_ok), "{all:?}");
+    assert_eq!(bench.fake.0.lock().unwrap().asked, 1);
+    let wrong = PlainKey::generate().unwrap();
+    let refused = (0..8).map(|_| bench.verifier.verify(wrong.expose()));
+    for refused in futures_util::future::join_all(refused).await {
+        assert_eq!(refused.unwrap_err(), Rejected::Invalid);
+    }
+    assert_eq!(bench.fake.0.lock().unwrap().asked, 2);
+    assert!(bench.verifier.inner.checks.is_empty());
+}
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_leaves_the_check_to_the_next() {
+    let bench = Bench::new().await;
+    let mut first = Box::pin(bench.verify());
+    assert!(futures_util::poll!(&mut first).is_pending());
+    let mut second = Box::pin(bench.verify());
+    assert!(futures_util::poll!(&mut second).is_pending());
+    assert_eq!(bench.fake.0.lock().unwrap().asked, 1);
+    drop(first);
+    second.await.unwrap();
+    assert_eq!(bench.fake.0.lock().unwrap().asked, 2);
+}
+
 const OLD_SECRET: &str = "old-secret";
 const PEPPER: &str = "pepper";
 /// PBKDF2-SHA-256 of "given-key" + [`PEPPER`] with the salt "aa" in 1 000 rounds, as Python computes it.
@@ -380,12 +425,7 @@ async fn slow_hashes_have_a_budget_and_a_client_that_comes_back_goes_on_where_it
     let other = bench.verifier.verify("some-other-key").await.unwrap_err();
     assert!(matches!(other, Rejected::Later(_)), "{other:?}");
     // With a budget for two more it is found: what was tried is not tried again.
-    let remembered = bench
-        .verifier
-        .inner
-        .imported
-        .refuted_count("given-key")
-        .await;
+    let remembered = bench.verifier.inner.imported.refuted_count("given-key");
     assert_eq!(remembered, 3);
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Limiter<K: Eq + Hash + Copy, C: Clock = MonotonicClock> {
     name: &'static str,
     policy: HeaderValue,
     states: Vec<HeaderValue>,
+    /// Of a client that sent nothing lately.
+    first: HeaderValue,
 }
 
 impl<K: Eq + Hash + Copy, C: Clock> fmt::Debug for Limiter<K, C> {
@@ -79,6 +81,7 @@ impl<K: Eq + Hash + Copy, C: Clock> Limiter<K, C> {
             governor,
             name,
             policy: header(&policy),
+            first: header(&state(name, rate, burst - 1)),
             states: (0..made)
                 .map(|remaining| header(&state(name, rate, remaining)))
                 .collect(),
@@ -98,9 +101,12 @@ impl<K: Eq + Hash + Copy, C: Clock> Limiter<K, C> {
         match self.governor.check_key(&client) {
             Ok(snapshot) => {
                 let remaining = snapshot.remaining_burst_capacity();
-                let made = usize::try_from(remaining)
-                    .ok()
-                    .and_then(|at| self.states.get(at));
+                let made = if remaining + 1 == self.rate.burst().get() {
+                    Some(&self.first)
+                } else {
+                    let place = usize::try_from(remaining).ok();
+                    place.and_then(|place| self.states.get(place))
+                };
                 Ok(standing(made.cloned().unwrap_or_else(|| {
                     header(&state(self.name, self.rate, remaining))
                 })))

@@ -1,7 +1,9 @@
 //! What the edge does with requests as far as it can change while the daemon runs.
 
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
 
 use super::cors::CorsRules;
 use super::limits::RateLimits;
@@ -45,24 +47,26 @@ impl Policy {
 
 /// Shows the newest policy to everybody who holds it. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct PolicyHandle(Arc<RwLock<Arc<Policy>>>);
+pub struct PolicyHandle(Arc<ArcSwap<Policy>>);
 
 impl PolicyHandle {
     /// The policy that the configuration asks for, on a host of this name.
     #[must_use]
     pub fn new(config: &Config, host_name: &str) -> Self {
         let policy = Policy::new(config, host_name, None);
-        Self(Arc::new(RwLock::new(Arc::new(policy))))
+        Self(Arc::new(ArcSwap::from_pointee(policy)))
     }
 
     /// Puts another configuration in force. Limits that stay the same go on counting.
     pub fn replace(&self, config: &Config, host_name: &str) {
         let policy = Policy::new(config, host_name, Some(&self.load()));
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        self.0.store(Arc::new(policy));
     }
 
-    pub(crate) fn load(&self) -> Arc<Policy> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    /// The policy in force. Each request takes it once, so neither a lock nor a count that all
+    /// threads write to is on the way.
+    pub(crate) fn load(&self) -> Guard<Arc<Policy>> {
+        self.0.load()
     }
 }
 

@@ -1,7 +1,36 @@
 //! Request ids: a random prefix per process and a counter, unique without asking anybody.
 
-use std::sync::Arc;
+use std::fmt;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// The id of one request: 8 hexadecimal digits, a dash, and up to 16 more. Copied, not shared: it is
+/// shorter than what counting its holders would take.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestId {
+    text: [u8; Self::LENGTH_MAX],
+    /// Where the id begins.
+    start: usize,
+}
+
+impl RequestId {
+    const LENGTH_MAX: usize = 25;
+}
+
+impl Deref for RequestId {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        let text = self.text.get(self.start..).unwrap_or_default();
+        std::str::from_utf8(text).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}
 
 /// Makes request ids such as `c0ffee12-1a`.
 #[derive(Debug)]
@@ -19,17 +48,14 @@ impl RequestIds {
         }
     }
 
-    pub(crate) fn next(&self) -> Arc<str> {
+    pub(crate) fn next(&self) -> RequestId {
         let count = self.next.fetch_add(1, Ordering::Relaxed);
-        // Eight digits, a dash and up to sixteen digits, from the right. By hand, because each
-        // request pays for it.
-        let mut text = [b'-'; 25];
+        // By hand and from the right, because each request pays for it.
+        let mut text = [b'-'; RequestId::LENGTH_MAX];
         let mut start = write_hex(&mut text, count, 1);
         start -= 1;
         start = write_hex(&mut text[..start], self.prefix.into(), 8);
-        std::str::from_utf8(&text[start..])
-            .unwrap_or_default()
-            .into()
+        RequestId { text, start }
     }
 }
 

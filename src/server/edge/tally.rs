@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::EdgeState;
+use super::request_id::RequestId;
 use crate::access_log::AccessRecord;
 use crate::auth::identity::Identity;
 use crate::model::request_stats::{RequestMethod, UNMATCHED_ROUTE};
@@ -22,7 +23,7 @@ pub(super) struct Tally<'a> {
     pub(super) state: &'a EdgeState,
     pub(super) template: Option<&'a str>,
     pub(super) method: RequestMethod,
-    pub(super) request_id: Arc<str>,
+    pub(super) request_id: RequestId,
     pub(super) address: Option<IpAddr>,
     pub(super) identity: Option<Arc<Identity>>,
     /// Whether it is one of the daemon to itself.
@@ -37,7 +38,7 @@ impl<'a> Tally<'a> {
         state: &'a EdgeState,
         template: Option<&'a str>,
         method: &str,
-        request_id: Arc<str>,
+        request_id: RequestId,
         address: Option<IpAddr>,
     ) -> Self {
         Self {

@@ -62,7 +62,7 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
         recorder: recorder.clone(),
         request_ids: RequestIds::new(7),
         request_timeout: Duration::from_secs(30),
-        body_timeout: BodyTimeout(Duration::from_secs(30)),
+        body_timeout: Duration::from_secs(30),
         store,
         clock,
         sunset: Sunset::new(Legacy::default().sunset),

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -177,16 +176,15 @@ impl FromQuery for StreamSnapshots {
 pub(crate) async fn stream_snapshots(
     caller: Caller<scope::HostRead>,
     State(streams): State<Streams>,
-    peer: Option<Extension<Peer>>,
     headers: HeaderMap,
     ApiQuery(query): ApiQuery<StreamSnapshots>,
 ) -> Result<Response, ApiError> {
-    let (who, credentials) = match (key_of(&headers), peer) {
+    let (who, credentials) = match (key_of(&headers), caller.peer) {
         (Key::Given(key), _) => {
             let id = caller.identity.key_id().map(ToString::to_string);
             (id.unwrap_or_default(), Credentials::Key(key.into()))
         }
-        (Key::Missing, Some(Extension(Peer::Unix { uid, gid }))) => {
+        (Key::Missing, Some(Peer::Unix { uid, gid })) => {
             (format!("uid {uid}"), Credentials::Unix { uid, gid })
         }
         // The edge let nobody else in.
