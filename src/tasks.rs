@@ -10,3 +10,4 @@ pub mod presence;
 pub mod refusals;
 pub mod sampler;
 pub mod supervisor;
+pub mod trim;

@@ -46,6 +46,30 @@ fn large_blocks_leave_nothing_behind() {
     }
 }
 
+/// The memory of many small blocks is kept for a second, and then until a thread ends.
+#[test]
+fn small_blocks_go_back_when_a_thread_ends() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let blocks: Vec<Box<[u8; 200]>> = (0..100_000).map(|_| Box::new([1; 200])).collect();
+    let full = anonymous_kib();
+    drop(std::hint::black_box(blocks));
+    let kept = anonymous_kib();
+    assert!(
+        kept + (2 << 10) > full,
+        "it needs no help: {full} to {kept} KiB"
+    );
+    // The allocator's own clock.
+    std::thread::sleep(std::time::Duration::from_millis(1_250));
+    let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
+    let before = threads();
+    linux_api::tasks::trim::end_a_thread();
+    while threads() > before {
+        std::thread::yield_now();
+    }
+    let left = anonymous_kib();
+    assert!(left + (15 << 10) < full, "{full} to {left} KiB");
+}
+
 /// An idle daemon has no use for what one request needed.
 #[test]
 fn large_blocks_go_back_to_the_system_at_once() {

@@ -55,6 +55,7 @@ use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::key_watch;
 use crate::tasks::sampler::HostSampler;
 use crate::tasks::supervisor::Supervisor;
+use crate::tasks::trim;
 use crate::telemetry;
 
 /// How long the database may take to end its connections.
@@ -415,6 +416,7 @@ impl Daemon {
         let poll = config.auth.revocation_poll;
         let watch = key_watch::run(self.store.clone(), poll, end.clone());
         supervisor.spawn("key watch", end, watch);
+        supervisor.spawn("trim", end, trim::run(end.clone()));
         supervisor.spawn("database", end, self.keeper.clone().run(end.clone()));
         // It is closed by itself, and later than all else.
         let (log_end, log) = (end.clone(), self.access_log.clone());
