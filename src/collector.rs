@@ -25,6 +25,7 @@ mod lane;
 pub mod load;
 mod load_average;
 mod memory;
+mod mount_list;
 mod mounts;
 mod networks;
 mod pressure;

@@ -12,9 +12,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::mounts::{self, Mount};
+use super::mount_list::{MountList, below};
+use super::mounts::Mount;
 use super::rate::rounded;
-use super::reread::Reread;
 use super::{CollectError, HostRoots};
 use crate::model::snapshot::Filesystem;
 
@@ -55,12 +55,7 @@ fn statvfs(path: &Path) -> io::Result<Usage> {
 /// Reads `mountinfo` of the process file system and asks the file systems that it lists.
 pub(super) struct FilesystemReader {
     rootfs: PathBuf,
-    /// Of the host's first process: our own may be of a container or a sandbox.
-    host: Reread,
-    own: Reread,
-    /// What the file said when `mounts` was made of it.
-    mountinfo: Vec<u8>,
-    mounts: Vec<Mount>,
+    list: MountList,
     remote: HashMap<(String, PathBuf), Arc<Mutex<Remote>>>,
     probe: Probe,
     /// Cloned by each probing thread, so that they can be counted.
@@ -96,10 +91,7 @@ impl FilesystemReader {
     fn with_probe(roots: &HostRoots, probe: Probe) -> Self {
         Self {
             rootfs: roots.rootfs.clone(),
-            host: Reread::new(roots.procfs.join("1/mountinfo")),
-            own: Reread::new(roots.procfs.join("self/mountinfo")),
-            mountinfo: Vec::new(),
-            mounts: Vec::new(),
+            list: MountList::new(roots),
             remote: HashMap::new(),
             probe,
             probing: Arc::new(()),
@@ -111,10 +103,14 @@ impl FilesystemReader {
     /// # Errors
     /// When the mounts can't be listed.
     pub(super) fn read(&mut self, now: Instant) -> Result<Vec<Filesystem>, CollectError> {
-        self.refresh()?;
+        if self.list.refresh(now)? {
+            let known: HashSet<_> = self.list.mounts().iter().map(key).collect();
+            self.remote.retain(|key, _| known.contains(key));
+        }
         self.ask_remote(now);
-        let mut shown = Vec::with_capacity(self.mounts.len());
-        for mount in &self.mounts {
+        let mounts = self.list.mounts();
+        let mut shown = Vec::with_capacity(mounts.len());
+        for mount in mounts {
             let mut filesystem = Filesystem {
                 mount_point: mount.point.to_string_lossy().into_owned(),
                 device: mount.source.clone(),
@@ -142,34 +138,11 @@ impl FilesystemReader {
         Ok(shown)
     }
 
-    /// Lists the mounts again when they have changed.
-    fn refresh(&mut self) -> Result<(), CollectError> {
-        let is_host = self.host.bytes().is_ok_and(|bytes| !bytes.is_empty());
-        let file = if is_host {
-            &mut self.host
-        } else {
-            &mut self.own
-        };
-        let mountinfo = file.bytes()?;
-        if mountinfo == self.mountinfo {
-            return Ok(());
-        }
-        self.mountinfo.clear();
-        self.mountinfo.extend_from_slice(mountinfo);
-        let has_prefix = !is_host && self.rootfs != Path::new("/");
-        let rootfs = has_prefix.then_some(self.rootfs.as_path());
-        let is_file = |point: &Path| below(&self.rootfs, point).is_file();
-        self.mounts = mounts::file_systems(&self.mountinfo, rootfs, &self.mounts, is_file);
-        let known: HashSet<_> = self.mounts.iter().map(key).collect();
-        self.remote.retain(|key, _| known.contains(key));
-        Ok(())
-    }
-
     /// Asks the remote file systems whose turn it is, and gives new ones a moment to answer.
     fn ask_remote(&mut self, now: Instant) {
         let (answered, answers) = sync_channel(PROBES_MAX);
         let mut new = 0;
-        for mount in self.mounts.iter().filter(|mount| mount.is_remote) {
+        for mount in self.list.mounts().iter().filter(|mount| mount.is_remote) {
             let remote = Arc::clone(self.remote.entry(key(mount)).or_default());
             let is_new = {
                 let mut state = remote.lock().unwrap_or_else(PoisonError::into_inner);
@@ -270,11 +243,6 @@ fn fill(filesystem: &mut Filesystem, usage: Usage) {
 
 fn key(mount: &Mount) -> (String, PathBuf) {
     (mount.device_number.clone(), mount.point.clone())
-}
-
-/// A path of the host as this process sees it.
-fn below(rootfs: &Path, path: &Path) -> PathBuf {
-    rootfs.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
+use rustix::event::{PollFd, PollFlags, Timespec};
+
 use super::CollectError;
 
 /// Room for most files of procfs; others make the buffer grow once.
@@ -19,6 +21,8 @@ pub(super) struct Reread {
     path: PathBuf,
     file: Option<File>,
     buffer: Vec<u8>,
+    /// How much of the buffer the last reading filled.
+    length: usize,
 }
 
 impl Reread {
@@ -28,6 +32,7 @@ impl Reread {
             path: path.into(),
             file: None,
             buffer: Vec::new(),
+            length: 0,
         }
     }
 
@@ -45,6 +50,7 @@ impl Reread {
             }
             filled => filled,
         };
+        self.length = length.as_ref().copied().unwrap_or_default();
         match length {
             Ok(length) => Ok(&self.buffer[..length]),
             Err(source) => {
@@ -55,6 +61,24 @@ impl Reread {
                 })
             }
         }
+    }
+
+    /// What the last reading found; empty before the first.
+    pub(super) fn last_bytes(&self) -> &[u8] {
+        &self.buffer[..self.length]
+    }
+
+    /// Whether the kernel has announced a change since the last call, or since the file was opened.
+    /// `None` for a file that announces nothing: only some of procfs do.
+    pub(super) fn is_announced(&self) -> Option<bool> {
+        let file = self.file.as_ref()?;
+        let kind = rustix::fs::fstatfs(file).ok()?.f_type;
+        if kind != rustix::fs::PROC_SUPER_MAGIC {
+            return None;
+        }
+        let mut polled = [PollFd::new(file, PollFlags::PRI)];
+        rustix::event::poll(&mut polled, Some(&Timespec::default())).ok()?;
+        Some(polled[0].revents().contains(PollFlags::PRI))
     }
 
     /// As [`Self::bytes`], with what is no UTF-8 replaced.
