@@ -6,14 +6,17 @@
 pub mod app;
 pub mod demo;
 mod feed;
+pub mod freshness;
 pub mod host;
 mod input;
 pub mod keymap;
 pub mod message;
+mod outbox;
 pub mod picture;
 mod run;
 pub mod sanitize;
 pub mod screens;
+pub mod table;
 mod terminal;
 pub mod theme;
 pub mod units;

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::model::process::{ProcessDetails, ResourceLimit, Unavailable};
+use crate::model::filter::FilterRow;
+use crate::model::process::{ProcessDetails, ProcessStatus, ResourceLimit, Unavailable};
 
 pub use column::{Column, Fields, Order, ParseColumnError, ParseOrderError};
 pub use cursor::{ParseProcessCursorError, ProcessCursor};
@@ -86,6 +87,29 @@ pub struct Process {
     /// Why fields are null: `permission_denied`, `not_supported` by the kernel, or `first_scan`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unavailable: BTreeMap<String, String>,
+}
+
+impl Process {
+    /// What a filter sees of it. Fields that were not asked for count as absent.
+    #[must_use]
+    pub fn filter_row(&self) -> FilterRow<'_> {
+        FilterRow {
+            pid: self.pid,
+            ppid: self.ppid,
+            name: &self.name,
+            command: &self.command,
+            user: self.user.as_deref().unwrap_or_default(),
+            uid: self.uid,
+            state: ProcessStatus::named(&self.state),
+            cpu_percent: self.cpu_percent,
+            memory_bytes: self.memory_bytes,
+            memory_percent: self.memory_percent,
+            threads: self.threads,
+            unit: self.unit.as_deref().unwrap_or_default(),
+            cgroup: self.cgroup.as_deref().unwrap_or_default(),
+            container: self.container.as_deref().unwrap_or_default(),
+        }
+    }
 }
 
 /// A page of processes.

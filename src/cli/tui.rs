@@ -163,9 +163,10 @@ fn speaks_utf8(ctx: &Context) -> bool {
     let locale = names
         .into_iter()
         .find_map(|name| ctx.environment.text(name));
-    // Without a locale most terminals of today still read UTF-8, but for the console.
+    // Without a locale it is the C locale (POSIX), and a terminal that was started with it reads
+    // bytes above 0x7F as characters of their own, some of which steer it.
     let Some(locale) = locale else {
-        return ctx.environment.text("TERM").is_none_or(|it| it != "linux");
+        return false;
     };
     let locale = locale.to_ascii_lowercase();
     locale.contains("utf-8") || locale.contains("utf8")

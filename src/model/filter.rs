@@ -38,6 +38,12 @@ impl Filter {
     pub fn matches(&self, row: &FilterRow<'_>) -> bool {
         matcher::matches(&self.0, row)
     }
+
+    /// Whether it looks at control groups, which lists of processes leave out unless asked for.
+    #[must_use]
+    pub fn reads_cgroups(&self) -> bool {
+        self.0.reads(expression::TextColumn::Cgroup)
+    }
 }
 
 impl FromStr for Filter {

@@ -64,6 +64,29 @@ impl ProcessStatus {
         }
     }
 
+    /// The states that Linux has letters for.
+    pub const ALL: [Self; 11] = [
+        Self::Running,
+        Self::Sleeping,
+        Self::DiskSleep,
+        Self::Stopped,
+        Self::TracingStop,
+        Self::Zombie,
+        Self::Dead,
+        Self::WakeKill,
+        Self::Waking,
+        Self::Parked,
+        Self::Idle,
+    ];
+
+    /// The state of that word, in any case; one that this program does not know is `Unknown`.
+    #[must_use]
+    pub fn named(word: &str) -> Self {
+        let mut all = Self::ALL.into_iter();
+        all.find(|state| state.as_str().eq_ignore_ascii_case(word))
+            .unwrap_or(Self::Unknown)
+    }
+
     /// Reads the letter in the third field of `/proc/PID/stat`, see proc(5).
     #[must_use]
     pub const fn from_letter(letter: u8) -> Self {

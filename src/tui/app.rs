@@ -3,6 +3,7 @@
 
 mod act;
 mod admin;
+mod fleet;
 pub mod history;
 mod keys;
 mod memory;
@@ -12,7 +13,7 @@ mod palette;
 pub mod popup;
 pub mod processes;
 mod requests;
-pub mod rows;
+pub mod shown;
 pub mod state;
 
 pub use act::sort_titles;
@@ -22,15 +23,17 @@ pub use requests::RouteRow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::freshness::{Freshness, Part};
 use super::host::Host;
 use super::keymap::{Key, Keymap};
-use super::message::{Effect, Interest, Message, Now, Wanted};
+use super::message::{Effect, Interest, Message, Now, ProcessQuery, Wanted};
 use super::theme::Theme;
 use super::view::View;
 use crate::model::api_key::Scope;
 use history::HistoryState;
 use popup::Popup;
 use processes::ProcessesState;
+use shown::ShownProcesses;
 use state::{ApiState, FleetState, UsersState};
 
 /// How often hosts are asked that are not looked at.
@@ -96,8 +99,15 @@ pub struct App {
     pub users: UsersState,
     /// The view of the past.
     pub history: HistoryState,
+    shown: Option<ShownProcesses>,
     pressed: Vec<Key>,
     watched: Vec<Arc<Interest>>,
+    /// Whether there was an update before.
+    has_begun: bool,
+    /// The host that a view other than the fleet shows.
+    opened_host: Option<usize>,
+    /// The host that such a view showed last.
+    last_opened: Option<usize>,
     /// Whether there is something new to draw.
     changed: bool,
 }
@@ -127,7 +137,11 @@ impl App {
             api: ApiState::default(),
             users: UsersState::default(),
             history: HistoryState::default(),
+            shown: None,
             pressed: Vec::new(),
+            has_begun: false,
+            opened_host: None,
+            last_opened: None,
             changed: true,
         }
     }
@@ -136,6 +150,16 @@ impl App {
     #[must_use]
     pub fn host(&self) -> &Host {
         &self.hosts[self.current]
+    }
+
+    /// Where keys are pressed: the view, or the page that lies over it.
+    #[must_use]
+    pub fn place(&self) -> View {
+        if self.view == View::Processes && self.processes.opened.is_some() {
+            View::Process
+        } else {
+            self.view
+        }
     }
 
     /// Whether the screen has to be drawn anew; asking resets it.
@@ -176,28 +200,115 @@ impl App {
             self.note = None;
             self.changed = true;
         }
+        self.arrange_processes();
         self.keep_selection();
+        self.notice_host(&mut effects);
         self.watch(&mut effects);
         effects
     }
 
+    /// Notices when another host is opened: it is polled at once, and no filter is carried over
+    /// unseen.
+    fn notice_host(&mut self, effects: &mut Vec<Effect>) {
+        let opened = (self.view != View::Fleet).then_some(self.current);
+        let before = std::mem::replace(&mut self.opened_host, opened);
+        let Some(host) = opened.filter(|_| before != opened) else {
+            self.has_begun = true;
+            return;
+        };
+        let last = self.last_opened.replace(host);
+        if !std::mem::replace(&mut self.has_begun, true) {
+            return;
+        }
+        if self.frozen.is_none() {
+            effects.push(Effect::Reload(host));
+        }
+        if last.is_none_or(|last| last == host) {
+            return;
+        }
+        // Only a filter that was on the screen before is known to be set.
+        let seen = before.map(|_| self.view);
+        if seen != Some(View::Processes) {
+            self.processes.table.filter.clear();
+            self.processes.inverted = false;
+        }
+        if seen != Some(View::Api) {
+            self.api.table.filter.clear();
+        }
+        if seen != Some(View::Users) {
+            self.users.filter.clear();
+        }
+        self.users.in_keys = false;
+        self.processes.opened = None;
+        self.arrange_processes();
+        self.keep_selection();
+    }
+
     /// Whether the passing of a second can be seen: ages, waits and notes count.
     fn time_shows(&self, before: Now) -> bool {
-        use super::host::Link;
-
         let second = |now: Now| now.since_start.as_secs();
         if second(before) == second(self.now) {
             return false;
         }
-        let counts = |host: &Host| {
-            !matches!(host.link, Link::Up { .. }) || host.is_stale(self.now, self.pace(host))
-        };
-        let shown = if self.view == View::Fleet {
-            &self.hosts[..]
+        if self.view == View::Fleet {
+            let mut all = self.hosts.iter();
+            all.any(|host| self.freshness_of(host).counts_seconds())
         } else {
-            std::slice::from_ref(self.host())
+            self.freshness().counts_seconds()
+        }
+    }
+
+    /// How new what the view shows of the current host is.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness<'_> {
+        let host = self.host();
+        let mut parts = vec![self.part(host, &Wanted::Snapshot)];
+        let wanted = self.wanted_by_view(host);
+        parts.extend(wanted.iter().map(|wanted| self.part(host, wanted)));
+        // What a narrow key may not read is no fault of a view that does not show it.
+        if self.view != View::Overview {
+            parts[0].error = None;
+        }
+        Freshness::of(host, &parts, self.frozen.is_some(), self.now)
+    }
+
+    /// How new the readings of a host are.
+    #[must_use]
+    pub fn freshness_of<'a>(&self, host: &'a Host) -> Freshness<'a> {
+        let readings = self.part(host, &Wanted::Snapshot);
+        Freshness::of(host, &[readings], self.frozen.is_some(), self.now)
+    }
+
+    fn part<'a>(&self, host: &'a Host, wanted: &Wanted) -> Part<'a> {
+        let every = wanted.pace(self.pace(host));
+        let now = self.now;
+        let mut part = match wanted {
+            Wanted::Me => Part::of(&host.me, &(), every, now),
+            Wanted::Info => Part::of(&host.info, &(), every, now),
+            Wanted::Snapshot => Part::of(&host.snapshot, &(), every, now),
+            Wanted::Processes(query) => Part::of(&host.processes, query, every, now),
+            Wanted::Process(pid) => Part::of(&host.process, pid, every, now),
+            Wanted::Readiness => Part::of(&host.readiness, &(), every, now),
+            Wanted::Health => Part::of(&host.health, &(), every, now),
+            Wanted::Requests(time) => Part::of(&host.requests, time, every, now),
+            Wanted::History(query) => Part::of(&host.history, query, every, now),
+            Wanted::Users => Part::of(&host.users, &(), every, now),
+            Wanted::Keys(owner) => Part::of(&host.keys, owner, every, now),
         };
-        self.frozen.is_none() && shown.iter().any(counts)
+        let (is_shown, has_ended) = match wanted {
+            // Only what was asked about is shown of these, not what is held.
+            Wanted::Process(pid) => (host.process.of(pid).is_some(), host.has_ended(*pid)),
+            Wanted::Keys(owner) => (host.keys.of(owner).is_some(), false),
+            Wanted::History(query) => {
+                let held = host.history.query();
+                (held.is_some_and(|held| held.series == query.series), false)
+            }
+            _ => (true, false),
+        };
+        part.age = part.age.filter(|_| is_shown);
+        // That a process ends is no fault of the host.
+        part.error = part.error.filter(|_| !has_ended);
+        part
     }
 
     /// How often a host is asked for its reading.
@@ -212,8 +323,12 @@ impl App {
         }
     }
 
-    /// Adds what hosts are to be asked for from now on, where that changed.
+    /// Adds what hosts are to be asked for from now on, where that changed. What is held still
+    /// needs nothing else.
     fn watch(&mut self, effects: &mut Vec<Effect>) {
+        if self.frozen.is_some() {
+            return;
+        }
         for index in 0..self.hosts.len() {
             let interest = self.interest(index);
             if *self.watched[index] != interest {
@@ -237,11 +352,21 @@ impl App {
         }
     }
 
+    /// The query of the processes that the view needs.
+    #[must_use]
+    pub fn process_query(&self) -> ProcessQuery {
+        if self.view == View::Overview {
+            self.processes.overview_query()
+        } else {
+            self.processes.query(self.size.1)
+        }
+    }
+
     fn wanted_by_view(&self, host: &Host) -> Vec<Wanted> {
         match self.view {
-            View::Overview => vec![Wanted::Processes(self.processes.overview_query())],
-            View::Processes => {
-                let query = Wanted::Processes(self.processes.query(self.size.1));
+            View::Overview => vec![Wanted::Processes(self.process_query())],
+            View::Processes | View::Process => {
+                let query = Wanted::Processes(self.process_query());
                 let opened = self.processes.opened.as_ref();
                 let opened = opened.map(|process| Wanted::Process(process.pid));
                 [query].into_iter().chain(opened).collect()

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 pub(crate) use source::Source;
 
-use super::message::{Call, Data, Interest, Message, News, Wanted};
+use super::message::{Call, Data, Interest, Message, News, RARELY, SLOW, Wanted};
 use crate::client::backoff::Backoff;
 use crate::client::error::ClientError;
 
@@ -21,10 +21,6 @@ use crate::client::error::ClientError;
 pub(crate) const QUEUE: usize = 256;
 /// Most changes that wait for one host; more are refused by the sender.
 const CALLS: usize = 16;
-/// How often things are asked for that change seldom.
-const SLOW: Duration = Duration::from_secs(10);
-/// How often what hardly ever changes is asked for.
-const RARELY: Duration = Duration::from_mins(5);
 
 /// What a feed can be told.
 #[derive(Debug)]
@@ -53,6 +49,7 @@ impl Feed {
             interests,
             ordered,
             slots: Vec::new(),
+            slots_made: 0,
             running: FuturesUnordered::new(),
             calls: FuturesUnordered::new(),
             backoff: Backoff::default(),
@@ -78,14 +75,24 @@ impl Feed {
     }
 }
 
-/// Something that is asked for again and again.
+/// Something that is polled again and again.
 struct Slot {
+    /// A slot that comes again after it was not wanted for a while is another one: a response to the
+    /// old one may be older than what the new one has.
+    number: u64,
     wanted: Wanted,
     due: Instant,
+    /// When the last good response came; a faster pace counts from here.
+    polled: Option<Instant>,
     running: bool,
 }
 
-type Answer = (Wanted, Result<Data, ClientError>, Duration);
+struct Answer {
+    slot: u64,
+    wanted: Wanted,
+    result: Result<Data, ClientError>,
+    took: Duration,
+}
 
 struct Task {
     host: usize,
@@ -94,6 +101,7 @@ struct Task {
     interests: watch::Receiver<Arc<Interest>>,
     ordered: mpsc::Receiver<Order>,
     slots: Vec<Slot>,
+    slots_made: u64,
     running: FuturesUnordered<BoxFuture<'static, Answer>>,
     calls: FuturesUnordered<BoxFuture<'static, News>>,
     backoff: Backoff,
@@ -123,8 +131,8 @@ impl Task {
                 }
                 Some(answer) = self.running.next() => self.answered(answer),
                 Some(news) = self.calls.next() => {
-                    // What was changed is to be seen at once.
-                    self.all_due();
+                    // What was changed is to be seen at once; a poll that began before may not.
+                    self.all_anew();
                     vec![news]
                 }
                 () = tokio::time::sleep_until(next) => continue,
@@ -155,12 +163,24 @@ impl Task {
         let mut old = std::mem::take(&mut self.slots);
         for wanted in &interest.wanted {
             let known = old.iter().position(|slot| slot.wanted == *wanted);
-            let slot = known.map(|index| old.swap_remove(index));
-            self.slots.push(slot.unwrap_or_else(|| Slot {
-                wanted: wanted.clone(),
-                due: start,
-                running: false,
-            }));
+            let mut slot = known.map_or_else(
+                || {
+                    self.slots_made += 1;
+                    Slot {
+                        number: self.slots_made,
+                        wanted: wanted.clone(),
+                        due: start,
+                        polled: None,
+                        running: false,
+                    }
+                },
+                |index| old.swap_remove(index),
+            );
+            // Whoever looks closer now does not wait until the slower pace is over.
+            if let Some(polled) = slot.polled {
+                slot.due = slot.due.min(polled + wanted.pace(interest.every));
+            }
+            self.slots.push(slot);
         }
     }
 
@@ -169,6 +189,16 @@ impl Task {
         for slot in &mut self.slots {
             slot.due = now;
         }
+    }
+
+    /// Polls everything anew; responses that are on their way are dropped.
+    fn all_anew(&mut self) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.running) {
+            self.slots_made += 1;
+            slot.number = self.slots_made;
+            slot.running = false;
+        }
+        self.all_due();
     }
 
     fn next_due(&self) -> Instant {
@@ -186,10 +216,16 @@ impl Task {
             slot.running = true;
             let source = self.source.clone();
             let wanted = slot.wanted.clone();
+            let number = slot.number;
             self.running.push(Box::pin(async move {
                 let start = Instant::now();
                 let result = source.fetch(&wanted).await;
-                (wanted, result, start.elapsed())
+                Answer {
+                    slot: number,
+                    wanted,
+                    result,
+                    took: start.elapsed(),
+                }
             }));
         }
     }
@@ -203,7 +239,13 @@ impl Task {
     }
 
     /// Plans the next question and says what came back.
-    fn answered(&mut self, (wanted, result, took): Answer) -> Vec<News> {
+    fn answered(&mut self, answer: Answer) -> Vec<News> {
+        let Answer {
+            slot: number,
+            wanted,
+            result,
+            took,
+        } = answer;
         let every = self.interests.borrow().every;
         let now = Instant::now();
         let link = match &result {
@@ -224,16 +266,15 @@ impl Task {
         let wait = match (&link, &result) {
             (News::Down { retry_in, .. }, _) => *retry_in,
             (_, Err(error)) => rest(error, every),
-            _ => pace(&wanted, every),
+            _ => wanted.pace(every),
         };
-        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.wanted == wanted) {
+        let mut news = vec![link];
+        // Someone who looks at other things by now does not want this response.
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.number == number) {
             slot.running = false;
             slot.due = now + wait;
-        }
-        // Someone who looks at other things by now does not want this answer.
-        let is_wanted = self.slots.iter().any(|slot| slot.wanted == wanted);
-        let mut news = vec![link];
-        if is_wanted {
+            // What was refused keeps its rest, however close someone looks.
+            slot.polled = result.is_ok().then_some(now);
             news.push(News::Answer(wanted, result));
         }
         news
@@ -249,18 +290,6 @@ fn rest(error: &ClientError, every: Duration) -> Duration {
             ..
         } => (*named).clamp(every, RARELY),
         _ => every.max(SLOW),
-    }
-}
-
-/// How often to ask for something.
-fn pace(wanted: &Wanted, every: Duration) -> Duration {
-    match wanted {
-        Wanted::Snapshot | Wanted::Processes(_) | Wanted::Process(_) => every,
-        Wanted::Readiness | Wanted::Health => every.max(Duration::from_secs(5)),
-        Wanted::Users | Wanted::Keys(_) | Wanted::Requests(_) | Wanted::History(_) => {
-            every.max(SLOW)
-        }
-        Wanted::Me | Wanted::Info => RARELY,
     }
 }
 
@@ -282,5 +311,59 @@ mod tests {
         assert_eq!(rest(&refused(Some(0)), every), every);
         assert_eq!(rest(&refused(Some(20)), every), Duration::from_secs(20));
         assert_eq!(rest(&refused(Some(u64::MAX)), every), RARELY);
+    }
+
+    fn demo_host() -> crate::tui::demo::DemoHost {
+        crate::tui::demo::fleet(&crate::model::time::Clock::system())
+            .remove(0)
+            .1
+    }
+
+    fn interest(seconds: u64, wanted: &[Wanted]) -> Arc<Interest> {
+        Arc::new(Interest {
+            every: Duration::from_secs(seconds),
+            wanted: wanted.to_vec(),
+        })
+    }
+
+    /// What the feed sends within this time, but for the state of the connection.
+    async fn answers(news: &mut mpsc::Receiver<Message>, within: Duration) -> Vec<Wanted> {
+        let mut answers = Vec::new();
+        let end = Instant::now() + within;
+        while let Ok(Some(message)) = tokio::time::timeout_at(end, news.recv()).await {
+            if let Message::Host(_, news) = message
+                && let News::Answer(wanted, _) = *news
+            {
+                answers.push(wanted);
+            }
+        }
+        answers
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_faster_pace_does_not_wait_until_the_slower_one_is_over() {
+        let (sender, mut news) = mpsc::channel(QUEUE);
+        let feed = Feed::start(0, Source::Demo(demo_host()), sender);
+        feed.watch(interest(15, &[Wanted::Snapshot]));
+        let first = answers(&mut news, Duration::from_secs(10)).await;
+        assert_eq!(first, [Wanted::Snapshot]);
+        feed.watch(interest(2, &[Wanted::Snapshot]));
+        let second = answers(&mut news, Duration::from_millis(100)).await;
+        assert_eq!(second, [Wanted::Snapshot]);
+    }
+
+    /// The response to a poll that was given up may be older than what came since.
+    #[tokio::test(start_paused = true)]
+    async fn a_poll_that_was_given_up_has_no_response() {
+        let (sender, mut news) = mpsc::channel(QUEUE);
+        let feed = Feed::start(0, Source::Demo(demo_host()), sender);
+        let soon = Duration::from_millis(1);
+        feed.watch(interest(60, &[Wanted::Snapshot]));
+        tokio::time::sleep(soon).await;
+        feed.watch(interest(60, &[Wanted::Info]));
+        tokio::time::sleep(soon).await;
+        feed.watch(interest(60, &[Wanted::Snapshot]));
+        let all = answers(&mut news, Duration::from_secs(10)).await;
+        assert_eq!(all, [Wanted::Snapshot], "once, and only the newer one");
     }
 }

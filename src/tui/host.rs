@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::message::{Data, Health, News, Now, ProcessRows, Requests, Wanted};
+use super::message::{
+    Data, Health, HistoryQuery, News, Now, ProcessQuery, ProcessRows, Requests, Wanted,
+};
+use super::table::Held;
 use crate::api::health::Readiness;
 use crate::api::history::History;
 use crate::api::keys::ListedKey;
@@ -14,12 +17,11 @@ use crate::api::users::{CurrentUser, ListedUser};
 use crate::client::error::ClientError;
 use crate::model::api_key::Scope;
 use crate::model::snapshot::Network;
+use crate::model::time::Timestamp;
 use crate::model::user::Role;
 
 /// How many readings the graphs remember.
 const TRAIL: usize = 600;
-/// Data is old after this many missed readings.
-const MISSED: u32 = 4;
 
 /// The connection to a host.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,47 +43,6 @@ pub enum Link {
         /// When it will be asked again.
         retry_at: Duration,
     },
-}
-
-/// A value with the time of its arrival. An error leaves the old value in place.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fresh<T> {
-    value: Option<T>,
-    at: Duration,
-    error: Option<ClientError>,
-}
-
-impl<T> Default for Fresh<T> {
-    fn default() -> Self {
-        Self {
-            value: None,
-            at: Duration::ZERO,
-            error: None,
-        }
-    }
-}
-
-impl<T> Fresh<T> {
-    /// The newest value that there is.
-    pub const fn value(&self) -> Option<&T> {
-        self.value.as_ref()
-    }
-
-    /// Why there is no newer one.
-    pub const fn error(&self) -> Option<&ClientError> {
-        self.error.as_ref()
-    }
-
-    /// How old the value is.
-    pub fn age(&self, now: Now) -> Duration {
-        now.since_start.saturating_sub(self.at)
-    }
-
-    fn put(&mut self, value: T, now: Now) {
-        self.value = Some(value);
-        self.at = now.since_start;
-        self.error = None;
-    }
 }
 
 /// One reading for the graphs; absent where nothing was read.
@@ -109,31 +70,29 @@ pub struct Host {
     /// The connection to it.
     pub link: Link,
     /// Who we are there.
-    pub me: Fresh<CurrentUser>,
+    pub me: Held<CurrentUser>,
     /// What it is.
-    pub info: Fresh<SystemInfo>,
+    pub info: Held<SystemInfo>,
     /// The newest reading.
-    pub snapshot: Fresh<Snapshot>,
+    pub snapshot: Held<Snapshot>,
     /// The readings before, oldest first.
     pub trail: VecDeque<Point>,
     /// Its processes.
-    pub processes: Fresh<ProcessRows>,
+    pub processes: Held<ProcessRows, ProcessQuery>,
     /// The process that is looked at.
-    pub process: Fresh<ProcessDetail>,
+    pub process: Held<ProcessDetail, u32>,
     /// Whether its daemon can work.
-    pub readiness: Fresh<Readiness>,
+    pub readiness: Held<Readiness>,
     /// How its daemon does.
-    pub health: Fresh<Box<Health>>,
+    pub health: Held<Box<Health>>,
     /// Requests to its daemon.
-    pub requests: Fresh<Requests>,
+    pub requests: Held<Requests, Timestamp>,
     /// A stored series.
-    pub history: Fresh<History>,
+    pub history: Held<History, HistoryQuery>,
     /// Its users.
-    pub users: Fresh<Vec<ListedUser>>,
-    /// The keys of one user.
-    pub keys: Fresh<Vec<ListedKey>>,
-    /// Whose keys they are: the user that was asked about, by id, or the caller.
-    pub keys_of: Option<Option<String>>,
+    pub users: Held<Vec<ListedUser>>,
+    /// The keys of one user, by id, or of the caller.
+    pub keys: Held<Vec<ListedKey>, Option<String>>,
 }
 
 impl Host {
@@ -147,80 +106,116 @@ impl Host {
             link: Link::Connecting {
                 since: Duration::ZERO,
             },
-            me: Fresh::default(),
-            info: Fresh::default(),
-            snapshot: Fresh::default(),
+            me: Held::default(),
+            info: Held::default(),
+            snapshot: Held::default(),
             trail: VecDeque::new(),
-            processes: Fresh::default(),
-            process: Fresh::default(),
-            readiness: Fresh::default(),
-            health: Fresh::default(),
-            requests: Fresh::default(),
-            history: Fresh::default(),
-            users: Fresh::default(),
-            keys: Fresh::default(),
-            keys_of: None,
+            processes: Held::default(),
+            process: Held::default(),
+            readiness: Held::default(),
+            health: Held::default(),
+            requests: Held::default(),
+            history: Held::default(),
+            users: Held::default(),
+            keys: Held::default(),
         }
     }
 
     /// Takes in what the host's feed tells.
     pub fn take(&mut self, news: News, now: Now) {
-        if let News::Answer(Wanted::Keys(owner), _) = &news
-            && self.keys_of.as_ref() != Some(owner)
-        {
-            // Nobody is to take the keys of one user for those of another.
-            self.keys = Fresh::default();
-            self.keys_of = Some(owner.clone());
-        }
         match news {
             News::Up(latency) => self.link = Link::Up { latency },
             News::Down { error, retry_in } => {
                 let retry_at = now.since_start + retry_in;
                 self.link = Link::Down { error, retry_at };
             }
-            News::Answer(_, Ok(data)) => self.take_data(data, now),
-            News::Answer(wanted, Err(error)) => self.take_error(&wanted, error),
+            News::Answer(wanted, Ok(data)) => self.take_data(wanted, data, now),
+            News::Answer(wanted, Err(error)) => self.take_error(wanted, error),
             News::Done(..) => {}
         }
     }
 
-    fn take_data(&mut self, data: Data, now: Now) {
-        match data {
-            Data::Me(me) => self.me.put(me, now),
-            Data::Info(info) => self.info.put(info, now),
-            Data::Snapshot(snapshot) => {
-                self.remember(Some(&snapshot));
-                self.snapshot.put(*snapshot, now);
-            }
-            Data::Processes(rows) => self.processes.put(rows, now),
-            Data::Process(process) => self.process.put(*process, now),
-            Data::Readiness(readiness) => self.readiness.put(readiness, now),
-            Data::Health(health) => self.health.put(health, now),
-            Data::Requests(requests) => self.requests.put(requests, now),
-            Data::History(history) => self.history.put(history, now),
-            Data::Users(users) => self.users.put(users, now),
-            Data::Keys(keys) => self.keys.put(keys, now),
+    /// Takes in only whether the host responds: the data that is held stays as it is.
+    pub fn take_state(&mut self, news: News, now: Now) {
+        match news {
+            News::Answer(wanted, Ok(_)) => self.recover(&wanted),
+            // A gap in a graph that is held still would move it.
+            News::Answer(Wanted::Snapshot, Err(error)) => self.snapshot.fail((), error),
+            other => self.take(other, now),
         }
     }
 
-    fn take_error(&mut self, wanted: &Wanted, error: ClientError) {
-        let error = Some(error);
+    fn take_data(&mut self, wanted: Wanted, data: Data, now: Now) {
+        match (wanted, data) {
+            (_, Data::Me(me)) => self.me.put((), me, now),
+            (_, Data::Info(info)) => self.info.put((), info, now),
+            (_, Data::Snapshot(snapshot)) => {
+                self.remember(Some(&snapshot));
+                self.snapshot.put((), *snapshot, now);
+            }
+            (Wanted::Processes(query), Data::Processes(rows)) => {
+                self.processes.put(query, rows, now);
+            }
+            (Wanted::Process(pid), Data::Process(process)) => self.process.put(pid, *process, now),
+            (_, Data::Readiness(readiness)) => self.readiness.put((), readiness, now),
+            (_, Data::Health(health)) => self.health.put((), health, now),
+            (Wanted::Requests(time), Data::Requests(requests)) => {
+                self.requests.put(time, requests, now);
+            }
+            (Wanted::History(query), Data::History(history)) => {
+                self.history.put(query, history, now);
+            }
+            (_, Data::Users(users)) => self.users.put((), users, now),
+            (Wanted::Keys(owner), Data::Keys(keys)) => self.keys.put(owner, keys, now),
+            // A source that responds to something else than it was asked is none.
+            _ => {}
+        }
+    }
+
+    fn take_error(&mut self, wanted: Wanted, error: ClientError) {
         match wanted {
-            Wanted::Me => self.me.error = error,
-            Wanted::Info => self.info.error = error,
+            Wanted::Me => self.me.fail((), error),
+            Wanted::Info => self.info.fail((), error),
             Wanted::Snapshot => {
                 self.remember(None);
-                self.snapshot.error = error;
+                self.snapshot.fail((), error);
             }
-            Wanted::Processes(_) => self.processes.error = error,
-            Wanted::Process(_) => self.process.error = error,
-            Wanted::Readiness => self.readiness.error = error,
-            Wanted::Health => self.health.error = error,
-            Wanted::Requests(_) => self.requests.error = error,
-            Wanted::History(_) => self.history.error = error,
-            Wanted::Users => self.users.error = error,
-            Wanted::Keys(_) => self.keys.error = error,
+            Wanted::Processes(query) => self.processes.fail(query, error),
+            Wanted::Process(pid) => self.process.fail(pid, error),
+            Wanted::Readiness => self.readiness.fail((), error),
+            Wanted::Health => self.health.fail((), error),
+            Wanted::Requests(time) => self.requests.fail(time, error),
+            Wanted::History(query) => self.history.fail(query, error),
+            Wanted::Users => self.users.fail((), error),
+            Wanted::Keys(owner) => self.keys.fail(owner, error),
         }
+    }
+
+    fn recover(&mut self, wanted: &Wanted) {
+        match wanted {
+            Wanted::Me => self.me.recover(),
+            Wanted::Info => self.info.recover(),
+            Wanted::Snapshot => self.snapshot.recover(),
+            Wanted::Processes(_) => self.processes.recover(),
+            Wanted::Process(_) => self.process.recover(),
+            Wanted::Readiness => self.readiness.recover(),
+            Wanted::Health => self.health.recover(),
+            Wanted::Requests(_) => self.requests.recover(),
+            Wanted::History(_) => self.history.recover(),
+            Wanted::Users => self.users.recover(),
+            Wanted::Keys(_) => self.keys.recover(),
+        }
+    }
+
+    /// Why the host as a whole refuses: its readings are what every key is made for, so their
+    /// refusal is about all views, but for a key that was narrowed to other things.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&ClientError> {
+        let is_narrow = |error: &&ClientError| {
+            matches!(error, ClientError::Refused { status: 403, code, .. }
+                if code == "scope_missing" || code == "role_required")
+        };
+        self.snapshot.error().filter(|error| !is_narrow(error))
     }
 
     /// Adds to the graphs; a reading that failed is a gap.
@@ -232,11 +227,11 @@ impl Host {
             .push_back(snapshot.map(Point::of).unwrap_or_default());
     }
 
-    /// Whether what is shown of it is old: it does not answer, or not often enough.
+    /// Whether the host knows no process of that number any more.
     #[must_use]
-    pub fn is_stale(&self, now: Now, every: Duration) -> bool {
-        let late = self.snapshot.age(now) > every.saturating_mul(MISSED);
-        self.snapshot.value().is_some() && (late || matches!(self.link, Link::Down { .. }))
+    pub fn has_ended(&self, pid: u32) -> bool {
+        let error = self.process.error_of(&pid);
+        error.is_some_and(|error| matches!(error, ClientError::Refused { status: 404, .. }))
     }
 
     /// Whether it needs somebody: it is down, a reading failed, or something is nearly full.

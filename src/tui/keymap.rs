@@ -229,12 +229,12 @@ impl Keymap {
 
     /// The hints for the line at the bottom, the most useful ones first.
     #[must_use]
-    pub fn hints(&self, view: View) -> Vec<(String, &'static str)> {
+    pub fn hints(&self, view: View) -> Vec<(Action, String, &'static str)> {
         let here = Action::ALL.iter().filter(|it| it.place().is_at(view));
         here.filter_map(|action| {
             let hint = action.hint()?;
             let key = self.keys_of(*action).into_iter().next()?;
-            Some((key, hint))
+            Some((*action, key, hint))
         })
         .collect()
     }

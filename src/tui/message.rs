@@ -87,6 +87,24 @@ pub enum Wanted {
     Keys(Option<String>),
 }
 
+/// Least time between two polls of what changes seldom.
+pub const SLOW: Duration = Duration::from_secs(10);
+/// Least time between two polls of what hardly ever changes.
+pub const RARELY: Duration = Duration::from_mins(5);
+
+impl Wanted {
+    /// Time between two polls, on a host whose readings are polled this often.
+    #[must_use]
+    pub fn pace(&self, every: Duration) -> Duration {
+        match self {
+            Self::Snapshot | Self::Processes(_) | Self::Process(_) => every,
+            Self::Readiness | Self::Health => every.max(Duration::from_secs(5)),
+            Self::Users | Self::Keys(_) | Self::Requests(_) | Self::History(_) => every.max(SLOW),
+            Self::Me | Self::Info => RARELY,
+        }
+    }
+}
+
 /// Which stored series, and of which time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryQuery {
@@ -217,6 +235,8 @@ pub enum Call {
     CreateKey {
         /// Whose; the caller's own when absent.
         user_id: Option<String>,
+        /// The name of that user, for people.
+        user: String,
         /// What to call it.
         name: String,
     },
@@ -224,15 +244,23 @@ pub enum Call {
     RotateKey {
         /// Whose; the caller's own when absent.
         user_id: Option<String>,
+        /// The name of that user, for people.
+        user: String,
         /// Which.
         key_id: String,
+        /// What it is called, for people.
+        name: String,
     },
     /// End a key.
     RevokeKey {
         /// Whose; the caller's own when absent.
         user_id: Option<String>,
+        /// The name of that user, for people.
+        user: String,
         /// Which.
         key_id: String,
+        /// What it is called, for people.
+        name: String,
     },
 }
 
@@ -264,6 +292,8 @@ pub enum Effect {
     Redraw,
     /// Capture the mouse or let it go.
     Mouse(bool),
+    /// Copy a text to the clipboard of the terminal.
+    Copy(String),
     /// End.
     Quit,
 }

@@ -104,7 +104,7 @@ fn drawn(view: View) -> Buffer {
         elapsed += EVERY;
         clock.advance(EVERY);
     }
-    let backend = Clean::new(TestBackend::new(SIZE.0, SIZE.1));
+    let backend = Clean::new(TestBackend::new(SIZE.0, SIZE.1), false);
     // A terminal made of memory has no errors.
     let Ok(mut terminal) = Terminal::new(backend);
     let Ok(_) = terminal.draw(|frame| screens::draw(&app, frame));

@@ -13,6 +13,7 @@ use super::app::App;
 use super::feed::{Feed, QUEUE, Source};
 use super::input;
 use super::message::{Effect, Message, Now};
+use super::outbox::Outbox;
 use super::screens;
 use super::terminal::Guard;
 use crate::model::time::Clock;
@@ -30,6 +31,7 @@ struct Signals {
     interrupt: Signal,
     stop: Signal,
     go_on: Signal,
+    resize: Signal,
 }
 
 /// What a signal asks for.
@@ -39,6 +41,8 @@ enum Asked {
     Stop,
     /// To take the terminal again, after somebody stopped us who did not ask before.
     GoOn,
+    /// To look how large the terminal is.
+    Resize,
 }
 
 impl Signals {
@@ -49,6 +53,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
             go_on: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+            resize: signal(SignalKind::window_change())?,
         })
     }
 
@@ -59,6 +64,7 @@ impl Signals {
             _ = self.interrupt.recv() => Asked::End,
             _ = self.stop.recv() => Asked::Stop,
             _ = self.go_on.recv() => Asked::GoOn,
+            _ = self.resize.recv() => Asked::Resize,
         }
     }
 }
@@ -74,7 +80,9 @@ pub(super) async fn run(
     mouse: bool,
 ) -> io::Result<App> {
     let mut signals = Signals::new()?;
-    let mut guard = Guard::enter(mouse)?;
+    let is_ascii = app.settings.theme.glyphs.ascii;
+    let outbox = Outbox::start()?;
+    let mut guard = Guard::enter(mouse, is_ascii, outbox.clone())?;
     let size = guard.size()?;
     let (sender, mut news) = mpsc::channel(QUEUE);
     let feeds: Vec<Feed> = sources
@@ -82,7 +90,7 @@ pub(super) async fn run(
         .enumerate()
         .map(|(host, source)| Feed::start(host, source, sender.clone()))
         .collect();
-    let mut keys = input::start()?;
+    let mut keys = input::start(outbox)?;
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let start = Instant::now();
@@ -101,12 +109,13 @@ pub(super) async fn run(
             carry_out(effect, &feeds, &mut guard)?;
         }
         waiting |= app.take_changed();
-        if waiting && drawn.elapsed() >= FRAME {
+        // While the terminal takes the last frame, the next one can still change.
+        if waiting && drawn.elapsed() >= FRAME && guard.is_ready() {
             guard.draw(|frame| screens::draw(&app, frame))?;
             drawn = Instant::now();
             waiting = false;
         }
-        let next_frame = if waiting {
+        let next_frame = if waiting && guard.is_ready() {
             FRAME.saturating_sub(drawn.elapsed())
         } else {
             LONG
@@ -125,14 +134,17 @@ pub(super) async fn run(
                     Asked::End => return Ok(app),
                     Asked::Stop => guard.suspend()?,
                     Asked::GoOn => guard.take_again()?,
+                    Asked::Resize => {}
                 }
                 waiting = true;
-                None
+                let size = guard.size()?;
+                Some(Message::Resize(size.width, size.height))
             }
             () = guard.broken.notified() => {
                 return Err(io::Error::other("a part of the dashboard failed; see above"));
             }
             () = &mut redraw => None,
+            () = guard.ready(), if waiting => None,
             _ = tick.tick() => Some(Message::Tick),
             Some(message) = news.recv() => Some(message),
         };
@@ -172,6 +184,7 @@ fn carry_out(effect: Effect, feeds: &[Feed], guard: &mut Guard) -> io::Result<()
         Effect::Suspend => guard.suspend()?,
         Effect::Redraw => guard.redraw()?,
         Effect::Mouse(on) => guard.capture_mouse(on)?,
+        Effect::Copy(text) => guard.copy(&text)?,
         // The loop ends before.
         Effect::Quit => {}
     }

@@ -33,16 +33,18 @@ pub fn clean(text: &str) -> String {
     cut(text).chars().filter_map(safe).collect()
 }
 
-/// A terminal that shows only harmless cells.
+/// A terminal that shows only harmless cells, and where it reads no UTF-8 only ASCII: there the bytes
+/// 0x80 to 0x9F of other characters would steer it.
 #[derive(Debug)]
 pub struct Clean<B> {
     inner: B,
+    is_ascii: bool,
 }
 
 impl<B> Clean<B> {
-    /// Guards this terminal.
-    pub const fn new(inner: B) -> Self {
-        Self { inner }
+    /// Guards this terminal; one that `is_ascii` shows a `?` for each cell that is not.
+    pub const fn new(inner: B, is_ascii: bool) -> Self {
+        Self { inner, is_ascii }
     }
 
     /// The guarded terminal.
@@ -56,20 +58,29 @@ impl<B> Clean<B> {
     }
 }
 
-/// A cell of the same width that is harmless; `None` when the cell is.
-fn mended(cell: &Cell) -> Option<Cell> {
+/// A cell of the same width that may be shown; `None` when the cell may.
+fn mended(cell: &Cell, is_ascii: bool) -> Option<Cell> {
     let symbol = cell.symbol();
-    if symbol.chars().all(is_harmless) {
+    let may_pass = |it: char| is_harmless(it) && (it.is_ascii() || !is_ascii);
+    if symbol.chars().all(may_pass) {
         return None;
     }
     let width = symbol.width();
-    let kept: String = symbol.chars().filter(|it| is_harmless(*it)).collect();
     let mut mended = cell.clone();
+    // As wide as before, and blank behind the mark: whoever draws over the first half of a wide cell
+    // trusts that the other half is gone too.
+    let unknown = format!("{:width$}", "?");
+    if is_ascii {
+        // A letter without its accent would be another name.
+        mended.set_symbol(&unknown);
+        return Some(mended);
+    }
+    let kept: String = symbol.chars().filter(|it| is_harmless(*it)).collect();
     // What looks wider or narrower without its joiners would shift the rest of the line.
     if kept.width() == width && !kept.is_empty() {
         mended.set_symbol(&kept);
     } else {
-        mended.set_symbol(&"?".repeat(width.max(1)));
+        mended.set_symbol(&unknown);
     }
     Some(mended)
 }
@@ -82,7 +93,7 @@ impl<B: Backend> Backend for Clean<B> {
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
         let cells: Vec<(u16, u16, &Cell, Option<Cell>)> = content
-            .map(|(x, y, cell)| (x, y, cell, mended(cell)))
+            .map(|(x, y, cell)| (x, y, cell, mended(cell, self.is_ascii)))
             .collect();
         let safe = cells
             .iter()
@@ -136,7 +147,7 @@ mod tests {
         let symbol = |symbol: &str| {
             let mut cell = Cell::default();
             cell.set_symbol(symbol);
-            mended(&cell).map(|cell| cell.symbol().to_owned())
+            mended(&cell, false).map(|cell| cell.symbol().to_owned())
         };
         assert_eq!(symbol("a"), None);
         assert_eq!(symbol("漢"), None);
@@ -145,6 +156,20 @@ mod tests {
         let family = "👩\u{200d}👩";
         let safe = symbol(family).unwrap();
         assert_eq!(safe.width(), family.width());
+    }
+
+    #[test]
+    fn a_terminal_without_utf8_gets_ascii_of_the_same_width() {
+        for symbol in ["é", "e\u{301}", "漢", "\u{9b}", "─", "👩\u{200d}👩", "ě"] {
+            let mut cell = Cell::default();
+            cell.set_symbol(symbol);
+            let shown = mended(&cell, true).unwrap();
+            assert_eq!(shown.symbol().trim_end(), "?", "{symbol:?}");
+            assert_eq!(shown.symbol().len(), symbol.width().max(1), "{symbol:?}");
+        }
+        let mut cell = Cell::default();
+        cell.set_symbol("a");
+        assert_eq!(mended(&cell, true), None);
     }
 
     #[test]

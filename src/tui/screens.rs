@@ -16,9 +16,11 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::app::App;
-use super::host::{Fresh, Host, Link};
+use super::host::{Host, Link};
+use super::keymap::Action;
 use super::view::View;
 use super::widgets::{frame, table};
+use crate::client::error::ClientError;
 
 /// Fewest columns that a screen needs.
 const WIDTH_MIN: u16 = 60;
@@ -40,10 +42,10 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     frame::draw_header(app, line(0), frame);
     frame::draw_tabs(app, line(1), frame);
     let body = Rect::new(0, 2, area.width, area.height - 3);
-    match app.view {
+    match app.place() {
         View::Fleet => fleet::draw(app, body, frame),
         View::Overview => overview::draw(app, body, frame),
-        View::Processes if app.processes.opened.is_some() => process::draw(app, body, frame),
+        View::Process => process::draw(app, body, frame),
         View::Processes => processes::draw(app, body, frame),
         View::Api => api::draw(app, body, frame),
         View::History => history::draw(app, body, frame),
@@ -64,16 +66,25 @@ pub fn tab_at(width: u16, column: u16) -> Option<View> {
     found.map(|(_, _, view)| view)
 }
 
-/// The column in which the keys begin beside the users.
+/// Where users and their keys are on a screen of this size: beside each other where both find room
+/// for all their columns, else one below the other.
 #[must_use]
-pub const fn keys_begin(width: u16) -> u16 {
-    width * 9 / 20
+pub fn users_boxes(width: u16, height: u16) -> [Rect; 2] {
+    users::boxes(Rect::new(0, 2, width, height.saturating_sub(3)))
+}
+
+/// How many rows each of these boxes shows.
+#[must_use]
+pub fn users_page(width: u16, height: u16) -> usize {
+    // The frame, and the titles of the columns.
+    let [users, keys] = users_boxes(width, height);
+    usize::from(users.height.min(keys.height).saturating_sub(3)).max(1)
 }
 
 /// The place of the column that can be sorted by and stands there.
 #[must_use]
 pub fn column_at(app: &App, x: u16) -> Option<usize> {
-    let (columns, places) = match app.view {
+    let (columns, places) = match app.place() {
         View::Fleet => fleet::columns(app.size.0),
         View::Processes => processes::columns(app),
         View::Api => api::columns(app.size.0),
@@ -89,12 +100,9 @@ pub fn column_at(app: &App, x: u16) -> Option<usize> {
     None
 }
 
-/// Why there is nothing to see; nothing when there is.
-fn absence<T>(app: &App, host: &Host, fresh: &Fresh<T>) -> Option<(String, bool)> {
-    if fresh.value().is_some() {
-        return None;
-    }
-    let (text, bad) = match (&host.link, fresh.error()) {
+/// Why there is nothing to see, and whether that is a failure.
+fn absence(app: &App, host: &Host, error: Option<&ClientError>) -> (String, bool) {
+    match (&host.link, error) {
         (_, Some(error)) => (format!("{} - {}", error.in_short(), error.advice()), true),
         (Link::Down { error, .. }, None) => {
             let wait = app.retry_in(&host.link).unwrap_or_default().as_secs();
@@ -104,32 +112,40 @@ fn absence<T>(app: &App, host: &Host, fresh: &Fresh<T>) -> Option<(String, bool)
                 true,
             )
         }
+        _ if app.frozen.is_some() => {
+            let keys = app.settings.keymap.keys_of(Action::Freeze);
+            let key = keys.first().map_or("", String::as_str);
+            (
+                format!("held still: nothing of this is held; {key} goes on"),
+                false,
+            )
+        }
         (Link::Connecting { since }, None) => {
             let seconds = app.now.since_start.saturating_sub(*since).as_secs();
             (format!("connecting {seconds} s"), false)
         }
-        (Link::Up { .. }, None) => ("asking the host".to_owned(), false),
-    };
-    Some((text, bad))
+        (Link::Up { .. }, None) => ("waiting for the response".to_owned(), false),
+    }
 }
 
 /// Draws that it is not known yet what the key may do, if so.
 fn draw_nobody(app: &App, area: Rect, frame: &mut Frame<'_>) -> bool {
-    let host = app.host();
-    draw_absence(app, host, &host.me, area, frame)
+    let me = &app.host().me;
+    draw_absence(app, me.value().is_some(), me.error(), area, frame)
 }
 
-/// Draws why there is nothing to see, if so.
-fn draw_absence<T>(
+/// Draws why there is nothing to see, unless there is something.
+fn draw_absence(
     app: &App,
-    host: &Host,
-    fresh: &Fresh<T>,
+    is_there: bool,
+    error: Option<&ClientError>,
     area: Rect,
     frame: &mut Frame<'_>,
 ) -> bool {
-    let Some((text, bad)) = absence(app, host, fresh) else {
+    if is_there {
         return false;
-    };
+    }
+    let (text, bad) = absence(app, app.host(), error);
     let theme = &app.settings.theme;
     let style = if bad { theme.bad } else { theme.dim };
     // A long reason needs several lines.

@@ -1,31 +1,30 @@
 //! The terminal: taken over at the start, given back whatever happens.
 
-use std::io::{self, Stdout, Write};
+use std::io;
 use std::panic;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, TryLockError};
-use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
-use crossterm::execute;
+use crossterm::style::ResetColor;
 use crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use crossterm::{Command, queue};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::{Rect, Size};
 use ratatui::{Frame, Terminal};
 use tokio::sync::Notify;
 
+use super::outbox::{FrameWriter, Outbox};
 use super::sanitize::Clean;
 
-/// How often, and with which pauses, a thread that panics looks whether another one draws.
-const DRAWING_TRIES: u32 = 20;
-const DRAWING_WAIT: Duration = Duration::from_millis(10);
-
 /// What the dashboard draws on.
-type Screen = Terminal<Clean<CrosstermBackend<Stdout>>>;
+type Screen = Terminal<Clean<CrosstermBackend<FrameWriter>>>;
 
 /// The terminal while the dashboard has it; dropping it gives the terminal back.
 pub(super) struct Guard {
@@ -36,34 +35,32 @@ pub(super) struct Guard {
     /// Whether the terminal is ours now. It is given back once: a second time would put the cursor
     /// back over what was written in between.
     ours: Arc<AtomicBool>,
-    /// Held while something is drawn.
-    drawing: Arc<Mutex<()>>,
+    outbox: Outbox,
     mouse: bool,
 }
 
 impl Guard {
     /// Takes the terminal over.
-    pub(super) fn enter(mouse: bool) -> io::Result<Self> {
+    pub(super) fn enter(mouse: bool, is_ascii: bool, outbox: Outbox) -> io::Result<Self> {
         let before = panic::take_hook();
         let broken = Arc::new(Notify::new());
         let tell = Arc::clone(&broken);
         let ours = Arc::new(AtomicBool::new(false));
         let of_hook = Arc::clone(&ours);
-        let drawing = Arc::new(Mutex::new(()));
-        let drawn = Arc::clone(&drawing);
+        let out_of_hook = outbox.clone();
         panic::set_hook(Box::new(move |info| {
             // First the terminal, or nobody could read what went wrong.
-            wait_until_drawn(&drawn);
-            let _ = give_back(&of_hook);
+            let _ = give_back(&of_hook, &out_of_hook);
             before(info);
             tell.notify_one();
         }));
-        let screen = Terminal::new(Clean::new(CrosstermBackend::new(io::stdout())));
+        let writer = FrameWriter::new(outbox.clone());
+        let screen = Terminal::new(Clean::new(CrosstermBackend::new(writer), is_ascii));
         let mut guard = Self {
             screen: screen?,
             broken,
             ours,
-            drawing,
+            outbox,
             mouse,
         };
         guard.take_over()?;
@@ -73,7 +70,9 @@ impl Guard {
     fn take_over(&mut self) -> io::Result<()> {
         self.ours.store(true, Ordering::SeqCst);
         enable_raw_mode()?;
-        execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
+        self.outbox.open();
+        self.send(EnterAlternateScreen)?;
+        self.send(EnableBracketedPaste)?;
         self.capture_mouse(self.mouse)
     }
 
@@ -81,16 +80,30 @@ impl Guard {
     pub(super) fn capture_mouse(&mut self, on: bool) -> io::Result<()> {
         self.mouse = on;
         if on {
-            execute!(io::stdout(), EnableMouseCapture)
+            self.send(EnableMouseCapture)
         } else {
-            execute!(io::stdout(), DisableMouseCapture)
+            self.send(DisableMouseCapture)
         }
+    }
+
+    fn send(&self, command: impl Command) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        queue!(bytes, command)?;
+        self.outbox.send(&bytes)
+    }
+
+    /// Offers a text to the clipboard of the terminal: by OSC 52, which also passes SSH. Nothing says
+    /// whether the terminal took it.
+    pub(super) fn copy(&self, text: &str) -> io::Result<()> {
+        let encoded = BASE64_STANDARD.encode(text);
+        let sequence = format!("\x1b]52;c;{encoded}\x07");
+        self.outbox.send(sequence.as_bytes())
     }
 
     /// Gives the terminal back and stops, as the shell expects of Ctrl-Z; returns when the shell
     /// continues the program.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
-        give_back(&self.ours)?;
+        give_back(&self.ours, &self.outbox)?;
         let group = rustix::process::getpgrp();
         rustix::process::kill_process_group(group, rustix::process::Signal::STOP)?;
         self.take_again()
@@ -98,7 +111,7 @@ impl Guard {
 
     /// Takes the terminal over once more and draws everything: the shell had it in between.
     pub(super) fn take_again(&mut self) -> io::Result<()> {
-        give_back(&self.ours)?;
+        give_back(&self.ours, &self.outbox)?;
         self.take_over()?;
         self.redraw()
     }
@@ -115,9 +128,18 @@ impl Guard {
         self.screen.resize(Rect::new(0, 0, size.width, size.height))
     }
 
+    /// Whether the terminal has taken enough of what was drawn to draw more.
+    pub(super) fn is_ready(&self) -> bool {
+        self.outbox.is_ready()
+    }
+
+    /// Waits until it may have.
+    pub(super) async fn ready(&self) {
+        self.outbox.ready().await;
+    }
+
     /// Draws, unless the terminal was given back for good already.
     pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
-        let _drawing = self.drawing.lock();
         if self.ours.load(Ordering::SeqCst) {
             self.screen.draw(draw)?;
         }
@@ -128,34 +150,26 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         // A terminal that is gone needs nothing back.
-        let _ = give_back(&self.ours);
+        let _ = give_back(&self.ours, &self.outbox);
+        self.outbox.end();
     }
 }
 
-/// Waits for a drawing of another thread, so that it does not end on the shell's screen. A thread
-/// that panics while it draws itself must not wait for ever.
-fn wait_until_drawn(drawing: &Mutex<()>) {
-    for _ in 0..DRAWING_TRIES {
-        if !matches!(drawing.try_lock(), Err(TryLockError::WouldBlock)) {
-            return;
-        }
-        std::thread::sleep(DRAWING_WAIT);
-    }
-}
-
-fn give_back(ours: &AtomicBool) -> io::Result<()> {
+fn give_back(ours: &AtomicBool, outbox: &Outbox) -> io::Result<()> {
     if !ours.swap(false, Ordering::SeqCst) {
         return Ok(());
     }
-    let raw = disable_raw_mode();
-    let mut out = io::stdout();
-    execute!(
-        out,
+    let mut last = Vec::new();
+    queue!(
+        last,
+        ResetColor,
         DisableMouseCapture,
         DisableBracketedPaste,
         LeaveAlternateScreen,
         crossterm::cursor::Show
     )?;
-    out.flush()?;
-    raw
+    // Reports of the terminal still come, which the shell would show: raw mode ends after them.
+    let closed = outbox.close(&last);
+    disable_raw_mode()?;
+    closed
 }

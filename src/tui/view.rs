@@ -17,6 +17,8 @@ pub enum View {
     Users,
     /// Its past.
     History,
+    /// One of its processes: a page that lies over the table and has no tab.
+    Process,
 }
 
 impl View {
@@ -31,6 +33,18 @@ impl View {
         Self::History,
     ];
 
+    /// All places that keys can be pressed at: the tabs, and the pages over them.
+    pub const PLACES: &'static [Self] = &[
+        Self::Fleet,
+        Self::Overview,
+        Self::Processes,
+        Self::Api,
+        Self::Health,
+        Self::Users,
+        Self::History,
+        Self::Process,
+    ];
+
     /// What its tab says.
     #[must_use]
     pub const fn title(self) -> &'static str {
@@ -42,6 +56,7 @@ impl View {
             Self::Health => "Health",
             Self::Users => "Users",
             Self::History => "History",
+            Self::Process => "Process",
         }
     }
 

@@ -145,11 +145,11 @@ fn assert_unharmed(name: &str, answer: impl Fn(&str) -> Option<Vec<u8>> + Send +
         terminal.keys(&[key]);
         let pressed = Instant::now();
         terminal.keys(&["?"]);
-        terminal.wait_for(&["keys of "]);
+        terminal.wait_for(&["Esc closes"]);
         let took = pressed.elapsed();
         assert!(took < PATIENCE, "{name}: {took:?} after {key}");
         terminal.keys(&["Escape"]);
-        terminal.wait_until(|text| !text.contains("keys of "));
+        terminal.wait_until(|text| !text.contains("Esc closes"));
     }
     let child = descendants(&terminal.format("#{pane_pid}")).remove(0);
     let status = std::fs::read_to_string(format!("/proc/{child}/status")).unwrap();

@@ -10,6 +10,8 @@ mod left_out;
 mod behaviour;
 mod hostile;
 mod screens;
+mod slow;
 mod stage;
 mod tmux;
+mod truth;
 mod ways;

@@ -240,6 +240,7 @@ fn what_lies_over_a_view() {
     snapshot("palette", &stage);
     stage.key(KeyCode::Esc);
     stage.show(View::Users);
+    stage.key(KeyCode::Enter);
     stage.keys("o");
     snapshot("confirm", &stage);
     stage.key(KeyCode::Esc);

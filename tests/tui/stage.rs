@@ -191,7 +191,10 @@ impl Stage {
     /// The screen with its colours.
     pub(crate) fn screen(&self) -> TestBackend {
         let (width, height) = self.app.size;
-        let backend = Clean::new(TestBackend::new(width, height));
+        let backend = Clean::new(
+            TestBackend::new(width, height),
+            self.app.settings.theme.glyphs.ascii,
+        );
         let mut terminal = Terminal::new(backend).unwrap();
         terminal
             .draw(|frame| screens::draw(&self.app, frame))

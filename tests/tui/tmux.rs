@@ -146,8 +146,8 @@ fn a_tour_through_every_view_and_out_again() {
 
     // Something is changed, and it is asked first.
     terminal.keys(&["a", "tester", "Enter"]);
-    terminal.wait_for(&["add user tester?", "No", "Yes"]);
-    terminal.keys(&["y", "Enter"]);
+    terminal.wait_for(&["Add user tester on", "No", "Yes"]);
+    terminal.keys(&["y"]);
     terminal.wait_for(&["first key of tester", "lapi_"]);
     terminal.keys(&["Escape"]);
     terminal.wait_for(&["tester"]);

@@ -24,11 +24,11 @@ fn the_mouse_chooses_opens_sorts_and_zooms() {
     // The tab of the processes, and its third row.
     stage.mouse(left, 25, 1);
     assert_eq!(stage.app.view, View::Processes);
-    let before = stage.app.processes.sort;
+    let before = stage.app.processes.table.sort;
     stage.mouse(left, 3, 2);
-    assert_ne!(stage.app.processes.sort, before, "the title sorts");
+    assert_ne!(stage.app.processes.table.sort, before, "the title sorts");
     stage.mouse(left, 20, 4);
-    let chosen = stage.app.processes.rows.selected.clone();
+    let chosen = stage.app.processes.table.cursor.selected.clone();
     stage.mouse(left, 20, 4);
     assert_eq!(stage.app.processes.opened, chosen);
     stage.show(View::History);
@@ -120,9 +120,12 @@ fn the_keys_of_htop_are_those_of_htop() {
     stage.show(View::Processes);
     stage.key(KeyCode::F(5));
     assert!(stage.app.processes.tree);
-    let chosen = stage.app.processes.rows.selected.clone();
+    let chosen = stage.app.processes.table.cursor.selected.clone();
     stage.keys("j");
-    assert_eq!(stage.app.processes.rows.selected, chosen, "j means nothing");
+    assert_eq!(
+        stage.app.processes.table.cursor.selected, chosen,
+        "j means nothing"
+    );
     stage.keys("h");
     assert!(
         stage.text().contains("keys of Processes"),
@@ -145,8 +148,7 @@ fn sorting_and_range_are_remembered_too() {
     let memory = stage.app.remember();
     let mut next = Stage::one(SIZE);
     next.app.recall(&memory);
-    assert_eq!(next.app.api.sort, stage.app.api.sort);
-    assert_eq!(next.app.api.descending, stage.app.api.descending);
+    assert_eq!(next.app.api.table.sort, stage.app.api.table.sort);
     assert_eq!(next.app.history.span, stage.app.history.span);
     let series = |stage: &Stage| stage.app.history_query(stage.app.host()).series;
     assert_eq!(series(&next), series(&stage));
@@ -162,7 +164,10 @@ fn views_are_remembered_from_run_to_run() {
     next.app.recall(&memory);
     assert_eq!(next.app.view, View::Processes);
     assert!(next.app.processes.tree);
-    assert_eq!(next.app.processes.sort, stage.app.processes.sort);
+    assert_eq!(
+        next.app.processes.table.sort,
+        stage.app.processes.table.sort
+    );
     next.app.recall("nonsense = [");
     assert_eq!(next.app.view, View::Processes);
 }

@@ -91,6 +91,18 @@ impl PartialEq for Pattern {
     }
 }
 
+impl Expression {
+    /// Whether a condition is about this column. Its depth was bounded when it was read.
+    pub(super) fn reads(&self, wanted: TextColumn) -> bool {
+        match self {
+            Self::And(parts) | Self::Or(parts) => parts.iter().any(|part| part.reads(wanted)),
+            Self::Not(part) => part.reads(wanted),
+            Self::Text { column, .. } | Self::Matches { column, .. } => *column == wanted,
+            Self::Word(_) | Self::Number { .. } | Self::State { .. } => false,
+        }
+    }
+}
+
 impl TextColumn {
     pub(super) const fn as_str(self) -> &'static str {
         match self {

@@ -3,21 +3,6 @@
 use super::expression::{Number, NumberColumn};
 use crate::model::process::ProcessStatus;
 
-/// The states that Linux has letters for, in the order in which errors name them.
-const STATES: [ProcessStatus; 11] = [
-    ProcessStatus::Running,
-    ProcessStatus::Sleeping,
-    ProcessStatus::DiskSleep,
-    ProcessStatus::Stopped,
-    ProcessStatus::TracingStop,
-    ProcessStatus::Zombie,
-    ProcessStatus::Dead,
-    ProcessStatus::WakeKill,
-    ProcessStatus::Waking,
-    ProcessStatus::Parked,
-    ProcessStatus::Idle,
-];
-
 /// Reads a number as the column takes it; the error says what was expected.
 pub(super) fn number(column: NumberColumn, text: &str) -> Result<Number, String> {
     let read = match column {
@@ -49,12 +34,13 @@ pub(super) fn state(text: &str) -> Result<ProcessStatus, String> {
     {
         return Ok(ProcessStatus::from_letter(*letter));
     }
-    let known = STATES.into_iter();
-    let mut named = known.filter(|state| state.as_str().eq_ignore_ascii_case(text));
-    named.next().ok_or_else(|| {
-        let words: Vec<&str> = STATES.iter().map(|state| state.as_str()).collect();
-        format!("expected a state: one of {}", words.join(", "))
-    })
+    match ProcessStatus::named(text) {
+        ProcessStatus::Unknown => {
+            let words = ProcessStatus::ALL.map(ProcessStatus::as_str);
+            Err(format!("expected a state: one of {}", words.join(", ")))
+        }
+        state => Ok(state),
+    }
 }
 
 fn whole(text: &str) -> Option<u64> {

@@ -2,14 +2,11 @@
 
 use super::App;
 use super::popup::{Popup, Purpose};
-use super::processes::{Column, ProcessId};
-use super::rows::Move;
+use super::processes::{Column, ProcessesState};
 use super::state::{ApiColumn, FleetColumn};
-use crate::model::snapshot::Filesystem;
-use crate::tui::host::Link;
 use crate::tui::keymap::Action;
 use crate::tui::message::Effect;
-use crate::tui::units::share;
+use crate::tui::table::{Move, SortColumn};
 use crate::tui::view::View;
 
 /// What the columns are called that a view can be sorted by.
@@ -31,6 +28,8 @@ impl App {
             return Vec::new();
         }
         match action {
+            // On a page that lies over a view it leads back, as in every other program of its kind.
+            Action::Quit if self.place() != self.view => self.back(),
             Action::Quit => return vec![Effect::Quit],
             Action::Suspend => return vec![Effect::Suspend],
             Action::Redraw => return vec![Effect::Redraw],
@@ -52,11 +51,11 @@ impl App {
             Action::FaultsOnly => self.fleet.faults_only = !self.fleet.faults_only,
             Action::SortMenu => {
                 let chosen = self.sort_place();
-                let view = self.view;
+                let view = self.place();
                 self.popups.push(Popup::Sort { view, chosen });
             }
-            Action::SortLeft => self.sort_by(self.view, self.sort_place().saturating_sub(1)),
-            Action::SortRight => self.sort_by(self.view, self.sort_place() + 1),
+            Action::SortLeft => self.sort_by(self.place(), self.sort_place().saturating_sub(1)),
+            Action::SortRight => self.sort_by(self.place(), self.sort_place() + 1),
             Action::Reverse => self.reverse(),
             Action::Up => self.go(Move::By(-1)),
             Action::Down => self.go(Move::By(1)),
@@ -74,7 +73,7 @@ impl App {
     }
 
     fn act_on_view(&mut self, action: Action) -> Vec<Effect> {
-        match self.view {
+        match self.place() {
             View::Processes => self.act_on_processes(action),
             View::Users => self.act_on_users(action),
             View::History => self.act_on_history(action),
@@ -86,101 +85,71 @@ impl App {
     fn act_on_processes(&mut self, action: Action) {
         let state = &mut self.processes;
         match action {
-            Action::SortPid => self.sort_processes(Column::Pid),
-            Action::SortCpu => self.sort_processes(Column::Cpu),
-            Action::SortMemory => self.sort_processes(Column::Memory),
-            Action::SortTime => self.sort_processes(Column::Time),
+            Action::SortPid => state.table.sort_by(Column::Pid),
+            Action::SortCpu => state.table.sort_by(Column::Cpu),
+            Action::SortMemory => state.table.sort_by(Column::Memory),
+            Action::SortTime => state.table.sort_by(Column::Time),
             Action::Tree => state.tree = !state.tree,
             Action::FullCommand => state.full_command = !state.full_command,
             Action::PercentBase => state.whole_machine = !state.whole_machine,
             Action::KernelThreads => state.hide_kernel = !state.hide_kernel,
-            Action::InvertFilter => state.inverted = !state.inverted && !state.filter.is_empty(),
+            Action::InvertFilter => {
+                state.inverted = !state.inverted && !state.table.filter.is_empty();
+            }
             Action::UserFilter => self.filter_by_user(),
             _ => {}
         }
     }
 
+    /// Narrows what is shown to the processes of the chosen one's user, whatever is filtered by
+    /// already.
     fn filter_by_user(&mut self) {
-        if !self.processes.filter.is_empty() {
-            self.processes.filter.clear();
-            return;
-        }
-        let rows = self.hosts[self.current].processes.value();
-        let chosen = self.processes.rows.selected.as_ref();
-        let user = rows.zip(chosen).and_then(|(rows, chosen)| {
-            let process = rows.items.iter().find(|it| ProcessId::of(it) == *chosen)?;
+        let chosen = self.processes.table.cursor.selected.as_ref();
+        let shown = self.shown_processes();
+        let user = shown.zip(chosen).and_then(|((shown, rows), chosen)| {
+            let place = shown.ids.iter().position(|id| id == chosen)?;
+            let process = &rows.items[shown.rows[place].index];
             let uid = || process.uid.map(|uid| uid.to_string());
             process.user.clone().or_else(uid)
         });
-        if let Some(user) = user {
-            let quoted = user.replace('\\', "\\\\").replace('"', "\\\"");
-            self.processes.filter = format!("user = \"{quoted}\"");
-        }
-    }
-
-    fn sort_processes(&mut self, column: Column) {
-        let state = &mut self.processes;
-        state.descending = if state.sort == column {
-            !state.descending
-        } else {
-            column.largest_first()
+        let Some(user) = user else {
+            return;
         };
-        state.sort = column;
+        let quoted = user.replace('\\', "\\\\").replace('"', "\\\"");
+        let added = format!("user = \"{quoted}\"");
+        let narrowed = self.processes.narrowed(&added);
+        if let Some(problem) = ProcessesState::problem(&narrowed) {
+            self.complain(problem);
+            return;
+        }
+        self.processes.inverted = false;
+        self.set_filter(&narrowed);
     }
 
     /// Sorts a view by the column that stands there; the same again turns it round.
     pub(super) fn sort_by(&mut self, view: View, place: usize) {
         match view {
-            View::Fleet => {
-                let Some(column) = FleetColumn::ALL.get(place) else {
-                    return;
-                };
-                let fleet = &mut self.fleet;
-                fleet.descending = if fleet.sort == *column {
-                    !fleet.descending
-                } else {
-                    *column != FleetColumn::Name
-                };
-                fleet.sort = *column;
-            }
-            View::Processes => {
-                if let Some(column) = Column::ALL.get(place) {
-                    self.sort_processes(*column);
-                }
-            }
-            View::Api => {
-                let Some(column) = ApiColumn::ALL.get(place) else {
-                    return;
-                };
-                let api = &mut self.api;
-                api.descending = if api.sort == *column {
-                    !api.descending
-                } else {
-                    *column != ApiColumn::Route
-                };
-                api.sort = *column;
-            }
+            View::Fleet => self.fleet.table.sort_by_place(place),
+            View::Processes => self.processes.table.sort_by_place(place),
+            View::Api => self.api.table.sort_by_place(place),
             _ => {}
         }
     }
 
     fn sort_place(&self) -> usize {
-        let place = match self.view {
-            View::Fleet => FleetColumn::ALL
-                .iter()
-                .position(|it| *it == self.fleet.sort),
-            View::Processes => Column::ALL.iter().position(|it| *it == self.processes.sort),
-            View::Api => ApiColumn::ALL.iter().position(|it| *it == self.api.sort),
-            _ => None,
-        };
-        place.unwrap_or(0)
+        match self.place() {
+            View::Fleet => self.fleet.table.sort_place(),
+            View::Processes => self.processes.table.sort_place(),
+            View::Api => self.api.table.sort_place(),
+            _ => 0,
+        }
     }
 
     fn reverse(&mut self) {
-        match self.view {
-            View::Fleet => self.fleet.descending = !self.fleet.descending,
-            View::Processes => self.processes.descending = !self.processes.descending,
-            View::Api => self.api.descending = !self.api.descending,
+        match self.place() {
+            View::Fleet => self.fleet.table.reverse(),
+            View::Processes => self.processes.table.reverse(),
+            View::Api => self.api.table.reverse(),
             _ => {}
         }
     }
@@ -197,13 +166,13 @@ impl App {
         }
         match self.view {
             View::Users if self.users.in_keys => self.users.in_keys = false,
-            View::Fleet if !self.fleet.filter.is_empty() => self.fleet.filter.clear(),
-            View::Processes if !self.processes.filter.is_empty() => {
-                self.processes.filter.clear();
-                self.processes.inverted = false;
+            View::Fleet if self.fleet.faults_only => self.fleet.faults_only = false,
+            View::Fleet | View::Processes | View::Users | View::Api
+                if !self.filter().is_empty() =>
+            {
+                self.processes.inverted &= self.view != View::Processes;
+                self.set_filter("");
             }
-            View::Users if !self.users.filter.is_empty() => self.users.filter.clear(),
-            View::Api if !self.api.filter.is_empty() => self.api.filter.clear(),
             View::Overview if self.hosts.len() > 1 => self.show(View::Fleet),
             View::Fleet | View::Overview => {}
             _ => self.show(View::Overview),
@@ -211,20 +180,20 @@ impl App {
     }
 
     fn open(&mut self) {
-        match self.view {
+        match self.place() {
             View::Fleet => {
-                if let Some(host) = self.fleet.rows.selected {
+                if let Some(host) = self.fleet.table.cursor.selected {
                     self.current = host;
                     self.show(View::Overview);
                 }
             }
             View::Overview => self.show(View::Processes),
             View::Processes => {
-                self.processes.opened = self.processes.rows.selected.clone();
+                self.processes.opened = self.processes.table.cursor.selected.clone();
                 self.processes.scrolled = 0;
             }
             View::Users => self.users.in_keys = true,
-            View::Health | View::Api | View::History => {}
+            View::Health | View::Api | View::History | View::Process => {}
         }
     }
 
@@ -232,6 +201,7 @@ impl App {
         let count = self.hosts.len().cast_signed();
         let next = (self.current.cast_signed() + by).rem_euclid(count);
         self.current = next.unsigned_abs();
+        self.fleet.table.cursor.selected = Some(self.current);
         self.processes.opened = None;
         let name = self.host().name.clone();
         self.say(name);
@@ -247,46 +217,46 @@ impl App {
 
     fn go(&mut self, by: Move) {
         let page = self.page();
-        match self.view {
+        match self.place() {
             View::Fleet => {
                 let ids = self.fleet_rows();
-                self.fleet.rows.go(&ids, by, page);
-                self.current = self.fleet.rows.selected.unwrap_or(self.current);
+                let cursor = &mut self.fleet.table.cursor;
+                cursor.go(&ids, by, page);
+                self.current = cursor.selected.unwrap_or(self.current);
             }
-            View::Processes if self.processes.opened.is_some() => self.processes.read_on(by),
+            View::Process => self.processes.read_on(by),
             View::Processes => {
-                let ids = self.process_ids();
-                self.processes.rows.go(&ids, by, page);
+                if let Some(shown) = &self.shown {
+                    self.processes.table.cursor.go(&shown.ids, by, page);
+                }
             }
             View::Api => {
                 let ids = self.route_ids();
-                self.api.rows.go(&ids, by, page);
+                self.api.table.cursor.go(&ids, by, page);
             }
             View::History => {
                 self.history.rows.go(&super::history::names(), by, page);
                 self.history.first = 0;
             }
-            View::Users if self.users.in_keys => {
+            View::Users if self.is_in_keys() => {
                 let ids = self.key_ids();
+                let page = self.users_page();
                 self.users.keys.go(&ids, by, page);
             }
             View::Users => {
                 let ids = self.user_ids();
+                let page = self.users_page();
                 self.users.rows.go(&ids, by, page);
             }
-            _ => {}
+            View::Overview | View::Health => {}
         }
     }
 
     fn sideways(&mut self, right: bool) {
-        match self.view {
+        match self.place() {
             View::Processes if self.processes.tree => {
-                if let Some(chosen) = self.processes.rows.selected.clone() {
-                    if right {
-                        self.processes.folded.remove(&chosen);
-                    } else {
-                        self.processes.folded.insert(chosen);
-                    }
+                if let Some(chosen) = self.processes.table.cursor.selected.clone() {
+                    self.processes.fold(chosen, !right);
                 }
             }
             View::Processes if right => self.processes.scroll += 8,
@@ -298,25 +268,25 @@ impl App {
     }
 
     pub(super) fn filter(&self) -> &str {
-        match self.view {
-            View::Fleet => &self.fleet.filter,
-            View::Processes => &self.processes.filter,
+        match self.place() {
+            View::Fleet => &self.fleet.table.filter,
+            View::Processes => &self.processes.table.filter,
             View::Users => &self.users.filter,
-            View::Api => &self.api.filter,
+            View::Api => &self.api.table.filter,
             _ => "",
         }
     }
 
     pub(super) fn set_filter(&mut self, text: &str) {
         let text = text.to_owned();
-        match self.view {
-            View::Fleet => self.fleet.filter = text,
+        match self.place() {
+            View::Fleet => self.fleet.table.filter = text,
             View::Processes => {
-                self.processes.filter = text;
-                self.processes.rows.offset = 0;
+                self.processes.table.filter = text;
+                self.processes.table.cursor.offset = 0;
             }
             View::Users => self.users.filter = text,
-            View::Api => self.api.filter = text,
+            View::Api => self.api.table.filter = text,
             _ => {}
         }
     }
@@ -335,140 +305,30 @@ impl App {
                 .into_iter()
                 .find(|place| names[*place].to_lowercase().contains(&wanted))
         };
-        match self.view {
+        match self.place() {
             View::Fleet => {
                 let ids = self.fleet_rows();
                 let names: Vec<String> =
                     ids.iter().map(|id| self.hosts[*id].name.clone()).collect();
-                let start = after(self.fleet.rows.position(&ids));
-                if let Some(place) = first(&names, start) {
-                    self.fleet.rows.choose(&ids, place, page);
+                let cursor = &mut self.fleet.table.cursor;
+                if let Some(place) = first(&names, after(cursor.position(&ids))) {
+                    cursor.choose(&ids, place, page);
                 }
             }
             View::Processes => {
-                let ids = self.process_ids();
-                let rows = self.hosts[self.current].processes.value();
-                let rows = rows.map(|rows| (self.processes.shown(rows), &rows.items));
-                let names: Vec<String> = rows.map_or_else(Vec::new, |(shown, items)| {
-                    let name =
-                        |index: usize| format!("{} {}", items[index].name, items[index].command);
-                    shown.iter().map(|row| name(row.index)).collect()
-                });
-                let start = after(self.processes.rows.position(&ids));
-                if let Some(place) = first(&names, start) {
-                    self.processes.rows.choose(&ids, place, page);
+                let Some((shown, rows)) = self.shown_processes() else {
+                    return;
+                };
+                let name = |index: usize| {
+                    let process = &rows.items[index];
+                    format!("{} {}", process.name, process.command)
+                };
+                let names: Vec<String> = shown.rows.iter().map(|row| name(row.index)).collect();
+                let start = after(self.processes.table.cursor.position(&shown.ids));
+                if let (Some(place), Some(shown)) = (first(&names, start), &self.shown) {
+                    let cursor = &mut self.processes.table.cursor;
+                    cursor.choose(&shown.ids, place, page);
                 }
-            }
-            _ => {}
-        }
-    }
-
-    /// The hosts to show, in order.
-    #[must_use]
-    pub fn fleet_rows(&self) -> Vec<usize> {
-        let wanted = self.fleet.filter.to_lowercase();
-        let holds = |index: &usize| {
-            let host = &self.hosts[*index];
-            let labels = host
-                .labels
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"));
-            let mut texts = labels.chain([host.name.clone(), host.address.clone()]);
-            let kept = wanted.is_empty() || texts.any(|it| it.to_lowercase().contains(&wanted));
-            kept && (!self.fleet.faults_only || host.has_trouble())
-        };
-        let mut rows: Vec<usize> = (0..self.hosts.len()).filter(holds).collect();
-        if self.fleet.sort == FleetColumn::Name {
-            rows.sort_by(|a, b| self.hosts[*a].name.cmp(&self.hosts[*b].name));
-        } else {
-            // What is not known comes last, whichever way it is sorted.
-            rows.sort_by(|a, b| {
-                let (a, b) = (self.fleet_value(*a), self.fleet_value(*b));
-                match (a, b) {
-                    (Some(a), Some(b)) if self.fleet.descending => b.total_cmp(&a),
-                    (Some(a), Some(b)) => a.total_cmp(&b),
-                    (a, b) => b.is_some().cmp(&a.is_some()),
-                }
-            });
-            return rows;
-        }
-        if self.fleet.descending {
-            rows.reverse();
-        }
-        rows
-    }
-
-    /// The value of a host in the column that the fleet is sorted by.
-    fn fleet_value(&self, index: usize) -> Option<f64> {
-        let host = &self.hosts[index];
-        self.fleet_cell(host, self.fleet.sort)
-    }
-
-    /// A host's value in one column.
-    #[must_use]
-    pub fn fleet_cell(&self, host: &crate::tui::host::Host, column: FleetColumn) -> Option<f64> {
-        let snapshot = host.snapshot.value();
-        match column {
-            FleetColumn::Name => None,
-            FleetColumn::Cpu => Some(snapshot?.cpu.as_ref()?.usage_percent),
-            FleetColumn::Memory => {
-                let memory = snapshot?.memory.as_ref()?;
-                Some(share(memory.used_bytes, memory.total_bytes))
-            }
-            FleetColumn::Disk => {
-                let all = snapshot?.filesystems.as_deref()?.iter();
-                all.filter_map(Filesystem::strain).max_by(f64::total_cmp)
-            }
-            FleetColumn::Load => Some(snapshot?.load.as_ref()?.one),
-            FleetColumn::Pressure => {
-                let all = snapshot?.pressure.as_ref()?;
-                let parts = [all.cpu, all.memory, all.io].into_iter().flatten();
-                parts.map(|it| it.some.avg10).max_by(f64::total_cmp)
-            }
-            FleetColumn::Latency => match &host.link {
-                Link::Up { latency } => Some(latency.as_secs_f64()),
-                _ => None,
-            },
-        }
-    }
-
-    /// Who the shown processes are, in order.
-    #[must_use]
-    pub fn process_ids(&self) -> Vec<ProcessId> {
-        let Some(rows) = self.host().processes.value() else {
-            return Vec::new();
-        };
-        let shown = self.processes.shown(rows);
-        let id = |index: usize| ProcessId::of(&rows.items[index]);
-        shown.into_iter().map(|row| id(row.index)).collect()
-    }
-
-    /// Keeps every choice on its row after anything changed.
-    pub(super) fn keep_selection(&mut self) {
-        let page = self.page();
-        match self.view {
-            View::Fleet => {
-                let ids = self.fleet_rows();
-                if self.fleet.rows.selected.is_none() && ids.contains(&self.current) {
-                    self.fleet.rows.selected = Some(self.current);
-                }
-                self.fleet.rows.keep(&ids, page);
-                self.current = self.fleet.rows.selected.unwrap_or(self.current);
-            }
-            View::Processes if self.host().processes.value().is_some() => {
-                let ids = self.process_ids();
-                self.processes.rows.keep(&ids, page);
-            }
-            View::Api => {
-                let ids = self.route_ids();
-                self.api.rows.keep(&ids, page);
-            }
-            View::History => self.history.rows.keep(&super::history::names(), page),
-            View::Users => {
-                let ids = self.user_ids();
-                self.users.rows.keep(&ids, page);
-                let ids = self.key_ids();
-                self.users.keys.keep(&ids, page);
             }
             _ => {}
         }

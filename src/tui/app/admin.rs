@@ -8,6 +8,7 @@ use crate::model::api_key::Scope;
 use crate::model::user::Role;
 use crate::tui::keymap::Action;
 use crate::tui::message::{Call, Effect};
+use crate::tui::screens;
 
 impl App {
     /// Why an action is out of the question; nothing when it is not.
@@ -41,10 +42,15 @@ impl App {
             self.complain(format!("{}: {reason}", action.help()));
             return;
         }
+        if let Some(reason) = self.out_of_focus(action) {
+            self.complain(reason);
+            return;
+        }
         let user = self.chosen_user().cloned();
         let user_id = user.as_ref().map(|user| user.user_id.clone());
-        let key_id = self.chosen_key().map(|key| key.key_id.clone());
-        match (action, user, key_id) {
+        let owner = self.keys_owner_name();
+        let key = self.chosen_key().cloned();
+        match (action, user, key) {
             (Action::AddUser, ..) => self.ask(Purpose::UserName, ""),
             (Action::ToggleActive, Some(user), _) => self.confirm(Call::SetActive {
                 user_id: user.user_id,
@@ -60,51 +66,99 @@ impl App {
                 user_id: user.user_id,
                 name: user.username,
             }),
-            (Action::NewKey, ..) => self.ask(Purpose::KeyName(user_id), ""),
-            (Action::RotateKey, _, Some(key_id)) => {
-                self.confirm(Call::RotateKey { user_id, key_id });
+            (Action::NewKey, ..) => {
+                let purpose = Purpose::KeyName {
+                    user_id,
+                    user: owner,
+                };
+                self.ask(purpose, "");
             }
-            (Action::RevokeKey, _, Some(key_id)) => {
-                self.confirm(Call::RevokeKey { user_id, key_id });
+            (Action::RotateKey, _, Some(key)) => self.confirm(Call::RotateKey {
+                user_id,
+                user: owner,
+                key_id: key.key_id,
+                name: key.name,
+            }),
+            (Action::RevokeKey, _, Some(key)) => self.confirm(Call::RevokeKey {
+                user_id,
+                user: owner,
+                key_id: key.key_id,
+                name: key.name,
+            }),
+            (Action::RotateKey | Action::RevokeKey, ..) => {
+                self.complain(format!("{owner} has no key here"));
             }
-            (Action::RotateKey | Action::RevokeKey, ..) => self.complain("there is no key"),
             _ => {}
+        }
+    }
+
+    /// Whether the box of keys is the one that keys act on; whoever is no admin has no other.
+    #[must_use]
+    pub fn is_in_keys(&self) -> bool {
+        self.users.in_keys || self.host().forbids(Scope::UsersAdmin).is_some()
+    }
+
+    /// Why an action is not about the box that keys act on; nothing when it is.
+    #[must_use]
+    pub fn out_of_focus(&self, action: Action) -> Option<String> {
+        let is_in_keys = self.is_in_keys();
+        match action {
+            Action::RotateKey | Action::RevokeKey if !is_in_keys => {
+                let user = self.keys_owner_name();
+                Some(format!(
+                    "choose a key first: Enter goes to the keys of {user}"
+                ))
+            }
+            Action::ToggleActive | Action::ToggleRole | Action::DeleteUser if is_in_keys => {
+                Some("choose a user first: Esc goes back to the users".to_owned())
+            }
+            _ => None,
         }
     }
 
     /// Asks before a change.
     pub(super) fn confirm(&mut self, call: Call) {
         let host = self.host();
+        let words = call.in_words();
+        let mut first = words.chars();
+        let question: String = first
+            .next()
+            .into_iter()
+            .flat_map(char::to_uppercase)
+            .chain(first)
+            .collect();
         let mut lines = vec![
-            format!("On {} ({}):", host.name, host.address),
+            format!("{question} on {}?", host.name),
             String::new(),
-            format!("{}?", call.in_words()),
+            format!("The daemon is at {}.", host.address),
         ];
-        if let Some(name) = self.chosen_user().map(|user| &user.username)
-            && matches!(
-                call,
-                Call::CreateKey { .. } | Call::RotateKey { .. } | Call::RevokeKey { .. }
-            )
-        {
-            lines.push(format!("It belongs to {name}."));
-        }
         match &call {
-            Call::RevokeKey { .. } => lines.push("It ends at once and for ever.".to_owned()),
+            Call::RevokeKey { .. } => lines.push("The key ends at once and for ever.".to_owned()),
             Call::RotateKey { .. } => {
-                lines.push("The old one works on for an hour.".to_owned());
+                lines.push("The old key keeps working for an hour.".to_owned());
             }
+            Call::DeleteUser { .. } => lines.push("All keys of the user end at once.".to_owned()),
             _ => {}
         }
         self.popups.push(Popup::Confirm {
             lines,
+            host: self.current,
             call,
             yes: false,
         });
     }
 
-    pub(super) fn send(&mut self, call: Call) -> Effect {
-        self.say(format!("{}: {} …", self.host().name, call.in_words()));
-        Effect::Call(self.current, call)
+    /// Sends a change to the host that it was confirmed for.
+    pub(super) fn send(&mut self, host: usize, call: Call) -> Effect {
+        let name = &self.hosts[host].name;
+        let more = self.settings.theme.glyphs.ellipsis;
+        self.say(format!("{name}: {} {more}", call.in_words()));
+        Effect::Call(host, call)
+    }
+
+    /// How many rows of users, or of keys, are seen.
+    pub(super) fn users_page(&self) -> usize {
+        screens::users_page(self.size.0, self.size.1)
     }
 
     /// The users to show.
@@ -127,16 +181,21 @@ impl App {
         self.users.rows.selected.clone()
     }
 
-    /// Whether the keys that are known are those of whom they are looked at.
+    /// The name of that user.
     #[must_use]
-    pub fn has_keys(&self) -> bool {
-        self.host().keys_of == Some(self.keys_owner())
+    pub fn keys_owner_name(&self) -> String {
+        let me = || self.host().me.value().map(|me| me.user.username.clone());
+        match self.keys_owner() {
+            Some(_) => self.chosen_user().map(|user| user.username.clone()),
+            None => me(),
+        }
+        .unwrap_or_default()
     }
 
-    /// The keys to show.
+    /// The keys to show: never those of another user.
     #[must_use]
     pub fn shown_keys(&self) -> &[ListedKey] {
-        let keys = self.host().keys.value().filter(|_| self.has_keys());
+        let keys = self.host().keys.of(&self.keys_owner());
         keys.map_or(&[], Vec::as_slice)
     }
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::App;
 use super::popup::Purpose;
-use super::rows::Rows;
 use crate::model::series::SERIES;
 use crate::model::time::Timestamp;
 use crate::tui::host::Host;
 use crate::tui::keymap::Action;
 use crate::tui::message::HistoryQuery;
+use crate::tui::table::Cursor;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 3_600;
@@ -44,7 +44,7 @@ pub const LIST: u16 = 34;
 #[derive(Debug, Clone)]
 pub struct HistoryState {
     /// The chosen series.
-    pub rows: Rows<&'static str>,
+    pub rows: Cursor<&'static str>,
     /// How long a time is shown.
     pub span: Duration,
     /// When it ends; nothing when it follows the present.
@@ -56,7 +56,7 @@ pub struct HistoryState {
 impl Default for HistoryState {
     fn default() -> Self {
         Self {
-            rows: Rows::default(),
+            rows: Cursor::default(),
             span: FINE,
             end: None,
             first: 0,
@@ -148,7 +148,8 @@ impl App {
     }
 
     /// The host's own time: its clock may be another than ours.
-    pub(super) fn time_of(&self, host: &Host) -> Timestamp {
+    #[must_use]
+    pub fn time_of(&self, host: &Host) -> Timestamp {
         match host.snapshot.value() {
             Some(snapshot) => snapshot.time,
             None => self.now.wall,
@@ -156,7 +157,8 @@ impl App {
     }
 
     /// The minute that the host is in.
-    pub(super) fn minute(&self, host: &Host) -> Timestamp {
+    #[must_use]
+    pub fn minute(&self, host: &Host) -> Timestamp {
         floor(self.time_of(host), MINUTE)
     }
 

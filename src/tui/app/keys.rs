@@ -28,7 +28,8 @@ impl App {
             Some(Popup::Prompt { .. }) => self.on_prompt_key(event),
             Some(Popup::Confirm { .. }) => self.on_confirm_key(event.code),
             Some(Popup::Sort { .. }) => self.on_sort_key(event.code, key),
-            Some(Popup::Help { .. } | Popup::Secret { .. }) => self.on_reading_key(key),
+            Some(Popup::Help { .. }) => self.on_reading_key(key),
+            Some(Popup::Secret { .. }) => self.on_secret_key(event.code),
             None => self.on_view_key(key),
         }
     }
@@ -46,7 +47,7 @@ impl App {
 
     fn on_view_key(&mut self, key: Key) -> Vec<Effect> {
         self.pressed.push(key);
-        match self.settings.keymap.look_up(self.view, &self.pressed) {
+        match self.settings.keymap.look_up(self.place(), &self.pressed) {
             Lookup::Pending => Vec::new(),
             Lookup::Action(action) => {
                 self.pressed.clear();
@@ -68,7 +69,7 @@ impl App {
     /// Keys over something that is only read: up and down scroll, the rest closes it.
     fn on_reading_key(&mut self, key: Key) -> Vec<Effect> {
         let page = u16::try_from(self.page()).unwrap_or(1);
-        let action = match self.settings.keymap.look_up(self.view, &[key]) {
+        let action = match self.settings.keymap.look_up(self.place(), &[key]) {
             Lookup::Action(action) => Some(action),
             _ => None,
         };
@@ -88,39 +89,55 @@ impl App {
             if let Some(Popup::Help { scroll }) = self.popups.last_mut() {
                 *scroll = (*scroll).min(lines);
             }
-        } else {
-            self.popups.pop();
         }
         Vec::new()
     }
 
-    fn on_confirm_key(&mut self, code: KeyCode) -> Vec<Effect> {
-        let Some(Popup::Confirm { yes, call, .. }) = self.popups.last_mut() else {
+    /// Keys over a new key: it is seen this once, so no stray key may close it.
+    fn on_secret_key(&mut self, code: KeyCode) -> Vec<Effect> {
+        let Some(Popup::Secret { key, is_copied, .. }) = self.popups.last_mut() else {
             return Vec::new();
         };
         match code {
-            KeyCode::Left | KeyCode::Right | KeyCode::Tab | KeyCode::BackTab => *yes = !*yes,
-            KeyCode::Char('y' | 'Y') => *yes = true,
-            KeyCode::Char('n' | 'N') | KeyCode::Esc => {
-                self.popups.pop();
+            KeyCode::Char('y' | 'Y') => {
+                *is_copied = true;
+                return vec![Effect::Copy(key.clone())];
             }
-            KeyCode::Enter => {
-                let go = yes.then(|| call.clone());
+            KeyCode::Esc | KeyCode::Enter => {
                 self.popups.pop();
-                return go.map(|call| self.send(call)).into_iter().collect();
             }
             _ => {}
         }
         Vec::new()
     }
 
+    fn on_confirm_key(&mut self, code: KeyCode) -> Vec<Effect> {
+        let Some(Popup::Confirm { yes, .. }) = self.popups.last_mut() else {
+            return Vec::new();
+        };
+        let is_yes = match code {
+            KeyCode::Left | KeyCode::Right | KeyCode::Tab | KeyCode::BackTab => {
+                *yes = !*yes;
+                return Vec::new();
+            }
+            KeyCode::Char('y' | 'Y') => true,
+            KeyCode::Char('n' | 'N' | 'q') | KeyCode::Esc => false,
+            KeyCode::Enter => *yes,
+            _ => return Vec::new(),
+        };
+        match self.popups.pop() {
+            Some(Popup::Confirm { host, call, .. }) if is_yes => vec![self.send(host, call)],
+            _ => Vec::new(),
+        }
+    }
+
     fn on_sort_key(&mut self, code: KeyCode, key: Key) -> Vec<Effect> {
+        let action = self.settings.keymap.look_up(self.place(), &[key]);
         let Some(Popup::Sort { view, chosen }) = self.popups.last_mut() else {
             return Vec::new();
         };
         let view = *view;
         let last = super::act::sort_titles(view).len().saturating_sub(1);
-        let action = self.settings.keymap.look_up(self.view, &[key]);
         match (code, action) {
             (KeyCode::Enter, _) => {
                 let chosen = *chosen;
@@ -186,7 +203,7 @@ impl App {
         match purpose {
             // A filter that is not finished yet must not empty the table.
             Purpose::Filter
-                if self.view != View::Processes || ProcessesState::problem(&typed).is_none() =>
+                if self.place() != View::Processes || ProcessesState::problem(&typed).is_none() =>
             {
                 self.set_filter(&typed);
             }
@@ -209,10 +226,10 @@ impl App {
         let (purpose, typed, chosen) = (purpose.clone(), input.value().to_owned(), *chosen);
         match purpose {
             Purpose::Filter => {
-                if self.view == View::Processes
+                if self.place() == View::Processes
                     && let Some(problem) = ProcessesState::problem(&typed)
                 {
-                    // The prompt stays open, so that the text can be mended.
+                    // The prompt stays open, so that the text can be corrected.
                     self.complain(problem);
                     return Vec::new();
                 }
@@ -237,11 +254,15 @@ impl App {
                     self.confirm(Call::AddUser { name, admin: false });
                 }
             }
-            Purpose::KeyName(user_id) => {
+            Purpose::KeyName { user_id, user } => {
                 self.popups.pop();
                 let name = typed.trim().to_owned();
                 if !name.is_empty() {
-                    self.confirm(Call::CreateKey { user_id, name });
+                    self.confirm(Call::CreateKey {
+                        user_id,
+                        user,
+                        name,
+                    });
                 }
             }
         }

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::App;
 use super::processes::Column;
 use super::state::{ApiColumn, FleetColumn};
+use crate::tui::table::SortColumn;
 use crate::tui::view::View;
 
-/// What is kept, as TOML.
+/// What is kept, as TOML. No filter: one that is not seen being set hides rows unnoticed.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -18,10 +19,8 @@ struct Memory {
     view: Option<String>,
     fleet_sort: Option<String>,
     fleet_descending: bool,
-    faults_only: bool,
     process_sort: Option<String>,
     process_descending: Option<bool>,
-    process_filter: String,
     tree: bool,
     names_only: bool,
     whole_machine: bool,
@@ -38,18 +37,16 @@ impl App {
     pub fn remember(&self) -> String {
         let memory = Memory {
             view: Some(self.view.title().to_owned()),
-            fleet_sort: Some(self.fleet.sort.title().to_owned()),
-            fleet_descending: self.fleet.descending,
-            faults_only: self.fleet.faults_only,
-            process_sort: Some(self.processes.sort.title().to_owned()),
-            process_descending: Some(self.processes.descending),
-            process_filter: self.processes.filter.clone(),
+            fleet_sort: Some(self.fleet.table.sort.column.title().to_owned()),
+            fleet_descending: self.fleet.table.sort.descending,
+            process_sort: Some(self.processes.table.sort.column.title().to_owned()),
+            process_descending: Some(self.processes.table.sort.descending),
             tree: self.processes.tree,
             names_only: !self.processes.full_command,
             whole_machine: self.processes.whole_machine,
             kernel_threads: !self.processes.hide_kernel,
-            api_sort: Some(self.api.sort.title().to_owned()),
-            api_descending: Some(self.api.descending),
+            api_sort: Some(self.api.table.sort.column.title().to_owned()),
+            api_descending: Some(self.api.table.sort.descending),
             history_series: self.history.rows.selected.map(str::to_owned),
             history_seconds: Some(self.history.span.as_secs()),
         };
@@ -70,30 +67,23 @@ impl App {
         if self.hosts.len() == 1 {
             self.view = view.copied().unwrap_or(self.view);
         }
-        let fleet = FleetColumn::ALL
-            .iter()
-            .find(|it| memory.fleet_sort.as_deref() == Some(it.title()));
-        self.fleet.sort = fleet.copied().unwrap_or(self.fleet.sort);
-        self.fleet.descending = memory.fleet_descending;
-        self.fleet.faults_only = memory.faults_only;
-        let column = Column::ALL
-            .iter()
-            .find(|it| memory.process_sort.as_deref() == Some(it.title()));
+        let fleet = &mut self.fleet.table.sort;
+        let column = memory.fleet_sort.as_deref().and_then(FleetColumn::named);
+        fleet.column = column.unwrap_or(fleet.column);
+        fleet.descending = memory.fleet_descending;
         let state = &mut self.processes;
-        state.sort = column.copied().unwrap_or(state.sort);
-        state.descending = memory.process_descending.unwrap_or(state.descending);
-        if super::ProcessesState::problem(&memory.process_filter).is_none() {
-            state.filter = memory.process_filter;
-        }
+        let sort = &mut state.table.sort;
+        let column = memory.process_sort.as_deref().and_then(Column::named);
+        sort.column = column.unwrap_or(sort.column);
+        sort.descending = memory.process_descending.unwrap_or(sort.descending);
         state.tree = memory.tree;
         state.full_command = !memory.names_only;
         state.whole_machine = memory.whole_machine;
         state.hide_kernel = !memory.kernel_threads;
-        let column = ApiColumn::ALL
-            .iter()
-            .find(|it| memory.api_sort.as_deref() == Some(it.title()));
-        self.api.sort = column.copied().unwrap_or(self.api.sort);
-        self.api.descending = memory.api_descending.unwrap_or(self.api.descending);
+        let sort = &mut self.api.table.sort;
+        let column = memory.api_sort.as_deref().and_then(ApiColumn::named);
+        sort.column = column.unwrap_or(sort.column);
+        sort.descending = memory.api_descending.unwrap_or(sort.descending);
         let series = super::history::names().into_iter();
         let mut series = series.filter(|name| memory.history_series.as_deref() == Some(name));
         self.history.rows.selected = series.next();

@@ -6,10 +6,10 @@ use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use super::App;
 use super::history::LIST;
 use super::popup::Popup;
-use super::rows::Rows;
 use crate::tui::keymap::Action;
 use crate::tui::message::Effect;
 use crate::tui::screens;
+use crate::tui::table::Cursor;
 use crate::tui::view::View;
 
 /// How many rows the wheel moves.
@@ -59,46 +59,42 @@ impl App {
             }
             2 => {
                 if let Some(place) = screens::column_at(self, event.column) {
-                    self.sort_by(self.view, place);
+                    self.sort_by(self.place(), place);
                 }
             }
-            row => return self.click_row(usize::from(row - FIRST_ROW), event.column),
+            row => return self.click_row(row, event.column),
         }
         Vec::new()
     }
 
-    fn click_row(&mut self, row: usize, column: u16) -> Vec<Effect> {
+    fn click_row(&mut self, y: u16, x: u16) -> Vec<Effect> {
         let page = self.page();
-        if row >= page || self.processes.opened.is_some() {
+        let row = usize::from(y - FIRST_ROW);
+        if self.view == View::Users {
+            self.click_users(x, y);
             return Vec::new();
         }
-        let was_chosen = match self.view {
+        if row >= page {
+            return Vec::new();
+        }
+        let was_chosen = match self.place() {
             View::Fleet => {
                 let ids = self.fleet_rows();
-                let was_chosen = choose(&mut self.fleet.rows, &ids, row, page);
-                self.current = self.fleet.rows.selected.unwrap_or(self.current);
+                let cursor = &mut self.fleet.table.cursor;
+                let was_chosen = choose(cursor, &ids, row, page);
+                self.current = cursor.selected.unwrap_or(self.current);
                 was_chosen
             }
             View::Processes => {
-                let ids = self.process_ids();
-                choose(&mut self.processes.rows, &ids, row, page)
+                let cursor = &mut self.processes.table.cursor;
+                let shown = self.shown.as_ref();
+                shown.is_some_and(|shown| choose(cursor, &shown.ids, row, page))
             }
             View::Api => {
                 let ids = self.route_ids();
-                choose(&mut self.api.rows, &ids, row, page)
+                choose(&mut self.api.table.cursor, &ids, row, page)
             }
-            View::Users => {
-                self.users.in_keys = column >= screens::keys_begin(self.size.0);
-                if self.users.in_keys {
-                    let ids = self.key_ids();
-                    choose(&mut self.users.keys, &ids, row, page);
-                } else {
-                    let ids = self.user_ids();
-                    choose(&mut self.users.rows, &ids, row, page);
-                }
-                false
-            }
-            View::History if column < LIST => {
+            View::History if x < LIST => {
                 let ids = super::history::names();
                 choose(&mut self.history.rows, &ids, row, page);
                 self.history.first = 0;
@@ -111,10 +107,37 @@ impl App {
         }
         Vec::new()
     }
+
+    /// A click chooses a box, and a row where it meets one.
+    fn click_users(&mut self, x: u16, y: u16) {
+        let boxes = screens::users_boxes(self.size.0, self.size.1);
+        let Some(place) = boxes.iter().position(|it| it.contains((x, y).into())) else {
+            return;
+        };
+        self.users.in_keys = place == 1;
+        let page = self.users_page();
+        // A line of the frame, and the titles of the columns.
+        let row = usize::from(y - boxes[place].y).checked_sub(2);
+        let Some(row) = row.filter(|row| *row < page) else {
+            return;
+        };
+        if self.users.in_keys {
+            let ids = self.key_ids();
+            choose(&mut self.users.keys, &ids, row, page);
+        } else {
+            let ids = self.user_ids();
+            choose(&mut self.users.rows, &ids, row, page);
+        }
+    }
 }
 
 /// Chooses the row that is seen there; tells whether it was the chosen one already.
-fn choose<Id: Clone + PartialEq>(rows: &mut Rows<Id>, ids: &[Id], row: usize, page: usize) -> bool {
+fn choose<Id: Clone + PartialEq>(
+    rows: &mut Cursor<Id>,
+    ids: &[Id],
+    row: usize,
+    page: usize,
+) -> bool {
     let place = rows.offset + row;
     if place >= ids.len() {
         return false;

@@ -18,18 +18,27 @@ impl App {
             self.on_done(index, &call, result);
             return Vec::new();
         }
-        let is_link = matches!(news, News::Up(_) | News::Down { .. });
-        if self.frozen.is_some() && !is_link {
+        // A response to a question that is no longer asked came too late: what is asked now may have
+        // been answered already, by something newer.
+        if let News::Answer(wanted, _) = &news
+            && !self.watched[index].wanted.contains(wanted)
+        {
             return Vec::new();
         }
         let was_up = matches!(host.link, Link::Up { .. });
         let seen = match &news {
-            // The latency changes with each answer; it is drawn with the data.
+            // The latency changes with each response; it is drawn with the data.
             News::Up(_) => !was_up,
-            News::Answer(Wanted::Snapshot, _) => true,
+            // Of what is held still only the state of the host changes.
+            News::Answer(_, Ok(_)) if self.frozen.is_some() => host.refusal().is_some(),
+            News::Down { .. } | News::Answer(Wanted::Snapshot, _) => true,
             _ => index == self.current,
         };
-        host.take(news, self.now);
+        if self.frozen.is_some() {
+            host.take_state(news, self.now);
+        } else {
+            host.take(news, self.now);
+        }
         self.changed |= seen && (index == self.current || self.view == View::Fleet);
         Vec::new()
     }
@@ -52,7 +61,15 @@ impl App {
 
     fn show_key(&mut self, title: String, key: String) {
         self.changed = true;
-        self.popups.push(Popup::Secret { title, key });
+        // Below whatever is being typed into: the next Enter is not meant for it.
+        self.popups.insert(
+            0,
+            Popup::Secret {
+                title,
+                key,
+                is_copied: false,
+            },
+        );
     }
 
     /// How long until a host that is down is asked again.
@@ -81,9 +98,13 @@ impl Call {
             } => format!("make {name} an admin"),
             Self::SetRole { name, .. } => format!("make {name} a viewer"),
             Self::DeleteUser { name, .. } => format!("delete {name} and its keys"),
-            Self::CreateKey { name, .. } => format!("make the key {name}"),
-            Self::RotateKey { key_id, .. } => format!("replace the key {key_id}"),
-            Self::RevokeKey { key_id, .. } => format!("revoke the key {key_id}"),
+            Self::CreateKey { user, name, .. } => format!("create the key {name} of {user}"),
+            Self::RotateKey {
+                user, key_id, name, ..
+            } => format!("rotate the key {name} ({key_id}) of {user}"),
+            Self::RevokeKey {
+                user, key_id, name, ..
+            } => format!("revoke the key {name} ({key_id}) of {user}"),
         }
     }
 }

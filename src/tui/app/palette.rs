@@ -58,7 +58,7 @@ impl App {
                 let action = Action::named(typed).or_else(|| suggested.and_then(Action::named));
                 match action {
                     Some(action) if !typed.is_empty() => {
-                        if action.place().is_at(self.view) {
+                        if action.place().is_at(self.place()) {
                             return self.act(action);
                         }
                         self.complain(format!("{}: not on this view", action.name()));
@@ -81,7 +81,7 @@ impl App {
         match exact.or_else(begins) {
             Some(index) => {
                 self.current = index;
-                self.fleet.rows.selected = Some(index);
+                self.fleet.table.cursor.selected = Some(index);
                 if self.view == crate::tui::view::View::Fleet {
                     self.show(crate::tui::view::View::Overview);
                 }
@@ -95,7 +95,7 @@ impl App {
         match number {
             Some(seconds @ 1..=3600) => {
                 self.settings.every = Duration::from_secs(seconds);
-                self.say(format!("asking every {seconds} s"));
+                self.say(format!("polling every {seconds} s"));
             }
             _ => self.complain("rate: expected 1s to 3600s"),
         }
@@ -112,12 +112,13 @@ impl App {
     }
 
     fn sort_by_name(&mut self, name: &str) {
-        let titles = super::act::sort_titles(self.view);
+        let titles = super::act::sort_titles(self.place());
         let place = titles
             .iter()
             .position(|title| title.eq_ignore_ascii_case(name));
         match place {
-            Some(place) => self.sort_by(self.view, place),
+            Some(place) => self.sort_by(self.place(), place),
+            None if titles.is_empty() => self.complain("sort: not on this view"),
             None => self.complain(format!("sort: expected one of {}", titles.join(", "))),
         }
     }

@@ -18,8 +18,13 @@ pub enum Purpose {
     Jump,
     /// To name a new user.
     UserName,
-    /// To name a new key of this user; the caller's own when absent.
-    KeyName(Option<String>),
+    /// To name a new key.
+    KeyName {
+        /// Of this user, by id; the caller's own when absent.
+        user_id: Option<String>,
+        /// The name of that user.
+        user: String,
+    },
 }
 
 /// Something over the view.
@@ -50,8 +55,10 @@ pub enum Popup {
     },
     /// A question before something is changed.
     Confirm {
-        /// What will be done, host first.
+        /// The question, which names what and where, and what follows from a yes.
         lines: Vec<String>,
+        /// On which host.
+        host: usize,
         /// What to do on yes.
         call: Call,
         /// Whether yes is chosen; no at first.
@@ -63,5 +70,7 @@ pub enum Popup {
         title: String,
         /// The key.
         key: String,
+        /// Whether it was sent to the clipboard.
+        is_copied: bool,
     },
 }

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::rows::{Move, Rows};
 use crate::api::processes::Process;
 use crate::model::filter::Filter;
-use crate::tui::message::{ProcessQuery, ProcessRows};
+use crate::tui::message::ProcessQuery;
+use crate::tui::table::{Move, Sort, SortColumn, TableState};
 
 /// How many processes the overview asks for.
 const OVERVIEW: usize = 40;
@@ -17,7 +17,7 @@ const LINES: u16 = 60;
 const MOST: usize = 10_000;
 
 /// Picks all but kernel threads: they are the children of number 2, which starts them all.
-const NO_KERNEL: &str = "(ppid != 2 and pid != 2)";
+pub(super) const NO_KERNEL: &str = "(ppid != 2 and pid != 2)";
 
 /// Columns of the process table that can be sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +50,8 @@ pub enum Column {
     Command,
 }
 
-impl Column {
-    /// All of them, from left to right.
-    pub const ALL: &'static [Self] = &[
+impl SortColumn for Column {
+    const ALL: &'static [Self] = &[
         Self::Pid,
         Self::User,
         Self::State,
@@ -68,9 +67,7 @@ impl Column {
         Self::Command,
     ];
 
-    /// Its title.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
             Self::Pid => "PID",
             Self::User => "USER",
@@ -88,6 +85,15 @@ impl Column {
         }
     }
 
+    fn largest_first(self) -> bool {
+        !matches!(
+            self,
+            Self::Pid | Self::User | Self::State | Self::Nice | Self::Unit | Self::Command
+        )
+    }
+}
+
+impl Column {
     /// Its name in the API.
     #[must_use]
     pub const fn field(self) -> &'static str {
@@ -106,15 +112,6 @@ impl Column {
             Self::Unit => "unit",
             Self::Command => "name",
         }
-    }
-
-    /// Whether people want the largest first.
-    #[must_use]
-    pub const fn largest_first(self) -> bool {
-        !matches!(
-            self,
-            Self::Pid | Self::User | Self::State | Self::Nice | Self::Unit | Self::Command
-        )
     }
 }
 
@@ -156,20 +153,16 @@ pub struct Row {
     reason = "each is a switch of its own on the screen"
 )]
 pub struct ProcessesState {
-    /// The chosen process.
-    pub rows: Rows<ProcessId>,
-    /// What to sort by.
-    pub sort: Column,
-    /// Whether the largest comes first.
-    pub descending: bool,
-    /// In the filter language.
-    pub filter: String,
+    /// The chosen process, the order, and a filter in the filter language.
+    pub table: TableState<ProcessId, Column>,
     /// Whether the filter picks what it would leave out.
     pub inverted: bool,
     /// Whether to show who started whom.
     pub tree: bool,
     /// Processes whose descendants are folded away.
     pub folded: BTreeSet<ProcessId>,
+    /// Grows with each change of what is folded.
+    pub(super) folds: u64,
     /// Whether to show command lines, not names.
     pub full_command: bool,
     /// Whether 100 % is the whole machine, not one core.
@@ -202,13 +195,11 @@ impl ProcessesState {
 impl Default for ProcessesState {
     fn default() -> Self {
         Self {
-            rows: Rows::default(),
-            sort: Column::Cpu,
-            descending: true,
-            filter: String::new(),
+            table: TableState::new(Sort::by(Column::Cpu)),
             inverted: false,
             tree: false,
             folded: BTreeSet::new(),
+            folds: 0,
             full_command: true,
             whole_machine: false,
             hide_kernel: true,
@@ -220,10 +211,41 @@ impl Default for ProcessesState {
 }
 
 impl ProcessesState {
+    /// Folds the descendants of a process away, or unfolds them.
+    pub(super) fn fold(&mut self, process: ProcessId, away: bool) {
+        if away {
+            self.folded.insert(process);
+        } else {
+            self.folded.remove(&process);
+        }
+        self.folds += 1;
+    }
+
+    /// The filter with one more condition, in place of a turned one too.
+    pub(super) fn narrowed(&self, condition: &str) -> String {
+        let own = self.typed_filter();
+        let joined = |own: &str| format!("{own} and {condition}");
+        if own.is_empty() {
+            return condition.to_owned();
+        }
+        if own.split(" and ").any(|part| part == condition) {
+            return own;
+        }
+        // Only `or` binds weaker than `and`.
+        let has_or = own
+            .split(|it: char| it.is_whitespace() || "()".contains(it))
+            .any(|word| word.eq_ignore_ascii_case("or"));
+        if has_or && !self.inverted {
+            joined(&format!("({own})"))
+        } else {
+            joined(&own)
+        }
+    }
+
     /// The filter as it is sent: turned round and without kernel threads where asked for.
     #[must_use]
     pub fn whole_filter(&self) -> String {
-        let own = self.filter.trim();
+        let own = self.table.filter.trim();
         let kernel = self.hide_kernel.then_some(NO_KERNEL);
         let own = match (own.is_empty(), self.inverted) {
             (true, _) => None,
@@ -245,17 +267,24 @@ impl ProcessesState {
         Some(problem.to_string())
     }
 
+    /// The filter of the overview.
+    fn overview_filter(&self) -> &'static str {
+        if self.hide_kernel { NO_KERNEL } else { "" }
+    }
+
+    /// The order of the overview.
+    pub(super) fn overview_sort() -> Sort<Column> {
+        Sort::by(Column::Cpu)
+    }
+
     /// What to ask for on the overview.
     #[must_use]
     pub fn overview_query(&self) -> ProcessQuery {
+        let sort = Self::overview_sort();
         ProcessQuery {
-            filter: if self.hide_kernel {
-                NO_KERNEL.to_owned()
-            } else {
-                String::new()
-            },
-            sort: Column::Cpu.field(),
-            descending: true,
+            filter: self.overview_filter().to_owned(),
+            sort: sort.column.field(),
+            descending: sort.descending,
             limit: OVERVIEW,
         }
     }
@@ -263,7 +292,7 @@ impl ProcessesState {
     /// What to ask for: as many as are seen, in blocks; a tree needs them all.
     #[must_use]
     pub fn query(&self, height: u16) -> ProcessQuery {
-        let seen = self.rows.offset + usize::from(height);
+        let seen = self.table.cursor.offset + usize::from(height);
         let limit = if self.tree {
             MOST
         } else {
@@ -271,31 +300,20 @@ impl ProcessesState {
         };
         ProcessQuery {
             filter: self.whole_filter(),
-            sort: self.sort.field(),
-            descending: self.descending,
+            sort: self.table.sort.column.field(),
+            descending: self.table.sort.descending,
             limit: limit.min(MOST),
         }
     }
 
-    /// The rows to show, in order.
-    #[must_use]
-    pub fn shown(&self, processes: &ProcessRows) -> Vec<Row> {
-        if self.tree {
-            return self.shown_as_tree(&processes.items);
-        }
-        let plain = |index| Row {
-            index,
-            branch: Vec::new(),
-            folded: 0,
-        };
-        (0..processes.items.len()).map(plain).collect()
-    }
-
-    fn shown_as_tree(&self, items: &[Process]) -> Vec<Row> {
-        let pids: BTreeSet<u32> = items.iter().map(|process| process.pid).collect();
+    /// The rows at these places as a tree: children below their parents, siblings in the order of
+    /// the places.
+    pub(super) fn as_tree(&self, items: &[Process], places: &[usize]) -> Vec<Row> {
+        let pids: BTreeSet<u32> = places.iter().map(|place| items[*place].pid).collect();
         let mut children: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         let mut roots = Vec::new();
-        for (index, process) in items.iter().enumerate() {
+        for index in places.iter().copied() {
+            let process = &items[index];
             // A process that is its own parent, or whose parent is not shown, is a root.
             if process.ppid != process.pid && pids.contains(&process.ppid) {
                 children.entry(process.ppid).or_default().push(index);
@@ -303,7 +321,7 @@ impl ProcessesState {
                 roots.push(index);
             }
         }
-        let mut rows = Vec::with_capacity(items.len());
+        let mut rows = Vec::with_capacity(places.len());
         let mut seen = BTreeSet::new();
         let mut waiting: Vec<(usize, Vec<bool>)> = Vec::new();
         waiting.extend(roots.into_iter().rev().map(|index| (index, Vec::new())));
@@ -356,7 +374,8 @@ mod tests {
             folded: folded.iter().map(id).collect(),
             ..ProcessesState::default()
         };
-        let rows = state.shown_as_tree(&items);
+        let places: Vec<usize> = (0..items.len()).collect();
+        let rows = state.as_tree(&items, &places);
         rows.iter()
             .map(|row| (items[row.index].pid, row.branch.len(), row.folded))
             .collect()
@@ -390,7 +409,7 @@ mod tests {
     fn the_filter_is_sent_whole() {
         let mut state = ProcessesState::default();
         assert_eq!(state.whole_filter(), "(ppid != 2 and pid != 2)");
-        state.filter = "nginx or cpu > 5".to_owned();
+        state.table.filter = "nginx or cpu > 5".to_owned();
         state.inverted = true;
         state.hide_kernel = false;
         assert_eq!(state.whole_filter(), "not (nginx or cpu > 5)");
@@ -403,7 +422,7 @@ mod tests {
     fn only_what_is_seen_is_asked_for() {
         let mut state = ProcessesState::default();
         assert_eq!(state.query(24).limit, 100);
-        state.rows.offset = 90;
+        state.table.cursor.offset = 90;
         assert_eq!(state.query(24).limit, 200);
         state.tree = true;
         assert_eq!(state.query(24).limit, MOST);

@@ -29,11 +29,11 @@ impl App {
         let Some(requests) = self.host().requests.value() else {
             return Vec::new();
         };
-        let wanted = self.api.filter.to_lowercase();
+        let wanted = self.api.table.filter.to_lowercase();
         let mut rows = routes(requests, self.minute(self.host()));
         rows.retain(|row| row.metrics.route.to_lowercase().contains(&wanted));
         rows.sort_by(|a, b| {
-            let order = match self.api.sort {
+            let order = match self.api.table.sort.column {
                 ApiColumn::Route => a.metrics.route.cmp(&b.metrics.route),
                 ApiColumn::Requests => a.metrics.requests.cmp(&b.metrics.requests),
                 ApiColumn::Errors => a.error_percent.total_cmp(&b.error_percent),
@@ -45,7 +45,7 @@ impl App {
                     slowest(a).total_cmp(&slowest(b))
                 }
             };
-            if self.api.descending {
+            if self.api.table.sort.descending {
                 order.reverse()
             } else {
                 order

@@ -1,6 +1,6 @@
 //! What each view remembers besides its data.
 
-use super::rows::Rows;
+use crate::tui::table::{Cursor, Sort, SortColumn, TableState};
 
 /// Columns of the fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,9 +21,8 @@ pub enum FleetColumn {
     Latency,
 }
 
-impl FleetColumn {
-    /// All of them, from left to right.
-    pub const ALL: &'static [Self] = &[
+impl SortColumn for FleetColumn {
+    const ALL: &'static [Self] = &[
         Self::Name,
         Self::Cpu,
         Self::Memory,
@@ -33,9 +32,7 @@ impl FleetColumn {
         Self::Latency,
     ];
 
-    /// Its title.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
             Self::Name => "HOST",
             Self::Cpu => "CPU%",
@@ -46,19 +43,17 @@ impl FleetColumn {
             Self::Latency => "LATENCY",
         }
     }
+
+    fn largest_first(self) -> bool {
+        self != Self::Name
+    }
 }
 
 /// The view of all hosts.
 #[derive(Debug, Clone)]
 pub struct FleetState {
-    /// The chosen host.
-    pub rows: Rows<usize>,
-    /// What to sort by.
-    pub sort: FleetColumn,
-    /// Whether the largest comes first.
-    pub descending: bool,
-    /// Show only hosts whose name or labels hold this.
-    pub filter: String,
+    /// The chosen host, the order, and what names or labels have to hold.
+    pub table: TableState<usize, FleetColumn>,
     /// Show only hosts with trouble.
     pub faults_only: bool,
 }
@@ -66,10 +61,7 @@ pub struct FleetState {
 impl Default for FleetState {
     fn default() -> Self {
         Self {
-            rows: Rows::default(),
-            sort: FleetColumn::Name,
-            descending: false,
-            filter: String::new(),
+            table: TableState::new(Sort::by(FleetColumn::Name)),
             faults_only: false,
         }
     }
@@ -79,9 +71,9 @@ impl Default for FleetState {
 #[derive(Debug, Clone, Default)]
 pub struct UsersState {
     /// The chosen user, by id.
-    pub rows: Rows<String>,
+    pub rows: Cursor<String>,
     /// The chosen key of that user, by id.
-    pub keys: Rows<String>,
+    pub keys: Cursor<String>,
     /// Whether the keys are being gone through.
     pub in_keys: bool,
     /// Show only users whose name holds this.
@@ -107,9 +99,8 @@ pub enum ApiColumn {
     Slowest,
 }
 
-impl ApiColumn {
-    /// All of them, from left to right.
-    pub const ALL: &'static [Self] = &[
+impl SortColumn for ApiColumn {
+    const ALL: &'static [Self] = &[
         Self::Route,
         Self::Requests,
         Self::Errors,
@@ -119,9 +110,7 @@ impl ApiColumn {
         Self::Slowest,
     ];
 
-    /// Its title.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
+    fn title(self) -> &'static str {
         match self {
             Self::Route => "ROUTE",
             Self::Requests => "REQ",
@@ -132,28 +121,23 @@ impl ApiColumn {
             Self::Slowest => "MAX",
         }
     }
+
+    fn largest_first(self) -> bool {
+        self != Self::Route
+    }
 }
 
 /// The view of requests.
 #[derive(Debug, Clone)]
 pub struct ApiState {
-    /// The chosen route.
-    pub rows: Rows<String>,
-    /// What to sort by.
-    pub sort: ApiColumn,
-    /// Whether the largest comes first.
-    pub descending: bool,
-    /// Show only routes that hold this.
-    pub filter: String,
+    /// The chosen route, the order, and what routes have to hold.
+    pub table: TableState<String, ApiColumn>,
 }
 
 impl Default for ApiState {
     fn default() -> Self {
         Self {
-            rows: Rows::default(),
-            sort: ApiColumn::P99,
-            descending: true,
-            filter: String::new(),
+            table: TableState::new(Sort::by(ApiColumn::P99)),
         }
     }
 }

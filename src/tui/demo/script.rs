@@ -15,7 +15,9 @@ use crate::model::snapshot::{
 };
 use crate::model::time::Timestamp;
 use crate::model::user::Role;
+use crate::tui::app::processes::Column;
 use crate::tui::message::{ProcessQuery, ProcessRows};
+use crate::tui::table::SortColumn;
 
 const GI: u64 = 1 << 30;
 const MI: u64 = 1 << 20;
@@ -223,16 +225,12 @@ impl Script {
         let filter = query.filter.parse::<crate::model::filter::Filter>().ok();
         let mut items = self.all_processes();
         if let Some(filter) = filter {
-            items.retain(|process| filter.matches(&row(process)));
+            items.retain(|process| filter.matches(&process.filter_row()));
         }
-        items.sort_by(|a, b| {
-            let order = compare(a, b, query.sort);
-            if query.descending {
-                order.reverse()
-            } else {
-                order
-            }
-        });
+        let column = Column::ALL.iter().find(|it| it.field() == query.sort);
+        if let Some(column) = column {
+            items.sort_by(|a, b| column.compare(a, b, query.descending));
+        }
         let total = items.len();
         items.truncate(query.limit);
         ProcessRows { total, items }
@@ -338,50 +336,4 @@ fn pressure(avg10: f64) -> ResourcePressure {
 /// The number of the program at a place, from 1: number 2 is for kernel threads.
 const fn number(place: u32) -> u32 {
     if place > 1 { 300 + 7 * place } else { place }
-}
-
-fn row(process: &Process) -> crate::model::filter::FilterRow<'_> {
-    use crate::model::process::ProcessStatus;
-
-    crate::model::filter::FilterRow {
-        pid: process.pid,
-        ppid: process.ppid,
-        name: &process.name,
-        command: &process.command,
-        user: process.user.as_deref().unwrap_or_default(),
-        uid: process.uid,
-        state: if process.state == "running" {
-            ProcessStatus::Running
-        } else {
-            ProcessStatus::Sleeping
-        },
-        cpu_percent: process.cpu_percent,
-        memory_bytes: process.memory_bytes,
-        memory_percent: process.memory_percent,
-        threads: process.threads,
-        unit: process.unit.as_deref().unwrap_or_default(),
-        cgroup: "",
-        container: "",
-    }
-}
-
-fn compare(a: &Process, b: &Process, sort: &str) -> std::cmp::Ordering {
-    let number =
-        |a: Option<f64>, b: Option<f64>| a.unwrap_or_default().total_cmp(&b.unwrap_or_default());
-    match sort {
-        "user" => a.user.cmp(&b.user),
-        "state" => a.state.cmp(&b.state),
-        "nice" => a.nice.cmp(&b.nice),
-        "threads" => a.threads.cmp(&b.threads),
-        "memory_bytes" | "memory_percent" => a.memory_bytes.cmp(&b.memory_bytes),
-        "cpu_percent" => number(a.cpu_percent, b.cpu_percent),
-        "cpu_seconds" => a.cpu_seconds.total_cmp(&b.cpu_seconds),
-        "read_bytes_per_second" => number(a.read_bytes_per_second, b.read_bytes_per_second),
-        "written_bytes_per_second" => {
-            number(a.written_bytes_per_second, b.written_bytes_per_second)
-        }
-        "unit" => a.unit.cmp(&b.unit),
-        "name" => a.name.cmp(&b.name),
-        _ => a.pid.cmp(&b.pid),
-    }
 }

@@ -108,7 +108,7 @@ impl Source {
                 client.delete_user(user_id).await?;
                 Outcome::Done
             }
-            Call::CreateKey { user_id, name } => {
+            Call::CreateKey { user_id, name, .. } => {
                 let key = CreateKey {
                     name: name.clone(),
                     scopes: Vec::new(),
@@ -116,14 +116,18 @@ impl Source {
                 };
                 Outcome::Key(client.create_key(user_id.as_deref(), &key).await?)
             }
-            Call::RotateKey { user_id, key_id } => {
+            Call::RotateKey {
+                user_id, key_id, ..
+            } => {
                 let rotate = RotateKey {
                     overlap_seconds: OVERLAP_SECONDS,
                 };
                 let user_id = user_id.as_deref();
                 Outcome::Key(client.rotate_key(user_id, key_id, &rotate).await?)
             }
-            Call::RevokeKey { user_id, key_id } => {
+            Call::RevokeKey {
+                user_id, key_id, ..
+            } => {
                 let user_id = user_id.as_deref();
                 changed(client.revoke_key(user_id, key_id).await?.is_some())
             }

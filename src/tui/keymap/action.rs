@@ -24,7 +24,7 @@ impl Place {
     /// Whether a view is of both.
     #[must_use]
     pub fn overlaps(self, other: Self) -> bool {
-        View::ALL
+        View::PLACES
             .iter()
             .any(|view| self.is_at(*view) && other.is_at(*view))
     }
@@ -100,7 +100,7 @@ actions! {
     Tree "tree" PROCESSES, "tree", "show who started whom";
     FullCommand "full-command" PROCESSES, "", "show whole command lines or names";
     PercentBase "percent-base" PROCESSES, "", "percent of one core or of the whole machine";
-    UserFilter "user-filter" PROCESSES, "user", "only the processes of the chosen one's user";
+    UserFilter "user-filter" PROCESSES, "user", "narrow to the user of the chosen process";
     KernelThreads "kernel-threads" PROCESSES, "", "show or hide kernel threads";
     AddUser "add-user" USERS, "add", "add a user";
     ToggleActive "toggle-active" USERS, "activate", "activate or deactivate the user";
@@ -143,7 +143,7 @@ actions! {
     Reload "reload" ALL, "", "ask the host again at once";
     Redraw "redraw" ALL, "", "draw the screen anew";
     Suspend "suspend" ALL, "", "back to the shell; fg returns";
-    Quit "quit" ALL, "quit", "end";
+    Quit "quit" ALL, "quit", "leave a page that lies over a view, else end";
 }
 
 impl Action {

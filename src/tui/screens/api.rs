@@ -72,29 +72,32 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
         height: below,
         ..area
     };
-    if draw_absence(app, host, &host.requests, body, frame) {
+    let minute = app.minute(host);
+    let error = host.requests.error_of(&minute);
+    if draw_absence(app, host.requests.value().is_some(), error, body, frame) {
         return;
     }
     let rows = app.shown_routes();
     let (columns, _) = columns(area.width);
     let widths = widths(&columns, area.width);
-    let selected = app.api.rows.selected.as_ref();
+    let selected = app.api.table.cursor.selected.as_ref();
     let selected = rows
         .iter()
         .position(|row| Some(&row.metrics.route) == selected);
     let table = Table {
         columns: &columns,
-        sort: Some((app.api.sort.title(), app.api.descending)),
-        offset: app.api.rows.offset,
+        sort: Some(app.api.table.sort.heading()),
+        offset: app.api.table.cursor.offset,
         selected,
+        focused: true,
         rows: rows.len(),
-        stale: host.requests.error().is_some() || host.is_stale(app.now, app.pace(host)),
+        stale: app.freshness().is_old(),
     };
     table.draw(body, frame.buffer_mut(), theme, |row| {
         cells(app, &rows[row], &widths)
     });
     if rows.is_empty() {
-        let text = if app.api.filter.is_empty() {
+        let text = if app.api.table.filter.is_empty() {
             "no requests in this hour yet"
         } else {
             "no route fits the filter"
@@ -185,7 +188,7 @@ fn draw_chosen(app: &App, chosen: &RouteRow<'_>, area: Rect, frame: &mut Frame<'
         .collect();
     chart(&values, top, theme.graph, theme, inner, frame.buffer_mut());
     let inner = boxed(
-        &format!("answers since {} UTC", hour(chosen)),
+        &format!("responses since {} UTC", hour(chosen)),
         theme,
         list,
         frame,

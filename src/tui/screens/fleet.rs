@@ -9,10 +9,12 @@ use ratatui::text::Line;
 
 use crate::tui::app::App;
 use crate::tui::app::state::FleetColumn;
-use crate::tui::host::{Host, Link};
+use crate::tui::freshness::Freshness;
+use crate::tui::host::Host;
+use crate::tui::table::SortColumn;
 use crate::tui::theme::level_letter;
 use crate::tui::units::{percent, span};
-use crate::tui::widgets::frame::{instead, link_text};
+use crate::tui::widgets::frame::{instead, state_text};
 use crate::tui::widgets::table::{Cell, Column, Table};
 
 /// From which width on there is room for the time since the start and labels.
@@ -54,12 +56,13 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
         height: area.height - 1,
         ..area
     };
-    let selected = app.fleet.rows.position(&rows);
+    let selected = app.fleet.table.cursor.position(&rows);
     let table = Table {
         columns: &columns,
-        sort: Some((app.fleet.sort.title(), app.fleet.descending)),
-        offset: app.fleet.rows.offset,
+        sort: Some(app.fleet.table.sort.heading()),
+        offset: app.fleet.table.cursor.offset,
         selected,
+        focused: true,
         rows: rows.len(),
         stale: false,
     };
@@ -88,16 +91,13 @@ fn summary_text(app: &App, shown: usize) -> String {
     if app.fleet.faults_only {
         text.push_str(", only those with trouble");
     }
-    if !app.fleet.filter.is_empty() {
-        text.push_str(", filter: ");
-        text.push_str(&app.fleet.filter);
-    }
     crate::tui::sanitize::clean(&text)
 }
 
 fn cell(app: &App, host: &Host, title: &str) -> Cell {
     let theme = &app.settings.theme;
-    let is_old = host.is_stale(app.now, app.pace(host));
+    let freshness = app.freshness_of(host);
+    let is_old = freshness.is_old();
     let shade = |style: Style| if is_old { theme.dim } else { style };
     let shared = |column| match app.fleet_cell(host, column) {
         Some(value) => Cell::new(
@@ -112,10 +112,10 @@ fn cell(app: &App, host: &Host, title: &str) -> Cell {
     };
     match title {
         "HOST" => {
-            let style = match host.link {
-                Link::Down { .. } => theme.bad,
-                Link::Connecting { .. } => theme.warn,
-                Link::Up { .. } => theme.text,
+            let style = match freshness {
+                Freshness::Failed { .. } => theme.bad,
+                Freshness::Connecting(_) | Freshness::Late(_) => theme.warn,
+                Freshness::Fresh(_) | Freshness::Frozen => theme.text,
             };
             Cell::new(host.name.clone(), style)
         }
@@ -131,7 +131,10 @@ fn cell(app: &App, host: &Host, title: &str) -> Cell {
             let up = up.as_deref().and_then(|up| up.split(' ').next());
             Cell::new(up.unwrap_or("-"), shade(theme.dim))
         }
-        "AGE" if is_old => Cell::new(span(host.snapshot.age(app.now)), theme.warn),
+        "AGE" => match freshness.old_for() {
+            Some(age) => Cell::new(span(age), theme.warn),
+            None => Cell::new("", theme.dim),
+        },
         "LABELS" => {
             let labels = host.labels.iter();
             let labels: Vec<String> = labels
@@ -139,20 +142,10 @@ fn cell(app: &App, host: &Host, title: &str) -> Cell {
                 .collect();
             Cell::new(labels.join(" "), theme.dim)
         }
-        "LATENCY" => state(app, host),
-        _ => Cell::new("", theme.dim),
-    }
-}
-
-/// The connection, or why a host that answers does not say how it is.
-fn state(app: &App, host: &Host) -> Cell {
-    let theme = &app.settings.theme;
-    let (link, style) = link_text(app, &host.link);
-    match host.snapshot.error() {
-        Some(error) if matches!(host.link, Link::Up { .. }) => {
-            let dot = theme.glyphs.dots[2];
-            Cell::new(format!("{dot} {}", error.in_short()), theme.bad)
+        "LATENCY" => {
+            let (text, style) = state_text(app, &freshness);
+            Cell::new(text, style)
         }
-        _ => Cell::new(link, style),
+        _ => Cell::new("", theme.dim),
     }
 }

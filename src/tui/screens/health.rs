@@ -12,7 +12,7 @@ use crate::model::api_key::Scope;
 use crate::tui::app::App;
 use crate::tui::sanitize::clean;
 use crate::tui::units::latency;
-use crate::tui::widgets::frame::{boxed, link_text};
+use crate::tui::widgets::frame::{boxed, state_text};
 use crate::tui::widgets::table::fit;
 
 /// Columns of one family that was read.
@@ -23,13 +23,19 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let host = app.host();
     let title = format!("daemon at {}", host.address);
     let inner = boxed(&title, theme, area, frame);
-    if draw_absence(app, host, &host.readiness, inner, frame) {
+    if draw_absence(
+        app,
+        host.readiness.value().is_some(),
+        host.readiness.error(),
+        inner,
+        frame,
+    ) {
         return;
     }
     let Some(readiness) = host.readiness.value() else {
         return;
     };
-    let (link, style) = link_text(app, &host.link);
+    let (link, style) = state_text(app, &app.freshness());
     let ready = readiness.status == "ready";
     let mut lines = vec![
         Line::from(vec![
@@ -77,6 +83,9 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     for (row, line) in (0..inner.height).zip(lines) {
         frame.render_widget(line, Rect::new(inner.x, inner.y + row, inner.width, 1));
     }
+    if app.freshness().is_old() {
+        frame.buffer_mut().set_style(inner, theme.dim);
+    }
 }
 
 /// What can't be read, each with its reason, then how old the others are, side by side.
@@ -120,7 +129,7 @@ fn details(app: &App) -> Vec<Line<'static>> {
         let reason = reason.or_else(|| host.health.error().map(ClientError::in_short));
         return vec![plain(
             "details",
-            reason.unwrap_or_else(|| "asking".to_owned()),
+            reason.unwrap_or_else(|| "waiting for the response".to_owned()),
         )];
     };
     let database = &health.database;

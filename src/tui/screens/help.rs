@@ -17,7 +17,7 @@ const WIDTH: u16 = 84;
 pub(super) fn draw(app: &App, scroll: u16, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
     let place = centred(area, WIDTH, area.height.saturating_sub(2));
-    let help = app.settings.keymap.help(app.view);
+    let help = app.settings.keymap.help(app.place());
     let widest = help.iter().map(|(_, keys)| keys.width()).max().unwrap_or(0);
     let line = |action: crate::tui::keymap::Action, keys: String| {
         let reason = app.forbidden(action);
@@ -49,7 +49,7 @@ pub(super) fn draw(app: &App, scroll: u16, area: Rect, frame: &mut Frame<'_>) {
     let scroll = scroll.min(last.saturating_sub(room));
     let title = format!(
         "keys of {}, {} to {} of {last}, Esc closes",
-        app.view.title(),
+        app.place().title(),
         scroll + 1,
         last.min(scroll + room)
     );

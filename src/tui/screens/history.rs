@@ -39,21 +39,27 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     };
     draw_names(app, names_area, frame);
     frame.render_widget(Line::styled(range_text(app, last.width), theme.dim), last);
-    if draw_absence(app, host, &host.history, graphs, frame) {
+    let query = app.history_query(host);
+    let shown = query.series;
+    // Of another series nothing can be shown here.
+    let held = host.history.query().filter(|held| held.series == shown);
+    let error = host.history.error_of(&query);
+    if draw_absence(app, held.is_some(), error, graphs, frame) {
         return;
     }
-    let Some(history) = host.history.value() else {
+    let Some((held, history)) = held.zip(host.history.value()) else {
         return;
     };
-    let shown = app.history_query(host).series;
     let members: Vec<&HistorySeries> = history
         .series
         .iter()
         .filter(|series| series.name == shown && !series.points.is_empty())
         .collect();
     if members.is_empty() {
-        let text = match host.history.error() {
+        let text = match error {
             Some(error) => error.in_short(),
+            // The response to what is asked now is still to come.
+            None if *held != query => waiting(app),
             None if app.history.end.is_none() => "nothing is stored yet, wait a minute".to_owned(),
             None => "nothing is stored of this time".to_owned(),
         };
@@ -61,6 +67,14 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
         return;
     }
     draw_members(app, history, &members, graphs, frame);
+}
+
+fn waiting(app: &App) -> String {
+    if app.frozen.is_some() {
+        "held still: nothing of this time is held".to_owned()
+    } else {
+        "waiting for the response".to_owned()
+    }
 }
 
 fn draw_names(app: &App, area: Rect, frame: &mut Frame<'_>) {
@@ -71,6 +85,7 @@ fn draw_names(app: &App, area: Rect, frame: &mut Frame<'_>) {
         sort: None,
         offset: app.history.rows.offset,
         selected: app.history.rows.position(&names),
+        focused: true,
         rows: names.len(),
         stale: false,
     };
@@ -88,8 +103,16 @@ fn range_text(app: &App, width: u16) -> String {
     } else {
         "live"
     };
+    let host = app.host();
+    let held = host.history.query();
+    // The range that is asked for now is not the one that is held.
+    let held = held.filter(|it| app.frozen.is_some() && it.series == query.series && **it != query);
+    let held = held.map_or_else(String::new, |it| {
+        let time = |time: Timestamp| minute(time.to_string());
+        format!("  held: {} to {}", time(it.from), time(it.to))
+    });
     let text = format!(
-        "{} to {} UTC  {} {until}  a point each {}",
+        "{} to {} UTC  {} {until}  a point each {}{held}",
         minute(query.from.to_string()),
         minute(query.to.to_string()),
         short(app.history.span),
@@ -188,7 +211,7 @@ fn draw_member(
         draw_times(app, line, frame);
         inner.height -= 1;
     }
-    let is_old = app.host().history.error().is_some();
+    let is_old = app.freshness().is_old();
     let style = |fresh| if is_old { theme.dim } else { fresh };
     let buffer = frame.buffer_mut();
     chart(&largest, top, style(theme.second), theme, inner, buffer);

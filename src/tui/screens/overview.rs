@@ -25,7 +25,13 @@ const CORE: u16 = 18;
 
 pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let host = app.host();
-    if draw_absence(app, host, &host.snapshot, area, frame) {
+    if draw_absence(
+        app,
+        host.snapshot.value().is_some(),
+        host.snapshot.error(),
+        area,
+        frame,
+    ) {
         return;
     }
     let Some(snapshot) = host.snapshot.value() else {
@@ -51,7 +57,7 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     } else {
         draw_graphs(app, snapshot, top, frame);
     }
-    if host.is_stale(app.now, app.pace(host)) {
+    if app.freshness().is_old() {
         frame.buffer_mut().set_style(top, app.settings.theme.dim);
     }
     processes::draw_top(app, bottom, frame);
@@ -388,6 +394,7 @@ fn plain(columns: &[Column], rows: usize) -> Table<'_> {
         sort: None,
         offset: 0,
         selected: None,
+        focused: false,
         rows,
         stale: false,
     }

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Clear;
 use tui_input::Input;
+use unicode_width::UnicodeWidthStr;
 
 use super::help;
 use crate::tui::app::App;
@@ -26,7 +27,11 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
             } => draw_prompt(app, purpose, input, *chosen, area, frame),
             Popup::Sort { view, chosen } => draw_sort(app, *view, *chosen, area, frame),
             Popup::Confirm { lines, yes, .. } => draw_confirm(app, lines, *yes, area, frame),
-            Popup::Secret { title, key } => draw_secret(app, title, key, area, frame),
+            Popup::Secret {
+                title,
+                key,
+                is_copied,
+            } => draw_secret(app, title, key, *is_copied, area, frame),
         }
     }
 }
@@ -42,14 +47,16 @@ fn draw_prompt(
     let theme = &app.settings.theme;
     let line = Rect::new(area.x, area.bottom() - 1, area.width, 1);
     let label = match purpose {
-        Purpose::Filter => "filter: ",
-        Purpose::Find => "find: ",
-        Purpose::Palette => ":",
-        Purpose::Jump => "go to (03:12, -2h, 2026-11-20): ",
-        Purpose::UserName => "name of the new user: ",
-        Purpose::KeyName(_) => "name of the new key: ",
+        Purpose::Filter => "filter: ".to_owned(),
+        Purpose::Find => "find: ".to_owned(),
+        Purpose::Palette => ":".to_owned(),
+        Purpose::Jump => "go to (03:12, -2h, 2026-11-20): ".to_owned(),
+        Purpose::UserName => "name of the new user: ".to_owned(),
+        Purpose::KeyName { user, .. } => clean(&format!("name of the new key of {user}: ")),
     };
-    let label_width = u16::try_from(label.len()).unwrap_or(0);
+    let label_width = u16::try_from(label.width())
+        .unwrap_or(0)
+        .min(line.width / 2);
     let room = usize::from(line.width.saturating_sub(label_width + 1));
     let scroll = input.visual_scroll(room);
     let text: String = input.value().chars().skip(scroll).collect();
@@ -64,7 +71,7 @@ fn draw_prompt(
     frame.set_cursor_position((x, line.y));
     let above = Rect::new(area.x, line.y - 1, area.width, 1);
     match purpose {
-        Purpose::Filter if app.view == View::Processes => {
+        Purpose::Filter if app.place() == View::Processes => {
             if let Some(problem) = ProcessesState::problem(input.value()) {
                 frame.render_widget(Clear, above);
                 frame.render_widget(Line::styled(clean(&problem), theme.bad), above);
@@ -123,18 +130,31 @@ fn draw_confirm(app: &App, lines: &[String], yes: bool, area: Rect, frame: &mut 
         Span::styled("  No  ", style(!yes)),
         Span::raw("   "),
         Span::styled("  Yes  ", style(yes)),
-        Span::styled("   (y n, Enter)", theme.dim),
+        Span::styled("   y yes, n or Esc no", theme.dim),
     ]));
-    message_box("really?", shown, theme, area, frame);
+    message_box("confirm [y/N]", shown, theme, area, frame);
 }
 
-fn draw_secret(app: &App, title: &str, key: &str, area: Rect, frame: &mut Frame<'_>) {
+fn draw_secret(
+    app: &App,
+    title: &str,
+    key: &str,
+    is_copied: bool,
+    area: Rect,
+    frame: &mut Frame<'_>,
+) {
     let theme = &app.settings.theme;
+    let copy = if is_copied {
+        "Sent to the terminal's clipboard (OSC 52), if it allows that."
+    } else {
+        "y copies it to the terminal's clipboard (OSC 52)."
+    };
     let lines = vec![
         Line::default(),
         Line::styled(clean(key), theme.accent),
         Line::default(),
-        Line::styled("It is shown this once. Any key closes.", theme.dim),
+        Line::styled("It is shown this once. Esc or Enter closes.", theme.dim),
+        Line::styled(copy, if is_copied { theme.good } else { theme.dim }),
     ];
     message_box(&clean(title), lines, theme, area, frame);
 }

@@ -9,7 +9,6 @@ use unicode_width::UnicodeWidthStr;
 
 use super::draw_absence;
 use crate::api::processes::ProcessDetail;
-use crate::client::error::ClientError;
 use crate::tui::app::App;
 use crate::tui::sanitize::{clean, cut};
 use crate::tui::units::{cpu_time, percent, rate, size};
@@ -22,23 +21,16 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
     let host = app.host();
     let pid = app.processes.opened.as_ref().map(|it| it.pid);
-    let title = format!("process {} on {}", pid.unwrap_or_default(), host.name);
+    let pid = pid.unwrap_or_default();
+    let has_ended = host.has_ended(pid);
+    let ended = if has_ended { ", ended" } else { "" };
+    let title = format!("process {pid} on {}{ended}", host.name);
     let inner = boxed(&title, theme, area, frame);
-    let value = host.process.value();
-    let detail = value.filter(|detail| Some(detail.process.pid) == pid);
-    let error = host.process.error();
-    let Some(detail) = detail else {
-        match error {
-            Some(ClientError::Refused { status: 404, .. }) => {
-                instead("the process has ended", theme.warn, theme, inner, frame);
-            }
-            Some(error) => instead(&error.in_short(), theme.bad, theme, inner, frame),
-            None if value.is_some() => {
-                instead("asking the host", theme.dim, theme, inner, frame);
-            }
-            None => {
-                draw_absence(app, host, &host.process, inner, frame);
-            }
+    let Some(detail) = host.process.of(&pid) else {
+        if has_ended {
+            instead("the process has ended", theme.warn, theme, inner, frame);
+        } else {
+            draw_absence(app, false, host.process.error_of(&pid), inner, frame);
         }
         return;
     };
@@ -57,7 +49,7 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
         .scrolled
         .min(most.saturating_sub(inner.height));
     frame.render_widget(Paragraph::new(lines).scroll((scroll, 0)), inner);
-    if host.process.error().is_some() {
+    if has_ended || app.freshness().is_old() {
         frame.buffer_mut().set_style(inner, theme.dim);
     }
 }

@@ -8,7 +8,10 @@ use super::draw_absence;
 use crate::api::processes::Process;
 use crate::tui::app::App;
 use crate::tui::app::processes::{self as state, Row};
+use crate::tui::app::shown::{Coverage, ShownProcesses};
+use crate::tui::message::ProcessRows;
 use crate::tui::sanitize::{clean, cut};
+use crate::tui::table::SortColumn;
 use crate::tui::theme::Theme;
 use crate::tui::units::{bytes, counted, cpu_time, percent, size};
 use crate::tui::widgets::frame::instead;
@@ -59,101 +62,141 @@ pub(super) fn columns(app: &App) -> (Vec<Column>, Vec<Option<usize>>) {
 }
 
 pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let host = app.host();
-    let theme = &app.settings.theme;
     let table_area = Rect {
         height: area.height - 1,
         ..area
     };
     let summary = Rect::new(area.x, area.bottom() - 1, area.width, 1);
     frame.render_widget(summary_line(app), summary);
-    if draw_absence(app, host, &host.processes, table_area, frame) {
-        return;
-    }
-    let Some(processes) = host.processes.value() else {
+    let Some((shown, processes)) = shown_or_why(app, table_area, frame) else {
         return;
     };
-    let rows = app.processes.shown(processes);
-    let ids = app.process_ids();
-    let kinds = kinds(area.width);
-    let columns: Vec<Column> = kinds.iter().copied().map(layout).collect();
-    let table = Table {
-        columns: &columns,
-        sort: Some((app.processes.sort.title(), app.processes.descending)),
-        offset: app.processes.rows.offset,
-        selected: app.processes.rows.position(&ids),
-        rows: rows.len(),
-        stale: host.is_stale(app.now, app.pace(host)) || host.processes.error().is_some(),
-    };
-    table.draw(table_area, frame.buffer_mut(), theme, |row| {
-        let row = &rows[row];
-        cells(app, &kinds, &processes.items[row.index], row)
-    });
-    if rows.is_empty() {
-        instead(
-            "no process fits the filter",
-            theme.dim,
-            theme,
-            table_area,
-            frame,
-        );
+    let cursor = &app.processes.table.cursor;
+    let chosen = (cursor.offset, cursor.position(&shown.ids));
+    draw_rows(app, shown, processes, chosen, table_area, frame);
+    if shown.rows.is_empty() {
+        let theme = &app.settings.theme;
+        let text = match shown.coverage {
+            Coverage::Part { .. } => "no process that is held fits the filter",
+            _ => "no process fits the filter",
+        };
+        instead(text, theme.dim, theme, table_area, frame);
     }
 }
 
 /// The busiest processes below the overview.
 pub(super) fn draw_top(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let host = app.host();
-    if area.height < 2 || draw_absence(app, host, &host.processes, area, frame) {
+    if area.height < 2 {
         return;
     }
-    let Some(processes) = host.processes.value() else {
+    let Some((shown, processes)) = shown_or_why(app, area, frame) else {
         return;
     };
+    let mut table_area = area;
+    if let Coverage::Part { .. } = shown.coverage {
+        // Else the busiest of those held would pass for the busiest of all.
+        table_area.height -= 1;
+        let line = Rect::new(area.x, area.bottom() - 1, area.width, 1);
+        let style = app.settings.theme.dim;
+        frame.render_widget(Line::styled(clean(&coverage(shown)), style), line);
+    }
+    draw_rows(app, shown, processes, (0, None), table_area, frame);
+}
+
+/// What is shown; else it is drawn why there is nothing.
+fn shown_or_why<'a>(
+    app: &'a App,
+    area: Rect,
+    frame: &mut Frame<'_>,
+) -> Option<(&'a ShownProcesses, &'a ProcessRows)> {
+    let shown = app.shown_processes();
+    let error = app.host().processes.error_of(&app.process_query());
+    draw_absence(app, shown.is_some(), error, area, frame);
+    shown
+}
+
+fn draw_rows(
+    app: &App,
+    shown: &ShownProcesses,
+    processes: &ProcessRows,
+    (offset, selected): (usize, Option<usize>),
+    area: Rect,
+    frame: &mut Frame<'_>,
+) {
+    let theme = &app.settings.theme;
     let kinds = kinds(area.width);
     let columns: Vec<Column> = kinds.iter().copied().map(layout).collect();
     let table = Table {
         columns: &columns,
-        sort: Some((state::Column::Cpu.title(), true)),
-        offset: 0,
-        selected: None,
-        rows: processes.items.len(),
-        stale: host.is_stale(app.now, app.pace(host)),
+        sort: Some(shown.sort.heading()),
+        offset,
+        selected,
+        focused: true,
+        rows: shown.rows.len(),
+        stale: app.freshness().is_old(),
     };
-    let theme = &app.settings.theme;
-    table.draw(area, frame.buffer_mut(), theme, |index| {
-        let row = Row {
-            index,
-            branch: Vec::new(),
-            folded: 0,
-        };
-        cells(app, &kinds, &processes.items[index], &row)
+    table.draw(area, frame.buffer_mut(), theme, |row| {
+        let row = &shown.rows[row];
+        cells(app, &kinds, &processes.items[row.index], row)
     });
+}
+
+/// How many processes are shown, and of how many that are held where others may be missing.
+fn coverage(shown: &ShownProcesses) -> String {
+    match &shown.coverage {
+        Coverage::Host { total, .. } => counted(*total, "process", "es"),
+        Coverage::Whole => counted(shown.picked, "process", "es"),
+        Coverage::Part {
+            held,
+            total,
+            picked_by,
+            is_unfiltered,
+        } => {
+            let mut text = format!(
+                "{} of the {} held of {total}",
+                shown.picked,
+                counted(*held, "process", "es")
+            );
+            if let Some(filter) = picked_by {
+                text.extend([", held for: ", filter]);
+            }
+            if *is_unfiltered {
+                text.push_str(", not filtered: control groups are not held");
+            }
+            text
+        }
+    }
 }
 
 fn summary_line(app: &App) -> Line<'static> {
     let theme = &app.settings.theme;
     let state = &app.processes;
-    let total = app.host().processes.value().map_or(0, |rows| rows.total);
+    if let Some(error) = app.host().processes.error_of(&app.process_query()) {
+        return Line::styled(clean(&error.in_short()), theme.bad);
+    }
+    let Some((shown, _)) = app.shown_processes() else {
+        return Line::default();
+    };
     let base = if state.whole_machine {
         "of the machine"
     } else {
         "of one core"
     };
-    let mut text = format!("{}, CPU% {base}", counted(total, "process", "es"));
+    let mut text = match shown.coverage {
+        // The rest is fetched on the way down, unless nothing is.
+        Coverage::Host { held, total } if held < total && (app.frozen.is_some() || state.tree) => {
+            format!("the first {held} of {total} processes")
+        }
+        _ => coverage(shown),
+    };
+    text.extend([", CPU% ", base]);
     if state.hide_kernel {
         text.push_str(", no kernel threads");
     }
     if state.tree {
         text.push_str(", tree");
     }
-    if !state.filter.is_empty() {
-        let turned = if state.inverted { "not " } else { "" };
-        text.extend([", filter: ", turned, &state.filter]);
-    }
-    match app.host().processes.error() {
-        Some(error) => Line::styled(clean(&error.in_short()), theme.bad),
-        None => Line::styled(clean(&text), theme.dim),
-    }
+    Line::styled(clean(&text), theme.dim)
 }
 
 fn cells(app: &App, kinds: &[state::Column], process: &Process, row: &Row) -> Vec<Cell> {

@@ -1,17 +1,21 @@
-//! Users on the left, the keys of the chosen one on the right. Who is no admin sees its own keys.
+//! Users in one box, the keys of the chosen one in another. Without the role or scope for users only
+//! the caller's own keys are shown.
+
+use std::time::Duration;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{draw_absence, draw_nobody, keys_begin};
+use super::{draw_absence, draw_nobody};
 use crate::api::keys::ListedKey;
 use crate::model::api_key::Scope;
+use crate::model::time::Timestamp;
 use crate::tui::app::App;
 use crate::tui::keymap::Action;
-use crate::tui::units::counted;
-use crate::tui::widgets::frame::instead;
+use crate::tui::units::{counted, span};
+use crate::tui::widgets::frame::{boxed_in, instead};
 use crate::tui::widgets::table::{Cell, Column, Table};
 
 const ACTIONS: [Action; 7] = [
@@ -24,44 +28,80 @@ const ACTIONS: [Action; 7] = [
     Action::RevokeKey,
 ];
 
-pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    if app.host().forbids(Scope::UsersAdmin).is_some() && draw_nobody(app, area, frame) {
-        return;
-    }
-    let body = Rect {
-        height: area.height - 1,
-        ..area
-    };
-    let last = Rect::new(area.x, area.bottom() - 1, area.width, 1);
-    frame.render_widget(action_line(app), last);
-    let host = app.host();
-    let left = keys_begin(area.width);
-    let [users, keys] = [
-        Rect {
-            width: left - 1,
-            ..body
-        },
-        Rect {
+/// Fewest columns for both boxes beside each other.
+const WIDE: u16 = 150;
+
+/// Where users and keys are in the body of the screen.
+pub(super) fn boxes(area: Rect) -> [Rect; 2] {
+    let height = area.height.saturating_sub(1);
+    if area.width >= WIDE {
+        let left = area.width * 2 / 5;
+        let users = Rect {
+            width: left,
+            height,
+            ..area
+        };
+        let keys = Rect {
             x: area.x + left,
             width: area.width - left,
-            ..body
-        },
-    ];
+            height,
+            ..area
+        };
+        return [users, keys];
+    }
+    let upper = height.div_ceil(2);
+    let users = Rect {
+        height: upper,
+        ..area
+    };
+    let keys = Rect {
+        y: area.y + upper,
+        height: height - upper,
+        ..area
+    };
+    [users, keys]
+}
+
+pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
+    let theme = &app.settings.theme;
+    let host = app.host();
+    let is_narrow = host.forbids(Scope::UsersAdmin).is_some();
+    if is_narrow && draw_nobody(app, area, frame) {
+        return;
+    }
+    let last = Rect::new(area.x, area.bottom() - 1, area.width, 1);
+    frame.render_widget(action_line(app), last);
+    let in_keys = app.is_in_keys();
+    let border = |focused: bool| {
+        if focused { theme.accent } else { theme.border }
+    };
+    let [users, keys] = boxes(area);
+    let title = match host.users.value() {
+        Some(_) => counted(app.shown_users().len(), "user", "s"),
+        None => "users".to_owned(),
+    };
+    let users = boxed_in(&title, border(!in_keys), theme, users, frame);
+    let title = match (is_narrow, app.keys_owner_name()) {
+        (true, name) => format!("your keys ({name})"),
+        (false, _) if app.chosen_user().is_none() => "keys".to_owned(),
+        (false, name) => format!("keys of {name}"),
+    };
+    let keys = boxed_in(&title, border(in_keys), theme, keys, frame);
     if let Some(reason) = host.forbids(Scope::UsersAdmin) {
         let text = format!("users: {reason}");
         instead(&text, theme.dim, theme, users, frame);
         draw_keys(app, keys, frame);
         return;
     }
-    if draw_absence(app, host, &host.users, body, frame) {
+    let is_there = host.users.value().is_some();
+    if draw_absence(app, is_there, host.users.error(), users, frame) {
         return;
     }
     draw_users(app, users, frame);
     draw_keys(app, keys, frame);
 }
 
-/// What can't be done, with the reason; else how many users there are.
+/// What can't be done, with the reason.
 fn action_line(app: &App) -> Line<'static> {
     let theme = &app.settings.theme;
     let mut spans = Vec::new();
@@ -74,10 +114,6 @@ fn action_line(app: &App) -> Line<'static> {
         let name = action.name().replace('-', " ");
         spans.push(Span::styled(format!("{key} {name}: {reason}  "), theme.dim));
     }
-    if spans.is_empty() {
-        let count = app.host().users.value().map_or(0, Vec::len);
-        spans.push(Span::styled(counted(count, "user", "s"), theme.dim));
-    }
     Line::from(spans)
 }
 
@@ -85,7 +121,7 @@ fn draw_users(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
     let users = app.shown_users();
     let columns = [
-        Column::words("USER", 12),
+        Column::words("USER", area.width.saturating_sub(36).clamp(12, 32)),
         Column::words("ROLE", 6),
         Column::words("STATE", 9),
         Column::words("LAST LOGIN", 16),
@@ -96,8 +132,9 @@ fn draw_users(app: &App, area: Rect, frame: &mut Frame<'_>) {
         sort: None,
         offset: app.users.rows.offset,
         selected: app.users.rows.position(&ids),
+        focused: !app.is_in_keys(),
         rows: users.len(),
-        stale: app.host().users.error().is_some(),
+        stale: app.freshness().is_old(),
     };
     table.draw(area, frame.buffer_mut(), theme, |row| {
         let user = users[row];
@@ -114,46 +151,57 @@ fn draw_users(app: &App, area: Rect, frame: &mut Frame<'_>) {
         ]
     });
     if users.is_empty() {
-        instead("no user fits the filter", theme.dim, theme, area, frame);
+        let text = if app.users.filter.is_empty() {
+            "no users"
+        } else {
+            "no user fits the filter"
+        };
+        instead(text, theme.dim, theme, area, frame);
     }
 }
 
 fn draw_keys(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
     let host = app.host();
-    if !app.has_keys() && host.keys.value().is_some() {
-        instead("asking the host", theme.dim, theme, area, frame);
+    let owner = app.keys_owner();
+    let is_narrow = host.forbids(Scope::UsersAdmin).is_some();
+    if !is_narrow && app.chosen_user().is_none() {
         return;
     }
-    if draw_absence(app, host, &host.keys, area, frame) {
+    let is_there = host.keys.of(&owner).is_some();
+    if draw_absence(app, is_there, host.keys.error_of(&owner), area, frame) {
         return;
     }
     let keys = app.shown_keys();
     let columns = [
         Column::words("KEY", 12),
-        Column::words("NAME", 16),
-        Column::words("STATE", 7),
-        Column::words("LAST USE", 16),
+        Column::words("STATE", 15),
+        Column::words("CREATED", 10),
+        Column::words("EXPIRES", 10),
+        Column::words("LAST USE", 10),
+        Column::words("NAME", 0),
     ];
     let ids: Vec<String> = keys.iter().map(|key| key.key_id.clone()).collect();
-    let own = host.forbids(Scope::UsersAdmin).is_some();
-    let focused = app.users.in_keys || own;
+    let focused = app.is_in_keys();
     let table = Table {
         columns: &columns,
         sort: None,
         offset: app.users.keys.offset,
         selected: app.users.keys.position(&ids).filter(|_| focused),
+        focused,
         rows: keys.len(),
-        stale: host.keys.error().is_some(),
+        stale: app.freshness().is_old(),
     };
     table.draw(area, frame.buffer_mut(), theme, |row| {
         let key = &keys[row];
         let (state, style) = key_state(app, key);
         vec![
             Cell::new(key.key_id.clone(), theme.dim),
-            Cell::new(key.name.clone(), theme.text),
             Cell::new(state, style),
-            Cell::new(minute(key.last_used.as_deref()), theme.dim),
+            Cell::new(day(Some(&key.created_at)), theme.dim),
+            Cell::new(day(key.expires_at.as_deref()), theme.text),
+            Cell::new(day(key.last_used.as_deref()), theme.dim),
+            Cell::new(key.name.clone(), theme.text),
         ]
     });
     if keys.is_empty() {
@@ -161,18 +209,24 @@ fn draw_keys(app: &App, area: Rect, frame: &mut Frame<'_>) {
     }
 }
 
-fn key_state(app: &App, key: &ListedKey) -> (&'static str, Style) {
+/// Whether a key works, and for how long where that has an end.
+fn key_state(app: &App, key: &ListedKey) -> (String, Style) {
     let theme = &app.settings.theme;
-    let now = app.now.wall;
-    let ended = key
-        .expires_at
-        .as_deref()
-        .and_then(|text| text.parse().ok())
-        .is_some_and(|end: crate::model::time::Timestamp| end <= now);
-    match (&key.revoked_at, ended) {
-        (Some(_), _) => ("revoked", theme.dim),
-        (None, true) => ("expired", theme.dim),
-        (None, false) => ("active", theme.good),
+    let now = app.time_of(app.host());
+    if key.revoked_at.is_some() {
+        return ("revoked".to_owned(), theme.dim);
+    }
+    let end = key.expires_at.as_deref().map(str::parse::<Timestamp>);
+    match end {
+        None => ("active".to_owned(), theme.good),
+        // When that is, is shown beside it.
+        Some(Err(_)) => ("ends".to_owned(), theme.warn),
+        Some(Ok(end)) if end <= now => ("expired".to_owned(), theme.dim),
+        Some(Ok(end)) => {
+            let left = end.as_millis().abs_diff(now.as_millis());
+            let left = span(Duration::from_millis(left));
+            (format!("ends in {left}"), theme.warn)
+        }
     }
 }
 
@@ -180,4 +234,10 @@ fn key_state(app: &App, key: &ListedKey) -> (&'static str, Style) {
 fn minute(time: Option<&str>) -> String {
     let text = time.unwrap_or("never");
     text.get(..16).unwrap_or(text).replace('T', " ")
+}
+
+/// The day of a time.
+fn day(time: Option<&str>) -> String {
+    let text = time.unwrap_or("never");
+    text.get(..10).unwrap_or(text).to_owned()
 }

@@ -11,7 +11,9 @@ use unicode_width::UnicodeWidthStr;
 
 use super::table::fit;
 use crate::tui::app::App;
-use crate::tui::host::{Host, Link};
+use crate::tui::freshness::Freshness;
+use crate::tui::host::Host;
+use crate::tui::keymap::Action;
 use crate::tui::sanitize::clean;
 use crate::tui::theme::Theme;
 use crate::tui::units::span;
@@ -66,46 +68,77 @@ pub(crate) fn draw_tabs(app: &App, area: Rect, frame: &mut Frame<'_>) {
 /// The line at the top: where we are, how the connection is, and what the host says of itself.
 pub(crate) fn draw_header(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
-    let line = if app.view == View::Fleet {
-        fleet_header(app)
+    let width = usize::from(area.width);
+    let (line, style) = if app.view == View::Fleet {
+        (fleet_header(app, width), theme.header)
     } else {
-        host_header(app, app.host(), usize::from(area.width))
+        let freshness = app.freshness();
+        let style = match freshness {
+            Freshness::Failed { .. } => theme.bad,
+            _ => theme.header,
+        };
+        let line = host_header(app, app.host(), &freshness, style, width);
+        (line, style)
     };
-    frame.render_widget(line.style(theme.header), area);
+    frame.render_widget(line.style(style), area);
 }
 
-fn fleet_header(app: &App) -> Line<'static> {
+fn fleet_header(app: &App, width: usize) -> Line<'static> {
     let theme = &app.settings.theme;
-    let count = |is: fn(&Link) -> bool| app.hosts.iter().filter(|host| is(&host.link)).count();
-    let up = count(|link| matches!(link, Link::Up { .. }));
-    let down = count(|link| matches!(link, Link::Down { .. }));
-    let waiting = app.hosts.len() - up - down;
+    let states: Vec<(&Host, Freshness<'_>)> = app
+        .hosts
+        .iter()
+        .map(|host| (host, app.freshness_of(host)))
+        .collect();
+    let count = |is: fn(&Freshness<'_>) -> bool| states.iter().filter(|(_, it)| is(it)).count();
+    let failed = count(|it| matches!(it, Freshness::Failed { .. }));
+    let waiting = count(|it| matches!(it, Freshness::Connecting(_)));
+    let late = count(|it| matches!(it, Freshness::Late(_)));
     let [dot, wait, gone] = theme.glyphs.dots;
+    let up = states.len() - failed - waiting - late;
     let mut spans = vec![
         Span::styled(format!("fleet of {}  ", app.hosts.len()), theme.header),
         Span::styled(format!("{dot} {up} up  "), theme.good),
     ];
     if waiting > 0 {
-        spans.push(Span::styled(
-            format!("{wait} {waiting} connecting  "),
-            theme.warn,
-        ));
+        let text = format!("{wait} {waiting} connecting  ");
+        spans.push(Span::styled(text, theme.warn));
     }
-    if down > 0 {
-        spans.push(Span::styled(format!("{gone} {down} down"), theme.bad));
+    if late > 0 {
+        spans.push(Span::styled(format!("{wait} {late} late  "), theme.warn));
+    }
+    let first = states.iter().find_map(|(host, state)| match state {
+        Freshness::Failed { error, .. } => Some((host, error)),
+        _ => None,
+    });
+    if let Some((host, error)) = first {
+        let text = format!("{gone} {failed} down");
+        let used: usize = spans.iter().map(Span::width).sum::<usize>() + text.width();
+        let reason = format!(": {} {}", clean(&host.name), clean(&error.in_short()));
+        let room = width.saturating_sub(used).min(reason.width());
+        spans.push(Span::styled(text, theme.bad));
+        spans.push(Span::styled(fit(&reason, room, false, theme), theme.bad));
     }
     Line::from(spans)
 }
 
-/// What finds no room whole is left out.
-fn host_header(app: &App, host: &Host, width: usize) -> Line<'static> {
+/// What finds no room whole is left out, but for the state of the host, which comes first.
+fn host_header(
+    app: &App,
+    host: &Host,
+    freshness: &Freshness<'_>,
+    header: Style,
+    width: usize,
+) -> Line<'static> {
     let theme = &app.settings.theme;
+    let crumbs = crumbs(app, host);
+    let (text, style) = state_text(app, freshness);
+    let room = width.saturating_sub(crumbs.width() + 2).min(text.width());
     let mut spans = vec![
-        Span::styled(crumbs(app, host), theme.header),
+        Span::styled(crumbs, header),
         Span::raw("  "),
+        Span::styled(fit(&text, room, false, theme), style),
     ];
-    let (text, style) = link_text(app, &host.link);
-    spans.push(Span::styled(text, style));
     let mut used: usize = spans.iter().map(Span::width).sum();
     for text in about(host) {
         let text = format!("  {}", clean(&text));
@@ -153,20 +186,27 @@ fn crumbs(app: &App, host: &Host) -> String {
     parts.join(step)
 }
 
-/// The state of a connection in words, with its latency.
+/// How new what is shown is, in words.
 #[must_use]
-pub(crate) fn link_text(app: &App, link: &Link) -> (String, Style) {
+pub(crate) fn state_text(app: &App, freshness: &Freshness<'_>) -> (String, Style) {
     let theme = &app.settings.theme;
     let [up, waiting, down] = theme.glyphs.dots;
-    match link {
-        Link::Connecting { since } => {
-            let seconds = app.now.since_start.saturating_sub(*since).as_secs();
+    match freshness {
+        Freshness::Connecting(since) => {
+            let seconds = since.as_secs();
             (format!("{waiting} connecting {seconds} s"), theme.warn)
         }
-        Link::Up { latency } => (format!("{up} {} ms", latency.as_millis()), theme.good),
-        Link::Down { error, .. } => {
-            let wait = app.retry_in(link).unwrap_or_default().as_secs();
-            let text = format!("{down} {}, retry in {wait} s", clean(&error.in_short()));
+        Freshness::Fresh(latency) => (format!("{up} {} ms", latency.as_millis()), theme.good),
+        Freshness::Frozen => (format!("{waiting} held still"), theme.accent),
+        Freshness::Late(age) => (format!("{waiting} {} old", span(*age)), theme.warn),
+        Freshness::Failed {
+            error, retry_in, ..
+        } => {
+            let reason = clean(&error.in_short());
+            let text = match retry_in {
+                Some(wait) => format!("{down} {reason}, retry in {} s", wait.as_secs()),
+                None => format!("{down} {reason}"),
+            };
             (text, theme.bad)
         }
     }
@@ -197,9 +237,15 @@ fn badges(app: &App) -> Vec<Span<'static>> {
     if app.settings.read_only {
         texts.push(" READ-ONLY ".to_owned());
     }
-    let host = app.host();
-    if app.view != View::Fleet && host.is_stale(app.now, app.pace(host)) && app.frozen.is_none() {
-        texts.push(format!(" STALE {} ", span(host.snapshot.age(app.now))));
+    if app.view != View::Fleet
+        && let Some(age) = app.freshness().old_for()
+    {
+        texts.push(format!(" STALE {} ", span(age)));
+    }
+    if let Some(filter) = app.shown_filter() {
+        let filter = clean(&filter);
+        let most = usize::from(app.size.0 / 2).min(filter.width());
+        texts.push(format!(" filter: {} ", fit(&filter, most, false, theme)));
     }
     let spans = texts.into_iter().flat_map(|text| {
         let badge = Span::styled(text, theme.badge);
@@ -211,7 +257,16 @@ fn badges(app: &App) -> Vec<Span<'static>> {
 /// As many hints as fit whole, the one for quitting among them.
 fn hints(app: &App, room: usize) -> Vec<Span<'static>> {
     let theme = &app.settings.theme;
-    let mut hints = app.settings.keymap.hints(app.view);
+    let place = app.place();
+    let hints = app.settings.keymap.hints(place).into_iter();
+    let mut hints: Vec<(String, &str)> = hints
+        .filter(|(action, ..)| app.out_of_focus(*action).is_none())
+        .map(|(action, key, hint)| match action {
+            // Pages that lie over a view are left by it.
+            Action::Quit if place != app.view => (key, "back"),
+            _ => (key, hint),
+        })
+        .collect();
     let width = |(key, hint): &(String, &str)| key.width() + hint.width() + 3;
     let last = hints.pop();
     let mut room = room.saturating_sub(last.as_ref().map_or(0, width));
@@ -232,9 +287,20 @@ fn hints(app: &App, room: usize) -> Vec<Span<'static>> {
 
 /// A box with a title; answers the room inside.
 pub(crate) fn boxed(title: &str, theme: &Theme, area: Rect, frame: &mut Frame<'_>) -> Rect {
+    boxed_in(title, theme.border, theme, area, frame)
+}
+
+/// A box with a title and a frame that looks like this; answers the room inside.
+pub(crate) fn boxed_in(
+    title: &str,
+    border: Style,
+    theme: &Theme,
+    area: Rect,
+    frame: &mut Frame<'_>,
+) -> Rect {
     let mut block = Block::new()
         .borders(Borders::ALL)
-        .border_style(theme.border)
+        .border_style(border)
         .title(Span::styled(format!(" {} ", clean(title)), theme.title));
     if theme.glyphs.ascii {
         block = block.border_set(ratatui::symbols::border::Set {

@@ -72,6 +72,8 @@ pub(crate) struct Table<'a> {
     pub(crate) offset: usize,
     /// The chosen row.
     pub(crate) selected: Option<usize>,
+    /// Whether keys act on the chosen row; else it only says which one it is.
+    pub(crate) focused: bool,
     /// How many rows there are.
     pub(crate) rows: usize,
     /// Whether what it shows is old.
@@ -110,7 +112,12 @@ impl Table<'_> {
         let seen = usize::from(area.height - 1);
         for (place, index) in (self.offset..self.rows).take(seen).enumerate() {
             let y = area.y + 1 + u16::try_from(place).unwrap_or(0);
-            let selected = (self.selected == Some(index)).then_some(theme.selected);
+            let mark = if self.focused {
+                theme.selected
+            } else {
+                theme.accent
+            };
+            let selected = (self.selected == Some(index)).then_some(mark);
             let line = self.line(&row(index), &widths, theme, selected);
             buffer.set_line(area.x, y, &line, area.width);
             if let Some(style) = selected {

@@ -2,7 +2,7 @@
 
 /// Which row is chosen, and which is the first one to be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rows<Id> {
+pub struct Cursor<Id> {
     /// The chosen row.
     pub selected: Option<Id>,
     /// How many rows are above the first one seen.
@@ -10,7 +10,7 @@ pub struct Rows<Id> {
     place: usize,
 }
 
-impl<Id> Default for Rows<Id> {
+impl<Id> Default for Cursor<Id> {
     fn default() -> Self {
         Self {
             selected: None,
@@ -31,7 +31,7 @@ pub enum Move {
     Bottom,
 }
 
-impl<Id: Clone + PartialEq> Rows<Id> {
+impl<Id: Clone + PartialEq> Cursor<Id> {
     /// Where the chosen row stands among these.
     #[must_use]
     pub fn position(&self, ids: &[Id]) -> Option<usize> {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn the_choice_stays_on_its_row_when_others_come_and_go() {
-        let mut rows = Rows::default();
+        let mut rows = Cursor::default();
         rows.keep(&['a', 'b', 'c'], 10);
         rows.go(&['a', 'b', 'c'], Move::By(1), 10);
         assert_eq!(rows.selected, Some('b'));

@@ -1,0 +1,706 @@
+//! What the dashboard says is so: heading, badge and rows fit together, and so do the header, the
+//! dimming and the badge of old data, whatever comes late, fails, or is held still.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use linux_api::api::keys::IssuedKey;
+use linux_api::api::processes::Process;
+use linux_api::client::error::ClientError;
+use linux_api::model::tui::ThemeName;
+use linux_api::tui::demo;
+use linux_api::tui::message::{
+    Call, Data, Effect, Message, News, Outcome, ProcessQuery, ProcessRows, Wanted,
+};
+use linux_api::tui::theme::Theme;
+use linux_api::tui::view::View;
+use ratatui::style::Color;
+
+use super::stage::{Answer, Stage, offline, refused, script};
+
+const SIZE: (u16, u16) = (80, 24);
+const HOST_VIEWS: [View; 6] = [
+    View::Overview,
+    View::Processes,
+    View::Api,
+    View::Health,
+    View::Users,
+    View::History,
+];
+
+/// A script that can be made to fall silent, or to fail.
+#[derive(Clone, Default)]
+struct Switch {
+    is_silent: Rc<Cell<bool>>,
+    error: Rc<RefCell<Option<ClientError>>>,
+}
+
+impl Switch {
+    fn answer(&self) -> impl Fn(&Wanted) -> Option<Result<Data, ClientError>> + 'static {
+        let this = self.clone();
+        let script = script();
+        move |wanted| {
+            if this.is_silent.get() {
+                return None;
+            }
+            let error = this.error.borrow().clone();
+            Some(error.map_or_else(|| script.answer(wanted), Err))
+        }
+    }
+}
+
+fn ctrl(stage: &mut Stage, letter: char) {
+    let event = KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL);
+    stage.send(Message::Key(event));
+}
+
+fn answer(stage: &mut Stage, wanted: Wanted, result: Result<Data, ClientError>) {
+    stage.send(Message::Host(0, Box::new(News::Answer(wanted, result))));
+}
+
+/// The lines of the screen, without the quotes around them.
+fn lines(stage: &Stage) -> Vec<String> {
+    let text = stage.text();
+    text.lines()
+        .map(|it| it.trim_matches('"').to_owned())
+        .collect()
+}
+
+/// The heading of the process table and the numbers of its rows, down to the summary.
+fn table(stage: &Stage) -> (String, Vec<u32>) {
+    let lines = lines(stage);
+    let start = lines.iter().position(|it| it.contains("PID USER")).unwrap();
+    let numbers = lines[start + 1..].iter();
+    let numbers = numbers.map_while(|line| line.split_whitespace().next()?.parse().ok());
+    (lines[start].clone(), numbers.collect())
+}
+
+fn process(pid: u32, cpu: f64, memory: u64, user: &str) -> Process {
+    Process {
+        pid,
+        name: format!("program-{pid}"),
+        command: format!("program-{pid}"),
+        user: Some(user.to_owned()),
+        state: "sleeping".to_owned(),
+        cpu_percent: Some(cpu),
+        memory_bytes: memory << 20,
+        start_time: "2026-11-23T06:00:00Z".to_owned(),
+        ..Process::default()
+    }
+}
+
+/// Three processes: by CPU 11 12 13, by memory 13 11 12.
+fn three() -> Vec<Process> {
+    vec![
+        process(11, 90.0, 20, "root"),
+        process(12, 50.0, 10, "alice"),
+        process(13, 10.0, 30, "alice"),
+    ]
+}
+
+/// A host whose first response to a list of processes is the last one.
+fn with_three(total: usize) -> Stage {
+    let script = script();
+    let asked = Cell::new(false);
+    let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
+        Wanted::Processes(_) if asked.replace(true) => None,
+        Wanted::Processes(_) => Some(Ok(rows(three(), total))),
+        other => Some(script.answer(other)),
+    });
+    stage.show(View::Processes);
+    stage
+}
+
+fn rows(items: Vec<Process>, total: usize) -> Data {
+    Data::Processes(ProcessRows { total, items })
+}
+
+fn query(stage: &Stage) -> ProcessQuery {
+    stage.app.processes.query(SIZE.1)
+}
+
+#[test]
+fn a_host_that_is_switched_to_is_polled_at_once_and_old_until_it_responds() {
+    let switch = Switch::default();
+    let start = "2026-11-23T07:02:00Z".parse().unwrap();
+    let clock = linux_api::model::time::ManualClock::at(start);
+    let hosts = demo::fleet(&clock.clock()).into_iter().take(2);
+    let hosts = hosts.map(|(host, _)| (host, Box::new(switch.answer()) as Answer));
+    let mut stage = Stage::new(hosts.collect(), SIZE);
+    stage.key(KeyCode::Enter);
+    switch.is_silent.set(true);
+    stage.wait(Duration::from_secs(30));
+    stage.effects.clear();
+    ctrl(&mut stage, 'n');
+    assert!(
+        stage.effects.contains(&Effect::Reload(1)),
+        "{:?}",
+        stage.effects
+    );
+    let header = lines(&stage).remove(0);
+    assert!(
+        header.contains("web-02") && !header.contains('●'),
+        "{header}"
+    );
+    assert!(stage.text().contains("STALE 30 s"), "{}", stage.text());
+    // The response to that.
+    let snapshot = script().answer(&Wanted::Snapshot);
+    for news in [
+        News::Up(Duration::from_millis(5)),
+        News::Answer(Wanted::Snapshot, snapshot),
+    ] {
+        stage.send(Message::Host(1, Box::new(news)));
+    }
+    let header = lines(&stage).remove(0);
+    assert!(header.contains("● 5 ms"), "{header}");
+    assert!(!stage.text().contains("STALE"), "{}", stage.text());
+}
+
+/// Header, dimming and badge come from one value, at any age and in any state.
+#[test]
+fn what_is_old_is_old_everywhere() {
+    for (seconds, is_down) in [(1, false), (7, false), (9, false), (3, true), (60, true)] {
+        for view in HOST_VIEWS {
+            let switch = Switch::default();
+            let mut stage = Stage::answering(SIZE, switch.answer());
+            stage.show(view);
+            switch.is_silent.set(true);
+            if is_down {
+                let news = News::Down {
+                    error: offline(),
+                    retry_in: Duration::from_secs(8),
+                };
+                stage.send(Message::Host(0, Box::new(news)));
+            }
+            stage.wait(Duration::from_secs(seconds));
+            let text = stage.text();
+            let is_green = text.lines().next().unwrap().contains('●');
+            assert_eq!(
+                is_green,
+                !text.contains("STALE"),
+                "{view:?} {seconds}: {text}"
+            );
+            assert_eq!(
+                is_green,
+                !is_down && seconds <= 8,
+                "{view:?} {seconds}: {text}"
+            );
+        }
+    }
+}
+
+fn status(status: u16, code: &str, detail: &str) -> ClientError {
+    ClientError::Refused {
+        address: "https://web-01.example:8443".to_owned(),
+        status,
+        code: code.to_owned(),
+        detail: detail.to_owned(),
+        retry_after: None,
+    }
+}
+
+#[test]
+fn a_key_that_is_revoked_is_said_in_red_on_every_view() {
+    for error in [
+        refused(),
+        status(403, "user_inactive", "The user is not active."),
+        status(503, "database_unavailable", "The database is away."),
+        offline(),
+    ] {
+        let switch = Switch::default();
+        for view in HOST_VIEWS {
+            let mut stage = Stage::answering(SIZE, switch.answer());
+            stage.show(view);
+            assert!(lines(&stage)[0].contains('●'), "{}", stage.text());
+            if matches!(error, ClientError::Offline { .. }) {
+                let retry_in = Duration::from_secs(8);
+                let error = error.clone();
+                stage.send(Message::Host(0, Box::new(News::Down { error, retry_in })));
+            } else {
+                answer(&mut stage, Wanted::Snapshot, Err(error.clone()));
+            }
+            let header = lines(&stage).remove(0);
+            assert!(header.contains(&error.in_short()), "{view:?}: {header}");
+            assert!(!header.contains('●'), "{view:?}: {header}");
+            assert!(stage.text().contains("STALE 0 s"), "{}", stage.text());
+            let screen = stage.screen();
+            let first = &screen.buffer()[(0, 0)];
+            assert_eq!(first.fg, Color::Red, "{view:?}");
+        }
+    }
+    let mut stage = Stage::fleet(SIZE);
+    answer(&mut stage, Wanted::Snapshot, Err(refused()));
+    let header = lines(&stage).remove(0);
+    assert!(header.contains("2 down: web-01 401 The key"), "{header}");
+}
+
+/// What one view may not read says nothing about the others.
+#[test]
+fn a_scope_that_is_missing_is_said_where_it_is_missed() {
+    let script = script();
+    let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
+        Wanted::Snapshot | Wanted::Processes(_) => Some(Err(status(
+            403,
+            "scope_missing",
+            "This key lacks the scope host:read",
+        ))),
+        other => Some(script.answer(other)),
+    });
+    stage.show(View::Api);
+    assert!(lines(&stage)[0].contains('●'), "{}", stage.text());
+    stage.show(View::Overview);
+    assert!(
+        lines(&stage)[0].contains("lacks the scope"),
+        "{}",
+        stage.text()
+    );
+}
+
+#[test]
+fn what_is_held_is_sorted_and_filtered_before_the_response_comes() {
+    let mut stage = with_three(3);
+    assert_eq!(table(&stage).1, [11, 12, 13]);
+    stage.keys("M");
+    let (heading, numbers) = table(&stage);
+    assert!(
+        heading.contains("RES▼") && !heading.contains("CPU%▼"),
+        "{heading}"
+    );
+    assert_eq!(numbers, [13, 11, 12]);
+    stage.keys("I");
+    assert_eq!(table(&stage).1, [12, 11, 13]);
+    stage.keys("/user = alice");
+    stage.key(KeyCode::Enter);
+    let text = stage.text();
+    assert_eq!(table(&stage).1, [12, 13], "{text}");
+    assert!(
+        text.contains(" filter: user = alice ") && text.contains("2 processes"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_list_that_was_cut_says_what_its_order_covers() {
+    let mut stage = with_three(340);
+    assert!(stage.text().contains("340 processes"), "{}", stage.text());
+    stage.keys("M");
+    let text = stage.text();
+    assert!(text.contains("3 of the 3 processes held of 340"), "{text}");
+    stage.keys("/user = alice");
+    let text = stage.text();
+    assert!(text.contains("2 of the 3 processes held of 340"), "{text}");
+}
+
+#[test]
+fn frozen_rows_are_sorted_and_filtered_where_they_are() {
+    let mut stage = with_three(3);
+    stage.keys("fM");
+    let (heading, numbers) = table(&stage);
+    assert!(heading.contains("RES▼"), "{heading}");
+    assert_eq!(numbers, [13, 11, 12]);
+    stage.keys("/user = root");
+    stage.key(KeyCode::Enter);
+    assert_eq!(table(&stage).1, [11]);
+    // Another filter than the one that the held rows were picked by.
+    stage.keys("/");
+    for _ in 0..20 {
+        stage.key(KeyCode::Backspace);
+    }
+    stage.keys("cgroup = \"/init.scope\"");
+    stage.key(KeyCode::Enter);
+    let text = stage.text();
+    assert_eq!(table(&stage).1, [13, 11, 12], "{text}");
+    assert!(
+        text.contains("not filtered") && !text.contains(" filter: "),
+        "{text}"
+    );
+}
+
+#[test]
+fn rows_that_were_picked_by_the_host_say_so_when_the_filter_goes() {
+    let script = script();
+    let asked = Cell::new(false);
+    let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
+        Wanted::Processes(query) if query.filter.contains("alice") => {
+            asked.set(true);
+            Some(Ok(rows(three().split_off(1), 2)))
+        }
+        Wanted::Processes(_) => (!asked.get()).then(|| Ok(rows(three(), 3))),
+        other => Some(script.answer(other)),
+    });
+    stage.show(View::Processes);
+    stage.keys("/user = alice");
+    stage.key(KeyCode::Enter);
+    assert!(stage.text().contains("2 processes"), "{}", stage.text());
+    stage.keys("f");
+    stage.key(KeyCode::Esc);
+    let text = stage.text();
+    assert_eq!(table(&stage).1, [12, 13], "{text}");
+    assert!(text.contains("held for: user = alice"), "{text}");
+}
+
+#[test]
+fn frozen_views_never_wait() {
+    for view in HOST_VIEWS {
+        let mut stage = Stage::one(SIZE);
+        stage.show(View::Processes);
+        stage.keys("f");
+        stage.show(view);
+        stage.wait(Duration::from_secs(20));
+        let text = stage.text();
+        let waits = ["asking", "waiting", "connecting", "nothing is stored"];
+        let waits = waits.into_iter().find(|it| text.contains(it));
+        assert_eq!(waits, None, "{view:?}: {text}");
+        assert!(
+            text.contains("FROZEN") && !text.contains("STALE"),
+            "{view:?}: {text}"
+        );
+    }
+    // Of another series nothing is held.
+    let mut stage = Stage::one(SIZE);
+    stage.show(View::History);
+    stage.keys("fjj");
+    assert!(
+        stage.text().contains("nothing of this is held"),
+        "{}",
+        stage.text()
+    );
+}
+
+#[test]
+fn a_host_that_fails_while_frozen_says_so() {
+    let mut stage = Stage::one(SIZE);
+    stage.keys("f");
+    let cpu = |stage: &Stage| lines(stage)[2].clone();
+    let before = cpu(&stage);
+    answer(&mut stage, Wanted::Snapshot, Err(refused()));
+    assert!(lines(&stage)[0].contains("401"), "{}", stage.text());
+    assert_eq!(cpu(&stage), before, "the readings stay");
+    assert_eq!(stage.app.host().trail.len(), 1, "and so does the graph");
+}
+
+#[test]
+fn a_late_response_is_never_shown_for_a_newer_query() {
+    let mut stage = with_three(3);
+    let old = query(&stage);
+    stage.keys("M");
+    let new = query(&stage);
+    let other = || rows(vec![process(77, 1.0, 1, "root")], 1);
+    answer(&mut stage, Wanted::Processes(old.clone()), Ok(other()));
+    assert_eq!(
+        table(&stage).1,
+        [13, 11, 12],
+        "it answers what is no longer asked"
+    );
+    answer(&mut stage, Wanted::Processes(old.clone()), Err(refused()));
+    assert!(!stage.text().contains("401"), "{}", stage.text());
+    answer(&mut stage, Wanted::Processes(new), Ok(rows(three(), 3)));
+    answer(&mut stage, Wanted::Processes(old), Ok(other()));
+    assert_eq!(table(&stage).1, [11, 12, 13], "in the order of the host");
+}
+
+#[test]
+fn that_one_process_ended_says_nothing_about_another() {
+    let script = script();
+    let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
+        Wanted::Processes(_) => Some(Ok(rows(three(), 3))),
+        Wanted::Process(11) => Some(Err(status(404, "process_not_found", "There is none."))),
+        Wanted::Process(_) => None,
+        other => Some(script.answer(other)),
+    });
+    stage.show(View::Processes);
+    stage.key(KeyCode::Enter);
+    let text = stage.text();
+    assert!(
+        text.contains("has ended") && lines(&stage)[0].contains('●'),
+        "{text}"
+    );
+    stage.key(KeyCode::Esc);
+    stage.key(KeyCode::Down);
+    stage.key(KeyCode::Enter);
+    assert!(!stage.text().contains("has ended"), "{}", stage.text());
+}
+
+#[test]
+fn the_overview_shows_its_rows_by_cpu_or_says_what_they_are() {
+    let script = script();
+    let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
+        Wanted::Processes(query) if query.sort == "memory_bytes" => {
+            let mut by_memory = three();
+            by_memory.sort_by_key(|it| std::cmp::Reverse(it.memory_bytes));
+            Some(Ok(rows(by_memory, 340)))
+        }
+        Wanted::Processes(_) => None,
+        other => Some(script.answer(other)),
+    });
+    stage.show(View::Processes);
+    stage.keys("M");
+    assert_eq!(table(&stage).1, [13, 11, 12]);
+    stage.show(View::Overview);
+    let (heading, numbers) = table(&stage);
+    assert!(heading.contains("CPU%▼"), "{heading}");
+    assert_eq!(numbers[..3], [11, 12, 13]);
+    assert!(stage.text().contains("held of 340"), "{}", stage.text());
+}
+
+#[test]
+fn the_page_of_a_process_is_left_by_q_and_takes_no_keys_for_the_table() {
+    let mut stage = Stage::one(SIZE);
+    stage.show(View::Processes);
+    stage.key(KeyCode::Enter);
+    let page = stage.text();
+    let hints = lines(&stage).pop().unwrap();
+    assert!(
+        hints.contains("q back") && !hints.contains("sort"),
+        "{hints}"
+    );
+    for key in ["s", "t", "/", "u", "M", "I", "<", "!", "h"] {
+        stage.keys(key);
+        assert!(stage.app.popups.is_empty(), "{key}");
+        assert_eq!(stage.text(), page, "{key}");
+    }
+    stage.keys(":sort res");
+    stage.key(KeyCode::Enter);
+    assert!(
+        stage.text().contains("not on this view"),
+        "{}",
+        stage.text()
+    );
+    stage.keys("q");
+    assert!(stage.effects.is_empty(), "{:?}", stage.effects);
+    let (heading, _) = table(&stage);
+    assert!(heading.contains("CPU%▼"), "{heading}");
+    stage.keys("q");
+    assert_eq!(stage.effects.pop(), Some(Effect::Quit));
+}
+
+#[test]
+fn the_users_filter_narrows_and_never_widens() {
+    let mut stage = Stage::one(SIZE);
+    stage.show(View::Processes);
+    let filter_after = |stage: &mut Stage, typed: &str| {
+        stage.key(KeyCode::Esc);
+        stage.keys("/");
+        stage.keys(typed);
+        stage.key(KeyCode::Enter);
+        stage.keys("gg");
+        stage.keys("u");
+        let text = stage.text();
+        let (_, rest) = text.split_once(" filter: ").expect("no badge");
+        rest.split("  ").next().unwrap().to_owned()
+    };
+    let alone = filter_after(&mut stage, "");
+    let (_, user) = alone.split_once("user = ").unwrap();
+    let user = user.to_owned();
+    let both = filter_after(&mut stage, "pid > 0");
+    assert_eq!(both, format!("pid > 0 and user = {user}"));
+    stage.keys("u");
+    assert!(
+        stage.text().contains(&both),
+        "twice is once: {}",
+        stage.text()
+    );
+    let either = filter_after(&mut stage, "pid > 0 or cpu > 5");
+    assert!(
+        either.starts_with("(pid > 0 or cpu > 5) and user = "),
+        "{either}"
+    );
+}
+
+#[test]
+fn a_filter_is_not_kept_over_runs_nor_carried_unseen_to_another_host() {
+    let mut stage = Stage::fleet(SIZE);
+    stage.key(KeyCode::Enter);
+    stage.show(View::Processes);
+    stage.keys("/pid > 0");
+    stage.key(KeyCode::Enter);
+    assert!(
+        stage.text().contains(" filter: pid > 0 "),
+        "{}",
+        stage.text()
+    );
+    let memory = stage.app.remember();
+    assert!(!memory.contains("pid > 0"), "{memory}");
+    // It is seen on the way to the next host.
+    ctrl(&mut stage, 'n');
+    assert!(
+        stage.text().contains(" filter: pid > 0 "),
+        "{}",
+        stage.text()
+    );
+    // And not on this one.
+    stage.show(View::Fleet);
+    stage.key(KeyCode::Up);
+    stage.key(KeyCode::Enter);
+    stage.show(View::Processes);
+    assert!(!stage.text().contains("filter: pid"), "{}", stage.text());
+    stage.show(View::Fleet);
+    stage.keys("!");
+    let memory = stage.app.remember();
+    let mut next = Stage::fleet(SIZE);
+    next.app.recall(&memory);
+    next.wait(Duration::from_secs(1));
+    assert!(next.text().contains("6 of 6 hosts"), "{}", next.text());
+}
+
+fn users_view() -> Stage {
+    let mut stage = Stage::one(SIZE);
+    stage.show(View::Users);
+    stage.key(KeyCode::Down);
+    stage
+}
+
+#[test]
+fn users_and_keys_are_acted_on_only_where_they_are_chosen() {
+    let mut stage = users_view();
+    let text = stage.text();
+    assert!(
+        text.contains("┌ 4 users ") && text.contains("┌ keys of grafana "),
+        "{text}"
+    );
+    for key in ["o", "dd"] {
+        stage.keys(key);
+        assert!(stage.app.popups.is_empty(), "{key}");
+        let text = stage.text();
+        assert!(text.contains("Enter goes to the keys of grafana"), "{text}");
+    }
+    stage.key(KeyCode::Enter);
+    for key in ["A", "r", "D"] {
+        stage.keys(key);
+        assert!(stage.app.popups.is_empty(), "{key}");
+    }
+    for (key, verb) in [("o", "Rotate"), ("dd", "Revoke")] {
+        stage.keys(key);
+        let text = stage.text();
+        let question = format!("{verb} the key first key (EXAMPLEkey02) of grafana on web-01?");
+        assert!(text.contains(&question), "{text}");
+        stage.keys("n");
+    }
+    assert!(stage.effects.is_empty());
+}
+
+#[test]
+fn a_yes_is_y_and_everything_else_is_not() {
+    let mut stage = users_view();
+    for no in [
+        KeyCode::Char('n'),
+        KeyCode::Char('q'),
+        KeyCode::Esc,
+        KeyCode::Enter,
+    ] {
+        stage.keys("A");
+        assert_eq!(stage.app.popups.len(), 1);
+        stage.keys("x");
+        assert_eq!(stage.app.popups.len(), 1, "x is neither");
+        stage.key(no);
+        assert!(
+            stage.app.popups.is_empty() && stage.effects.is_empty(),
+            "{no:?}"
+        );
+    }
+    stage.keys("Ay");
+    assert!(matches!(
+        stage.effects.pop(),
+        Some(Effect::Call(0, Call::SetActive { .. }))
+    ));
+    stage.keys("A");
+    stage.key(KeyCode::Right);
+    stage.key(KeyCode::Enter);
+    assert_eq!(stage.effects.len(), 1, "Yes was chosen");
+}
+
+fn issued(stage: &mut Stage) {
+    let key = IssuedKey {
+        key_id: "EXAMPLEkey09".to_owned(),
+        name: "laptop".to_owned(),
+        scopes: Vec::new(),
+        created_at: "2026-11-23T07:02:00Z".to_owned(),
+        expires_at: None,
+        api_key: "lapi_EXAMPLE".to_owned(),
+    };
+    let call = Call::CreateKey {
+        user_id: None,
+        user: "admin".to_owned(),
+        name: "laptop".to_owned(),
+    };
+    let done = News::Done(call, Ok(Outcome::Key(key)));
+    stage.send(Message::Host(0, Box::new(done)));
+}
+
+#[test]
+fn a_new_key_is_seen_until_esc_or_enter() {
+    let mut stage = users_view();
+    for close in [KeyCode::Esc, KeyCode::Enter] {
+        issued(&mut stage);
+        stage.keys("qxj n?");
+        stage.key(KeyCode::Down);
+        assert!(stage.text().contains("lapi_EXAMPLE"), "{}", stage.text());
+        stage.keys("y");
+        assert_eq!(
+            stage.effects.pop(),
+            Some(Effect::Copy("lapi_EXAMPLE".to_owned()))
+        );
+        assert!(stage.text().contains("OSC 52"), "{}", stage.text());
+        stage.key(close);
+        assert!(!stage.text().contains("lapi_EXAMPLE"), "{}", stage.text());
+    }
+    // Someone who types something else does not close it with their Enter.
+    stage.keys("/gra");
+    issued(&mut stage);
+    stage.key(KeyCode::Enter);
+    assert!(stage.text().contains("lapi_EXAMPLE"), "{}", stage.text());
+}
+
+#[test]
+fn a_key_with_an_end_says_when() {
+    let script = script();
+    let mut stage = Stage::answering(SIZE, move |wanted| {
+        let mut data = script.answer(wanted).unwrap();
+        if let Data::Keys(keys) = &mut data {
+            let mut rotated = keys[0].clone();
+            rotated.key_id = "EXAMPLEkey0R".to_owned();
+            rotated.expires_at = Some("2026-11-23T08:01:30Z".to_owned());
+            keys.push(rotated);
+        }
+        Some(Ok(data))
+    });
+    stage.show(View::Users);
+    let text = stage.text();
+    let line = text.lines().find(|it| it.contains("EXAMPLEkey0R")).unwrap();
+    assert!(
+        line.contains("ends in 59m 30s") && line.contains("2026-11-23"),
+        "{line}"
+    );
+    assert!(!line.contains("active"), "{line}");
+}
+
+/// Names come from strangers, and the bytes of other characters steer a terminal of eight bits.
+#[test]
+fn a_terminal_without_utf8_gets_no_byte_beyond_ascii() {
+    let script = script();
+    let mut stage = Stage::answering(SIZE, move |wanted| {
+        let mut data = script.answer(wanted).unwrap();
+        if let Data::Processes(rows) = &mut data {
+            for process in &mut rows.items {
+                process.name = "n\u{e4}me\u{9b}31m\u{6f22}\u{11b}".to_owned();
+                process.command = process.name.clone();
+                process.user = Some("j\u{fc}rgen".to_owned());
+            }
+        }
+        Some(Ok(data))
+    });
+    stage.app.settings.theme = Theme::new(ThemeName::Default, true, true);
+    for view in [View::Overview, View::Processes] {
+        stage.show(view);
+        let text = stage.text();
+        assert!(text.is_ascii(), "{view:?}: {text}");
+        assert!(
+            text.contains("j?rgen") && text.contains("n?me31m? ?"),
+            "{text}"
+        );
+    }
+    stage.key(KeyCode::Enter);
+    assert!(stage.text().is_ascii(), "{}", stage.text());
+}
