@@ -37,8 +37,8 @@ pub(super) struct Options {
 enum Command {
     /// Add a daemon, or give one another address or key
     ///
-    /// Asks for the API key, or takes it from `LINUX_API_KEY` or from standard input. The daemon is
-    /// asked before anything is saved.
+    /// Asks for the API key, or takes it from `LINUX_API_KEY` or from standard input. Nothing is saved
+    /// unless the daemon accepts it; `--offline` saves a daemon that can't be reached now.
     Add(Add),
     /// List the daemons
     List {
@@ -89,6 +89,9 @@ struct Add {
     /// Keep the key in a file that only this user can read, not in a keyring
     #[arg(long)]
     key_file: bool,
+    /// Save it even if it can't be reached now, with a key that nobody checked
+    #[arg(long)]
+    offline: bool,
 }
 
 /// Reads `LABEL=VALUE`.
@@ -153,7 +156,12 @@ impl Add {
             key: self.read_key(ctx, &address)?,
             ca_file: ca_file.clone(),
         };
-        let (user, latency) = ask(&target).await.map_err(explain)?;
+        let response = match ask(&target).await {
+            Ok(response) => Ok(response),
+            // A refusal stays one: the daemon was reached, and the key or the address is wrong.
+            Err(error) if self.offline && error.is_passing() => Err(error),
+            Err(error) => return Err(explain(error, self.offline)),
+        };
         let keys = ctx.keys();
         let place = match &target.key {
             None => None,
@@ -176,13 +184,20 @@ impl Add {
             keys.forget(old_place, &self.name).await?;
         }
         let verb = if old.is_some() { "changed" } else { "added" };
-        let mut said = format!(
-            "{name} {verb}: {address} answers {user} ({role}) after {latency} ms\n",
-            name = self.name,
-            user = user.user.username,
-            role = user.user_perm.role,
-            latency = latency.as_millis(),
-        );
+        let name = &self.name;
+        let mut said = match response {
+            Ok((user, latency)) => format!(
+                "{name} {verb}: {address} answers {user} ({role}) after {latency} ms\n",
+                user = user.user.username,
+                role = user.user_perm.role,
+                latency = latency.as_millis(),
+            ),
+            Err(error) => format!(
+                "{name} {verb}, unchecked: {address} can't be reached now ({reason}); linux-api \
+                 remote test {name} checks it later\n",
+                reason = error.in_short(),
+            ),
+        };
         if let Some(place) = place {
             let caution = place.caution().unwrap_or_default();
             let _ = writeln!(said, "The key is in {place}.\n{caution}");
@@ -270,9 +285,14 @@ async fn ask(target: &Target) -> Result<(CurrentUser, Duration), ClientError> {
     Ok((user, start.elapsed()))
 }
 
-fn explain(error: ClientError) -> anyhow::Error {
+fn explain(error: ClientError, is_offline: bool) -> anyhow::Error {
     let advice = error.advice();
-    anyhow::Error::new(error).context(format!("nothing was saved; {advice}"))
+    let way = if error.is_passing() && !is_offline {
+        ", or save it unchecked with --offline"
+    } else {
+        ""
+    };
+    anyhow::Error::new(error).context(format!("nothing was saved; {advice}{way}"))
 }
 
 fn list(ctx: &Context, json: bool) -> anyhow::Result<ExitCode> {

@@ -62,6 +62,38 @@ fn a_remote_is_tested_before_it_is_saved_and_its_key_stays_out_of_the_list() {
     assert!(!daemon.path(".config/linux-api/keys/web.key").exists());
 }
 
+/// A host that is down for the night can be added all the same, but no key that is refused.
+#[test]
+fn a_remote_that_is_down_is_saved_when_that_is_asked_for() {
+    let daemon = Daemon::start(&[]);
+    // A port that was free a moment ago.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let add = ["add", "night", url.as_str(), "--key-file"];
+    remote(&daemon, &add)
+        .write_stdin("lapi_later\n")
+        .assert()
+        .code(1)
+        .stderr(contains("nothing was saved").and(contains("--offline")));
+    let offline = [&add[..], &["--offline"]].concat();
+    remote(&daemon, &offline)
+        .write_stdin("lapi_later\n")
+        .assert()
+        .success()
+        .stdout(contains("night added, unchecked").and(contains("can't be reached now")));
+    remote(&daemon, &["list"])
+        .assert()
+        .success()
+        .stdout(contains(&url));
+    let wrong = ["add", "web", daemon.url.as_str(), "--key-file", "--offline"];
+    remote(&daemon, &wrong)
+        .write_stdin("lapi_wrong\n")
+        .assert()
+        .code(1)
+        .stderr(contains("401").and(contains("--offline").not()));
+}
+
 #[test]
 fn the_environment_gives_the_key_to_scripts() {
     let daemon = Daemon::start(&[]);
