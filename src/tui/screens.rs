@@ -116,7 +116,7 @@ fn absence(app: &App, host: &Host, error: Option<&ClientError>) -> (String, bool
             let keys = app.settings.keymap.keys_of(Action::Freeze);
             let key = keys.first().map_or("", String::as_str);
             (
-                format!("held still: nothing of this is held; {key} goes on"),
+                format!("frozen before this was loaded; {key} resumes"),
                 false,
             )
         }

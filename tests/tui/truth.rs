@@ -363,7 +363,7 @@ fn frozen_views_never_wait() {
     stage.show(View::History);
     stage.keys("fjj");
     assert!(
-        stage.text().contains("nothing of this is held"),
+        stage.text().contains("frozen before this was loaded"),
         "{}",
         stage.text()
     );

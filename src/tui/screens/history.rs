@@ -71,7 +71,7 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
 
 fn waiting(app: &App) -> String {
     if app.frozen.is_some() {
-        "held still: nothing of this time is held".to_owned()
+        "frozen before this time was loaded".to_owned()
     } else {
         "waiting for the response".to_owned()
     }

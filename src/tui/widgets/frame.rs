@@ -197,7 +197,7 @@ pub(crate) fn state_text(app: &App, freshness: &Freshness<'_>) -> (String, Style
             (format!("{waiting} connecting {seconds} s"), theme.warn)
         }
         Freshness::Fresh(latency) => (format!("{up} {} ms", latency.as_millis()), theme.good),
-        Freshness::Frozen => (format!("{waiting} held still"), theme.accent),
+        Freshness::Frozen => (format!("{waiting} frozen"), theme.accent),
         Freshness::Late(age) => (format!("{waiting} {} old", span(*age)), theme.warn),
         Freshness::Failed {
             error, retry_in, ..
