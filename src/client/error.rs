@@ -93,6 +93,12 @@ impl ClientError {
             Self::Refused { status, code, .. } if code == "key_missing" => {
                 format!("{status} no key was sent")
             }
+            // The word says nothing that the number does not.
+            Self::Refused {
+                status: 401,
+                detail,
+                ..
+            } if detail == "Unauthorized" => "401 the key is wrong, expired or revoked".to_owned(),
             Self::Refused { status, detail, .. } => format!("{status} {detail}"),
             Self::BadAnswer { reason, .. } => format!("bad answer: {reason}"),
         }

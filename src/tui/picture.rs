@@ -84,6 +84,7 @@ fn drawn(view: View) -> Buffer {
         app.show_view(view);
     }
     let mut elapsed = Duration::ZERO;
+    let mut wanted = vec![vec![Wanted::Snapshot]; scripts.len()];
     for _ in 0..READINGS {
         let now = Now {
             since_start: elapsed,
@@ -91,11 +92,13 @@ fn drawn(view: View) -> Buffer {
         };
         let mut messages = vec![Message::Resize(SIZE.0, SIZE.1)];
         for (index, script) in scripts.iter().enumerate() {
-            messages.extend(news(index, script, &Wanted::Snapshot));
+            let wanted = wanted[index].iter();
+            messages.extend(wanted.flat_map(|it| news(index, script, it)));
         }
         while let Some(message) = messages.pop() {
             for effect in app.update(now, message) {
                 if let Effect::Watch(host, interest) = effect {
+                    wanted[host].clone_from(&interest.wanted);
                     let wanted = interest.wanted.iter();
                     messages.extend(wanted.flat_map(|it| news(host, &scripts[host], it)));
                 }

@@ -7,6 +7,7 @@ mod daemon;
 #[path = "../support/left_out.rs"]
 mod left_out;
 
+mod acts;
 mod behaviour;
 mod hostile;
 mod screens;
