@@ -282,10 +282,13 @@ fn a_list_that_was_cut_says_what_its_order_covers() {
     assert!(stage.text().contains("340 processes"), "{}", stage.text());
     stage.keys("M");
     let text = stage.text();
-    assert!(text.contains("3 of the 3 processes held of 340"), "{text}");
+    assert!(text.contains("3 processes held, 340 on the host"), "{text}");
     stage.keys("/user = alice");
     let text = stage.text();
-    assert!(text.contains("2 of the 3 processes held of 340"), "{text}");
+    assert!(
+        text.contains("2 of 3 processes held, 340 on the host"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -333,7 +336,7 @@ fn rows_that_were_picked_by_the_host_say_so_when_the_filter_goes() {
     stage.key(KeyCode::Esc);
     let text = stage.text();
     assert_eq!(table(&stage).1, [12, 13], "{text}");
-    assert!(text.contains("held for: user = alice"), "{text}");
+    assert!(text.contains("picked by: user = alice"), "{text}");
 }
 
 #[test]
@@ -437,5 +440,9 @@ fn the_overview_shows_its_rows_by_cpu_or_says_what_they_are() {
     let (heading, numbers) = table(&stage);
     assert!(heading.contains("CPU%▼"), "{heading}");
     assert_eq!(numbers[..3], [11, 12, 13]);
-    assert!(stage.text().contains("held of 340"), "{}", stage.text());
+    assert!(
+        stage.text().contains("held, 340 on the host"),
+        "{}",
+        stage.text()
+    );
 }

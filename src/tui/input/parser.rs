@@ -11,8 +11,8 @@ use crossterm::event::{
 const ESC: u8 = 0x1b;
 /// Most bytes of one control sequence: more is none.
 const LONGEST: usize = 64;
-/// Most bytes of one pasted text; what is beyond is taken for keys.
-const PASTE: usize = 1 << 20;
+/// Most bytes of a pasted text that are kept: more than fits into any line here.
+const PASTE: usize = 64 << 10;
 const PASTE_START: &[u8] = b"\x1b[200~";
 const PASTE_END: &[u8] = b"\x1b[201~";
 
@@ -29,6 +29,8 @@ pub(crate) enum Input {
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
     bytes: Vec<u8>,
+    /// What was pasted so far, until its end comes: none of it is a key.
+    pasted: Option<Vec<u8>>,
 }
 
 /// How much of the bytes was read, and what it was; nothing when more bytes are needed.
@@ -40,7 +42,22 @@ impl Parser {
         self.bytes.extend_from_slice(bytes);
         let mut inputs = Vec::new();
         let mut read = 0;
-        while let Some((length, input)) = step(&self.bytes[read..]) {
+        loop {
+            if self.pasted.is_some() {
+                let Some(text) = self.paste(&mut read) else {
+                    break;
+                };
+                inputs.push(Input::Event(Event::Paste(text)));
+            }
+            let rest = &self.bytes[read..];
+            if rest.starts_with(PASTE_START) {
+                read += PASTE_START.len();
+                self.pasted = Some(Vec::new());
+                continue;
+            }
+            let Some((length, input)) = step(rest) else {
+                break;
+            };
             read += length;
             inputs.extend(input);
         }
@@ -48,10 +65,28 @@ impl Parser {
         inputs
     }
 
+    /// The pasted text, once its end is there; else keeps what has come of it.
+    fn paste(&mut self, read: &mut usize) -> Option<String> {
+        let rest = &self.bytes[*read..];
+        let end = rest
+            .windows(PASTE_END.len())
+            .position(|window| window == PASTE_END);
+        // The beginning of the end may be there already.
+        let length = end.unwrap_or_else(|| rest.len().saturating_sub(PASTE_END.len() - 1));
+        let pasted = self.pasted.as_mut()?;
+        let room = PASTE.saturating_sub(pasted.len());
+        pasted.extend_from_slice(&rest[..length.min(room)]);
+        *read += length;
+        end?;
+        *read += PASTE_END.len();
+        let text = self.pasted.take()?;
+        Some(String::from_utf8_lossy(&text).into_owned())
+    }
+
     /// Whether what is left may be complete as it is: a lone Esc also begins every sequence, and only
     /// waiting a moment tells them apart.
     pub(crate) fn is_ambiguous(&self) -> bool {
-        !self.bytes.is_empty() && !self.bytes.starts_with(PASTE_START)
+        !self.bytes.is_empty() && self.pasted.is_none()
     }
 
     /// What is left, when nothing follows.
@@ -217,9 +252,6 @@ fn control(bytes: &[u8]) -> Step {
     if !matches!(last, 0x40..=0x7e) {
         return Some((end, None));
     }
-    if bytes.starts_with(PASTE_START) {
-        return paste(bytes);
-    }
     let parameters = std::str::from_utf8(&bytes[2..end]).unwrap_or_default();
     Some((end + 1, sequence(parameters, last)))
 }
@@ -247,21 +279,6 @@ fn sequence(parameters: &str, last: u8) -> Option<Input> {
         b'M' => None,
         _ => letter(last).map(|code| key(code, held)),
     }
-}
-
-/// A pasted text, once its end is there.
-fn paste(bytes: &[u8]) -> Step {
-    let text = &bytes[PASTE_START.len()..];
-    let end = text
-        .windows(PASTE_END.len())
-        .position(|window| window == PASTE_END);
-    let (text, length) = match end {
-        Some(end) => (&text[..end], PASTE_START.len() + end + PASTE_END.len()),
-        None if text.len() > PASTE => (text, bytes.len()),
-        None => return None,
-    };
-    let text = String::from_utf8_lossy(text).into_owned();
-    Some((length, Some(Input::Event(Event::Paste(text)))))
 }
 
 /// The mouse; places count from 1, the lowest two bits and the highest two are the button.
@@ -383,6 +400,17 @@ mod tests {
             assert_eq!(inputs, expected, "{size}");
             assert!(!parser.is_ambiguous());
         }
+    }
+
+    #[test]
+    fn a_long_pasted_text_is_cut_and_none_of_it_is_a_key() {
+        let long = [PASTE_START, &vec![b'q'; 3 * PASTE], PASTE_END, b"x"].concat();
+        let mut parser = Parser::default();
+        let pieces = long.chunks(1000);
+        let inputs: Vec<Input> = pieces.flat_map(|piece| parser.feed(piece)).collect();
+        let text = Event::Paste("q".repeat(PASTE));
+        let x = key(KeyCode::Char('x'), KeyModifiers::NONE);
+        assert!(inputs == [Input::Event(text), x], "{}", inputs.len());
     }
 
     #[test]

@@ -152,13 +152,17 @@ fn coverage(shown: &ShownProcesses) -> String {
             picked_by,
             is_unfiltered,
         } => {
-            let mut text = format!(
-                "{} of the {} held of {total}",
-                shown.picked,
-                counted(*held, "process", "es")
-            );
+            let processes = counted(*held, "process", "es");
+            let mut text = if shown.picked == *held {
+                format!("{processes} held")
+            } else {
+                format!("{} of {processes} held", shown.picked)
+            };
+            if held < total {
+                text.extend([", ", &total.to_string(), " on the host"]);
+            }
             if let Some(filter) = picked_by {
-                text.extend([", held for: ", filter]);
+                text.extend([", picked by: ", filter]);
             }
             if *is_unfiltered {
                 text.push_str(", not filtered: control groups are not held");
