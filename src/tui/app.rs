@@ -283,17 +283,21 @@ impl App {
         let every = wanted.pace(self.pace(host));
         let now = self.now;
         let mut part = match wanted {
-            Wanted::Me => Part::of(&host.me, &(), every, now),
-            Wanted::Info => Part::of(&host.info, &(), every, now),
-            Wanted::Snapshot => Part::of(&host.snapshot, &(), every, now),
-            Wanted::Processes(query) => Part::of(&host.processes, query, every, now),
-            Wanted::Process(pid) => Part::of(&host.process, pid, every, now),
-            Wanted::Readiness => Part::of(&host.readiness, &(), every, now),
-            Wanted::Health => Part::of(&host.health, &(), every, now),
-            Wanted::Requests(time) => Part::of(&host.requests, time, every, now),
-            Wanted::History(query) => Part::of(&host.history, query, every, now),
-            Wanted::Users => Part::of(&host.users, &(), every, now),
-            Wanted::Keys(owner) => Part::of(&host.keys, owner, every, now),
+            Wanted::Me => Part::of(&host.me, host.me.error(), every, now),
+            Wanted::Info => Part::of(&host.info, host.info.error(), every, now),
+            Wanted::Snapshot => Part::of(&host.snapshot, host.snapshot.error(), every, now),
+            Wanted::Processes(query) => {
+                Part::of(&host.processes, host.processes_error(query), every, now)
+            }
+            Wanted::Process(pid) => Part::of(&host.process, host.process.error_of(pid), every, now),
+            Wanted::Readiness => Part::of(&host.readiness, host.readiness.error(), every, now),
+            Wanted::Health => Part::of(&host.health, host.health.error(), every, now),
+            Wanted::Requests(_) => Part::of(&host.requests, host.requests_error(), every, now),
+            Wanted::History(query) => {
+                Part::of(&host.history, host.history_error(query), every, now)
+            }
+            Wanted::Users => Part::of(&host.users, host.users.error(), every, now),
+            Wanted::Keys(owner) => Part::of(&host.keys, host.keys.error_of(owner), every, now),
         };
         let (is_shown, has_ended) = match wanted {
             // Only what was asked about is shown of these, not what is held.

@@ -22,11 +22,16 @@ pub struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// A part that answers this query.
-    pub fn of<T, Q: PartialEq>(held: &'a Held<T, Q>, query: &Q, every: Duration, now: Now) -> Self {
+    /// A part that is held, and why there is nothing newer.
+    pub fn of<T, Q: PartialEq>(
+        held: &Held<T, Q>,
+        error: Option<&'a ClientError>,
+        every: Duration,
+        now: Now,
+    ) -> Self {
         Self {
             age: held.age(now),
-            error: held.error_of(query),
+            error,
             every,
         }
     }

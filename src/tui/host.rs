@@ -227,6 +227,28 @@ impl Host {
             .push_back(snapshot.map(Point::of).unwrap_or_default());
     }
 
+    /// Why there is no newer list of the processes of this filter and order.
+    #[must_use]
+    pub fn processes_error(&self, query: &ProcessQuery) -> Option<&ClientError> {
+        self.processes.error_where(|met| {
+            met.filter == query.filter
+                && met.sort == query.sort
+                && met.descending == query.descending
+        })
+    }
+
+    /// Why there is nothing newer of this series.
+    #[must_use]
+    pub fn history_error(&self, query: &HistoryQuery) -> Option<&ClientError> {
+        self.history.error_where(|met| met.series == query.series)
+    }
+
+    /// Why there are no newer statistics.
+    #[must_use]
+    pub fn requests_error(&self) -> Option<&ClientError> {
+        self.requests.error_where(|_| true)
+    }
+
     /// Whether the host knows no process of that number any more.
     #[must_use]
     pub fn has_ended(&self, pid: u32) -> bool {

@@ -56,8 +56,14 @@ impl<T, Q: PartialEq> Held<T, Q> {
     /// Why there is no newer value for this query; an error that another query met says nothing
     /// about it.
     pub fn error_of(&self, query: &Q) -> Option<&ClientError> {
+        self.error_where(|met| met == query)
+    }
+
+    /// Why there is no newer value for queries like this. One that asks for a little more, or for the
+    /// next minute, meets the same error.
+    pub fn error_where(&self, is_alike: impl Fn(&Q) -> bool) -> Option<&ClientError> {
         let (met, error) = self.error.as_ref()?;
-        (met == query).then_some(error)
+        is_alike(met).then_some(error)
     }
 
     /// How old the value is; nothing without one.

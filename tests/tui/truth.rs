@@ -446,3 +446,25 @@ fn the_overview_shows_its_rows_by_cpu_or_says_what_they_are() {
         stage.text()
     );
 }
+
+/// The next minute, or a longer page, meets the same error: it does not come and go.
+#[test]
+fn an_error_stays_while_nothing_better_is_known() {
+    let script = script();
+    let asked = Cell::new(0);
+    let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
+        Wanted::History(_) => {
+            asked.set(asked.get() + 1);
+            let error = status(503, "database_unavailable", "The database is away.");
+            (asked.get() == 1).then_some(Err(error))
+        }
+        other => Some(script.answer(other)),
+    });
+    stage.show(View::History);
+    assert!(lines(&stage)[0].contains("503"), "{}", stage.text());
+    stage.keys("-");
+    assert!(lines(&stage)[0].contains("503"), "{}", stage.text());
+    // Another series may be well.
+    stage.key(KeyCode::Down);
+    assert!(!lines(&stage)[0].contains("503"), "{}", stage.text());
+}

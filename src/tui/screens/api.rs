@@ -72,8 +72,7 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
         height: below,
         ..area
     };
-    let minute = app.minute(host);
-    let error = host.requests.error_of(&minute);
+    let error = host.requests_error();
     if draw_absence(app, host.requests.value().is_some(), error, body, frame) {
         return;
     }

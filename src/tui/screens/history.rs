@@ -43,7 +43,7 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let shown = query.series;
     // Of another series nothing can be shown here.
     let held = host.history.query().filter(|held| held.series == shown);
-    let error = host.history.error_of(&query);
+    let error = host.history_error(&query);
     if draw_absence(app, held.is_some(), error, graphs, frame) {
         return;
     }

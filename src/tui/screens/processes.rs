@@ -110,7 +110,7 @@ fn shown_or_why<'a>(
     frame: &mut Frame<'_>,
 ) -> Option<(&'a ShownProcesses, &'a ProcessRows)> {
     let shown = app.shown_processes();
-    let error = app.host().processes.error_of(&app.process_query());
+    let error = app.host().processes_error(&app.process_query());
     draw_absence(app, shown.is_some(), error, area, frame);
     shown
 }
@@ -175,7 +175,7 @@ fn coverage(shown: &ShownProcesses) -> String {
 fn summary_line(app: &App) -> Line<'static> {
     let theme = &app.settings.theme;
     let state = &app.processes;
-    if let Some(error) = app.host().processes.error_of(&app.process_query()) {
+    if let Some(error) = app.host().processes_error(&app.process_query()) {
         return Line::styled(clean(&error.in_short()), theme.bad);
     }
     let Some((shown, _)) = app.shown_processes() else {
