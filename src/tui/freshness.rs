@@ -84,16 +84,13 @@ impl<'a> Freshness<'a> {
             let age = part.age?;
             (age > part.every.saturating_mul(MISSED)).then_some(age)
         });
-        match (late.max(), &host.link) {
-            (Some(age), _) => Self::Late(age),
-            (None, Link::Up { latency }) => Self::Fresh(*latency),
-            (
-                None,
-                Link::Connecting { since }
-                | Link::Down {
-                    retry_at: since, ..
-                },
-            ) => Self::Connecting(now.since_start.saturating_sub(*since)),
+        if let Some(age) = late.max() {
+            return Self::Late(age);
+        }
+        match &host.link {
+            Link::Up { latency } => Self::Fresh(*latency),
+            Link::Connecting { since } => Self::Connecting(now.since_start.saturating_sub(*since)),
+            Link::Down { error, .. } => failed(error, None),
         }
     }
 

@@ -20,11 +20,11 @@ use ratatui::layout::{Rect, Size};
 use ratatui::{Frame, Terminal};
 use tokio::sync::Notify;
 
-use super::outbox::{FrameWriter, Outbox};
+use super::outbox::{Canvas, Outbox};
 use super::sanitize::Clean;
 
 /// What the dashboard draws on.
-type Screen = Terminal<Clean<CrosstermBackend<FrameWriter>>>;
+type Screen = Terminal<Clean<CrosstermBackend<Canvas>>>;
 
 /// The terminal while the dashboard has it; dropping it gives the terminal back.
 pub(super) struct Guard {
@@ -36,6 +36,7 @@ pub(super) struct Guard {
     /// back over what was written in between.
     ours: Arc<AtomicBool>,
     outbox: Outbox,
+    canvas: Canvas,
     mouse: bool,
 }
 
@@ -54,13 +55,14 @@ impl Guard {
             before(info);
             tell.notify_one();
         }));
-        let writer = FrameWriter::new(outbox.clone());
-        let screen = Terminal::new(Clean::new(CrosstermBackend::new(writer), is_ascii));
+        let canvas = Canvas::default();
+        let screen = Terminal::new(Clean::new(CrosstermBackend::new(canvas.clone()), is_ascii));
         let mut guard = Self {
             screen: screen?,
             broken,
             ours,
             outbox,
+            canvas,
             mouse,
         };
         guard.take_over()?;
@@ -142,6 +144,7 @@ impl Guard {
     pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
         if self.ours.load(Ordering::SeqCst) {
             self.screen.draw(draw)?;
+            self.outbox.send(&self.canvas.take())?;
         }
         Ok(())
     }

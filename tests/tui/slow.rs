@@ -34,7 +34,7 @@ struct Line {
 }
 
 impl Line {
-    fn start(reports: bool) -> Self {
+    fn start(reports: bool, locale: Option<&str>) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -52,7 +52,7 @@ impl Line {
             .env_clear()
             .env("HOME", home.path())
             .env("TERM", "xterm-256color")
-            .env("LANG", "C.UTF-8")
+            .envs(locale.map(|locale| ("LANG", locale)))
             .stdin(end())
             .stdout(end())
             .stderr(end())
@@ -106,7 +106,7 @@ impl Drop for Line {
 
 #[test]
 fn on_a_slow_line_q_is_never_behind_more_than_two_seconds() {
-    let mut line = Line::start(true);
+    let mut line = Line::start(true, Some("C.UTF-8"));
     // Into the midst of the first frames, with keys that each draw another one.
     for key in [b"", &b"2"[..], b"3", b"t", b"M", b"1"] {
         line.master.write_all(key).unwrap();
@@ -127,7 +127,7 @@ fn on_a_slow_line_q_is_never_behind_more_than_two_seconds() {
 
 #[test]
 fn a_terminal_that_does_not_report_is_drawn_on_all_the_same() {
-    let mut line = Line::start(false);
+    let mut line = Line::start(false, Some("C.UTF-8"));
     let deadline = Instant::now() + Duration::from_mins(1);
     while !line.shows(b"web-02") {
         assert!(line.tick() && Instant::now() < deadline);
@@ -137,4 +137,21 @@ fn a_terminal_that_does_not_report_is_drawn_on_all_the_same() {
         assert!(line.tick() && Instant::now() < deadline);
     }
     assert!(line.child.wait().unwrap().success());
+}
+
+/// Terminals of eight bits take the bytes 0x80 to 0x9F for commands.
+#[test]
+fn without_a_locale_of_utf8_every_byte_is_ascii() {
+    for locale in [None, Some("C"), Some("de_DE.ISO-8859-1")] {
+        let mut line = Line::start(true, locale);
+        while !line.shows(b"web-01") {
+            assert!(line.tick());
+        }
+        line.master.write_all(b"2").unwrap();
+        while !line.shows(b"MOUNT") {
+            assert!(line.tick());
+        }
+        let strange = line.taken.iter().find(|byte| !byte.is_ascii());
+        assert_eq!(strange, None, "{locale:?}");
+    }
 }
