@@ -46,17 +46,21 @@ pub struct StoredKey {
 macro_rules! insert_key {
     ($tx:expr, $now:expr, $user_id:expr, $key:expr) => {{
         let key: &$crate::store::api_keys::NewKey = $key;
-        $tx.execute(
-            sqlx::query($crate::store::api_keys::INSERT)
-                .bind(key.id.0.as_str())
-                .bind($user_id)
-                .bind(key.name.as_str())
-                .bind(key.hash.as_str())
-                .bind(key.scopes.to_text())
-                .bind($now)
-                .bind(key.expires_at),
-        )
-        .await?
+        let query = sqlx::query($crate::store::api_keys::INSERT)
+            .bind(key.id.0.as_str())
+            .bind($user_id)
+            .bind(key.name.as_str())
+            .bind(key.hash.as_str())
+            .bind(key.scopes.to_text())
+            .bind($now)
+            .bind(key.expires_at);
+        match $tx.execute(query).await {
+            Ok(_) => {}
+            Err(error) if $crate::store::error::is_unique_violation(&error) => {
+                return Err(Refusal::KeyTaken.into());
+            }
+            Err(error) => return Err(error.into()),
+        }
     }};
 }
 

@@ -10,6 +10,9 @@ pub enum Refusal {
     /// Another user has this name.
     #[error("the name is taken")]
     NameTaken,
+    /// There is such a key already.
+    #[error("the key is taken")]
+    KeyTaken,
     /// There is no such user.
     #[error("no such user")]
     UserNotFound,

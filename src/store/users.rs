@@ -132,8 +132,8 @@ impl Store {
     /// Makes a user, with its first key when there is one, in one transaction.
     ///
     /// # Errors
-    /// [`Refusal::NameTaken`], [`Refusal::ScopesExceeded`], a refusal of the actor, or when the
-    /// database fails.
+    /// [`Refusal::NameTaken`], [`Refusal::KeyTaken`], [`Refusal::ScopesExceeded`], a refusal of the
+    /// actor, or when the database fails.
     pub async fn create_user<'a>(
         &self,
         actor: &Actor,

@@ -13,6 +13,7 @@ use crate::{Database, actor, add_user, new_key, new_user, refusal};
 on_every_engine! {
     a_user_is_found_as_it_was_made,
     a_taken_name_is_refused,
+    a_taken_key_is_refused_and_no_user_is_left,
     pages_by_offset_and_by_cursor_agree,
     a_role_is_set_unless_a_rule_forbids_it,
     a_user_is_deactivated_unless_a_rule_forbids_it,
@@ -51,6 +52,18 @@ async fn a_taken_name_is_refused(database: Database) {
     assert_eq!(refusal(outcome), Refusal::NameTaken);
     assert_eq!(store.count_users().await.unwrap(), 1);
     assert!(store.find_key(&key.id).await.unwrap().is_none());
+}
+
+async fn a_taken_key_is_refused_and_no_user_is_left(database: Database) {
+    let store = database.store().await;
+    let key = new_key("chosen");
+    let create = async |name: &str| {
+        let user = new_user(name, Role::Viewer);
+        store.create_user(&Actor::system(), &user, &key).await
+    };
+    create("alice").await.unwrap();
+    assert_eq!(refusal(create("bob").await), Refusal::KeyTaken);
+    assert_eq!(store.count_users().await.unwrap(), 1);
 }
 
 async fn pages_by_offset_and_by_cursor_agree(database: Database) {

@@ -92,9 +92,13 @@ fn advice(refusal: Refusal, place: &Place, name: &str) -> String {
         (Refusal::KeyNotFound, _) => format!("{name} has no such key"),
         (Refusal::KeyEnded, _) => "that key is revoked or expired".to_owned(),
         // Not reached: who has the database needs no leave, and a daemon says it with other codes.
-        (Refusal::ActorEnded | Refusal::ActorDenied(_) | Refusal::ScopesExceeded, _) => {
-            refusal.to_string()
-        }
+        (
+            Refusal::KeyTaken
+            | Refusal::ActorEnded
+            | Refusal::ActorDenied(_)
+            | Refusal::ScopesExceeded,
+            _,
+        ) => refusal.to_string(),
         (Refusal::OwnRole, _) => {
             "nobody changes their own role: ask another admin, or run this on the daemon's host, \
              without --remote"

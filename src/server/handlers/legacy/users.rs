@@ -166,6 +166,10 @@ pub(crate) async fn create_legacy_user(
         StoreError::Refused(Refusal::NameTaken) => {
             ApiError::refused(StatusCode::BAD_REQUEST, "name_taken", NOT_CREATED)
         }
+        // Somebody was faster with the same chosen key.
+        StoreError::Refused(Refusal::KeyTaken) => {
+            ApiError::refused(StatusCode::BAD_REQUEST, "key_taken", NOT_CREATED)
+        }
         other => other.into(),
     })?;
     Ok(Json(LegacyCreated {
