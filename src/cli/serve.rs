@@ -12,6 +12,7 @@ mod measuring;
 mod notify;
 pub(super) mod record;
 mod reload;
+mod status_line;
 mod systemd;
 
 use std::num::NonZeroU32;
@@ -38,6 +39,7 @@ use listen::Bound;
 use measuring::Measuring;
 use record::Record;
 use reload::Reload;
+use status_line::StatusLine;
 use systemd::{Handed, Liveness};
 
 use crate::access_log::AccessLogger;
@@ -206,7 +208,7 @@ impl Start<'_> {
             .context("start the access log")?;
         let store = database::store(config, demo.as_ref(), &clock)?;
         store.supervise();
-        let status: Arc<str> = format!("listening on {}", bound.addresses).into();
+        let status = StatusLine::new(store.clone(), &format!("listening on {}", bound.addresses));
         let keeper = Keeper {
             preparation: Preparation {
                 store: store.clone(),
@@ -214,7 +216,7 @@ impl Start<'_> {
             },
             first_key: FirstKey::new(loaded, self.ctx, self.background.is_some()),
             retry: Arc::default(),
-            status: Arc::clone(&status),
+            status: status.clone(),
         };
         systemd::tell_status("opening the database");
         let first_attempt = systemd::while_told_to_wait(Box::pin(keeper.first_attempt()));
@@ -364,7 +366,7 @@ impl Daemon {
             notices: self.notices.clone(),
             notice,
         })?;
-        systemd::tell_ready(&reload.status);
+        reload.status.send_ready();
         let (stopping, watched) = (stop.clone(), end.clone());
         tokio::spawn(async move {
             stopping.cancelled().await;

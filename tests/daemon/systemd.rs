@@ -210,3 +210,58 @@ fn systemd_is_told_of_start_reload_life_and_stop() {
     assert!(daemon.end(Signal::TERM).success());
     told_until(&socket, "STOPPING=1");
 }
+
+/// The start and a reload, accepted or refused, do not cover up what the database is at.
+#[test]
+fn the_status_line_says_that_the_database_is_away_whatever_else_happens() {
+    let home = TempDir::new().unwrap();
+    let path = home.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    // Bound and not listened at: nobody else gets this port, and nobody answers.
+    let closed = held_port();
+    let config = home.path().join("config.toml");
+    std::fs::write(&config, "").unwrap();
+    let arguments = [
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--config",
+        "config.toml",
+    ];
+    let mut command = linux_api(home.path(), &arguments);
+    command.env("NOTIFY_SOCKET", &path).env(
+        "LINUX_API__DATABASE__URL",
+        format!("postgres://nobody@{}/none", closed.1),
+    );
+    let daemon = Daemon::start_command(command);
+    let waiting = "STATUS=waiting for the database: ";
+    let after_ready = |told: &[String]| {
+        let at = told.iter().position(|line| line == "READY=1").unwrap();
+        told[at + 1].clone()
+    };
+    let told = told_until(&socket, "READY=1");
+    assert!(after_ready(&told).starts_with(waiting), "{told:?}");
+    daemon.signal(Signal::HUP);
+    let told = told_until(&socket, "READY=1");
+    assert!(after_ready(&told).starts_with(waiting), "{told:?}");
+    std::fs::write(&config, "colour = 1\n").unwrap();
+    daemon.signal(Signal::HUP);
+    let told = told_until(&socket, "READY=1");
+    let line = after_ready(&told);
+    assert!(line.starts_with(waiting), "{told:?}");
+    assert!(line.contains("; reload refused: "), "{told:?}");
+    assert!(daemon.end(Signal::TERM).success());
+}
+
+/// A socket that holds a port of loopback, and its address.
+fn held_port() -> (rustix::fd::OwnedFd, std::net::SocketAddr) {
+    use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
+    let held = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    let any: std::net::SocketAddr = ([127, 0, 0, 1], 0).into();
+    bind(&held, &any).unwrap();
+    let address = getsockname(&held).unwrap().try_into().unwrap();
+    (held, address)
+}

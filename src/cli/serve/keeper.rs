@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::database::Preparation;
 use super::first_admin::FirstKey;
-use super::systemd;
+use super::status_line::StatusLine;
 use crate::auth::key::PlainKey;
 use crate::store::availability::DATABASE_REPLACED;
 use crate::store::{Availability, Engine, Obstacle, StoreError};
@@ -36,8 +36,8 @@ pub(super) struct Keeper {
     pub(super) first_key: FirstKey,
     /// Somebody changed something and wants a refused database to be looked at now.
     pub(super) retry: Arc<Notify>,
-    /// What systemd shows while all is well.
-    pub(super) status: Arc<str>,
+    /// What systemd shows.
+    pub(super) status: StatusLine,
 }
 
 /// How things stand, and so what to do next.
@@ -129,7 +129,7 @@ impl Keeper {
             Outcome::Away
         };
         loop {
-            self.show_status();
+            self.status.send();
             match outcome {
                 Outcome::Ready => {
                     backoff = Backoff::new();
@@ -242,20 +242,6 @@ impl Keeper {
         log_obstacle(&obstacle);
         let store = &self.preparation.store;
         store.set_availability(Availability::Refused(obstacle));
-    }
-
-    /// Tells systemd how things stand.
-    fn show_status(&self) {
-        let store = &self.preparation.store;
-        let status = match &*store.availability().borrow() {
-            Availability::Ready => self.status.to_string(),
-            Availability::Away(outage) => format!("waiting for the database: {}", outage.reason),
-            Availability::Preparing { step } => format!("preparing the database: {step}"),
-            Availability::Refused(obstacle) => {
-                format!("the database is not used: {}", obstacle.reason)
-            }
-        };
-        systemd::tell_status(&status);
     }
 }
 

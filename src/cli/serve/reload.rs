@@ -11,6 +11,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::listen::{self, Addresses};
 use super::record::Record;
+use super::status_line::StatusLine;
 use super::systemd;
 use crate::cli::Context;
 use crate::config::{Config, DatabaseUrl, Flag, Loaded};
@@ -53,8 +54,8 @@ pub(super) struct Reload<'a> {
     pub(super) clock: Clock,
     /// Has a database that is refused looked at again.
     pub(super) retry_database: Arc<Notify>,
-    /// What systemd is told afterwards.
-    pub(super) status: Arc<str>,
+    /// What systemd shows afterwards.
+    pub(super) status: StatusLine,
     /// What commands beside the daemon are told, and where they look for it.
     pub(super) record: Record,
     pub(super) data_dir: PathBuf,
@@ -82,12 +83,12 @@ impl Reload<'_> {
                     self.notices.note_reloaded(waiting.clone());
                     record.refused = None;
                     record.waiting = waiting;
-                    systemd::tell_ready(&self.status);
+                    self.status.send_reloaded(None);
                 }
                 Err(error) => {
                     let reason = format!("{error:#}").replace('\n', "; ");
                     tracing::error!(%reason, "the new configuration is refused, the old one stays");
-                    systemd::tell_ready(&format!("{}; reload refused: {reason}", self.status));
+                    self.status.send_reloaded(Some(reason.clone()));
                     self.notices.note_refused(self.clock.now(), reason.clone());
                     record.refused = Some(reason);
                 }
