@@ -22,17 +22,6 @@ pub enum View {
 }
 
 impl View {
-    /// All of them, in the order of their tabs.
-    pub const ALL: &'static [Self] = &[
-        Self::Fleet,
-        Self::Overview,
-        Self::Processes,
-        Self::Api,
-        Self::Health,
-        Self::Users,
-        Self::History,
-    ];
-
     /// All places that keys can be pressed at: the tabs, and the pages over them.
     pub const PLACES: &'static [Self] = &[
         Self::Fleet,
@@ -44,6 +33,9 @@ impl View {
         Self::History,
         Self::Process,
     ];
+
+    /// All of them that have tabs, in their order.
+    pub const ALL: &'static [Self] = Self::PLACES.split_at(Self::PLACES.len() - 1).0;
 
     /// What its tab says.
     #[must_use]

@@ -144,6 +144,16 @@ fn told_until(socket: &UnixDatagram, last: &str) -> Vec<String> {
     told
 }
 
+/// Where systemd would listen, in this folder.
+fn notify_socket(home: &TempDir) -> (std::path::PathBuf, UnixDatagram) {
+    let path = home.path().join("notify");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    (path, socket)
+}
+
 #[test]
 fn an_abstract_socket_is_told_too() {
     let home = TempDir::new().unwrap();
@@ -164,11 +174,7 @@ fn an_abstract_socket_is_told_too() {
 #[test]
 fn systemd_is_told_of_start_reload_life_and_stop() {
     let home = TempDir::new().unwrap();
-    let path = home.path().join("notify");
-    let socket = UnixDatagram::bind(&path).unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_secs(30)))
-        .unwrap();
+    let (path, socket) = notify_socket(&home);
     let mut command = linux_api(home.path(), &["serve", "--listen", "127.0.0.1:0"]);
     command
         .env("NOTIFY_SOCKET", &path)
@@ -215,11 +221,7 @@ fn systemd_is_told_of_start_reload_life_and_stop() {
 #[test]
 fn the_status_line_says_that_the_database_is_away_whatever_else_happens() {
     let home = TempDir::new().unwrap();
-    let path = home.path().join("notify");
-    let socket = UnixDatagram::bind(&path).unwrap();
-    socket
-        .set_read_timeout(Some(Duration::from_secs(30)))
-        .unwrap();
+    let (path, socket) = notify_socket(&home);
     // Bound and not listened at: nobody else gets this port, and nobody answers.
     let closed = held_port();
     let config = home.path().join("config.toml");
