@@ -10,6 +10,7 @@ pub mod apply;
 mod commands;
 pub mod database;
 pub mod facts;
+mod line;
 pub mod plan;
 mod program;
 pub mod prompt;

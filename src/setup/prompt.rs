@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use inquire::validator::{StringValidator, Validation};
-use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select, Text};
+use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select};
 use secrecy::ExposeSecret;
 
 use super::answers::{Answers, Database, Existing, Kind, Tls};
 use super::facts::{Facts, Says};
+use super::line;
 use super::plan::{CONFIG, LocalDatabase, PACKAGED_CONFIG, URL_FILE};
 use crate::config::{ConfigValue, DatabaseUrl, List, Network};
 
@@ -160,12 +161,7 @@ fn ask_reach(answers: &mut Answers) -> anyhow::Result<()> {
     let reach = select("Who may reach the daemon?", &[LOOPBACK, PROXY, OWN_TLS])?;
     match reach {
         OWN_TLS => {
-            let file = |question: &str| -> anyhow::Result<PathBuf> {
-                let path = Text::new(question)
-                    .with_validator(checked(is_file))
-                    .prompt();
-                Ok(PathBuf::from(asked(path)?))
-            };
+            let file = |question: &str| line::ask(question, None, is_file).map(PathBuf::from);
             answers.tls = Some(Tls {
                 certificate: file("Certificate chain (PEM):")?,
                 key: file("File with its key (PEM):")?,
@@ -173,11 +169,8 @@ fn ask_reach(answers: &mut Answers) -> anyhow::Result<()> {
             answers.listen = ask_listen("0.0.0.0:8443")?;
         }
         PROXY => {
-            let networks = Text::new("Networks of the proxy:")
-                .with_default("127.0.0.1/32")
-                .with_validator(checked(|text| List::<Network>::from_text(text).map(drop)))
-                .prompt();
-            let networks = asked(networks)?;
+            let is_list = |text: &str| List::<Network>::from_text(text).map(drop);
+            let networks = line::ask("Networks of the proxy:", Some("127.0.0.1/32"), is_list)?;
             let parts = networks.split(',').map(|part| part.trim().to_owned());
             answers.trusted_proxies = parts.collect();
             answers.listen = ask_listen("127.0.0.1:8080")?;
@@ -188,15 +181,13 @@ fn ask_reach(answers: &mut Answers) -> anyhow::Result<()> {
 }
 
 fn ask_listen(default: &str) -> anyhow::Result<SocketAddr> {
-    let text = Text::new("Address and port to listen on:")
-        .with_default(default)
-        .with_validator(checked(|text| {
-            text.parse::<SocketAddr>()
-                .map(drop)
-                .map_err(|_| "an address with a port, such as 127.0.0.1:8080".to_owned())
-        }))
-        .prompt();
-    asked(text)?.parse().context("read the address")
+    let question = "Address and port to listen on:";
+    let text = line::ask(question, Some(default), |text| {
+        text.parse::<SocketAddr>()
+            .map(drop)
+            .map_err(|_| "an address with a port, such as 127.0.0.1:8080".to_owned())
+    })?;
+    text.parse().context("read the address")
 }
 
 fn ask_database(answers: &mut Answers) -> anyhow::Result<()> {
@@ -223,11 +214,9 @@ fn ask_database(answers: &mut Answers) -> anyhow::Result<()> {
             database.url = Some(asked(url)?.trim().into());
         }
         Kind::Local | Kind::Install => {
-            let ask = |question: &str, default: &str| {
-                asked(Text::new(question).with_default(default).prompt())
-            };
-            database.role = ask("Role to make:", &database.role)?;
-            database.name = ask("Database to make:", &database.name)?;
+            let any = |_: &str| Ok(());
+            database.role = line::ask("Role to make:", Some(&database.role), any)?;
+            database.name = line::ask("Database to make:", Some(&database.name), any)?;
         }
     }
     Ok(())

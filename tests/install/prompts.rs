@@ -84,6 +84,27 @@ fn the_answers_of_a_person_become_the_configuration() {
     );
 }
 
+/// Keys of a shell edit the line, and a wrong one is asked for again.
+#[test]
+fn a_typed_line_can_be_edited() {
+    let system = System::new();
+    let Some(terminal) = Terminal::start("line", &system.setup(&[])) else {
+        return;
+    };
+    terminal.answer("Who may reach the daemon?", &["Enter"]);
+    let keys = ["nonsense", "C-u", "127.0.0.1:", "Enter"];
+    terminal.answer("Address and port to listen on", &keys);
+    let screen = terminal.answer("an address with a port, such as", &[]);
+    assert!(!screen.contains("nonsenseu"), "{screen}");
+    // The wrong line comes back to be corrected.
+    terminal.answer("an address with a port, such as", &["Up", "9123", "Enter"]);
+    terminal.answer("Where are users, keys", &["Enter"]);
+    terminal.answer("Do all this?", &["Enter"]);
+    terminal.answer("ended with 0", &[]);
+    let written = fs::read_to_string(system.path("etc/linux-api/config.toml")).unwrap();
+    assert!(written.contains("127.0.0.1:9123"), "{written}");
+}
+
 #[test]
 fn a_no_changes_nothing() {
     let system = System::new();
