@@ -325,7 +325,7 @@ impl<S: KeySource> Verifier<S> {
         if let Ok(entry) = &checked {
             self.inner.accepted.insert(digest, Arc::clone(entry));
         }
-        // An error says that the place is no longer there to be filled, and then nobody waits.
+        // Fails when the place is gone, and then no caller waits for it.
         let _ = turn.insert(checked.clone());
         self.inner.checks.remove(&digest);
         checked

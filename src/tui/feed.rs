@@ -191,7 +191,7 @@ impl Task {
         }
     }
 
-    /// Polls everything anew; responses that are on their way are dropped.
+    /// Polls everything again; responses that are on their way are dropped.
     fn all_anew(&mut self) {
         for slot in self.slots.iter_mut().filter(|slot| slot.running) {
             self.slots_made += 1;

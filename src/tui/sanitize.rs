@@ -59,30 +59,30 @@ impl<B> Clean<B> {
 }
 
 /// A cell of the same width that may be shown; `None` when the cell may.
-fn mended(cell: &Cell, is_ascii: bool) -> Option<Cell> {
+fn replaced(cell: &Cell, is_ascii: bool) -> Option<Cell> {
     let symbol = cell.symbol();
     let may_pass = |it: char| is_harmless(it) && (it.is_ascii() || !is_ascii);
     if symbol.chars().all(may_pass) {
         return None;
     }
     let width = symbol.width();
-    let mut mended = cell.clone();
+    let mut replaced = cell.clone();
     // As wide as before, and blank behind the mark: whoever draws over the first half of a wide cell
     // trusts that the other half is gone too.
     let unknown = format!("{:width$}", "?");
     if is_ascii {
         // A letter without its accent would be another name.
-        mended.set_symbol(&unknown);
-        return Some(mended);
+        replaced.set_symbol(&unknown);
+        return Some(replaced);
     }
     let kept: String = symbol.chars().filter(|it| is_harmless(*it)).collect();
     // What looks wider or narrower without its joiners would shift the rest of the line.
     if kept.width() == width && !kept.is_empty() {
-        mended.set_symbol(&kept);
+        replaced.set_symbol(&kept);
     } else {
-        mended.set_symbol(&unknown);
+        replaced.set_symbol(&unknown);
     }
-    Some(mended)
+    Some(replaced)
 }
 
 impl<B: Backend> Backend for Clean<B> {
@@ -93,11 +93,11 @@ impl<B: Backend> Backend for Clean<B> {
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
         let cells: Vec<(u16, u16, &Cell, Option<Cell>)> = content
-            .map(|(x, y, cell)| (x, y, cell, mended(cell, self.is_ascii)))
+            .map(|(x, y, cell)| (x, y, cell, replaced(cell, self.is_ascii)))
             .collect();
         let safe = cells
             .iter()
-            .map(|(x, y, cell, mended)| (*x, *y, mended.as_ref().unwrap_or(cell)));
+            .map(|(x, y, cell, replaced)| (*x, *y, replaced.as_ref().unwrap_or(cell)));
         self.inner.draw(safe)
     }
 
@@ -147,7 +147,7 @@ mod tests {
         let symbol = |symbol: &str| {
             let mut cell = Cell::default();
             cell.set_symbol(symbol);
-            mended(&cell, false).map(|cell| cell.symbol().to_owned())
+            replaced(&cell, false).map(|cell| cell.symbol().to_owned())
         };
         assert_eq!(symbol("a"), None);
         assert_eq!(symbol("漢"), None);
@@ -163,13 +163,13 @@ mod tests {
         for symbol in ["é", "e\u{301}", "漢", "\u{9b}", "─", "👩\u{200d}👩", "ě"] {
             let mut cell = Cell::default();
             cell.set_symbol(symbol);
-            let shown = mended(&cell, true).unwrap();
+            let shown = replaced(&cell, true).unwrap();
             assert_eq!(shown.symbol().trim_end(), "?", "{symbol:?}");
             assert_eq!(shown.symbol().len(), symbol.width().max(1), "{symbol:?}");
         }
         let mut cell = Cell::default();
         cell.set_symbol("a");
-        assert_eq!(mended(&cell, true), None);
+        assert_eq!(replaced(&cell, true), None);
     }
 
     #[test]

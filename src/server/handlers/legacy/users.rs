@@ -166,7 +166,7 @@ pub(crate) async fn create_legacy_user(
         StoreError::Refused(Refusal::NameTaken) => {
             ApiError::refused(StatusCode::BAD_REQUEST, "name_taken", NOT_CREATED)
         }
-        // Somebody was faster with the same chosen key.
+        // Another request was faster with the same chosen key.
         StoreError::Refused(Refusal::KeyTaken) => {
             ApiError::refused(StatusCode::BAD_REQUEST, "key_taken", NOT_CREATED)
         }
