@@ -166,7 +166,7 @@ fn list_users() -> Option<Vec<KnownUser>> {
     std::thread::spawn(move || {
         let mut text = String::new();
         let read = stdout.read_to_string(&mut text);
-        // Nobody listens any more when it took too long.
+        // The receiver is gone when it took too long.
         let _ = said.send(read.map(|_| text));
     });
     let text = listen.recv_timeout(PATIENCE);

@@ -104,7 +104,7 @@ pub(super) fn data_folder(path: &Path, loaded: &Loaded) -> PathBuf {
     folder.map_or_else(|| loaded.data_dir.clone(), Path::to_owned)
 }
 
-/// Starts the program anew as the owner of `path`, when root runs it and somebody else owns that, with
+/// Restarts the program as the owner of `path`, when root runs it and another account owns that, with
 /// the owner's home in place of root's and `data` for the folder of the daemon's data.
 ///
 /// # Errors

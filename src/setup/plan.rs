@@ -80,14 +80,7 @@ pub struct Plan {
 /// Decides what to do.
 #[must_use]
 pub fn plan(answers: &Answers, facts: &Facts) -> Plan {
-    let mut planner = Planner {
-        answers,
-        facts,
-        steps: Vec::new(),
-        obstacles: Vec::new(),
-        notes: Vec::new(),
-    };
-    planner.check_surroundings();
+    let mut planner = Planner::new(answers, facts);
     let kept = planner.kept();
     let (listen, has_tls) = match &kept {
         Some(says) => (says.listen, says.has_tls),
@@ -130,14 +123,7 @@ pub fn plan(answers: &Answers, facts: &Facts) -> Plan {
 /// What is in the way whatever the answers are: it is said before anything is asked.
 #[must_use]
 pub fn unanswerable(answers: &Answers, facts: &Facts) -> Vec<String> {
-    let mut planner = Planner {
-        answers,
-        facts,
-        steps: Vec::new(),
-        obstacles: Vec::new(),
-        notes: Vec::new(),
-    };
-    planner.check_surroundings();
+    let mut planner = Planner::new(answers, facts);
     planner.add_program();
     planner.obstacles
 }
@@ -161,7 +147,20 @@ struct Planner<'a> {
     notes: Vec<String>,
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
+    /// A plan that says nothing yet but what the surroundings are missing.
+    fn new(answers: &'a Answers, facts: &'a Facts) -> Self {
+        let mut planner = Self {
+            answers,
+            facts,
+            steps: Vec::new(),
+            obstacles: Vec::new(),
+            notes: Vec::new(),
+        };
+        planner.check_surroundings();
+        planner
+    }
+
     fn obstacle(&mut self, text: impl Into<String>) {
         self.obstacles.push(text.into());
     }
