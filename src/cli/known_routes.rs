@@ -1,7 +1,7 @@
 //! Whether the configuration names routes that there are.
 
-use crate::config::{ConfigError, Loaded, RoutePattern};
-use crate::server;
+use linux_api_config::{ConfigError, Loaded, RoutePattern};
+use linux_api_daemon::server;
 
 /// Refuses a configuration that limits or switches off a route that does not exist: a typing error
 /// there would leave the real one as it is.

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use clap::CommandFactory;
 
 use super::{Cli, Context, database, status};
-use crate::client::{Address, Client};
-use crate::config::Loaded;
+use linux_api_client::{Address, Client};
+use linux_api_config::Loaded;
 
 /// How things stand for this user on this host.
 #[derive(Debug, Default)]

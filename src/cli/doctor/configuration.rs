@@ -2,7 +2,7 @@
 
 use super::Finding;
 use crate::cli::{Context, known_routes};
-use crate::config::{ConfigError, Loaded};
+use linux_api_config::{ConfigError, Loaded};
 
 const CHECK: &str = "configuration";
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::Finding;
 use crate::cli::database;
 use crate::cli::remotes::FIRST_KEY_FILE;
-use crate::config::Loaded;
+use linux_api_config::Loaded;
 
 const CHECK: &str = "files";
 

@@ -3,8 +3,8 @@
 
 use super::{database, listen};
 use crate::cli::known_routes;
-use crate::config::Loaded;
-use crate::model::time::Clock;
+use linux_api_config::Loaded;
+use linux_api_wire::time::Clock;
 
 /// Looks at everything that can be wrong with a configuration before anything is opened: what it
 /// names, and what it says together.

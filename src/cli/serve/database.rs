@@ -7,14 +7,14 @@ use secrecy::SecretString;
 use super::measuring;
 use super::systemd;
 use super::{Demo, first_admin};
-use crate::auth::key::PlainKey;
-use crate::backup::{self, BackupError, Order, Reason, Scope};
-use crate::config::{BeforeMigration, Config, DatabaseUrl};
-use crate::model::progress::Progress;
-use crate::model::time::Clock;
-use crate::store::migrations::{Migrated, Run, SchemaError};
-use crate::store::{Availability, Options, Store, StoreError};
-use crate::tasks::backups;
+use linux_api_auth::key::PlainKey;
+use linux_api_config::{BeforeMigration, Config, DatabaseUrl};
+use linux_api_daemon::tasks::backups;
+use linux_api_store::backup::{self, BackupError, Order, Reason, Scope};
+use linux_api_store::migrations::{Migrated, Run, SchemaError};
+use linux_api_store::{Availability, Options, Store, StoreError};
+use linux_api_wire::progress::Progress;
+use linux_api_wire::time::Clock;
 
 /// The store of the configured database, not connected yet.
 ///

@@ -9,18 +9,18 @@ use anyhow::Context as _;
 use secrecy::SecretString;
 
 use super::listen::Addresses;
-use crate::auth::hash::Hasher;
-use crate::auth::key::PlainKey;
 use crate::cli::remotes::FIRST_KEY_FILE;
 use crate::cli::{Context, output};
-use crate::client::keys::KeyPlace;
-use crate::client::local;
-use crate::config::{Config, Loaded};
-use crate::model::api_key::Scopes;
-use crate::model::user::Role;
-use crate::store::Store;
-use crate::store::api_keys::NewKey;
-use crate::store::users::NewUser;
+use linux_api_auth::hash::Hasher;
+use linux_api_auth::key::PlainKey;
+use linux_api_client::keys::KeyPlace;
+use linux_api_client::local;
+use linux_api_config::{Config, Loaded};
+use linux_api_store::Store;
+use linux_api_store::api_keys::NewKey;
+use linux_api_store::users::NewUser;
+use linux_api_wire::api_key::Scopes;
+use linux_api_wire::user::Role;
 
 /// Name of the first admin.
 const NAME: &str = "admin";

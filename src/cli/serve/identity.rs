@@ -11,10 +11,9 @@ use anyhow::Context as _;
 use rand::TryRng;
 use sha2::{Digest, Sha256};
 
-use crate::collector::Collector;
-use crate::config::Host;
-use crate::files;
-use crate::model::fleet::HostIdentity;
+use linux_api_config::Host;
+use linux_api_host::Collector;
+use linux_api_wire::fleet::HostIdentity;
 
 /// Where an id is kept that was made up.
 const FILE: &str = "host-id";
@@ -66,7 +65,7 @@ fn chosen(config: &Host) -> Option<String> {
 
 /// The id that was made up before.
 fn read(path: &Path) -> anyhow::Result<Option<String>> {
-    match files::read_text(path) {
+    match linux_api_files::read_text(path) {
         // An empty one was cut off by a loss of power.
         Ok(text) => Ok(Some(text.trim().to_owned()).filter(|id| !id.is_empty())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -81,7 +80,7 @@ pub(super) fn instance_id() -> anyhow::Result<Arc<str>> {
 
 /// machine-id(5) asks that the id itself is shown to nobody, so this is a hash of it.
 fn of_machine_id(rootfs: &Path) -> Option<String> {
-    let text = files::read_text(&rootfs.join("etc/machine-id")).ok()?;
+    let text = linux_api_files::read_text(&rootfs.join("etc/machine-id")).ok()?;
     let machine_id = text.trim();
     let is_id = machine_id.len() == 32 && machine_id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let hash = Sha256::digest(format!("linux-api host {machine_id}"));

@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use super::database::Preparation;
 use super::first_admin::FirstKey;
 use super::status_line::StatusLine;
-use crate::auth::key::PlainKey;
-use crate::store::availability::DATABASE_REPLACED;
-use crate::store::{Availability, Engine, Obstacle, StoreError};
+use linux_api_auth::key::PlainKey;
+use linux_api_store::availability::DATABASE_REPLACED;
+use linux_api_store::{Availability, Engine, Obstacle, StoreError};
 
 /// The first and the longest pause between two attempts to connect.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
@@ -269,7 +269,7 @@ fn log_obstacle(obstacle: &Obstacle) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::migrations::SchemaError;
+    use linux_api_store::migrations::SchemaError;
 
     #[test]
     fn an_outage_is_waited_for_and_a_wrong_schema_is_refused() {

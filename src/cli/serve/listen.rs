@@ -12,9 +12,9 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::systemd::{self, Handed};
-use crate::config::{Config, Loaded};
-use crate::server::tls::Certificates;
-use crate::server::{Listener, ListeningSocket};
+use linux_api_config::{Config, Loaded};
+use linux_api_daemon::server::{Listener, ListeningSocket};
+use linux_api_daemon::tls::Certificates;
 
 /// Everything that the daemon listens on.
 #[derive(Debug)]

@@ -6,24 +6,24 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::identity;
-use crate::auth::verifier::Verifier;
-use crate::backup::Rule;
-use crate::config::{Config, Size};
-use crate::model::fleet::HostIdentity;
-use crate::recorder::Recorder;
-use crate::server::state::StoredKeys;
-use crate::store::{Engine, Store};
-use crate::tasks::backups::{self, Plan};
-use crate::tasks::flusher::{Flusher, FlusherHandle, Settings};
-use crate::tasks::host_minutes;
-use crate::tasks::janitor::{self, Retention};
-use crate::tasks::presence;
-use crate::tasks::refusals;
-use crate::tasks::sampler::HostSampler;
-use crate::tasks::supervisor::Supervisor;
+use linux_api_auth::verifier::Verifier;
+use linux_api_config::{Config, Size};
+use linux_api_daemon::recorder::Recorder;
+use linux_api_daemon::state::StoredKeys;
+use linux_api_daemon::tasks::backups::{self, Plan};
+use linux_api_daemon::tasks::flusher::{Flusher, FlusherHandle, Settings};
+use linux_api_daemon::tasks::host_minutes;
+use linux_api_daemon::tasks::janitor::{self, Retention};
+use linux_api_daemon::tasks::presence;
+use linux_api_daemon::tasks::refusals;
+use linux_api_daemon::tasks::sampler::HostSampler;
+use linux_api_daemon::tasks::supervisor::Supervisor;
+use linux_api_store::backup::Rule;
+use linux_api_store::{Engine, Store};
+use linux_api_wire::fleet::HostIdentity;
 
 /// What becomes of the backups that daemons made by themselves.
-pub(super) fn automatic(config: &crate::config::Backup) -> Rule {
+pub(super) fn automatic(config: &linux_api_config::Backup) -> Rule {
     Rule {
         keep: Some(config.keep),
         max_age: config.max_age,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::client::remotes::write_whole;
+use linux_api_client::remotes::write_whole;
 
 /// The file, in the folder of the daemon's data.
 const FILE: &str = "daemon.json";
@@ -66,7 +66,7 @@ impl Record {
         if about.len() > SIZE_MAX {
             return None;
         }
-        serde_json::from_str(&crate::files::read_text(&path).ok()?).ok()
+        serde_json::from_str(&linux_api_files::read_text(&path).ok()?).ok()
     }
 
     /// Removes it as the daemon ends, unless another one has put its own there.

@@ -14,12 +14,12 @@ use super::record::Record;
 use super::status_line::StatusLine;
 use super::systemd;
 use crate::cli::Context;
-use crate::config::{Config, DatabaseUrl, Flag, Loaded};
-use crate::model::time::Clock;
-use crate::server::PolicyHandle;
-use crate::server::notices::Notices;
-use crate::server::tls::Certificates;
-use crate::telemetry;
+use linux_api_config::{Config, DatabaseUrl, Flag, Loaded};
+use linux_api_daemon::notices::Notices;
+use linux_api_daemon::server::PolicyHandle;
+use linux_api_daemon::telemetry;
+use linux_api_daemon::tls::Certificates;
+use linux_api_wire::time::Clock;
 
 /// Options that a reload puts in force; a whole section by its name with a dot.
 const RELOADED: [&str; 8] = [
@@ -200,7 +200,7 @@ fn changed(old: &Config, new: &Config) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ConfigValue, Rate};
+    use linux_api_config::{ConfigValue, Rate};
 
     #[test]
     fn only_what_needs_a_restart_is_named() {

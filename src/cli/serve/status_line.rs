@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::systemd;
-use crate::store::{Availability, Store};
+use linux_api_store::{Availability, Store};
 
 /// The status line. Clones share it.
 #[derive(Clone)]
@@ -82,8 +82,8 @@ fn text(state: &Availability, listening: &str, refused_reload: Option<&str>) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::time::Timestamp;
-    use crate::store::Outage;
+    use linux_api_store::Outage;
+    use linux_api_wire::time::Timestamp;
 
     #[test]
     fn a_refused_reload_hides_no_outage_and_the_other_way_round() {

@@ -12,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::notify;
-use crate::server::peer::Peer;
-use crate::server::{OwnProbe, Service};
-use crate::tasks::supervisor::Supervisor;
+use linux_api_daemon::peer::Peer;
+use linux_api_daemon::server::{OwnProbe, Service};
+use linux_api_daemon::tasks::supervisor::Supervisor;
 
 /// Sockets that systemd listens on for this daemon.
 #[derive(Debug, Default)]
