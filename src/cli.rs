@@ -8,7 +8,6 @@ mod database;
 mod db;
 mod doctor;
 mod generate;
-mod known_routes;
 mod output;
 mod place;
 mod progress;

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Subcommand;
 
-use super::{Context, output, serve};
+use super::{Context, output};
 
 /// Show, check or start the configuration
 #[derive(Debug, clap::Args)]
@@ -59,7 +59,7 @@ fn show(ctx: &Context, json: bool) -> anyhow::Result<()> {
 
 fn check(ctx: &Context) -> anyhow::Result<()> {
     let loaded = ctx.load(Vec::new())?;
-    serve::check(&loaded)?;
+    linux_api_daemon::run::check::check(&loaded)?;
     for name in &loaded.misspelt {
         output::note(&format!("warning: {name}"));
     }

@@ -9,27 +9,13 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 
 use super::{Context, output};
-use linux_api_config::{DATABASE_FILE, Database, Loaded};
+use linux_api_config::{DATABASE_FILE, Loaded};
+use linux_api_daemon::run::database::options;
 use linux_api_daemon::telemetry;
 use linux_api_store::migrations::SchemaError;
-use linux_api_store::{Options, Store, StoreError};
+use linux_api_store::{Store, StoreError};
 use linux_api_wire::audit::Actor;
 use linux_api_wire::time::Clock;
-
-/// How the store is opened by this configuration.
-pub(super) fn options(database: &Database) -> Options {
-    Options {
-        url: database.url.expose().to_owned().into(),
-        direct_url: database
-            .direct_url
-            .as_ref()
-            .map(|url| url.expose().to_owned().into()),
-        pooler: database.pooler,
-        pool_size: database.pool_size,
-        deadline: database.deadline,
-        lock_timeout: database.lock_timeout,
-    }
-}
 
 /// A database with the schema of this program, and who works on it.
 pub(super) struct Administration {

@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::serve::record::Record;
 use super::{Context, FAILED, output};
 use linux_api_client::Client;
 use linux_api_client::error::ClientError;
+use linux_api_daemon::run::record::Record;
 use linux_api_wire::api::health::Check;
 
 /// Show whether the daemon is up and ready

@@ -1,8 +1,7 @@
 //! `remotes.toml`: the daemons that this user watches. Keys are kept elsewhere.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
@@ -119,7 +118,7 @@ impl Remotes {
             path: path.display().to_string(),
             reason: error.to_string(),
         })?;
-        write_whole(path, &text).map_err(|error| RemotesError::File {
+        linux_api_files::write_whole(path, &text).map_err(|error| RemotesError::File {
             path: path.display().to_string(),
             error,
         })
@@ -193,35 +192,6 @@ pub fn check_name(name: &str) -> Result<(), RemotesError> {
     } else {
         Err(RemotesError::Name(name.to_owned()))
     }
-}
-
-/// Replaces a file of the user's at once, so that a crash leaves the old or the new one.
-///
-/// # Errors
-/// When it can't be written.
-pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)?;
-    let new = path.with_extension(format!("new-{}", std::process::id()));
-    let written = std::fs::OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new)
-        .and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        })
-        .and_then(|()| std::fs::rename(&new, path));
-    if written.is_err() {
-        // What could not be finished is of no use to anybody.
-        let _ = std::fs::remove_file(&new);
-    }
-    written
 }
 
 #[cfg(test)]

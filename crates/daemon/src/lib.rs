@@ -20,6 +20,7 @@ pub mod recorder;
 mod reserve;
 mod router;
 mod routes;
+pub mod run;
 pub mod server;
 pub mod state;
 pub mod streams;

@@ -12,9 +12,9 @@ use self::report::Report;
 use self::sources::{Found, SourceOptions};
 use super::place::Place;
 use crate::cli::progress::Shown;
-use crate::cli::serve::identity;
 use crate::cli::{Context, FAILED, output};
 use linux_api_auth::imported::{OWN_SECRET, hmac_setting, new_secret};
+use linux_api_daemon::run::identity;
 use linux_api_host::{Collector, HostRoots};
 use linux_api_legacy::import::{
     Kept, MeasurementsReport, OnConflict, Plan, Present, PythonPostgres, SourceUser,

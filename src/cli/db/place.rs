@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use crate::cli::database::{actor, become_owner, data_folder, must_exist, options};
+use crate::cli::database::{actor, become_owner, data_folder, must_exist};
 use crate::cli::{Context, output};
 use linux_api_config::{BeforeMigration, Loaded};
+use linux_api_daemon::run::database::options;
 use linux_api_daemon::telemetry;
 use linux_api_store::backup::{self, BackupError, Order, Reason, Scope};
 use linux_api_store::{Options as StoreOptions, Store};

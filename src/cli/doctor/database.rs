@@ -17,7 +17,7 @@ pub(super) async fn open(
     ctx: &Context,
     loaded: &Loaded,
 ) -> anyhow::Result<Option<Result<Store, StoreError>>> {
-    let options = database::options(&loaded.config.database);
+    let options = linux_api_daemon::run::database::options(&loaded.config.database);
     match options.sqlite_path() {
         Ok(Some(path)) => match path.try_exists() {
             Ok(true) => {

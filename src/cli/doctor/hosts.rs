@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Finding;
-use crate::cli::serve::identity;
 use linux_api_config::Loaded;
+use linux_api_daemon::run::identity;
 use linux_api_host::{Collector, HostRoots};
 use linux_api_store::Store;
 use linux_api_wire::fleet::{HostIdentity, HostRow};

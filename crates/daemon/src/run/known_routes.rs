@@ -1,14 +1,14 @@
 //! Whether the configuration names routes that there are.
 
+use crate::server;
 use linux_api_config::{ConfigError, Loaded, RoutePattern};
-use linux_api_daemon::server;
 
 /// Refuses a configuration that limits or switches off a route that does not exist: a typing error
 /// there would leave the real one as it is.
 ///
 /// # Errors
 /// Names the first such route.
-pub(super) fn check(loaded: &Loaded) -> Result<(), ConfigError> {
+pub fn check(loaded: &Loaded) -> Result<(), ConfigError> {
     let config = &loaded.config;
     refuse_unknown(
         loaded,

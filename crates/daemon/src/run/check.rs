@@ -1,14 +1,17 @@
 //! Everything that is looked at before a daemon opens anything: by `serve`, by a reload and by
 //! `config check`.
 
+use super::known_routes;
 use super::{database, listen};
-use crate::cli::known_routes;
 use linux_api_config::Loaded;
 use linux_api_wire::time::Clock;
 
 /// Looks at everything that can be wrong with a configuration before anything is opened: what it
 /// names, and what it says together.
-pub(in crate::cli) fn check(loaded: &Loaded) -> anyhow::Result<()> {
+///
+/// # Errors
+/// Names the first thing that is wrong, and where it is written.
+pub fn check(loaded: &Loaded) -> anyhow::Result<()> {
     let config = &loaded.config;
     known_routes::check(loaded)?;
     listen::check(loaded)?;

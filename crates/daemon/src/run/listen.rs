@@ -11,10 +11,10 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use tokio::net::{TcpListener, UnixListener};
 
-use super::systemd::{self, Handed};
+use super::systemd::{self, PassedSockets};
+use crate::server::{Listener, ListeningSocket};
+use crate::tls::Certificates;
 use linux_api_config::{Config, Loaded};
-use linux_api_daemon::server::{Listener, ListeningSocket};
-use linux_api_daemon::tls::Certificates;
 
 /// Everything that the daemon listens on.
 #[derive(Debug)]
@@ -55,14 +55,15 @@ impl OwnSocket {
 
 /// Where clients find the daemon, for people: `http://127.0.0.1:8080`.
 #[derive(Debug, Clone)]
-pub(super) struct Addresses {
+pub struct Addresses {
     uses_tls: bool,
     tcp: Vec<SocketAddr>,
 }
 
 impl Addresses {
     /// The first one as a URL.
-    pub(super) fn url(&self) -> Option<String> {
+    #[must_use]
+    pub fn url(&self) -> Option<String> {
         let address = self.tcp.first()?;
         let scheme = if self.uses_tls { "https" } else { "http" };
         Some(format!("{scheme}://{address}"))
@@ -141,7 +142,7 @@ fn look_at_unix(path: &Path) -> anyhow::Result<()> {
 }
 
 /// Listens as configured; sockets of systemd take the place of those of their kind.
-pub(super) async fn bind(loaded: &Loaded, handed: Handed) -> anyhow::Result<Bound> {
+pub(super) async fn bind(loaded: &Loaded, handed: PassedSockets) -> anyhow::Result<Bound> {
     let config = &loaded.config;
     let certificates = certificates(config)?;
     let mut sockets = Vec::new();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use linux_api_client::remotes::write_whole;
+use linux_api_files::write_whole;
 
 /// The file, in the folder of the daemon's data.
 const FILE: &str = "daemon.json";
@@ -17,17 +17,17 @@ const WRITING_MAX: Duration = Duration::from_secs(5);
 
 /// What is known of a daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::cli) struct Record {
+pub struct Record {
     /// Its process.
-    pub(in crate::cli) pid: i32,
+    pub pid: i32,
     /// Where it listens, `http://127.0.0.1:8080`; absent when only on a Unix socket.
-    pub(in crate::cli) url: Option<String>,
+    pub url: Option<String>,
     /// How often it has read its configuration again.
-    pub(in crate::cli) generation: u64,
+    pub generation: u64,
     /// Why the last attempt was refused.
-    pub(in crate::cli) refused: Option<String>,
+    pub refused: Option<String>,
     /// Options that changed and wait for a restart.
-    pub(in crate::cli) waiting: Vec<String>,
+    pub waiting: Vec<String>,
 }
 
 impl Record {
@@ -60,7 +60,8 @@ impl Record {
     }
 
     /// What the daemon of this folder left; `None` when there is nothing that can be read.
-    pub(in crate::cli) fn read(folder: &Path) -> Option<Self> {
+    #[must_use]
+    pub fn read(folder: &Path) -> Option<Self> {
         let path = path(folder);
         let about = std::fs::metadata(&path).ok()?;
         if about.len() > SIZE_MAX {

@@ -12,20 +12,23 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::notify;
-use linux_api_daemon::peer::Peer;
-use linux_api_daemon::server::{OwnProbe, Service};
-use linux_api_daemon::tasks::supervisor::Supervisor;
+use crate::peer::Peer;
+use crate::server::{OwnProbe, Service};
+use crate::tasks::supervisor::Supervisor;
 
 /// Sockets that systemd listens on for this daemon.
 #[derive(Debug, Default)]
-pub(super) struct Handed {
+pub struct PassedSockets {
     pub(super) tcp: Vec<StdTcpListener>,
     pub(super) unix: Vec<StdUnixListener>,
 }
 
-impl Handed {
+impl PassedSockets {
     /// Takes what the environment says was handed over.
-    pub(super) fn take() -> anyhow::Result<Self> {
+    ///
+    /// # Errors
+    /// When a socket is of a kind that the daemon can't listen on.
+    pub fn take() -> anyhow::Result<Self> {
         let mut given = ListenFd::from_env();
         let mut handed = Self::default();
         for index in 0..given.len() {

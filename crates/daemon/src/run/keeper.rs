@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::database::Preparation;
-use super::first_admin::FirstKey;
+use super::first_admin::LateKey;
 use super::status_line::StatusLine;
 use linux_api_auth::key::PlainKey;
 use linux_api_store::availability::DATABASE_REPLACED;
@@ -33,7 +33,7 @@ const CALM: Duration = Duration::from_secs(1);
 pub(super) struct Keeper {
     pub(super) preparation: Preparation,
     /// Shows the first admin's key, should the database be empty.
-    pub(super) first_key: FirstKey,
+    pub(super) late_key: LateKey,
     /// Somebody changed something and wants a refused database to be looked at now.
     pub(super) retry: Arc<Notify>,
     /// What systemd shows.
@@ -207,7 +207,7 @@ impl Keeper {
             Ok(key) => {
                 tracing::info!("the database is back");
                 if let Some(key) = key {
-                    self.first_key.show_late(&key);
+                    self.late_key.show(&key);
                 }
                 return Outcome::Ready;
             }

@@ -1,5 +1,6 @@
 //! SIGHUP: the configuration is read again, and what can change while the daemon runs changes.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -13,12 +14,11 @@ use super::listen::{self, Addresses};
 use super::record::Record;
 use super::status_line::StatusLine;
 use super::systemd;
-use crate::cli::Context;
-use linux_api_config::{Config, DatabaseUrl, Flag, Loaded};
-use linux_api_daemon::notices::Notices;
-use linux_api_daemon::server::PolicyHandle;
-use linux_api_daemon::telemetry;
-use linux_api_daemon::tls::Certificates;
+use crate::notices::Notices;
+use crate::server::PolicyHandle;
+use crate::telemetry;
+use crate::tls::Certificates;
+use linux_api_config::{Config, DatabaseUrl, Loaded};
 use linux_api_wire::time::Clock;
 
 /// Options that a reload puts in force; a whole section by its name with a dot.
@@ -38,14 +38,30 @@ const CERTIFICATE: [&str; 2] = ["server.tls_certificate", "server.tls_key"];
 /// How long the files of a reload may take to be read.
 const READING_MAX: Duration = Duration::from_secs(10);
 
+/// Reads the configuration again, from where it was read at the start.
+#[derive(Clone)]
+pub struct Reader(Arc<dyn Fn() -> anyhow::Result<Loaded> + Send + Sync>);
+
+impl Reader {
+    /// `read` runs on a thread of its own, which may be left behind when a file system hangs.
+    pub fn new(read: impl Fn() -> anyhow::Result<Loaded> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(read))
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
 /// Everything that a reload reads from and writes to.
 #[derive(Debug)]
-pub(super) struct Reload<'a> {
-    pub(super) ctx: &'a Context,
-    pub(super) flags: Vec<Flag>,
+pub(super) struct Reload {
+    pub(super) reader: Reader,
     /// The configuration at the start, which options that can't be reloaded keep.
-    pub(super) started_with: &'a Loaded,
-    pub(super) telemetry: &'a telemetry::Guard,
+    pub(super) started_with: Config,
+    pub(super) telemetry: telemetry::Guard,
     pub(super) policy: PolicyHandle,
     pub(super) certificates: Option<Certificates>,
     /// Where the daemon listens until its end.
@@ -61,7 +77,7 @@ pub(super) struct Reload<'a> {
     pub(super) data_dir: PathBuf,
 }
 
-impl Reload<'_> {
+impl Reload {
     /// Reloads at each SIGHUP, for ever.
     pub(super) async fn run(&self, hangup: &mut Signal) {
         let mut reading = None;
@@ -105,11 +121,11 @@ impl Reload<'_> {
         if reading.as_ref().is_some_and(|last| !last.is_finished()) {
             bail!("the files of the last reload are still being read");
         }
-        let (ctx, flags) = (self.ctx.clone(), self.flags.clone());
+        let reader = self.reader.clone();
         let (send, receive) = oneshot::channel();
         let read = move || {
             // Fails when the deadline has passed.
-            let _ = send.send(Fresh::read(&ctx, flags));
+            let _ = send.send(Fresh::read(&reader));
         };
         let thread = thread::Builder::new().name("reload".to_owned()).spawn(read);
         *reading = Some(thread.context("start a thread to read the configuration")?);
@@ -134,7 +150,7 @@ impl Reload<'_> {
             current.replace(fresh);
         }
         shout_if_insecure(is_insecure, &self.notices);
-        let mut waiting = changed(&self.started_with.config, config);
+        let mut waiting = changed(&self.started_with, config);
         let keeps_tls = self.certificates.is_some() && fresh.is_some();
         waiting.retain(|option| !(keeps_tls && CERTIFICATE.contains(&option.as_str())));
         Ok(waiting)
@@ -148,9 +164,9 @@ struct Fresh {
 }
 
 impl Fresh {
-    fn read(ctx: &Context, flags: Vec<Flag>) -> anyhow::Result<Self> {
-        let loaded = ctx.load(flags)?;
-        super::check(&loaded)?;
+    fn read(reader: &Reader) -> anyhow::Result<Self> {
+        let loaded = (reader.0)()?;
+        super::check::check(&loaded)?;
         let certificates = listen::certificates(&loaded.config)?;
         Ok(Self {
             loaded,

@@ -19,7 +19,10 @@ use linux_api_wire::fleet::HostIdentity;
 const FILE: &str = "host-id";
 
 /// The host as the database knows it.
-pub(in crate::cli) fn host(
+///
+/// # Errors
+/// When there is no machine id and a made-up one can't be read or kept.
+pub fn host(
     config: &Host,
     collector: &Collector,
     state_folder: &Path,
@@ -35,7 +38,7 @@ pub(in crate::cli) fn host(
 ///
 /// # Errors
 /// When the id is kept in a file that can't be read.
-pub(in crate::cli) fn known(
+pub fn known(
     config: &Host,
     collector: &Collector,
     state_folder: &Path,

@@ -7,14 +7,30 @@ use secrecy::SecretString;
 use super::measuring;
 use super::systemd;
 use super::{Demo, first_admin};
+use crate::tasks::backups;
 use linux_api_auth::key::PlainKey;
-use linux_api_config::{BeforeMigration, Config, DatabaseUrl};
-use linux_api_daemon::tasks::backups;
+use linux_api_config::{BeforeMigration, Config, Database, DatabaseUrl};
 use linux_api_store::backup::{self, BackupError, Order, Reason, Scope};
 use linux_api_store::migrations::{Migrated, Run, SchemaError};
 use linux_api_store::{Availability, Options, Store, StoreError};
 use linux_api_wire::progress::Progress;
 use linux_api_wire::time::Clock;
+
+/// How the store is opened by this configuration.
+#[must_use]
+pub fn options(database: &Database) -> Options {
+    Options {
+        url: database.url.expose().to_owned().into(),
+        direct_url: database
+            .direct_url
+            .as_ref()
+            .map(|url| url.expose().to_owned().into()),
+        pooler: database.pooler,
+        pool_size: database.pool_size,
+        deadline: database.deadline,
+        lock_timeout: database.lock_timeout,
+    }
+}
 
 /// The store of the configured database, not connected yet.
 ///
@@ -35,7 +51,7 @@ pub(super) fn store(
     let options = Options {
         url: SecretString::from(url),
         pooler: database.pooler && demo.is_none(),
-        ..super::super::database::options(database)
+        ..options(database)
     };
     Store::new(options, clock.clone())
 }
