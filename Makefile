@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help run release test lint bench fuzz package generate
+.PHONY: help run release check test lint bench fuzz package generate
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ release: ## Build the optimised binary, as it is shipped; takes several minutes
 	$(CARGO) build --release --locked
 	@CARGO="$(CARGO)" ./scripts/show-program release
 
+check: ## Format, lints and unit tests of the crates that differ from the last commit
+	CARGO="$(CARGO)" ./scripts/check-changed
+
 test: ## Run every test; installs PostgreSQL, poolers and tmux when they are missing and you are root
 	./scripts/require-test-programs
 	CARGO="$(CARGO)" ./scripts/run-tests
@@ -23,14 +26,11 @@ test: ## Run every test; installs PostgreSQL, poolers and tmux when they are mis
 lint: ## Check format, lints and documentation; warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --package linux-api --no-default-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 
-generate: ## Write completions, man pages, OpenAPI and the configuration reference
-	$(CARGO) run --locked -- generate completions --out completions
-	$(CARGO) run --locked -- generate man --out man
-	$(CARGO) run --locked -- generate openapi --out docs
-	$(CARGO) run --locked -- generate config-reference --out docs
-	$(CARGO) run --locked -- generate screenshots --out docs/images
+generate: ## Write completions, man pages, OpenAPI, the configuration reference and the pictures
+	$(CARGO) run --locked --package xtask -- generate
 
 bench: ## Measure every bar beside its reference; ONLY=scan picks rows, TARGET=x86_64-unknown-linux-musl the shipped program
 	$(CARGO) bench --locked $(if $(TARGET),--target $(TARGET)) --bench bars -- $(ONLY)

@@ -1,5 +1,6 @@
 //! The command line: what can be asked for, and who answers.
 
+mod additions;
 mod audit;
 mod completion;
 mod config;
@@ -7,7 +8,6 @@ mod confirm;
 mod database;
 mod db;
 mod doctor;
-mod generate;
 mod output;
 mod place;
 mod progress;
@@ -32,9 +32,11 @@ use std::process::ExitCode;
 
 use clap::{ArgAction, Parser, Subcommand};
 
-pub use completion::answer as answer_shell;
+pub use additions::openapi;
+pub use completion::{answer as answer_shell, scripts as completion_scripts};
 
 use linux_api_config::{Config, ConfigError, Environment, Flag, Loaded, Sources};
+use linux_api_daemon::tls::TlsError;
 use linux_api_setup::prompt::Stopped;
 use linux_api_store::StoreError;
 use linux_api_wire::log::LogSink;
@@ -120,8 +122,6 @@ enum Command {
     Config(config::Options),
     Doctor(doctor::Options),
     Completion(completion::Options),
-    #[command(hide = true)]
-    Generate(generate::Options),
 }
 
 /// What every command is given besides its own options.
@@ -175,7 +175,6 @@ impl Command {
             Self::Config(options) => options.run(ctx),
             Self::Doctor(options) => options.run(ctx).await,
             Self::Completion(options) => options.run(),
-            Self::Generate(options) => options.run(),
         }
     }
 }
@@ -221,6 +220,7 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
     output::error(error);
     let bad_configuration = error.chain().any(|cause| {
         cause.is::<ConfigError>()
+            || cause.is::<TlsError>()
             || cause
                 .downcast_ref::<StoreError>()
                 .is_some_and(StoreError::is_final)

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use assert_cmd::Command;
 use predicates::prelude::PredicateBooleanExt;
@@ -60,7 +59,7 @@ fn wrong_usage_exits_2_and_help_0() {
     linux_api(&home, &["--help"])
         .assert()
         .success()
-        .stdout(contains("config").and(contains("generate").not()));
+        .stdout(contains("config"));
     linux_api(&home, &["--version"])
         .assert()
         .success()
@@ -172,22 +171,6 @@ fn a_closed_pipe_is_no_failure() {
         .assert()
         .success()
         .stderr(is_empty());
-}
-
-#[test]
-fn generated_files_have_the_names_that_packages_expect() {
-    let home = TempDir::new().unwrap();
-    for kind in ["completions", "man", "config-reference"] {
-        linux_api(&home, &["generate", kind]).assert().success();
-    }
-    let exists = |path: &str| assert!(home.path().join(Path::new(path)).exists(), "{path}");
-    exists("completions/linux-api.bash");
-    exists("completions/_linux-api");
-    exists("completions/linux-api.fish");
-    exists("man/linux-api.1");
-    exists("man/linux-api-config-check.1");
-    exists("docs/configuration.md");
-    assert!(!home.path().join("man/linux-api-generate.1").exists());
 }
 
 /// What a shell offers at a Tab after `line`, whose last word is being written.

@@ -38,7 +38,7 @@ pub(super) enum Shell {
 
 impl Shell {
     /// All of them.
-    pub(super) const ALL: [Self; 3] = [Self::Bash, Self::Zsh, Self::Fish];
+    const ALL: [Self; 3] = [Self::Bash, Self::Zsh, Self::Fish];
 
     fn completer(self) -> &'static dyn EnvCompleter {
         match self {
@@ -49,7 +49,7 @@ impl Shell {
     }
 
     /// The name that the shell looks for among the completions of packages.
-    pub(super) const fn file(self) -> &'static str {
+    const fn file(self) -> &'static str {
         match self {
             Self::Bash => "linux-api.bash",
             Self::Zsh => "_linux-api",
@@ -58,7 +58,7 @@ impl Shell {
     }
 
     /// The script that the shell loads; `completer` is what it runs at each Tab.
-    pub(super) fn script(self, completer: &str) -> anyhow::Result<String> {
+    fn script(self, completer: &str) -> anyhow::Result<String> {
         let mut script = Vec::new();
         self.completer()
             .write_registration(VARIABLE, NAME, NAME, completer, &mut script)
@@ -66,6 +66,16 @@ impl Shell {
         let script = String::from_utf8(script).context("write the script")?;
         Ok(script.trim_start().to_owned())
     }
+}
+
+/// The script of each shell, by the name under which a package installs it.
+///
+/// # Errors
+/// When a script can't be written as text.
+pub fn scripts() -> anyhow::Result<Vec<(&'static str, String)>> {
+    // By name: where a package puts the program is in everybody's PATH.
+    let script = |shell: Shell| Ok((shell.file(), shell.script("linux-api")?));
+    Shell::ALL.into_iter().map(script).collect()
 }
 
 /// Print the script that completes commands, options and names in a shell

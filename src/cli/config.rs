@@ -59,7 +59,7 @@ fn show(ctx: &Context, json: bool) -> anyhow::Result<()> {
 
 fn check(ctx: &Context) -> anyhow::Result<()> {
     let loaded = ctx.load(Vec::new())?;
-    linux_api_daemon::run::check::check(&loaded)?;
+    linux_api_daemon::run::check::check(&loaded, &super::additions::additions())?;
     for name in &loaded.misspelt {
         output::note(&format!("warning: {name}"));
     }

@@ -2,6 +2,7 @@
 
 mod backup;
 mod backups;
+#[cfg(feature = "legacy")]
 mod import;
 mod log;
 mod migrate;
@@ -37,6 +38,7 @@ enum Command {
     Verify(verify::Options),
     Restore(restore::Options),
     Prune(prune::Options),
+    #[cfg(feature = "legacy")]
     Import(import::Options),
 }
 
@@ -52,6 +54,7 @@ impl Options {
             Command::Verify(options) => options.run(ctx).await,
             Command::Restore(options) => options.run(ctx).await,
             Command::Prune(options) => options.run(ctx).await,
+            #[cfg(feature = "legacy")]
             Command::Import(options) => options.run(ctx).await,
         }
     }

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use super::additions::additions;
 use super::{Context, output};
 use linux_api_config::Flag;
 use linux_api_daemon::run::check::check;
@@ -76,7 +77,8 @@ impl Options {
         let sockets = PassedSockets::take()?;
         let flags = self.flags();
         let loaded = ctx.load(flags.clone())?;
-        check(&loaded)?;
+        let additions = additions();
+        check(&loaded, &additions)?;
         if self.detach {
             return detach::start(&loaded);
         }
@@ -92,12 +94,13 @@ impl Options {
         }
         let reading = ctx.clone();
         let start = Start {
-            reader: Reader::new(move || Ok(reading.load(flags.clone())?)),
+            reader: Reader::new(move || Ok(reading.load(flags.clone())?), additions),
             log_sink: ctx.log_sink(),
             telemetry,
             hangup,
             sockets,
             late_key: first_admin::late_key(&loaded, ctx, background.is_some()),
+            additions,
             loaded: loaded.clone(),
         };
         let stop = signals.stop.clone();
@@ -116,7 +119,7 @@ impl Options {
             if let Some(background) = &background {
                 background.ready()?;
             }
-            daemon.serve(stop.clone()).await?;
+            Box::pin(daemon.serve(stop.clone())).await?;
             tracing::info!("stopped");
             Ok(ExitCode::SUCCESS)
         });

@@ -24,6 +24,7 @@ use linux_api_daemon::streams::StreamLimits;
 use linux_api_daemon::tasks::flusher::FlusherHandle;
 use linux_api_daemon::tasks::sampler::{HostSampler, Source};
 use linux_api_host::{Collector, HostRoots};
+use linux_api_legacy::keys::Pbkdf2Limits;
 use linux_api_store::api_keys::NewKey;
 use linux_api_store::users::NewUser;
 use linux_api_store::{Options, Store};
@@ -122,12 +123,14 @@ impl App {
             cache_size: 1000,
             hash_queue: 1000,
             outage_grace: setup.outage_grace,
-            pbkdf2: verifier::Pbkdf2Limits {
-                per_minute: NonZeroU32::new(100).unwrap(),
-                until: START.saturating_add(Duration::from_hours(24)),
-            },
         };
-        let verifier = Verifier::new(StoredKeys(store.clone()), limits, clock.clock());
+        let imported = Pbkdf2Limits {
+            per_minute: NonZeroU32::new(100).unwrap(),
+            until: START.saturating_add(Duration::from_hours(24)),
+        };
+        let keys = StoredKeys(store.clone());
+        let other_keys = linux_api_legacy::keys::in_database(keys.clone(), imported);
+        let verifier = Verifier::new(keys, limits, clock.clock(), Some(other_keys));
         let recorder = Recorder::with_shards(2);
         let host = HostSampler::new(clock.clock());
         // Streams end at once, so that every answer has an end.
@@ -161,7 +164,7 @@ impl App {
             docs_enabled: setup.docs_enabled,
             docs_title: setup.docs_title,
             docs_description: setup.docs_description,
-            legacy: setup.legacy,
+            old_routes: linux_api_legacy::additions().routes(&setup.legacy),
             policy: setup.policy.clone(),
             notices: Notices::default(),
             notice: None,

@@ -155,7 +155,16 @@ fn every_changing_route_is_in_the_table() {
         .collect();
     let changing: BTreeSet<(String, &str)> = operations()
         .filter(|(method, ..)| method != "GET")
-        .map(|(method, template, _)| (method, template))
+        .map(|(method, template, operation)| {
+            let noted = &operation["x-audit-action"];
+            assert!(noted.is_string(), "{method} {template} is not noted");
+            let mut tested = CHANGES.iter();
+            let tested = tested.find(|change| change.0 == method && change.1 == template);
+            if let Some(change) = tested {
+                assert_eq!(noted, change.4, "{method} {template}");
+            }
+            (method, template)
+        })
         .collect();
     assert_eq!(tested, changing);
 }

@@ -7,7 +7,10 @@ use serde_json::Value;
 use crate::reply::Reply;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let text = linux_api_daemon::server::openapi_document().unwrap();
+    let text = linux_api_daemon::server::openapi_document(
+        linux_api_legacy::additions().routes(&linux_api_config::Legacy::default()),
+    )
+    .unwrap();
     serde_json::from_str(&text).unwrap()
 });
 

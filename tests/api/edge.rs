@@ -35,7 +35,7 @@ struct Edge {
 async fn start(text: &str) -> Edge {
     let database = Database::sqlite();
     let mut setup = Setup::new(&database);
-    setup.policy = PolicyHandle::new(&config(text), "web1.example.org");
+    setup.policy = PolicyHandle::new(&config(text), "web1.example.org", None);
     let app = App::with(setup).await;
     Edge {
         admin: app.admin().await,

@@ -65,7 +65,7 @@ fn open_to(networks: &[&str]) -> PolicyHandle {
         .map(|text| linux_api_config::Element::read(text).unwrap());
     let mut config = Config::default();
     config.metrics.networks = List::<Network>(networks.collect());
-    PolicyHandle::new(&config, "web1.example.org")
+    PolicyHandle::new(&config, "web1.example.org", None)
 }
 
 #[tokio::test]

@@ -5,12 +5,12 @@ use std::net::Ipv4Addr;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
-use linux_api_auth::imported::{
-    OWN_SECRET, Pbkdf2Hash, hmac_hash, hmac_setting, imported_key_id, pepper_setting,
-};
 use linux_api_config::{Config, Environment, Legacy, Sources};
 use linux_api_daemon::peer::Peer;
 use linux_api_daemon::server::PolicyHandle;
+use linux_api_legacy::keys::{
+    OWN_SECRET, Pbkdf2Hash, hmac_hash, hmac_setting, imported_key_id, pepper_setting,
+};
 use linux_api_store::imports::{ImportedKey, UserImport};
 use linux_api_wire::api_key::Scopes;
 use linux_api_wire::audit::Actor;
@@ -311,7 +311,11 @@ async fn old_limits_stay_the_defaults(database: Database) {
         flags: Vec::new(),
     });
     let mut setup = Setup::new(&database);
-    setup.policy = PolicyHandle::new(&config.unwrap().config, "localhost");
+    setup.policy = PolicyHandle::new(
+        &config.unwrap().config,
+        "localhost",
+        Some(&mut linux_api_legacy::old_routes(&Legacy::default())),
+    );
     let app = App::with(setup).await;
     let (admin, _) = both(&app).await;
     for (method, path, _, limit) in ROUTES {

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -64,10 +63,6 @@ impl Daemon {
             cache_size: 10,
             hash_queue: 1,
             outage_grace: SECOND,
-            pbkdf2: verifier::Pbkdf2Limits {
-                per_minute: NonZeroU32::MIN,
-                until: Timestamp::from_millis(0),
-            },
         };
         let keys = StoredKeys(store.clone());
         let (recorder, handle) = (Recorder::with_shards(2), FlusherHandle::default());
@@ -85,7 +80,7 @@ impl Daemon {
         let flusher = Flusher::new(
             store.clone(),
             recorder.clone(),
-            Verifier::new(keys, limits, Clock::system()),
+            Verifier::new(keys, limits, Clock::system(), None),
             handle.clone(),
             settings,
         );

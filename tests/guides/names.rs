@@ -92,7 +92,10 @@ fn commands(page: &Page) {
 }
 
 static PATHS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-    let text = linux_api_daemon::server::openapi_document().unwrap();
+    let text = linux_api_daemon::server::openapi_document(
+        linux_api_legacy::additions().routes(&linux_api_config::Legacy::default()),
+    )
+    .unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
     document["paths"]
         .as_object()

@@ -2,6 +2,5 @@
 
 pub mod hash;
 pub mod identity;
-pub mod imported;
 pub mod key;
 pub mod verifier;

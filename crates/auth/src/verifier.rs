@@ -9,9 +9,8 @@
 //! the same key, and after 50 ms they go on with what is known. A key that can't be checked keeps
 //! working for a bounded time, counted from when *it* could last be checked.
 
-mod imported;
-
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -29,10 +28,6 @@ use linux_api_wire::api_key::{ApiKey, KeyId};
 use linux_api_wire::audit::Via;
 use linux_api_wire::time::{Clock, Timestamp};
 use linux_api_wire::user::{User, UserId};
-
-pub use imported::{Imported, Pbkdf2Limits};
-
-use imported::{Candidate, ImportedKeys};
 
 /// What every key of this program's own making begins with; a text that does and is no key is a
 /// mistyped one.
@@ -87,23 +82,28 @@ pub trait KeySource: Clone + Send + Sync + 'static {
     /// Notes that a key is used, so that changes are looked for. Returns the
     /// [`contact_age`](Self::contact_age).
     fn note_use(&self) -> Duration;
+}
 
-    /// The key with one of these stored hashes.
-    fn find_by_hash(
-        &self,
-        hashes: &[String],
-    ) -> impl Future<Output = Result<Option<KeyRecord>, SourceAway>> + Send;
+/// Keys of another form than this program's own.
+pub trait OtherKeys: fmt::Debug + Send + Sync {
+    /// The stored key that the text is. One that [has ended](OtherKey::has_ended) costs as much as one
+    /// that is unknown.
+    fn find<'a>(&'a self, key: OtherKey<'a>) -> BoxFuture<'a, Result<KeyRecord, Rejected>>;
+}
 
-    /// What keys of the Python program are checked with.
-    fn imported(&self) -> impl Future<Output = Result<Imported, SourceAway>> + Send;
-
-    /// Puts another hash in the place of `old`, unless somebody was faster.
-    fn replace_hash(
-        &self,
-        id: &KeyId,
-        old: &str,
-        new: &str,
-    ) -> impl Future<Output = Result<(), SourceAway>> + Send;
+/// A text that may be a key of another form.
+#[derive(Clone, Copy)]
+pub struct OtherKey<'a> {
+    /// As it came from the client.
+    pub text: &'a str,
+    /// Its SHA-256.
+    pub digest: [u8; 32],
+    /// The newest revision of users and keys that is known.
+    pub revision: i64,
+    /// The time.
+    pub now: Timestamp,
+    /// Whether a stored key counts no longer.
+    pub has_ended: &'a (dyn Fn(&ApiKey) -> bool + Sync),
 }
 
 /// Why a key was not accepted.
@@ -153,8 +153,6 @@ pub struct Limits {
     pub hash_queue: usize,
     /// How long remembered keys keep working while the database is away.
     pub outage_grace: Duration,
-    /// How much may be spent on imported keys.
-    pub pbkdf2: Pbkdf2Limits,
 }
 
 #[derive(Debug)]
@@ -187,7 +185,7 @@ impl<S> Clone for Verifier<S> {
 struct Inner<S> {
     source: S,
     hasher: Hasher,
-    imported: ImportedKeys,
+    other_keys: Option<Arc<dyn OtherKeys>>,
     accepted: Cache<[u8; 32], Arc<Accepted>>,
     /// Slow checks that are under way, for callers with the same key to wait for; what came of one is
     /// removed as soon as they have it.
@@ -210,13 +208,18 @@ pub struct AcceptedUse {
 }
 
 impl<S: KeySource> Verifier<S> {
-    /// A verifier that remembers nothing yet.
-    pub fn new(source: S, limits: Limits, clock: Clock) -> Self {
+    /// A verifier that remembers nothing yet, for this program's own keys and `other_keys`.
+    pub fn new(
+        source: S,
+        limits: Limits,
+        clock: Clock,
+        other_keys: Option<Arc<dyn OtherKeys>>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 source,
                 hasher: Hasher::new(limits.hash_queue),
-                imported: ImportedKeys::new(limits.pbkdf2),
+                other_keys,
                 accepted: Cache::new(limits.cache_size),
                 checks: Cache::new(CHECKS_MAX),
                 outage_grace: limits.outage_grace,
@@ -292,7 +295,7 @@ impl<S: KeySource> Verifier<S> {
         let check = async {
             match parsed {
                 Some(parsed) => self.check(parsed, key.revision).await,
-                None => self.check_imported(&key).await,
+                None => self.check_other(&key).await,
             }
         };
         let mut entry = Box::pin(self.check_once(key.digest, check)).await?;
@@ -331,19 +334,18 @@ impl<S: KeySource> Verifier<S> {
         checked
     }
 
-    async fn check_imported(&self, key: &UnknownKey<'_>) -> Result<Arc<Accepted>, Rejected> {
-        let candidate = Candidate {
-            text: key.text,
-            digest: key.digest,
-            revision: key.revision,
-            now: self.inner.clock.now(),
-        };
-        let has_ended = |record: &KeyRecord| self.has_ended(&record.key);
-        let find = self
-            .inner
-            .imported
-            .find(&self.inner.source, &candidate, has_ended);
-        let record = Box::pin(find).await?;
+    async fn check_other(&self, key: &UnknownKey<'_>) -> Result<Arc<Accepted>, Rejected> {
+        let other = self.inner.other_keys.as_ref().ok_or(Rejected::Invalid)?;
+        let has_ended = |key: &ApiKey| self.has_ended(key);
+        let record = other
+            .find(OtherKey {
+                text: key.text,
+                digest: key.digest,
+                revision: key.revision,
+                now: self.inner.clock.now(),
+                has_ended: &has_ended,
+            })
+            .await?;
         Ok(Arc::new(Accepted::new(
             record,
             key.revision,

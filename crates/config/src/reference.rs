@@ -8,7 +8,7 @@ use super::sections::Config;
 const INTRODUCTION: &str = "\
 # Configuration
 
-<!-- Made by `linux-api generate config-reference`; change the definitions in crates/config/src/sections.rs. -->
+<!-- Made by `make generate`; change the definitions in crates/config/src/sections.rs. -->
 
 linux-api runs without any configuration. What is configured is looked up in this order, the later wins:
 

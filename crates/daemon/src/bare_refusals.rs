@@ -150,7 +150,7 @@ fn explain(bytes: &[u8], line_ended: bool, request_ids: &RequestIds) -> Option<F
         _ => return None,
     };
     let request_id = request_ids.next();
-    let body = serde_json::to_vec(&error.into_problem(None, &request_id)).ok()?;
+    let body = serde_json::to_vec(&error.into_problem(None, None, &request_id)).ok()?;
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     headers.insert(header::CONTENT_LENGTH, body.len().into());

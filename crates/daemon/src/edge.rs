@@ -10,7 +10,6 @@ mod audited;
 mod authenticate;
 mod checks;
 mod cors;
-mod deprecation;
 mod headers;
 mod limiter;
 mod limiter_store;
@@ -46,6 +45,7 @@ use super::state::StoredKeys;
 use super::unix_peers::{Account, UnixPeers};
 use super::unread::UnreadMemory;
 use crate::access_log::AccessLogger;
+use crate::old_routes::Deprecation;
 use crate::recorder::Recorder;
 use linux_api_auth::identity::Identity;
 use linux_api_auth::verifier::Verifier;
@@ -63,13 +63,12 @@ use tally::Tally;
 
 pub(crate) use authenticate::{Key, key_of};
 pub(crate) use checks::RunningChecks;
-pub(crate) use deprecation::{Sunset, is_legacy};
 pub(crate) use headers::{DOCS_CONTENT_SECURITY, set_common as set_common_headers};
 pub use policy::PolicyHandle;
 pub(crate) use request_id::{RequestId, RequestIds};
 use routes::EXPOSITION;
 use routes::Route;
-pub(crate) use routes::{PROBES, PUBLIC, RouteTable, UNDOCUMENTED};
+pub(crate) use routes::{PROBES, RouteTable, UNDOCUMENTED};
 pub use tally::OwnProbe;
 pub(crate) use throttle::Throttle;
 
@@ -101,7 +100,8 @@ pub(crate) struct EdgeState {
     pub(crate) request_timeout: Duration,
     pub(crate) body_timeout: Duration,
     pub(crate) clock: Clock,
-    pub(crate) sunset: Sunset,
+    /// What clients of old routes are told.
+    pub(crate) deprecation: Option<Deprecation>,
     /// When it was last said why requests fail.
     pub(crate) causes: Throttle,
     /// Bounds what clients leave unread.
@@ -195,14 +195,15 @@ impl EdgeState {
         let route = self.routes.find(request.uri().path());
         let template = route.map(|route| route.template.as_str());
         let method = request.method().clone();
-        let announces_end = is_legacy(request.uri().path()) && method != Method::OPTIONS;
+        let is_old = |old: &&Deprecation| old.covers(request.uri().path());
+        let deprecation = self.deprecation.as_ref().filter(is_old);
         let client = client_of(request, peer, &policy);
         let client_address = client.and_then(Client::address);
         let address = client_address.map(ClientAddress::nearest);
         let mut tally = Tally::begin(self, template, method.as_str(), request_id, address);
         tally.is_own = request.extensions().get::<OwnProbe>().is_some();
         let origin = policy.cors.origin(request.headers());
-        let wanted = Wanted::by(&method, template, request.uri().path());
+        let wanted = Wanted::by(&method, route, request.uri().path());
         let mut info = RequestInfo {
             id: request_id,
             peer,
@@ -254,9 +255,17 @@ impl EdgeState {
             Box::pin(self.verifier.hasher().spend()).await;
         }
         self.tell_cause(&outcome);
-        let mut response = complete(outcome, route, &method, &request_id, standing);
-        if announces_end {
-            self.sunset.announce(response.headers_mut(), template);
+        let mut response = complete(
+            outcome,
+            (route, deprecation),
+            &method,
+            &request_id,
+            standing,
+        );
+        if method != Method::OPTIONS
+            && let Some(deprecation) = deprecation
+        {
+            deprecation.announce(response.headers_mut(), template);
         }
         if let Some(origin) = origin {
             cors::allow(response.headers_mut(), origin);
@@ -438,7 +447,7 @@ fn check_host(
 /// Gives every answer its common headers, and every error its body.
 fn complete(
     mut response: Response,
-    route: Option<&Route>,
+    (route, deprecation): (Option<&Route>, Option<&Deprecation>),
     method: &Method,
     request_id: &str,
     standing: Option<Standing>,
@@ -453,7 +462,8 @@ fn complete(
         }
     });
     if let Some(error) = error {
-        let problem = error.into_problem(template, request_id);
+        let problem =
+            error.into_problem(template, deprecation.map(|old| old.key_refused), request_id);
         let body = serde_json::to_vec(&problem).unwrap_or_default();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));

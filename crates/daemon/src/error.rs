@@ -8,7 +8,6 @@ use std::borrow::Cow;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::edge::is_legacy;
 use super::host::HostProblem;
 use linux_api_auth::hash::HashError;
 use linux_api_auth::identity::Denied;
@@ -27,7 +26,7 @@ const RETRY_LATER: u32 = 10;
 
 /// Why a request was not answered as asked.
 #[derive(Debug, Clone)]
-pub(crate) struct ApiError {
+pub struct ApiError {
     status: StatusCode,
     code: &'static str,
     detail: Cow<'static, str>,
@@ -43,7 +42,9 @@ pub(crate) struct ApiError {
 }
 
 impl ApiError {
-    pub(crate) fn new(
+    /// An error with this status, a stable word for programs, and a sentence for people.
+    #[must_use]
+    pub fn new(
         status: StatusCode,
         code: &'static str,
         detail: impl Into<Cow<'static, str>>,
@@ -71,7 +72,7 @@ impl ApiError {
     }
 
     /// A rule of the store refused this.
-    pub(crate) fn refused(
+    pub fn refused(
         status: StatusCode,
         code: &'static str,
         detail: impl Into<Cow<'static, str>>,
@@ -108,7 +109,9 @@ impl ApiError {
         }
     }
 
-    pub(crate) fn status(&self) -> StatusCode {
+    /// The status of its response.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
         self.status
     }
 
@@ -255,16 +258,22 @@ impl ApiError {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_streams", detail).retrying(RETRY_LATER)
     }
 
-    /// The whole body, once the request's id is known.
-    pub(crate) fn into_problem(self, template: Option<&str>, request_id: &str) -> Problem {
-        let is_legacy = template.is_some_and(is_legacy);
-        let detail = match self.code {
-            "database_unavailable" => Cow::Borrowed(database_text(template)),
-            "key_missing" | "key_invalid"
-                if is_legacy && self.status == StatusCode::UNAUTHORIZED =>
-            {
-                "Invalid or missing API key".into()
-            }
+    /// The whole body, once the route and the request's id are known. `key_refused` is what old routes
+    /// say of a key that is not accepted.
+    pub(crate) fn into_problem(
+        self,
+        template: Option<&str>,
+        key_refused: Option<&'static str>,
+        request_id: &str,
+    ) -> Problem {
+        let is_refused_key = self.status == StatusCode::UNAUTHORIZED
+            && matches!(self.code, "key_missing" | "key_invalid");
+        let detail = match (
+            self.code,
+            key_refused.filter(|_| is_refused_key && template.is_some()),
+        ) {
+            (_, Some(text)) => text.into(),
+            ("database_unavailable", _) => Cow::Borrowed(database_text(template)),
             _ => self.detail,
         };
         Problem {

@@ -67,18 +67,20 @@ impl<A: Sync> FromRequestParts<A> for FromThisHost {
 }
 
 /// A scope as a type, so that a handler's signature says who may call it.
-pub(crate) trait Required: Send + Sync {
+pub trait Required: Send + Sync {
+    /// The scope.
     const SCOPE: Scope;
 }
 
 /// One type per scope.
-pub(crate) mod scope {
+pub mod scope {
     use super::{Required, Scope};
 
     macro_rules! scopes {
         ($($name:ident)*) => {$(
+            #[doc = concat!("Stands for [`Scope::", stringify!($name), "`].")]
             #[derive(Debug)]
-            pub(crate) struct $name;
+            pub struct $name;
 
             impl Required for $name {
                 const SCOPE: Scope = Scope::$name;
@@ -91,8 +93,9 @@ pub(crate) mod scope {
 
 /// Whoever sent the request, allowed to do what `S` names.
 #[derive(Debug)]
-pub(crate) struct Caller<S> {
-    pub(crate) identity: Arc<Identity>,
+pub struct Caller<S> {
+    /// Who the key or the Linux account says it is.
+    pub identity: Arc<Identity>,
     /// The other end of its connection.
     pub(crate) peer: Option<Peer>,
     address: Option<IpAddr>,
@@ -108,7 +111,7 @@ impl<S: Required> Caller<S> {
     ///
     /// # Errors
     /// 401 when the account is no longer this user, 503 when that can't be found out.
-    pub(crate) async fn actor(&self) -> Result<Actor, ApiError> {
+    pub async fn actor(&self) -> Result<Actor, ApiError> {
         self.actor_for(S::SCOPE).await
     }
 
@@ -116,7 +119,7 @@ impl<S: Required> Caller<S> {
     ///
     /// # Errors
     /// As [`Self::actor`].
-    pub(crate) async fn actor_for(&self, scope: Scope) -> Result<Actor, ApiError> {
+    pub async fn actor_for(&self, scope: Scope) -> Result<Actor, ApiError> {
         if let Some(account) = &self.account {
             account.confirm(self.identity.user.id).await?;
         }
@@ -164,14 +167,15 @@ impl<A: Sync> FromRequestParts<A> for Scraper {
 }
 
 /// Parameters that a request's query string gives.
-pub(crate) trait FromQuery: Sized {
+pub trait FromQuery: Sized {
+    /// Reads all of them; the reader collects what is wrong.
     fn read(query: &mut QueryReader) -> Self;
 }
 
 /// The query string, every field checked; unknown ones are ignored, of repeated ones the last
 /// counts.
 #[derive(Debug)]
-pub(crate) struct ApiQuery<T>(pub(crate) T);
+pub struct ApiQuery<T>(pub T);
 
 impl<T: FromQuery, A: Sync> FromRequestParts<A> for ApiQuery<T> {
     type Rejection = ApiError;

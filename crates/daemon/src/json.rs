@@ -13,7 +13,7 @@ use super::unread::{Shared, UnreadMemory};
 /// axum's own writes into a buffer that is made to be shared, where each of the many short pieces
 /// costs more than in a plain one.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Json<T>(pub(crate) T);
+pub struct Json<T>(pub T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
@@ -44,7 +44,7 @@ pub(crate) fn exactly(mut bytes: Vec<u8>) -> Bytes {
 
 /// A response of 200 whose body is written, to be given to any number of clients.
 #[derive(Debug, Clone)]
-pub(crate) struct WrittenJson(Bytes);
+pub struct WrittenJson(Bytes);
 
 impl WrittenJson {
     /// Writes the value; it takes its place in `unread` once, however many get it.

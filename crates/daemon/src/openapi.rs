@@ -2,14 +2,15 @@
 
 mod shapes;
 
+use axum::http::Method;
 use utoipa::openapi::path::Operation;
-use utoipa::openapi::security::{
-    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
-};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Deprecated, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{OpenApi as _, ToSchema};
 
-use super::edge::{PROBES, PUBLIC, is_legacy};
+use super::edge::PROBES;
+use super::old_routes::is_below;
+use super::route_list::operations;
 use linux_api_wire::api::problem::{FieldProblem, Problem};
 use linux_api_wire::snapshot::Family;
 
@@ -36,8 +37,7 @@ use linux_api_wire::snapshot::Family;
         (name = "metrics", description = "Statistics of requests"),
         (name = "health", description = "How the daemon's own work goes"),
         (name = "user", description = "The caller's own account and keys"),
-        (name = "admin", description = "All users, their keys, and the audit log"),
-        (name = "legacy", description = "Old names of some of the above, for old clients")
+        (name = "admin", description = "All users, their keys, and the audit log")
     )
 )]
 struct Base;
@@ -66,21 +66,14 @@ pub(crate) fn base() -> OpenApi {
 }
 
 /// Adds to every operation the answers that the edge layer may give, and corrects the shapes of all.
-pub(crate) fn complete(document: &mut OpenApi) {
+/// What lies below `old` will end.
+pub(crate) fn complete(document: &mut OpenApi, old: Option<&str>) {
     shapes::describe(document);
     for (template, item) in &mut document.paths.paths {
-        let is_public = PUBLIC.contains(&template.as_str());
-        let operations = [
-            &mut item.get,
-            &mut item.post,
-            &mut item.patch,
-            &mut item.put,
-            &mut item.delete,
-        ];
-        for (operation, changes) in operations.into_iter().zip([false, true, true, true, true]) {
-            let Some(operation) = operation else { continue };
-            complete_operation(operation, is_public, template.contains('{'));
-            if is_legacy(template) {
+        let is_old = old.is_some_and(|prefix| is_below(prefix, template));
+        for (method, operation) in operations(item) {
+            complete_operation(operation, template.contains('{'));
+            if is_old {
                 operation.deprecated = Some(Deprecated::True);
             }
             if !PROBES.contains(&template.as_str()) {
@@ -90,28 +83,25 @@ pub(crate) fn complete(document: &mut OpenApi) {
                     "Too many requests; `Retry-After` says when to come back",
                 );
             }
-            if changes {
+            if method != Method::GET {
                 add(operation, "507", "The database has no room left");
             }
         }
     }
 }
 
-fn complete_operation(operation: &mut Operation, is_public: bool, has_path_field: bool) {
+fn complete_operation(operation: &mut Operation, has_path_field: bool) {
     let has_body = operation.request_body.is_some();
     let has_fields = has_path_field
         || operation
             .parameters
             .as_ref()
             .is_some_and(|all| !all.is_empty());
-    if is_public {
-        operation.security = Some(Vec::new());
-    } else {
-        let no_scopes = || Vec::<String>::new();
-        operation.security = Some(vec![
-            SecurityRequirement::new("key", no_scopes()),
-            SecurityRequirement::new("bearer", no_scopes()),
-        ]);
+    if operation
+        .security
+        .as_ref()
+        .is_some_and(|ways| !ways.is_empty())
+    {
         add(operation, "401", "No key, or none that is accepted");
         add(operation, "403", "The key may not do this");
     }

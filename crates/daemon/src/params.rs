@@ -16,7 +16,7 @@ pub(crate) use linux_api_wire::time_text::parse_time;
 
 /// Reads the fields of a query string.
 #[derive(Debug)]
-pub(crate) struct QueryReader {
+pub struct QueryReader {
     query: String,
     fields: HashMap<String, String>,
     problems: Vec<FieldProblem>,
@@ -43,7 +43,8 @@ impl QueryReader {
         }
     }
 
-    pub(crate) fn problem(&mut self, name: &str, message: impl Into<String>) {
+    /// Notes what is wrong with a parameter.
+    pub fn problem(&mut self, name: &str, message: impl Into<String>) {
         self.problems.push(Self::wrong(name, message));
     }
 
@@ -64,7 +65,7 @@ impl QueryReader {
     }
 
     /// A text that must be there.
-    pub(crate) fn required_text(&mut self, name: &str) -> String {
+    pub fn required_text(&mut self, name: &str) -> String {
         if let Some(text) = self.fields.remove(name) {
             text
         } else {
@@ -74,7 +75,7 @@ impl QueryReader {
     }
 
     /// A text that may be absent, without NUL, which no database stores.
-    pub(crate) fn text(&mut self, name: &str, max: usize) -> Option<String> {
+    pub fn text(&mut self, name: &str, max: usize) -> Option<String> {
         let text = self.fields.remove(name)?;
         if text.chars().count() > max {
             self.problem(name, format!("String should have at most {max} characters"));
@@ -85,7 +86,7 @@ impl QueryReader {
     }
 
     /// A whole number in a range.
-    pub(crate) fn integer(&mut self, name: &str, range: RangeInclusive<i64>, default: i64) -> i64 {
+    pub fn integer(&mut self, name: &str, range: RangeInclusive<i64>, default: i64) -> i64 {
         let Some(text) = self.fields.remove(name) else {
             return default;
         };

@@ -6,87 +6,95 @@ use axum::Router;
 use axum::routing::get;
 use tower::Layer;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa::openapi::tag::TagBuilder;
 use utoipa_axum::routes;
 
 use super::edge::{Edge, EdgeLayer, EdgeState, UNDOCUMENTED};
+use super::old_routes::OldRoutes;
 use super::openapi;
+use super::route_list::{Entry, Routes};
 use super::routes::{
-    admin, audit, docs, exposition, fleet, health, history, keys, legacy, load, metrics, processes,
+    admin, audit, docs, exposition, fleet, health, history, keys, load, metrics, processes,
     service, snapshot, system, users,
 };
 use super::state::SharedState;
+use linux_api_wire::api_key::Scope::{
+    AuditRead, HostRead, KeysSelf, MetricsRead, StatsRead, UsersAdmin,
+};
+use linux_api_wire::audit::Action;
 
-/// Every documented route and the document itself.
+/// Every documented route, the document itself, and who may call what.
 ///
-/// The legacy routes are among them when they are switched on.
-pub(crate) fn documented(legacy: bool) -> (Router<SharedState>, OpenApi) {
-    let router = OpenApiRouter::with_openapi(openapi::base())
-        // Without a key; edge/routes.rs lists the same.
-        .routes(routes!(service::greet))
-        .routes(routes!(service::probe_liveness))
-        .routes(routes!(service::probe_readiness))
+/// `old` are routes that another crate brings along.
+pub(crate) fn documented(
+    old: Option<&mut OldRoutes>,
+) -> (Router<SharedState>, OpenApi, Vec<Entry>) {
+    let mut listed = v1();
+    let mut heading = None;
+    if let Some(old) = old {
+        listed = listed.merge(std::mem::take(&mut old.routes));
+        heading = Some((old.tag, old.deprecation.prefix));
+    }
+    let (router, mut document, entries) = listed.split();
+    if let Some(((name, description), _)) = heading {
+        let tag = TagBuilder::new().name(name).description(Some(description));
+        document.tags.get_or_insert_default().push(tag.build());
+    }
+    openapi::complete(&mut document, heading.map(|(_, prefix)| prefix));
+    (router, document, entries)
+}
+
+#[rustfmt::skip]
+fn v1() -> Routes {
+    Routes::with_document(openapi::base())
+        .public(routes!(service::greet))
+        .public(routes!(service::probe_liveness))
+        .public(routes!(service::probe_readiness))
         // For Prometheus: with a key, or from the networks in metrics.networks.
-        .routes(routes!(exposition::show_exposition))
+        .read(MetricsRead, routes!(exposition::show_exposition))
         // The caller.
-        .routes(routes!(users::register_user))
-        .routes(routes!(users::delete_user))
-        .routes(routes!(users::show_current_user))
-        .routes(routes!(keys::list_own_keys, keys::create_own_key))
-        .routes(routes!(keys::revoke_own_key))
-        .routes(routes!(keys::rotate_own_key))
+        .change(UsersAdmin, Action::UserCreate, routes!(users::register_user))
+        .change(KeysSelf, Action::UserDelete, routes!(users::delete_user))
+        .read(KeysSelf, routes!(users::show_current_user))
+        .read(KeysSelf, routes!(keys::list_own_keys))
+        .change(KeysSelf, Action::KeyCreate, routes!(keys::create_own_key))
+        .change(KeysSelf, Action::KeyRevoke, routes!(keys::revoke_own_key))
+        .change(KeysSelf, Action::KeyRotate, routes!(keys::rotate_own_key))
         // Admins.
-        .routes(routes!(admin::list_users))
-        .routes(routes!(admin::set_user_role))
-        .routes(routes!(admin::activate_user))
-        .routes(routes!(admin::deactivate_user))
-        .routes(routes!(admin::protect_user))
-        .routes(routes!(keys::list_user_keys, keys::create_user_key))
-        .routes(routes!(keys::revoke_user_key))
-        .routes(routes!(keys::rotate_user_key))
-        .routes(routes!(audit::list_audit))
+        .read(UsersAdmin, routes!(admin::list_users))
+        .change(UsersAdmin, Action::UserRole, routes!(admin::set_user_role))
+        .change(UsersAdmin, Action::UserActivate, routes!(admin::activate_user))
+        .change(UsersAdmin, Action::UserDeactivate, routes!(admin::deactivate_user))
+        .change(UsersAdmin, Action::UserProtect, routes!(admin::protect_user))
+        .read(UsersAdmin, routes!(keys::list_user_keys))
+        .change(UsersAdmin, Action::KeyCreate, routes!(keys::create_user_key))
+        .change(UsersAdmin, Action::KeyRevoke, routes!(keys::revoke_user_key))
+        .change(UsersAdmin, Action::KeyRotate, routes!(keys::rotate_user_key))
+        .read(AuditRead, routes!(audit::list_audit))
         // Statistics.
-        .routes(routes!(metrics::list_global_metrics))
-        .routes(routes!(metrics::list_route_metrics))
-        .routes(routes!(metrics::list_status_code_metrics))
-        .routes(routes!(health::show_metrics_health))
-        .routes(routes!(health::show_database_health))
-        .routes(routes!(fleet::list_hosts))
+        .read(StatsRead, routes!(metrics::list_global_metrics))
+        .read(StatsRead, routes!(metrics::list_route_metrics))
+        .read(StatsRead, routes!(metrics::list_status_code_metrics))
+        .read(StatsRead, routes!(health::show_metrics_health))
+        .read(StatsRead, routes!(health::show_database_health))
+        .read(HostRead, routes!(fleet::list_hosts))
         // The host.
-        .routes(routes!(snapshot::show_snapshot))
-        .routes(routes!(snapshot::stream_snapshots))
-        .routes(routes!(history::show_history))
-        .routes(routes!(history::list_series))
-        .routes(routes!(system::show_uptime))
-        .routes(routes!(system::list_processes))
-        .routes(routes!(system::show_system_info))
-        .routes(routes!(system::show_system_user))
-        .routes(routes!(processes::query_processes))
-        .routes(routes!(processes::show_process))
-        .routes(routes!(load::show_load_average))
-        .routes(routes!(load::show_cpu_average))
-        .routes(routes!(load::show_system_average))
-        .routes(routes!(load::list_load_values))
-        .routes(routes!(load::list_cpu_values))
-        .routes(routes!(load::list_system_values));
-    let router = if legacy {
-        router
-            .routes(routes!(legacy::show_legacy_caller))
-            .routes(routes!(legacy::greet_legacy_admin))
-            .routes(routes!(legacy::list_legacy_users))
-            .routes(routes!(legacy::create_legacy_user))
-            .routes(routes!(legacy::delete_legacy_user))
-            .routes(routes!(legacy::show_legacy_uptime))
-            .routes(routes!(legacy::show_legacy_processes))
-            .routes(routes!(legacy::show_legacy_info))
-            .routes(routes!(legacy::show_legacy_system_user))
-            .routes(routes!(legacy::show_legacy_load))
-    } else {
-        router
-    };
-    let (router, mut document) = router.split_for_parts();
-    openapi::complete(&mut document);
-    (router, document)
+        .read(HostRead, routes!(snapshot::show_snapshot))
+        .read(HostRead, routes!(snapshot::stream_snapshots))
+        .read(HostRead, routes!(history::show_history))
+        .read(HostRead, routes!(history::list_series))
+        .read(HostRead, routes!(system::show_uptime))
+        .read(HostRead, routes!(system::list_processes))
+        .read(HostRead, routes!(system::show_system_info))
+        .read(HostRead, routes!(system::show_system_user))
+        .read(HostRead, routes!(processes::query_processes))
+        .read(HostRead, routes!(processes::show_process))
+        .read(HostRead, routes!(load::show_load_average))
+        .read(HostRead, routes!(load::show_cpu_average))
+        .read(HostRead, routes!(load::show_system_average))
+        .read(HostRead, routes!(load::list_load_values))
+        .read(HostRead, routes!(load::list_cpu_values))
+        .read(HostRead, routes!(load::list_system_values))
 }
 
 /// The whole service: the edge, and behind it the router. The edge finds the route by itself, so that

@@ -8,7 +8,6 @@ pub(crate) mod fleet;
 pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod keys;
-pub(crate) mod legacy;
 pub(crate) mod load;
 pub(crate) mod metrics;
 pub(crate) mod processes;

@@ -18,7 +18,6 @@ pub mod reload;
 mod status_line;
 pub mod systemd;
 
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,8 +30,8 @@ use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 
 use linux_api_auth::key::PlainKey;
-use linux_api_auth::verifier::{self, Verifier};
-use linux_api_config::{Config, Loaded};
+use linux_api_auth::verifier::{self, OtherKeys, Verifier};
+use linux_api_config::{Config, Legacy, Loaded};
 use linux_api_host::{Collector, HostReader, HostRoots};
 use linux_api_store::{Availability, Store};
 use linux_api_wire::log::LogSink;
@@ -40,7 +39,9 @@ use linux_api_wire::time::Clock;
 
 use crate::access_log::AccessLogger;
 use crate::notices::Notices;
+use crate::old_routes::OldRoutes;
 use crate::recorder::Recorder;
+use crate::route_list::Routes;
 use crate::server::{self, Limits, Parts, PolicyHandle};
 use crate::state::StoredKeys;
 use crate::streams::StreamLimits;
@@ -63,6 +64,30 @@ use systemd::{Liveness, PassedSockets};
 /// How long the database may take to end its connections.
 const LAST_GOODBYE: Duration = Duration::from_secs(2);
 
+/// Makes the check of keys in this database.
+pub type MakeOtherKeys = fn(&Store, &Legacy) -> Arc<dyn OtherKeys>;
+
+/// What other crates add to a daemon.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Additions {
+    /// Routes that will end.
+    pub old_routes: Option<fn(&Legacy) -> OldRoutes>,
+    /// The check of keys of another form than this program's own.
+    pub other_keys: Option<MakeOtherKeys>,
+}
+
+impl Additions {
+    /// The routes that this configuration has; switched off, what clients are told of them stays.
+    #[must_use]
+    pub fn routes(&self, config: &Legacy) -> Option<OldRoutes> {
+        let mut old = self.old_routes?(config);
+        if !config.enabled {
+            old.routes = Routes::default();
+        }
+        Some(old)
+    }
+}
+
 /// What a daemon is started with.
 pub struct Start {
     /// The configuration, which was [checked](check::check).
@@ -79,6 +104,8 @@ pub struct Start {
     pub sockets: PassedSockets,
     /// Shows the first admin's key when the database is prepared after the start only.
     pub late_key: LateKey,
+    /// What other crates add.
+    pub additions: Additions,
 }
 
 /// A daemon that has its addresses and its database, and does not serve yet.
@@ -95,6 +122,8 @@ pub struct Daemon {
     reload: Reload,
     hangup: Signal,
     first_key: Option<PlainKey>,
+    old_routes: Option<OldRoutes>,
+    other_keys: Option<Arc<dyn OtherKeys>>,
 }
 
 impl Daemon {
@@ -132,7 +161,12 @@ impl Daemon {
         };
         let notices = Notices::default();
         reload::shout_if_insecure(bound.is_insecure, &notices);
-        let policy = PolicyHandle::new(config, &listen::host_name());
+        let mut old_routes = start.additions.routes(&config.legacy);
+        let other_keys = start
+            .additions
+            .other_keys
+            .map(|make| make(&store, &config.legacy));
+        let policy = PolicyHandle::new(config, &listen::host_name(), old_routes.as_mut());
         let reload = Reload {
             reader: start.reader,
             started_with: config.clone(),
@@ -164,6 +198,8 @@ impl Daemon {
             reload,
             hangup: start.hangup,
             first_key,
+            old_routes,
+            other_keys,
         }))
     }
 
@@ -211,13 +247,14 @@ impl Daemon {
         };
         let notice = self.first_key.as_ref().filter(|_| self.demo.is_some());
         let notice = notice.map(|key| format!("Demo: the key is `{}`.", key.expose()));
-        let collector = Collector::new(HostRoots {
-            procfs: config.host.procfs.clone(),
-            sysfs: config.host.sysfs.clone(),
-            rootfs: config.host.rootfs.clone(),
-        });
+        let collector = collector(config);
         let keys = StoredKeys(self.store.clone());
-        let verifier = Verifier::new(keys, verifier_limits(config), self.clock.clone());
+        let verifier = Verifier::new(
+            keys,
+            verifier_limits(config),
+            self.clock.clone(),
+            self.other_keys.clone(),
+        );
         let host = HostSampler::new(self.clock.clone());
         let (recorder, flusher) = (Recorder::default(), FlusherHandle::default());
         let supervisor = Supervisor::default();
@@ -234,22 +271,13 @@ impl Daemon {
         let identity = identity::host(&config.host, &collector, &state_folder)?;
         let host_id = Arc::clone(&identity.id);
         measuring.start(config, identity, state_folder, &supervisor, &end)?;
-        let mut prefix = [0_u8; 4];
-        rand::rngs::SysRng
-            .try_fill_bytes(&mut prefix)
-            .context("draw random bytes")?;
         let router = server::service(Parts {
             store: self.store.clone(),
             verifier,
             collector,
             host,
             host_id,
-            stream_limits: StreamLimits {
-                streams: config.stream.max,
-                streams_per_key: config.stream.max_per_key,
-                heartbeat: config.stream.heartbeat,
-                lag: config.stream.max_lag,
-            },
+            stream_limits: stream_limits(config),
             stop: stop.clone(),
             clock: self.clock.clone(),
             access_log: self.access_log.clone(),
@@ -257,7 +285,7 @@ impl Daemon {
             recorder,
             flusher,
             slow: config.log.slow,
-            request_id_prefix: u32::from_le_bytes(prefix),
+            request_id_prefix: request_id_prefix()?,
             request_timeout: config.server.request_timeout,
             body_timeout: config.server.body_timeout,
             unix_peers: config.server.unix_peers.clone(),
@@ -266,7 +294,7 @@ impl Daemon {
             docs_enabled: config.docs.enabled,
             docs_title: config.docs.title.clone(),
             docs_description: config.docs.description.clone(),
-            legacy: config.legacy.clone(),
+            old_routes: self.old_routes,
             policy: self.policy.clone(),
             notices: self.notices.clone(),
             notice,
@@ -288,7 +316,13 @@ impl Daemon {
             std::future::pending::<()>().await;
         };
         tokio::select! {
-            () = server::serve(self.bound.listeners, router, self.policy, limits_of(config), stop.clone()) => {}
+            () = server::serve(
+                self.bound.listeners,
+                router,
+                self.policy,
+                limits_of(config),
+                stop.clone(),
+            ) => {}
             () = self.reload.run(&mut self.hangup) => {}
             () = end_after_failure => {}
         }
@@ -338,11 +372,33 @@ fn verifier_limits(config: &Config) -> verifier::Limits {
         cache_size: config.auth.cache_size,
         hash_queue: config.auth.hash_queue,
         outage_grace: config.auth.outage_grace,
-        pbkdf2: verifier::Pbkdf2Limits {
-            per_minute: NonZeroU32::new(config.legacy.pbkdf2_per_minute).unwrap_or(NonZeroU32::MIN),
-            until: config.legacy.pbkdf2_until.start(),
-        },
     }
+}
+
+fn collector(config: &Config) -> Collector {
+    Collector::new(HostRoots {
+        procfs: config.host.procfs.clone(),
+        sysfs: config.host.sysfs.clone(),
+        rootfs: config.host.rootfs.clone(),
+    })
+}
+
+fn stream_limits(config: &Config) -> StreamLimits {
+    StreamLimits {
+        streams: config.stream.max,
+        streams_per_key: config.stream.max_per_key,
+        heartbeat: config.stream.heartbeat,
+        lag: config.stream.max_lag,
+    }
+}
+
+/// Tells the request ids of this process from those of others.
+fn request_id_prefix() -> anyhow::Result<u32> {
+    let mut prefix = [0_u8; 4];
+    rand::rngs::SysRng
+        .try_fill_bytes(&mut prefix)
+        .context("get random bytes")?;
+    Ok(u32::from_le_bytes(prefix))
 }
 
 fn limits_of(config: &Config) -> Limits {

@@ -15,11 +15,10 @@ use axum::response::Response;
 use tokio_util::sync::CancellationToken;
 
 use crate::access_log::AccessLogger;
-use crate::edge::{
-    AccessPolicy, Edge, EdgeState, RequestIds, RouteTable, RunningChecks, Sunset, Throttle,
-};
+use crate::edge::{AccessPolicy, Edge, EdgeState, RequestIds, RouteTable, RunningChecks, Throttle};
 use crate::issuer::Issuer;
 use crate::notices::Notices;
+use crate::old_routes::OldRoutes;
 use crate::peer::Peer;
 use crate::recorder::Recorder;
 use crate::router;
@@ -31,7 +30,6 @@ use crate::tasks::sampler::HostSampler;
 use crate::unix_peers::UnixPeers;
 use crate::unread::UnreadMemory;
 use linux_api_auth::verifier::Verifier;
-use linux_api_config::Legacy;
 use linux_api_host::Collector;
 use linux_api_store::Store;
 use linux_api_wire::log::AccessLog;
@@ -87,8 +85,8 @@ pub struct Parts {
     pub docs_title: String,
     /// What its first page says in place of the usual words.
     pub docs_description: Option<String>,
-    /// Whether there are legacy routes, and until when.
-    pub legacy: Legacy,
+    /// Routes that will end and that another crate brings along.
+    pub old_routes: Option<OldRoutes>,
     /// Limits, hosts, origins and routes as configured.
     pub policy: PolicyHandle,
     /// What readiness says about the configuration.
@@ -126,8 +124,8 @@ impl tower::Service<Request<Body>> for Service {
 ///
 /// # Errors
 /// When the OpenAPI document can't be written as JSON.
-pub fn service(parts: Parts) -> serde_json::Result<Service> {
-    let (router, mut document) = router::documented(parts.legacy.enabled);
+pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
+    let (router, mut document, entries) = router::documented(parts.old_routes.as_mut());
     document.info.title = parts.docs_title;
     if let Some(description) = parts.docs_description {
         document.info.description = Some(description);
@@ -157,7 +155,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Service> {
         unread.clone(),
     );
     let edge = EdgeState {
-        routes: RouteTable::new(&document),
+        routes: RouteTable::new(&entries),
         policy: parts.policy,
         verifier: parts.verifier.clone(),
         checks: RunningChecks::default(),
@@ -173,7 +171,7 @@ pub fn service(parts: Parts) -> serde_json::Result<Service> {
         request_timeout: parts.request_timeout,
         body_timeout: parts.body_timeout,
         clock: parts.clock.clone(),
-        sunset: Sunset::new(parts.legacy.sunset),
+        deprecation: parts.old_routes.map(|old| old.deprecation),
         causes: Throttle::default(),
         unread: unread.clone(),
     };
@@ -206,16 +204,15 @@ pub fn service(parts: Parts) -> serde_json::Result<Service> {
     Ok(Service(service))
 }
 
-/// Whether the service has a route with this template.
-#[must_use]
-pub fn has_route(template: &str) -> bool {
-    RouteTable::new(&router::documented(true).1).has(template)
+/// All routes that the service has with these old ones.
+pub(crate) fn route_table(mut old: Option<OldRoutes>) -> RouteTable {
+    RouteTable::new(&router::documented(old.as_mut()).2)
 }
 
 /// The OpenAPI document of the service, for people to read.
 ///
 /// # Errors
 /// When it can't be written as JSON.
-pub fn openapi_document() -> serde_json::Result<String> {
-    router::documented(true).1.to_pretty_json()
+pub fn openapi_document(mut old: Option<OldRoutes>) -> serde_json::Result<String> {
+    router::documented(old.as_mut()).1.to_pretty_json()
 }

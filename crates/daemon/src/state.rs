@@ -17,8 +17,7 @@ use crate::recorder::Recorder;
 use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::key_watch;
 use crate::tasks::sampler::{HostSampler, LoadSampler};
-use linux_api_auth::imported::{ImportedSecrets, Pbkdf2Hash};
-use linux_api_auth::verifier::{Imported, KeyRecord, KeySource, SourceAway, Verifier};
+use linux_api_auth::verifier::{KeyRecord, KeySource, SourceAway, Verifier};
 use linux_api_host::Collector;
 use linux_api_store::api_keys::StoredKey;
 use linux_api_store::{Store, StoreError};
@@ -31,32 +30,8 @@ pub struct StoredKeys(pub Store);
 
 impl KeySource for StoredKeys {
     async fn find(&self, id: &KeyId) -> Result<Option<KeyRecord>, SourceAway> {
-        let found = self.0.find_key(id).await.map_err(away)?;
-        Ok(found.map(record))
-    }
-
-    async fn find_by_hash(&self, hashes: &[String]) -> Result<Option<KeyRecord>, SourceAway> {
-        let found = self.0.find_key_by_hash(hashes).await.map_err(away)?;
-        Ok(found.map(record))
-    }
-
-    async fn imported(&self) -> Result<Imported, SourceAway> {
-        let stored = self.0.imported_keys().await.map_err(away)?;
-        let unproven = stored.unproven.into_iter();
-        Ok(Imported {
-            secrets: ImportedSecrets::from_settings(stored.settings),
-            unproven: unproven
-                .filter_map(|(id, hash)| Some((id, Pbkdf2Hash::parse(&hash)?)))
-                .collect(),
-        })
-    }
-
-    async fn replace_hash(&self, id: &KeyId, old: &str, new: &str) -> Result<(), SourceAway> {
-        let replaced = self.0.replace_key_hash(id, old, new).await.map_err(away)?;
-        if replaced {
-            tracing::info!(key = %id, "an imported key was used for the first time");
-        }
-        Ok(())
+        let found = self.0.find_key(id).await.map_err(key_away)?;
+        Ok(found.map(key_record))
     }
 
     fn revision(&self) -> i64 {
@@ -90,7 +65,9 @@ impl KeySource for StoredKeys {
     }
 }
 
-fn record(stored: StoredKey) -> KeyRecord {
+/// A stored key as the verifier has it.
+#[must_use]
+pub fn key_record(stored: StoredKey) -> KeyRecord {
     KeyRecord {
         key: stored.key,
         hash: stored.hash,
@@ -98,8 +75,10 @@ fn record(stored: StoredKey) -> KeyRecord {
     }
 }
 
+/// That a key could not be looked up, after the log was told why.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn away(error: StoreError) -> SourceAway {
+#[must_use]
+pub fn key_away(error: StoreError) -> SourceAway {
     // That the database is away is logged once, by the task that connects again.
     if !matches!(error, StoreError::NotReady { .. }) {
         tracing::warn!(%error, "could not look up a key");
@@ -144,7 +123,7 @@ pub struct AppState {
 
 /// As the router holds it. Each request gets one more handle, not a copy of every part.
 #[derive(Debug, Clone)]
-pub(crate) struct SharedState(pub(crate) Arc<AppState>);
+pub struct SharedState(pub(crate) Arc<AppState>);
 
 impl Deref for SharedState {
     type Target = AppState;

@@ -374,7 +374,7 @@ async fn make_hypertable(
     if is_one > 0 {
         return Ok(());
     }
-    tracing::info!(table = table.name, "makes a table a hypertable");
+    tracing::debug!(table = table.name, "makes a table a hypertable");
     let statements = [
         sqlx::query(MAKE).bind(table.name).bind(table.chunk),
         sqlx::query(COMPRESS_WITH)

@@ -5,7 +5,6 @@ pub mod fleet;
 pub mod health;
 pub mod history;
 pub mod keys;
-pub mod legacy;
 pub mod metrics;
 pub mod page;
 pub mod problem;

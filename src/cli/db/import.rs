@@ -13,13 +13,13 @@ use self::sources::{Found, SourceOptions};
 use super::place::Place;
 use crate::cli::progress::Shown;
 use crate::cli::{Context, FAILED, output};
-use linux_api_auth::imported::{OWN_SECRET, hmac_setting, new_secret};
 use linux_api_daemon::run::identity;
 use linux_api_host::{Collector, HostRoots};
 use linux_api_legacy::import::{
     Kept, MeasurementsReport, OnConflict, Plan, Present, PythonPostgres, SourceUser,
     import_measurements, key_id_of, plan,
 };
+use linux_api_legacy::keys::{OWN_SECRET, hmac_setting, new_secret};
 use linux_api_store::imports::ImportedFrom;
 use linux_api_store::migrations::SchemaError;
 use linux_api_store::users::UserPage;

@@ -2,6 +2,7 @@
 
 use super::Finding;
 use crate::cli::Context;
+use crate::cli::additions::additions;
 use linux_api_config::{ConfigError, Loaded};
 use linux_api_daemon::run::known_routes;
 
@@ -10,7 +11,7 @@ const CHECK: &str = "configuration";
 /// What is found, and the configuration when it can be used.
 pub(super) fn check(ctx: &Context) -> (Vec<Finding>, Option<Loaded>) {
     let loaded = ctx.load(Vec::new()).and_then(|loaded| {
-        known_routes::check(&loaded)?;
+        known_routes::check(&loaded, &additions())?;
         Ok(loaded)
     });
     match loaded {

@@ -1,12 +1,6 @@
-use std::num::NonZeroU32;
 use std::sync::Mutex;
 
-use secrecy::SecretString;
-
 use super::*;
-use crate::imported::{
-    ImportedSecrets, OWN_SECRET, Pbkdf2Hash, hmac_hash, hmac_setting, pepper_setting,
-};
 use linux_api_wire::api_key::Scopes;
 use linux_api_wire::time::ManualClock;
 use linux_api_wire::user::Role;
@@ -24,8 +18,6 @@ struct State {
     /// The database is there, and answers nobody.
     hangs: bool,
     asked: usize,
-    imported: Imported,
-    imports_read: usize,
 }
 
 impl KeySource for Fake {
@@ -64,28 +56,6 @@ impl KeySource for Fake {
 
     fn revision(&self) -> i64 {
         self.0.lock().unwrap().revision
-    }
-
-    async fn find_by_hash(&self, hashes: &[String]) -> Result<Option<KeyRecord>, SourceAway> {
-        let mut state = self.0.lock().unwrap();
-        state.asked += 1;
-        let found = state.record.clone();
-        Ok(found.filter(|record| hashes.contains(&record.hash)))
-    }
-
-    async fn imported(&self) -> Result<Imported, SourceAway> {
-        let mut state = self.0.lock().unwrap();
-        state.imports_read += 1;
-        Ok(state.imported.clone())
-    }
-
-    async fn replace_hash(&self, id: &KeyId, old: &str, new: &str) -> Result<(), SourceAway> {
-        let mut state = self.0.lock().unwrap();
-        let record = state.record.as_mut().unwrap();
-        if record.key.id == *id && record.hash == old {
-            record.hash = new.to_owned();
-        }
-        Ok(())
     }
 }
 
@@ -131,19 +101,13 @@ impl Bench {
             away: None,
             hangs: false,
             asked: 0,
-            imported: Imported::default(),
-            imports_read: 0,
         })));
         let limits = Limits {
             cache_size: 100,
             hash_queue: 4,
             outage_grace: Duration::from_mins(10),
-            pbkdf2: Pbkdf2Limits {
-                per_minute: NonZeroU32::new(3).unwrap(),
-                until: Timestamp::from_millis(5_000_000),
-            },
         };
-        let verifier = Verifier::new(fake.clone(), limits, clock.clock());
+        let verifier = Verifier::new(fake.clone(), limits, clock.clock(), None);
         Self {
             fake,
             clock,
@@ -333,131 +297,4 @@ async fn a_caller_that_hangs_up_leaves_the_check_to_the_next() {
     drop(first);
     second.await.unwrap();
     assert_eq!(bench.fake.0.lock().unwrap().asked, 2);
-}
-
-const OLD_SECRET: &str = "old-secret";
-const PEPPER: &str = "pepper";
-/// PBKDF2-SHA-256 of "given-key" + [`PEPPER`] with the salt "aa" in 1 000 rounds, as Python computes it.
-const GIVEN_KEY_HASH: &str = "6559279956ec8a6566d15bba457df057496769b2f5875f1a5a5b42b840f0c55c227810e868d2a65df2660e58a2f5b11ae7dd3f57a71c0b05deef4adac711c614";
-
-fn secret(text: &str) -> SecretString {
-    text.to_owned().into()
-}
-
-impl Bench {
-    /// The same with the key stored under another hash, and others that were not used since.
-    async fn importing(hash: String, unproven: Vec<(KeyId, Pbkdf2Hash)>) -> Self {
-        let bench = Self::new().await;
-        let settings = [
-            (hmac_setting(&secret(OLD_SECRET)), OLD_SECRET),
-            (pepper_setting(&secret(PEPPER)), PEPPER),
-            (OWN_SECRET.to_owned(), "own-secret"),
-        ];
-        let settings = settings.map(|(name, value)| (name, value.to_owned()));
-        bench.change(|record| record.hash = hash);
-        bench.fake.0.lock().unwrap().imported = Imported {
-            secrets: ImportedSecrets::from_settings(settings),
-            unproven,
-        };
-        bench
-    }
-
-    /// The same with "given-key" as the last of so many that were not used since.
-    async fn unproven(others: usize) -> Self {
-        let wrong = Pbkdf2Hash::new(1_000, &secret(PEPPER), "bb", &"00".repeat(64)).unwrap();
-        let right = Pbkdf2Hash::new(1_000, &secret(PEPPER), "aa", GIVEN_KEY_HASH).unwrap();
-        let bench = Self::importing(right.to_string(), Vec::new()).await;
-        let others = (0..others).map(|number| (KeyId(format!("other{number}")), wrong.clone()));
-        let all = others.chain([(bench.key.id(), right)]).collect();
-        bench.fake.0.lock().unwrap().imported.unproven = all;
-        bench
-    }
-
-    fn stored_hash(&self) -> String {
-        let state = self.fake.0.lock().unwrap();
-        state.record.as_ref().unwrap().hash.clone()
-    }
-}
-
-#[tokio::test]
-async fn a_v1_key_is_found_by_its_hmac_and_revoked_like_any_other() {
-    let old = "WEmLce1Qps8u4YCM_bop9N8Q2vS_rJPiwJBrJAoFAzM";
-    let bench = Bench::importing(hmac_hash(&secret(OLD_SECRET), old), Vec::new()).await;
-    for _ in 0..3 {
-        assert_eq!(bench.verifier.verify(old).await.unwrap().user.name, "alice");
-    }
-    assert_eq!(bench.fake.0.lock().unwrap().asked, 1);
-    let wrong = bench.verifier.verify("another-key").await.unwrap_err();
-    assert_eq!(wrong, Rejected::Invalid);
-    bench.change(|record| record.key.revoked_at = Some(Timestamp::from_millis(1)));
-    let revoked = bench.verifier.verify(old).await.unwrap_err();
-    assert_eq!(revoked, Rejected::Invalid);
-}
-
-#[tokio::test]
-async fn a_legacy_key_is_hashed_slowly_once_and_then_found_by_its_hmac() {
-    let bench = Bench::unproven(1).await;
-    bench.verifier.verify("given-key").await.unwrap();
-    let quick = hmac_hash(&secret("own-secret"), "given-key");
-    assert_eq!(bench.stored_hash(), quick);
-    // A daemon that remembers nothing has no slow hash left to compute.
-    bench.fake.0.lock().unwrap().imported.unproven.clear();
-    let limits = Limits {
-        cache_size: 10,
-        hash_queue: 1,
-        outage_grace: Duration::from_mins(10),
-        pbkdf2: Pbkdf2Limits {
-            per_minute: NonZeroU32::MIN,
-            until: Timestamp::from_millis(0),
-        },
-    };
-    let other = Verifier::new(bench.fake.clone(), limits, bench.clock.clock());
-    other.verify("given-key").await.unwrap();
-}
-
-#[tokio::test]
-async fn slow_hashes_have_a_budget_and_a_client_that_comes_back_goes_on_where_it_was() {
-    let bench = Bench::unproven(4).await;
-    // Three of five are tried; the next is earned after twenty seconds.
-    let stopped = bench.verifier.verify("given-key").await.unwrap_err();
-    assert!(matches!(stopped, Rejected::Later(1..=20)), "{stopped:?}");
-    // Nobody else has anything left to spend.
-    let other = bench.verifier.verify("some-other-key").await.unwrap_err();
-    assert!(matches!(other, Rejected::Later(_)), "{other:?}");
-    // With a budget for two more it is found: what was tried is not tried again.
-    let remembered = bench.verifier.inner.imported.refuted_count("given-key");
-    assert_eq!(remembered, 3);
-}
-
-#[tokio::test]
-async fn a_key_that_is_known_to_be_wrong_costs_no_further_hash() {
-    let bench = Bench::unproven(0).await;
-    for _ in 0..20 {
-        let wrong = bench.verifier.verify("wrong-key").await.unwrap_err();
-        assert_eq!(wrong, Rejected::Invalid);
-    }
-    // The budget of three still has two.
-    bench.verifier.verify("given-key").await.unwrap();
-}
-
-#[tokio::test]
-async fn after_the_end_date_no_slow_hash_is_computed() {
-    let bench = Bench::unproven(0).await;
-    bench.clock.advance(Duration::from_secs(4_000));
-    let late = bench.verifier.verify("given-key").await.unwrap_err();
-    assert_eq!(late, Rejected::Invalid);
-    assert!(bench.stored_hash().starts_with("pbkdf2-sha256$"));
-}
-
-#[tokio::test]
-async fn what_was_imported_is_read_once_per_revision() {
-    let bench = Bench::unproven(0).await;
-    for number in 0..5 {
-        let text = format!("wrong-key-{number}");
-        bench.verifier.verify(&text).await.unwrap_err();
-    }
-    assert_eq!(bench.fake.0.lock().unwrap().imports_read, 1);
-    bench.change(|_| {});
-    bench.verifier.verify("one-more").await.unwrap_err();
-    assert_eq!(bench.fake.0.lock().unwrap().imports_read, 2);
 }

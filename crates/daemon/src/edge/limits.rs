@@ -1,15 +1,15 @@
 //! Which limit a request counts against.
 
 use std::net::IpAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use axum::http::Method;
 
-use super::deprecation::is_legacy;
 use super::limiter::{Exceeded, Limiter, Standing};
 use crate::client_address::ClientAddress;
+use crate::old_routes::OldRoutes;
 use linux_api_auth::identity::Identity;
-use linux_api_config::{ConfigValue, Rate, RateLimit, RoutePattern, RouteTable};
+use linux_api_config::{Rate, RateLimit, RoutePattern, RouteTable};
 use linux_api_wire::audit::Via;
 
 /// Whoever a request was accepted from: a key's public id, or a Linux account behind NULs, which
@@ -36,17 +36,24 @@ impl Client {
     }
 }
 
-/// What the legacy routes have always been limited to.
-static LEGACY_LIMITS: LazyLock<RouteTable<Rate>> = LazyLock::new(|| {
-    RouteTable::from_text(
-        "/api/legacy/user/user-info=10/minute, /api/legacy/admin/admin-area=10/minute, \
-         /api/legacy/admin/users=5/minute, /api/legacy/admin/user/create=5/minute, \
-         /api/legacy/users/delete=5/minute, /api/legacy/system/uptime=10/minute, \
-         /api/legacy/system/processes=20/minute, /api/legacy/system/system-infos=10/minute, \
-         /api/legacy/system/system-user=5/minute, /api/legacy/system/avg-load=5/minute",
-    )
-    .unwrap_or_default()
-});
+/// Limits of single routes that hold where the configuration has none for them.
+#[derive(Debug, Default)]
+pub(crate) struct UsualLimits {
+    /// What the paths of all of them begin with, so that other requests need not look.
+    pub(crate) prefix: &'static str,
+    /// The limits.
+    pub(crate) routes: RouteTable<Rate>,
+}
+
+impl UsualLimits {
+    /// Takes those of old routes.
+    pub(crate) fn of(old: &mut OldRoutes) -> Self {
+        Self {
+            prefix: old.deprecation.prefix,
+            routes: std::mem::take(&mut old.limits),
+        }
+    }
+}
 
 /// All limits there are.
 #[derive(Debug)]
@@ -57,8 +64,8 @@ pub(crate) struct RateLimits {
     failed_keys: Arc<Limiter<Origin>>,
     /// Those that say most come first.
     routes: Vec<(RoutePattern, Arc<RouteLimit>)>,
-    /// Of the legacy routes, where nothing else is configured.
-    legacy: Vec<(RoutePattern, Arc<RouteLimit>)>,
+    /// What holds where nothing else is configured, and the prefix of its routes.
+    usual: (&'static str, Vec<(RoutePattern, Arc<RouteLimit>)>),
 }
 
 /// A limit of one route counts callers where a key is needed, addresses where none is.
@@ -71,7 +78,11 @@ struct RouteLimit {
 impl RateLimits {
     /// Limits as configured, `None` when there are none. Those of `before` with the same rate go on
     /// counting where they are.
-    pub(crate) fn new(config: &RateLimit, before: Option<&Self>) -> Option<Self> {
+    pub(crate) fn new(
+        config: &RateLimit,
+        usual: &UsualLimits,
+        before: Option<&Self>,
+    ) -> Option<Self> {
         if !config.enabled {
             return None;
         }
@@ -88,7 +99,7 @@ impl RateLimits {
         let keep_route = |(pattern, rate): (&RoutePattern, &Rate)| {
             let same = before
                 .into_iter()
-                .flat_map(|before| before.routes.iter().chain(&before.legacy))
+                .flat_map(|before| before.routes.iter().chain(&before.usual.1))
                 .find(|(known, limit)| known == pattern && limit.callers.rate() == *rate);
             let limit = same.map_or_else(
                 || {
@@ -104,7 +115,10 @@ impl RateLimits {
         let mut routes: Vec<_> = config.routes.0.iter().map(keep_route).collect();
         routes.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.weight()));
         Some(Self {
-            legacy: LEGACY_LIMITS.0.iter().map(keep_route).collect(),
+            usual: (
+                usual.prefix,
+                usual.routes.0.iter().map(keep_route).collect(),
+            ),
             reads: keep!("key", per_key, reads),
             writes: keep!("key-writes", per_key_writes, writes),
             addresses: keep!("address", per_address, addresses),
@@ -119,16 +133,10 @@ impl RateLimits {
             .routes
             .iter()
             .find(|(pattern, _)| pattern.matches(method, path));
+        let (prefix, usual) = &self.usual;
         let found = closest.or_else(|| {
-            // Few requests are for these, and the others need not pay for looking.
-            let legacy = if is_legacy(path) {
-                &self.legacy[..]
-            } else {
-                &[]
-            };
-            legacy
-                .iter()
-                .find(|(pattern, _)| pattern.matches(method, path))
+            let mut usual = usual.iter().filter(|_| path.starts_with(prefix));
+            usual.find(|(pattern, _)| pattern.matches(method, path))
         });
         found.map(|(_, limit)| &**limit)
     }
@@ -215,6 +223,7 @@ fn origin_of(client: Client) -> Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use linux_api_config::ConfigValue;
 
     fn config(per_address: &str, routes: &str) -> RateLimit {
         RateLimit {
@@ -237,7 +246,8 @@ mod tests {
 
     #[test]
     fn ipv6_counts_by_network_and_ipv4_by_address() {
-        let limits = RateLimits::new(&config("1/hour burst 3", ""), None).unwrap();
+        let limits =
+            RateLimits::new(&config("1/hour burst 3", ""), &UsualLimits::default(), None).unwrap();
         let get = |from| accepted(&limits, from, &Method::GET, "/");
         assert_eq!(get("2001:db8:0:1::1"), 3);
         assert_eq!(get("2001:db8:0:1:ffff::2"), 0);
@@ -252,7 +262,12 @@ mod tests {
     #[test]
     fn a_route_counts_apart_and_the_closest_pattern_wins() {
         let routes = "/a/*=1/hour burst 5, GET /a/b=1/hour burst 2";
-        let limits = RateLimits::new(&config("1/hour burst 3", routes), None).unwrap();
+        let limits = RateLimits::new(
+            &config("1/hour burst 3", routes),
+            &UsualLimits::default(),
+            None,
+        )
+        .unwrap();
         let count = |method, path| accepted(&limits, "192.0.2.1", method, path);
         assert_eq!(count(&Method::GET, "/a/b"), 2);
         assert_eq!(count(&Method::POST, "/a/b"), 5);
@@ -262,7 +277,12 @@ mod tests {
 
     #[test]
     fn a_missing_key_counts_by_address_whatever_the_route_allows() {
-        let limits = RateLimits::new(&config("1/hour burst 3", "/a=1000/s"), None).unwrap();
+        let limits = RateLimits::new(
+            &config("1/hour burst 3", "/a=1000/s"),
+            &UsualLimits::default(),
+            None,
+        )
+        .unwrap();
         let from = known("192.0.2.1");
         let count = (0..9).filter(|_| limits.check_missing_key(from).is_ok());
         assert_eq!(count.count(), 3);
@@ -271,7 +291,8 @@ mod tests {
 
     #[test]
     fn who_can_not_be_told_apart_uses_up_nobody_elses_limit() {
-        let limits = RateLimits::new(&config("1/hour burst 3", ""), None).unwrap();
+        let limits =
+            RateLimits::new(&config("1/hour burst 3", ""), &UsualLimits::default(), None).unwrap();
         let proxy = "10.0.0.1";
         let behind = Client::Address(ClientAddress::Behind(proxy.parse().unwrap()));
         let count = (0..9).filter(|_| limits.check_missing_key(behind).is_ok());
@@ -282,39 +303,47 @@ mod tests {
     #[test]
     fn head_counts_as_get() {
         let routes = "GET /a=1/hour burst 2";
-        let limits = RateLimits::new(&config("1/hour burst 3", routes), None).unwrap();
+        let limits = RateLimits::new(
+            &config("1/hour burst 3", routes),
+            &UsualLimits::default(),
+            None,
+        )
+        .unwrap();
         assert_eq!(accepted(&limits, "192.0.2.1", &Method::HEAD, "/a"), 2);
         assert_eq!(accepted(&limits, "192.0.2.1", &Method::GET, "/a"), 0);
     }
 
     #[test]
-    fn legacy_routes_keep_their_old_limits_unless_others_are_configured() {
-        let (get, path) = (&Method::GET, "/api/legacy/system/processes");
-        let limits = RateLimits::new(&config("1/hour burst 3", ""), None).unwrap();
+    fn usual_limits_hold_unless_others_are_configured() {
+        let (get, path) = (&Method::GET, "/old/list");
+        let usual = UsualLimits {
+            prefix: "/old",
+            routes: RouteTable::from_text("/old/list=20/minute").unwrap(),
+        };
+        let limits = RateLimits::new(&config("1/hour burst 3", ""), &usual, None).unwrap();
         assert_eq!(accepted(&limits, "192.0.2.1", get, path), 20);
-        assert_eq!(LEGACY_LIMITS.0.len(), 10);
-        let routes = "/api/legacy/*=1/hour burst 2";
-        let limits = RateLimits::new(&config("1/hour burst 3", routes), None).unwrap();
+        let routes = "/old/*=1/hour burst 2";
+        let limits = RateLimits::new(&config("1/hour burst 3", routes), &usual, None).unwrap();
         assert_eq!(accepted(&limits, "192.0.2.1", get, path), 2);
     }
 
     #[test]
     fn a_limit_that_did_not_change_goes_on_counting() {
         let old = config("1/hour burst 3", "/a=1/hour burst 2");
-        let limits = RateLimits::new(&old, None).unwrap();
+        let limits = RateLimits::new(&old, &UsualLimits::default(), None).unwrap();
         assert_eq!(accepted(&limits, "192.0.2.1", &Method::GET, "/"), 3);
         assert_eq!(accepted(&limits, "192.0.2.1", &Method::GET, "/a"), 2);
-        let same = RateLimits::new(&old, Some(&limits)).unwrap();
+        let same = RateLimits::new(&old, &UsualLimits::default(), Some(&limits)).unwrap();
         assert_eq!(accepted(&same, "192.0.2.1", &Method::GET, "/"), 0);
         assert_eq!(accepted(&same, "192.0.2.1", &Method::GET, "/a"), 0);
         let new = config("1/hour burst 4", "/a=1/hour burst 1");
-        let new = RateLimits::new(&new, Some(&limits)).unwrap();
+        let new = RateLimits::new(&new, &UsualLimits::default(), Some(&limits)).unwrap();
         assert_eq!(accepted(&new, "192.0.2.1", &Method::GET, "/"), 4);
         assert_eq!(accepted(&new, "192.0.2.1", &Method::GET, "/a"), 1);
         let off = RateLimit {
             enabled: false,
             ..old
         };
-        assert!(RateLimits::new(&off, Some(&limits)).is_none());
+        assert!(RateLimits::new(&off, &UsualLimits::default(), Some(&limits)).is_none());
     }
 }

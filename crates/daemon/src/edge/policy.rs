@@ -6,8 +6,9 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 
 use super::cors::CorsRules;
-use super::limits::RateLimits;
+use super::limits::{RateLimits, UsualLimits};
 use crate::host::HostRules;
+use crate::old_routes::OldRoutes;
 use linux_api_config::{Config, Network, RoutePattern};
 
 /// One state of it.
@@ -22,12 +23,12 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    fn new(config: &Config, host_name: &str, before: Option<&Self>) -> Self {
+    fn new(config: &Config, host_name: &str, usual: &UsualLimits, before: Option<&Self>) -> Self {
         let limits = before.and_then(|before| before.limits.as_ref());
         Self {
             hosts: HostRules::new(&config.server.hosts.0, host_name),
             cors: CorsRules::new(&config.cors),
-            limits: RateLimits::new(&config.rate_limit, limits),
+            limits: RateLimits::new(&config.rate_limit, usual, limits),
             disabled: DisabledRoutes::new(&config.routes),
             proxies: config.server.trusted_proxies.0.clone(),
             scrapers: config.metrics.networks.0.clone(),
@@ -47,26 +48,34 @@ impl Policy {
 
 /// Shows the newest policy to everybody who holds it. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct PolicyHandle(Arc<ArcSwap<Policy>>);
+pub struct PolicyHandle {
+    policy: Arc<ArcSwap<Policy>>,
+    usual: Arc<UsualLimits>,
+}
 
 impl PolicyHandle {
-    /// The policy that the configuration asks for, on a host of this name.
+    /// The policy that the configuration asks for, on a host of this name. Routes that the
+    /// configuration has no limit for have their usual one, which is taken from `old`.
     #[must_use]
-    pub fn new(config: &Config, host_name: &str) -> Self {
-        let policy = Policy::new(config, host_name, None);
-        Self(Arc::new(ArcSwap::from_pointee(policy)))
+    pub fn new(config: &Config, host_name: &str, old: Option<&mut OldRoutes>) -> Self {
+        let usual = old.map_or_else(UsualLimits::default, UsualLimits::of);
+        let policy = Policy::new(config, host_name, &usual, None);
+        Self {
+            policy: Arc::new(ArcSwap::from_pointee(policy)),
+            usual: Arc::new(usual),
+        }
     }
 
     /// Puts another configuration in force. Limits that stay the same go on counting.
     pub fn replace(&self, config: &Config, host_name: &str) {
-        let policy = Policy::new(config, host_name, Some(&self.load()));
-        self.0.store(Arc::new(policy));
+        let policy = Policy::new(config, host_name, &self.usual, Some(&self.load()));
+        self.policy.store(Arc::new(policy));
     }
 
     /// The policy in force. Each request takes it once, so neither a lock nor a count that all
     /// threads write to is on the way.
     pub(crate) fn load(&self) -> Guard<Arc<Policy>> {
-        self.0.load()
+        self.policy.load()
     }
 }
 

@@ -1,22 +1,16 @@
 //! What the edge knows of each route: its methods, and whether it needs a key.
 
-use axum::http::{HeaderValue, Method};
-use utoipa::openapi::OpenApi;
+use std::collections::BTreeMap;
 
-/// The only routes that need no key.
-pub(crate) const PUBLIC: [&str; 8] = [
-    "/",
-    "/livez",
-    "/readyz",
-    "/openapi.json",
-    "/docs",
-    "/docs/",
-    "/docs/{*rest}",
-    "/favicon.ico",
-];
+use crate::route_list::Entry;
+use axum::http::{HeaderValue, Method};
+use linux_api_wire::audit::Action;
 
 /// Always answered, whatever is limited or switched off.
 pub(crate) const PROBES: [&str; 2] = ["/livez", "/readyz"];
+
+/// Browsers ask for it by themselves; a configuration may name it.
+const FAVICON: &str = "/favicon.ico";
 
 /// Needs no key from the networks in `metrics.networks`.
 pub(crate) const EXPOSITION: &str = "/metrics";
@@ -38,6 +32,8 @@ pub(crate) struct Route {
     pub(crate) template: String,
     /// Those that are documented.
     methods: Vec<Method>,
+    /// What each of those that change something changes.
+    actions: Vec<(Method, Action)>,
     /// As the `Allow` header has them.
     allowed: Option<HeaderValue>,
     is_public: bool,
@@ -46,16 +42,32 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    fn new(template: &str, methods: Vec<Method>) -> Self {
+    /// Of the entries of one template; without any, of one that is not documented.
+    fn new(template: &str, entries: &[&Entry]) -> Self {
+        let mut methods: Vec<Method> = entries.iter().map(|entry| entry.method.clone()).collect();
+        if methods.contains(&Method::GET) {
+            methods.push(Method::HEAD);
+        }
         let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
         let allowed = (!names.is_empty()).then(|| HeaderValue::from_str(&names.join(", ")).ok());
+        let actions = entries.iter();
         Self {
             template: template.to_owned(),
             allowed: allowed.flatten(),
-            is_public: PUBLIC.contains(&template),
+            is_public: UNDOCUMENTED.contains(&template)
+                || (!entries.is_empty() && entries.iter().all(|entry| entry.scope.is_none())),
             is_probe: PROBES.contains(&template),
+            actions: actions
+                .filter_map(|entry| Some((entry.method.clone(), entry.action?)))
+                .collect(),
             methods,
         }
+    }
+
+    /// What a request with this method changes.
+    pub(crate) fn action(&self, method: &Method) -> Option<Action> {
+        let found = self.actions.iter().find(|(changing, _)| changing == method);
+        found.map(|(_, action)| *action)
     }
 
     /// Whether a request must carry a key. Unknown methods need none: they are refused anyway, and
@@ -72,41 +84,30 @@ impl Route {
 }
 
 impl RouteTable {
-    /// The routes that the OpenAPI document describes, and those of [`UNDOCUMENTED`].
-    pub(crate) fn new(openapi: &OpenApi) -> Self {
+    /// The listed routes, and those of [`UNDOCUMENTED`].
+    pub(crate) fn new(entries: &[Entry]) -> Self {
         let mut table = Self {
             by_path: matchit::Router::new(),
             routes: Vec::new(),
         };
-        for (template, item) in &openapi.paths.paths {
-            let methods = [
-                (&item.get, Method::GET),
-                (&item.post, Method::POST),
-                (&item.patch, Method::PATCH),
-                (&item.put, Method::PUT),
-                (&item.delete, Method::DELETE),
-            ];
-            let mut methods: Vec<Method> = methods
-                .into_iter()
-                .filter(|(operation, _)| operation.is_some())
-                .map(|(_, method)| method)
-                .collect();
-            if methods.contains(&Method::GET) {
-                methods.push(Method::HEAD);
-            }
-            table.add(template, methods);
+        let mut by_template: BTreeMap<&str, Vec<&Entry>> = BTreeMap::new();
+        for entry in entries {
+            by_template.entry(&entry.template).or_default().push(entry);
         }
         for template in UNDOCUMENTED {
-            table.add(template, Vec::new());
+            by_template.insert(template, Vec::new());
+        }
+        for (template, entries) in by_template {
+            table.add(template, &entries);
         }
         table
     }
 
-    fn add(&mut self, template: &str, methods: Vec<Method>) {
+    fn add(&mut self, template: &str, entries: &[&Entry]) {
         let added = self.by_path.insert(template, self.routes.len());
         // The router, which knows templates by the same rules, would have refused it before.
         added.expect("no two templates are for the same paths");
-        self.routes.push(Route::new(template, methods));
+        self.routes.push(Route::new(template, entries));
     }
 
     /// The route of a path.
@@ -118,7 +119,7 @@ impl RouteTable {
     /// Whether there is a route with this template.
     pub(crate) fn has(&self, template: &str) -> bool {
         let is_own = |route: &Route| route.template == template;
-        self.routes.iter().any(is_own) || PUBLIC.contains(&template)
+        self.routes.iter().any(is_own) || template == FAVICON
     }
 }
 
@@ -129,8 +130,8 @@ mod tests {
 
     #[test]
     fn every_template_is_found_by_a_path_of_its_own() {
-        let (_, document) = router::documented(true);
-        let table = RouteTable::new(&document);
+        let (_, document, entries) = router::documented(None);
+        let table = RouteTable::new(&entries);
         let documented = document.paths.paths.keys().map(String::as_str);
         for template in documented.chain(UNDOCUMENTED) {
             let path = template.replace(['{', '}', '*'], "");
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn only_listed_routes_and_methods_without_a_handler_need_no_key() {
-        let table = RouteTable::new(&router::documented(true).1);
+        let table = RouteTable::new(&router::documented(None).2);
         let needs_key = |path, method| table.find(path).unwrap().needs_key(&method);
         for path in ["/livez", "/", "/docs/", "/openapi.json"] {
             assert!(!needs_key(path, Method::GET), "{path}");
@@ -156,6 +157,6 @@ mod tests {
         assert!(needs_key("/metrics", Method::GET));
         assert!(needs_key("/metrics", Method::HEAD));
         assert!(!needs_key("/metrics", Method::POST), "405");
-        assert!(Route::new("/hidden", Vec::new()).needs_key(&Method::GET));
+        assert!(Route::new("/hidden", &[]).needs_key(&Method::GET));
     }
 }

@@ -1,12 +1,11 @@
 use std::collections::BTreeMap;
 use std::io;
-use std::num::NonZeroU32;
 use std::sync::Mutex;
 
 use super::*;
 use crate::state::StoredKeys;
-use linux_api_auth::verifier::{Limits, Pbkdf2Limits};
-use linux_api_config::{Config, ConfigValue, Legacy};
+use linux_api_auth::verifier::Limits;
+use linux_api_config::{Config, ConfigValue};
 use linux_api_host::Collector;
 use linux_api_store::{Options, Store};
 use linux_api_wire::log::LogFormat;
@@ -36,16 +35,12 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
         cache_size: 10,
         hash_queue: 1,
         outage_grace: Duration::ZERO,
-        pbkdf2: Pbkdf2Limits {
-            per_minute: NonZeroU32::MIN,
-            until: clock.now(),
-        },
     };
     let recorder = Recorder::with_shards(1);
     let state = EdgeState {
-        routes: RouteTable::new(&crate::router::documented(true).1),
+        routes: RouteTable::new(&crate::router::documented(None).2),
         policy: PolicyHandle::default(),
-        verifier: Verifier::new(StoredKeys(store.clone()), limits, clock.clone()),
+        verifier: Verifier::new(StoredKeys(store.clone()), limits, clock.clone(), None),
         checks: RunningChecks::default(),
         unix_peers: Arc::new(UnixPeers::new(
             BTreeMap::new(),
@@ -65,7 +60,7 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
         body_timeout: Duration::from_secs(30),
         store,
         clock,
-        sunset: Sunset::new(Legacy::default().sunset),
+        deprecation: None,
         causes: Throttle::default(),
         unread: crate::unread::UnreadMemory::default(),
     };

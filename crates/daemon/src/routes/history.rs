@@ -1,8 +1,5 @@
 //! Stored series of a host over time.
 
-mod points;
-mod stored;
-
 use std::time::Duration;
 
 use axum::extract::State;
@@ -10,27 +7,24 @@ use utoipa::IntoParams;
 
 use crate::error::ApiError;
 use crate::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::history::{HistoryError, Question};
 use crate::json::Json;
 use crate::params::QueryReader;
 use crate::state::OwnHost;
 use crate::tasks::sampler::HostSampler;
 use linux_api_store::Store;
-use linux_api_wire::api::history::{History, HistorySeries, SeriesDescription};
+use linux_api_wire::api::history::{History, SeriesDescription};
 use linux_api_wire::api::page::Page;
 use linux_api_wire::api::problem::Problem;
-use linux_api_wire::series::{SERIES, SeriesKey, SeriesSelector};
+use linux_api_wire::series::{SERIES, SeriesSelector};
 use linux_api_wire::time::{Clock, Timestamp};
-use points::{Reading, downsample};
-use stored::Wanted;
 
 /// The most series that one request may name.
 const NAMES_MAX: usize = 20;
-/// How far the clocks of other hosts may be ahead.
-const AHEAD: Duration = Duration::from_hours(1);
 /// More ids than this are not named.
 const IDS_MAX: usize = 5;
-/// What the sampler keeps in memory.
-const RECENT: Duration = Duration::from_hours(1);
+/// How long a range is without a beginning.
+const USUAL: Duration = Duration::from_hours(1);
 
 /// What to answer.
 #[derive(Debug, IntoParams)]
@@ -108,7 +102,7 @@ pub(crate) async fn show_history(
 ) -> Result<Json<History>, ApiError> {
     let now = clock.now();
     let to = query.to.unwrap_or(now);
-    let from = query.from.unwrap_or_else(|| to.saturating_sub(RECENT));
+    let from = query.from.unwrap_or_else(|| to.saturating_sub(USUAL));
     if from > to {
         let wrong = match query.to {
             Some(_) => QueryReader::wrong("to", "Input should not be before from"),
@@ -118,20 +112,16 @@ pub(crate) async fn show_history(
     }
     let step = u64::try_from(query.step).unwrap_or(60);
     let host = host_id(&store, &own, query.host).await?;
-    let (found, step) = if step < 60 && *host == *own && now.since(from) <= RECENT {
-        (recent(&sampler, &query.series, from, to), step)
-    } else {
-        let wanted = Wanted {
-            store: &store,
-            host: &host,
-            selectors: &query.series,
-            from,
-            // Nothing is stored of the future but what hosts whose clocks are ahead write.
-            to: to.min(now.saturating_add(AHEAD)),
-        };
-        wanted.read(step).await?
+    let question = Question {
+        store: &store,
+        host: &host,
+        selectors: &query.series,
+        from,
+        to,
+        now,
     };
-    let (series, step) = downsample(&found, step);
+    let recent = (*host == *own).then_some(&sampler);
+    let (series, step) = question.read(step, recent).await.map_err(refused)?;
     Ok(Json(History {
         from: from.to_string(),
         to: to.to_string(),
@@ -175,36 +165,11 @@ async fn host_id(store: &Store, own: &str, host: Option<String>) -> Result<Strin
     }
 }
 
-fn recent(
-    sampler: &HostSampler,
-    selectors: &[SeriesSelector],
-    from: Timestamp,
-    to: Timestamp,
-) -> Vec<(HistorySeries, Vec<Reading>)> {
-    let found = selectors
-        .iter()
-        .flat_map(|selector| sampler.recent(selector, from, to));
-    found
-        .map(|one| {
-            let readings = one.points.iter().map(|(time, value)| Reading {
-                time: *time,
-                samples: 1,
-                mean: *value,
-                max: *value,
-            });
-            (described(&one.key), readings.collect())
-        })
-        .collect()
-}
-
-fn described(key: &SeriesKey) -> HistorySeries {
-    let labels = key.labels().into_iter();
-    HistorySeries {
-        name: key.series.name.to_owned(),
-        labels: labels
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect(),
-        unit: key.series.unit.to_owned(),
-        points: Vec::new(),
+fn refused(error: HistoryError) -> ApiError {
+    match error {
+        HistoryError::TooMany(_) => {
+            ApiError::invalid(vec![QueryReader::wrong("series", error.to_string())])
+        }
+        HistoryError::Store(error) => error.into(),
     }
 }

@@ -1,5 +1,10 @@
 //! The host, as the v1 routes show it.
 
+#![expect(
+    clippy::missing_errors_doc,
+    reason = "doc comments of handlers are the documentation of the API"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -26,7 +31,7 @@ use linux_api_wire::process::ProcessScan;
     tag = "system",
     responses((status = 200, description = "The uptime", body = Uptime))
 )]
-pub(crate) async fn show_uptime(
+pub async fn show_uptime(
     _caller: Caller<scope::HostRead>,
     State(collector): State<Collector>,
 ) -> Result<Json<Uptime>, ApiError> {
@@ -52,7 +57,7 @@ pub(crate) async fn show_uptime(
     tag = "system",
     responses((status = 200, description = "All processes", body = Vec<ListedProcess>))
 )]
-pub(crate) async fn list_processes(
+pub async fn list_processes(
     _caller: Caller<scope::HostRead>,
     State(collector): State<Collector>,
     State(written): State<WrittenList>,
@@ -66,7 +71,7 @@ pub(crate) async fn list_processes(
 
 /// The list of processes as it was last written: all who share a scan get the same bytes.
 #[derive(Debug, Clone)]
-pub(crate) struct WrittenList {
+pub struct WrittenList {
     last: Arc<Mutex<(Weak<ProcessScan>, Option<WrittenJson>)>>,
     unread: UnreadMemory,
 }
@@ -107,7 +112,7 @@ impl WrittenList {
     tag = "system",
     responses((status = 200, description = "What the host is", body = SystemInfo))
 )]
-pub(crate) async fn show_system_info(
+pub async fn show_system_info(
     _caller: Caller<scope::HostRead>,
     State(collector): State<Collector>,
 ) -> Result<Json<SystemInfo>, ApiError> {
@@ -131,7 +136,7 @@ pub(crate) async fn show_system_info(
 /// Which account to show.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct ShowSystemUser {
+pub struct ShowSystemUser {
     /// Name of the Linux account.
     username: String,
 }
@@ -158,7 +163,7 @@ impl FromQuery for ShowSystemUser {
             content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn show_system_user(
+pub async fn show_system_user(
     _caller: Caller<scope::HostRead>,
     State(collector): State<Collector>,
     ApiQuery(query): ApiQuery<ShowSystemUser>,

@@ -1,9 +1,10 @@
 //! Everything that is looked at before a daemon opens anything: by `serve`, by a reload and by
 //! `config check`.
 
+use super::Additions;
 use super::known_routes;
 use super::{database, listen};
-use linux_api_config::Loaded;
+use linux_api_config::{Loaded, Origin};
 use linux_api_wire::time::Clock;
 
 /// Looks at everything that can be wrong with a configuration before anything is opened: what it
@@ -11,9 +12,15 @@ use linux_api_wire::time::Clock;
 ///
 /// # Errors
 /// Names the first thing that is wrong, and where it is written.
-pub fn check(loaded: &Loaded) -> anyhow::Result<()> {
+pub fn check(loaded: &Loaded, additions: &Additions) -> anyhow::Result<()> {
     let config = &loaded.config;
-    known_routes::check(loaded)?;
+    known_routes::check(loaded, additions)?;
+    let is_said = !matches!(loaded.origins.of("legacy.enabled"), Origin::Default);
+    if config.legacy.enabled && is_said && additions.old_routes.is_none() {
+        let message =
+            "this program was built without legacy: remove the option, or set it to false";
+        return Err(loaded.refuse("legacy.enabled", message).into());
+    }
     listen::check(loaded)?;
     if config.demo.enabled && !config.server.listen.ip().is_loopback() {
         anyhow::bail!(

@@ -1,5 +1,8 @@
 //! Whether the configuration names routes that there are.
 
+use std::cell::LazyCell;
+
+use super::Additions;
 use crate::server;
 use linux_api_config::{ConfigError, Loaded, RoutePattern};
 
@@ -8,24 +11,36 @@ use linux_api_config::{ConfigError, Loaded, RoutePattern};
 ///
 /// # Errors
 /// Names the first such route.
-pub fn check(loaded: &Loaded) -> Result<(), ConfigError> {
+pub fn check(loaded: &Loaded, additions: &Additions) -> Result<(), ConfigError> {
     let config = &loaded.config;
+    // Most configurations name no route, and need no table.
+    let table = LazyCell::new(|| {
+        server::route_table(additions.old_routes.map(|make| make(&config.legacy)))
+    });
+    let has = |template: &str| table.has(template);
     refuse_unknown(
         loaded,
+        &has,
         "rate_limit.routes",
         config.rate_limit.routes.0.keys(),
     )?;
-    refuse_unknown(loaded, "routes.disabled", config.routes.disabled.0.keys())
+    refuse_unknown(
+        loaded,
+        &has,
+        "routes.disabled",
+        config.routes.disabled.0.keys(),
+    )
 }
 
 fn refuse_unknown<'a>(
     loaded: &Loaded,
+    has: &impl Fn(&str) -> bool,
     key: &str,
     patterns: impl Iterator<Item = &'a RoutePattern>,
 ) -> Result<(), ConfigError> {
     for pattern in patterns {
         if let Some(template) = pattern.template()
-            && !server::has_route(template)
+            && !has(template)
         {
             let message = format!(
                 "there is no route {template}; routes are written as in the documentation, \

@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, oneshot};
 
+use super::Additions;
 use super::listen::{self, Addresses};
 use super::record::Record;
 use super::status_line::StatusLine;
@@ -40,12 +41,23 @@ const READING_MAX: Duration = Duration::from_secs(10);
 
 /// Reads the configuration again, from where it was read at the start.
 #[derive(Clone)]
-pub struct Reader(Arc<dyn Fn() -> anyhow::Result<Loaded> + Send + Sync>);
+pub struct Reader {
+    read: Arc<Read>,
+    additions: Additions,
+}
+
+type Read = dyn Fn() -> anyhow::Result<Loaded> + Send + Sync;
 
 impl Reader {
     /// `read` runs on a thread of its own, which may be left behind when a file system hangs.
-    pub fn new(read: impl Fn() -> anyhow::Result<Loaded> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(read))
+    pub fn new(
+        read: impl Fn() -> anyhow::Result<Loaded> + Send + Sync + 'static,
+        additions: Additions,
+    ) -> Self {
+        Self {
+            read: Arc::new(read),
+            additions,
+        }
     }
 }
 
@@ -165,8 +177,8 @@ struct Fresh {
 
 impl Fresh {
     fn read(reader: &Reader) -> anyhow::Result<Self> {
-        let loaded = (reader.0)()?;
-        super::check::check(&loaded)?;
+        let loaded = (reader.read)()?;
+        super::check::check(&loaded, &reader.additions)?;
         let certificates = listen::certificates(&loaded.config)?;
         Ok(Self {
             loaded,

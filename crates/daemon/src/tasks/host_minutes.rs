@@ -33,18 +33,13 @@ fn hand_over(host: &HostSampler, flusher: &FlusherHandle) {
 }
 
 fn samples(minute: &Minute) -> Vec<HostSample> {
-    let sample = |value: &MinuteValue| {
-        let name = value.key.series.name;
-        // The text without the name is the label in braces, or nothing. No database stores NUL.
-        let labels = value.key.to_string().split_off(name.len());
-        HostSample {
-            name: name.to_owned(),
-            labels: labels.replace('\0', "\u{fffd}"),
-            time: minute.time,
-            samples: value.count.into(),
-            mean: value.mean,
-            max: value.max,
-        }
+    let sample = |value: &MinuteValue| HostSample {
+        name: value.key.series.name.to_owned(),
+        labels: value.key.stored_labels(),
+        time: minute.time,
+        samples: value.count.into(),
+        mean: value.mean,
+        max: value.max,
     };
     minute.values.iter().map(sample).collect()
 }

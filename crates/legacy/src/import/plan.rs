@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::source::SourceUser;
-use linux_api_auth::imported::imported_key_id;
+use crate::keys::imported_key_id;
 use linux_api_store::imports::{ImportedKey, ImportedUser, UserImport};
 use linux_api_wire::api_key::{KeyId, Scope, Scopes};
 use linux_api_wire::user::{Role, User, UserId};

@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use super::ImportError;
 use super::source::{Origin, SourceUser};
-use linux_api_auth::imported::{Pbkdf2Hash, fingerprint};
+use crate::keys::{Pbkdf2Hash, fingerprint};
 use linux_api_wire::time::Timestamp;
 use linux_api_wire::user::Role;
 
@@ -133,7 +133,7 @@ impl PythonSqlite {
     /// The pepper's name and value among the settings.
     #[must_use]
     pub fn secret(&self) -> (String, SecretString) {
-        let name = linux_api_auth::imported::pepper_setting(&self.pepper);
+        let name = crate::keys::pepper_setting(&self.pepper);
         (name, self.pepper.expose_secret().to_owned().into())
     }
 }

@@ -5,10 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::described;
 use super::points::{POINTS_MAX, Reading};
-use crate::error::ApiError;
-use crate::params::QueryReader;
+use super::{HistoryError, described};
 use linux_api_store::Store;
 use linux_api_store::host_samples::{SampleExtent, SampleFilter, SampleRow};
 use linux_api_wire::api::history::HistorySeries;
@@ -23,8 +21,8 @@ const BUCKETS_ENOUGH: u64 = 250_000;
 /// The most buckets that the database adds up to them.
 const BUCKETS_MAX: u64 = 1_000_000;
 
-/// What somebody asks for.
-pub(super) struct Wanted<'a> {
+/// Series of one host in the database over a range.
+pub(super) struct StoredSeries<'a> {
     pub(super) store: &'a Store,
     pub(super) host: &'a str,
     pub(super) selectors: &'a [SeriesSelector],
@@ -34,13 +32,13 @@ pub(super) struct Wanted<'a> {
 
 type Found = Vec<(HistorySeries, Vec<Reading>)>;
 
-impl Wanted<'_> {
+impl StoredSeries<'_> {
     /// The series with a reading per step, and how long the steps are: `step` seconds or longer.
-    pub(super) async fn read(&self, step: u64) -> Result<(Found, u64), ApiError> {
+    pub(super) async fn read(&self, step: u64) -> Result<(Found, u64), HistoryError> {
         let (resolution, extent) = self.resolution(step).await?;
         let series = u64::try_from(extent.series).unwrap_or(0);
         if series > POINTS_MAX as u64 || self.buckets(resolution, extent) > BUCKETS_MAX {
-            return Err(too_many(series));
+            return Err(HistoryError::TooMany(series));
         }
         let length = self.to.since(extent.first.unwrap_or(self.to)).as_secs();
         let mut step = step.next_multiple_of(resolution.length().as_secs());
@@ -57,7 +55,7 @@ impl Wanted<'_> {
             // Others began to be stored since they were counted.
             left = left
                 .checked_sub(rows.len() as u64)
-                .ok_or_else(|| too_many(series))?;
+                .ok_or_else(|| HistoryError::TooMany(series))?;
             found.extend(by_labels(selector, rows));
         }
         Ok((found, step))
@@ -65,7 +63,7 @@ impl Wanted<'_> {
 
     /// The shortest buckets that go back to where the range begins, or as far as any do, and are
     /// not too many; and how much there is of them.
-    async fn resolution(&self, step: u64) -> Result<(Resolution, SampleExtent), ApiError> {
+    async fn resolution(&self, step: u64) -> Result<(Resolution, SampleExtent), HistoryError> {
         let mut resolution = resolution(step);
         let mut extent = self.extent(resolution).await?;
         let begin_with = resolution;
@@ -93,7 +91,7 @@ impl Wanted<'_> {
     }
 
     /// How much there is of all series together.
-    async fn extent(&self, resolution: Resolution) -> Result<SampleExtent, ApiError> {
+    async fn extent(&self, resolution: Resolution) -> Result<SampleExtent, HistoryError> {
         let mut all = SampleExtent::default();
         let earlier = |one: Option<Timestamp>, other: Option<Timestamp>| match (one, other) {
             (Some(one), Some(other)) => Some(one.min(other)),
@@ -118,12 +116,11 @@ impl Wanted<'_> {
 
     fn filter(&self, selector: &SeriesSelector, resolution: Resolution) -> SampleFilter {
         let labels = selector.label.as_deref().map(|label| {
-            let series = selector.series;
             let key = SeriesKey {
-                series,
+                series: selector.series,
                 label: label.into(),
             };
-            key.to_string().split_off(series.name.len())
+            key.stored_labels()
         });
         SampleFilter {
             resolution,
@@ -134,14 +131,6 @@ impl Wanted<'_> {
             to: self.to,
         }
     }
-}
-
-fn too_many(series: u64) -> ApiError {
-    let message = format!(
-        "Input should name fewer series: {series} of them are too many for one answer; a label in \
-         braces or a shorter range narrows it"
-    );
-    ApiError::invalid(vec![QueryReader::wrong("series", message)])
 }
 
 /// The longest buckets that are no longer than a step.
@@ -164,13 +153,8 @@ fn by_labels(selector: &SeriesSelector, rows: Vec<SampleRow>) -> Found {
             max: row.max,
         });
     }
-    let name = selector.series.name;
     let read = |(labels, readings): (String, Vec<Reading>)| {
-        let member: SeriesSelector = format!("{name}{labels}").parse().ok()?;
-        let key = SeriesKey {
-            series: member.series,
-            label: member.label.unwrap_or_default().into(),
-        };
+        let key = SeriesKey::from_stored(selector.series, &labels)?;
         Some((described(&key), readings))
     };
     series.into_iter().filter_map(read).collect()

@@ -17,8 +17,8 @@ use governor::{Quota, RateLimiter};
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
-use super::{KeyRecord, KeySource, Rejected, SourceAway};
-use crate::imported::{ImportedSecrets, Pbkdf2Hash};
+use super::secrets::{ImportedSecrets, Pbkdf2Hash};
+use linux_api_auth::verifier::{KeyRecord, OtherKey, Rejected, SourceAway};
 use linux_api_wire::api_key::KeyId;
 use linux_api_wire::time::Timestamp;
 
@@ -47,6 +47,32 @@ pub struct Imported {
     pub unproven: Vec<(KeyId, Pbkdf2Hash)>,
 }
 
+/// Where imported keys are stored.
+pub trait ImportedSource: Send + Sync + 'static {
+    /// The key with this public id.
+    fn find(
+        &self,
+        id: &KeyId,
+    ) -> impl Future<Output = Result<Option<KeyRecord>, SourceAway>> + Send;
+
+    /// The key with one of these stored hashes.
+    fn find_by_hash(
+        &self,
+        hashes: &[String],
+    ) -> impl Future<Output = Result<Option<KeyRecord>, SourceAway>> + Send;
+
+    /// What keys of the Python program are checked with.
+    fn imported(&self) -> impl Future<Output = Result<Imported, SourceAway>> + Send;
+
+    /// Puts another hash in the place of `old`, unless somebody was faster.
+    fn replace_hash(
+        &self,
+        id: &KeyId,
+        old: &str,
+        new: &str,
+    ) -> impl Future<Output = Result<(), SourceAway>> + Send;
+}
+
 /// What is known of imported keys at one revision of users and keys.
 #[derive(Debug)]
 struct Known {
@@ -54,7 +80,9 @@ struct Known {
     imported: Imported,
 }
 
-pub(super) struct ImportedKeys {
+/// Checks keys of the Python program.
+pub struct ImportedKeys<S> {
+    source: S,
     limits: Pbkdf2Limits,
     known: Mutex<Option<Arc<Known>>>,
     running: Semaphore,
@@ -65,7 +93,7 @@ pub(super) struct ImportedKeys {
 
 type Point = <MonotonicClock as governor::clock::Clock>::Instant;
 
-impl std::fmt::Debug for ImportedKeys {
+impl<S> std::fmt::Debug for ImportedKeys<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ImportedKeys")
             .field("limits", &self.limits)
@@ -107,17 +135,11 @@ impl Refuted {
     }
 }
 
-/// A key that is no key of this program's own making.
-pub(super) struct Candidate<'a> {
-    pub(super) text: &'a str,
-    pub(super) digest: [u8; 32],
-    pub(super) revision: i64,
-    pub(super) now: Timestamp,
-}
-
-impl ImportedKeys {
-    pub(super) fn new(limits: Pbkdf2Limits) -> Self {
+impl<S: ImportedSource> ImportedKeys<S> {
+    /// Of this database, nothing read yet.
+    pub fn new(source: S, limits: Pbkdf2Limits) -> Self {
         Self {
+            source,
             limits,
             known: Mutex::new(None),
             running: Semaphore::new(1),
@@ -130,28 +152,20 @@ impl ImportedKeys {
         }
     }
 
-    fn refuted(&self) -> std::sync::MutexGuard<'_, Refuted> {
-        self.refuted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The stored key that the text is, unless `has_ended` says that it no longer counts: that
-    /// costs as much as a key that is unknown.
-    pub(super) async fn find<S: KeySource>(
-        &self,
-        source: &S,
-        key: &Candidate<'_>,
-        has_ended: impl Fn(&KeyRecord) -> bool,
-    ) -> Result<KeyRecord, Rejected> {
-        let known = self.known(source, key.revision).await?;
+    /// The stored key that the text is, unless it has ended: that costs as much as a key that is
+    /// unknown.
+    pub(super) async fn check(&self, key: OtherKey<'_>) -> Result<KeyRecord, Rejected> {
+        let has_ended = |record: &KeyRecord| (key.has_ended)(&record.key);
+        let known = self.known(key.revision).await?;
         if known.imported.secrets.is_empty() {
             return Err(Rejected::Invalid);
         }
         let hashes = known.imported.secrets.hashes(key.text);
-        let found = source.find_by_hash(&hashes).await.map_err(away)?;
+        let found = self.source.find_by_hash(&hashes).await.map_err(away)?;
         if let Some(record) = found.filter(|record| !has_ended(record)) {
             return Ok(record);
         }
-        let record = self.prove(source, key, &known.imported).await?;
+        let record = self.prove(key, &known.imported).await?;
         if has_ended(&record) {
             return Err(Rejected::Invalid);
         }
@@ -159,12 +173,12 @@ impl ImportedKeys {
     }
 
     /// What there is at this revision, read once.
-    async fn known<S: KeySource>(&self, source: &S, revision: i64) -> Result<Arc<Known>, Rejected> {
+    async fn known(&self, revision: i64) -> Result<Arc<Known>, Rejected> {
         let mut known = self.known.lock().await;
         match &*known {
             Some(known) if known.revision >= revision => Ok(Arc::clone(known)),
             _ => {
-                let imported = source.imported().await.map_err(away)?;
+                let imported = self.source.imported().await.map_err(away)?;
                 let fresh = Arc::new(Known { revision, imported });
                 *known = Some(Arc::clone(&fresh));
                 Ok(fresh)
@@ -173,12 +187,7 @@ impl ImportedKeys {
     }
 
     /// Compares the key with those that were not used since the import.
-    async fn prove<S: KeySource>(
-        &self,
-        source: &S,
-        key: &Candidate<'_>,
-        imported: &Imported,
-    ) -> Result<KeyRecord, Rejected> {
+    async fn prove(&self, key: OtherKey<'_>, imported: &Imported) -> Result<KeyRecord, Rejected> {
         if imported.unproven.is_empty() || key.now >= self.limits.until {
             return Err(Rejected::Invalid);
         }
@@ -200,7 +209,7 @@ impl ImportedKeys {
             let (text, pepper, tried) = (key.text.to_owned(), pepper.clone(), hash.clone());
             let work = tokio::task::spawn_blocking(move || tried.matches(&text, &pepper));
             if work.await.map_err(|_| Rejected::Unavailable)? {
-                return self.keep(source, key, imported, (id, hash)).await;
+                return self.keep(key, imported, (id, hash)).await;
             }
             refuted.insert(id.clone());
             self.refuted().remember(key.digest, id.clone());
@@ -209,15 +218,17 @@ impl ImportedKeys {
     }
 
     /// Puts the quick hash in the place of the slow one.
-    async fn keep<S: KeySource>(
+    async fn keep(
         &self,
-        source: &S,
-        key: &Candidate<'_>,
+        key: OtherKey<'_>,
         imported: &Imported,
         (id, hash): (&KeyId, &Pbkdf2Hash),
     ) -> Result<KeyRecord, Rejected> {
         if let Some(quick) = imported.secrets.own_hash(key.text) {
-            let replaced = source.replace_hash(id, &hash.to_string(), &quick).await;
+            let replaced = self
+                .source
+                .replace_hash(id, &hash.to_string(), &quick)
+                .await;
             if replaced.is_ok() {
                 let mut known = self.known.lock().await;
                 if let Some(now) = &*known {
@@ -231,13 +242,19 @@ impl ImportedKeys {
             }
             // Otherwise the next use tries again; this one was proven all the same.
         }
-        let found = source.find(id).await.map_err(away)?;
+        let found = self.source.find(id).await.map_err(away)?;
         found.ok_or(Rejected::Invalid)
     }
 }
 
+impl<S> ImportedKeys<S> {
+    fn refuted(&self) -> std::sync::MutexGuard<'_, Refuted> {
+        self.refuted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 #[cfg(test)]
-impl ImportedKeys {
+impl<S> ImportedKeys<S> {
     /// With how many stored keys this one was compared in vain.
     pub(super) fn refuted_count(&self, key: &str) -> usize {
         use sha2::{Digest, Sha256};
@@ -251,27 +268,4 @@ fn away(_: SourceAway) -> Rejected {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::key::PlainKey;
-
-    #[tokio::test(start_paused = true)]
-    async fn what_a_key_is_not_is_forgotten_after_an_hour_and_by_the_least_recent() {
-        let mut refuted = Refuted::default();
-        let id = || PlainKey::generate().unwrap().id();
-        refuted.remember([1; 32], id());
-        refuted.remember([1; 32], id());
-        assert_eq!(refuted.of([1; 32]).len(), 2);
-        tokio::time::advance(REFUTED_FOR).await;
-        refuted.remember([2; 32], id());
-        assert!(refuted.of([1; 32]).is_empty());
-        for number in 0..REFUTED_MAX {
-            tokio::time::advance(Duration::from_millis(1)).await;
-            let mut key = [3; 32];
-            key[..8].copy_from_slice(&number.to_le_bytes());
-            refuted.remember(key, id());
-            assert_eq!(refuted.of([2; 32]).len(), 1, "it is in use");
-        }
-        assert_eq!(refuted.0.len(), REFUTED_MAX);
-    }
-}
+mod tests;

@@ -4,16 +4,13 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa::IntoParams;
 
-use crate::error::ApiError;
-use crate::extract::{ApiQuery, Caller, FromQuery, scope};
-use crate::json::{Json, WrittenJson};
-use crate::params::QueryReader;
-use crate::routes::system::{
-    ShowSystemUser, WrittenList, list_processes, show_system_info, show_system_user, show_uptime,
+use crate::bodies::{LegacyLoad, LegacyLoads};
+use linux_api_daemon::handler::{
+    ApiError, ApiQuery, Caller, FromQuery, Json, QueryReader, ShowSystemUser, WrittenJson,
+    WrittenList, list_processes, scope, show_system_info, show_system_user, show_uptime,
 };
-use crate::tasks::sampler::LoadSampler;
+use linux_api_daemon::tasks::sampler::LoadSampler;
 use linux_api_host::Collector;
-use linux_api_wire::api::legacy::{LegacyLoad, LegacyLoads};
 use linux_api_wire::api::problem::Problem;
 use linux_api_wire::api::system::{ListedProcess, NamedAccount, SystemInfo, Uptime};
 use linux_api_wire::host::LoadValue;
@@ -25,7 +22,7 @@ use linux_api_wire::host::LoadValue;
     tag = "legacy",
     responses((status = 200, description = "The uptime", body = Uptime))
 )]
-pub(crate) async fn show_legacy_uptime(
+pub(super) async fn show_legacy_uptime(
     caller: Caller<scope::HostRead>,
     collector: State<Collector>,
 ) -> Result<Json<Uptime>, ApiError> {
@@ -39,7 +36,7 @@ pub(crate) async fn show_legacy_uptime(
     tag = "legacy",
     responses((status = 200, description = "All processes", body = Vec<ListedProcess>))
 )]
-pub(crate) async fn show_legacy_processes(
+pub(super) async fn show_legacy_processes(
     caller: Caller<scope::HostRead>,
     collector: State<Collector>,
     written: State<WrittenList>,
@@ -54,7 +51,7 @@ pub(crate) async fn show_legacy_processes(
     tag = "legacy",
     responses((status = 200, description = "What the host is", body = SystemInfo))
 )]
-pub(crate) async fn show_legacy_info(
+pub(super) async fn show_legacy_info(
     caller: Caller<scope::HostRead>,
     collector: State<Collector>,
 ) -> Result<Json<SystemInfo>, ApiError> {
@@ -73,7 +70,7 @@ pub(crate) async fn show_legacy_info(
             content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn show_legacy_system_user(
+pub(super) async fn show_legacy_system_user(
     caller: Caller<scope::HostRead>,
     collector: State<Collector>,
     query: ApiQuery<ShowSystemUser>,
@@ -92,7 +89,7 @@ pub(crate) async fn show_legacy_system_user(
 /// How to show the load.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct ShowLegacyLoad {
+pub(super) struct ShowLegacyLoad {
     /// To how many digits behind the point values are rounded; negative ones round before it.
     #[param(default = 2, required = false)]
     decimal_places: i64,
@@ -120,7 +117,7 @@ impl FromQuery for ShowLegacyLoad {
     params(ShowLegacyLoad),
     responses((status = 200, description = "Both", body = LegacyLoad))
 )]
-pub(crate) async fn show_legacy_load(
+pub(super) async fn show_legacy_load(
     _caller: Caller<scope::HostRead>,
     State(load): State<LoadSampler>,
     ApiQuery(query): ApiQuery<ShowLegacyLoad>,

@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use super::key::NoRandomness;
+use linux_api_auth::key::NoRandomness;
 use linux_api_wire::api_key::{HMAC_SCHEME, KeyId, PBKDF2_SCHEME};
 
 /// The name of this program's own secret among the settings.

@@ -4,23 +4,18 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa::IntoParams;
 
-use crate::error::ApiError;
-use crate::extract::{ApiQuery, Caller, FromQuery, scope};
-use crate::json::Json;
-use crate::params::QueryReader;
-use crate::state::StoredKeys;
-use linux_api_auth::imported::{
-    ImportedSecrets, OWN_SECRET, hmac_hash, imported_key_id, new_secret,
-};
-use linux_api_auth::key::PlainKey;
-use linux_api_auth::verifier::Verifier;
-use linux_api_store::api_keys::NewKey;
-use linux_api_store::users::{NewUser, UserPage};
-use linux_api_store::{Refusal, Store, StoreError};
-use linux_api_wire::api::legacy::{
+use crate::bodies::{
     LegacyCaller, LegacyCreated, LegacyDone, LegacyGreeting, LegacyNewUser, LegacyRole, LegacyUser,
     LegacyUsers,
 };
+use crate::keys::{ImportedSecrets, OWN_SECRET, hmac_hash, imported_key_id, new_secret};
+use linux_api_auth::key::PlainKey;
+use linux_api_auth::verifier::Verifier;
+use linux_api_daemon::handler::{ApiError, ApiQuery, Caller, FromQuery, Json, QueryReader, scope};
+use linux_api_daemon::state::StoredKeys;
+use linux_api_store::api_keys::NewKey;
+use linux_api_store::users::{NewUser, UserPage};
+use linux_api_store::{Refusal, Store, StoreError};
 use linux_api_wire::api::problem::Problem;
 use linux_api_wire::api_key::{Scope, Scopes};
 use linux_api_wire::user::User;
@@ -44,7 +39,7 @@ const NOT_DELETED: &str = "User deletion failed or user does not exist";
     tag = "legacy",
     responses((status = 200, description = "The caller", body = LegacyCaller))
 )]
-pub(crate) async fn show_legacy_caller(caller: Caller<scope::KeysSelf>) -> Json<LegacyCaller> {
+pub(super) async fn show_legacy_caller(caller: Caller<scope::KeysSelf>) -> Json<LegacyCaller> {
     let user = &caller.identity.user;
     Json(LegacyCaller {
         username: user.name.clone(),
@@ -59,7 +54,7 @@ pub(crate) async fn show_legacy_caller(caller: Caller<scope::KeysSelf>) -> Json<
     tag = "legacy",
     responses((status = 200, description = "A greeting", body = LegacyGreeting))
 )]
-pub(crate) async fn greet_legacy_admin(caller: Caller<scope::UsersAdmin>) -> Json<LegacyGreeting> {
+pub(super) async fn greet_legacy_admin(caller: Caller<scope::UsersAdmin>) -> Json<LegacyGreeting> {
     let user = &caller.identity.user;
     let (name, role) = (&user.name, LegacyRole::from(user.role).as_str());
     Json(LegacyGreeting {
@@ -74,7 +69,7 @@ pub(crate) async fn greet_legacy_admin(caller: Caller<scope::UsersAdmin>) -> Jso
     tag = "legacy",
     responses((status = 200, description = "All users, the oldest first", body = LegacyUsers))
 )]
-pub(crate) async fn list_legacy_users(
+pub(super) async fn list_legacy_users(
     _caller: Caller<scope::UsersAdmin>,
     State(store): State<Store>,
 ) -> Result<Json<LegacyUsers>, ApiError> {
@@ -93,7 +88,7 @@ pub(crate) async fn list_legacy_users(
 /// Which user to make.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct CreateLegacyUser {
+pub(super) struct CreateLegacyUser {
     /// Its name: 1 to 64 letters, digits and underscores.
     username: String,
     /// Its role.
@@ -139,7 +134,7 @@ impl FromQuery for CreateLegacyUser {
             content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn create_legacy_user(
+pub(super) async fn create_legacy_user(
     caller: Caller<scope::UsersAdmin>,
     State(store): State<Store>,
     State(verifier): State<Verifier<StoredKeys>>,
@@ -234,7 +229,7 @@ fn new_key(id: linux_api_wire::api_key::KeyId, hash: String, scopes: Scopes) -> 
 /// Which user to delete.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct DeleteLegacyUser {
+pub(super) struct DeleteLegacyUser {
     /// Its name.
     username: String,
 }
@@ -261,7 +256,7 @@ impl FromQuery for DeleteLegacyUser {
             content_type = "application/problem+json"),
     )
 )]
-pub(crate) async fn delete_legacy_user(
+pub(super) async fn delete_legacy_user(
     caller: Caller<scope::KeysSelf>,
     State(store): State<Store>,
     ApiQuery(query): ApiQuery<DeleteLegacyUser>,

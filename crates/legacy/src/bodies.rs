@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::user::{Role, User};
+use linux_api_wire::user::{Role, User};
 
 /// What these routes call the roles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum LegacyRole {
+pub(crate) enum LegacyRole {
     /// A viewer.
     User,
     /// An admin.
@@ -18,7 +18,7 @@ pub enum LegacyRole {
 impl LegacyRole {
     /// The word in requests and answers.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Admin => "admin",
@@ -47,26 +47,26 @@ impl From<LegacyRole> for Role {
 /// The caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"username": "admin", "role": "admin"}))]
-pub struct LegacyCaller {
+pub(crate) struct LegacyCaller {
     /// Its name.
-    pub username: String,
+    pub(crate) username: String,
     /// Its role.
-    pub role: LegacyRole,
+    pub(crate) role: LegacyRole,
 }
 
 /// A greeting to an admin.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"message": "Admin access granted for admin with role admin!"}))]
-pub struct LegacyGreeting {
+pub(crate) struct LegacyGreeting {
     /// A sentence.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 /// All users.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct LegacyUsers {
+pub(crate) struct LegacyUsers {
     /// The oldest first.
-    pub users: Vec<LegacyUser>,
+    pub(crate) users: Vec<LegacyUser>,
 }
 
 /// One user.
@@ -78,19 +78,19 @@ pub struct LegacyUsers {
     "last_login": "2026-11-23T06:57:08.120Z",
     "is_active": true
 }))]
-pub struct LegacyUser {
+pub(crate) struct LegacyUser {
     /// Its name.
-    pub username: String,
+    pub(crate) username: String,
     /// Its role.
-    pub role: LegacyRole,
+    pub(crate) role: LegacyRole,
     /// When it was made.
     #[schema(format = DateTime)]
-    pub created_at: String,
+    pub(crate) created_at: String,
     /// When one of its keys was last accepted.
     #[schema(format = DateTime)]
-    pub last_login: Option<String>,
+    pub(crate) last_login: Option<String>,
     /// Whether it may do anything.
-    pub is_active: bool,
+    pub(crate) is_active: bool,
 }
 
 impl From<&User> for LegacyUser {
@@ -107,28 +107,28 @@ impl From<&User> for LegacyUser {
 
 /// A user that was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct LegacyCreated {
+pub(crate) struct LegacyCreated {
     /// The user.
-    pub user: LegacyNewUser,
+    pub(crate) user: LegacyNewUser,
 }
 
 /// A new user and its key, which is shown this once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct LegacyNewUser {
+pub(crate) struct LegacyNewUser {
     /// Its name.
-    pub username: String,
+    pub(crate) username: String,
     /// Its role.
-    pub role: LegacyRole,
+    pub(crate) role: LegacyRole,
     /// Its key: the one that was asked for, else a new one.
-    pub api_key: String,
+    pub(crate) api_key: String,
 }
 
 /// It is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"status": "success"}))]
-pub struct LegacyDone {
+pub(crate) struct LegacyDone {
     /// `success`.
-    pub status: String,
+    pub(crate) status: String,
 }
 
 /// Load and use of the processors.
@@ -137,18 +137,18 @@ pub struct LegacyDone {
     "system": {"average_load": 3.43, "last_loads": [3.67, 3.19]},
     "cpu": {"average_load": 0.99, "last_loads": [0.98, 1.0]}
 }))]
-pub struct LegacyLoad {
+pub(crate) struct LegacyLoad {
     /// The one-minute load average.
-    pub system: LegacyLoads,
+    pub(crate) system: LegacyLoads,
     /// The use of the processors, as fractions from 0 to 1.
-    pub cpu: LegacyLoads,
+    pub(crate) cpu: LegacyLoads,
 }
 
 /// One value a minute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct LegacyLoads {
+pub(crate) struct LegacyLoads {
     /// The mean of all minutes that are kept; 0 before the first.
-    pub average_load: f64,
+    pub(crate) average_load: f64,
     /// The newest minutes, oldest first.
-    pub last_loads: Vec<f64>,
+    pub(crate) last_loads: Vec<f64>,
 }

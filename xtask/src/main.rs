@@ -1,0 +1,49 @@
+//! `cargo xtask`: tasks of this repository that are more than a line of the Makefile.
+
+#![expect(clippy::print_stdout, reason = "it speaks to whoever typed it")]
+
+mod generated;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+struct Xtask {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Write completions, man pages, OpenAPI, the configuration reference and the pictures
+    Generate {
+        /// The directory to write below, as the repository is laid out
+        #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/.."))]
+        root: PathBuf,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Xtask::parse().task {
+        Task::Generate { root } => generate(&root),
+    }
+}
+
+fn generate(root: &Path) -> anyhow::Result<()> {
+    for (path, text) in generated::files()? {
+        let path = root.join(path);
+        if fs::read_to_string(&path).is_ok_and(|current| current == text) {
+            continue;
+        }
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory)
+                .with_context(|| format!("create {}", directory.display()))?;
+        }
+        fs::write(&path, text).with_context(|| format!("write {}", path.display()))?;
+        println!("{} written", path.display());
+    }
+    Ok(())
+}
