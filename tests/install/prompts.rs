@@ -45,11 +45,17 @@ impl Terminal {
     /// Waits for a text and answers it with keys.
     #[track_caller]
     fn answer(&self, question: &str, keys: &[&str]) -> String {
+        self.answer_nth(1, question, keys)
+    }
+
+    /// The same for a text that was on the screen before: waits until it is there so many times.
+    #[track_caller]
+    fn answer_nth(&self, times: usize, question: &str, keys: &[&str]) -> String {
         let deadline = Instant::now() + Duration::from_mins(1);
         loop {
             let screen = self.tmux(&["capture-pane", "-p"]);
             let text = String::from_utf8_lossy(&screen.stdout).into_owned();
-            if text.contains(question) {
+            if text.matches(question).count() >= times {
                 for key in keys {
                     self.tmux(&["send-keys", key]);
                 }
@@ -102,7 +108,7 @@ fn a_typed_line_can_be_edited() {
     let screen = terminal.answer("an address with a port, such as", &[]);
     assert!(!screen.contains("nonsenseu"), "{screen}");
     // The wrong line comes back to be corrected.
-    terminal.answer("an address with a port, such as", &["Up", "9123", "Enter"]);
+    terminal.answer_nth(2, "Address and port to listen on", &["Up", "9123", "Enter"]);
     terminal.answer("Where are users, keys", &["Enter"]);
     terminal.answer("Do all this?", &["Enter"]);
     terminal.answer("ended with 0", &[]);
@@ -134,17 +140,19 @@ fn what_is_in_the_way_is_said_before_the_question_and_at_it() {
     let (said, question) = (screen.find(taken), screen.find("Who may reach"));
     assert!(said.is_some() && said < question, "{screen}");
     // The next free port is the default; what can't be had is refused at once.
-    terminal.answer("listen on: [127.0.0.1:8081]", &["127.0.0.1:8080", "Enter"]);
-    terminal.answer(
-        "listens on 127.0.0.1:8080 already",
-        &["192.0.2.1:8081", "Enter"],
-    );
-    terminal.answer(
-        "nothing can listen on 192.0.2.1:8081",
-        &["0.0.0.0:8081", "Enter"],
-    );
-    terminal.answer("without TLS everybody", &["127.0.0.1:80", "Enter"]);
-    terminal.answer("only root may listen on port 80", &["Enter"]);
+    let refused = [
+        ("127.0.0.1:8080", "listens on 127.0.0.1:8080 already"),
+        ("192.0.2.1:8081", "nothing can listen on 192.0.2.1:8081"),
+        ("0.0.0.0:8081", "0.0.0.0:8081 can be reached from other"),
+        ("127.0.0.1:80", "only root may listen on port 80"),
+    ];
+    let question = "listen on: [127.0.0.1:8081]";
+    for (times, (typed, why)) in (1..).zip(refused) {
+        terminal.answer_nth(times, question, &[typed, "Enter"]);
+        let screen = terminal.answer_nth(times + 1, question, &[]);
+        assert!(screen.contains(why), "{screen}");
+    }
+    terminal.answer(question, &["Enter"]);
     terminal.answer("Where are users, keys", &["C-c"]);
     terminal.answer("stopped; nothing was changed", &[]);
 }
@@ -170,7 +178,8 @@ fn a_certificate_is_looked_at_as_soon_as_it_is_named() {
     terminal.answer("Certificate chain (PEM):", &[&certificate, "Enter"]);
     terminal.answer("File with its key (PEM):", &[&other, "Enter"]);
     // What was typed is the default now.
-    terminal.answer("does not fit the certificate", &["Enter"]);
+    terminal.answer_nth(2, "Certificate chain (PEM):", &["Enter"]);
+    terminal.answer("does not fit the certificate", &[]);
     terminal.answer(&format!("key (PEM): [{other}]"), &[&key, "Enter"]);
     terminal.answer("listen on: [0.0.0.0:8443]", &["C-c"]);
     terminal.answer("stopped; nothing was changed", &[]);
