@@ -219,7 +219,7 @@ pub enum AnswersError {
 
 impl Answers {
     /// Reads answers from a TOML file or a pipe; what is not in it has its default. Blocks for up to
-    /// [`PATIENCE`] while a pipe is written.
+    /// ten seconds while a pipe is written.
     ///
     /// # Errors
     /// When the file can't be read, holds what is no answer, or holds a database's URL and is open to
