@@ -21,9 +21,9 @@ test: ## Run every test; installs PostgreSQL, poolers and tmux when they are mis
 	CARGO="$(CARGO)" ./scripts/run-tests
 
 lint: ## Check format, lints and documentation; warnings are errors
-	$(CARGO) fmt --check
-	$(CARGO) clippy --all-targets --locked -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --document-private-items --locked
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 
 generate: ## Write completions, man pages, OpenAPI and the configuration reference
 	$(CARGO) run --locked -- generate completions --out completions

@@ -8,7 +8,6 @@ mod database;
 mod db;
 mod doctor;
 mod generate;
-mod known_routes;
 mod output;
 mod place;
 mod progress;
@@ -35,10 +34,10 @@ use clap::{ArgAction, Parser, Subcommand};
 
 pub use completion::answer as answer_shell;
 
-use crate::config::{Config, ConfigError, Environment, Flag, Loaded, Sources};
-use crate::model::log::LogSink;
-use crate::setup::prompt::Stopped;
-use crate::store::StoreError;
+use linux_api_config::{Config, ConfigError, Environment, Flag, Loaded, Sources};
+use linux_api_setup::prompt::Stopped;
+use linux_api_store::StoreError;
+use linux_api_wire::log::LogSink;
 
 /// Exit code for what failed.
 pub const FAILED: u8 = 1;

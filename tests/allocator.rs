@@ -62,7 +62,7 @@ fn small_blocks_go_back_when_a_thread_ends() {
     std::thread::sleep(std::time::Duration::from_millis(1_250));
     let threads = || std::fs::read_dir("/proc/self/task").unwrap().count();
     let before = threads();
-    linux_api::tasks::trim::end_a_thread();
+    linux_api_daemon::tasks::trim::end_a_thread();
     while threads() > before {
         std::thread::yield_now();
     }

@@ -1,67 +1,15 @@
-//! Holds the source to its own rules: who may import whom, how long a file may be, which
-//! dependencies are out. `docs/architecture.md` explains them.
+//! Holds the source to what Cargo can't say: that the graph of crates is the one in
+//! `docs/architecture.md`, how long a file may be, which dependencies are out.
 
 #![cfg(test)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-#[path = "support/scan.rs"]
-mod scan;
-
-/// What each top-level module may import of ours. `config::storage` allows that part of it only.
-const IMPORTS: &[(&str, &[&str])] = &[
-    ("model", &[]),
-    ("files", &[]),
-    ("access_log", &["model"]),
-    ("api", &["model"]),
-    ("config", &["model", "files"]),
-    ("auth", &["model"]),
-    ("collector", &["model"]),
-    ("recorder", &["model"]),
-    ("telemetry", &["model", "config"]),
-    ("store", &["model", "config::storage"]),
-    ("backup", &["model", "store", "config", "auth"]),
-    ("import", &["model", "files", "store", "config", "auth"]),
-    (
-        "tasks",
-        &[
-            "model",
-            "files",
-            "collector",
-            "recorder",
-            "store",
-            "auth",
-            "config",
-            "backup",
-        ],
-    ),
-    (
-        "server",
-        &[
-            "model",
-            "files",
-            "api",
-            "auth",
-            "store",
-            "recorder",
-            "config",
-            "access_log",
-            "collector",
-            "tasks",
-        ],
-    ),
-    ("client", &["model", "files", "api", "config::remote"]),
-    ("tui", &["model", "api", "client", "config::tui"]),
-    (
-        "setup",
-        &["model", "files", "auth", "store", "config", "client"],
-    ),
-    ("cli", ANYTHING),
-    ("main", &["cli", "telemetry"]),
-];
-const ANYTHING: &[&str] = &["*"];
+/// What must stay out of the dashboard and its client, whatever they come to depend on: they run where
+/// there is no database and no daemon.
+const NOT_IN_THE_DASHBOARD: [&str; 4] = ["sqlx", "axum", "linux-api-store", "linux-api-daemon"];
 
 const VAGUE_NAMES: [&str; 5] = ["utils", "helpers", "common", "manager", "misc"];
 const MAX_LINES: usize = 500;
@@ -91,56 +39,52 @@ fn rust_files(folder: &str) -> Vec<(PathBuf, String)> {
     files
 }
 
-/// The module path of a file below `src`: `src/store/users.rs` is `["store", "users"]`.
-fn module_of(file: &Path) -> Vec<String> {
-    let inside = file.strip_prefix("src").unwrap().with_extension("");
-    inside
-        .iter()
-        .map(|part| part.to_str().unwrap().to_owned())
-        .collect()
-}
-
-/// What `file` imports against the table; `modules` are the top-level modules that there are.
-fn import_violations(file: &Path, text: &str, modules: &BTreeSet<String>) -> Vec<String> {
-    let module = module_of(file);
-    let own = module[0].as_str();
-    if own == "lib" {
-        return Vec::new();
-    }
-    let Some((_, allowed)) = IMPORTS.iter().find(|(name, _)| *name == own) else {
-        return vec![format!(
-            "{}: module {own} is not in the import table",
-            file.display()
-        )];
+/// The direct dependencies of each member of the workspace, tests left out, by the member's name.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let crates = fs::read_dir(root().join("crates")).unwrap();
+    let mut folders: Vec<PathBuf> = crates.map(|entry| entry.unwrap().path()).collect();
+    folders.push(root().to_owned());
+    let read = |folder: PathBuf| {
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let manifest: toml::Table = toml::from_str(&manifest).unwrap();
+        let name = manifest["package"]["name"].as_str().unwrap().to_owned();
+        let names = manifest["dependencies"].as_table().unwrap().keys();
+        (name, names.cloned().collect())
     };
-    if *allowed == ANYTHING {
-        return Vec::new();
+    folders.into_iter().map(read).collect()
+}
+
+/// The rows of the table of crates in a text: name of the package, and the members it depends on.
+fn documented(text: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let words = |cell: &str| -> BTreeSet<String> {
+        let parts = cell.split('`').skip(1).step_by(2);
+        parts.map(str::to_owned).collect()
+    };
+    let rows = text
+        .lines()
+        .skip_while(|line| !line.starts_with("| Crate | For | Depends on |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split('|').collect();
+        let name = words(cells[1]).pop_first().unwrap();
+        (name, words(cells[3]))
+    })
+    .collect()
+}
+
+/// What `of` depends on, directly or by another member.
+fn reach(graph: &BTreeMap<String, BTreeSet<String>>, of: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![of.to_owned()];
+    while let Some(name) = open.pop() {
+        for next in graph.get(&name).into_iter().flatten() {
+            if found.insert(next.clone()) {
+                open.push(next.clone());
+            }
+        }
     }
-    scan::imports(text, module.len())
-        .into_iter()
-        .filter(|path| modules.contains(&path[0]) && path[0] != own)
-        .filter(|path| !allowed.iter().any(|rule| covers(rule, path)))
-        .map(|path| {
-            format!(
-                "{}: {own} may not import {}",
-                file.display(),
-                path.join("::")
-            )
-        })
-        .collect()
-}
-
-fn covers(rule: &str, path: &[String]) -> bool {
-    let mut path = path.iter();
-    rule.split("::")
-        .all(|part| path.next().is_some_and(|own| own == part))
-}
-
-fn top_level_modules(files: &[(PathBuf, String)]) -> BTreeSet<String> {
-    files
-        .iter()
-        .map(|(file, _)| module_of(file)[0].clone())
-        .collect()
+    found
 }
 
 fn name_violations(file: &Path) -> Option<String> {
@@ -159,20 +103,33 @@ fn assert_none(violations: &[String]) {
 }
 
 #[test]
-fn modules_import_only_what_the_table_allows() {
-    let files = rust_files("src");
-    assert!(!files.is_empty());
-    let modules = top_level_modules(&files);
-    let violations: Vec<String> = files
+fn the_graph_of_crates_is_the_documented_one() {
+    let short = |name: &str| name.trim_start_matches("linux-api-").to_owned();
+    let graph = dependencies();
+    let ours: BTreeSet<&String> = graph.keys().collect();
+    let actual: BTreeMap<String, BTreeSet<String>> = graph
         .iter()
-        .flat_map(|(file, text)| import_violations(file, text, &modules))
+        .map(|(name, all)| {
+            let members = all.iter().filter(|one| ours.contains(one));
+            (short(name), members.map(|one| short(one)).collect())
+        })
         .collect();
-    assert_none(&violations);
+    let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
+    assert_eq!(actual, documented(&text));
+}
+
+#[test]
+fn the_dashboard_reaches_no_database_and_no_server() {
+    let reached = reach(&dependencies(), "linux-api-tui");
+    assert!(reached.contains("linux-api-client"), "{reached:?}");
+    for name in NOT_IN_THE_DASHBOARD {
+        assert!(!reached.contains(name), "{name}");
+    }
 }
 
 #[test]
 fn no_file_is_too_long_and_no_module_has_a_vague_name() {
-    let files: Vec<_> = ["src", "tests", "benches"]
+    let files: Vec<_> = ["src", "crates", "tests", "benches"]
         .into_iter()
         .flat_map(rust_files)
         .collect();
@@ -197,14 +154,13 @@ fn both_engines_have_the_same_migrations() {
     assert_eq!(names("sqlite"), names("postgres"));
 }
 
-/// What the lockfile holds that it must not, or in another version than it must.
 /// Pgpool-II looks for its mark in the very first bytes of a statement, and nowhere else.
 #[test]
 fn the_mark_that_goes_past_a_query_cache_begins_its_statement() {
     const MARK: &str = "/*NO QUERY CACHE*/";
     let mut violations = Vec::new();
     let mut marks = 0;
-    for (file, text) in rust_files("src") {
+    for (file, text) in rust_files("crates") {
         for (place, _) in text.match_indices(MARK) {
             marks += 1;
             let before = text[..place].trim_end();
@@ -218,6 +174,7 @@ fn the_mark_that_goes_past_a_query_cache_begins_its_statement() {
     assert!(marks > 10);
 }
 
+/// What the lockfile holds that it must not, or in another version than it must.
 fn lockfile_violations(lockfile: &str) -> Vec<String> {
     let lockfile: toml::Table = toml::from_str(lockfile).unwrap();
     let packages = lockfile["package"].as_array().unwrap();
@@ -251,54 +208,19 @@ fn the_lockfile_has_one_tls_provider_and_the_right_sqlite() {
 mod the_checks_themselves {
     use super::*;
 
-    fn found(file: &str, text: &str) -> Vec<String> {
-        let modules = IMPORTS.iter().map(|(name, _)| (*name).to_owned()).collect();
-        import_violations(Path::new(file), text, &modules)
-    }
-
     #[test]
-    fn notice_a_forbidden_import_however_it_is_written() {
-        for text in [
-            "use crate::store::Store;",
-            "use crate::{model::time::Clock, store::{self, Store}};",
-            "fn f() { crate::store::open(); }",
-            "use crate::config::tui::Keys;\nuse crate::config::Config;",
-            "use super::super::store::Store;",
-            "#[cfg(test)] mod tests { use crate::store::Store; }",
-            "const A: &str = \"//\"; use crate::store::Store;",
-        ] {
-            assert!(!found("src/tui/app.rs", text).is_empty(), "{text}");
-        }
-        assert_eq!(
-            found("src/model/user.rs", "use crate::api::problem::Problem;").len(),
-            1
-        );
-        assert_eq!(
-            found("src/main.rs", "fn main() { linux_api::store::open(); }").len(),
-            1
-        );
-        assert_eq!(found("src/stuff.rs", "").len(), 1);
-    }
-
-    #[test]
-    fn leave_allowed_imports_comments_and_strings_alone() {
-        for text in [
-            "use crate::{api::page::Page, client::Client, model, tui::app};",
-            "use crate::config::tui::{Keys, Theme};\nuse crate::config::{tui::Keys, tui};",
-            "// crate::store::Store\n/* crate::store /* nested */ crate::store */",
-            "const A: &str = \"crate::store::Store\"; const B: &str = r#\"\"crate::store\"#;",
-            "fn f<'a>(c: char) -> bool { c == '\"' } // use crate::store",
-            "use super::screens::store;",
-            "pub(crate) fn mycrate() {}",
-            "use other_crate::store::Store;",
-        ] {
-            assert_eq!(
-                found("src/tui/app.rs", text),
-                Vec::<String>::new(),
-                "{text}"
-            );
-        }
-        assert!(found("src/cli/user.rs", "use crate::store::Store;").is_empty());
+    fn read_the_table_and_follow_the_graph() {
+        let text = "| Crate | For | Depends on |\n| --- | --- | --- |\n\
+            | `a` | `x` first | `b` |\n| `b` | second | |\n\nmore";
+        let graph = documented(text);
+        assert_eq!(graph.len(), 2);
+        assert_eq!(graph["a"], BTreeSet::from(["b".to_owned()]));
+        assert!(graph["b"].is_empty());
+        let graph = BTreeMap::from([
+            ("a".to_owned(), BTreeSet::from(["b".to_owned()])),
+            ("b".to_owned(), BTreeSet::from(["sqlx".to_owned()])),
+        ]);
+        assert!(reach(&graph, "a").contains("sqlx"));
     }
 
     #[test]

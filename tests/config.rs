@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use linux_api::config::{
+use linux_api_config::{
     Config, Environment, Flag, Key, Loaded, Origin, Section, Sources, example, reference,
 };
 use tempfile::TempDir;

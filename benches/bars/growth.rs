@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use linux_api::auth::key::PlainKey;
+use linux_api_auth::key::PlainKey;
 
 use crate::daemon::Daemon;
 use crate::load;

@@ -8,9 +8,9 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use linux_api::collector::{Collector, HostReader, HostRoots};
-use linux_api::model::snapshot::Family;
-use linux_api::model::time::Timestamp;
+use linux_api_host::{Collector, HostReader, HostRoots};
+use linux_api_wire::snapshot::Family;
+use linux_api_wire::time::Timestamp;
 
 use crate::table::{Bar, Row};
 

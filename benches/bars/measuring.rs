@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
-use linux_api::model::fleet::HostIdentity;
-use linux_api::model::request_stats::{
+use linux_api_daemon::recorder::Recorder;
+use linux_api_store::flush::{Batch, HostReport};
+use linux_api_store::{Options, Store};
+use linux_api_wire::fleet::HostIdentity;
+use linux_api_wire::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
-use linux_api::model::time::{Clock, Timestamp};
-use linux_api::recorder::Recorder;
-use linux_api::store::flush::{Batch, HostReport};
-use linux_api::store::{Options, Store};
+use linux_api_wire::time::{Clock, Timestamp};
 
 use crate::postgres::Postgres;
 use crate::table::{Bar, Row, median};

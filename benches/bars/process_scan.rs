@@ -5,7 +5,7 @@ use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use linux_api::collector::Collector;
+use linux_api_host::Collector;
 
 use crate::table::{Bar, Row};
 

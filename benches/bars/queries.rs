@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use linux_api::model::sketch::Sketch;
-use linux_api::model::time::{Clock, Timestamp};
+use linux_api_wire::sketch::Sketch;
+use linux_api_wire::time::{Clock, Timestamp};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions};

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use linux_api::api::page::Cursor;
+use linux_api_wire::api::page::Cursor;
 
 fuzz_target!(|text: &str| {
     let Ok(cursor) = Cursor::decode(text) else {

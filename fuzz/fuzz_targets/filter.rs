@@ -4,8 +4,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use linux_api::model::filter::{Filter, FilterRow, MAX_CHARACTERS};
-use linux_api::model::process::ProcessStatus;
+use linux_api_wire::filter::{Filter, FilterRow, MAX_CHARACTERS};
+use linux_api_wire::process::ProcessStatus;
 
 const ROW: FilterRow<'static> = FilterRow {
     pid: 4312,

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use libfuzzer_sys::fuzz_target;
-use linux_api::server::host::{Host, HostRules, parse_host};
+use linux_api_daemon::host::{Host, HostRules, parse_host};
 
 fuzz_target!(|text: &str| {
     let host = parse_host(text);

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use linux_api::auth::key::{KEY_LEN, PlainKey};
+use linux_api_auth::key::{KEY_LEN, PlainKey};
 
 fuzz_target!(|text: &str| {
     let Some(key) = PlainKey::parse(text) else {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::place::{AuditConditions, Place, PlaceOptions, is_passing};
 use super::table::table;
 use super::{Context, output, when};
-use crate::api::audit::AuditEntry;
-use crate::model::time::Timestamp;
+use linux_api_wire::api::audit::AuditEntry;
+use linux_api_wire::time::Timestamp;
 
 /// How often to look for new rows while following.
 const LOOK: Duration = Duration::from_secs(1);

@@ -14,9 +14,9 @@ use clap_complete::env::{Bash, EnvCompleter, Fish, Shells, Zsh};
 use serde::Deserialize;
 
 use super::{Cli, output};
-use crate::client::remotes::Remotes;
-use crate::config::Environment;
-use crate::model::api_key::Scope;
+use linux_api_client::remotes::Remotes;
+use linux_api_config::Environment;
+use linux_api_wire::api_key::Scope;
 
 /// Set by the scripts when they ask what could come next.
 const VARIABLE: &str = "LINUX_API_COMPLETE";

@@ -9,8 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::Subcommand;
 
-use super::{Context, output, serve};
-use crate::config;
+use super::{Context, output};
 
 /// Show, check or start the configuration
 #[derive(Debug, clap::Args)]
@@ -43,7 +42,7 @@ impl Options {
             Command::Show { json } => show(ctx, json),
             Command::Check => check(ctx),
             Command::Init { output: Some(path) } => write_example(&path),
-            Command::Init { output: None } => output::text(&config::example()),
+            Command::Init { output: None } => output::text(&linux_api_config::example()),
         }?;
         Ok(ExitCode::SUCCESS)
     }
@@ -60,7 +59,7 @@ fn show(ctx: &Context, json: bool) -> anyhow::Result<()> {
 
 fn check(ctx: &Context) -> anyhow::Result<()> {
     let loaded = ctx.load(Vec::new())?;
-    serve::check(&loaded)?;
+    linux_api_daemon::run::check::check(&loaded)?;
     for name in &loaded.misspelt {
         output::note(&format!("warning: {name}"));
     }
@@ -78,7 +77,7 @@ fn write_example(path: &Path) -> anyhow::Result<()> {
         .mode(0o640)
         .open(path);
     options
-        .and_then(|mut file| file.write_all(config::example().as_bytes()))
+        .and_then(|mut file| file.write_all(linux_api_config::example().as_bytes()))
         .with_context(|| format!("write {}", path.display()))?;
     output::written(path)
 }

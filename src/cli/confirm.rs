@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use anyhow::bail;
 
-use crate::setup::prompt::asked;
+use linux_api_setup::prompt::asked;
 
 /// Whether a person wants it: `yes` answers for them. Without a terminal nobody can be asked.
 pub(super) fn ask(question: &str, yes: bool) -> anyhow::Result<bool> {

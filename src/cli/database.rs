@@ -9,27 +9,13 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 
 use super::{Context, output};
-use crate::config::{self, Loaded};
-use crate::model::audit::Actor;
-use crate::model::time::Clock;
-use crate::store::migrations::SchemaError;
-use crate::store::{self, Store, StoreError};
-use crate::telemetry;
-
-/// How the store is opened by this configuration.
-pub(super) fn options(database: &config::Database) -> store::Options {
-    store::Options {
-        url: database.url.expose().to_owned().into(),
-        direct_url: database
-            .direct_url
-            .as_ref()
-            .map(|url| url.expose().to_owned().into()),
-        pooler: database.pooler,
-        pool_size: database.pool_size,
-        deadline: database.deadline,
-        lock_timeout: database.lock_timeout,
-    }
-}
+use linux_api_config::{DATABASE_FILE, Loaded};
+use linux_api_daemon::run::database::options;
+use linux_api_daemon::telemetry;
+use linux_api_store::migrations::SchemaError;
+use linux_api_store::{Store, StoreError};
+use linux_api_wire::audit::Actor;
+use linux_api_wire::time::Clock;
 
 /// A database with the schema of this program, and who works on it.
 pub(super) struct Administration {
@@ -99,7 +85,7 @@ pub(super) fn must_exist(path: &Path) -> anyhow::Result<()> {
 /// Where the daemon of an SQLite database keeps its data: the folder of the file, when it is called as
 /// the daemon calls it.
 pub(super) fn data_folder(path: &Path, loaded: &Loaded) -> PathBuf {
-    let is_usual = path.file_name() == Some(OsStr::new(config::DATABASE_FILE));
+    let is_usual = path.file_name() == Some(OsStr::new(DATABASE_FILE));
     let folder = path.parent().filter(|_| is_usual);
     folder.map_or_else(|| loaded.data_dir.clone(), Path::to_owned)
 }

@@ -122,7 +122,9 @@ async fn examine(ctx: &Context) -> anyhow::Result<Vec<Finding>> {
         // As its owner, so that looking leaves no file that the daemon can't write.
         let opened = database::open(ctx, loaded).await?;
         findings.extend(files::check(loaded));
-        if let Ok(Some(path)) = super::database::options(&config.database).sqlite_path() {
+        if let Ok(Some(path)) =
+            linux_api_daemon::run::database::options(&config.database).sqlite_path()
+        {
             findings.extend(open_files::check(&path));
         }
         findings.extend(database::check(loaded, opened.as_ref()).await);

@@ -9,7 +9,7 @@ use clap::{CommandFactory, Subcommand};
 
 use super::completion::Shell;
 use super::{Cli, output};
-use crate::{config, server, tui};
+use linux_api_daemon::server;
 
 /// Make completions, man pages and documentation
 #[derive(Debug, clap::Args)]
@@ -95,7 +95,7 @@ fn openapi(out: &Path) -> anyhow::Result<()> {
 }
 
 fn screenshots(out: &Path) -> anyhow::Result<()> {
-    for picture in tui::picture::pictures() {
+    for picture in linux_api_tui::picture::pictures() {
         let path = out.join(picture.file);
         fs::write(&path, picture.svg).with_context(|| format!("write {}", path.display()))?;
         output::written(&path)?;
@@ -105,6 +105,7 @@ fn screenshots(out: &Path) -> anyhow::Result<()> {
 
 fn config_reference(out: &Path) -> anyhow::Result<()> {
     let path = out.join("configuration.md");
-    fs::write(&path, config::reference()).with_context(|| format!("write {}", path.display()))?;
+    fs::write(&path, linux_api_config::reference())
+        .with_context(|| format!("write {}", path.display()))?;
     output::written(&path)
 }

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use super::database::Administration;
 use super::{Context, completion, output};
-use crate::client::Client;
-use crate::client::error::ClientError;
-use crate::model::time::{Clock, Timestamp};
+use linux_api_client::Client;
+use linux_api_client::error::ClientError;
+use linux_api_wire::time::{Clock, Timestamp};
 
 /// The longest that a command waits for a daemon's limit on requests, each time and how often.
 const WAIT_MAX: Duration = Duration::from_mins(1);

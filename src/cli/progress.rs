@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Context;
 use super::output::note;
-use crate::model::progress::Progress;
+use linux_api_wire::progress::Progress;
 
 /// Between two lines about the same step.
 const PAUSE: Duration = Duration::from_secs(5);

@@ -8,9 +8,9 @@ use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal};
 
 use super::running::{Running, is_ours};
-use super::serve::record::Record;
 use super::{Context, output};
-use crate::config::SYSTEM_DATA;
+use linux_api_config::SYSTEM_DATA;
+use linux_api_daemon::run::record::Record;
 
 /// How long a daemon may take: longer than reading its files may.
 const PATIENCE: Duration = Duration::from_secs(15);

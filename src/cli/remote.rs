@@ -13,11 +13,11 @@ use serde::Serialize;
 
 use super::table::table;
 use super::{Context, FAILED, completion, confirm, output};
-use crate::api::users::CurrentUser;
-use crate::client::error::ClientError;
-use crate::client::keys::{KeyError, KeyPlace, Keys};
-use crate::client::remotes::{Remote, Remotes, check_name};
-use crate::client::{Address, Client, Target};
+use linux_api_client::error::ClientError;
+use linux_api_client::keys::{KeyError, KeyPlace, Keys};
+use linux_api_client::remotes::{Remote, Remotes, check_name};
+use linux_api_client::{Address, Client, Target};
+use linux_api_wire::api::users::CurrentUser;
 
 /// Most bytes of a key on standard input.
 const KEY_MAX: u64 = 4096;

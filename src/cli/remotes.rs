@@ -6,11 +6,11 @@ use anyhow::Context as _;
 use secrecy::SecretString;
 
 use super::Context;
-use crate::client::keys::Keys;
-use crate::client::local::{self, Places};
-use crate::client::remotes::Remotes;
-use crate::client::{Address, Target};
-use crate::config::Config;
+use linux_api_client::keys::Keys;
+use linux_api_client::local::{self, Places};
+use linux_api_client::remotes::Remotes;
+use linux_api_client::{Address, Target};
+use linux_api_config::Config;
 
 /// Where the packaged daemon has its socket.
 const SYSTEM_SOCKET: &str = "/run/linux-api/api.sock";

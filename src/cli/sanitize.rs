@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::model::harmless::is_harmless;
+use linux_api_wire::harmless::is_harmless;
 
 /// The text without control characters (but line breaks and tabs), and without the invisible ones
 /// that turn its direction or hide in it.

@@ -7,13 +7,13 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 
 use super::{Context, FAILED, output};
-use crate::setup::answers::Answers;
-use crate::setup::apply::{self, Finished, Witness};
-use crate::setup::facts::{self, Candidate, Facts};
-use crate::setup::plan::{self, Content, ONLY_ROOT, Plan, Step};
-use crate::setup::prompt::Wish;
-use crate::setup::tree::Tree;
-use crate::setup::{prompt, removal};
+use linux_api_setup::answers::Answers;
+use linux_api_setup::apply::{self, Finished, Witness};
+use linux_api_setup::facts::{self, Candidate, Facts};
+use linux_api_setup::plan::{self, Content, ONLY_ROOT, Plan, Step};
+use linux_api_setup::prompt::Wish;
+use linux_api_setup::tree::Tree;
+use linux_api_setup::{prompt, removal};
 
 /// Install the daemon on this host, or remove it
 ///

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 
-use super::serve::record::Record;
 use super::{Context, FAILED, output};
-use crate::api::health::Check;
-use crate::client::Client;
-use crate::client::error::ClientError;
+use linux_api_client::Client;
+use linux_api_client::error::ClientError;
+use linux_api_daemon::run::record::Record;
+use linux_api_wire::api::health::Check;
 
 /// Show whether the daemon is up and ready
 ///

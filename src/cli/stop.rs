@@ -28,7 +28,7 @@ impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let loaded = ctx.load(Vec::new())?;
         let path = pid_file(&loaded);
-        let mut file = match crate::files::open(&path) {
+        let mut file = match linux_api_files::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return nothing_runs(),
             Err(error) => return Err(error).with_context(|| format!("open {}", path.display())),

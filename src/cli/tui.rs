@@ -9,15 +9,16 @@ use anyhow::{Context as _, bail};
 
 use super::remote::parse_label;
 use super::{Context, completion};
-use crate::client::error::ClientError;
-use crate::client::remotes::{Remotes, write_whole};
-use crate::config::tui::Tui;
-use crate::model::time::Clock;
-use crate::model::tui::ThemeName;
-use crate::tui::app::Settings;
-use crate::tui::keymap::Keymap;
-use crate::tui::theme::Theme;
-use crate::tui::{self, Start, Watched};
+use linux_api_client::error::ClientError;
+use linux_api_client::remotes::Remotes;
+use linux_api_config::tui::Tui;
+use linux_api_files::write_whole;
+use linux_api_tui::app::Settings;
+use linux_api_tui::keymap::Keymap;
+use linux_api_tui::theme::Theme;
+use linux_api_tui::{Start, Watched};
+use linux_api_wire::time::Clock;
+use linux_api_wire::tui::ThemeName;
 
 /// Watch one or many hosts in the terminal
 ///
@@ -58,10 +59,10 @@ impl Options {
         let start = self.start(ctx, &remotes)?;
         let clock = Clock::system();
         let memory = if self.demo {
-            tui::run_demo(start, clock).await
+            linux_api_tui::run_demo(start, clock).await
         } else {
             let watched = self.watched(ctx, &remotes).await?;
-            tui::run(watched, start, clock).await
+            linux_api_tui::run(watched, start, clock).await
         };
         let memory = memory.context("use the terminal")?;
         if let Some(path) = state_file(ctx).filter(|_| !self.demo) {
@@ -97,7 +98,7 @@ impl Options {
             },
             mouse: options.mouse && !self.no_mouse,
             first: remotes.default.clone().filter(|_| self.remotes.is_empty()),
-            state: state.and_then(|path| crate::files::read_text(&path).ok()),
+            state: state.and_then(|path| linux_api_files::read_text(&path).ok()),
         })
     }
 

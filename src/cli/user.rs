@@ -9,9 +9,9 @@ use anyhow::bail;
 
 use super::place::{NewAccount, Place, PlaceOptions};
 use super::{Context, completion, confirm, output};
-use crate::model::api_key::{Scope, Scopes};
-use crate::model::audit::Action;
-use crate::model::user::{Role, parse_user_name};
+use linux_api_wire::api_key::{Scope, Scopes};
+use linux_api_wire::audit::Action;
+use linux_api_wire::user::{Role, parse_user_name};
 
 /// Manage users and their keys
 ///

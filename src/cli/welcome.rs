@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use clap::CommandFactory;
 
-use super::{Cli, Context, database, status};
-use crate::client::{Address, Client};
-use crate::config::Loaded;
+use super::{Cli, Context, status};
+use linux_api_client::{Address, Client};
+use linux_api_config::Loaded;
 
 /// How things stand for this user on this host.
 #[derive(Debug, Default)]
@@ -61,7 +61,7 @@ async fn is_running(loaded: &Loaded) -> bool {
 
 /// A file that is there, or a server that somebody configured.
 fn has_database(loaded: &Loaded) -> bool {
-    match database::options(&loaded.config.database).sqlite_path() {
+    match linux_api_daemon::run::database::options(&loaded.config.database).sqlite_path() {
         Ok(Some(path)) => path.exists(),
         Ok(None) => true,
         Err(_) => false,

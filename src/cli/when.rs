@@ -4,9 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::config::ConfigValue;
-use crate::model::time::{Clock, Timestamp};
-use crate::model::time_text::parse_time;
+use linux_api_config::ConfigValue;
+use linux_api_wire::time::{Clock, Timestamp};
+use linux_api_wire::time_text::parse_time;
 
 /// A distance from now, or a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! `/api/v1/admin/users`: list, role, activate, deactivate, and the rules that no change may break.
 
 use axum::http::Method;
-use linux_api::model::user::Role;
+use linux_api_wire::user::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -315,7 +315,7 @@ async fn two_admins_cannot_demote_each_other_at_once(database: Database) {
         assert_eq!(statuses, [200, 403], "{} {}", first.text(), second.text());
         let users = app
             .store
-            .list_users(linux_api::store::users::UserPage::Offset(0), 9);
+            .list_users(linux_api_store::users::UserPage::Offset(0), 9);
         let users = users.await.unwrap();
         let active = |role| {
             users

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use axum::http::Method;
-use linux_api::auth::key::PlainKey;
-use linux_api::model::user::Role;
+use linux_api_auth::key::PlainKey;
+use linux_api_wire::user::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

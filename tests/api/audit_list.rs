@@ -1,6 +1,6 @@
 //! The list of the audit log: filters, pages.
 
-use linux_api::model::user::Role;
+use linux_api_wire::user::Role;
 use serde_json::Value;
 
 use crate::app::App;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use linux_api::model::user::Role;
-use linux_api::server::Limits;
+use linux_api_daemon::server::Limits;
+use linux_api_wire::user::Role;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::reply::Reply;
 
 static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
-    let text = linux_api::server::openapi_document().unwrap();
+    let text = linux_api_daemon::server::openapi_document().unwrap();
     serde_json::from_str(&text).unwrap()
 });
 

@@ -1,8 +1,8 @@
 //! What the OpenAPI document says of parameters holds, and its examples are true.
 
 use axum::http::Method;
-use linux_api::model::time::Timestamp;
-use linux_api::model::user::Role;
+use linux_api_wire::time::Timestamp;
+use linux_api_wire::user::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

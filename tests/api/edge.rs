@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use linux_api::auth::key::PlainKey;
-use linux_api::config::{Config, Sources};
-use linux_api::server::PolicyHandle;
+use linux_api_auth::key::PlainKey;
+use linux_api_config::{Config, Sources};
+use linux_api_daemon::server::PolicyHandle;
 
 use crate::app::{App, Caller, Setup};
 use crate::database::Database;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use linux_api::model::user::Role;
+use linux_api_wire::user::Role;
 use serde_json::json;
 
 use crate::app::{App, Setup};

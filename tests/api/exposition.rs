@@ -1,9 +1,9 @@
 //! `GET /metrics`: who may read it, in which format, and that it needs no database.
 
-use linux_api::config::{Config, List, Network};
-use linux_api::model::api_key::Scope;
-use linux_api::model::user::Role;
-use linux_api::server::PolicyHandle;
+use linux_api_config::{Config, List, Network};
+use linux_api_daemon::server::PolicyHandle;
+use linux_api_wire::api_key::Scope;
+use linux_api_wire::user::Role;
 
 use crate::app::{App, CLIENT, Setup};
 use crate::database::Database;
@@ -62,7 +62,7 @@ async fn a_key_with_the_scope_reads_the_series_in_the_format_it_asks_for(databas
 fn open_to(networks: &[&str]) -> PolicyHandle {
     let networks = networks
         .iter()
-        .map(|text| linux_api::config::Element::read(text).unwrap());
+        .map(|text| linux_api_config::Element::read(text).unwrap());
     let mut config = Config::default();
     config.metrics.networks = List::<Network>(networks.collect());
     PolicyHandle::new(&config, "web1.example.org")

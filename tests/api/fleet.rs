@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use linux_api::model::user::Role;
+use linux_api_wire::user::Role;
 use serde_json::{Value, json};
 
 use crate::app::{App, START};

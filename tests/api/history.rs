@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use linux_api::model::api_key::Scope;
-use linux_api::model::fleet::{HostIdentity, HostSample};
-use linux_api::model::request_stats::Resolution;
-use linux_api::model::series::SERIES;
-use linux_api::model::time::Timestamp;
-use linux_api::model::user::Role;
-use linux_api::store::Engine;
-use linux_api::store::flush::{Batch, HostReport};
+use linux_api_store::Engine;
+use linux_api_store::flush::{Batch, HostReport};
+use linux_api_wire::api_key::Scope;
+use linux_api_wire::fleet::{HostIdentity, HostSample};
+use linux_api_wire::request_stats::Resolution;
+use linux_api_wire::series::SERIES;
+use linux_api_wire::time::Timestamp;
+use linux_api_wire::user::Role;
 use serde_json::json;
 
 use crate::app::{App, START};

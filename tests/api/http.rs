@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use linux_api::model::user::Role;
+use linux_api_wire::user::Role;
 use serde_json::Value;
 
 use crate::app::{App, Caller};

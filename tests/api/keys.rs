@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::http::{Method, Request};
-use linux_api::auth::key::PlainKey;
-use linux_api::model::api_key::Scope;
-use linux_api::model::user::Role;
+use linux_api_auth::key::PlainKey;
+use linux_api_wire::api_key::Scope;
+use linux_api_wire::user::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -446,8 +446,8 @@ async fn more_keys_than_allowed_are_a_conflict(database: Database) {
     let viewer = app.user("alice1", Role::Viewer).await;
     let mut made = 1;
     let refused = loop {
-        let (_, new) = crate::app::cheap_key(linux_api::model::api_key::Scopes::ALL, None);
-        let system = linux_api::model::audit::Actor::system();
+        let (_, new) = crate::app::cheap_key(linux_api_wire::api_key::Scopes::ALL, None);
+        let system = linux_api_wire::audit::Actor::system();
         if app
             .store
             .create_key(&system, viewer.user.id, &new)

@@ -5,16 +5,16 @@ use std::net::Ipv4Addr;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
-use linux_api::auth::imported::{
+use linux_api_auth::imported::{
     OWN_SECRET, Pbkdf2Hash, hmac_hash, hmac_setting, imported_key_id, pepper_setting,
 };
-use linux_api::config::{Config, Environment, Legacy, Sources};
-use linux_api::model::api_key::Scopes;
-use linux_api::model::audit::Actor;
-use linux_api::model::user::Role;
-use linux_api::server::PolicyHandle;
-use linux_api::server::peer::Peer;
-use linux_api::store::imports::{ImportedKey, UserImport};
+use linux_api_config::{Config, Environment, Legacy, Sources};
+use linux_api_daemon::peer::Peer;
+use linux_api_daemon::server::PolicyHandle;
+use linux_api_store::imports::{ImportedKey, UserImport};
+use linux_api_wire::api_key::Scopes;
+use linux_api_wire::audit::Actor;
+use linux_api_wire::user::Role;
 use secrecy::SecretString;
 use serde_json::json;
 use tower::ServiceExt;

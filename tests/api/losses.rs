@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use linux_api::auth::key::PlainKey;
-use linux_api::model::api_key::{KeyId, Scope};
-use linux_api::model::audit::AuditRow;
-use linux_api::model::user::Role;
-use linux_api::store::audit::AuditFilter;
+use linux_api_auth::key::PlainKey;
+use linux_api_store::audit::AuditFilter;
+use linux_api_wire::api_key::{KeyId, Scope};
+use linux_api_wire::audit::AuditRow;
+use linux_api_wire::user::Role;
 use serde_json::json;
 
 use crate::app::{App, Caller};

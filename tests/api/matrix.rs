@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use axum::http::Method;
-use linux_api::model::api_key::Scope;
-use linux_api::model::user::Role;
+use linux_api_wire::api_key::Scope;
+use linux_api_wire::user::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 

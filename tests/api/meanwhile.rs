@@ -6,9 +6,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use linux_api::model::user::Role;
-use linux_api::store::Engine;
-use linux_api::store::audit::AuditFilter;
+use linux_api_store::Engine;
+use linux_api_store::audit::AuditFilter;
+use linux_api_wire::user::Role;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use linux_api::model::user::Role;
-use linux_api::store::Options;
-use linux_api::tasks::key_watch;
+use linux_api_daemon::tasks::key_watch;
+use linux_api_store::Options;
+use linux_api_wire::user::Role;
 use serde_json::json;
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use linux_api::model::user::Role;
+use linux_api_wire::user::Role;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;

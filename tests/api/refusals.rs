@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use axum::http::Method;
-use linux_api::auth::key::PlainKey;
-use linux_api::model::api_key::Scope;
-use linux_api::model::user::Role;
+use linux_api_auth::key::PlainKey;
+use linux_api_wire::api_key::Scope;
+use linux_api_wire::user::Role;
 use serde_json::json;
 use uuid::Uuid;
 

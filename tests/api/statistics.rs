@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request};
-use linux_api::model::fleet::HostIdentity;
-use linux_api::model::request_stats::{
+use linux_api_store::flush::{Batch, HostReport};
+use linux_api_wire::fleet::HostIdentity;
+use linux_api_wire::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
-use linux_api::model::time::Timestamp;
-use linux_api::store::flush::{Batch, HostReport};
+use linux_api_wire::time::Timestamp;
 use serde_json::{Value, json};
 
 use crate::app::{App, START};

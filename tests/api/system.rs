@@ -6,8 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use linux_api::collector::HostRoots;
-use linux_api::model::user::Role;
+use linux_api_host::HostRoots;
+use linux_api_wire::user::Role;
 use serde_json::{Value, json};
 
 use crate::app::{App, Setup};

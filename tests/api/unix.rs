@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use linux_api::collector::HostRoots;
-use linux_api::model::user::Role;
+use linux_api_host::HostRoots;
+use linux_api_wire::user::Role;
 use rustix::process::{Gid, Uid};
 use serde_json::json;
 use tokio::net::UnixStream;

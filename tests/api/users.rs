@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::http::{Method, Request};
-use linux_api::model::api_key::Scope;
-use linux_api::model::user::Role;
+use linux_api_wire::api_key::Scope;
+use linux_api_wire::user::Role;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -199,7 +199,7 @@ async fn me_shows_the_caller_and_its_key(database: Database) {
 }
 
 async fn me_shows_the_last_login(database: Database) {
-    use linux_api::store::api_keys::KeyUse;
+    use linux_api_store::api_keys::KeyUse;
 
     let app = App::new(&database).await;
     let admin = app.admin().await;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use linux_api::server::{Limits, Listener, ListeningSocket, serve};
+use linux_api_daemon::server::{Limits, Listener, ListeningSocket, serve};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
 use tokio::task::JoinHandle;

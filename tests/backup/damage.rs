@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use linux_api::backup::{self, BackupError, Order, Reason, Scope};
-use linux_api::model::progress::Progress;
-use linux_api::store::audit::AuditFilter;
-use linux_api::store::{Options, Store};
+use linux_api_store::audit::AuditFilter;
+use linux_api_store::backup::{self, BackupError, Order, Reason, Scope};
+use linux_api_store::{Options, Store};
+use linux_api_wire::progress::Progress;
 use sqlx::{Connection, PgConnection};
 
 use crate::{Fixture, names};

@@ -9,10 +9,10 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use linux_api::backup::{self, Scope};
-use linux_api::model::time::Clock;
-use linux_api::store::audit::AuditFilter;
-use linux_api::store::{Options, Store};
+use linux_api_store::audit::AuditFilter;
+use linux_api_store::backup::{self, Scope};
+use linux_api_store::{Options, Store};
+use linux_api_wire::time::Clock;
 use tempfile::TempDir;
 
 use crate::damage::Numbers;

@@ -9,15 +9,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use linux_api::backup::{self, BackupError, BackupInfo, Order, Reason, Scope};
-use linux_api::model::api_key::{KeyId, Scopes};
-use linux_api::model::audit::Actor;
-use linux_api::model::progress::Unwatched;
-use linux_api::model::time::ManualClock;
-use linux_api::model::user::Role;
-use linux_api::store::api_keys::{KeyUse, NewKey};
-use linux_api::store::users::NewUser;
-use linux_api::store::{Options, Store};
+use linux_api_store::api_keys::{KeyUse, NewKey};
+use linux_api_store::backup::{self, BackupError, BackupInfo, Order, Reason, Scope};
+use linux_api_store::users::NewUser;
+use linux_api_store::{Options, Store};
+use linux_api_wire::api_key::{KeyId, Scopes};
+use linux_api_wire::audit::Actor;
+use linux_api_wire::progress::Unwatched;
+use linux_api_wire::time::ManualClock;
+use linux_api_wire::user::Role;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -117,7 +117,7 @@ async fn no_backup(_: &Store) -> Result<(), Infallible> {
     Ok(())
 }
 
-async fn add_user(store: &Store, number: usize) -> linux_api::model::user::UserId {
+async fn add_user(store: &Store, number: usize) -> linux_api_wire::user::UserId {
     let user = NewUser {
         name: format!("user{number}"),
         role: Role::Admin,

@@ -6,19 +6,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use linux_api::backup::{
+use linux_api_store::audit::AuditFilter;
+use linux_api_store::backup::{
     self, BackupError, BackupInfo, Manifest, Reason, RestoreOrder, Restored, Scope,
 };
-use linux_api::model::audit::{Actor, Via};
-use linux_api::model::fleet::{HostIdentity, HostSample};
-use linux_api::model::progress::{Progress, Unwatched};
-use linux_api::model::request_stats::{
+use linux_api_store::flush::{Batch, HostReport};
+use linux_api_store::{Engine, Options, Store};
+use linux_api_wire::audit::{Actor, Via};
+use linux_api_wire::fleet::{HostIdentity, HostSample};
+use linux_api_wire::progress::{Progress, Unwatched};
+use linux_api_wire::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
-use linux_api::model::time::Timestamp;
-use linux_api::store::audit::AuditFilter;
-use linux_api::store::flush::{Batch, HostReport};
-use linux_api::store::{Engine, Options, Store};
+use linux_api_wire::time::Timestamp;
 
 use crate::{Fixture, add_user, names, no_backup, rows};
 

@@ -4,10 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use linux_api::backup::{self, BackupInfo, Order, Pruned, Reason, Rule, Scope};
-use linux_api::model::progress::Unwatched;
-use linux_api::store::audit::AuditFilter;
-use linux_api::tasks::backups::{Plan, turn};
+use linux_api_daemon::tasks::backups::{Plan, turn};
+use linux_api_store::audit::AuditFilter;
+use linux_api_store::backup::{self, BackupInfo, Order, Pruned, Reason, Rule, Scope};
+use linux_api_wire::progress::Unwatched;
 
 use crate::{Fixture, names};
 

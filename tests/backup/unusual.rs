@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use linux_api::backup::{BackupError, Scope};
-use linux_api::store::{Engine, Store, StoreError};
+use linux_api_store::backup::{BackupError, Scope};
+use linux_api_store::{Engine, Store, StoreError};
 
 use crate::restore::options;
 use crate::{Fixture, add_user, names};

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use linux_api::backup::{BackupInfo, Scope};
-use linux_api::model::fleet::HostIdentity;
-use linux_api::model::request_stats::{
+use linux_api_store::Store;
+use linux_api_store::backup::{BackupInfo, Scope};
+use linux_api_store::flush::{Batch, HostReport};
+use linux_api_wire::fleet::HostIdentity;
+use linux_api_wire::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
-use linux_api::store::Store;
-use linux_api::store::flush::{Batch, HostReport};
 
 use crate::{Fixture, rows};
 

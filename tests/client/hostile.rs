@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use linux_api::client::READ_TIMEOUT;
-use linux_api::client::error::ClientError;
-use linux_api::client::events::Update;
+use linux_api_client::READ_TIMEOUT;
+use linux_api_client::error::ClientError;
+use linux_api_client::events::Update;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -5,13 +5,13 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use linux_api::api::keys::{CreateKey, RotateKey};
-use linux_api::api::users::RegisterUser;
-use linux_api::client::error::ClientError;
-use linux_api::client::events::Update;
-use linux_api::client::{AuditQuery, Buckets, Client, HistoryRange, ProcessPage, Target};
-use linux_api::model::api_key::Scope;
-use linux_api::model::time::Clock;
+use linux_api_client::error::ClientError;
+use linux_api_client::events::Update;
+use linux_api_client::{AuditQuery, Buckets, Client, HistoryRange, ProcessPage, Target};
+use linux_api_wire::api::keys::{CreateKey, RotateKey};
+use linux_api_wire::api::users::RegisterUser;
+use linux_api_wire::api_key::Scope;
+use linux_api_wire::time::Clock;
 
 #[path = "../support/daemon.rs"]
 mod daemon;

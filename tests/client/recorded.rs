@@ -6,21 +6,21 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use linux_api::api::audit::AuditEntry;
-use linux_api::api::fleet::FleetHost;
-use linux_api::api::health::{DatabaseHealth, Liveness, MetricsHealth, Readiness};
-use linux_api::api::history::History;
-use linux_api::api::keys::ListedKey;
-use linux_api::api::metrics::{GlobalMetrics, RouteMetrics, StatusCodeMetrics};
-use linux_api::api::page::Page;
-use linux_api::api::processes::{ProcessDetail, ProcessList};
-use linux_api::api::snapshot::Snapshot;
-use linux_api::api::system::{
+use linux_api_wire::api::audit::AuditEntry;
+use linux_api_wire::api::fleet::FleetHost;
+use linux_api_wire::api::health::{DatabaseHealth, Liveness, MetricsHealth, Readiness};
+use linux_api_wire::api::history::History;
+use linux_api_wire::api::keys::ListedKey;
+use linux_api_wire::api::metrics::{GlobalMetrics, RouteMetrics, StatusCodeMetrics};
+use linux_api_wire::api::page::Page;
+use linux_api_wire::api::processes::{ProcessDetail, ProcessList};
+use linux_api_wire::api::snapshot::Snapshot;
+use linux_api_wire::api::system::{
     CpuAverage, CpuValues, ListedProcess, LoadAverage, LoadValues, NamedAccount, SystemAverage,
     SystemInfo, SystemValues, Uptime,
 };
-use linux_api::api::users::{CurrentUser, ListedUser};
-use linux_api::model::snapshot::Family;
+use linux_api_wire::api::users::{CurrentUser, ListedUser};
+use linux_api_wire::snapshot::Family;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 

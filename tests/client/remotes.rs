@@ -142,7 +142,7 @@ fn an_offline_remote_fails_the_test_with_advice() {
 /// The kernel's keyring of this user, where there is one: containers may forbid it.
 #[tokio::test]
 async fn the_kernel_keyring_keeps_a_key_or_says_why_not() {
-    use linux_api::client::keys::{KeyError, KeyPlace, Keys};
+    use linux_api_client::keys::{KeyError, KeyPlace, Keys};
     use secrecy::ExposeSecret;
 
     let folder = tempfile::tempdir().unwrap();

@@ -95,7 +95,7 @@ fn every_old_option_has_its_row() {
 #[test]
 fn every_new_option_exists_and_is_set_by_the_example() {
     let page = page();
-    let known: BTreeSet<String> = keys().iter().map(linux_api::config::Key::path).collect();
+    let known: BTreeSet<String> = keys().iter().map(linux_api_config::Key::path).collect();
     let example = page
         .split("```toml\n")
         .nth(1)

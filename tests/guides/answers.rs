@@ -18,9 +18,9 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     (
         "The key is in the desktop's keyring (Secret Service).",
         "the desktop's keyring (Secret Service)",
-        "src/client/keys.rs",
+        "crates/client/src/keys.rs",
     ),
-    (": heartbeat", ": heartbeat", "src/server/streams.rs"),
+    (": heartbeat", ": heartbeat", "crates/daemon/src/streams.rs"),
 ];
 
 /// Stands for `{…}`: any value.
@@ -137,18 +137,18 @@ pub(crate) fn stream(place: &str, text: &str, said: &str) {
 /// A text that answers nothing: the picture of the architecture, or filters, one a line.
 pub(crate) fn text(stage: &Stage, place: &str, text: &str) {
     if place.starts_with("docs/architecture.md") {
-        for module in [
-            "collector",
-            "server",
-            "recorder",
-            "store",
-            "client",
-            "tui",
-            "cli",
-            "setup",
+        for (name, path) in [
+            ("host", "crates/host"),
+            ("server", "crates/daemon/src/server.rs"),
+            ("recorder", "crates/daemon/src/recorder.rs"),
+            ("store", "crates/store"),
+            ("client", "crates/client"),
+            ("tui", "crates/tui"),
+            ("cli", "src/cli.rs"),
+            ("setup", "crates/setup"),
         ] {
-            let file = root().join("src").join(module).with_extension("rs");
-            assert!(text.contains(module) && file.exists(), "{place}: {module}");
+            let there = root().join(path).exists();
+            assert!(text.contains(name) && there, "{place}: {path}");
         }
         return;
     }

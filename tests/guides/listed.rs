@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::sync::LazyLock;
 
-use linux_api::config::{Config, Section, example};
+use linux_api_config::{Config, Section, example};
 
 use crate::pages::root;
 

@@ -60,7 +60,7 @@ follow! {
 #[test]
 fn who_is_told_to_stop_the_service_is_told_to_stop_its_socket() {
     const STOP: &str = "systemctl stop linux-api";
-    let mut folders = vec![pages::root().join("src")];
+    let mut folders = vec![pages::root().join("src"), pages::root().join("crates")];
     let mut texts: Vec<String> = pages::all().into_iter().map(|page| page.text).collect();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {

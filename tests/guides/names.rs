@@ -92,7 +92,7 @@ fn commands(page: &Page) {
 }
 
 static PATHS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
-    let text = linux_api::server::openapi_document().unwrap();
+    let text = linux_api_daemon::server::openapi_document().unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
     document["paths"]
         .as_object()
@@ -151,9 +151,16 @@ fn files(page: &Page) {
         .split(|it: char| it.is_whitespace() || "`()[],;|'".contains(it));
     for word in words {
         let word = word.trim_end_matches(['.', ':']);
-        let is_ours = ["packaging/", "tests/", "scripts/", "docs/", "src/"]
-            .iter()
-            .any(|folder| word.starts_with(folder));
+        let is_ours = [
+            "packaging/",
+            "tests/",
+            "scripts/",
+            "docs/",
+            "src/",
+            "crates/",
+        ]
+        .iter()
+        .any(|folder| word.starts_with(folder));
         let is_there = root().join(word).exists() || folder.join(word).exists();
         assert!(!is_ours || is_there, "{}: no {word}", page.path);
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use linux_api::config::tui::Tui;
+use linux_api_config::tui::Tui;
 
 use crate::stage::Stage;
 

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use linux_api::setup::database::check;
+use linux_api_setup::database::check;
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 

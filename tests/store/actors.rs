@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use linux_api::model::api_key::{KeyId, Scope, Scopes};
-use linux_api::model::audit::{Actor, Origin, Via};
-use linux_api::model::authority::Denied;
-use linux_api::model::time::ManualClock;
-use linux_api::model::user::{Role, User, UserId};
-use linux_api::store::api_keys::{KeyUse, NewKey};
-use linux_api::store::audit::AuditFilter;
-use linux_api::store::refusals::WINDOW;
-use linux_api::store::{Engine, Refusal, Store};
+use linux_api_store::api_keys::{KeyUse, NewKey};
+use linux_api_store::audit::AuditFilter;
+use linux_api_store::refusals::WINDOW;
+use linux_api_store::{Engine, Refusal, Store};
+use linux_api_wire::api_key::{KeyId, Scope, Scopes};
+use linux_api_wire::audit::{Actor, Origin, Via};
+use linux_api_wire::authority::Denied;
+use linux_api_wire::time::ManualClock;
+use linux_api_wire::user::{Role, User, UserId};
 
 use crate::{Database, actor, add_user, by_key, new_key, new_user, refusal};
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use linux_api::model::audit::{Actor, AuditRow};
-use linux_api::model::time::Timestamp;
-use linux_api::model::user::Role;
-use linux_api::store::audit::AuditFilter;
-use linux_api::store::{Engine, Refusal};
+use linux_api_store::audit::AuditFilter;
+use linux_api_store::{Engine, Refusal};
+use linux_api_wire::audit::{Actor, AuditRow};
+use linux_api_wire::time::Timestamp;
+use linux_api_wire::user::Role;
 
 use crate::{Database, actor, add_user, new_key, new_user, refusal};
 

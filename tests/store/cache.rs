@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use linux_api::model::audit::Actor;
-use linux_api::model::user::Role;
-use linux_api::store::audit::AuditFilter;
-use linux_api::store::{Options, Store};
+use linux_api_store::audit::AuditFilter;
+use linux_api_store::{Options, Store};
+use linux_api_wire::audit::Actor;
+use linux_api_wire::user::Role;
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection};
 
 use crate::{Clock, Database, add_user, new_key, new_user};

@@ -3,10 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use linux_api::model::audit::Actor;
-use linux_api::model::time::Clock;
-use linux_api::model::user::Role;
-use linux_api::store::{Engine, Store};
+use linux_api_store::{Engine, Store};
+use linux_api_wire::audit::Actor;
+use linux_api_wire::time::Clock;
+use linux_api_wire::user::Role;
 
 use crate::{Database, add_user, new_key, new_user};
 

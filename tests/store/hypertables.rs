@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use linux_api::backup::{self, Order, Reason, RestoreOrder, Scope};
-use linux_api::model::audit::Actor;
-use linux_api::model::fleet::{HostIdentity, HostSample};
-use linux_api::model::progress::Unwatched;
-use linux_api::model::request_stats::{
+use linux_api_daemon::tasks::janitor::{Retention, sweep};
+use linux_api_store::backup::{self, Order, Reason, RestoreOrder, Scope};
+use linux_api_store::flush::{Batch, HostReport};
+use linux_api_store::host_samples::SampleFilter;
+use linux_api_store::request_queries::{Span, StatsFilter};
+use linux_api_store::request_routes::RoutePosition;
+use linux_api_store::timescale::Timescale;
+use linux_api_store::{Engine, Options, Store};
+use linux_api_wire::audit::Actor;
+use linux_api_wire::fleet::{HostIdentity, HostSample};
+use linux_api_wire::progress::Unwatched;
+use linux_api_wire::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
-use linux_api::model::time::{ManualClock, Timestamp};
-use linux_api::store::flush::{Batch, HostReport};
-use linux_api::store::host_samples::SampleFilter;
-use linux_api::store::request_queries::{Span, StatsFilter};
-use linux_api::store::request_routes::RoutePosition;
-use linux_api::store::timescale::Timescale;
-use linux_api::store::{Engine, Options, Store};
-use linux_api::tasks::janitor::{Retention, sweep};
+use linux_api_wire::time::{ManualClock, Timestamp};
 
 use crate::database::{Database, no_backup};
 use crate::timescale;

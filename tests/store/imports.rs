@@ -3,21 +3,21 @@
 
 use std::time::Duration;
 
-use linux_api::model::api_key::{KeyId, Scopes};
-use linux_api::model::audit::Actor;
-use linux_api::model::fleet::HostIdentity;
-use linux_api::model::request_stats::{
-    RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
-};
-use linux_api::model::time::Timestamp;
-use linux_api::model::user::{Role, UserId};
-use linux_api::store::Refusal;
-use linux_api::store::audit::AuditFilter;
-use linux_api::store::flush::{Batch, HostReport};
-use linux_api::store::imports::{
+use linux_api_store::Refusal;
+use linux_api_store::audit::AuditFilter;
+use linux_api_store::flush::{Batch, HostReport};
+use linux_api_store::imports::{
     ImportedFrom, ImportedKey, ImportedStats, ImportedStatus, ImportedUser, UserImport,
 };
-use linux_api::store::request_queries::{Span, StatsFilter};
+use linux_api_store::request_queries::{Span, StatsFilter};
+use linux_api_wire::api_key::{KeyId, Scopes};
+use linux_api_wire::audit::Actor;
+use linux_api_wire::fleet::HostIdentity;
+use linux_api_wire::request_stats::{
+    RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
+};
+use linux_api_wire::time::Timestamp;
+use linux_api_wire::user::{Role, UserId};
 
 use crate::database::Database;
 use crate::{add_user, refusal};

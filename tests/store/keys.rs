@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use linux_api::model::api_key::{KeyId, Scope, Scopes};
-use linux_api::model::audit::Actor;
-use linux_api::model::user::{Role, User, UserId};
-use linux_api::store::api_keys::{KeyUse, MAX_KEYS_PER_USER, NewKey, has_ended};
-use linux_api::store::users::NewUser;
-use linux_api::store::{Refusal, Store};
+use linux_api_store::api_keys::{KeyUse, MAX_KEYS_PER_USER, NewKey, has_ended};
+use linux_api_store::users::NewUser;
+use linux_api_store::{Refusal, Store};
+use linux_api_wire::api_key::{KeyId, Scope, Scopes};
+use linux_api_wire::audit::Actor;
+use linux_api_wire::user::{Role, User, UserId};
 
 use crate::{Database, actor, add_user, by_key, new_key, new_user, refusal};
 
@@ -76,7 +76,7 @@ async fn keys_are_listed_newest_first_in_pages(database: Database) {
     assert_eq!(paged, all);
 }
 
-async fn key(store: &Store, id: &str) -> linux_api::model::api_key::ApiKey {
+async fn key(store: &Store, id: &str) -> linux_api_wire::api_key::ApiKey {
     let found = store.find_key(&KeyId(id.to_owned())).await.unwrap();
     found.unwrap().key
 }

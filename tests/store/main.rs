@@ -2,13 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use linux_api::model::api_key::{KeyId, Scope, Scopes};
-use linux_api::model::audit::{Actor, Origin, Via};
-use linux_api::model::time::{Clock, ManualClock, Timestamp};
-use linux_api::model::user::{Role, User};
-use linux_api::store::api_keys::NewKey;
-use linux_api::store::users::NewUser;
-use linux_api::store::{Engine, Refusal, Store, StoreError};
+use linux_api_store::api_keys::NewKey;
+use linux_api_store::users::NewUser;
+use linux_api_store::{Engine, Refusal, Store, StoreError};
+use linux_api_wire::api_key::{KeyId, Scope, Scopes};
+use linux_api_wire::audit::{Actor, Origin, Via};
+use linux_api_wire::time::{Clock, ManualClock, Timestamp};
+use linux_api_wire::user::{Role, User};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, SqliteConnection};

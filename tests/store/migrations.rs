@@ -1,9 +1,9 @@
 //! Migrations up and down, at the same time, and on schemas that don't fit.
 
 use futures_util::future::join_all;
-use linux_api::model::time::Clock;
-use linux_api::store::migrations::{Migrated, SchemaError};
-use linux_api::store::{Engine, Store, StoreError};
+use linux_api_store::migrations::{Migrated, SchemaError};
+use linux_api_store::{Engine, Store, StoreError};
+use linux_api_wire::time::Clock;
 
 use crate::{Database, Direct, failing_backup, no_backup};
 

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use linux_api::model::fleet::{HostIdentity, HostSample};
-use linux_api::model::request_stats::{
+use linux_api_store::Store;
+use linux_api_store::flush::{Batch, HostReport};
+use linux_api_store::host_samples::SampleFilter;
+use linux_api_store::request_queries::{Span, StatsFilter};
+use linux_api_store::request_routes::RoutePosition;
+use linux_api_wire::fleet::{HostIdentity, HostSample};
+use linux_api_wire::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
-use linux_api::model::time::Timestamp;
-use linux_api::store::Store;
-use linux_api::store::flush::{Batch, HostReport};
-use linux_api::store::host_samples::SampleFilter;
-use linux_api::store::request_queries::{Span, StatsFilter};
-use linux_api::store::request_routes::RoutePosition;
+use linux_api_wire::time::Timestamp;
 
 use crate::database::Database;
 

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use linux_api::model::fleet::{HostIdentity, HostSample};
-use linux_api::model::request_stats::{
+use linux_api_daemon::tasks::janitor::{Retention, sweep};
+use linux_api_store::Store;
+use linux_api_store::flush::{Batch, HostReport};
+use linux_api_store::retention::BATCH;
+use linux_api_wire::fleet::{HostIdentity, HostSample};
+use linux_api_wire::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
-use linux_api::model::time::{ManualClock, Timestamp};
-use linux_api::store::Store;
-use linux_api::store::flush::{Batch, HostReport};
-use linux_api::store::retention::BATCH;
-use linux_api::tasks::janitor::{Retention, sweep};
+use linux_api_wire::time::{ManualClock, Timestamp};
 
 use crate::database::Database;
 

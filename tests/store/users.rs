@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use linux_api::model::audit::Actor;
-use linux_api::model::user::{Role, User, UserId};
-use linux_api::store::users::{NewUser, UserPage};
-use linux_api::store::{Refusal, Store};
+use linux_api_store::users::{NewUser, UserPage};
+use linux_api_store::{Refusal, Store};
+use linux_api_wire::audit::Actor;
+use linux_api_wire::user::{Role, User, UserId};
 
 use crate::{Database, actor, add_user, new_key, new_user, refusal};
 

@@ -6,7 +6,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use linux_api::store::{Engine, Options, Store};
+use linux_api_store::{Engine, Options, Store};
 use tempfile::TempDir;
 
 use crate::postgres;

@@ -1,6 +1,6 @@
 //! Statements of a test that go past the store.
 
-use linux_api::store::Engine;
+use linux_api_store::Engine;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection, SqliteConnection, raw_sql};

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
-use linux_api::api::keys::IssuedKey;
-use linux_api::model::tui::ThemeName;
-use linux_api::tui::message::{Call, Data, Effect, Message, News, Outcome};
-use linux_api::tui::theme::Theme;
-use linux_api::tui::view::View;
+use linux_api_tui::message::{Call, Data, Effect, Message, News, Outcome};
+use linux_api_tui::theme::Theme;
+use linux_api_tui::view::View;
+use linux_api_wire::api::keys::IssuedKey;
+use linux_api_wire::tui::ThemeName;
 
 use super::stage::{Stage, script};
 use super::truth::{SIZE, ctrl, lines, table};

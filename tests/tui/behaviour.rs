@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use crossterm::event::KeyCode;
-use linux_api::client::error::ClientError;
-use linux_api::model::tui::{Preset, ThemeName};
-use linux_api::model::user::Role;
-use linux_api::tui::keymap::{Action, Keymap};
-use linux_api::tui::message::{Call, Data, Effect, Message, News, Wanted};
-use linux_api::tui::theme::Theme;
-use linux_api::tui::view::View;
+use linux_api_client::error::ClientError;
+use linux_api_tui::keymap::{Action, Keymap};
+use linux_api_tui::message::{Call, Data, Effect, Message, News, Wanted};
+use linux_api_tui::theme::Theme;
+use linux_api_tui::view::View;
+use linux_api_wire::tui::{Preset, ThemeName};
+use linux_api_wire::user::Role;
 
 use super::stage::{Stage, offline, script};
 
@@ -379,7 +379,7 @@ fn a_key_is_answered_at_once_with_two_hundred_hosts_and_ten_thousand_processes()
     let mut hosts = Vec::new();
     for number in 0..200 {
         let (mut host, _) =
-            linux_api::tui::demo::fleet(&linux_api::model::time::Clock::system()).remove(0);
+            linux_api_tui::demo::fleet(&linux_api_wire::time::Clock::system()).remove(0);
         host.name = format!("host-{number:03}");
         let script = script();
         let answer: super::stage::Answer = Box::new(move |wanted| {

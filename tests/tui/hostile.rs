@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use linux_api::tui::message::{Data, ProcessQuery, Wanted};
+use linux_api_tui::message::{Data, ProcessQuery, Wanted};
 
 use super::daemon::program;
 use super::stage::script;

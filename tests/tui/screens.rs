@@ -4,13 +4,13 @@
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
-use linux_api::api::history::History;
-use linux_api::api::processes::ProcessDetail;
-use linux_api::api::snapshot::Snapshot;
-use linux_api::api::users::RegisteredUser;
-use linux_api::client::error::ClientError;
-use linux_api::tui::message::{Call, Data, Message, News, Outcome, ProcessRows, Requests, Wanted};
-use linux_api::tui::view::View;
+use linux_api_client::error::ClientError;
+use linux_api_tui::message::{Call, Data, Message, News, Outcome, ProcessRows, Requests, Wanted};
+use linux_api_tui::view::View;
+use linux_api_wire::api::history::History;
+use linux_api_wire::api::processes::ProcessDetail;
+use linux_api_wire::api::snapshot::Snapshot;
+use linux_api_wire::api::users::RegisteredUser;
 use unicode_width::UnicodeWidthStr;
 
 use super::stage::{Stage, offline, refused, script};
@@ -294,7 +294,7 @@ fn names_that_mean_harm_stay_names() {
 
 fn assert_harmless(text: &str) {
     for character in text.chars().filter(|it| *it != '\n') {
-        let harmless = linux_api::model::harmless::is_harmless(character);
+        let harmless = linux_api_wire::harmless::is_harmless(character);
         assert!(harmless, "{character:?} in {text}");
     }
 }

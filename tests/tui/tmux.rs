@@ -4,8 +4,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use linux_api::model::time::Clock;
-use linux_api::tui::Start;
+use linux_api_tui::Start;
+use linux_api_wire::time::Clock;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::daemon::{Daemon, program};
@@ -251,7 +251,7 @@ fn a_dashboard_that_breaks() {
         state: None,
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let ended = runtime.block_on(linux_api::tui::run_demo(start, Clock::system()));
+    let ended = runtime.block_on(linux_api_tui::run_demo(start, Clock::system()));
     let error = ended.unwrap_err().to_string();
     let _ = writeln!(std::io::stderr(), "it says: {error}");
 }

@@ -1,8 +1,8 @@
 //! What is added up and judged: traffic, and how full file systems are.
 
-use linux_api::model::snapshot::{Filesystem, Network};
-use linux_api::tui::message::Data;
-use linux_api::tui::view::View;
+use linux_api_tui::message::Data;
+use linux_api_tui::view::View;
+use linux_api_wire::snapshot::{Filesystem, Network};
 
 use super::stage::{Stage, script};
 

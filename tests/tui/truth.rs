@@ -6,11 +6,11 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use linux_api::api::processes::Process;
-use linux_api::client::error::ClientError;
-use linux_api::tui::demo;
-use linux_api::tui::message::{Data, Effect, Message, News, ProcessQuery, ProcessRows, Wanted};
-use linux_api::tui::view::View;
+use linux_api_client::error::ClientError;
+use linux_api_tui::demo;
+use linux_api_tui::message::{Data, Effect, Message, News, ProcessQuery, ProcessRows, Wanted};
+use linux_api_tui::view::View;
+use linux_api_wire::api::processes::Process;
 use ratatui::style::Color;
 
 use super::stage::{Answer, Stage, offline, refused, script};
@@ -120,7 +120,7 @@ fn query(stage: &Stage) -> ProcessQuery {
 fn a_host_that_is_switched_to_is_polled_at_once_and_old_until_it_responds() {
     let switch = Switch::default();
     let start = "2026-11-23T07:02:00Z".parse().unwrap();
-    let clock = linux_api::model::time::ManualClock::at(start);
+    let clock = linux_api_wire::time::ManualClock::at(start);
     let hosts = demo::fleet(&clock.clock()).into_iter().take(2);
     let hosts = hosts.map(|(host, _)| (host, Box::new(switch.answer()) as Answer));
     let mut stage = Stage::new(hosts.collect(), SIZE);

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, MouseButton, MouseEventKind};
-use linux_api::model::tui::{Preset, ThemeName};
-use linux_api::tui::keymap::Keymap;
-use linux_api::tui::message::Effect;
-use linux_api::tui::theme::Theme;
-use linux_api::tui::view::View;
+use linux_api_tui::keymap::Keymap;
+use linux_api_tui::message::Effect;
+use linux_api_tui::theme::Theme;
+use linux_api_tui::view::View;
+use linux_api_wire::tui::{Preset, ThemeName};
 
 use super::stage::Stage;
 

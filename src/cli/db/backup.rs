@@ -5,10 +5,10 @@ use std::process::ExitCode;
 
 use super::backups::{Listed, name_of};
 use super::place::Place;
-use crate::backup::{self, Order, Reason, Scope};
 use crate::cli::progress::Shown;
 use crate::cli::{Context, output};
-use crate::model::audit::Action;
+use linux_api_store::backup::{self, Order, Reason, Scope};
+use linux_api_wire::audit::Action;
 
 /// Make a backup, also while the daemon runs
 ///

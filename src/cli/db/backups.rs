@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::place::Place;
-use crate::backup::{self, BackupInfo};
 use crate::cli::table::table;
 use crate::cli::{Context, output};
-use crate::model::time::Timestamp;
+use linux_api_store::backup::{self, BackupInfo};
+use linux_api_wire::time::Timestamp;
 
 /// List the backups, newest first
 ///

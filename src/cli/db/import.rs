@@ -11,22 +11,22 @@ use anyhow::{Context as _, bail};
 use self::report::Report;
 use self::sources::{Found, SourceOptions};
 use super::place::Place;
-use crate::auth::imported::{OWN_SECRET, hmac_setting, new_secret};
 use crate::cli::progress::Shown;
-use crate::cli::serve::identity;
 use crate::cli::{Context, FAILED, output};
-use crate::collector::{Collector, HostRoots};
-use crate::import::{
+use linux_api_auth::imported::{OWN_SECRET, hmac_setting, new_secret};
+use linux_api_daemon::run::identity;
+use linux_api_host::{Collector, HostRoots};
+use linux_api_legacy::import::{
     Kept, MeasurementsReport, OnConflict, Plan, Present, PythonPostgres, SourceUser,
     import_measurements, key_id_of, plan,
 };
-use crate::model::audit::Action;
-use crate::model::progress::Progress;
-use crate::model::time::Clock;
-use crate::store::imports::ImportedFrom;
-use crate::store::migrations::SchemaError;
-use crate::store::users::UserPage;
-use crate::store::{Store, StoreError};
+use linux_api_store::imports::ImportedFrom;
+use linux_api_store::migrations::SchemaError;
+use linux_api_store::users::UserPage;
+use linux_api_store::{Store, StoreError};
+use linux_api_wire::audit::Action;
+use linux_api_wire::progress::Progress;
+use linux_api_wire::time::Clock;
 
 /// How many users are read at once.
 const PAGE: u32 = 1_000;

@@ -7,8 +7,8 @@ use serde::Serialize;
 use super::place::Place;
 use crate::cli::table::table;
 use crate::cli::{Context, output};
-use crate::model::time::Timestamp;
-use crate::store::migrations::MigrationLogRow;
+use linux_api_store::migrations::MigrationLogRow;
+use linux_api_wire::time::Timestamp;
 
 /// List every attempt to change the schema, oldest first
 #[derive(Debug, clap::Args)]

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 
 use super::place::Place;
-use crate::backup::Reason;
 use crate::cli::progress::Shown;
 use crate::cli::{Context, output};
-use crate::config::BeforeMigration;
-use crate::model::audit::Action;
-use crate::store::Store;
-use crate::store::migrations::{Migrated, Run};
+use linux_api_config::BeforeMigration;
+use linux_api_store::Store;
+use linux_api_store::backup::Reason;
+use linux_api_store::migrations::{Migrated, Run};
+use linux_api_wire::audit::Action;
 
 /// Apply pending migrations, after a backup
 ///

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use crate::backup::{self, BackupError, Order, Reason, Scope};
-use crate::cli::database::{actor, become_owner, data_folder, must_exist, options};
+use crate::cli::database::{actor, become_owner, data_folder, must_exist};
 use crate::cli::{Context, output};
-use crate::config::{BeforeMigration, Loaded};
-use crate::model::audit::{Action, Actor};
-use crate::model::progress::Progress;
-use crate::model::time::Clock;
-use crate::store::{Options as StoreOptions, Store};
-use crate::telemetry;
+use linux_api_config::{BeforeMigration, Loaded};
+use linux_api_daemon::run::database::options;
+use linux_api_daemon::telemetry;
+use linux_api_store::backup::{self, BackupError, Order, Reason, Scope};
+use linux_api_store::{Options as StoreOptions, Store};
+use linux_api_wire::audit::{Action, Actor};
+use linux_api_wire::progress::Progress;
+use linux_api_wire::time::Clock;
 
 /// The configured database and the folder of its backups.
 pub(super) struct Place {

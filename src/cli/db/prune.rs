@@ -7,10 +7,10 @@ use anyhow::bail;
 
 use super::backups::{name_of, size};
 use super::place::Place;
-use crate::backup::{self, Rule};
 use crate::cli::{Context, confirm, output, when};
-use crate::model::audit::Action;
-use crate::model::time::Clock;
+use linux_api_store::backup::{self, Rule};
+use linux_api_wire::audit::Action;
+use linux_api_wire::time::Clock;
 
 /// Delete backups by number and age, never the newest intact backup
 ///

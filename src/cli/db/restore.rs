@@ -8,13 +8,13 @@ use anyhow::{Context as _, bail};
 
 use super::backups::name_of;
 use super::place::Place;
-use crate::backup::{self, RestoreOrder, Scope};
 use crate::cli::progress::Shown;
 use crate::cli::{Context, confirm, output};
-use crate::config::{ConfigValue, DatabaseUrl};
-use crate::model::audit::Action;
-use crate::model::time::Clock;
-use crate::store::{Options as StoreOptions, Store};
+use linux_api_config::{ConfigValue, DatabaseUrl};
+use linux_api_store::backup::{self, RestoreOrder, Scope};
+use linux_api_store::{Options as StoreOptions, Store};
+use linux_api_wire::audit::Action;
+use linux_api_wire::time::Clock;
 
 /// Replace everything in the database by a backup
 ///

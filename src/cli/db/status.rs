@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use super::backups::{Listed, size};
 use super::place::Place;
-use crate::api::health::TimescaleHealth;
-use crate::backup;
 use crate::cli::{Context, output};
-use crate::model::time::Timestamp;
-use crate::store::migrations::SchemaState;
-use crate::store::{Engine, Store};
+use linux_api_store::backup;
+use linux_api_store::migrations::SchemaState;
+use linux_api_store::{Engine, Store};
+use linux_api_wire::api::health::TimescaleHealth;
+use linux_api_wire::time::Timestamp;
 
 /// Show engine, schema, size, rows and the newest backup
 ///
@@ -99,7 +99,7 @@ impl Status {
             version: description.version,
             timescaledb: description.timescaledb,
             timescale: timescale.map(|found| Extension {
-                found: found.into(),
+                found: found.into_health(),
                 enabled: place.loaded.config.database.timescaledb,
             }),
             revision: current,

@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use super::backups::name_of;
 use super::place::Place;
-use crate::backup::{self, BackupError, Manifest};
 use crate::cli::progress::Shown;
 use crate::cli::{Context, FAILED, output};
-use crate::model::progress::Progress;
-use crate::model::time::Clock;
+use linux_api_store::backup::{self, BackupError, Manifest};
+use linux_api_wire::progress::Progress;
+use linux_api_wire::time::Clock;
 
 /// Read a backup in full and compare it with its checksums
 ///

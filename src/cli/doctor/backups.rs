@@ -4,9 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Finding;
-use crate::backup;
-use crate::model::time::{Clock, Timestamp};
-use crate::store::Store;
+use linux_api_store::Store;
+use linux_api_store::backup;
+use linux_api_wire::time::{Clock, Timestamp};
 
 const CHECK: &str = "backups";
 const DAY: Duration = Duration::from_hours(24);

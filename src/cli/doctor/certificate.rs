@@ -8,9 +8,9 @@ use rustls::pki_types::pem::PemObject;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::Finding;
-use crate::config::Server;
-use crate::model::time::{Clock, Timestamp};
-use crate::server::tls::Certificates;
+use linux_api_config::Server;
+use linux_api_daemon::tls::Certificates;
+use linux_api_wire::time::{Clock, Timestamp};
 
 const CHECK: &str = "certificate";
 /// From so long before its end on somebody should renew it.

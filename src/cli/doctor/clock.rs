@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Finding;
-use crate::model::time::{Clock, Timestamp};
-use crate::store::Store;
-use crate::store::audit::AuditFilter;
+use linux_api_store::Store;
+use linux_api_store::audit::AuditFilter;
+use linux_api_wire::time::{Clock, Timestamp};
 
 const CHECK: &str = "clock";
 /// 2026-11-01: before that this program did not exist.

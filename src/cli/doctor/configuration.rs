@@ -1,8 +1,9 @@
 //! Whether the configuration can be used.
 
 use super::Finding;
-use crate::cli::{Context, known_routes};
-use crate::config::{ConfigError, Loaded};
+use crate::cli::Context;
+use linux_api_config::{ConfigError, Loaded};
+use linux_api_daemon::run::known_routes;
 
 const CHECK: &str = "configuration";
 

@@ -1,10 +1,10 @@
 //! Whether the database answers, what it is, and whether its schema fits.
 
 use crate::cli::{Context, database};
-use crate::config::Loaded;
-use crate::model::time::Clock;
-use crate::store::migrations::SchemaState;
-use crate::store::{Store, StoreError};
+use linux_api_config::Loaded;
+use linux_api_store::migrations::SchemaState;
+use linux_api_store::{Store, StoreError};
+use linux_api_wire::time::Clock;
 
 use super::Finding;
 
@@ -17,7 +17,7 @@ pub(super) async fn open(
     ctx: &Context,
     loaded: &Loaded,
 ) -> anyhow::Result<Option<Result<Store, StoreError>>> {
-    let options = database::options(&loaded.config.database);
+    let options = linux_api_daemon::run::database::options(&loaded.config.database);
     match options.sqlite_path() {
         Ok(Some(path)) => match path.try_exists() {
             Ok(true) => {
@@ -127,7 +127,7 @@ fn schema(state: Result<SchemaState, StoreError>, last_failure: Option<String>) 
 mod tests {
     use super::*;
     use crate::cli::doctor::Verdict;
-    use crate::store::migrations::SchemaError;
+    use linux_api_store::migrations::SchemaError;
 
     fn state(current: i64, pending: &[i64]) -> SchemaState {
         SchemaState {

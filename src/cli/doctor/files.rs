@@ -6,9 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::Finding;
-use crate::cli::database;
 use crate::cli::remotes::FIRST_KEY_FILE;
-use crate::config::Loaded;
+use linux_api_config::Loaded;
 
 const CHECK: &str = "files";
 
@@ -32,7 +31,7 @@ impl Private {
 
 pub(super) fn check(loaded: &Loaded) -> Vec<Finding> {
     let config = &loaded.config;
-    let database = database::options(&config.database).sqlite_path();
+    let database = linux_api_daemon::run::database::options(&config.database).sqlite_path();
     let database = database.ok().flatten();
     let mut watched = vec![Private {
         each: true,

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::Finding;
-use crate::cli::serve::identity;
-use crate::collector::{Collector, HostRoots};
-use crate::config::Loaded;
-use crate::model::fleet::{HostIdentity, HostRow};
-use crate::model::time::{Clock, Timestamp};
-use crate::store::Store;
+use linux_api_config::Loaded;
+use linux_api_daemon::run::identity;
+use linux_api_host::{Collector, HostRoots};
+use linux_api_store::Store;
+use linux_api_wire::fleet::{HostIdentity, HostRow};
+use linux_api_wire::time::{Clock, Timestamp};
 
 const CHECK: &str = "host id";
 const PAGE: u32 = 1_000;
@@ -46,7 +46,7 @@ pub(super) async fn check(loaded: &Loaded, store: Option<&Store>) -> Finding {
     }
 }
 
-async fn all(store: &Store) -> Result<Vec<HostRow>, crate::store::StoreError> {
+async fn all(store: &Store) -> Result<Vec<HostRow>, linux_api_store::StoreError> {
     let mut hosts: Vec<HostRow> = Vec::new();
     loop {
         let after = hosts

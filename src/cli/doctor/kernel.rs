@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Finding;
-use crate::config::Host;
+use linux_api_config::Host;
 
 const PROC: &str = "procfs";
 const PRESSURE: &str = "pressure";

@@ -4,7 +4,7 @@ use secrecy::SecretString;
 
 use super::Finding;
 use crate::cli::Context;
-use crate::client::keys::{KeyError, KeyPlace, Keys};
+use linux_api_client::keys::{KeyError, KeyPlace, Keys};
 
 const CHECK: &str = "keyring";
 /// What is put into the keyring and taken out again. Only looking would not do: a kernel keyring may

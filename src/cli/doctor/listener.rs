@@ -5,9 +5,9 @@ use std::net::{SocketAddr, TcpListener};
 
 use super::Finding;
 use crate::cli::status::reachable;
-use crate::client::error::ClientError;
-use crate::client::{Address, Client};
-use crate::config::Config;
+use linux_api_client::error::ClientError;
+use linux_api_client::{Address, Client};
+use linux_api_config::Config;
 
 const CHECK: &str = "port";
 

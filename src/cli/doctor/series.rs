@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::Finding;
-use crate::collector::{HostReader, HostRoots};
-use crate::config::Host;
-use crate::model::time::Clock;
-use crate::tasks::sampler::left_out_series;
+use linux_api_config::Host;
+use linux_api_daemon::tasks::sampler::left_out_series;
+use linux_api_host::{HostReader, HostRoots};
+use linux_api_wire::time::Clock;
 
 const CHECK: &str = "history";
 /// Between two readings, of which most rates are measured.

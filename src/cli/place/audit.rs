@@ -2,11 +2,11 @@
 
 use super::refused::{Advised, Failed};
 use super::{Place, patiently};
-use crate::api::audit::AuditEntry;
-use crate::client::AuditQuery;
-use crate::model::time::Timestamp;
-use crate::store::StoreError;
-use crate::store::audit::AuditFilter;
+use linux_api_client::AuditQuery;
+use linux_api_store::StoreError;
+use linux_api_store::audit::AuditFilter;
+use linux_api_wire::api::audit::AuditEntry;
+use linux_api_wire::time::Timestamp;
 
 /// The most rows that are read at once; the API answers no more.
 const PAGE: u32 = 1000;

@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::refused::Failed;
 use super::users::parse_id;
 use super::{Place, patiently};
-use crate::api::keys::{CreateKey, IssuedKey, ListedKey, RotateKey};
-use crate::api::users::ListedUser;
-use crate::auth::hash::Hasher;
-use crate::auth::key::PlainKey;
-use crate::model::api_key::{KeyId, Scope, Scopes};
-use crate::model::time::Timestamp;
-use crate::store::api_keys::NewKey;
+use linux_api_auth::hash::Hasher;
+use linux_api_auth::key::PlainKey;
+use linux_api_store::api_keys::NewKey;
+use linux_api_wire::api::keys::{CreateKey, IssuedKey, ListedKey, RotateKey};
+use linux_api_wire::api::users::ListedUser;
+use linux_api_wire::api_key::{KeyId, Scope, Scopes};
+use linux_api_wire::time::Timestamp;
 
 /// How many keys are read at once from a database.
 const PAGE: u32 = 1000;

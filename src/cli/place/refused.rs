@@ -1,7 +1,7 @@
 //! What to do about a refusal, whichever way it came.
 
-use crate::client::error::ClientError;
-use crate::store::{Refusal, StoreError};
+use linux_api_client::error::ClientError;
+use linux_api_store::{Refusal, StoreError};
 
 use super::Place;
 

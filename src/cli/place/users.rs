@@ -6,17 +6,17 @@ use uuid::Uuid;
 
 use super::refused::Failed;
 use super::{Place, patiently};
-use crate::api::users::{ListedUser, RegisterUser};
-use crate::auth::hash::Hasher;
-use crate::auth::key::PlainKey;
 use crate::cli::database::Administration;
-use crate::client::Client;
-use crate::model::api_key::{KeyId, Scopes};
-use crate::model::audit::Action;
-use crate::model::user::{Role, User, UserId};
-use crate::store::api_keys::NewKey;
-use crate::store::users::{NewUser, UserPage};
-use crate::store::{Refusal, StoreError};
+use linux_api_auth::hash::Hasher;
+use linux_api_auth::key::PlainKey;
+use linux_api_client::Client;
+use linux_api_store::api_keys::NewKey;
+use linux_api_store::users::{NewUser, UserPage};
+use linux_api_store::{Refusal, StoreError};
+use linux_api_wire::api::users::{ListedUser, RegisterUser};
+use linux_api_wire::api_key::{KeyId, Scopes};
+use linux_api_wire::audit::Action;
+use linux_api_wire::user::{Role, User, UserId};
 
 /// How many users are read at once from a database.
 const PAGE: u32 = 1000;

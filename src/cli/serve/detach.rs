@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use rustix::fs::FlockOperation;
 
 use crate::cli::{FAILED, output};
-use crate::config::Loaded;
+use linux_api_config::Loaded;
 
 /// The file that a daemon in the background holds a lock on for as long as it lives.
 pub(in crate::cli) fn pid_file(loaded: &Loaded) -> PathBuf {

@@ -1,95 +1,40 @@
-//! The first admin: made once, its key shown once.
+//! The key of the first admin, shown once.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use secrecy::SecretString;
 
-use super::listen::Addresses;
-use crate::auth::hash::Hasher;
-use crate::auth::key::PlainKey;
 use crate::cli::remotes::FIRST_KEY_FILE;
 use crate::cli::{Context, output};
-use crate::client::keys::KeyPlace;
-use crate::client::local;
-use crate::config::{Config, Loaded};
-use crate::model::api_key::Scopes;
-use crate::model::user::Role;
-use crate::store::Store;
-use crate::store::api_keys::NewKey;
-use crate::store::users::NewUser;
+use linux_api_auth::key::PlainKey;
+use linux_api_client::keys::KeyPlace;
+use linux_api_client::local;
+use linux_api_config::Loaded;
+use linux_api_daemon::run::first_admin::LateKey;
+use linux_api_daemon::run::listen::Addresses;
 
-/// Name of the first admin.
-const NAME: &str = "admin";
-
-/// Creates the first admin of an empty database; returns its key when this process made it.
-pub(super) async fn create(store: &Store, config: &Config) -> anyhow::Result<Option<PlainKey>> {
-    if store.count_users().await? > 0 {
-        return Ok(None);
-    }
-    let secret = PlainKey::generate()?;
-    let key = NewKey {
-        id: secret.id(),
-        hash: Hasher::new(config.auth.hash_queue).hash(&secret).await?,
-        name: if config.demo.enabled {
-            "demo key"
-        } else {
-            "first key"
-        }
-        .to_owned(),
-        scopes: Scopes::ALL,
-        expires_at: None,
-    };
-    let user = NewUser {
-        name: NAME.to_owned(),
-        role: Role::Admin,
-        active: true,
-        immutable: true,
-    };
-    Ok(store.create_first_admin(&user, &key).await?.map(|_| secret))
-}
-
-/// Where the first admin's key is shown when it is made after the start.
-#[derive(Debug, Clone)]
-pub(super) struct FirstKey {
-    /// Its private file, when standard output is the journal, which others may read, or nothing,
-    /// as it is for a daemon in the background.
-    file: Option<PathBuf>,
-}
-
-impl FirstKey {
-    /// Decides by what standard output is now; `is_detached` when it is let go of later.
-    pub(super) fn new(loaded: &Loaded, ctx: &Context, is_detached: bool) -> Self {
-        let needs_file = is_detached || output_is_journal(ctx);
-        Self {
-            file: needs_file.then(|| loaded.data_dir.join(FIRST_KEY_FILE)),
-        }
-    }
-
-    /// Shows the key once. When that fails, the log says so and how to get another one.
-    pub(super) fn show_late(&self, key: &PlainKey) {
-        let shown = match &self.file {
-            Some(path) => keep(path, key).inspect(|()| {
-                tracing::warn!(
-                    path = %path.display(),
-                    "created the first admin; its key is in a file: remove it once you have it"
-                );
-            }),
-            None => output::text(&format!(
-                "The database is ready. The key of the first admin, shown this once:\n\n{}\n",
-                key.expose()
-            )),
-        };
-        if let Err(error) = shown {
-            tracing::error!(
-                %error,
-                "can't show the first admin's key; create another one: linux-api user key create admin"
+/// How the first admin's key is shown when it is created after the start: in a private file when
+/// standard output is the journal, which others may read, or nothing, as it is for a daemon in the
+/// background. Decided by what standard output is now; `is_detached` when it is let go of later.
+pub(super) fn late_key(loaded: &Loaded, ctx: &Context, is_detached: bool) -> LateKey {
+    let needs_file = is_detached || output_is_journal(ctx);
+    let file = needs_file.then(|| loaded.data_dir.join(FIRST_KEY_FILE));
+    LateKey::new(move |key| match &file {
+        Some(path) => keep(path, key).inspect(|()| {
+            tracing::warn!(
+                path = %path.display(),
+                "created the first admin; its key is in a file: remove it once you have it"
             );
-        }
-    }
+        }),
+        None => output::text(&format!(
+            "The database is ready. The key of the first admin, shown this once:\n\n{}\n",
+            key.expose()
+        )),
+    })
 }
 
 fn keep(path: &Path, key: &PlainKey) -> anyhow::Result<()> {

@@ -5,13 +5,13 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::show::print_keys;
-use crate::api::keys::IssuedKey;
 use crate::cli::place::Place;
 use crate::cli::{completion, confirm, output, when};
-use crate::config::ConfigValue;
-use crate::model::api_key::Scope;
-use crate::model::audit::Action;
-use crate::model::time::Timestamp;
+use linux_api_config::ConfigValue;
+use linux_api_wire::api::keys::IssuedKey;
+use linux_api_wire::api_key::Scope;
+use linux_api_wire::audit::Action;
+use linux_api_wire::time::Timestamp;
 
 /// The longest that a rotated key may live on.
 const OVERLAP_MAX: Duration = Duration::from_hours(7 * 24);

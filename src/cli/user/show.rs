@@ -1,11 +1,11 @@
 //! How users and keys are shown to people.
 
-use crate::api::keys::ListedKey;
-use crate::api::users::ListedUser;
 use crate::cli::output;
 use crate::cli::place::Place;
 use crate::cli::table::table;
-use crate::model::time::Timestamp;
+use linux_api_wire::api::keys::ListedKey;
+use linux_api_wire::api::users::ListedUser;
+use linux_api_wire::time::Timestamp;
 
 pub(super) fn print_users(users: &[ListedUser]) -> anyhow::Result<()> {
     let rows = users.iter().map(|user| {

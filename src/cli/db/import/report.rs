@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::place::Place;
 use crate::cli::table::table;
-use crate::import::{Fate, KeyFate, MeasurementsReport, Plan, PlannedUser};
+use linux_api_legacy::import::{Fate, KeyFate, MeasurementsReport, Plan, PlannedUser};
 
 /// What an import did, or would do.
 #[derive(Serialize)]

@@ -7,8 +7,8 @@ use anyhow::{Context as _, bail};
 use secrecy::SecretString;
 
 use crate::cli::Context;
-use crate::config::{ConfigValue, DatabaseUrl};
-use crate::import::{EnvFile, PythonPostgres, PythonSqlite, SourceUser, without_driver};
+use linux_api_config::{ConfigValue, DatabaseUrl};
+use linux_api_legacy::import::{EnvFile, PythonPostgres, PythonSqlite, SourceUser, without_driver};
 
 /// The variable that names the PostgreSQL database of the Python program.
 const URL_VARIABLE: &str = "LINUX_API_IMPORT_POSTGRES_URL";
@@ -180,7 +180,7 @@ impl SourceOptions {
         let read = if is_input(path) {
             std::io::stdin().take(SECRET_MAX).read_to_string(&mut text)
         } else {
-            crate::files::open(path)
+            linux_api_files::open(path)
                 .and_then(|file| file.take(SECRET_MAX).read_to_string(&mut text))
         };
         read.with_context(|| format!("{option}: read {}", path.display()))?;

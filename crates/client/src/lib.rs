@@ -1,0 +1,205 @@
+//! Typed calls to a daemon over HTTP, and the remotes and keys they need.
+//!
+//! Knows nothing of the server, the store or the host: only the wire types of `api`. Whatever comes
+//! back is bounded in time and size, because a daemon may be broken or hostile.
+
+mod address;
+pub mod backoff;
+mod body;
+mod calls;
+pub mod error;
+pub mod events;
+pub mod keys;
+pub mod local;
+pub mod remotes;
+mod statistics;
+mod tls;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::{ClientBuilder, Method, RequestBuilder, Response};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use address::{Address, AddressError};
+pub use calls::{AuditQuery, ProcessPage, UserPage};
+use error::ClientError;
+pub use statistics::{Buckets, HistoryRange};
+
+/// Longest time to set up a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest time for an answer to a question, its body included.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time for a change: it hashes keys and waits for the database.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept; below the daemon's header timeout of ten seconds, which
+/// also ends idle connections.
+const POOL_IDLE: Duration = Duration::from_secs(8);
+
+/// Where a daemon is and how to get in.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Where it listens.
+    pub address: Address,
+    /// The API key; none over a Unix socket, and for probes.
+    pub key: Option<SecretString>,
+    /// Certificates in PEM to trust instead of the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// A connection to one daemon; clones share it.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    address: Address,
+}
+
+/// Whom to believe.
+#[derive(Debug, Clone, Copy)]
+enum Trust {
+    /// Who has a certificate that is trusted.
+    Certificates,
+    /// Everybody: for probes that carry no key.
+    Anybody,
+}
+
+/// Trusts the certificates of a file and no others.
+fn trust_only(builder: ClientBuilder, path: &Path) -> Result<ClientBuilder, String> {
+    let shown = path.display();
+    let pem = linux_api_files::read(path, linux_api_files::TEXT_MAX)
+        .map_err(|error| format!("read the CA file {shown}: {error}"))?;
+    let certificates = reqwest::Certificate::from_pem_bundle(&pem)
+        .map_err(|error| format!("read the CA file {shown}: {error}"))?;
+    if certificates.is_empty() {
+        return Err(format!("{shown} holds no certificate"));
+    }
+    Ok(builder.tls_certs_only(certificates))
+}
+
+impl Client {
+    /// Prepares the connection; nothing is sent yet.
+    ///
+    /// # Errors
+    /// When the key would travel unprotected, or it or the CA file is unusable.
+    pub fn new(target: &Target) -> Result<Self, ClientError> {
+        Self::prepare(target, Trust::Certificates)
+    }
+
+    /// Prepares a connection for probes of a daemon on this machine. No key is sent and no answer
+    /// is acted on, so a certificate that is for the name that others use will do.
+    ///
+    /// # Errors
+    /// When the connection can't be prepared.
+    pub fn for_probes(address: Address) -> Result<Self, ClientError> {
+        let target = Target {
+            address,
+            key: None,
+            ca_file: None,
+        };
+        Self::prepare(&target, Trust::Anybody)
+    }
+
+    fn prepare(target: &Target, trust: Trust) -> Result<Self, ClientError> {
+        let address = target.address.clone();
+        let unsafe_to_use = |reason: String| ClientError::Unsafe {
+            address: address.to_string(),
+            reason,
+        };
+        if target.key.is_some() && !address.is_private() {
+            return Err(unsafe_to_use(
+                "plain http would show the key to everybody on the way; use https".to_owned(),
+            ));
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            USER_AGENT,
+            HeaderValue::from_static(concat!("linux-api/", env!("CARGO_PKG_VERSION"))),
+        );
+        if let Some(key) = &target.key {
+            let mut value = HeaderValue::from_str(key.expose_secret()).map_err(|_| {
+                unsafe_to_use("the key holds characters that no key has".to_owned())
+            })?;
+            value.set_sensitive(true);
+            headers.insert("x-api-key", value);
+        }
+        // The same provider everywhere: two in one binary would have to be told apart.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut builder = reqwest::Client::builder()
+            .default_headers(headers)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(POOL_IDLE)
+            .pool_max_idle_per_host(4)
+            // A redirect would carry the key to a host that nobody chose.
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy();
+        if let Address::Unix(path) = &address {
+            builder = builder.unix_socket(path.clone());
+        }
+        builder = match (trust, &target.ca_file) {
+            // Nothing is encrypted there: the system's certificates need not be read.
+            _ if !address.is_encrypted() => builder.tls_certs_only([]),
+            (Trust::Anybody, _) => builder.tls_danger_accept_invalid_certs(true),
+            (Trust::Certificates, Some(path)) => {
+                trust_only(builder, path).map_err(unsafe_to_use)?
+            }
+            (Trust::Certificates, None) => {
+                let tls = tls::of_system().map_err(|error| {
+                    unsafe_to_use(format!("read the system's certificates: {error}"))
+                })?;
+                builder.tls_backend_preconfigured(tls)
+            }
+        };
+        let http = builder
+            .build()
+            .map_err(|error| unsafe_to_use(format!("prepare the connection: {error}")))?;
+        Ok(Self { http, address })
+    }
+
+    /// Where the daemon is.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, self.address.url(path))
+    }
+
+    /// Asks for a JSON document.
+    async fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &(impl Serialize + ?Sized),
+    ) -> Result<T, ClientError> {
+        let request = self.request(Method::GET, path).query(query);
+        let response = self.send(request.timeout(READ_TIMEOUT)).await?;
+        body::json(&self.address, response).await
+    }
+
+    /// Asks for a change; `None` when the daemon says that nothing was to be changed.
+    async fn change<T: DeserializeOwned>(
+        &self,
+        request: RequestBuilder,
+    ) -> Result<Option<T>, ClientError> {
+        let response = self.send(request.timeout(WRITE_TIMEOUT)).await?;
+        if response.status() == reqwest::StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        body::json(&self.address, response).await.map(Some)
+    }
+
+    /// Sends a request and lets only a success pass.
+    async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let response = request
+            .send()
+            .await
+            .map_err(|error| ClientError::of(&self.address, &error))?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Err(body::refusal(&self.address, response).await)
+    }
+}

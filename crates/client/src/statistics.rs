@@ -1,0 +1,118 @@
+//! Calls about the past: requests, stored series, the fleet, and the daemon's own health.
+
+use serde::Serialize;
+
+use super::Client;
+use super::error::ClientError;
+use linux_api_wire::api::fleet::FleetHost;
+use linux_api_wire::api::health::{DatabaseHealth, MetricsHealth};
+use linux_api_wire::api::history::{History, SeriesDescription};
+use linux_api_wire::api::metrics::{GlobalMetrics, RouteMetrics, StatusCodeMetrics};
+use linux_api_wire::api::page::Page;
+use linux_api_wire::time::Timestamp;
+
+/// Which buckets of requests to list.
+#[derive(Debug, Clone, Serialize)]
+pub struct Buckets {
+    /// How long each is: `1m`, `1h` or `1d`.
+    pub bucket: &'static str,
+    /// The first one begins at or after this time.
+    pub start: Timestamp,
+    /// The most rows, 1 to 1000; the newest come first.
+    pub limit: u32,
+}
+
+/// As [`Buckets`], by the names that two of the routes use.
+#[derive(Debug, Serialize)]
+struct TimedBuckets {
+    bucket: &'static str,
+    start_time: Timestamp,
+    limit: u32,
+}
+
+impl From<&Buckets> for TimedBuckets {
+    fn from(buckets: &Buckets) -> Self {
+        Self {
+            bucket: buckets.bucket,
+            start_time: buckets.start,
+            limit: buckets.limit,
+        }
+    }
+}
+
+/// Which stored series to show.
+#[derive(Debug, Clone)]
+pub struct HistoryRange {
+    /// Names, narrowed by a label where they have one.
+    pub series: Vec<String>,
+    /// Where the range begins.
+    pub from: Timestamp,
+    /// Where it ends.
+    pub to: Timestamp,
+    /// The least time between two points, in seconds.
+    pub step: u64,
+}
+
+/// Every call fails with a [`ClientError`] that says what to do about it.
+#[expect(
+    clippy::missing_errors_doc,
+    reason = "said once, above: all of them fail in the same ways"
+)]
+impl Client {
+    /// All requests over time.
+    pub async fn global_metrics(
+        &self,
+        buckets: &Buckets,
+    ) -> Result<Vec<GlobalMetrics>, ClientError> {
+        let query = TimedBuckets::from(buckets);
+        self.get("/api/v1/metrics/global", &query).await
+    }
+
+    /// Requests per route over time.
+    pub async fn route_metrics(&self, buckets: &Buckets) -> Result<Vec<RouteMetrics>, ClientError> {
+        self.get("/api/v1/metrics/routes", buckets).await
+    }
+
+    /// How the requests ended, over time.
+    pub async fn status_codes(
+        &self,
+        buckets: &Buckets,
+    ) -> Result<Vec<StatusCodeMetrics>, ClientError> {
+        let query = TimedBuckets::from(buckets);
+        self.get("/api/v1/metrics/status-codes", &query).await
+    }
+
+    /// Stored series over time.
+    pub async fn history(&self, range: &HistoryRange) -> Result<History, ClientError> {
+        let mut query: Vec<(&str, String)> = Vec::new();
+        query.extend(range.series.iter().map(|name| ("series", name.clone())));
+        query.push(("from", range.from.to_string()));
+        query.push(("to", range.to.to_string()));
+        query.push(("step", range.step.to_string()));
+        self.get("/api/v1/system/history", &query).await
+    }
+
+    /// The series that history may be read of, with unit and meaning.
+    pub async fn series(&self) -> Result<Page<SeriesDescription>, ClientError> {
+        self.get("/api/v1/system/series", &[] as &[(&str, &str)])
+            .await
+    }
+
+    /// How writing measurements goes.
+    pub async fn metrics_health(&self) -> Result<MetricsHealth, ClientError> {
+        self.get("/api/v1/health/metrics", &[] as &[(&str, &str)])
+            .await
+    }
+
+    /// How the database does.
+    pub async fn database_health(&self) -> Result<DatabaseHealth, ClientError> {
+        self.get("/api/v1/health/database", &[] as &[(&str, &str)])
+            .await
+    }
+
+    /// One page of the hosts that share the daemon's database.
+    pub async fn fleet_hosts(&self, cursor: Option<&str>) -> Result<Page<FleetHost>, ClientError> {
+        let query: Vec<(&str, &str)> = cursor.map(|it| ("cursor", it)).into_iter().collect();
+        self.get("/api/v1/fleet/hosts", &query).await
+    }
+}

@@ -1,0 +1,391 @@
+//! Series of the host by node_exporter's names, see <https://github.com/prometheus/node_exporter>.
+
+use std::time::Duration;
+
+use super::Exposition;
+use super::own::seconds;
+use super::writer::{Number, Writer};
+use linux_api_host::counters::{
+    ClockInfo, CpuCounters, DiskCounters, HostCounters, InterfaceCounters, KernelCounters,
+    MemoryField, Uname,
+};
+use linux_api_wire::snapshot::{Filesystem, Load, Pressure, ResourcePressure};
+
+pub(super) fn write(writer: &mut Writer, all: &Exposition) {
+    let host = &all.host;
+    let filesystems = all.snapshot.as_ref();
+    let filesystems = filesystems.and_then(|snapshot| snapshot.filesystems.as_deref());
+    readable(writer, host, filesystems.is_some());
+    if let Some(kernel) = &host.kernel {
+        write_kernel(writer, kernel);
+    }
+    if let Some(fields) = &host.memory {
+        write_memory(writer, fields);
+    }
+    if let Some(load) = &host.load {
+        write_load(writer, load);
+    }
+    write_filesystems(writer, filesystems.map_or(&[][..], Vec::as_slice));
+    write_disks(writer, host.disks.as_deref().unwrap_or_default());
+    write_interfaces(writer, host.interfaces.as_deref().unwrap_or_default());
+    if let Some(pressure) = &host.pressure {
+        write_pressure(writer, pressure);
+    }
+    write_uname(writer, &host.uname);
+    write_clock(writer, &host.clock);
+    let help = "System time in seconds since epoch (1970).";
+    writer.gauge(("node_time_seconds", help), Some(seconds(all.time)));
+}
+
+/// Which parts could be read, by the names of node_exporter's collectors.
+fn readable(writer: &mut Writer, host: &HostCounters, filesystems: bool) {
+    let parts = [
+        ("cpu", host.kernel.is_some()),
+        ("diskstats", host.disks.is_some()),
+        ("filesystem", filesystems),
+        ("loadavg", host.load.is_some()),
+        ("meminfo", host.memory.is_some()),
+        ("netdev", host.interfaces.is_some()),
+        ("pressure", host.pressure.is_some()),
+        ("stat", host.kernel.is_some()),
+        ("time", true),
+        ("uname", true),
+    ];
+    let series = parts.map(|(name, known)| ([("collector", name)], known));
+    let help = "node_exporter: Whether a collector succeeded.";
+    writer.gauges(("node_scrape_collector_success", help), series);
+}
+
+fn write_kernel(writer: &mut Writer, kernel: &KernelCounters) {
+    let series = |modes: &'static [&'static str], values: fn(&CpuCounters) -> &[f64]| {
+        kernel.cpus.iter().flat_map(move |cpu| {
+            let number = cpu.number.to_string();
+            modes.iter().zip(values(cpu)).map(move |(mode, value)| {
+                (
+                    [("cpu", number.clone()), ("mode", (*mode).to_owned())],
+                    *value,
+                )
+            })
+        })
+    };
+    let help = "Seconds the CPUs spent in guests (VMs) for each mode.";
+    let guests = series(&CpuCounters::GUEST_MODES, |cpu| &cpu.guest_seconds);
+    writer.counters(("node_cpu_guest_seconds", help), guests);
+    let help = "Seconds the CPUs spent in each mode.";
+    let modes = series(&CpuCounters::MODES, |cpu| &cpu.seconds);
+    writer.counters(("node_cpu_seconds", help), modes);
+    let help = "Node boot time, in unixtime.";
+    writer.gauge(("node_boot_time_seconds", help), kernel.boot_time);
+    let help = "Total number of context switches.";
+    writer.counter(("node_context_switches", help), kernel.context_switches);
+    let help = "Total number of forks.";
+    writer.counter(("node_forks", help), kernel.forks);
+    let help = "Total number of interrupts serviced.";
+    writer.counter(("node_intr", help), kernel.interrupts);
+    let help = "Number of processes blocked waiting for I/O to complete.";
+    writer.gauge(("node_procs_blocked", help), kernel.blocked);
+    let help = "Number of processes in runnable state.";
+    writer.gauge(("node_procs_running", help), kernel.running);
+}
+
+fn write_memory(writer: &mut Writer, fields: &[MemoryField]) {
+    for field in fields {
+        let unit = if field.is_bytes { "_bytes" } else { "" };
+        let name = format!("node_memory_{}{unit}", field.name);
+        let help = format!("Memory information field {}{unit}.", field.name);
+        writer.gauge((&name, &help), Some(field.value));
+    }
+}
+
+fn write_load(writer: &mut Writer, load: &Load) {
+    writer.gauge(("node_load1", "1m load average."), Some(load.one));
+    writer.gauge(("node_load15", "15m load average."), Some(load.fifteen));
+    writer.gauge(("node_load5", "5m load average."), Some(load.five));
+}
+
+/// One figure of a file system.
+type Figure = fn(&Filesystem) -> Option<u64>;
+
+const FILESYSTEM: [(&str, &str, Figure); 5] = [
+    (
+        "node_filesystem_avail_bytes",
+        "Filesystem space available to non-root users in bytes.",
+        |one| one.available_bytes,
+    ),
+    (
+        "node_filesystem_files",
+        "Filesystem total file nodes.",
+        |one| one.inodes_total,
+    ),
+    (
+        "node_filesystem_files_free",
+        "Filesystem total free file nodes.",
+        |one| Some(one.inodes_total?.saturating_sub(one.inodes_used?)),
+    ),
+    (
+        "node_filesystem_free_bytes",
+        "Filesystem free space in bytes.",
+        |one| Some(one.total_bytes?.saturating_sub(one.used_bytes?)),
+    ),
+    (
+        "node_filesystem_size_bytes",
+        "Filesystem size in bytes.",
+        |one| one.total_bytes,
+    ),
+];
+
+fn write_filesystems(writer: &mut Writer, all: &[Filesystem]) {
+    let labels = |one: &Filesystem| {
+        [
+            ("device", one.device.clone()),
+            ("fstype", one.kind.clone()),
+            ("mountpoint", one.mount_point.clone()),
+        ]
+    };
+    // As with node_exporter, one that does not answer has no sizes.
+    let answering = || all.iter().filter(|one| one.error.is_none());
+    for (name, help, figure) in FILESYSTEM {
+        let series = answering().filter_map(|one| Some((labels(one), figure(one)?)));
+        writer.gauges((name, help), series);
+    }
+    let help = "Whether an error occurred while getting statistics for the given device.";
+    let errors = all.iter().map(|one| (labels(one), one.error.is_some()));
+    writer.gauges(("node_filesystem_device_error", help), errors);
+    let read_only = all.iter().map(|one| (labels(one), one.read_only));
+    writer.gauges(
+        ("node_filesystem_readonly", "Filesystem read-only status."),
+        read_only,
+    );
+}
+
+/// How a counter of `diskstats` is told.
+#[derive(Clone, Copy)]
+enum Told {
+    Count,
+    Sectors,
+    Millis,
+}
+
+use Told::{Count, Millis, Sectors};
+
+/// The counters of `diskstats` in their order; the ninth is no counter.
+const DISK: [(&str, &str, Told); 17] = [
+    (
+        "node_disk_reads_completed",
+        "The total number of reads completed successfully.",
+        Count,
+    ),
+    (
+        "node_disk_reads_merged",
+        "The total number of reads merged.",
+        Count,
+    ),
+    (
+        "node_disk_read_bytes",
+        "The total number of bytes read successfully.",
+        Sectors,
+    ),
+    (
+        "node_disk_read_time_seconds",
+        "The total number of seconds spent by all reads.",
+        Millis,
+    ),
+    (
+        "node_disk_writes_completed",
+        "The total number of writes completed successfully.",
+        Count,
+    ),
+    (
+        "node_disk_writes_merged",
+        "The number of writes merged.",
+        Count,
+    ),
+    (
+        "node_disk_written_bytes",
+        "The total number of bytes written successfully.",
+        Sectors,
+    ),
+    (
+        "node_disk_write_time_seconds",
+        "This is the total number of seconds spent by all writes.",
+        Millis,
+    ),
+    (
+        "node_disk_io_now",
+        "The number of I/Os currently in progress.",
+        Count,
+    ),
+    (
+        "node_disk_io_time_seconds",
+        "Total seconds spent doing I/Os.",
+        Millis,
+    ),
+    (
+        "node_disk_io_time_weighted_seconds",
+        "The weighted # of seconds spent doing I/Os.",
+        Millis,
+    ),
+    (
+        "node_disk_discards_completed",
+        "The total number of discards completed successfully.",
+        Count,
+    ),
+    (
+        "node_disk_discards_merged",
+        "The total number of discards merged.",
+        Count,
+    ),
+    (
+        "node_disk_discarded_sectors",
+        "The total number of sectors discarded successfully.",
+        Count,
+    ),
+    (
+        "node_disk_discard_time_seconds",
+        "This is the total number of seconds spent by all discards.",
+        Millis,
+    ),
+    (
+        "node_disk_flush_requests",
+        "The total number of flush requests completed successfully",
+        Count,
+    ),
+    (
+        "node_disk_flush_requests_time_seconds",
+        "This is the total number of seconds spent by all flush requests.",
+        Millis,
+    ),
+];
+const DISK_IO_NOW: usize = 8;
+/// The unit of the kernel's counters, whatever the disk's own is.
+const SECTOR_BYTES: u64 = 512;
+
+fn write_disks(writer: &mut Writer, disks: &[DiskCounters]) {
+    let info = disks.iter().map(|disk| {
+        let one = &disk.identity;
+        let labels = [
+            ("device", one.device.clone()),
+            ("major", one.major.to_string()),
+            ("minor", one.minor.to_string()),
+            ("model", one.model.clone()),
+            ("path", one.path.clone()),
+            ("revision", one.revision.clone()),
+            ("serial", one.serial.clone()),
+            ("wwn", one.wwn.clone()),
+        ];
+        (labels, 1_u64)
+    });
+    writer.gauges(
+        ("node_disk_info", "Info of /sys/block/<block_device>."),
+        info,
+    );
+    for (place, (name, help, told)) in DISK.into_iter().enumerate() {
+        let series = disks.iter().filter_map(|disk| {
+            let value = *disk.counters.get(place)?;
+            let value: Number = match told {
+                Count => value.into(),
+                Sectors => value.saturating_mul(SECTOR_BYTES).into(),
+                Millis => Duration::from_millis(value).as_secs_f64().into(),
+            };
+            Some(([("device", disk.identity.device.as_str())], value))
+        });
+        if place == DISK_IO_NOW {
+            writer.gauges((name, help), series);
+        } else {
+            writer.counters((name, help), series);
+        }
+    }
+}
+
+fn write_interfaces(writer: &mut Writer, all: &[InterfaceCounters]) {
+    write_direction(writer, "receive", InterfaceCounters::RECEIVE, all, |one| {
+        one.receive
+    });
+    write_unhandled(writer, all);
+    write_direction(
+        writer,
+        "transmit",
+        InterfaceCounters::TRANSMIT,
+        all,
+        |one| one.transmit,
+    );
+}
+
+fn write_unhandled(writer: &mut Writer, all: &[InterfaceCounters]) {
+    let series = all.iter().filter_map(|one| {
+        let labels = [("device", one.name.as_str())];
+        Some((labels, one.receive_nohandler?))
+    });
+    let help = "Packets received that nothing handled.";
+    writer.counters(("node_network_receive_nohandler", help), series);
+}
+
+fn write_direction(
+    writer: &mut Writer,
+    direction: &str,
+    kinds: [&str; 8],
+    all: &[InterfaceCounters],
+    counters: fn(&InterfaceCounters) -> [u64; 8],
+) {
+    for (place, kind) in kinds.into_iter().enumerate() {
+        let name = format!("node_network_{direction}_{kind}");
+        let help = format!("Network device statistic {direction}_{kind}.");
+        let series = all
+            .iter()
+            .map(|one| ([("device", one.name.as_str())], counters(one)[place]));
+        writer.counters((&name, &help), series);
+    }
+}
+
+fn write_pressure(writer: &mut Writer, pressure: &Pressure) {
+    let seconds = |micros: u64| Duration::from_micros(micros).as_secs_f64();
+    let (cpu, io, memory) = (&pressure.cpu, &pressure.io, &pressure.memory);
+    let some = |one: &Option<ResourcePressure>| Some(seconds(one.as_ref()?.some.total_us));
+    let full = |one: &Option<ResourcePressure>| Some(seconds(one.as_ref()?.full?.total_us));
+    let help = "Total time in seconds that processes have waited for CPU time";
+    writer.counter(("node_pressure_cpu_waiting_seconds", help), some(cpu));
+    let help = "Total time in seconds no process could make progress due to IO congestion";
+    writer.counter(("node_pressure_io_stalled_seconds", help), full(io));
+    let help = "Total time in seconds that processes have waited due to IO congestion";
+    writer.counter(("node_pressure_io_waiting_seconds", help), some(io));
+    let help = "Total time in seconds no process could make progress due to memory congestion";
+    writer.counter(("node_pressure_memory_stalled_seconds", help), full(memory));
+    let help = "Total time in seconds that processes have waited for memory";
+    writer.counter(("node_pressure_memory_waiting_seconds", help), some(memory));
+}
+
+fn write_uname(writer: &mut Writer, uname: &Uname) {
+    let labels = [
+        ("domainname", uname.domain.as_str()),
+        ("machine", &uname.machine),
+        ("nodename", &uname.node),
+        ("release", &uname.release),
+        ("sysname", &uname.system),
+        ("version", &uname.version),
+    ];
+    let help = "Labeled system information as provided by the uname system call.";
+    writer.gauges(("node_uname_info", help), [(labels, 1_u64)]);
+}
+
+fn write_clock(writer: &mut Writer, clock: &ClockInfo) {
+    let sources = clock.sources.iter();
+    let available = sources.clone().flat_map(|one| {
+        let labels = |name| [("clocksource", name), ("device", one.device.as_str())];
+        one.available
+            .iter()
+            .map(move |name| (labels(name.as_str()), 1_u64))
+    });
+    let help = "Sources of time that the kernel could use.";
+    writer.gauges(("node_time_clocksource_available_info", help), available);
+    let current = sources.filter_map(|one| {
+        let name = one.current.as_deref()?;
+        let labels = [("clocksource", name), ("device", one.device.as_str())];
+        Some((labels, 1_u64))
+    });
+    let help = "The source of time that the kernel uses.";
+    writer.gauges(("node_time_clocksource_current_info", help), current);
+    let zone = [("time_zone", clock.zone.name.as_str())];
+    let offset = f64::from(clock.zone.offset_seconds);
+    let help = "Seconds that local time is ahead of UTC.";
+    writer.gauges(("node_time_zone_offset_seconds", help), [(zone, offset)]);
+}

@@ -1,0 +1,31 @@
+//! The daemon: the HTTP server, what it runs in the background, and its logs.
+
+pub mod access_log;
+mod bare_refusals;
+pub mod client_address;
+mod connections;
+mod deadline;
+mod edge;
+mod error;
+mod exposition;
+mod extract;
+pub mod host;
+mod issuer;
+mod json;
+pub mod notices;
+mod openapi;
+mod params;
+pub mod peer;
+pub mod recorder;
+mod reserve;
+mod router;
+mod routes;
+pub mod run;
+pub mod server;
+pub mod state;
+pub mod streams;
+pub mod tasks;
+pub mod telemetry;
+pub mod tls;
+mod unix_peers;
+mod unread;

@@ -1,0 +1,197 @@
+//! Series from the database: which buckets are read, and how many are added up to one.
+//!
+//! What is read is bounded by what there is, never cut off: a series is answered in longer steps or
+//! the request is refused, but no part of it is left out.
+
+use std::collections::BTreeMap;
+
+use super::described;
+use super::points::{POINTS_MAX, Reading};
+use crate::error::ApiError;
+use crate::params::QueryReader;
+use linux_api_store::Store;
+use linux_api_store::host_samples::{SampleExtent, SampleFilter, SampleRow};
+use linux_api_wire::api::history::HistorySeries;
+use linux_api_wire::request_stats::Resolution;
+use linux_api_wire::series::{SeriesKey, SeriesSelector};
+use linux_api_wire::time::Timestamp;
+
+/// The most rows that the database answers for one request.
+const ROWS_MAX: u64 = 50_000;
+/// More buckets than this are read as longer ones, where there are such.
+const BUCKETS_ENOUGH: u64 = 250_000;
+/// The most buckets that the database adds up to them.
+const BUCKETS_MAX: u64 = 1_000_000;
+
+/// What somebody asks for.
+pub(super) struct Wanted<'a> {
+    pub(super) store: &'a Store,
+    pub(super) host: &'a str,
+    pub(super) selectors: &'a [SeriesSelector],
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
+}
+
+type Found = Vec<(HistorySeries, Vec<Reading>)>;
+
+impl Wanted<'_> {
+    /// The series with a reading per step, and how long the steps are: `step` seconds or longer.
+    pub(super) async fn read(&self, step: u64) -> Result<(Found, u64), ApiError> {
+        let (resolution, extent) = self.resolution(step).await?;
+        let series = u64::try_from(extent.series).unwrap_or(0);
+        if series > POINTS_MAX as u64 || self.buckets(resolution, extent) > BUCKETS_MAX {
+            return Err(too_many(series));
+        }
+        let length = self.to.since(extent.first.unwrap_or(self.to)).as_secs();
+        let mut step = step.next_multiple_of(resolution.length().as_secs());
+        // A range touches up to two steps more than fit into it.
+        while series.saturating_mul(length / step + 2) > ROWS_MAX {
+            step = step.saturating_mul(2);
+        }
+        let mut found = Vec::new();
+        let mut left = ROWS_MAX;
+        for selector in self.selectors {
+            let limit = u32::try_from(left + 1).unwrap_or(u32::MAX);
+            let filter = self.filter(selector, resolution);
+            let rows = self.store.list_host_samples(&filter, step, limit).await?;
+            // Others began to be stored since they were counted.
+            left = left
+                .checked_sub(rows.len() as u64)
+                .ok_or_else(|| too_many(series))?;
+            found.extend(by_labels(selector, rows));
+        }
+        Ok((found, step))
+    }
+
+    /// The shortest buckets that go back to where the range begins, or as far as any do, and are
+    /// not too many; and how much there is of them.
+    async fn resolution(&self, step: u64) -> Result<(Resolution, SampleExtent), ApiError> {
+        let mut resolution = resolution(step);
+        let mut extent = self.extent(resolution).await?;
+        let begin_with = resolution;
+        for longer in Resolution::ALL {
+            if longer <= begin_with {
+                continue;
+            }
+            // Where even the longer ones are more than an answer has points, they lose nothing.
+            let fits = self.buckets(resolution, extent) <= BUCKETS_ENOUGH
+                && self.buckets(longer, extent) <= POINTS_MAX as u64;
+            if fits && extent.oldest.is_some_and(|oldest| oldest <= self.from) {
+                break;
+            }
+            let of_longer = self.extent(longer).await?;
+            // The bucket that holds the oldest of the shorter ones tells of no more than they do.
+            let knows_more = of_longer.first.is_some_and(|first| {
+                let begun = extent.oldest.map(|oldest| longer.start_of(oldest));
+                begun.is_none_or(|begun| first < begun)
+            });
+            if !fits || knows_more {
+                (resolution, extent) = (longer, of_longer);
+            }
+        }
+        Ok((resolution, extent))
+    }
+
+    /// How much there is of all series together.
+    async fn extent(&self, resolution: Resolution) -> Result<SampleExtent, ApiError> {
+        let mut all = SampleExtent::default();
+        let earlier = |one: Option<Timestamp>, other: Option<Timestamp>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        for selector in self.selectors {
+            let filter = self.filter(selector, resolution);
+            let one = self.store.extent_of_host_samples(&filter).await?;
+            all.series += one.series;
+            all.first = earlier(all.first, one.first);
+            all.oldest = earlier(all.oldest, one.oldest);
+        }
+        Ok(all)
+    }
+
+    /// The most buckets that the range can hold.
+    fn buckets(&self, resolution: Resolution, extent: SampleExtent) -> u64 {
+        let length = self.to.since(extent.first.unwrap_or(self.to)).as_secs();
+        let series = u64::try_from(extent.series).unwrap_or(0);
+        series.saturating_mul(length / resolution.length().as_secs() + 1)
+    }
+
+    fn filter(&self, selector: &SeriesSelector, resolution: Resolution) -> SampleFilter {
+        let labels = selector.label.as_deref().map(|label| {
+            let series = selector.series;
+            let key = SeriesKey {
+                series,
+                label: label.into(),
+            };
+            key.to_string().split_off(series.name.len())
+        });
+        SampleFilter {
+            resolution,
+            host: self.host.to_owned(),
+            name: selector.series.name.to_owned(),
+            labels,
+            from: resolution.start_of(self.from),
+            to: self.to,
+        }
+    }
+}
+
+fn too_many(series: u64) -> ApiError {
+    let message = format!(
+        "Input should name fewer series: {series} of them are too many for one answer; a label in \
+         braces or a shorter range narrows it"
+    );
+    ApiError::invalid(vec![QueryReader::wrong("series", message)])
+}
+
+/// The longest buckets that are no longer than a step.
+fn resolution(step: u64) -> Resolution {
+    let fits = |one: &Resolution| one.length().as_secs() <= step;
+    Resolution::ALL
+        .into_iter()
+        .rfind(fits)
+        .unwrap_or(Resolution::Minute)
+}
+
+/// Rows come by labels, so each run of equal labels is one series.
+fn by_labels(selector: &SeriesSelector, rows: Vec<SampleRow>) -> Found {
+    let mut series: BTreeMap<String, Vec<Reading>> = BTreeMap::new();
+    for row in rows {
+        series.entry(row.labels).or_default().push(Reading {
+            time: row.time,
+            samples: u64::try_from(row.samples).unwrap_or(1),
+            mean: row.mean,
+            max: row.max,
+        });
+    }
+    let name = selector.series.name;
+    let read = |(labels, readings): (String, Vec<Reading>)| {
+        let member: SeriesSelector = format!("{name}{labels}").parse().ok()?;
+        let key = SeriesKey {
+            series: member.series,
+            label: member.label.unwrap_or_default().into(),
+        };
+        Some((described(&key), readings))
+    };
+    series.into_iter().filter_map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_as_long_as_the_step_allows() {
+        for (step, expected) in [
+            (1, Resolution::Minute),
+            (60, Resolution::Minute),
+            (3_599, Resolution::Minute),
+            (3_600, Resolution::Hour),
+            (86_399, Resolution::Hour),
+            (86_400, Resolution::Day),
+            (31_536_000, Resolution::Day),
+        ] {
+            assert_eq!(resolution(step), expected, "{step}");
+        }
+    }
+}

@@ -1,0 +1,401 @@
+//! A whole daemon in this process: everything from the configuration to the end of the last task.
+//!
+//! [`Daemon::open`] binds the addresses and prepares the database; what a person is shown about that is
+//! the caller's. [`Daemon::serve`] then serves until it is stopped.
+
+pub mod check;
+pub mod database;
+mod descriptors;
+pub mod first_admin;
+pub mod identity;
+mod keeper;
+pub mod known_routes;
+pub mod listen;
+mod measuring;
+mod notify;
+pub mod record;
+pub mod reload;
+mod status_line;
+pub mod systemd;
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rand::TryRng;
+use rustix::io::Errno;
+use rustix::process::Pid;
+use tokio::signal::unix::Signal;
+use tokio_util::sync::CancellationToken;
+
+use linux_api_auth::key::PlainKey;
+use linux_api_auth::verifier::{self, Verifier};
+use linux_api_config::{Config, Loaded};
+use linux_api_host::{Collector, HostReader, HostRoots};
+use linux_api_store::{Availability, Store};
+use linux_api_wire::log::LogSink;
+use linux_api_wire::time::Clock;
+
+use crate::access_log::AccessLogger;
+use crate::notices::Notices;
+use crate::recorder::Recorder;
+use crate::server::{self, Limits, Parts, PolicyHandle};
+use crate::state::StoredKeys;
+use crate::streams::StreamLimits;
+use crate::tasks::flusher::FlusherHandle;
+use crate::tasks::key_watch;
+use crate::tasks::sampler::HostSampler;
+use crate::tasks::supervisor::Supervisor;
+use crate::tasks::trim;
+use crate::telemetry;
+use database::Preparation;
+use first_admin::LateKey;
+use keeper::Keeper;
+use listen::{Addresses, Bound};
+use measuring::Measuring;
+use record::Record;
+use reload::{Reader, Reload};
+use status_line::StatusLine;
+use systemd::{Liveness, PassedSockets};
+
+/// How long the database may take to end its connections.
+const LAST_GOODBYE: Duration = Duration::from_secs(2);
+
+/// What a daemon is started with.
+pub struct Start {
+    /// The configuration, which was [checked](check::check).
+    pub loaded: Loaded,
+    /// Reads the configuration again at SIGHUP.
+    pub reader: Reader,
+    /// Where log lines go.
+    pub log_sink: LogSink,
+    /// Changes the level of the log at a reload.
+    pub telemetry: telemetry::Guard,
+    /// Each asks for a reload.
+    pub hangup: Signal,
+    /// Sockets that systemd passed on.
+    pub sockets: PassedSockets,
+    /// Shows the first admin's key when the database is prepared after the start only.
+    pub late_key: LateKey,
+}
+
+/// A daemon that has its addresses and its database, and does not serve yet.
+pub struct Daemon {
+    loaded: Loaded,
+    demo: Option<Demo>,
+    bound: Bound,
+    store: Store,
+    clock: Clock,
+    access_log: AccessLogger,
+    policy: PolicyHandle,
+    notices: Notices,
+    keeper: Keeper,
+    reload: Reload,
+    hangup: Signal,
+    first_key: Option<PlainKey>,
+}
+
+impl Daemon {
+    /// Binds the addresses, then opens and prepares the database. `None` when `stop` came first.
+    ///
+    /// # Errors
+    /// When an address can't be had, or when waiting for the database would not help.
+    pub async fn open(start: Start, stop: &CancellationToken) -> anyhow::Result<Option<Self>> {
+        let loaded = start.loaded;
+        let config = &loaded.config;
+        let clock = Clock::system();
+        let demo = Demo::new(config, &loaded)?;
+        // What is wrong with the addresses is known before the database is touched.
+        let bound = listen::bind(&loaded, start.sockets).await?;
+        let access_log =
+            AccessLogger::new(config.log.format, start.log_sink).context("start the access log")?;
+        let store = database::store(config, demo.as_ref(), &clock)?;
+        store.supervise();
+        let status = StatusLine::new(store.clone(), &format!("listening on {}", bound.addresses));
+        let keeper = Keeper {
+            preparation: Preparation {
+                store: store.clone(),
+                config: Arc::new(config.clone()),
+            },
+            late_key: start.late_key,
+            retry: Arc::default(),
+            status: status.clone(),
+        };
+        systemd::tell_status("opening the database");
+        let first_attempt = systemd::while_told_to_wait(Box::pin(keeper.first_attempt()));
+        let first_key = tokio::select! {
+            key = first_attempt => key?,
+            // Dropping a migration rolls it back.
+            () = stop.cancelled() => return Ok(None),
+        };
+        let notices = Notices::default();
+        reload::shout_if_insecure(bound.is_insecure, &notices);
+        let policy = PolicyHandle::new(config, &listen::host_name());
+        let reload = Reload {
+            reader: start.reader,
+            started_with: config.clone(),
+            telemetry: start.telemetry,
+            policy: policy.clone(),
+            certificates: bound.certificates.clone(),
+            addresses: bound.addresses.clone(),
+            notices: notices.clone(),
+            clock: clock.clone(),
+            retry_database: Arc::clone(&keeper.retry),
+            status,
+            record: Record::new(bound.addresses.url()),
+            data_dir: loaded.data_dir.clone(),
+        };
+        // The folder of a demo is its own; nobody looks for it there.
+        if demo.is_none() {
+            reload.record.keep(&reload.data_dir).await;
+        }
+        Ok(Some(Self {
+            loaded,
+            demo,
+            bound,
+            store,
+            clock,
+            access_log,
+            policy,
+            notices,
+            keeper,
+            reload,
+            hangup: start.hangup,
+            first_key,
+        }))
+    }
+
+    /// The key of the first admin, when this start created it.
+    #[must_use]
+    pub fn first_key(&self) -> Option<&PlainKey> {
+        self.first_key.as_ref()
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.bound.addresses
+    }
+
+    /// Why there is no database yet.
+    #[must_use]
+    pub fn outage(&self) -> Option<Arc<str>> {
+        match &*self.store.availability().borrow() {
+            Availability::Away(outage) => Some(outage.reason.clone()),
+            _ => None,
+        }
+    }
+
+    /// Serves until `stop`, then ends connections, tasks and the database in this order.
+    ///
+    /// # Errors
+    /// When a background task ended by itself: the daemon ends with it.
+    pub async fn serve(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let (record, data_dir) = (self.reload.record.clone(), self.loaded.data_dir.clone());
+        let (is_kept, access_log) = (self.demo.is_none(), self.access_log.clone());
+        let ended = self.run(stop).await;
+        access_log.close();
+        if is_kept {
+            record.forget(&data_dir);
+        }
+        ended
+    }
+
+    async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
+        let config = &self.loaded.config;
+        let state_folder = match &self.demo {
+            Some(Demo(folder)) => folder.clone(),
+            None => self.loaded.data_dir.clone(),
+        };
+        let notice = self.first_key.as_ref().filter(|_| self.demo.is_some());
+        let notice = notice.map(|key| format!("Demo: the key is `{}`.", key.expose()));
+        let collector = Collector::new(HostRoots {
+            procfs: config.host.procfs.clone(),
+            sysfs: config.host.sysfs.clone(),
+            rootfs: config.host.rootfs.clone(),
+        });
+        let keys = StoredKeys(self.store.clone());
+        let verifier = Verifier::new(keys, verifier_limits(config), self.clock.clone());
+        let host = HostSampler::new(self.clock.clone());
+        let (recorder, flusher) = (Recorder::default(), FlusherHandle::default());
+        let supervisor = Supervisor::default();
+        // Ended after the last request, so that it is counted too.
+        let end = CancellationToken::new();
+        self.start_tasks(config, &collector, &host, &supervisor, &end);
+        let measuring = Measuring {
+            store: &self.store,
+            verifier: &verifier,
+            host: &host,
+            recorder: &recorder,
+            flusher: &flusher,
+        };
+        let identity = identity::host(&config.host, &collector, &state_folder)?;
+        let host_id = Arc::clone(&identity.id);
+        measuring.start(config, identity, state_folder, &supervisor, &end)?;
+        let mut prefix = [0_u8; 4];
+        rand::rngs::SysRng
+            .try_fill_bytes(&mut prefix)
+            .context("draw random bytes")?;
+        let router = server::service(Parts {
+            store: self.store.clone(),
+            verifier,
+            collector,
+            host,
+            host_id,
+            stream_limits: StreamLimits {
+                streams: config.stream.max,
+                streams_per_key: config.stream.max_per_key,
+                heartbeat: config.stream.heartbeat,
+                lag: config.stream.max_lag,
+            },
+            stop: stop.clone(),
+            clock: self.clock.clone(),
+            access_log: self.access_log.clone(),
+            access: config.log.access,
+            recorder,
+            flusher,
+            slow: config.log.slow,
+            request_id_prefix: u32::from_le_bytes(prefix),
+            request_timeout: config.server.request_timeout,
+            body_timeout: config.server.body_timeout,
+            unix_peers: config.server.unix_peers.clone(),
+            unix_viewer_group: config.server.unix_viewer_group.clone(),
+            outage_grace: config.auth.outage_grace,
+            docs_enabled: config.docs.enabled,
+            docs_title: config.docs.title.clone(),
+            docs_description: config.docs.description.clone(),
+            legacy: config.legacy.clone(),
+            policy: self.policy.clone(),
+            notices: self.notices.clone(),
+            notice,
+        })?;
+        self.reload.status.send_ready();
+        let (stopping, watched) = (stop.clone(), end.clone());
+        tokio::spawn(async move {
+            stopping.cancelled().await;
+            systemd::tell_stopping();
+        });
+        if let Some(timeout) = systemd::watchdog() {
+            let liveness = Liveness::new(router.clone(), supervisor.clone());
+            supervisor.spawn("watchdog", &end, liveness.feed_watchdog(timeout, watched));
+        }
+        let end_after_failure = async {
+            let failure = supervisor.failed().await;
+            self.notices.note_failure(failure.to_string());
+            stop.cancel();
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = server::serve(self.bound.listeners, router, self.policy, limits_of(config), stop.clone()) => {}
+            () = self.reload.run(&mut self.hangup) => {}
+            () = end_after_failure => {}
+        }
+        end.cancel();
+        supervisor.wait().await;
+        // A server that hangs answers no good-bye; it must not keep the daemon from ending.
+        let _ = tokio::time::timeout(LAST_GOODBYE, self.store.close()).await;
+        if let Some(socket) = &self.bound.own_socket {
+            socket.remove();
+        }
+        match supervisor.failure() {
+            None => Ok(()),
+            Some(failure) => Err(failure.into()),
+        }
+    }
+
+    /// Starts the tasks that need nothing but what the daemon is made with.
+    fn start_tasks(
+        &self,
+        config: &Config,
+        collector: &Collector,
+        host: &HostSampler,
+        supervisor: &Supervisor,
+        end: &CancellationToken,
+    ) {
+        let sample = host.clone().run(
+            HostReader::new(collector.roots().clone()),
+            config.sampler.interval,
+            end.clone(),
+        );
+        supervisor.spawn("sampler", end, sample);
+        let poll = config.auth.revocation_poll;
+        let watch = key_watch::run(self.store.clone(), poll, end.clone());
+        supervisor.spawn("key watch", end, watch);
+        supervisor.spawn("trim", end, trim::run(end.clone()));
+        supervisor.spawn("database", end, self.keeper.clone().run(end.clone()));
+        // It is closed by itself, and later than all else.
+        let (log_end, log) = (end.clone(), self.access_log.clone());
+        supervisor.spawn("access log", end, async move {
+            log_end.run_until_cancelled(log.ended()).await;
+        });
+    }
+}
+
+fn verifier_limits(config: &Config) -> verifier::Limits {
+    verifier::Limits {
+        cache_size: config.auth.cache_size,
+        hash_queue: config.auth.hash_queue,
+        outage_grace: config.auth.outage_grace,
+        pbkdf2: verifier::Pbkdf2Limits {
+            per_minute: NonZeroU32::new(config.legacy.pbkdf2_per_minute).unwrap_or(NonZeroU32::MIN),
+            until: config.legacy.pbkdf2_until.start(),
+        },
+    }
+}
+
+fn limits_of(config: &Config) -> Limits {
+    let server = &config.server;
+    let connections = descriptors::bounded(server.max_connections);
+    Limits {
+        header_timeout: server.header_timeout,
+        write_timeout: server.write_timeout,
+        shutdown_timeout: server.shutdown_timeout,
+        connections,
+        connections_per_address: server.max_connections_per_address,
+    }
+}
+
+/// A folder that goes away with the daemon.
+pub(crate) struct Demo(PathBuf);
+
+impl Demo {
+    const PREFIX: &str = "demo-";
+
+    fn new(config: &Config, loaded: &Loaded) -> anyhow::Result<Option<Self>> {
+        if !config.demo.enabled {
+            return Ok(None);
+        }
+        if !config.server.listen.ip().is_loopback() {
+            anyhow::bail!(
+                "the demo's key is public, so it only listens on loopback: change server.listen"
+            );
+        }
+        Self::tidy(&loaded.data_dir);
+        let name = format!("{}{}", Self::PREFIX, std::process::id());
+        Ok(Some(Self(loaded.data_dir.join(name))))
+    }
+
+    /// Removes what demos that were killed left behind.
+    fn tidy(folder: &Path) {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let pid = name
+                .to_str()
+                .and_then(|name| name.strip_prefix(Self::PREFIX));
+            let pid = pid.and_then(|pid| pid.parse().ok()).and_then(Pid::from_raw);
+            let gone = |pid| rustix::process::test_kill_process(pid) == Err(Errno::SRCH);
+            if pid.is_some_and(gone) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        // Nothing in it is worth an error.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

@@ -1,0 +1,114 @@
+//! Starts what writes measurements, deletes old ones and makes backups.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::identity;
+use crate::recorder::Recorder;
+use crate::state::StoredKeys;
+use crate::tasks::backups::{self, Plan};
+use crate::tasks::flusher::{Flusher, FlusherHandle, Settings};
+use crate::tasks::host_minutes;
+use crate::tasks::janitor::{self, Retention};
+use crate::tasks::presence;
+use crate::tasks::refusals;
+use crate::tasks::sampler::HostSampler;
+use crate::tasks::supervisor::Supervisor;
+use linux_api_auth::verifier::Verifier;
+use linux_api_config::{Config, Size};
+use linux_api_store::backup::Rule;
+use linux_api_store::{Engine, Store};
+use linux_api_wire::fleet::HostIdentity;
+
+/// What becomes of the backups that daemons made by themselves.
+pub(super) fn automatic(config: &linux_api_config::Backup) -> Rule {
+    Rule {
+        keep: Some(config.keep),
+        max_age: config.max_age,
+        automatic_only: true,
+    }
+}
+
+/// What the measurements come from and go to.
+pub(super) struct Measuring<'a> {
+    pub(super) store: &'a Store,
+    pub(super) verifier: &'a Verifier<StoredKeys>,
+    pub(super) host: &'a HostSampler,
+    pub(super) recorder: &'a Recorder,
+    pub(super) flusher: &'a FlusherHandle,
+}
+
+impl Measuring<'_> {
+    /// Starts the tasks; they end with `end`.
+    pub(super) fn start(
+        &self,
+        config: &Config,
+        host: HostIdentity,
+        state_folder: PathBuf,
+        supervisor: &Supervisor,
+        end: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        let instance_id = identity::instance_id()?;
+        let retention = Retention {
+            minutes: config.retention.minutes,
+            hours: config.retention.hours,
+            days: config.retention.days,
+            audit: config.retention.audit,
+            max_bytes: config.retention.max_size.map(Size::bytes),
+        };
+        let janitor = janitor::run(
+            self.store.clone(),
+            retention,
+            Arc::clone(&instance_id),
+            end.clone(),
+        );
+        supervisor.spawn("janitor", end, janitor);
+        let refusals = refusals::run(self.store.clone(), end.clone());
+        supervisor.spawn("refusals", end, refusals);
+        if self.store.engine() == Engine::Postgres {
+            let presence = presence::run(
+                self.store.clone(),
+                Arc::clone(&instance_id),
+                host.name.clone(),
+                end.clone(),
+            );
+            supervisor.spawn("presence", end, presence);
+        }
+        let backup = &config.backup;
+        if !config.demo.enabled && (backup.at_start || backup.every.is_some()) {
+            let plan = Plan {
+                folder: backup.directory.clone(),
+                at_start: backup.at_start,
+                every: backup.every,
+                rule: automatic(backup),
+            };
+            let holder = Arc::clone(&instance_id);
+            let backups = backups::run(self.store.clone(), plan, holder, end.clone());
+            supervisor.spawn("backups", end, backups);
+        }
+        // The last write waits for the last samples, however their task ends.
+        let flush_end = CancellationToken::new();
+        let handed_over = flush_end.clone().drop_guard();
+        let hand_over = host_minutes::run(self.host.clone(), self.flusher.clone(), end.clone());
+        supervisor.spawn("host minutes", end, async move {
+            hand_over.await;
+            drop(handed_over);
+        });
+        let flusher = Flusher::new(
+            self.store.clone(),
+            self.recorder.clone(),
+            self.verifier.clone(),
+            self.flusher.clone(),
+            Settings {
+                interval: config.flusher.interval,
+                host,
+                instance_id,
+                state_folder,
+            },
+        );
+        supervisor.spawn("flusher", &flush_end.clone(), flusher.run(flush_end));
+        Ok(())
+    }
+}

@@ -1,0 +1,199 @@
+//! What handlers work with.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::FromRef;
+
+use super::issuer::Issuer;
+use super::notices::Notices;
+use super::routes::docs::DocsFiles;
+use super::routes::system::WrittenList;
+use super::streams::Streams;
+use super::unread::UnreadMemory;
+use crate::recorder::Recorder;
+use crate::tasks::flusher::FlusherHandle;
+use crate::tasks::key_watch;
+use crate::tasks::sampler::{HostSampler, LoadSampler};
+use linux_api_auth::imported::{ImportedSecrets, Pbkdf2Hash};
+use linux_api_auth::verifier::{Imported, KeyRecord, KeySource, SourceAway, Verifier};
+use linux_api_host::Collector;
+use linux_api_store::api_keys::StoredKey;
+use linux_api_store::{Store, StoreError};
+use linux_api_wire::api_key::KeyId;
+use linux_api_wire::time::Clock;
+
+/// Keys as the verifier looks them up.
+#[derive(Debug, Clone)]
+pub struct StoredKeys(pub Store);
+
+impl KeySource for StoredKeys {
+    async fn find(&self, id: &KeyId) -> Result<Option<KeyRecord>, SourceAway> {
+        let found = self.0.find_key(id).await.map_err(away)?;
+        Ok(found.map(record))
+    }
+
+    async fn find_by_hash(&self, hashes: &[String]) -> Result<Option<KeyRecord>, SourceAway> {
+        let found = self.0.find_key_by_hash(hashes).await.map_err(away)?;
+        Ok(found.map(record))
+    }
+
+    async fn imported(&self) -> Result<Imported, SourceAway> {
+        let stored = self.0.imported_keys().await.map_err(away)?;
+        let unproven = stored.unproven.into_iter();
+        Ok(Imported {
+            secrets: ImportedSecrets::from_settings(stored.settings),
+            unproven: unproven
+                .filter_map(|(id, hash)| Some((id, Pbkdf2Hash::parse(&hash)?)))
+                .collect(),
+        })
+    }
+
+    async fn replace_hash(&self, id: &KeyId, old: &str, new: &str) -> Result<(), SourceAway> {
+        let replaced = self.0.replace_key_hash(id, old, new).await.map_err(away)?;
+        if replaced {
+            tracing::info!(key = %id, "an imported key was used for the first time");
+        }
+        Ok(())
+    }
+
+    fn revision(&self) -> i64 {
+        self.0.known_auth_revision()
+    }
+
+    fn contact_age(&self) -> Duration {
+        self.0.contact_age()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.0.is_ready()
+    }
+
+    fn is_lost(&self) -> bool {
+        self.0.is_replaced()
+    }
+
+    async fn refresh(&self, age: Duration) -> Duration {
+        let max_age = key_watch::max_age(self.0.engine());
+        if age <= max_age {
+            return age;
+        }
+        // Boxed, or every request would carry the room that this needs about once a second.
+        Box::pin(self.0.check_revision(max_age)).await;
+        self.0.contact_age()
+    }
+
+    fn note_use(&self) -> Duration {
+        self.0.note_use()
+    }
+}
+
+fn record(stored: StoredKey) -> KeyRecord {
+    KeyRecord {
+        key: stored.key,
+        hash: stored.hash,
+        user: stored.user,
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn away(error: StoreError) -> SourceAway {
+    // That the database is away is logged once, by the task that connects again.
+    if !matches!(error, StoreError::NotReady { .. }) {
+        tracing::warn!(%error, "could not look up a key");
+    }
+    SourceAway
+}
+
+/// Everything that handlers may ask for, each part by its own type.
+#[derive(Debug)]
+pub struct AppState {
+    /// The database.
+    pub store: Store,
+    /// Checks keys.
+    pub verifier: Verifier<StoredKeys>,
+    /// Reads the host.
+    pub collector: Collector,
+    /// What was read of the host.
+    pub host: HostSampler,
+    /// Which host that is in the database.
+    pub own_host: OwnHost,
+    /// Sends the host's figures as they come.
+    pub(crate) streams: Streams,
+    /// Load values of the last day.
+    pub load: LoadSampler,
+    /// The time.
+    pub clock: Clock,
+    /// What the documentation routes serve.
+    pub docs: Docs,
+    /// Makes keys.
+    pub issuer: Issuer,
+    /// Counts requests.
+    pub recorder: Recorder,
+    /// How the writing of measurements goes.
+    pub flusher: FlusherHandle,
+    /// What there is to know about the configuration.
+    pub notices: Notices,
+    /// The list of processes as it was last written.
+    pub(crate) written_list: WrittenList,
+    /// Bounds what clients leave unread.
+    pub(crate) unread: UnreadMemory,
+}
+
+/// As the router holds it. Each request gets one more handle, not a copy of every part.
+#[derive(Debug, Clone)]
+pub(crate) struct SharedState(pub(crate) Arc<AppState>);
+
+impl Deref for SharedState {
+    type Target = AppState;
+
+    fn deref(&self) -> &AppState {
+        &self.0
+    }
+}
+
+/// Lets handlers ask for the parts of the state.
+macro_rules! parts {
+    ($($field:ident: $part:ty),+ $(,)?) => {$(
+        impl FromRef<SharedState> for $part {
+            fn from_ref(state: &SharedState) -> Self {
+                state.$field.clone()
+            }
+        }
+    )+};
+}
+
+parts! {
+    store: Store,
+    verifier: Verifier<StoredKeys>,
+    collector: Collector,
+    host: HostSampler,
+    own_host: OwnHost,
+    streams: Streams,
+    load: LoadSampler,
+    clock: Clock,
+    docs: Docs,
+    issuer: Issuer,
+    recorder: Recorder,
+    flusher: FlusherHandle,
+    notices: Notices,
+    written_list: WrittenList,
+    unread: UnreadMemory,
+}
+
+/// Id of the host that this daemon runs on.
+#[derive(Debug, Clone)]
+pub struct OwnHost(pub Arc<str>);
+
+/// What the documentation routes serve.
+#[derive(Debug, Clone)]
+pub struct Docs {
+    /// Whether there are any.
+    pub enabled: bool,
+    /// The OpenAPI document, the same bytes for all clients.
+    pub openapi: Bytes,
+    /// The page and what it loads.
+    pub(crate) files: Arc<DocsFiles>,
+}

@@ -1,0 +1,112 @@
+//! Hands what the sampler read to the flusher: finished minutes, and the newest reading in short.
+
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::flusher::FlusherHandle;
+use super::sampler::HostSampler;
+use linux_api_wire::fleet::HostSample;
+use linux_api_wire::series::{Minute, MinuteValue};
+use linux_api_wire::snapshot::Snapshot;
+
+/// Hands over until told to stop, and what is known of the open minute then.
+pub async fn run(host: HostSampler, flusher: FlusherHandle, stop: CancellationToken) {
+    let mut told = host.subscribe();
+    while let Some(Ok(())) = stop.run_until_cancelled(told.changed()).await {
+        let newest = told.borrow_and_update().clone();
+        if let Some(snapshot) = newest {
+            flusher.push_newest(snapshot.time, in_short(&snapshot));
+        }
+        hand_over(&host, &flusher);
+    }
+    hand_over(&host, &flusher);
+    if let Some(minute) = host.open_minute() {
+        flusher.push_samples(samples(&minute));
+    }
+}
+
+fn hand_over(host: &HostSampler, flusher: &FlusherHandle) {
+    for minute in host.finished_minutes() {
+        flusher.push_samples(samples(&minute));
+        host.forget_minutes(minute.time);
+    }
+}
+
+fn samples(minute: &Minute) -> Vec<HostSample> {
+    let sample = |value: &MinuteValue| {
+        let name = value.key.series.name;
+        // The text without the name is the label in braces, or nothing. No database stores NUL.
+        let labels = value.key.to_string().split_off(name.len());
+        HostSample {
+            name: name.to_owned(),
+            labels: labels.replace('\0', "\u{fffd}"),
+            time: minute.time,
+            samples: value.count.into(),
+            mean: value.mean,
+            max: value.max,
+        }
+    };
+    minute.values.iter().map(sample).collect()
+}
+
+/// The fields that the list of hosts shows, `null` where something could not be read.
+fn in_short(snapshot: &Snapshot) -> String {
+    let (cpu, load) = (snapshot.cpu.as_deref(), snapshot.load.as_deref());
+    let memory = snapshot.memory.as_deref();
+    let reading = json!({
+        "cpu_usage_percent": cpu.map(|cpu| cpu.usage_percent),
+        "load_one": load.map(|load| load.one),
+        "memory_used_bytes": memory.map(|memory| memory.used_bytes),
+        "memory_total_bytes": memory.map(|memory| memory.total_bytes),
+        "uptime_seconds": snapshot.uptime_seconds.as_deref(),
+    });
+    reading.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use linux_api_wire::series::{SERIES, SeriesKey};
+    use linux_api_wire::time::Timestamp;
+
+    #[test]
+    fn labels_are_stored_as_they_are_shown() {
+        let value = |name: &str, label: &str| MinuteValue {
+            key: SeriesKey {
+                series: SERIES.iter().find(|one| one.name == name).unwrap(),
+                label: label.into(),
+            },
+            mean: 1.0,
+            max: 2.0,
+            count: 30,
+        };
+        let minute = Minute {
+            time: Timestamp::from_millis(60_000),
+            values: vec![
+                value("load.one", ""),
+                value("filesystem.used_bytes", "/a\"b\0"),
+            ],
+        };
+        let samples = samples(&minute);
+        assert_eq!(
+            (samples[0].name.as_str(), samples[0].labels.as_str()),
+            ("load.one", "")
+        );
+        assert_eq!(samples[1].labels, "{mount_point=\"/a\\\"b\u{fffd}\"}");
+        assert_eq!((samples[1].samples, samples[1].time), (30, minute.time));
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_null() {
+        let text = in_short(&Snapshot::default());
+        let reading: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(reading.as_object().unwrap().len(), 5);
+        assert!(
+            reading
+                .as_object()
+                .unwrap()
+                .values()
+                .all(serde_json::Value::is_null)
+        );
+    }
+}

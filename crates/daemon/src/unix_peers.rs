@@ -1,0 +1,218 @@
+//! Callers on the Unix socket: the kernel names their account, so they need no key.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+
+use super::error::ApiError;
+use crate::tasks::key_watch;
+use linux_api_auth::identity::Identity;
+use linux_api_host::Collector;
+use linux_api_store::Store;
+use linux_api_wire::api_key::{Scope, Scopes};
+use linux_api_wire::audit::Via;
+use linux_api_wire::time::Timestamp;
+use linux_api_wire::user::{Role, User, UserId};
+
+/// How long the groups of a Linux account are believed.
+const ACCOUNT_AGE: Duration = Duration::from_secs(10);
+/// The most accounts that are remembered.
+const ACCOUNTS_MAX: usize = 1024;
+
+/// Which Linux accounts are which users.
+#[derive(Debug)]
+pub(crate) struct UnixPeers {
+    /// Linux account to user name.
+    users: BTreeMap<String, String>,
+    /// Members of this Linux group are viewers; nobody is when empty.
+    viewer_group: String,
+    store: Store,
+    collector: Collector,
+    /// How long a mapped account keeps its last identity while the database is away.
+    outage_grace: Duration,
+    known: Mutex<HashMap<(u32, u32), Known>>,
+}
+
+#[derive(Debug, Clone)]
+struct Known {
+    identity: Arc<Identity>,
+    revision: i64,
+    /// When it was last read, from the database where it is there.
+    since: Instant,
+}
+
+impl UnixPeers {
+    pub(crate) fn new(
+        users: BTreeMap<String, String>,
+        viewer_group: String,
+        store: Store,
+        collector: Collector,
+        outage_grace: Duration,
+    ) -> Self {
+        Self {
+            users,
+            viewer_group,
+            store,
+            collector,
+            outage_grace,
+            known: Mutex::default(),
+        }
+    }
+
+    /// The identity of an account. While the database is away, a mapped account keeps the one it had
+    /// for `outage_grace`; after that, and without one, root and the members of the viewers' group
+    /// may still read the host.
+    ///
+    /// # Errors
+    /// 401 when the account belongs to no user, 503 when the database is away.
+    pub(crate) async fn identify(&self, uid: u32, gid: u32) -> Result<Arc<Identity>, ApiError> {
+        self.store.note_use();
+        let known = self.lock().get(&(uid, gid)).cloned();
+        if known.is_some() {
+            let max_age = key_watch::max_age(self.store.engine());
+            self.store.check_revision(max_age).await;
+        }
+        let revision = self.store.known_auth_revision();
+        if let Some(known) = &known
+            && known.revision == revision
+            && known.since.elapsed() < ACCOUNT_AGE
+            && self.store.is_ready()
+        {
+            return Ok(Arc::clone(&known.identity));
+        }
+        let via = Via::Unix(uid);
+        let (user, scopes) = match self.user(uid, gid).await {
+            Ok(user) => (user, Scopes::ALL),
+            Err(error) if !error.status().is_server_error() || self.store.is_ready() => {
+                return Err(error);
+            }
+            Err(away) => {
+                if let Some(known) = known
+                    && known.since.elapsed() <= self.outage_grace
+                    && !self.store.is_replaced()
+                {
+                    return Ok(known.identity);
+                }
+                if uid != 0 && !self.is_in_viewer_group(uid, gid).await? {
+                    return Err(away);
+                }
+                let account = self.account(uid).await?;
+                let host_only = Scopes::only([Scope::HostRead]);
+                let identity = Identity {
+                    user: viewer(uid, account),
+                    scopes: host_only,
+                    via,
+                };
+                return Ok(Arc::new(identity));
+            }
+        };
+        let identity = Arc::new(Identity { user, scopes, via });
+        let entry = Known {
+            identity: Arc::clone(&identity),
+            revision,
+            since: Instant::now(),
+        };
+        let mut accounts = self.lock();
+        if accounts.len() >= ACCOUNTS_MAX {
+            accounts.clear();
+        }
+        accounts.insert((uid, gid), entry);
+        Ok(identity)
+    }
+
+    /// Looks an account up afresh: whether it still is the user with the id `known`.
+    ///
+    /// # Errors
+    /// 401 when it is not, 503 when that can't be found out.
+    async fn confirm(&self, uid: u32, gid: u32, known: UserId) -> Result<(), ApiError> {
+        if self.user(uid, gid).await?.id == known {
+            return Ok(());
+        }
+        let detail = format!(
+            "The Linux account with uid {uid} is not the user any more that it was when the \
+             request came in."
+        );
+        Err(peer_unknown(detail))
+    }
+
+    async fn user(&self, uid: u32, gid: u32) -> Result<User, ApiError> {
+        let account = self.account(uid).await?;
+        if let Some(name) = account.as_ref().and_then(|name| self.users.get(name))
+            && let Some(user) = self.store.find_user_by_name(name).await?
+        {
+            return Ok(user);
+        }
+        let is_root_in_need = uid == 0 && !self.store.is_ready();
+        if !is_root_in_need && !self.is_in_viewer_group(uid, gid).await? {
+            let detail = format!(
+                "The Linux account with uid {uid} is neither in server.unix_peers nor in the \
+                 group of server.unix_viewer_group; send a key."
+            );
+            return Err(peer_unknown(detail));
+        }
+        Ok(viewer(uid, account))
+    }
+
+    /// The name of an account.
+    async fn account(&self, uid: u32) -> Result<Option<String>, ApiError> {
+        let account = self.collector.find_account_by_uid(uid).await;
+        let account = account.map_err(|error| ApiError::host_unreadable(&error))?;
+        Ok(account.map(|account| account.user_name))
+    }
+
+    async fn is_in_viewer_group(&self, uid: u32, gid: u32) -> Result<bool, ApiError> {
+        if self.viewer_group.is_empty() {
+            return Ok(false);
+        }
+        self.collector
+            .is_in_group(uid, gid, &self.viewer_group)
+            .await
+            .map_err(|error| ApiError::host_unreadable(&error))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(u32, u32), Known>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn peer_unknown(detail: String) -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, "peer_unknown", detail)
+}
+
+/// The Linux account behind a request without a key, for looking at it again before it changes
+/// anything: neither what the configuration maps it to nor its groups are in the database.
+#[derive(Debug, Clone)]
+pub(crate) struct Account {
+    uid: u32,
+    gid: u32,
+    peers: Arc<UnixPeers>,
+}
+
+impl Account {
+    pub(crate) fn new(uid: u32, gid: u32, peers: Arc<UnixPeers>) -> Self {
+        Self { uid, gid, peers }
+    }
+
+    /// Whether the account still is the user with the id `known`, looked up afresh.
+    ///
+    /// # Errors
+    /// 401 when it is not, 503 when that can't be found out.
+    pub(crate) async fn confirm(&self, known: UserId) -> Result<(), ApiError> {
+        self.peers.confirm(self.uid, self.gid, known).await
+    }
+}
+
+/// A user that stands for a Linux account and has no row in the database.
+fn viewer(uid: u32, account: Option<String>) -> User {
+    User {
+        id: UserId::of_account(uid),
+        name: account.unwrap_or_else(|| uid.to_string()),
+        role: Role::Viewer,
+        active: true,
+        immutable: true,
+        created_at: Timestamp::from_millis(0),
+        last_login: None,
+    }
+}

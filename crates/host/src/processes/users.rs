@@ -1,0 +1,157 @@
+//! Names of the accounts that processes run as.
+//!
+//! The file of accounts is read again when it has changed. Directories such as LDAP are asked for
+//! the rest, beside the scans and never within one: a directory that does not answer would hold
+//! up everybody. Until it has answered an account has no name.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use tokio::time::Instant;
+
+use crate::{Collector, accounts};
+use linux_api_wire::process::ProcessScan;
+
+/// How long an answer of a directory is believed, also that there is no such account.
+const ANSWER_KEPT_FOR: Duration = Duration::from_mins(5);
+
+/// The most accounts to ask a directory for after one scan; the next one asks for more.
+const QUESTIONS: usize = 16;
+
+/// Names by user id. Clones share everything.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AccountNames(Arc<Mutex<Names>>);
+
+#[derive(Debug, Default)]
+struct Names {
+    local: HashMap<u32, Arc<str>>,
+    /// When the file was changed, and its length.
+    version: Option<(SystemTime, u64)>,
+    answers: HashMap<u32, Answer>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    name: Option<Arc<str>>,
+    /// Also while it is still being asked for.
+    asked: Instant,
+}
+
+impl AccountNames {
+    fn with<T>(&self, work: impl FnOnce(&mut Names) -> T) -> T {
+        // A map is whole even when a thread panicked beside it.
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the file of accounts when it is another one than last time. Without it, accounts
+    /// have numbers only.
+    pub(super) fn refresh(&self, rootfs: &Path) {
+        let path = rootfs.join("etc/passwd");
+        let version = std::fs::metadata(&path)
+            .and_then(|file| Ok((file.modified()?, file.len())))
+            .ok();
+        self.with(|names| {
+            if version.is_some() && names.version == version {
+                return;
+            }
+            let text = std::fs::read(&path).unwrap_or_default();
+            names.local.clear();
+            for account in accounts::parse_accounts(&text) {
+                // The first of several that share a number, as everywhere.
+                let name = account.user_name.into();
+                names.local.entry(account.uid).or_insert(name);
+            }
+            names.version = version;
+        });
+    }
+
+    pub(super) fn get(&self, uid: u32) -> Option<Arc<str>> {
+        self.with(|names| {
+            let local = names.local.get(&uid);
+            let answered = || names.answers.get(&uid)?.name.as_ref();
+            local.or_else(answered).cloned()
+        })
+    }
+
+    /// Picks accounts of a scan that have no name and were not asked for lately.
+    fn open_questions(&self, scan: &ProcessScan) -> Vec<u32> {
+        let nameless: BTreeSet<u32> = scan
+            .processes
+            .iter()
+            .filter(|process| process.description.user.is_none())
+            .filter_map(|process| process.description.uid)
+            .collect();
+        self.with(|names| {
+            names
+                .answers
+                .retain(|_, answer| answer.asked.elapsed() < ANSWER_KEPT_FOR);
+            let unasked = nameless
+                .into_iter()
+                .filter(|uid| !names.answers.contains_key(uid) && !names.local.contains_key(uid));
+            let questions: Vec<u32> = unasked.take(QUESTIONS).collect();
+            for uid in &questions {
+                let answer = Answer {
+                    name: None,
+                    asked: Instant::now(),
+                };
+                names.answers.insert(*uid, answer);
+            }
+            questions
+        })
+    }
+
+    /// Asks the directory for the accounts of a scan that are not in the file.
+    pub(crate) fn ask(&self, collector: &Collector, scan: &ProcessScan) {
+        let questions = self.open_questions(scan);
+        if questions.is_empty() {
+            return;
+        }
+        let (names, collector) = (self.clone(), collector.clone());
+        tokio::spawn(async move {
+            for uid in questions {
+                match collector.find_account_by_uid(uid).await {
+                    Ok(account) => names.with(|names| {
+                        let answer = Answer {
+                            name: account.map(|account| account.user_name.into()),
+                            asked: Instant::now(),
+                        };
+                        names.answers.insert(uid, answer);
+                    }),
+                    Err(error) => tracing::debug!(uid, %error, "could not look up an account"),
+                }
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Tree;
+
+    #[test]
+    fn the_file_is_read_again_when_it_has_changed() {
+        let tree = Tree::new();
+        let names = AccountNames::default();
+        let name = |uid| names.get(uid).map(|name| name.to_string());
+        names.refresh(&tree.path(""));
+        assert_eq!(name(0), None);
+        tree.write(
+            "etc/passwd",
+            "root:x:0:0::/:/bin/sh\ntoor:x:0:0::/:/bin/sh\n",
+        );
+        names.refresh(&tree.path(""));
+        assert_eq!(name(0).as_deref(), Some("root"));
+        tree.write(
+            "etc/passwd",
+            "root:x:0:0::/:/bin/sh\nweb:x:33:33::/:/bin/sh\n\n",
+        );
+        names.refresh(&tree.path(""));
+        assert_eq!(name(33).as_deref(), Some("web"));
+        std::fs::remove_file(tree.path("etc/passwd")).unwrap();
+        names.refresh(&tree.path(""));
+        assert_eq!(name(33), None);
+    }
+}

@@ -1,0 +1,73 @@
+//! One transaction for everything that a daemon has measured.
+
+use std::sync::Arc;
+
+use super::host_samples::upsert_samples;
+use super::hosts::upsert_host;
+use super::request_stats::upsert_buckets;
+use super::vital::{self, VitalSettings};
+use super::{Store, StoreError, in_write};
+use linux_api_wire::fleet::{HostIdentity, HostSample};
+use linux_api_wire::request_stats::RequestBucket;
+use linux_api_wire::time::Timestamp;
+
+/// That a daemon lives, and what it last measured.
+#[derive(Debug, Clone)]
+pub struct HostReport {
+    /// Which host.
+    pub identity: HostIdentity,
+    /// Which start of its daemon.
+    pub instance_id: Arc<str>,
+    /// Its newest reading as JSON, and when it was taken.
+    pub sample: Option<(Timestamp, String)>,
+}
+
+/// What is written at once. Writing the same again changes nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// Whose it is.
+    pub host: &'a HostReport,
+    /// Whole states of buckets of requests.
+    pub buckets: &'a [RequestBucket],
+    /// Minutes of the host's own series.
+    pub samples: &'a [HostSample],
+}
+
+impl Store {
+    /// Writes a batch, all of it or nothing.
+    ///
+    /// # Errors
+    /// When the database fails or does not answer within the deadline. It may then have been
+    /// written all the same; writing it again is right in either case.
+    pub async fn flush(&self, batch: Batch<'_>) -> Result<(), StoreError> {
+        let now = self.clock().now();
+        let known = self.known_revision();
+        let revision = in_write!(self, |tx| {
+            let rows = tx.fetch_all(sqlx::query_as(vital::IN_TRANSACTION)).await?;
+            let vital = VitalSettings::of(&rows)?;
+            // Nothing is written into a schema that another program has changed since.
+            vital.check(known)?;
+            upsert_host!(tx, batch.host, now);
+            upsert_buckets!(tx, batch.buckets);
+            upsert_samples!(tx, &batch.host.identity.id, batch.samples);
+            Ok(vital.auth_revision)
+        })?;
+        self.note_contact(revision);
+        Ok(())
+    }
+
+    /// Writes minutes of the series of a host that another daemon measured, all of them or none.
+    ///
+    /// # Errors
+    /// As for [`Store::flush`].
+    pub async fn flush_samples(
+        &self,
+        host_id: &str,
+        samples: &[HostSample],
+    ) -> Result<(), StoreError> {
+        in_write!(self, |tx| {
+            upsert_samples!(tx, host_id, samples);
+            Ok(())
+        })
+    }
+}

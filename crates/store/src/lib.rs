@@ -1,0 +1,180 @@
+//! The database: one set of statements for SQLite and PostgreSQL.
+//!
+//! Queries never touch a pool: `on_read!` and `in_write!` hand them a `Tx`, which is how a
+//! connection pooler, deadlines and write locks are right everywhere. This module knows nothing of
+//! HTTP.
+
+pub mod api_keys;
+pub mod audit;
+pub mod availability;
+pub mod backup;
+mod change;
+mod codec;
+pub mod describe;
+pub(crate) mod dump;
+pub mod error;
+pub mod flush;
+pub mod host_samples;
+mod hosts;
+mod imported_keys;
+pub mod imports;
+mod leases;
+pub(crate) mod load;
+mod lock;
+pub mod migrations;
+mod new_file;
+mod open;
+mod pools;
+pub mod refusals;
+pub(crate) mod replace;
+mod request_offsets;
+pub mod request_queries;
+pub mod request_routes;
+mod request_stats;
+mod request_windows;
+pub mod retention;
+mod session;
+pub mod timescale;
+mod tx;
+pub mod users;
+mod vital;
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use linux_api_wire::time::Clock;
+
+pub use availability::{Availability, Obstacle, Outage};
+pub use error::{Refusal, StoreError};
+pub(crate) use lock::SoleUse;
+pub use open::{Engine, Options};
+pub(crate) use session::Session;
+pub(crate) use tx::{Tx, in_write, on_read};
+
+use availability::Tracker;
+use pools::Pool;
+use vital::VitalSettings;
+
+/// The database of one daemon or command. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    inner: Arc<Inner>,
+    /// This handle prepares the database for the others, see [`Store::preparing`].
+    is_preparing: bool,
+}
+
+#[derive(Debug)]
+struct Inner {
+    engine: Engine,
+    /// None before the first connection and after [`Store::close`].
+    pool: RwLock<Option<Arc<Pool>>>,
+    options: Options,
+    clock: Clock,
+    /// The newest `auth_revision` that this process has seen or made.
+    auth_revision: watch::Sender<i64>,
+    refusals: refusals::Refusals,
+    tracker: Tracker,
+}
+
+/// How busy the connection pool is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PoolState {
+    /// Open connections.
+    pub open: u32,
+    /// Open connections that nobody uses just now.
+    pub idle: usize,
+    /// The most that may be open.
+    pub max: u32,
+}
+
+impl Store {
+    /// Which database this is.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.inner.engine
+    }
+
+    /// The clock that rows are stamped with.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// How many connections are open, idle and allowed.
+    #[must_use]
+    pub fn pool_state(&self) -> PoolState {
+        self.current_pool()
+            .map_or_else(PoolState::default, |pool| pool.state())
+    }
+
+    /// Answers when the database does.
+    ///
+    /// # Errors
+    /// When it can't be reached within the deadline.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        const SQL: &str = "select 1 as one";
+        on_read!(self, |tx| {
+            tx.fetch_scalar::<i32>(sqlx::query_scalar(SQL)).await?;
+            Ok(())
+        })
+    }
+
+    /// The newest revision of users and keys known to this process, and a way to wait for the next.
+    #[must_use]
+    pub fn auth_revision(&self) -> watch::Receiver<i64> {
+        self.inner.auth_revision.subscribe()
+    }
+
+    /// The newest revision of users and keys known to this process.
+    #[must_use]
+    pub fn known_auth_revision(&self) -> i64 {
+        *self.inner.auth_revision.borrow()
+    }
+
+    /// Reads the revision of users and keys, which grows when any process changes one, and whether
+    /// this program may still use the schema: one statement, one round trip.
+    ///
+    /// # Errors
+    /// [`migrations::SchemaError::TooNew`] when another program raised what it takes to use the database, and
+    /// when the database can't be reached within the deadline.
+    pub async fn refresh_auth_revision(&self) -> Result<i64, StoreError> {
+        let rows = self.within_deadline(self.read_vital_settings()).await?;
+        let vital = VitalSettings::of(&rows)?;
+        vital.check(self.known_revision())?;
+        self.note_contact(vital.auth_revision);
+        Ok(vital.auth_revision)
+    }
+
+    /// Notes that the revision was just read, and which one it is.
+    fn note_contact(&self, auth_revision: i64) {
+        self.inner.tracker.note_contact();
+        self.announce_auth_revision(auth_revision);
+    }
+
+    fn announce_auth_revision(&self, revision: i64) {
+        self.inner.auth_revision.send_if_modified(|known| {
+            let newer = revision > *known;
+            *known = revision.max(*known);
+            newer
+        });
+    }
+
+    /// Closes every connection; later calls fail.
+    pub async fn close(&self) {
+        if let Some(pool) = self.current_pool() {
+            pool.close().await;
+        }
+    }
+
+    /// The pool, whether or not calls may go through it.
+    fn current_pool(&self) -> Option<Arc<Pool>> {
+        let pool = self.inner.pool.read();
+        pool.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn deadline(&self) -> Duration {
+        self.inner.options.deadline
+    }
+}

@@ -1,0 +1,339 @@
+//! What the hosts of the demonstration say, as a function of the time.
+
+use std::time::Duration;
+
+use super::programs::PROGRAMS;
+use crate::app::processes::Column;
+use crate::message::{ProcessQuery, ProcessRows};
+use crate::table::SortColumn;
+use linux_api_wire::api::health::{Check, Checks, Readiness};
+use linux_api_wire::api::keys::ListedKey;
+use linux_api_wire::api::processes::{Process, ProcessDetail};
+use linux_api_wire::api::snapshot::{FamilyStatus, Snapshot};
+use linux_api_wire::api::system::SystemInfo;
+use linux_api_wire::api::users::{CurrentUser, ListedUser, Permissions, UserSummary};
+use linux_api_wire::snapshot::{
+    Core, Cpu, Disk, Family, Filesystem, Load, Memory, Network, Pressure, PressureShare, Processes,
+    ResourcePressure, Sensor, Session, Swap,
+};
+use linux_api_wire::time::Timestamp;
+use linux_api_wire::user::Role;
+
+const GI: u64 = 1 << 30;
+const MI: u64 = 1 << 20;
+
+pub(super) struct Script {
+    name: &'static str,
+    number: u32,
+    now: Timestamp,
+    /// Seconds of the script, and a wave from 0 to 1 that differs from host to host.
+    seconds: f64,
+    wave: f64,
+}
+
+impl Script {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a few hundred years of seconds are exact"
+    )]
+    pub(super) fn new(name: &'static str, number: u32, now: Timestamp) -> Self {
+        let seconds = now.as_millis().rem_euclid(86_400_000) as f64 / 1000.0;
+        let phase = f64::from(number) * 1.7;
+        let slow = (seconds / 47.0 + phase).sin();
+        let quick = (seconds / 5.3 + phase * 3.0).sin();
+        Self {
+            name,
+            number,
+            now,
+            seconds,
+            wave: (0.5 + 0.32 * slow + 0.14 * quick).clamp(0.02, 0.98),
+        }
+    }
+
+    /// How busy the host is in percent.
+    fn busy(&self) -> f64 {
+        let share = [35.0, 28.0, 62.0, 12.0, 97.0, 0.0];
+        let most = share[self.number as usize % share.len()];
+        most * (0.55 + 0.45 * self.wave)
+    }
+
+    pub(super) fn me(&self) -> CurrentUser {
+        CurrentUser {
+            user_id: self.users()[0].user_id.clone(),
+            user: UserSummary {
+                username: "admin".to_owned(),
+                created_at: "2026-03-02T09:12:00Z".to_owned(),
+                last_login: Some(self.now.to_string()),
+                immutable: true,
+            },
+            user_perm: Permissions {
+                is_admin: true,
+                activated: true,
+                role: Role::Admin.to_string(),
+                scopes: Vec::new(),
+            },
+        }
+    }
+
+    pub(super) fn info(&self) -> SystemInfo {
+        SystemInfo {
+            system: "Linux".to_owned(),
+            node_name: self.name.to_owned(),
+            release: "6.1.0-28-amd64".to_owned(),
+            version: "#1 SMP PREEMPT_DYNAMIC Debian 6.1.119-1".to_owned(),
+            machine: "x86_64".to_owned(),
+            processor: "AMD EPYC 7543 32-Core Processor".to_owned(),
+            cpu_count: 8,
+            memory_total: 16 * GI,
+            disk_total: 200 * GI,
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let busy = self.busy();
+        let core = |core: u32| {
+            let own = busy * (0.6 + 0.8 * ((self.seconds / 7.0 + f64::from(core)).sin().abs()));
+            Core {
+                core,
+                usage_percent: own.min(100.0),
+                frequency_mhz: Some(2_400.0 + 12.0 * own),
+                ..Core::default()
+            }
+        };
+        let full = if self.number == 2 { 0.93 } else { 0.41 };
+        let status = Family::ALL.iter().map(|family| {
+            let status = FamilyStatus {
+                age_ms: Some(730),
+                error: None,
+            };
+            (*family, status)
+        });
+        Snapshot {
+            host: self.name.to_owned(),
+            time: self.now,
+            cpu: Some(Cpu {
+                usage_percent: busy,
+                user_percent: busy * 0.7,
+                system_percent: busy * 0.3,
+                iowait_percent: 1.2 * self.wave,
+                per_core: (0..8).map(core).collect(),
+                ..Cpu::default()
+            }),
+            load: Some(Load {
+                one: busy / 12.0,
+                five: busy / 13.0,
+                fifteen: busy / 14.0,
+            }),
+            memory: Some(Memory {
+                total_bytes: 16 * GI,
+                used_bytes: part(
+                    16 * GI,
+                    0.3 + 0.1 * f64::from(self.number) + 0.05 * self.wave,
+                ),
+                available_bytes: 8 * GI,
+                cached_bytes: 3 * GI,
+                ..Memory::default()
+            }),
+            swap: Some(Swap {
+                total_bytes: 2 * GI,
+                used_bytes: 96 * MI * u64::from(self.number),
+            }),
+            filesystems: Some(vec![
+                filesystem("/", "/dev/vda1", 40 * GI, 0.37),
+                filesystem("/srv", "/dev/vdb1", 160 * GI, full),
+            ]),
+            disks: Some(vec![Disk {
+                device: "vda".to_owned(),
+                read_bytes_per_second: 120_000.0 * self.wave,
+                written_bytes_per_second: 2_400_000.0 * self.wave,
+                busy_percent: 14.0 * self.wave,
+                ..Disk::default()
+            }]),
+            networks: Some(vec![Network {
+                interface: "eth0".to_owned(),
+                has_device: true,
+                received_bytes_per_second: 3_400_000.0 * self.wave,
+                sent_bytes_per_second: 9_100_000.0 * self.wave,
+                ..Network::default()
+            }]),
+            sensors: Some(vec![Sensor {
+                name: "package".to_owned(),
+                celsius: Some(38.0 + busy / 3.0),
+                high_celsius: Some(85.0),
+                critical_celsius: Some(100.0),
+                ..Sensor::default()
+            }]),
+            pressure: Some(Pressure {
+                cpu: Some(pressure(busy / 20.0)),
+                memory: Some(pressure(0.0)),
+                io: Some(pressure(2.5 * self.wave)),
+            }),
+            uptime_seconds: Some(1_000_000 * u64::from(self.number + 1)),
+            processes: Some(Processes {
+                total: 213,
+                running: 2,
+                sleeping: 211,
+                ..Processes::default()
+            }),
+            sessions: Some(vec![Session {
+                user: "alice".to_owned(),
+                terminal: Some("pts/0".to_owned()),
+                remote_host: Some("192.0.2.7".to_owned()),
+                started_at: Some(self.now.saturating_sub(Duration::from_mins(42))),
+            }]),
+            status: status.collect(),
+        }
+    }
+
+    fn all_processes(&self) -> Vec<Process> {
+        let busy = self.busy() / 62.0;
+        let start = self.now.as_millis().div_euclid(86_400_000) * 86_400_000;
+        (1_u32..)
+            .zip(PROGRAMS)
+            .map(
+                |(place, (name, command, user, unit, cpu, memory, parent))| {
+                    let (pid, parent) = (number(place), number(parent));
+                    let wave = 0.6 + 0.4 * (self.seconds / 3.0 + f64::from(pid)).sin();
+                    let own = cpu * busy * wave;
+                    let started = Timestamp::from_millis(start - i64::from(pid) * 7_919_000);
+                    Process {
+                        pid,
+                        ppid: parent,
+                        name: name.to_owned(),
+                        command: command.to_owned(),
+                        user: Some(user.to_owned()),
+                        state: if own > 8.0 { "running" } else { "sleeping" }.to_owned(),
+                        cpu_percent: Some(own),
+                        cpu_seconds: cpu * self.seconds / 60.0,
+                        memory_bytes: memory * MI,
+                        memory_percent: Some(crate::units::share(memory * MI, 16 * GI)),
+                        virtual_bytes: memory * MI * 4,
+                        threads: 1 + u64::from(pid % 4),
+                        start_time: started.to_string(),
+                        unit: Some(unit.to_owned()),
+                        read_bytes_per_second: Some(0.0),
+                        written_bytes_per_second: Some(own * 9_000.0),
+                        ..Process::default()
+                    }
+                },
+            )
+            .collect()
+    }
+
+    /// What a daemon would answer, by the same filter language.
+    pub(super) fn processes(&self, query: &ProcessQuery) -> ProcessRows {
+        let filter = query.filter.parse::<linux_api_wire::filter::Filter>().ok();
+        let mut items = self.all_processes();
+        if let Some(filter) = filter {
+            items.retain(|process| filter.matches(&process.filter_row()));
+        }
+        let column = Column::ALL.iter().find(|it| it.field() == query.sort);
+        if let Some(column) = column {
+            items.sort_by(|a, b| column.compare(a, b, query.descending));
+        }
+        let total = items.len();
+        items.truncate(query.limit);
+        ProcessRows { total, items }
+    }
+
+    pub(super) fn process(&self, pid: u32) -> Option<ProcessDetail> {
+        let process = self.all_processes().into_iter().find(|it| it.pid == pid)?;
+        Some(ProcessDetail {
+            arguments: process.command.split(' ').map(str::to_owned).collect(),
+            process,
+            open_files: Some(23),
+            limits: Some(Vec::new()),
+        })
+    }
+
+    #[expect(clippy::unused_self, reason = "the same on all hosts")]
+    pub(super) fn readiness(&self) -> Readiness {
+        let check = |detail: &str| Check {
+            ok: true,
+            detail: detail.to_owned(),
+        };
+        Readiness {
+            code: None,
+            status: "ready".to_owned(),
+            checks: Checks {
+                database: check("sqlite"),
+                migrations: check("revision 3"),
+                flusher: check("nothing waits"),
+            },
+            warnings: Vec::new(),
+        }
+    }
+
+    pub(super) fn users(&self) -> Vec<ListedUser> {
+        let user = |number: u32, name: &str, role: Role, active: bool| ListedUser {
+            user_id: format!("00000000-0000-4000-8000-{number:012}"),
+            username: name.to_owned(),
+            created_at: "2026-03-02T09:12:00Z".to_owned(),
+            last_login: active.then(|| self.now.to_string()),
+            immutable: number == 1,
+            role: role.to_string(),
+            is_admin: role == Role::Admin,
+            activated: active,
+        };
+        vec![
+            user(1, "admin", Role::Admin, true),
+            user(2, "grafana", Role::Viewer, true),
+            user(3, "alice", Role::Admin, true),
+            user(4, "intern", Role::Viewer, false),
+        ]
+    }
+
+    pub(super) fn keys(&self, user: Option<&str>) -> Vec<ListedKey> {
+        let last = user.and_then(|id| id.chars().last()).unwrap_or('1');
+        vec![ListedKey {
+            key_id: format!("EXAMPLEkey0{last}"),
+            name: "first key".to_owned(),
+            scopes: Vec::new(),
+            created_at: "2026-03-02T09:12:00Z".to_owned(),
+            expires_at: None,
+            last_used: Some(self.now.to_string()),
+            revoked_at: None,
+        }]
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "scripted figures of moderate size"
+)]
+fn part(most: u64, share: f64) -> u64 {
+    (most as f64 * share) as u64
+}
+
+fn filesystem(mount: &str, device: &str, total: u64, share: f64) -> Filesystem {
+    let mut filesystem = Filesystem {
+        mount_point: mount.to_owned(),
+        device: device.to_owned(),
+        kind: "ext4".to_owned(),
+        total_bytes: Some(total),
+        used_bytes: Some(part(total, share)),
+        available_bytes: Some(total - part(total, share)),
+        ..Filesystem::default()
+    };
+    filesystem.used_percent = filesystem.fullness();
+    filesystem
+}
+
+fn pressure(avg10: f64) -> ResourcePressure {
+    ResourcePressure {
+        some: PressureShare {
+            avg10,
+            avg60: avg10 * 0.8,
+            avg300: avg10 * 0.6,
+            ..PressureShare::default()
+        },
+        full: None,
+    }
+}
+
+/// The number of the program at a place, from 1: number 2 is for kernel threads.
+const fn number(place: u32) -> u32 {
+    if place > 1 { 300 + 7 * place } else { place }
+}

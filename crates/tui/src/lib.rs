@@ -1,0 +1,109 @@
+//! The dashboard: one or many hosts, local or remote, always over HTTP.
+//!
+//! `app` is the dashboard without terminal, network and clock; `feed` asks the hosts; `screens`
+//! draw; `run` joins them. Nothing here knows of the server, the store or the collector.
+
+pub mod app;
+pub mod demo;
+mod feed;
+pub mod freshness;
+pub mod host;
+mod input;
+pub mod keymap;
+pub mod message;
+mod outbox;
+pub mod picture;
+mod run;
+pub mod sanitize;
+pub mod screens;
+pub mod table;
+mod terminal;
+pub mod theme;
+pub mod units;
+pub mod view;
+mod widgets;
+
+use std::collections::BTreeMap;
+use std::io;
+
+use app::{App, Settings};
+use feed::Source;
+use host::Host;
+
+use linux_api_client::error::ClientError;
+use linux_api_client::{Client, Target};
+use linux_api_wire::time::Clock;
+
+/// A host to show.
+#[derive(Debug, Clone)]
+pub struct Watched {
+    /// What the user calls it.
+    pub name: String,
+    /// What it is called besides.
+    pub labels: BTreeMap<String, String>,
+    /// How to reach it; the error says why it can't be.
+    pub target: Result<Target, ClientError>,
+}
+
+/// How to begin.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// Colours, keys, pace.
+    pub settings: Settings,
+    /// Whether to capture the mouse.
+    pub mouse: bool,
+    /// The host to open first, by name.
+    pub first: Option<String>,
+    /// What the views remembered of the run before.
+    pub state: Option<String>,
+}
+
+/// Shows these hosts until somebody ends it; answers what the views want to remember.
+///
+/// # Errors
+/// When the terminal can't be used.
+pub async fn run(watched: Vec<Watched>, start: Start, clock: Clock) -> io::Result<String> {
+    let mut hosts = Vec::new();
+    let mut sources = Vec::new();
+    for host in watched {
+        let client = host.target.and_then(|target| Client::new(&target));
+        let (address, source) = match client {
+            Ok(client) => (client.address().to_string(), Source::Daemon(client)),
+            Err(error) => (String::new(), Source::Unusable(error)),
+        };
+        hosts.push(Host::new(host.name, address, host.labels));
+        sources.push(source);
+    }
+    begin(hosts, sources, start, clock).await
+}
+
+/// Shows a scripted fleet, without any daemon.
+///
+/// # Errors
+/// When the terminal can't be used.
+pub async fn run_demo(start: Start, clock: Clock) -> io::Result<String> {
+    let (hosts, sources) = demo::fleet(&clock)
+        .into_iter()
+        .map(|(host, source)| (host, Source::Demo(source)))
+        .unzip();
+    begin(hosts, sources, start, clock).await
+}
+
+async fn begin(
+    hosts: Vec<Host>,
+    sources: Vec<Source>,
+    start: Start,
+    clock: Clock,
+) -> io::Result<String> {
+    let first = start.first.as_ref();
+    let first = first.and_then(|name| hosts.iter().position(|host| host.name == *name));
+    let mut app = App::new(hosts, start.settings, (80, 24));
+    if let Some(state) = &start.state {
+        app.recall(state);
+    }
+    if let Some(first) = first {
+        app.open_host(first);
+    }
+    let app = run::run(app, sources, clock, start.mouse).await?;
+    Ok(app.remember())
+}

@@ -1,0 +1,313 @@
+//! Pictures of the screens for the documentation, drawn by the dashboard itself from its script.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::{Color, Modifier};
+use unicode_width::UnicodeWidthStr;
+
+use super::app::{App, Settings};
+use super::demo::{self, DemoHost};
+use super::keymap::Keymap;
+use super::message::{Effect, Message, News, Now, Wanted};
+use super::sanitize::Clean;
+use super::screens;
+use super::theme::Theme;
+use super::view::View;
+use linux_api_wire::time::{ManualClock, Timestamp};
+use linux_api_wire::tui::{Preset, ThemeName};
+
+/// Columns and lines of a picture.
+const SIZE: (u16, u16) = (120, 36);
+/// How many readings fill the graphs.
+const READINGS: u32 = 110;
+/// How often the script is read.
+const EVERY: Duration = Duration::from_secs(2);
+/// Width and height of a character in the picture.
+const CHARACTER: (f64, f64) = (8.4, 18.0);
+/// The first of the characters that are made of dots (Unicode block U+2800), and which bits are the
+/// left and right dot of each of their lines.
+const BRAILLE: u32 = 0x2800;
+const DOTS: [[u32; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
+const BACKGROUND: &str = "#16181d";
+const FOREGROUND: &str = "#d5d8de";
+
+/// A picture: the name of its file, and what is in it.
+#[derive(Debug)]
+pub struct Picture {
+    /// Without a folder.
+    pub file: &'static str,
+    /// As SVG.
+    pub svg: String,
+}
+
+/// All pictures; the same ones every time.
+#[must_use]
+pub fn pictures() -> Vec<Picture> {
+    [
+        ("fleet.svg", View::Fleet),
+        ("overview.svg", View::Overview),
+        ("processes.svg", View::Processes),
+        ("api.svg", View::Api),
+        ("history.svg", View::History),
+    ]
+    .into_iter()
+    .map(|(file, view)| Picture {
+        file,
+        svg: svg(&drawn(view)),
+    })
+    .collect()
+}
+
+/// A view of the scripted fleet after a few minutes.
+fn drawn(view: View) -> Buffer {
+    let start = Timestamp::from_millis(1_795_417_320_000);
+    let clock = ManualClock::at(start);
+    let (hosts, scripts): (Vec<_>, Vec<DemoHost>) = demo::fleet(&clock.clock()).into_iter().unzip();
+    let settings = Settings {
+        theme: Theme::new(ThemeName::Default, true, false),
+        keymap: Keymap::built_in(Preset::Default),
+        every: EVERY,
+        read_only: false,
+        colour: true,
+    };
+    let mut app = App::new(hosts, settings, SIZE);
+    if view != View::Fleet {
+        // The busiest one has the most to show.
+        app.open_host(2);
+    }
+    if view != View::Fleet {
+        app.recall("tree = true\nprocess_sort = 'PID'\nprocess_descending = false\nhistory_seconds = 10800\n");
+        app.show_view(view);
+    }
+    let mut elapsed = Duration::ZERO;
+    let mut wanted = vec![vec![Wanted::Snapshot]; scripts.len()];
+    for _ in 0..READINGS {
+        let now = Now {
+            since_start: elapsed,
+            wall: clock.clock().now(),
+        };
+        let mut messages = vec![Message::Resize(SIZE.0, SIZE.1)];
+        for (index, script) in scripts.iter().enumerate() {
+            let wanted = wanted[index].iter();
+            messages.extend(wanted.flat_map(|it| news(index, script, it)));
+        }
+        while let Some(message) = messages.pop() {
+            for effect in app.update(now, message) {
+                if let Effect::Watch(host, interest) = effect {
+                    wanted[host].clone_from(&interest.wanted);
+                    let wanted = interest.wanted.iter();
+                    messages.extend(wanted.flat_map(|it| news(host, &scripts[host], it)));
+                }
+            }
+        }
+        elapsed += EVERY;
+        clock.advance(EVERY);
+    }
+    let backend = Clean::new(TestBackend::new(SIZE.0, SIZE.1), false);
+    // A terminal made of memory has no errors.
+    let Ok(mut terminal) = Terminal::new(backend);
+    let Ok(_) = terminal.draw(|frame| screens::draw(&app, frame));
+    terminal.backend().inner().buffer().clone()
+}
+
+fn news(host: usize, script: &DemoHost, wanted: &Wanted) -> [Message; 2] {
+    let result = script.answer(wanted);
+    let link = match &result {
+        Ok(_) => News::Up(script.latency()),
+        Err(error) => News::Down {
+            error: error.clone(),
+            retry_in: Duration::from_secs(8),
+        },
+    };
+    let answer = News::Answer(wanted.clone(), result);
+    [
+        Message::Host(host, Box::new(answer)),
+        Message::Host(host, Box::new(link)),
+    ]
+}
+
+fn svg(buffer: &Buffer) -> String {
+    let area = buffer.area;
+    let (width, height) = CHARACTER;
+    let (total_width, total_height) = (
+        f64::from(area.width) * width + 16.0,
+        f64::from(area.height) * height + 16.0,
+    );
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {total_width:.0} \
+         {total_height:.0}\" font-family=\"ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, \
+         monospace\" font-size=\"14\" fill=\"{FOREGROUND}\">\n<rect width=\"100%\" \
+         height=\"100%\" rx=\"8\" fill=\"{BACKGROUND}\"/>\n"
+    );
+    for y in 0..area.height {
+        for run in runs(buffer, y) {
+            let x = f64::from(run.start) * width + 8.0;
+            let top = f64::from(y) * height + 8.0;
+            let long = f64::from(run.cells) * width;
+            let look = Look::of(&run.style);
+            if let Some(background) = look.background {
+                let _ = writeln!(
+                    svg,
+                    "<rect x=\"{x:.1}\" y=\"{top:.1}\" width=\"{long:.1}\" height=\"{height:.1}\" \
+                     fill=\"{background}\"/>"
+                );
+            }
+            if run.text.trim().is_empty() {
+                continue;
+            }
+            let shapes = dots(&run, top);
+            if !shapes.is_empty() {
+                let _ = writeln!(svg, "<path fill=\"{}\" d=\"{shapes}\"/>", look.foreground);
+                continue;
+            }
+            let weight = if look.bold {
+                " font-weight=\"bold\""
+            } else {
+                ""
+            };
+            let baseline = top + height * 0.75;
+            let _ = writeln!(
+                svg,
+                "<text x=\"{x:.1}\" y=\"{baseline:.1}\" textLength=\"{long:.1}\" \
+                 lengthAdjust=\"spacingAndGlyphs\" xml:space=\"preserve\" fill=\"{}\"{weight}>{}\
+                 </text>",
+                look.foreground,
+                escape(&run.text)
+            );
+        }
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// The dots of a graph as shapes: fonts that have these characters have them in widths of their
+/// own. Dots beside each other are one shape.
+fn dots(run: &Run, top: f64) -> String {
+    let (width, height) = (CHARACTER.0 / 2.0, CHARACTER.1 / 4.0);
+    let left = f64::from(run.start) * CHARACTER.0 + 8.0;
+    let mut path = String::new();
+    for (row, bits) in (0_u8..).zip(DOTS) {
+        let y = top + f64::from(row) * height + 0.6;
+        let cells = run
+            .text
+            .chars()
+            .map(|it| u32::from(it).wrapping_sub(BRAILLE));
+        let cells = cells.map(|it| if it < 256 { it } else { 0 });
+        let columns = cells.flat_map(|cell| bits.map(|bit| cell & bit != 0));
+        let mut begun: Option<f64> = None;
+        for (column, is_set) in (0_u16..).zip(columns.chain([false])) {
+            let x = left + f64::from(column) * width;
+            match (begun, is_set) {
+                (None, true) => begun = Some(x),
+                (Some(from), false) => {
+                    let long = x - from;
+                    let _ = write!(path, "M{from:.1} {y:.1}h{long:.1}v3.3h-{long:.1}z");
+                    begun = None;
+                }
+                _ => {}
+            }
+        }
+    }
+    path
+}
+
+/// Neighbouring cells that look the same.
+struct Run {
+    start: u16,
+    cells: u16,
+    text: String,
+    style: Cell,
+}
+
+fn runs(buffer: &Buffer, y: u16) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    let mut x = 0;
+    while x < buffer.area.width {
+        let cell = &buffer[(x, y)];
+        let wide = u16::try_from(cell.symbol().width().max(1)).unwrap_or(1);
+        match runs.last_mut() {
+            Some(run) if run.style.style() == cell.style() => {
+                run.cells += wide;
+                run.text.push_str(cell.symbol());
+            }
+            _ => runs.push(Run {
+                start: x,
+                cells: wide,
+                text: cell.symbol().to_owned(),
+                style: cell.clone(),
+            }),
+        }
+        x += wide;
+    }
+    runs
+}
+
+struct Look {
+    foreground: &'static str,
+    background: Option<&'static str>,
+    bold: bool,
+}
+
+impl Look {
+    fn of(cell: &Cell) -> Self {
+        let foreground = colour(cell.fg).unwrap_or(FOREGROUND);
+        let background = colour(cell.bg);
+        let reversed = cell.modifier.contains(Modifier::REVERSED);
+        let bold = cell.modifier.contains(Modifier::BOLD);
+        if reversed {
+            Self {
+                foreground: background.unwrap_or(BACKGROUND),
+                background: Some(foreground),
+                bold,
+            }
+        } else {
+            Self {
+                foreground,
+                background,
+                bold,
+            }
+        }
+    }
+}
+
+/// The terminal's own colours, as many terminals have them.
+const fn colour(colour: Color) -> Option<&'static str> {
+    Some(match colour {
+        Color::Black => "#16181d",
+        Color::Red => "#ef6b73",
+        Color::Green => "#8fc77c",
+        Color::Yellow => "#e5c07b",
+        Color::Blue => "#61afef",
+        Color::Magenta => "#c678dd",
+        Color::Cyan => "#56b6c2",
+        Color::DarkGray => "#7a818e",
+        _ => return None,
+    })
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_are_whole_and_the_same_every_time() {
+        let first = pictures();
+        for (picture, again) in first.iter().zip(pictures()) {
+            assert_eq!(picture.svg, again.svg);
+            assert!(picture.svg.contains("db-01"), "{}", picture.file);
+            assert!(picture.svg.ends_with("</svg>\n"));
+            let text = picture.svg.matches("<text").count();
+            assert_eq!(text, picture.svg.matches("</text>").count());
+        }
+    }
+}

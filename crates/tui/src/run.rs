@@ -1,0 +1,192 @@
+//! The loop: input, news and time go in, effects come out, and what changed is drawn.
+
+use std::io;
+use std::pin::pin;
+use std::time::Duration;
+
+use crossterm::event::Event;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior};
+
+use super::app::App;
+use super::feed::{Feed, QUEUE, Source};
+use super::input;
+use super::message::{Effect, Message, Now};
+use super::outbox::Outbox;
+use super::screens;
+use super::terminal::Guard;
+use linux_api_wire::time::Clock;
+
+/// Shortest time between two drawings: 30 a second.
+const FRAME: Duration = Duration::from_millis(33);
+/// How often the passing of time is looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// How long to wait for input or news when nothing is to be drawn.
+const LONG: Duration = Duration::from_hours(1);
+
+struct Signals {
+    terminate: Signal,
+    hang_up: Signal,
+    interrupt: Signal,
+    stop: Signal,
+    go_on: Signal,
+    resize: Signal,
+}
+
+/// What a signal asks for.
+enum Asked {
+    End,
+    /// To stop, as Ctrl-Z does.
+    Stop,
+    /// To take the terminal again, after somebody stopped us who did not ask before.
+    GoOn,
+    /// To look how large the terminal is.
+    Resize,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            stop: signal(SignalKind::from_raw(rustix::process::Signal::TSTP.as_raw()))?,
+            go_on: signal(SignalKind::from_raw(rustix::process::Signal::CONT.as_raw()))?,
+            resize: signal(SignalKind::window_change())?,
+        })
+    }
+
+    async fn next(&mut self) -> Asked {
+        tokio::select! {
+            _ = self.terminate.recv() => Asked::End,
+            _ = self.hang_up.recv() => Asked::End,
+            _ = self.interrupt.recv() => Asked::End,
+            _ = self.stop.recv() => Asked::Stop,
+            _ = self.go_on.recv() => Asked::GoOn,
+            _ = self.resize.recv() => Asked::Resize,
+        }
+    }
+}
+
+/// Runs the dashboard until somebody ends it; answers its last state.
+///
+/// # Errors
+/// When the terminal can't be used.
+pub(super) async fn run(
+    mut app: App,
+    sources: Vec<Source>,
+    clock: Clock,
+    mouse: bool,
+) -> io::Result<App> {
+    let mut signals = Signals::new()?;
+    let is_ascii = app.settings.theme.glyphs.ascii;
+    let outbox = Outbox::start()?;
+    let mut guard = Guard::enter(mouse, is_ascii, outbox.clone())?;
+    let size = guard.size()?;
+    let (sender, mut news) = mpsc::channel(QUEUE);
+    let feeds: Vec<Feed> = sources
+        .into_iter()
+        .enumerate()
+        .map(|(host, source)| Feed::start(host, source, sender.clone()))
+        .collect();
+    let mut keys = input::start(outbox)?;
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let start = Instant::now();
+    let now = || Now {
+        since_start: start.elapsed(),
+        wall: clock.now(),
+    };
+    let mut effects = app.update(now(), Message::Resize(size.width, size.height));
+    let mut drawn = start.checked_sub(FRAME).unwrap_or(start);
+    let mut waiting = true;
+    loop {
+        for effect in effects.drain(..) {
+            if effect == Effect::Quit {
+                return Ok(app);
+            }
+            carry_out(effect, &feeds, &mut guard)?;
+        }
+        waiting |= app.take_changed();
+        // While the terminal takes the last frame, the next one can still change.
+        if waiting && drawn.elapsed() >= FRAME && guard.is_ready() {
+            guard.draw(|frame| screens::draw(&app, frame))?;
+            drawn = Instant::now();
+            waiting = false;
+        }
+        let next_frame = if waiting && guard.is_ready() {
+            FRAME.saturating_sub(drawn.elapsed())
+        } else {
+            LONG
+        };
+        let mut redraw = pin!(tokio::time::sleep(next_frame));
+        // In this order, so that a key never waits behind news.
+        let message = tokio::select! {
+            biased;
+            event = keys.recv() => match event {
+                Some(Ok(event)) => of_terminal(event),
+                // The terminal is gone.
+                Some(Err(_)) | None => return Ok(app),
+            },
+            asked = signals.next() => {
+                match asked {
+                    Asked::End => return Ok(app),
+                    Asked::Stop => guard.suspend()?,
+                    Asked::GoOn => guard.take_again()?,
+                    Asked::Resize => {}
+                }
+                waiting = true;
+                let size = guard.size()?;
+                Some(Message::Resize(size.width, size.height))
+            }
+            () = guard.broken.notified() => {
+                return Err(io::Error::other("a part of the dashboard failed; see above"));
+            }
+            () = &mut redraw => None,
+            () = guard.ready(), if waiting => None,
+            _ = tick.tick() => Some(Message::Tick),
+            Some(message) = news.recv() => Some(message),
+        };
+        if let Some(message) = message {
+            effects = app.update(now(), message);
+        }
+    }
+}
+
+fn of_terminal(event: Event) -> Option<Message> {
+    match event {
+        Event::Key(key) => Some(Message::Key(key)),
+        Event::Mouse(mouse) => Some(Message::Mouse(mouse)),
+        Event::Paste(text) => Some(Message::Paste(text)),
+        Event::Resize(width, height) => Some(Message::Resize(width, height)),
+        Event::FocusGained | Event::FocusLost => None,
+    }
+}
+
+fn carry_out(effect: Effect, feeds: &[Feed], guard: &mut Guard) -> io::Result<()> {
+    match effect {
+        Effect::Watch(host, interest) => {
+            if let Some(feed) = feeds.get(host) {
+                feed.watch(interest);
+            }
+        }
+        Effect::Reload(host) => {
+            if let Some(feed) = feeds.get(host) {
+                feed.reload();
+            }
+        }
+        Effect::Call(host, call) => {
+            if let Some(feed) = feeds.get(host) {
+                feed.call(call);
+            }
+        }
+        Effect::Suspend => guard.suspend()?,
+        Effect::Redraw => guard.redraw()?,
+        Effect::Mouse(on) => guard.capture_mouse(on)?,
+        Effect::Copy(text) => guard.copy(&text)?,
+        // The loop ends before.
+        Effect::Quit => {}
+    }
+    Ok(())
+}

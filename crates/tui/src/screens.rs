@@ -1,0 +1,178 @@
+//! The screens. They read the dashboard's state and change nothing.
+
+mod api;
+mod fleet;
+mod health;
+mod help;
+mod history;
+mod overview;
+mod popups;
+mod process;
+mod processes;
+mod users;
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+
+use super::app::App;
+use super::host::{Host, Link};
+use super::keymap::Action;
+use super::view::View;
+use super::widgets::{frame, table};
+use linux_api_client::error::ClientError;
+
+/// Fewest columns that a screen needs.
+const WIDTH_MIN: u16 = 60;
+/// Fewest lines that a screen needs.
+const HEIGHT_MIN: u16 = 16;
+
+/// Draws everything.
+pub fn draw(app: &App, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if area.width < WIDTH_MIN || area.height < HEIGHT_MIN {
+        let text = format!(
+            "too small: {}x{}, needs {WIDTH_MIN}x{HEIGHT_MIN}",
+            area.width, area.height
+        );
+        frame.render_widget(Line::raw(text), area);
+        return;
+    }
+    let line = |y| Rect::new(0, y, area.width, 1);
+    frame::draw_header(app, line(0), frame);
+    frame::draw_tabs(app, line(1), frame);
+    let body = Rect::new(0, 2, area.width, area.height - 3);
+    match app.place() {
+        View::Fleet => fleet::draw(app, body, frame),
+        View::Overview => overview::draw(app, body, frame),
+        View::Process => process::draw(app, body, frame),
+        View::Processes => processes::draw(app, body, frame),
+        View::Api => api::draw(app, body, frame),
+        View::History => history::draw(app, body, frame),
+        View::Health => health::draw(app, body, frame),
+        View::Users => users::draw(app, body, frame),
+    }
+    frame::draw_footer(app, line(area.height - 1), frame);
+    popups::draw(app, area, frame);
+}
+
+/// The view whose tab is there.
+#[must_use]
+pub fn tab_at(width: u16, column: u16) -> Option<View> {
+    let tabs = frame::tabs(width);
+    let found = tabs
+        .into_iter()
+        .find(|(start, end, _)| (*start..*end).contains(&column));
+    found.map(|(_, _, view)| view)
+}
+
+/// Where users and their keys are on a screen of this size: beside each other where both find room
+/// for all their columns, else one below the other.
+#[must_use]
+pub fn users_boxes(width: u16, height: u16) -> [Rect; 2] {
+    users::boxes(Rect::new(0, 2, width, height.saturating_sub(3)))
+}
+
+/// How many rows each of these boxes shows.
+#[must_use]
+pub fn users_page(width: u16, height: u16) -> usize {
+    // The frame, and the titles of the columns.
+    let [users, keys] = users_boxes(width, height);
+    usize::from(users.height.min(keys.height).saturating_sub(3)).max(1)
+}
+
+/// The place of the column that can be sorted by and stands there.
+#[must_use]
+pub fn column_at(app: &App, x: u16) -> Option<usize> {
+    let (columns, places) = match app.place() {
+        View::Fleet => fleet::columns(app.size.0),
+        View::Processes => processes::columns(app),
+        View::Api => api::columns(app.size.0),
+        _ => return None,
+    };
+    let mut start = 0;
+    for (index, width) in table::widths(&columns, app.size.0).into_iter().enumerate() {
+        if width > 0 && (start..=start + width).contains(&x) {
+            return places.get(index).copied().flatten();
+        }
+        start += width + 1;
+    }
+    None
+}
+
+/// Why there is nothing to see, and whether that is a failure.
+fn absence(app: &App, host: &Host, error: Option<&ClientError>) -> (String, bool) {
+    match (&host.link, error) {
+        (_, Some(error)) => (format!("{} - {}", error.in_short(), error.advice()), true),
+        (Link::Down { error, .. }, None) => {
+            let wait = app.retry_in(&host.link).unwrap_or_default().as_secs();
+            let reason = error.in_short();
+            (
+                format!("{reason}, retry in {wait} s - {}", error.advice()),
+                true,
+            )
+        }
+        _ if app.frozen.is_some() => {
+            let keys = app.settings.keymap.keys_of(Action::Freeze);
+            let key = keys.first().map_or("", String::as_str);
+            (
+                format!("frozen before this was loaded; {key} resumes"),
+                false,
+            )
+        }
+        (Link::Connecting { since }, None) => {
+            let seconds = app.now.since_start.saturating_sub(*since).as_secs();
+            (format!("connecting {seconds} s"), false)
+        }
+        (Link::Up { .. }, None) => ("waiting for the response".to_owned(), false),
+    }
+}
+
+/// Draws that it is not known yet what the key may do, if so.
+fn draw_nobody(app: &App, area: Rect, frame: &mut Frame<'_>) -> bool {
+    let me = &app.host().me;
+    draw_absence(app, me.value().is_some(), me.error(), area, frame)
+}
+
+/// Draws why there is nothing to see, unless there is something.
+fn draw_absence(
+    app: &App,
+    is_there: bool,
+    error: Option<&ClientError>,
+    area: Rect,
+    frame: &mut Frame<'_>,
+) -> bool {
+    if is_there {
+        return false;
+    }
+    let (text, bad) = absence(app, app.host(), error);
+    let theme = &app.settings.theme;
+    let style = if bad { theme.bad } else { theme.dim };
+    // A long reason needs several lines.
+    let width = usize::from(area.width.saturating_sub(4)).max(1);
+    let lines = wrap(&text, width);
+    let height = u16::try_from(lines.len()).unwrap_or(1);
+    let place = frame::centred(area, area.width, height);
+    for (row, text) in (0..).zip(lines) {
+        let line = Rect::new(place.x, place.y + row, place.width, 1).intersection(area);
+        frame::instead(&text, style, theme, line, frame);
+    }
+    true
+}
+
+/// Lines of at most this width, broken between words.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    use unicode_width::UnicodeWidthStr;
+
+    let mut lines: Vec<String> = Vec::new();
+    for word in super::sanitize::clean(text).split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}

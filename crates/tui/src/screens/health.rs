@@ -1,0 +1,171 @@
+//! How the daemon of a host does.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::draw_absence;
+use crate::app::App;
+use crate::sanitize::clean;
+use crate::units::latency;
+use crate::widgets::frame::{boxed, state_text};
+use crate::widgets::table::fit;
+use linux_api_client::error::ClientError;
+use linux_api_wire::api::health::Check;
+use linux_api_wire::api::snapshot::Snapshot;
+use linux_api_wire::api_key::Scope;
+
+/// Columns of one family that was read.
+const FAMILY: u16 = 26;
+
+pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
+    let theme = &app.settings.theme;
+    let host = app.host();
+    let title = format!("daemon at {}", host.address);
+    let inner = boxed(&title, theme, area, frame);
+    if draw_absence(
+        app,
+        host.readiness.value().is_some(),
+        host.readiness.error(),
+        inner,
+        frame,
+    ) {
+        return;
+    }
+    let Some(readiness) = host.readiness.value() else {
+        return;
+    };
+    let (link, style) = state_text(app, &app.freshness());
+    let ready = readiness.status == "ready";
+    let mut lines = vec![
+        Line::from(vec![
+            Span::styled(format!("{:<12} ", "status"), theme.title),
+            Span::styled(
+                clean(&readiness.status),
+                if ready { theme.good } else { theme.bad },
+            ),
+        ]),
+        Line::from(vec![
+            Span::styled(format!("{:<12} ", "connection"), theme.title),
+            Span::styled(link, style),
+        ]),
+        Line::default(),
+    ];
+    let checks = &readiness.checks;
+    let check_line = |name: &str, check: &Check| {
+        let (word, style) = if check.ok {
+            ("ok   ", theme.good)
+        } else {
+            ("FAIL ", theme.bad)
+        };
+        Line::from(vec![
+            Span::styled(format!("{name:<12} "), theme.title),
+            Span::styled(word, style),
+            Span::styled(clean(&check.detail), theme.text),
+        ])
+    };
+    lines.push(check_line("database", &checks.database));
+    lines.push(check_line("migrations", &checks.migrations));
+    lines.push(check_line("flusher", &checks.flusher));
+    lines.extend(details(app));
+    if let Some(snapshot) = host.snapshot.value() {
+        lines.push(Line::default());
+        lines.push(Line::styled(
+            "what the daemon reads of its host",
+            theme.title,
+        ));
+        lines.extend(families(app, snapshot, inner.width));
+    }
+    if lines.len() > usize::from(inner.height) {
+        // Rather no empty lines than none of the last ones.
+        lines.retain(|line| line.width() > 0);
+    }
+    for (row, line) in (0..inner.height).zip(lines) {
+        frame.render_widget(line, Rect::new(inner.x, inner.y + row, inner.width, 1));
+    }
+    if app.freshness().is_old() {
+        frame.buffer_mut().set_style(inner, theme.dim);
+    }
+}
+
+/// What can't be read, each with its reason, then how old the others are, side by side.
+fn families(app: &App, snapshot: &Snapshot, width: u16) -> Vec<Line<'static>> {
+    let theme = &app.settings.theme;
+    let mut lines = Vec::new();
+    let mut read = Vec::new();
+    for (family, status) in &snapshot.status {
+        let name = Span::styled(format!("{:<12} ", family.as_str()), theme.text);
+        let age = match (&status.error, status.age_ms) {
+            (Some(error), _) => {
+                let room = usize::from(width).saturating_sub(13);
+                let error = fit(error, room, false, theme);
+                lines.push(Line::from(vec![name, Span::styled(error, theme.bad)]));
+                continue;
+            }
+            (None, Some(age)) => format!("{age} ms old"),
+            (None, None) => "not read yet".to_owned(),
+        };
+        let age = format!("{age:<width$}", width = usize::from(FAMILY) - 13);
+        read.push([name, Span::styled(age, theme.dim)]);
+    }
+    let side_by_side = usize::from((width / FAMILY).max(1));
+    let rows = read.chunks(side_by_side);
+    lines.extend(rows.map(|row| Line::from(row.concat())));
+    lines
+}
+
+/// What admins see besides.
+fn details(app: &App) -> Vec<Line<'static>> {
+    let theme = &app.settings.theme;
+    let host = app.host();
+    let plain = |name: &str, text: String| {
+        Line::from(vec![
+            Span::styled(format!("{name:<12} "), theme.title),
+            Span::styled(clean(&text), theme.text),
+        ])
+    };
+    let Some(health) = host.health.value() else {
+        let reason = host.forbids(Scope::StatsRead);
+        let reason = reason.or_else(|| host.health.error().map(ClientError::in_short));
+        return vec![plain(
+            "details",
+            reason.unwrap_or_else(|| "waiting for the response".to_owned()),
+        )];
+    };
+    let database = &health.database;
+    let version = database.version.as_deref().unwrap_or("version unknown");
+    let took = database
+        .latency_seconds
+        .map_or_else(String::new, |it| format!(", {}", latency(it)));
+    let pool = &database.pool;
+    let writer = &health.metrics.flush_worker;
+    let failed = match &writer.last_error {
+        Some(error) => format!(", last error: {error}"),
+        None => String::new(),
+    };
+    let queue = &writer.queue;
+    vec![
+        plain("engine", format!("{} {version}{took}", database.engine)),
+        plain(
+            "connections",
+            format!(
+                "{} open, {} idle, {} at most",
+                pool.open, pool.idle, pool.max
+            ),
+        ),
+        plain(
+            "writes",
+            format!(
+                "{} done, {} failed{failed}",
+                writer.success_count, writer.error_count
+            ),
+        ),
+        plain(
+            "queue",
+            format!(
+                "{} buckets, {} samples waiting; {} requests, {} samples dropped",
+                queue.buckets, queue.samples, writer.requests.dropped, queue.dropped_samples
+            ),
+        ),
+    ]
+}

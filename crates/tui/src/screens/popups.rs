@@ -1,0 +1,160 @@
+//! What lies over a view.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Clear;
+use tui_input::Input;
+use unicode_width::UnicodeWidthStr;
+
+use super::help;
+use crate::app::App;
+use crate::app::popup::{Popup, Purpose};
+use crate::app::processes::ProcessesState;
+use crate::sanitize::clean;
+use crate::view::View;
+use crate::widgets::frame::message_box;
+
+pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
+    for popup in &app.popups {
+        match popup {
+            Popup::Help { scroll } => help::draw(app, *scroll, area, frame),
+            Popup::Prompt {
+                purpose,
+                input,
+                chosen,
+                ..
+            } => draw_prompt(app, purpose, input, *chosen, area, frame),
+            Popup::Sort { view, chosen } => draw_sort(app, *view, *chosen, area, frame),
+            Popup::Confirm { lines, yes, .. } => draw_confirm(app, lines, *yes, area, frame),
+            Popup::Secret {
+                title,
+                key,
+                is_copied,
+            } => draw_secret(app, title, key, *is_copied, area, frame),
+        }
+    }
+}
+
+fn draw_prompt(
+    app: &App,
+    purpose: &Purpose,
+    input: &Input,
+    chosen: usize,
+    area: Rect,
+    frame: &mut Frame<'_>,
+) {
+    let theme = &app.settings.theme;
+    let line = Rect::new(area.x, area.bottom() - 1, area.width, 1);
+    let label = match purpose {
+        Purpose::Filter => "filter: ".to_owned(),
+        Purpose::Find => "find: ".to_owned(),
+        Purpose::Palette => ":".to_owned(),
+        Purpose::Jump => "go to (03:12, -2h, 2026-11-20): ".to_owned(),
+        Purpose::UserName => "name of the new user: ".to_owned(),
+        Purpose::KeyName { user, .. } => clean(&format!("name of the new key of {user}: ")),
+    };
+    let label_width = u16::try_from(label.width())
+        .unwrap_or(0)
+        .min(line.width / 2);
+    let room = usize::from(line.width.saturating_sub(label_width + 1));
+    let scroll = input.visual_scroll(room);
+    let text: String = input.value().chars().skip(scroll).collect();
+    frame.render_widget(Clear, line);
+    let spans = vec![
+        Span::styled(label, theme.key),
+        Span::styled(clean(&text), theme.text),
+    ];
+    frame.render_widget(Line::from(spans), line);
+    let cursor = u16::try_from(input.visual_cursor().saturating_sub(scroll)).unwrap_or(0);
+    let x = (line.x + label_width + cursor).min(line.right() - 1);
+    frame.set_cursor_position((x, line.y));
+    let above = Rect::new(area.x, line.y - 1, area.width, 1);
+    match purpose {
+        Purpose::Filter if app.place() == View::Processes => {
+            if let Some(problem) = ProcessesState::problem(input.value()) {
+                frame.render_widget(Clear, above);
+                frame.render_widget(Line::styled(clean(&problem), theme.bad), above);
+            }
+        }
+        Purpose::Palette => draw_suggestions(app, input.value(), chosen, line, frame),
+        _ => {}
+    }
+}
+
+fn draw_suggestions(app: &App, typed: &str, chosen: usize, line: Rect, frame: &mut Frame<'_>) {
+    use crate::app::suggestions;
+    use crate::keymap::Action;
+
+    let theme = &app.settings.theme;
+    let names = suggestions(typed);
+    let chosen = chosen.min(names.len().saturating_sub(1));
+    let height = u16::try_from(names.len()).unwrap_or(0).min(line.y);
+    let top = line.y - height;
+    for (place, name) in (0..height).zip(names) {
+        let spot = Rect::new(line.x, top + place, line.width.min(72), 1);
+        let help = Action::named(name).map_or("", Action::help);
+        frame.render_widget(Clear, spot);
+        let text = format!(" {name:<18} {help}");
+        let style = if usize::from(place) == chosen {
+            theme.selected
+        } else {
+            theme.text
+        };
+        let text = format!("{text:<72}");
+        frame.render_widget(Line::styled(text, style), spot);
+    }
+}
+
+fn draw_sort(app: &App, view: View, chosen: usize, area: Rect, frame: &mut Frame<'_>) {
+    let theme = &app.settings.theme;
+    let titles = crate::app::sort_titles(view);
+    let line = |(place, title): (usize, &str)| {
+        let style = if place == chosen {
+            theme.selected
+        } else {
+            theme.text
+        };
+        Line::styled(format!(" {title:<14} "), style)
+    };
+    let lines = titles.into_iter().enumerate().map(line).collect();
+    message_box("sort by", lines, theme, area, frame);
+}
+
+fn draw_confirm(app: &App, lines: &[String], yes: bool, area: Rect, frame: &mut Frame<'_>) {
+    let theme = &app.settings.theme;
+    let mut shown: Vec<Line<'static>> = lines.iter().map(|it| Line::raw(clean(it))).collect();
+    shown.push(Line::default());
+    let style = |chosen: bool| if chosen { theme.selected } else { theme.text };
+    shown.push(Line::from(vec![
+        Span::styled("  No  ", style(!yes)),
+        Span::raw("   "),
+        Span::styled("  Yes  ", style(yes)),
+        Span::styled("   y yes, n or Esc no", theme.dim),
+    ]));
+    message_box("confirm [y/N]", shown, theme, area, frame);
+}
+
+fn draw_secret(
+    app: &App,
+    title: &str,
+    key: &str,
+    is_copied: bool,
+    area: Rect,
+    frame: &mut Frame<'_>,
+) {
+    let theme = &app.settings.theme;
+    let copy = if is_copied {
+        "Sent to the terminal's clipboard (OSC 52), if it allows that."
+    } else {
+        "y copies it to the terminal's clipboard (OSC 52)."
+    };
+    let lines = vec![
+        Line::default(),
+        Line::styled(clean(key), theme.accent),
+        Line::default(),
+        Line::styled("It is shown this once. Esc or Enter closes.", theme.dim),
+        Line::styled(copy, if is_copied { theme.good } else { theme.dim }),
+    ];
+    message_box(&clean(title), lines, theme, area, frame);
+}

@@ -1,0 +1,155 @@
+//! One process with all that can be read of it.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Paragraph;
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::UnicodeWidthStr;
+
+use super::draw_absence;
+use crate::app::App;
+use crate::sanitize::{clean, cut};
+use crate::units::{cpu_time, percent, rate, size};
+use crate::widgets::frame::{boxed, instead};
+use linux_api_wire::api::processes::ProcessDetail;
+
+/// How many characters of the command are shown before everything else.
+const BRIEF: usize = 130;
+
+pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
+    let theme = &app.settings.theme;
+    let host = app.host();
+    let pid = app.processes.opened.as_ref().map(|it| it.pid);
+    let pid = pid.unwrap_or_default();
+    let has_ended = host.has_ended(pid);
+    let ended = if has_ended { ", ended" } else { "" };
+    let title = format!("process {pid} on {}{ended}", host.name);
+    let inner = boxed(&title, theme, area, frame);
+    let Some(detail) = host.process.of(&pid) else {
+        if has_ended {
+            instead("the process has ended", theme.warn, theme, inner, frame);
+        } else {
+            draw_absence(app, false, host.process.error_of(&pid), inner, frame);
+        }
+        return;
+    };
+    let same = app.processes.opened.as_ref().is_some_and(|opened| {
+        opened.pid == detail.process.pid && opened.start_time == detail.process.start_time
+    });
+    if !same {
+        let text = "the process has ended; another one has its number now";
+        instead(text, theme.warn, theme, inner, frame);
+        return;
+    }
+    let lines = lines(app, detail, usize::from(inner.width));
+    let most = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+    let scroll = app
+        .processes
+        .scrolled
+        .min(most.saturating_sub(inner.height));
+    frame.render_widget(Paragraph::new(lines).scroll((scroll, 0)), inner);
+    if has_ended || app.freshness().is_old() {
+        frame.buffer_mut().set_style(inner, theme.dim);
+    }
+}
+
+/// A text in lines of at most this width.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for grapheme in text.graphemes(true) {
+        let own = grapheme.width();
+        if used + own > width {
+            lines.push(String::new());
+            used = 0;
+        }
+        used += own;
+        if let Some(line) = lines.last_mut() {
+            line.push_str(grapheme);
+        }
+    }
+    lines
+}
+
+fn lines(app: &App, detail: &ProcessDetail, width: usize) -> Vec<Line<'static>> {
+    let theme = &app.settings.theme;
+    let process = &detail.process;
+    let mut lines = Vec::new();
+    let mut line = |name: &str, value: Option<String>| {
+        let reason = process.unavailable.get(name).map(|it| it.replace('_', " "));
+        let (text, style) = match value {
+            Some(value) => (clean(&value), theme.text),
+            None => (clean(&reason.unwrap_or_else(|| "-".to_owned())), theme.dim),
+        };
+        let name = name.replace('_', " ").replace("bytes per second", "rate");
+        // Long values go on below themselves.
+        let mut title = format!("{name:<14} ");
+        for part in wrapped(&text, width.saturating_sub(title.width()).max(1)) {
+            lines.push(Line::from(vec![
+                Span::styled(title, theme.title),
+                Span::styled(part, style),
+            ]));
+            title = " ".repeat(15);
+        }
+    };
+    line("name", Some(process.name.clone()));
+    let is_long = cut(&process.command).width() > BRIEF;
+    let brief: String = process.command.chars().take(BRIEF).collect();
+    let rest = if is_long { theme.glyphs.ellipsis } else { "" };
+    line("command", Some(brief + rest));
+    let user = process
+        .user
+        .clone()
+        .or_else(|| process.uid.map(|it| it.to_string()));
+    line("user", user);
+    line("state", Some(process.state.clone()));
+    line("parent", Some(process.ppid.to_string()));
+    line("started", Some(process.start_time.clone()));
+    line(
+        "cpu_percent",
+        process
+            .cpu_percent
+            .map(|it| format!("{}% of one core", percent(it))),
+    );
+    line("cpu_time", Some(cpu_time(process.cpu_seconds)));
+    let memory = size(process.memory_bytes);
+    let memory = match process.memory_percent {
+        Some(share) => format!(
+            "{memory} ({}%), virtual {}",
+            percent(share),
+            size(process.virtual_bytes)
+        ),
+        None => memory,
+    };
+    line("memory", Some(memory));
+    line("threads", Some(process.threads.to_string()));
+    line("nice", Some(process.nice.to_string()));
+    line("terminal", process.tty.clone());
+    line(
+        "read_bytes_per_second",
+        process.read_bytes_per_second.map(rate),
+    );
+    line(
+        "written_bytes_per_second",
+        process.written_bytes_per_second.map(rate),
+    );
+    line("open_files", detail.open_files.map(|it| it.to_string()));
+    line("unit", process.unit.clone());
+    line("container", process.container.clone());
+    line("cgroup", process.cgroup.clone());
+    if is_long {
+        line("whole command", Some(process.command.clone()));
+    }
+    for limit in detail.limits.as_deref().unwrap_or_default() {
+        let value = |it: Option<u64>| it.map_or_else(|| "none".to_owned(), |it| it.to_string());
+        let unit = limit.unit.clone().unwrap_or_default();
+        let text = format!(
+            "{} (at most {}) {unit}",
+            value(limit.soft),
+            value(limit.hard)
+        );
+        line(&limit.name, Some(text));
+    }
+    lines
+}

@@ -1,0 +1,78 @@
+//! Stored series of a host on the wire.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::series::Series;
+
+/// Series of a host over time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "from": "2026-11-23T07:00:00Z",
+    "to": "2026-11-23T08:00:00Z",
+    "step": 60,
+    "series": [{
+        "name": "filesystem.used_bytes",
+        "labels": {"mount_point": "/"},
+        "unit": "bytes",
+        "points": [[1_795_417_200.0, 1.5e10, 1.6e10]]
+    }]
+}))]
+pub struct History {
+    /// Where the range begins.
+    #[schema(format = DateTime)]
+    pub from: String,
+    /// Where it ends.
+    #[schema(format = DateTime)]
+    pub to: String,
+    /// Time between two points, in seconds; longer than asked for where there would be too many.
+    pub step: u64,
+    /// The series that were asked for and have points in the range.
+    pub series: Vec<HistorySeries>,
+}
+
+/// One series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HistorySeries {
+    /// Family dot field.
+    pub name: String,
+    /// What tells it from others of its name.
+    pub labels: BTreeMap<String, String>,
+    /// Unit of the values.
+    pub unit: String,
+    /// Each point is the time it begins at, in seconds since 1970, the mean and the largest value
+    /// until the next. Where nothing is known there is no point.
+    pub points: Vec<[f64; 3]>,
+}
+
+/// What a series is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "name": "filesystem.used_bytes",
+    "unit": "bytes",
+    "meaning": "What is taken of a file system",
+    "labels": ["mount_point"]
+}))]
+pub struct SeriesDescription {
+    /// Family dot field.
+    pub name: String,
+    /// Unit of the values: `percent`, `bytes`, `bytes_per_second`, `celsius`, `seconds` or `count`.
+    pub unit: String,
+    /// What it is, in a few words.
+    pub meaning: String,
+    /// Names of the labels that tell its members apart; empty when there is one member only.
+    pub labels: Vec<String>,
+}
+
+impl From<&Series> for SeriesDescription {
+    fn from(series: &Series) -> Self {
+        Self {
+            name: series.name.to_owned(),
+            unit: series.unit.to_owned(),
+            meaning: series.meaning.to_owned(),
+            labels: series.label.into_iter().map(str::to_owned).collect(),
+        }
+    }
+}
