@@ -284,6 +284,14 @@ fn times_are_written_in_one_way_everywhere() {
             .assert()
             .success();
     }
+    let made = linux_api(&home, &["user", "key", "create", "alice"]).output();
+    let made = String::from_utf8(made.unwrap().stdout).unwrap();
+    let (_, key) = made.split_once("lapi_").expect("a key");
+    let rotate = ["user", "key", "rotate", "alice", &key[..12]];
+    linux_api(&home, &[&rotate[..], &["--overlap", "1h"]].concat())
+        .assert()
+        .success()
+        .stdout(contains("ends in 1h"));
     linux_api(
         &home,
         &["user", "key", "create", "alice", "--expires", "tomorrow"],

@@ -28,7 +28,7 @@ pub(super) struct Options {
     /// Ask nothing and take every default, or the answers of --answers
     #[arg(long)]
     yes: bool,
-    /// Take the answers from this TOML file instead of asking
+    /// Take the answers from this TOML file, or a pipe such as `<(command)`, instead of asking
     #[arg(long, value_name = "FILE", conflicts_with = "uninstall")]
     answers: Option<PathBuf>,
     /// Show what would be done and every file that would be written; change nothing
@@ -73,7 +73,12 @@ impl Options {
         };
         let unattended = self.yes || self.answers.is_some();
         let answers = match &self.answers {
-            Some(path) => Answers::load(path)?,
+            Some(path) => {
+                let path = path.clone();
+                // It waits while a pipe is written.
+                let loaded = tokio::task::spawn_blocking(move || Answers::load(&path));
+                loaded.await.context("read the answers")??
+            }
             None if unattended || self.dry_run => Answers::default(),
             None => match self.ask(tree, &program).await? {
                 Wish::Install(answers) => *answers,

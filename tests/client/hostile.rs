@@ -100,6 +100,19 @@ async fn what_is_no_http_is_a_bad_answer() {
 }
 
 #[tokio::test]
+async fn the_wrong_scheme_is_said_with_the_right_one() {
+    // The alert of a TLS server that was sent a plain request.
+    let url = server(b"\x15\x03\x03\x00\x02\x02\x46".to_vec(), None).await;
+    let error = outcome(&url).await;
+    assert!(error.to_string().contains("use https://"), "{error}");
+    // A plain server that was sent a TLS handshake.
+    let url = server(b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), None).await;
+    let error = outcome(&url.replace("http://", "https://")).await;
+    assert!(matches!(error, ClientError::NoTls { .. }), "{error:?}");
+    assert!(error.advice().contains("use http://"), "{error}");
+}
+
+#[tokio::test]
 async fn a_redirect_is_not_followed() {
     let target = server(ok_json(b"{}"), None).await;
     let head = format!("HTTP/1.1 302 Found\r\nlocation: {target}/\r\ncontent-length: 0\r\n\r\n");

@@ -55,3 +55,27 @@ follow! {
     tui: "docs/tui.md",
     upgrading: "docs/upgrading.md",
 }
+
+/// The socket would start the service again with the next request, in the middle of a restore.
+#[test]
+fn who_is_told_to_stop_the_service_is_told_to_stop_its_socket() {
+    const STOP: &str = "systemctl stop linux-api";
+    let mut folders = vec![pages::root().join("src"), pages::root().join("crates")];
+    let mut texts: Vec<String> = pages::all().into_iter().map(|page| page.text).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                texts.push(std::fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let stops: Vec<_> = lines.filter(|line| line.contains(STOP)).collect();
+    assert!(stops.len() >= 3, "{stops:?}");
+    for line in stops {
+        assert!(line.contains("linux-api.socket"), "{line}");
+    }
+}

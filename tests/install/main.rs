@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod answers;
 mod database;
 #[path = "../support/left_out.rs"]
 mod left_out;

@@ -24,6 +24,7 @@ on_both_engines! {
     a_database_that_is_too_large_loses_its_oldest_day,
     samples_without_requests_make_room_too,
     days_stay_whole_when_hours_are_kept_for_less,
+    what_fails_is_named_and_keeps_nothing_else_from_being_done,
 }
 
 const DAY: Duration = Duration::from_hours(24);
@@ -204,6 +205,16 @@ async fn one_daemon_sweeps_and_another_takes_over(database: Database) {
     clock.advance(Duration::from_hours(1));
     assert!(sweep(&store, &RETENTION, "b2").await.unwrap().is_some());
     assert_eq!(sweep(&store, &RETENTION, "a1").await.unwrap(), None);
+    assert_eq!(rows(&database).await[0], [0; 3]);
+}
+
+async fn what_fails_is_named_and_keeps_nothing_else_from_being_done(database: Database) {
+    let (store, clock) = database.store_with_clock().await;
+    write(&store, [ago(&clock, 40)]).await;
+    let mut direct = database.direct().await;
+    direct.execute("drop table audit_log").await.unwrap();
+    let failed = sweep(&store, &RETENTION, "a1").await.unwrap_err();
+    assert_eq!(failed.what, "delete rows of the audit log that are too old");
     assert_eq!(rows(&database).await[0], [0; 3]);
 }
 

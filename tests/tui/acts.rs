@@ -77,6 +77,26 @@ fn the_users_filter_narrows_and_never_widens() {
     );
 }
 
+/// An account that has no name on the host, such as one of a container.
+#[test]
+fn an_account_without_a_name_goes_by_its_number() {
+    let script = script();
+    let mut stage = Stage::answering(SIZE, move |wanted| {
+        let mut data = script.answer(wanted).unwrap();
+        if let Data::Processes(rows) = &mut data {
+            for process in &mut rows.items {
+                (process.user, process.uid) = (None, Some(165_536));
+            }
+        }
+        Some(Ok(data))
+    });
+    stage.show(View::Processes);
+    assert!(stage.text().contains(" 165536 "), "{}", stage.text());
+    stage.keys("u");
+    let text = stage.text();
+    assert!(text.contains("filter: user = \"165536\""), "{text}");
+}
+
 #[test]
 fn a_filter_is_not_kept_over_runs_nor_carried_unseen_to_another_host() {
     let mut stage = Stage::fleet(SIZE);

@@ -14,5 +14,6 @@ mod screens;
 mod slow;
 mod stage;
 mod tmux;
+mod totals;
 mod truth;
 mod ways;

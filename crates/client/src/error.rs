@@ -18,7 +18,10 @@ pub enum ClientError {
         reason: String,
     },
     /// The daemon answers, and says no.
-    #[error("{address} refuses: {detail} ({status} {code})")]
+    #[error(
+        "{address} refuses: {} ({status} {code})",
+        in_plain_words(code, detail)
+    )]
     Refused {
         /// Who was asked.
         address: String,
@@ -39,6 +42,12 @@ pub enum ClientError {
         /// What is wrong with it.
         reason: String,
     },
+    /// What is there speaks no TLS.
+    #[error("{address}: no TLS is spoken there")]
+    NoTls {
+        /// Who was to be asked.
+        address: String,
+    },
     /// Asking would not be safe: the key would lie open, or the other side can't prove who it is.
     #[error("{address} was not asked: {reason}")]
     Unsafe {
@@ -52,6 +61,7 @@ pub enum ClientError {
 impl ClientError {
     /// Sorts a failure of the transport.
     pub(super) fn of(address: &Address, error: &reqwest::Error) -> Self {
+        let is_plain = matches!(address, Address::Http(url) if url.scheme() == "http");
         let address = address.to_string();
         if let Some(problem) = certificate_problem(error) {
             return Self::Unsafe {
@@ -64,7 +74,11 @@ impl ClientError {
             return Self::Offline { address, reason };
         }
         if speaks_no_tls(error) {
-            let reason = "it does not speak TLS: use http:// in place of https://".to_owned();
+            return Self::NoTls { address };
+        }
+        if is_plain && is_no_http(error) {
+            let reason =
+                "it is no HTTP; where the daemon has a certificate, use https://".to_owned();
             return Self::BadAnswer { address, reason };
         }
         if error.is_connect() {
@@ -89,17 +103,19 @@ impl ClientError {
     pub fn in_short(&self) -> String {
         match self {
             Self::Offline { reason, .. } | Self::Unsafe { reason, .. } => reason.clone(),
-            // In place of what the daemon says to programs of old.
-            Self::Refused { status, code, .. } if code == "key_missing" => {
-                format!("{status} no key was sent")
-            }
+            Self::NoTls { .. } => "no TLS: use http://".to_owned(),
             // The word says nothing that the number does not.
             Self::Refused {
                 status: 401,
                 detail,
                 ..
             } if detail == "Unauthorized" => "401 the key is wrong, expired or revoked".to_owned(),
-            Self::Refused { status, detail, .. } => format!("{status} {detail}"),
+            Self::Refused {
+                status,
+                code,
+                detail,
+                ..
+            } => format!("{status} {}", in_plain_words(code, detail)),
             Self::BadAnswer { reason, .. } => format!("bad answer: {reason}"),
         }
     }
@@ -136,6 +152,10 @@ impl ClientError {
             Self::BadAnswer { .. } => {
                 "check that the address leads to linux-api, and that both versions fit"
             }
+            Self::NoTls { .. } => {
+                "use http:// in place of https://, or give the daemon a certificate \
+                 (server.tls_certificate)"
+            }
             Self::Unsafe { .. } => {
                 "use https with a certificate that this machine trusts, or name its CA with --ca-file"
             }
@@ -148,8 +168,17 @@ impl ClientError {
         match self {
             Self::Offline { .. } | Self::BadAnswer { .. } => true,
             Self::Refused { status, .. } => *status == 429 || *status >= 500,
-            Self::Unsafe { .. } => false,
+            Self::NoTls { .. } | Self::Unsafe { .. } => false,
         }
+    }
+}
+
+/// What the daemon says, but for what it says to older programs in their words.
+fn in_plain_words<'a>(code: &str, detail: &'a str) -> &'a str {
+    if code == "key_missing" {
+        "no key was sent"
+    } else {
+        detail
     }
 }
 
@@ -190,6 +219,16 @@ fn speaks_no_tls(error: &(dyn Error + 'static)) -> bool {
             cause.downcast_ref::<rustls::Error>(),
             Some(rustls::Error::InvalidMessage(_))
         )
+    })
+}
+
+/// Whether what came back was no HTTP, such as the alert of a TLS server.
+fn is_no_http(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = causes(error).into_iter();
+    causes.any(|cause| {
+        cause
+            .downcast_ref::<hyper::Error>()
+            .is_some_and(hyper::Error::is_parse)
     })
 }
 

@@ -5,11 +5,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
+use rustls::{InconsistentKeys, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
 /// Why a certificate can't be used.
@@ -38,13 +38,23 @@ pub enum TlsError {
         path: PathBuf,
     },
     /// The certificate and the key don't go together, or are no TLS certificate and key at all.
-    #[error("{} and its key can't be used: {reason}", path.display())]
+    #[error("{} and its key can't be used: {}", path.display(), in_words(reason))]
     Unusable {
         /// Where the certificate is.
         path: PathBuf,
         /// What is wrong with them.
         reason: rustls::Error,
     },
+}
+
+/// What rustls says, but for what it says in words of Rust.
+fn in_words(reason: &rustls::Error) -> String {
+    match reason {
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+            "the key is that of another certificate".to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 /// The certificate that new connections are served with. Cheap to clone; all clones change
@@ -179,7 +189,9 @@ mod tests {
         );
         let message = error(&certificate, &other);
         assert!(
-            message.contains("cert.pem and its key can't be used"),
+            message.ends_with(
+                "cert.pem and its key can't be used: the key is that of another certificate"
+            ),
             "{message}"
         );
     }

@@ -3,9 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use serde::Deserialize;
+
+/// How long a command may take to write answers to a pipe.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Answers to all questions of setup. Every one has a default: `--yes` takes them all.
 #[derive(Debug, Clone, Deserialize)]
@@ -212,15 +216,18 @@ pub enum AnswersError {
 }
 
 impl Answers {
-    /// Reads answers from a TOML file; what is not in it has its default.
+    /// Reads answers from a TOML file or a pipe; what is not in it has its default. Blocks for up to
+    /// ten seconds while a pipe is written.
     ///
     /// # Errors
     /// When the file can't be read, holds what is no answer, or holds a database's URL and is open to
     /// others; the message never repeats a secret.
     pub fn load(path: &Path) -> Result<Self, AnswersError> {
-        let text = linux_api_files::read_text(path).map_err(|source| AnswersError::Read {
-            path: path.to_owned(),
-            source,
+        let text = linux_api_files::read_text_or_pipe(path, PATIENCE).map_err(|source| {
+            AnswersError::Read {
+                path: path.to_owned(),
+                source,
+            }
         })?;
         let answers: Self = toml::from_str(&text).map_err(|error| {
             let line = error

@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::answers::PackageManager;
 use super::commands::Call;
-use super::plan::{LocalDatabase, URL_FILE};
+use super::plan::{LocalDatabase, URL_FILE, check_name};
 use super::tree::{Changed, Owner, Tree};
 use linux_api_store::{Options, Store, StoreError};
 use linux_api_wire::time::Clock;
@@ -81,25 +81,14 @@ pub(super) async fn install(manager: PackageManager) -> anyhow::Result<()> {
 /// Makes role and database on the server of this host, and keeps their URL.
 pub(super) async fn create_local(tree: &Tree, local: &LocalDatabase) -> anyhow::Result<Told> {
     let server = Server::find(local)?;
-    server.wait().await?;
+    server.wait(SERVER_PATIENCE).await?;
     let path = Path::new(URL_FILE);
     let kept = tree.read(path, 4096)?.unwrap_or_default();
     let kept = String::from_utf8_lossy(&kept).trim().to_owned();
     let password = if let Some(password) = local.password_in(&kept) {
         SecretString::from(password)
     } else {
-        if server
-            .ask("postgres", ROLE_EXISTS, None)
-            .await?
-            .contains("taken")
-        {
-            bail!(
-                "the server has a role {role} already, and its password is not known here: \
-                     answer another database.role, or give the URL of its database with \
-                     kind = \"url\"",
-                role = local.role
-            );
-        }
+        server.refuse_foreign_role().await?;
         new_password()?
     };
     // Kept first: whatever happens from here on, the next run knows the password.
@@ -133,6 +122,34 @@ pub(super) async fn create_local(tree: &Tree, local: &LocalDatabase) -> anyhow::
     Ok(told)
 }
 
+/// Whether there is a server of this host that role and database can be made on.
+pub(super) fn has_local_server() -> bool {
+    account().is_ok()
+}
+
+/// Why role and database can't be made as things are; `kept` is the URL that is kept for the daemon.
+/// Changes nothing.
+pub(super) async fn refuses_local(
+    local: &LocalDatabase,
+    kept: Option<&SecretString>,
+) -> Option<String> {
+    // Other names can't stand in SQL as they are, and are refused anyway.
+    if check_name(&local.role).is_err() || check_name(&local.name).is_err() {
+        return None;
+    }
+    let look = async {
+        let server = Server::find(local)?;
+        server.wait(Duration::ZERO).await?;
+        let is_known = kept.is_some_and(|url| local.password_in(url.expose_secret()).is_some());
+        if is_known {
+            return Ok(());
+        }
+        server.refuse_foreign_role().await
+    };
+    let refused: anyhow::Result<()> = look.await;
+    refused.err().map(|error| format!("{error:#}"))
+}
+
 const NO_TIMESCALE: &str = "TimescaleDB is not installed on the server: all works without it, and \
      with it long histories of many hosts take less room (docs/postgresql.md says how)";
 
@@ -154,6 +171,23 @@ fn new_password() -> anyhow::Result<SecretString> {
     Ok(password.into())
 }
 
+/// User and group that a server of this host runs as.
+fn account() -> anyhow::Result<(u32, u32)> {
+    let accounts = std::fs::read_to_string("/etc/passwd").context("read /etc/passwd")?;
+    let line = accounts
+        .lines()
+        .find_map(|line| line.strip_prefix("postgres:"))
+        .context(
+            "PostgreSQL is not installed here (there is no account postgres): answer \
+             kind = \"install\", or give the URL of a server elsewhere with kind = \"url\"",
+        )?;
+    let mut numbers = line.split(':').skip(1).map(str::parse);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(uid)), Some(Ok(gid))) => Ok((uid, gid)),
+        _ => bail!("/etc/passwd: the account postgres has no numbers"),
+    }
+}
+
 /// The server of this host, asked by its own account over its socket.
 struct Server<'a> {
     local: &'a LocalDatabase,
@@ -162,34 +196,20 @@ struct Server<'a> {
 
 impl<'a> Server<'a> {
     fn find(local: &'a LocalDatabase) -> anyhow::Result<Self> {
-        let accounts = std::fs::read_to_string("/etc/passwd").context("read /etc/passwd")?;
-        let line = accounts
-            .lines()
-            .find_map(|line| line.strip_prefix("postgres:"))
-            .context(
-                "PostgreSQL is not installed here (there is no account postgres): answer \
-                 kind = \"install\", or give the URL of a server elsewhere with kind = \"url\"",
-            )?;
-        let mut numbers = line.split(':').skip(1).map(str::parse);
-        match (numbers.next(), numbers.next()) {
-            (Some(Ok(uid)), Some(Ok(gid))) => Ok(Self {
-                local,
-                account: (uid, gid),
-            }),
-            _ => bail!("/etc/passwd: the account postgres has no numbers"),
-        }
+        let account = account()?;
+        Ok(Self { local, account })
     }
 
     /// A server that was just installed may still be starting.
-    async fn wait(&self) -> anyhow::Result<()> {
+    async fn wait(&self, patience: Duration) -> anyhow::Result<()> {
         if !PSQL.iter().any(|path| Path::new(path).exists()) {
             bail!("psql is not here: install the client of PostgreSQL and run setup again");
         }
-        let give_up = tokio::time::Instant::now() + SERVER_PATIENCE;
+        let give_up = tokio::time::Instant::now() + patience;
         loop {
             match self.ask("postgres", "select 1;", None).await {
                 Ok(_) => return Ok(()),
-                Err(error) if tokio::time::Instant::now() > give_up => {
+                Err(error) if tokio::time::Instant::now() >= give_up => {
                     return Err(error).with_context(|| {
                         format!(
                             "the PostgreSQL server does not answer at {} port {}: start it \
@@ -203,6 +223,19 @@ impl<'a> Server<'a> {
                 Err(_) => tokio::time::sleep(Duration::from_secs(1)).await,
             }
         }
+    }
+
+    /// A role that is there has a password that nobody here knows.
+    async fn refuse_foreign_role(&self) -> anyhow::Result<()> {
+        let found = self.ask("postgres", ROLE_EXISTS, None).await?;
+        if found.contains("taken") {
+            bail!(
+                "the server has a role {role} already, and its password is not known here: answer \
+                 another database.role, or give the URL of its database with kind = \"url\"",
+                role = self.local.role
+            );
+        }
+        Ok(())
     }
 
     async fn ask(

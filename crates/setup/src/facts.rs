@@ -1,25 +1,32 @@
 //! What is there already, looked up before anything is decided. Changes nothing.
 
+mod address;
+
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FileType;
+use rustls::InconsistentKeys;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::answers::{Answers, Existing, PackageManager, Tls};
+use self::address::{first_free_port, is_own_port, may_bind_low, refused};
+use super::answers::{Answers, Existing, Kind, PackageManager, Tls};
 use super::apply::links;
+use super::database;
 use super::plan::{
-    ACCOUNT, CONFIG, PACKAGED_PROGRAM, PACKAGED_UNITS, PACKAGED_UNITS_OF_OLD, PROGRAM, SERVICE,
-    SOCKET, SYSUSERS, TMPFILES, UNITS, URL_FILE,
+    ACCOUNT, CONFIG, LocalDatabase, PACKAGED_PROGRAM, PACKAGED_UNITS, PACKAGED_UNITS_OF_OLD,
+    PROGRAM, SERVICE, SOCKET, SYSUSERS, TMPFILES, UNITS, URL_FILE,
 };
 use super::service;
 use super::tree::{Tree, TreeError};
 use linux_api_config::{Config, DatabaseUrl, Environment, Flag, Sources};
+
+pub use self::address::Refused;
 
 /// The largest configuration file that is looked at.
 const CONFIG_LIMIT: u64 = 1 << 20;
@@ -68,15 +75,10 @@ pub struct Facts {
     pub address_refused: Option<Refused>,
     /// The system's package manager.
     pub package_manager: Option<PackageManager>,
-}
-
-/// Why an address can't be listened on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
-    /// Somebody else does.
-    Taken,
-    /// Anything else, in words.
-    Other(String),
+    /// There is an account that a PostgreSQL server of this host runs as.
+    pub has_local_server: bool,
+    /// Why role and database of the answers can't be made on it.
+    pub local_refused: Option<String>,
 }
 
 /// A configuration that is there.
@@ -134,6 +136,7 @@ pub async fn gather(
         .filter(|_| answers.configuration == Existing::Keep)
         .and_then(|config| config.says.as_ref().ok());
     let listen = kept.map_or(answers.listen, |says| says.listen);
+    let is_own = service_runs && is_own_port(config.as_ref(), listen);
     let packaged = exists(tree, PACKAGED_PROGRAM)?;
     let mut packaged_units = None;
     for folder in [PACKAGED_UNITS, PACKAGED_UNITS_OF_OLD] {
@@ -144,9 +147,19 @@ pub async fn gather(
         }
     }
     let is_packaged = packaged_units.is_some();
+    let is_root = rustix::process::geteuid().is_root();
+    let database_url = read_url(tree)?;
+    let local_refused = match answers.database.kind() {
+        // Only root may act as the server's account.
+        Kind::Local if is_live && is_root && kept.is_none() => {
+            let local = LocalDatabase::from(&answers.database);
+            database::refuses_local(&local, database_url.as_ref()).await
+        }
+        _ => None,
+    };
     Ok(Facts {
         is_live,
-        is_root: rustix::process::geteuid().is_root(),
+        is_root,
         has_systemd: Path::new("/run/systemd/system").is_dir(),
         packaged_units,
         program: program.path.clone(),
@@ -163,13 +176,13 @@ pub async fn gather(
             Vec::new()
         },
         config,
-        database_url: read_url(tree)?,
+        database_url,
         tls: answers.tls.as_ref().map(read_tls),
         given_url: given_url(answers),
         service_runs,
         first_free_port: first_free_port(is_live),
         may_bind_low: may_bind_low(tree),
-        address_refused: if is_live && !service_runs {
+        address_refused: if is_live && !is_own {
             refused(listen)
         } else {
             None
@@ -183,6 +196,8 @@ pub async fn gather(
             .find(|(_, path)| tree.outside(Path::new(path)).exists())
             .map(|(manager, _)| manager)
         }),
+        has_local_server: is_live && database::has_local_server(),
+        local_refused,
     })
 }
 
@@ -289,33 +304,6 @@ fn left_behind(tree: &Tree) -> Result<Vec<PathBuf>, TreeError> {
     Ok(left)
 }
 
-/// Below it only root may listen. What another system will say is not known: then the usual one.
-fn first_free_port(is_live: bool) -> u16 {
-    const USUAL: u16 = 1024;
-    let read = || {
-        let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
-        text.ok()?.trim().parse().ok()
-    };
-    if is_live {
-        read().unwrap_or(USUAL)
-    } else {
-        USUAL
-    }
-}
-
-fn may_bind_low(tree: &Tree) -> bool {
-    let folder = tree.outside(Path::new(&format!("{UNITS}/{SERVICE}.d")));
-    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut texts = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
-    texts.any(|text| {
-        let mut lines = text.lines().map(str::trim);
-        lines.any(|line| {
-            line.strip_prefix("AmbientCapabilities=")
-                .is_some_and(|value| value.contains("CAP_NET_BIND_SERVICE"))
-        })
-    })
-}
-
 /// Without the rights of root, what only root may read counts as absent: then only a plan is shown.
 fn read_if_allowed(tree: &Tree, path: &str, limit: u64) -> Result<Option<Vec<u8>>, TreeError> {
     match tree.read(Path::new(path), limit) {
@@ -347,15 +335,11 @@ fn given_url(answers: &Answers) -> Option<Result<SecretString, String>> {
     }
 }
 
-fn refused(listen: SocketAddr) -> Option<Refused> {
-    match TcpListener::bind(listen) {
-        Ok(_) => None,
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Some(Refused::Taken),
-        Err(error) => Some(Refused::Other(error.to_string())),
-    }
-}
-
-fn read_tls(tls: &Tls) -> Result<TlsFiles, String> {
+/// Reads a certificate and its key.
+///
+/// # Errors
+/// In words: when one can't be read or is none, or they do not belong together.
+pub fn read_tls(tls: &Tls) -> Result<TlsFiles, String> {
     let read = |path: &Path| {
         let text = linux_api_files::read_text(path)
             .map_err(|error| format!("{}: {error}", path.display()))?;
@@ -374,8 +358,13 @@ fn read_tls(tls: &Tls) -> Result<TlsFiles, String> {
     }
     let der = PrivateKeyDer::from_pem_slice(key.as_bytes())
         .map_err(|_| at(&tls.key, "holds no key in PEM"))?;
-    CertifiedKey::from_der(chain, der, &ring::default_provider())
-        .map_err(|error| at(&tls.key, &format!("does not fit the certificate: {error}")))?;
+    CertifiedKey::from_der(chain, der, &ring::default_provider()).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => at(
+            &tls.key,
+            "does not fit the certificate: it is that of another one",
+        ),
+        other => at(&tls.key, &format!("does not fit the certificate: {other}")),
+    })?;
     Ok(TlsFiles {
         certificate,
         key: key.into(),
@@ -416,6 +405,35 @@ fn entry(line: &str) -> Option<(String, Vec<u32>)> {
 }
 
 #[cfg(test)]
+impl Facts {
+    /// A system where nothing has been installed yet, and nothing is in the way.
+    pub(super) fn bare() -> Self {
+        Self {
+            is_live: true,
+            is_root: true,
+            has_systemd: true,
+            packaged_units: None,
+            program: PathBuf::from("/home/alice/linux-api"),
+            program_is_named: false,
+            program_is_packaged: false,
+            program_refused: None,
+            left_behind: Vec::new(),
+            config: None,
+            database_url: None,
+            tls: None,
+            given_url: None,
+            service_runs: false,
+            first_free_port: 1024,
+            may_bind_low: false,
+            address_refused: None,
+            package_manager: Some(PackageManager::Apt),
+            has_local_server: true,
+            local_refused: None,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -434,16 +452,6 @@ mod tests {
         assert_eq!(account(&tree).unwrap(), None);
         std::fs::write(etc.join("group"), "linux-api:x:997:alice\n").unwrap();
         assert_eq!(account(&tree).unwrap(), Some((998, 997)));
-    }
-
-    #[test]
-    fn an_address_in_use_is_told_from_one_that_is_not_here() {
-        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        assert_eq!(refused(taken.local_addr().unwrap()), Some(Refused::Taken));
-        // A network for documentation (RFC 5737), no host has an address of it.
-        let elsewhere = refused("192.0.2.1:8080".parse().unwrap());
-        assert!(matches!(elsewhere, Some(Refused::Other(_))));
-        assert_eq!(refused("127.0.0.1:0".parse().unwrap()), None);
     }
 
     #[test]

@@ -40,9 +40,17 @@ pub(super) fn ask(
         };
         match check(text) {
             Ok(()) => return Ok(text.to_owned()),
-            Err(why) => writeln!(std::io::stderr(), "  {why}").context("ask")?,
+            Err(why) => say(&why)?,
         }
         // To be corrected, not typed again.
         let _ = editor.add_history_entry(text);
     }
+}
+
+/// A line between questions, for people.
+///
+/// # Errors
+/// When standard error can't be written to.
+pub(super) fn say(text: &str) -> anyhow::Result<()> {
+    writeln!(std::io::stderr(), "  {text}").context("ask")
 }

@@ -13,6 +13,7 @@ use super::facts::{Facts, Refused, Says};
 use linux_api_config::{ConfigValue, List, Network, Server};
 
 pub use configuration::PACKAGED as PACKAGED_CONFIG;
+pub use database::{check_name, check_url};
 pub use steps::{Content, FileSpec, LocalDatabase, Step, Who};
 
 /// What an ordinary account is told.
@@ -86,7 +87,7 @@ pub fn plan(answers: &Answers, facts: &Facts) -> Plan {
         Some(says) => (says.listen, says.has_tls),
         None => (answers.listen, answers.tls.is_some()),
     };
-    planner.check_address(listen);
+    planner.check_address(listen, facts.address_refused.as_ref());
     planner.check_port(listen.port(), kept.is_some());
     // First of all: what a database refuses must not be half installed.
     let url = match &kept {
@@ -139,6 +140,21 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
+/// What is in the way of listening where `answers` say, when trying it came out as `refused`: a question
+/// about the address is put again with it.
+#[must_use]
+pub fn obstacles_of_address(
+    answers: &Answers,
+    facts: &Facts,
+    refused: Option<&Refused>,
+) -> Vec<String> {
+    let mut planner = Planner::empty(answers, facts);
+    planner.check_address(answers.listen, refused);
+    planner.check_port(answers.listen.port(), false);
+    planner.check_protection();
+    planner.obstacles
+}
+
 struct Planner<'a> {
     answers: &'a Answers,
     facts: &'a Facts,
@@ -150,15 +166,19 @@ struct Planner<'a> {
 impl<'a> Planner<'a> {
     /// A plan that says nothing yet but what the surroundings are missing.
     fn new(answers: &'a Answers, facts: &'a Facts) -> Self {
-        let mut planner = Self {
+        let mut planner = Self::empty(answers, facts);
+        planner.check_surroundings();
+        planner
+    }
+
+    fn empty(answers: &'a Answers, facts: &'a Facts) -> Self {
+        Self {
             answers,
             facts,
             steps: Vec::new(),
             obstacles: Vec::new(),
             notes: Vec::new(),
-        };
-        planner.check_surroundings();
-        planner
+        }
     }
 
     fn obstacle(&mut self, text: impl Into<String>) {
@@ -200,15 +220,15 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn check_address(&mut self, listen: SocketAddr) {
-        match &self.facts.address_refused {
+    fn check_address(&mut self, listen: SocketAddr, refused: Option<&Refused>) {
+        match refused {
             Some(Refused::Taken) => self.obstacle(format!(
                 "another program listens on {listen} already: `ss -ltnp` names it; end it, or \
-                 choose another address by listen = \"ADDRESS:PORT\" in the answers"
+                 choose another address (listen = \"ADDRESS:PORT\" in a file of answers)"
             )),
             Some(Refused::Other(why)) => self.obstacle(format!(
-                "nothing can listen on {listen}: {why}; choose an address of this host by \
-                 listen = \"ADDRESS:PORT\" in the answers"
+                "nothing can listen on {listen}: {why}; choose an address of this host \
+                 (listen = \"ADDRESS:PORT\" in a file of answers)"
             )),
             None => {}
         }
@@ -220,7 +240,7 @@ impl<'a> Planner<'a> {
         if port == 0 {
             self.obstacle(
                 "port 0 is another port with each start, and nobody would find the daemon: choose \
-                 one by listen = \"ADDRESS:PORT\" in the answers",
+                 one (listen = \"ADDRESS:PORT\" in a file of answers)",
             );
         } else if port < first && !self.facts.may_bind_low && !(kept && self.facts.service_runs) {
             self.obstacle(format!(

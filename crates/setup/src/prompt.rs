@@ -1,6 +1,6 @@
 //! Asks for the answers on a terminal.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
@@ -9,14 +9,17 @@ use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select};
 use secrecy::ExposeSecret;
 
 use super::answers::{Answers, Database, Existing, Kind, Tls};
-use super::facts::{Facts, Says};
+use super::facts::{self, Facts, Says};
 use super::line;
-use super::plan::{CONFIG, LocalDatabase, PACKAGED_CONFIG, URL_FILE};
+use super::plan::{self, CONFIG, LocalDatabase, PACKAGED_CONFIG, URL_FILE, check_name, check_url};
 use linux_api_config::{ConfigValue, DatabaseUrl, List, Network};
 
 const LOOPBACK: &str = "This machine only (127.0.0.1)";
 const PROXY: &str = "Other machines, through a proxy with TLS on this one";
 const OWN_TLS: &str = "Other machines, with a certificate that I have";
+
+/// Where a daemon with TLS of its own listens unless something else is said.
+const OWN_TLS_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 8443));
 
 const SQLITE: &str = "SQLite: a file on this host, nothing to look after";
 const LOCAL: &str = "PostgreSQL on this host: make role and database";
@@ -82,8 +85,8 @@ pub fn ask(facts: &Facts) -> anyhow::Result<Wish> {
             return Ok(Wish::Install(Box::new(answers)));
         }
     }
-    ask_reach(&mut answers)?;
-    ask_database(&mut answers)?;
+    ask_reach(&mut answers, facts)?;
+    ask_database(&mut answers, facts)?;
     if let Some(kept) = &facts.database_url {
         ask_url(&mut answers, kept.expose_secret())?;
     }
@@ -157,43 +160,103 @@ fn ask_existing(is_installed: bool, says: Option<&Says>) -> anyhow::Result<Next>
     })
 }
 
-fn ask_reach(answers: &mut Answers) -> anyhow::Result<()> {
+fn ask_reach(answers: &mut Answers, facts: &Facts) -> anyhow::Result<()> {
+    // Said before the first question: somebody may rather end that program than choose another port.
+    let usual = offered(answers.listen, facts)?;
     let reach = select("Who may reach the daemon?", &[LOOPBACK, PROXY, OWN_TLS])?;
     match reach {
         OWN_TLS => {
-            let file = |question: &str| line::ask(question, None, is_file).map(PathBuf::from);
-            answers.tls = Some(Tls {
-                certificate: file("Certificate chain (PEM):")?,
-                key: file("File with its key (PEM):")?,
-            });
-            answers.listen = ask_listen("0.0.0.0:8443")?;
+            answers.tls = Some(ask_tls()?);
+            let usual = offered(OWN_TLS_LISTEN, facts)?;
+            answers.listen = ask_listen(usual, answers, facts)?;
         }
         PROXY => {
             let is_list = |text: &str| List::<Network>::from_text(text).map(drop);
             let networks = line::ask("Networks of the proxy:", Some("127.0.0.1/32"), is_list)?;
             let parts = networks.split(',').map(|part| part.trim().to_owned());
             answers.trusted_proxies = parts.collect();
-            answers.listen = ask_listen("127.0.0.1:8080")?;
+            answers.listen = ask_listen(usual, answers, facts)?;
         }
-        _ => answers.listen = ask_listen("127.0.0.1:8080")?,
+        _ => answers.listen = ask_listen(usual, answers, facts)?,
     }
     Ok(())
 }
 
-fn ask_listen(default: &str) -> anyhow::Result<SocketAddr> {
+/// Certificate and key that belong together; asked for again until they do.
+fn ask_tls() -> anyhow::Result<Tls> {
+    let mut before: Option<Tls> = None;
+    loop {
+        let file = |question: &str, path: Option<&PathBuf>| {
+            let path = path.map(|path| path.display().to_string());
+            line::ask(question, path.as_deref(), is_file).map(PathBuf::from)
+        };
+        let tls = Tls {
+            certificate: file(
+                "Certificate chain (PEM):",
+                before.as_ref().map(|tls| &tls.certificate),
+            )?,
+            key: file(
+                "File with its key (PEM):",
+                before.as_ref().map(|tls| &tls.key),
+            )?,
+        };
+        match facts::read_tls(&tls) {
+            Ok(_) => return Ok(tls),
+            Err(why) => line::say(&format!("the certificate can't be used: {why}"))?,
+        }
+        before = Some(tls);
+    }
+}
+
+/// What to offer in place of `usual`, with the reason when it is something else.
+fn offered(usual: SocketAddr, facts: &Facts) -> anyhow::Result<SocketAddr> {
+    let free = facts.free_near(usual);
+    if free != usual {
+        line::say(&format!(
+            "another program listens on {usual} (`ss -ltnp` names it): {free} is offered instead"
+        ))?;
+    }
+    Ok(free)
+}
+
+fn ask_listen(usual: SocketAddr, answers: &Answers, facts: &Facts) -> anyhow::Result<SocketAddr> {
     let question = "Address and port to listen on:";
-    let text = line::ask(question, Some(default), |text| {
-        text.parse::<SocketAddr>()
-            .map(drop)
-            .map_err(|_| "an address with a port, such as 127.0.0.1:8080".to_owned())
+    let text = line::ask(question, Some(&usual.to_string()), |text| {
+        let listen = text
+            .parse()
+            .map_err(|_| "an address with a port, such as 127.0.0.1:8080".to_owned())?;
+        let answers = Answers {
+            listen,
+            ..answers.clone()
+        };
+        let refused = facts.refuses(listen);
+        let obstacles = plan::obstacles_of_address(&answers, facts, refused.as_ref());
+        if obstacles.is_empty() {
+            return Ok(());
+        }
+        Err(obstacles.join("\n  "))
     })?;
     text.parse().context("read the address")
 }
 
-fn ask_database(answers: &mut Answers) -> anyhow::Result<()> {
+/// The kinds that can be had on this system.
+fn kinds(facts: &Facts) -> Vec<&'static str> {
+    let mut kinds = vec![SQLITE];
+    if facts.has_local_server {
+        kinds.push(LOCAL);
+    }
+    // No server runs in a folder.
+    if facts.is_live && facts.package_manager.is_some() {
+        kinds.push(INSTALL);
+    }
+    kinds.push(URL);
+    kinds
+}
+
+fn ask_database(answers: &mut Answers, facts: &Facts) -> anyhow::Result<()> {
     let kind = select(
         "Where are users, keys and measurements kept?",
-        &[SQLITE, LOCAL, INSTALL, URL],
+        &kinds(facts),
     )?;
     let database = &mut answers.database;
     let kind = match kind {
@@ -209,14 +272,13 @@ fn ask_database(answers: &mut Answers) -> anyhow::Result<()> {
             let url = Password::new("URL, postgres://USER:PASSWORD@HOST/DATABASE:")
                 .without_confirmation()
                 .with_display_mode(PasswordDisplayMode::Masked)
-                .with_validator(checked(|text| DatabaseUrl::from_text(text).map(drop)))
+                .with_validator(checked(check_url))
                 .prompt();
             database.url = Some(asked(url)?.trim().into());
         }
         Kind::Local | Kind::Install => {
-            let any = |_: &str| Ok(());
-            database.role = line::ask("Role to make:", Some(&database.role), any)?;
-            database.name = line::ask("Database to make:", Some(&database.name), any)?;
+            database.role = line::ask("Role to make:", Some(&database.role), check_name)?;
+            database.name = line::ask("Database to make:", Some(&database.name), check_name)?;
         }
     }
     Ok(())

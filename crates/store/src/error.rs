@@ -92,7 +92,9 @@ pub enum StoreError {
     #[error("{0}")]
     Unusable(String),
     /// Somebody else uses the database, and must not meanwhile.
-    #[error("{0}: stop it first (systemctl stop linux-api, or linux-api stop)")]
+    #[error(
+        "{0}: stop it first (systemctl stop linux-api.socket linux-api.service, or linux-api stop)"
+    )]
     InUse(String),
     /// The schema is not what this program can use.
     #[error(transparent)]

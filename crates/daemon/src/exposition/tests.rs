@@ -78,6 +78,9 @@ async fn a_recorded_host_is_told_by_node_exporters_names() {
         "# TYPE node_memory_MemTotal_bytes gauge",
         "node_memory_MemTotal_bytes 33554432000",
         "node_memory_Zswap_bytes 0",
+        // Without what the kernel can reclaim, which `memory.cached_bytes` of the API includes.
+        "node_memory_Cached_bytes 12288000000",
+        "node_memory_SReclaimable_bytes 1536000000",
         "# TYPE node_load1 gauge",
         "node_load1 1.25",
         "node_load15 0.5",

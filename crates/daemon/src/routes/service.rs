@@ -197,3 +197,22 @@ fn check_flusher(health: &FlusherHealth) -> Check {
         detail,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_writes_are_counted_in_words() {
+        let said = |consecutive_failures| {
+            let health = FlusherHealth {
+                consecutive_failures,
+                ..FlusherHealth::default()
+            };
+            check_flusher(&health).detail
+        };
+        assert_eq!(said(0), "nothing was written yet");
+        assert_eq!(said(1), "the last write failed");
+        assert_eq!(said(2), "the last 2 writes failed");
+    }
+}

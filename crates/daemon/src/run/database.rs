@@ -137,7 +137,8 @@ impl Preparation {
 async fn use_timescaledb(store: &Store) {
     match store.use_timescaledb().await {
         Ok(found) if found.is_used() => {
-            tracing::info!(version = ?found.version, "TimescaleDB keeps the measurements");
+            let version = found.version.unwrap_or_default();
+            tracing::info!(version, "TimescaleDB keeps the measurements");
         }
         Ok(_) => {}
         Err(error) => {

@@ -94,12 +94,29 @@ impl Janitor {
                 self.failed = false;
             }
             // Logged once per streak; the next round tries again.
-            Err(error) if !self.failed => {
-                tracing::warn!(%error, "can't delete measurements that are too old");
+            Err(failed) if !self.failed => {
+                tracing::warn!(error = %failed.source, "can't {}", failed.what);
                 self.failed = true;
             }
             Err(_) => {}
         }
+    }
+}
+
+/// What a sweep could not do, the first of it.
+#[derive(Debug, thiserror::Error)]
+#[error("can't {what}: {source}")]
+pub struct SweepError {
+    /// What was to be done, as in `delete measurements that are too old`.
+    pub what: &'static str,
+    /// What the database said.
+    pub source: StoreError,
+}
+
+impl SweepError {
+    /// For a step that is about `what`.
+    fn of(what: &'static str) -> impl FnOnce(StoreError) -> Self {
+        move |source| Self { what, source }
     }
 }
 
@@ -112,38 +129,45 @@ pub async fn sweep(
     store: &Store,
     retention: &Retention,
     holder: &str,
-) -> Result<Option<u64>, StoreError> {
-    if !store.hold_lease(LEASE_NAME, holder, LEASE).await? {
+) -> Result<Option<u64>, SweepError> {
+    const DELETE: &str = "delete measurements that are too old";
+    let held = store.hold_lease(LEASE_NAME, holder, LEASE).await;
+    if !held.map_err(SweepError::of(DELETE))? {
         return Ok(None);
     }
     let now = store.clock().now();
-    let has_chunks = store.timescale().await?.is_used();
+    let timescale = store.timescale().await;
+    let has_chunks = timescale.map_err(SweepError::of(DELETE))?.is_used();
     let mut swept = Swept::default();
     for resolution in Resolution::ALL {
         let keep = retention.of(resolution);
         if has_chunks {
             let kept = store.keep_chunks(resolution, keep).await;
-            swept.add(kept.map(|()| 0));
+            swept.add("set the retention of TimescaleDB", kept.map(|()| 0));
         }
         let cutoff = now
             .saturating_sub(keep)
             .min(summed_up_until(resolution, now));
-        swept.add(delete(store, has_chunks, resolution, cutoff, holder).await);
+        let deleted = delete(store, has_chunks, resolution, cutoff, holder).await;
+        swept.add(DELETE, deleted);
     }
     if has_chunks {
         let compressed = store.compress_late_chunks(now, COMPRESSED_MAX).await;
         if let Ok(compressed @ 1..) = compressed {
             tracing::info!(compressed, "compressed chunks that TimescaleDB had left");
         }
-        swept.add(compressed.map(|_| 0));
+        swept.add("compress measurements", compressed.map(|_| 0));
     }
     if let Some(max) = retention.max_bytes {
-        swept.add(make_room(store, has_chunks, max, holder).await);
+        let deleted = make_room(store, has_chunks, max, holder).await;
+        swept.add("keep the database below retention.max_size", deleted);
     }
     let audit = now.saturating_sub(retention.audit);
-    swept.add(store.delete_old_audit(audit).await);
+    let deleted = store.delete_old_audit(audit).await;
+    swept.add("delete rows of the audit log that are too old", deleted);
     let hosts = store.delete_old_hosts(now.saturating_sub(retention.days));
-    swept.add(hosts.await.map(|()| 0));
+    let deleted = hosts.await.map(|()| 0);
+    swept.add("delete hosts that are gone", deleted);
     swept.finish().map(Some)
 }
 
@@ -151,20 +175,20 @@ pub async fn sweep(
 #[derive(Default)]
 struct Swept {
     deleted: u64,
-    error: Option<StoreError>,
+    error: Option<SweepError>,
 }
 
 impl Swept {
-    fn add(&mut self, step: Result<u64, StoreError>) {
+    fn add(&mut self, what: &'static str, step: Result<u64, StoreError>) {
         match step {
             Ok(deleted) => self.deleted += deleted,
-            Err(error) => {
-                self.error.get_or_insert(error);
+            Err(source) => {
+                self.error.get_or_insert(SweepError { what, source });
             }
         }
     }
 
-    fn finish(self) -> Result<u64, StoreError> {
+    fn finish(self) -> Result<u64, SweepError> {
         self.error.map_or(Ok(self.deleted), Err)
     }
 }

@@ -6,6 +6,35 @@ use super::{CONFIG, Content, LocalDatabase, Planner, Step, URL_FILE, Who};
 use crate::answers::{Existing, Kind};
 use linux_api_config::{ConfigValue, DatabaseUrl, Engine};
 
+/// Whether `text` is the URL of a PostgreSQL database.
+///
+/// # Errors
+/// Why not, without a secret.
+pub fn check_url(text: &str) -> Result<(), String> {
+    match DatabaseUrl::from_text(text)?.engine() {
+        Engine::Postgres => Ok(()),
+        Engine::Sqlite => {
+            Err("it names an SQLite file: answer kind = \"sqlite\" for one".to_owned())
+        }
+    }
+}
+
+/// Whether a role or database can have this name.
+///
+/// # Errors
+/// What is expected.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let usual = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let first = name.bytes().next();
+    let starts = first.is_some_and(|byte| !byte.is_ascii_digit());
+    if starts && name.len() <= 63 && name.bytes().all(usual) {
+        return Ok(());
+    }
+    Err(format!(
+        "expected a letter and then letters a to z, digits and _, 63 at most, not {name:?}"
+    ))
+}
+
 impl Planner<'_> {
     /// Sees that the database of the answers can be used; answers its URL when it has one that is
     /// given.
@@ -104,12 +133,8 @@ impl Planner<'_> {
                 return None;
             }
         };
-        match DatabaseUrl::from_text(url.expose_secret()) {
-            Ok(checked) if checked.engine() == Engine::Postgres => Some(url.clone()),
-            Ok(_) => {
-                self.obstacle("the URL names an SQLite file: answer kind = \"sqlite\" for one");
-                None
-            }
+        match check_url(url.expose_secret()) {
+            Ok(()) => Some(url.clone()),
             Err(why) => {
                 self.obstacle(format!("the database's URL: {why}"));
                 None
@@ -120,17 +145,8 @@ impl Planner<'_> {
     fn add_local_database(&mut self) {
         let database = &self.answers.database;
         for (what, name) in [("role", &database.role), ("name", &database.name)] {
-            let usual =
-                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-            let starts = name
-                .bytes()
-                .next()
-                .is_some_and(|byte| !byte.is_ascii_digit());
-            if !starts || name.len() > 63 || !name.bytes().all(usual) {
-                self.obstacle(format!(
-                    "database.{what}: expected a letter and then letters a to z, digits and _, \
-                     63 at most, not {name:?}"
-                ));
+            if let Err(why) = check_name(name) {
+                self.obstacle(format!("database.{what}: {why}"));
             }
         }
         if !self.facts.is_live {
@@ -138,6 +154,9 @@ impl Planner<'_> {
                 "no server runs in a folder: with --root the database can be kind = \"sqlite\" or \
                  \"url\"",
             );
+        }
+        if let Some(why) = &self.facts.local_refused {
+            self.obstacle(why);
         }
         let local = LocalDatabase::from(database);
         let kept = self.facts.database_url.as_ref();

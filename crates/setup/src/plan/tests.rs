@@ -7,28 +7,8 @@ use crate::answers::{PackageManager, Tls};
 use crate::facts::{FoundConfig, TlsFiles};
 use linux_api_config::DatabaseUrl;
 
-/// A system where nothing has been installed yet, and nothing is in the way.
 fn bare() -> Facts {
-    Facts {
-        is_live: true,
-        is_root: true,
-        has_systemd: true,
-        packaged_units: None,
-        program: PathBuf::from("/home/alice/linux-api"),
-        program_is_named: false,
-        program_is_packaged: false,
-        program_refused: None,
-        left_behind: Vec::new(),
-        config: None,
-        database_url: None,
-        tls: None,
-        given_url: None,
-        service_runs: false,
-        first_free_port: 1024,
-        may_bind_low: false,
-        address_refused: None,
-        package_manager: Some(PackageManager::Apt),
-    }
+    Facts::bare()
 }
 
 fn answers(text: &str) -> Answers {
@@ -288,6 +268,16 @@ fn role_and_database_are_made_and_a_password_in_use_is_kept() {
 }
 
 #[test]
+fn a_server_that_will_not_do_is_in_the_way_of_the_first_step() {
+    let facts = Facts {
+        local_refused: Some("the PostgreSQL server does not answer".to_owned()),
+        ..bare()
+    };
+    let local = plan(&answers("database.kind = 'local'"), &facts);
+    only_obstacle(&local, "server does not answer");
+}
+
+#[test]
 fn the_server_is_installed_by_the_package_manager_of_the_system() {
     let wish = answers("database = { kind = 'install' }");
     for (manager, command) in [
@@ -412,6 +402,15 @@ fn a_port_that_the_daemon_may_not_have_is_refused_with_the_ways_out() {
     for facts in allowed {
         assert_eq!(plan(&answers(low), &facts).obstacles, Vec::<String>::new());
     }
+    // The question is put again with the same words, and with what trying the address came out as.
+    let asked = |text: &str, refused: Option<&Refused>| {
+        obstacles_of_address(&answers(text), &bare(), refused).join("; ")
+    };
+    assert_eq!(asked("", None), "");
+    assert!(asked(low, None).contains("from 1024 up"));
+    assert!(asked("listen = '127.0.0.1:0'", None).contains("port 0"));
+    assert!(asked("listen = '0.0.0.0:8080'", None).contains("without TLS"));
+    assert!(asked("", Some(&Refused::Taken)).contains("`ss -ltnp` names it"));
     // One that is kept and works is none of setup's business.
     let with = |service_runs| Facts {
         config: Some(found("other", "127.0.0.1:443")),
