@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and who answers.
 
 mod additions;
+mod admin_target;
 mod audit;
 mod completion;
 mod config;
@@ -9,7 +10,6 @@ mod database;
 mod db;
 mod doctor;
 mod output;
-mod place;
 mod progress;
 mod reload;
 mod remote;

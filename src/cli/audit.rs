@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::place::{AuditConditions, Place, PlaceOptions, is_passing};
+use super::admin_target::{AdminTarget, AdminTargetOptions, AuditConditions, is_passing};
 use super::table::table;
 use super::{Context, output, when};
 use linux_api_wire::api::audit::AuditEntry;
@@ -24,7 +24,7 @@ const REMEMBERED: usize = 1_000;
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     #[command(flatten)]
-    place: PlaceOptions,
+    place: AdminTargetOptions,
     #[command(subcommand)]
     command: Command,
 }
@@ -70,7 +70,7 @@ struct List {
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let Command::List(list) = self.command;
-        let place = Place::open(&self.place, ctx).await?;
+        let place = AdminTarget::open(&self.place, ctx).await?;
         let done = list.run(&place).await;
         place.close().await;
         done.map(|()| ExitCode::SUCCESS)
@@ -89,7 +89,7 @@ impl List {
         }
     }
 
-    async fn run(&self, place: &Place) -> anyhow::Result<()> {
+    async fn run(&self, place: &AdminTarget) -> anyhow::Result<()> {
         let conditions = self.conditions();
         let mut rows = place.audit(&conditions, self.limit, None).await?;
         rows.reverse();

@@ -2,11 +2,11 @@
 
 mod backup;
 mod backups;
+mod context;
 #[cfg(feature = "legacy")]
 mod import;
 mod log;
 mod migrate;
-mod place;
 mod prune;
 mod restore;
 mod rollback;

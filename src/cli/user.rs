@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
-use super::place::{NewAccount, Place, PlaceOptions};
+use super::admin_target::{AdminTarget, AdminTargetOptions, NewAccount};
 use super::{Context, completion, confirm, output};
 use linux_api_wire::api_key::{Scope, Scopes};
 use linux_api_wire::audit::Action;
@@ -20,7 +20,7 @@ use linux_api_wire::user::{Role, parse_user_name};
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     #[command(flatten)]
-    place: PlaceOptions,
+    place: AdminTargetOptions,
     #[command(subcommand)]
     command: Command,
 }
@@ -107,7 +107,7 @@ enum Command {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let place = Place::open(&self.place, ctx).await?;
+        let place = AdminTarget::open(&self.place, ctx).await?;
         let done = self.command.run(&place).await;
         place.close().await;
         done.map(|()| ExitCode::SUCCESS)
@@ -115,7 +115,7 @@ impl Options {
 }
 
 impl Command {
-    async fn run(self, place: &Place) -> anyhow::Result<()> {
+    async fn run(self, place: &AdminTarget) -> anyhow::Result<()> {
         match self {
             Self::List { json } => list(place, json).await,
             Self::Show { user, json } => show::show(place, &user, json).await,
@@ -145,7 +145,7 @@ impl Command {
     }
 }
 
-async fn list(place: &Place, json: bool) -> anyhow::Result<()> {
+async fn list(place: &AdminTarget, json: bool) -> anyhow::Result<()> {
     let users = place.users().await?;
     if json {
         output::json(&users)
@@ -154,7 +154,7 @@ async fn list(place: &Place, json: bool) -> anyhow::Result<()> {
     }
 }
 
-async fn add(place: &Place, account: &NewAccount, json: bool) -> anyhow::Result<()> {
+async fn add(place: &AdminTarget, account: &NewAccount, json: bool) -> anyhow::Result<()> {
     let made = place.add_user(account).await?;
     if json {
         return output::json(&made);
@@ -174,7 +174,7 @@ async fn add(place: &Place, account: &NewAccount, json: bool) -> anyhow::Result<
     }
 }
 
-async fn delete(place: &Place, user: &str, yes: bool) -> anyhow::Result<()> {
+async fn delete(place: &AdminTarget, user: &str, yes: bool) -> anyhow::Result<()> {
     let user = place.user_for(Action::UserDelete, user).await?;
     let what = format!("Delete the user {} and all its keys?", user.username);
     if !confirm::ask(&what, yes)? {
@@ -184,7 +184,7 @@ async fn delete(place: &Place, user: &str, yes: bool) -> anyhow::Result<()> {
     output::text(&format!("deleted {}", user.username))
 }
 
-async fn set_active(place: &Place, user: &str, active: bool) -> anyhow::Result<()> {
+async fn set_active(place: &AdminTarget, user: &str, active: bool) -> anyhow::Result<()> {
     let (action, state) = if active {
         (Action::UserActivate, "active")
     } else {
@@ -195,7 +195,7 @@ async fn set_active(place: &Place, user: &str, active: bool) -> anyhow::Result<(
     said(changed, &format!("{} is {state}", user.username))
 }
 
-async fn set_role(place: &Place, user: &str, role: Role) -> anyhow::Result<()> {
+async fn set_role(place: &AdminTarget, user: &str, role: Role) -> anyhow::Result<()> {
     let user = place.user_for(Action::UserRole, user).await?;
     let changed = place.set_role(&user, role).await?;
     let role = match role {
@@ -205,7 +205,7 @@ async fn set_role(place: &Place, user: &str, role: Role) -> anyhow::Result<()> {
     said(changed, &format!("{} is {role}", user.username))
 }
 
-async fn protect(place: &Place, user: &str, protected: bool) -> anyhow::Result<()> {
+async fn protect(place: &AdminTarget, user: &str, protected: bool) -> anyhow::Result<()> {
     let (action, state) = if protected {
         (Action::UserProtect, "protected")
     } else {

@@ -161,7 +161,7 @@ impl Streams {
         content: Content,
         interval: Duration,
     ) -> Result<Reader, ApiError> {
-        let place = Place::take(&self.0, who)?;
+        let place = StreamSlot::take(&self.0, who)?;
         let mut updates = self.0.host.subscribe();
         // What is already there goes out at once.
         updates.mark_changed();
@@ -223,12 +223,12 @@ fn event(name: &str, data: &impl serde::Serialize) -> Bytes {
 
 /// Counts a stream for as long as it is open.
 #[derive(Debug)]
-struct Place {
+struct StreamSlot {
     hub: Arc<Hub>,
     who: String,
 }
 
-impl Place {
+impl StreamSlot {
     fn take(hub: &Arc<Hub>, who: String) -> Result<Self, ApiError> {
         let mut open = hub.open.lock().unwrap_or_else(PoisonError::into_inner);
         if open.values().sum::<usize>() >= hub.limits.streams {
@@ -246,7 +246,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for StreamSlot {
     fn drop(&mut self) {
         let mut open = self.hub.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = open.get_mut(&self.who) {
@@ -261,7 +261,7 @@ impl Drop for Place {
 /// One open stream.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    place: Place,
+    place: StreamSlot,
     _demand: Demand,
     credentials: Credentials,
     content: Content,

@@ -24,14 +24,14 @@ const NEW: &str = ".restore-";
 /// A database whose content is about to be replaced, or one that only exists to try it.
 pub(crate) struct Replacement {
     session: Session,
-    place: Place,
+    place: RestoreTarget,
     /// Of users and keys, before; the next one must be larger, or daemons would not see it.
     auth_revision: i64,
     /// Where the old schema went, when it was not taken apart.
     kept: Option<String>,
 }
 
-enum Place {
+enum RestoreTarget {
     /// A new file and the one that it will replace.
     File {
         new: NewFile,
@@ -92,7 +92,7 @@ impl Replacement {
             remove_abandoned(&database);
             let suffix = format!("{NEW}{}", uuid::Uuid::new_v4().simple());
             let (session, new) = new_file(beside(&database, &suffix)).await?;
-            let place = Place::File {
+            let place = RestoreTarget::File {
                 new,
                 database,
                 _sole: sole,
@@ -109,7 +109,7 @@ impl Replacement {
         session.keep_writers_out().await?;
         Ok(Self {
             session,
-            place: Place::Tables,
+            place: RestoreTarget::Tables,
             auth_revision: 0,
             kept: None,
         })
@@ -127,7 +127,7 @@ impl Replacement {
         };
         Ok(Self {
             session,
-            place: Place::Scratch { _file: file },
+            place: RestoreTarget::Scratch { _file: file },
             auth_revision: 0,
             kept: None,
         })
@@ -140,7 +140,7 @@ impl Replacement {
 
     /// Whether tables that are not cleared keep what they hold.
     pub(crate) fn leaves_other_tables(&self) -> bool {
-        matches!(self.place, Place::Tables)
+        matches!(self.place, RestoreTarget::Tables)
     }
 
     /// Brings the schema to `revision`, and answers its tables.
@@ -195,12 +195,12 @@ impl Replacement {
     ) -> Result<Option<String>, StoreError> {
         self.stamp(&note).await?;
         let kept = match self.place {
-            Place::Scratch { .. } => return Ok(None),
-            Place::Tables => {
+            RestoreTarget::Scratch { .. } => return Ok(None),
+            RestoreTarget::Tables => {
                 self.session.commit().await?;
                 self.kept
             }
-            Place::File {
+            RestoreTarget::File {
                 mut new, database, ..
             } => {
                 self.session.commit().await?;

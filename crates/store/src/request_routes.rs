@@ -74,7 +74,7 @@ impl StoredStats {
 /// engine.
 macro_rules! push_page {
     ($query:expr, $filter:expr, $hosts:expr, $place:expr, $batch:expr) => {{
-        let place: Option<&Place> = $place;
+        let place: Option<&RowPosition> = $place;
         let batch: usize = $batch;
         let to = place.map_or($filter.to, |place| place.time.min($filter.to));
         push_filter!($query, $filter, $hosts, to);
@@ -114,7 +114,7 @@ impl Store {
         let mut page = Page {
             groups: Vec::new(),
             limit: limit as usize,
-            place: position.map(Place::after),
+            place: position.map(RowPosition::after),
         };
         let mut all = filter.clone();
         if let Some(position) = position {
@@ -152,7 +152,7 @@ impl Store {
             let rows = self.read_stats(window, hosts, place, batch).await?;
             let is_last = rows.len() < batch;
             if let Some(row) = rows.last() {
-                page.place = Some(Place::of(row));
+                page.place = Some(RowPosition::of(row));
             }
             for row in rows {
                 add_to_groups(&mut page.groups, row, window.by_method)?;
@@ -173,7 +173,7 @@ impl Store {
         &self,
         filter: &StatsFilter,
         hosts: Option<&[String]>,
-        place: Option<&Place>,
+        place: Option<&RowPosition>,
         batch: usize,
     ) -> Result<Vec<StoredStats>, StoreError> {
         let (durations, _) = tables(filter.resolution);
@@ -195,18 +195,18 @@ struct Page {
     /// The most groups.
     limit: usize,
     /// The last row that was read.
-    place: Option<Place>,
+    place: Option<RowPosition>,
 }
 
 /// A row in the order of the list: what comes after it is read next.
-struct Place {
+struct RowPosition {
     time: Timestamp,
     route: String,
     method: String,
     instance_id: String,
 }
 
-impl Place {
+impl RowPosition {
     fn of(row: &StoredStats) -> Self {
         Self {
             time: row.time,
@@ -308,7 +308,7 @@ mod tests {
             host: None,
             by_method: false,
         };
-        let place = Place::after(&RoutePosition {
+        let place = RowPosition::after(&RoutePosition {
             time,
             route: "/a".to_owned(),
             method: None,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::backups::{Listed, name_of};
-use super::place::Place;
+use super::context::DatabaseContext;
 use crate::cli::progress::Shown;
 use crate::cli::{Context, output};
 use linux_api_store::backup::{self, Order, Reason, Scope};
@@ -29,7 +29,7 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let place = Place::of(ctx)?;
+        let place = DatabaseContext::of(ctx)?;
         let store = place.open().await?;
         let progress = Shown::new(ctx);
         let scope = if self.security {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::place::Place;
+use super::context::DatabaseContext;
 use crate::cli::table::table;
 use crate::cli::{Context, output};
 use linux_api_store::backup::{self, BackupInfo};
@@ -84,7 +84,7 @@ impl Listed {
 impl Options {
     #[expect(clippy::unused_async, reason = "every command is run the same way")]
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let place = Place::of(ctx)?;
+        let place = DatabaseContext::of(ctx)?;
         let listed = backup::list(place.backups())?;
         let listed: Vec<Listed> = listed.into_iter().map(Listed::from).collect();
         if self.json {

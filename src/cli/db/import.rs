@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 
 use self::report::Report;
 use self::sources::{Found, SourceOptions};
-use super::place::Place;
+use super::context::DatabaseContext;
 use crate::cli::progress::Shown;
 use crate::cli::{Context, FAILED, output};
 use linux_api_daemon::run::identity;
@@ -81,7 +81,7 @@ fn host_id(text: &str) -> Result<String, String> {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let place = Place::of(ctx)?;
+        let place = DatabaseContext::of(ctx)?;
         let mut found = self.sources.read(ctx).await?;
         let target = self.target(&place).await?;
         let choice = match &self.rename_suffix {
@@ -126,7 +126,7 @@ impl Options {
 
     /// The database to import into, with its schema; made when there is none. A dry run makes
     /// nothing, and has none then.
-    async fn target(&self, place: &Place) -> anyhow::Result<Option<Store>> {
+    async fn target(&self, place: &DatabaseContext) -> anyhow::Result<Option<Store>> {
         let missing = place
             .options
             .sqlite_path()?
@@ -153,7 +153,7 @@ impl Options {
 
     async fn measurements(
         &self,
-        place: &Place,
+        place: &DatabaseContext,
         source: &mut PythonPostgres,
         target: Option<&Store>,
         progress: &dyn Progress,
@@ -193,7 +193,7 @@ impl Options {
     /// A name is taken and nobody said what to do.
     async fn stop(
         &self,
-        place: &Place,
+        place: &DatabaseContext,
         target: Option<Store>,
         report: Report,
     ) -> anyhow::Result<ExitCode> {
@@ -245,7 +245,7 @@ async fn present(store: &Store, sources: &[SourceUser]) -> anyhow::Result<Presen
 }
 
 async fn import_users(
-    place: &Place,
+    place: &DatabaseContext,
     store: &Store,
     plan: &Plan,
     found: &Found,
@@ -264,7 +264,7 @@ async fn import_users(
     }
 }
 
-fn own_host_id(place: &Place) -> anyhow::Result<String> {
+fn own_host_id(place: &DatabaseContext) -> anyhow::Result<String> {
     let host = &place.loaded.config.host;
     let collector = Collector::new(HostRoots {
         procfs: host.procfs.clone(),

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::place::Place;
+use super::context::DatabaseContext;
 use crate::cli::table::table;
 use crate::cli::{Context, output};
 use linux_api_store::migrations::MigrationLogRow;
@@ -64,7 +64,7 @@ impl Attempt {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let store = Place::of(ctx)?.open().await?;
+        let store = DatabaseContext::of(ctx)?.open().await?;
         let mut rows = match store.schema_state().await {
             // The log is a table of the schema.
             Ok(state) if state.current == 0 => Vec::new(),

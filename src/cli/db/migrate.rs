@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::place::Place;
+use super::context::DatabaseContext;
 use crate::cli::progress::Shown;
 use crate::cli::{Context, output};
 use linux_api_config::BeforeMigration;
@@ -27,7 +27,7 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let place = Place::of(ctx)?;
+        let place = DatabaseContext::of(ctx)?;
         if self.dry_run && place.is_new()? {
             return output::text("would make the database, with all migrations")
                 .map(|()| ExitCode::SUCCESS);
@@ -42,7 +42,12 @@ impl Options {
         Ok(ExitCode::SUCCESS)
     }
 
-    async fn migrate(&self, place: &Place, store: &Store, ctx: &Context) -> anyhow::Result<()> {
+    async fn migrate(
+        &self,
+        place: &DatabaseContext,
+        store: &Store,
+        ctx: &Context,
+    ) -> anyhow::Result<()> {
         let progress = Shown::new(ctx);
         let run = Run {
             target: self.to,
@@ -80,7 +85,7 @@ impl Options {
     }
 
     /// Goes on to what the daemon would do as it starts, when that is the newest schema.
-    async fn use_timescaledb(&self, place: &Place, store: &Store) -> anyhow::Result<()> {
+    async fn use_timescaledb(&self, place: &DatabaseContext, store: &Store) -> anyhow::Result<()> {
         if !place.loaded.config.database.timescaledb || self.to.is_some() {
             return Ok(());
         }
@@ -96,7 +101,7 @@ impl Options {
         Ok(())
     }
 
-    async fn show(&self, place: &Place, store: &Store) -> anyhow::Result<()> {
+    async fn show(&self, place: &DatabaseContext, store: &Store) -> anyhow::Result<()> {
         let state = store.schema_state().await?;
         let pending = store.pending_up_to(&state, self.to)?;
         if pending.is_empty() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::backups::{name_of, size};
-use super::place::Place;
+use super::context::DatabaseContext;
 use crate::cli::{Context, confirm, output, when};
 use linux_api_store::backup::{self, Rule};
 use linux_api_wire::audit::Action;
@@ -34,7 +34,7 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let place = Place::of(ctx)?;
+        let place = DatabaseContext::of(ctx)?;
         let settings = &place.loaded.config.backup;
         let is_told = self.keep.is_some() || self.older_than.is_some();
         let rule = if is_told {

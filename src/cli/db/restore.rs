@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 
 use super::backups::name_of;
-use super::place::Place;
+use super::context::DatabaseContext;
 use crate::cli::progress::Shown;
 use crate::cli::{Context, confirm, output};
 use linux_api_config::{ConfigValue, DatabaseUrl};
@@ -37,7 +37,7 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let place = Place::of(ctx)?;
+        let place = DatabaseContext::of(ctx)?;
         let path = place.backup(&self.backup)?;
         let (target, shown) = self.target(&place)?;
         let progress = Shown::new(ctx);
@@ -102,7 +102,7 @@ impl Options {
     }
 
     /// The database to restore into, and how to show it.
-    fn target(&self, place: &Place) -> anyhow::Result<(StoreOptions, String)> {
+    fn target(&self, place: &DatabaseContext) -> anyhow::Result<(StoreOptions, String)> {
         let Some(into) = &self.into else {
             let shown = place.loaded.config.database.url.to_string();
             return Ok((place.options.clone(), shown));

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
-use super::place::Place;
+use super::context::DatabaseContext;
 use crate::cli::progress::Shown;
 use crate::cli::{Context, confirm, output};
 use linux_api_config::BeforeMigration;
@@ -29,7 +29,7 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let place = Place::of(ctx)?;
+        let place = DatabaseContext::of(ctx)?;
         let store = match place.open_alone().await {
             Ok(store) => store,
             Err(error) => {
@@ -47,7 +47,12 @@ impl Options {
         done.map(|()| ExitCode::SUCCESS)
     }
 
-    async fn roll_back(&self, place: &Place, store: &Store, ctx: &Context) -> anyhow::Result<()> {
+    async fn roll_back(
+        &self,
+        place: &DatabaseContext,
+        store: &Store,
+        ctx: &Context,
+    ) -> anyhow::Result<()> {
         let current = store.schema_state().await?.current;
         let target = self.to.unwrap_or((current - 1).max(0));
         if target >= current {

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::backups::{Listed, size};
-use super::place::Place;
+use super::context::DatabaseContext;
 use crate::cli::{Context, output};
 use linux_api_store::backup;
 use linux_api_store::migrations::SchemaState;
@@ -59,7 +59,7 @@ struct TableRows {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let place = Place::of(ctx)?;
+        let place = DatabaseContext::of(ctx)?;
         let store = place.open().await?;
         let status = Status::of(&place, &store).await;
         let now = store.clock().now();
@@ -79,7 +79,7 @@ impl Options {
 }
 
 impl Status {
-    async fn of(place: &Place, store: &Store) -> anyhow::Result<Self> {
+    async fn of(place: &DatabaseContext, store: &Store) -> anyhow::Result<Self> {
         let SchemaState {
             current,
             known,

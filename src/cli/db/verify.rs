@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::backups::name_of;
-use super::place::Place;
+use super::context::DatabaseContext;
 use crate::cli::progress::Shown;
 use crate::cli::{Context, FAILED, output};
 use linux_api_store::backup::{self, BackupError, Manifest};
@@ -43,7 +43,7 @@ struct Found {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let place = Place::of(ctx)?;
+        let place = DatabaseContext::of(ctx)?;
         let paths = match &self.backup {
             Some(named) => vec![place.backup(named)?],
             None if self.all => backup::folders(place.backups())?,
@@ -83,7 +83,7 @@ impl Options {
     async fn verify(
         &self,
         path: &Path,
-        place: &Place,
+        place: &DatabaseContext,
         ctx: &Context,
     ) -> Result<Manifest, BackupError> {
         let progress = Shown::new(ctx);

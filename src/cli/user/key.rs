@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::show::print_keys;
-use crate::cli::place::Place;
+use crate::cli::admin_target::AdminTarget;
 use crate::cli::{completion, confirm, output, when};
 use linux_api_config::ConfigValue;
 use linux_api_wire::api::keys::IssuedKey;
@@ -81,7 +81,7 @@ enum Command {
 }
 
 impl Options {
-    pub(super) async fn run(self, place: &Place) -> anyhow::Result<()> {
+    pub(super) async fn run(self, place: &AdminTarget) -> anyhow::Result<()> {
         match self.command {
             Command::List { user, json } => list(place, &user, json).await,
             Command::Create {
@@ -126,7 +126,7 @@ fn parse_overlap(text: &str) -> Result<Duration, String> {
     Ok(overlap)
 }
 
-async fn list(place: &Place, user: &str, json: bool) -> anyhow::Result<()> {
+async fn list(place: &AdminTarget, user: &str, json: bool) -> anyhow::Result<()> {
     let user = place.user(user).await?;
     let keys = place.keys(&user).await?;
     if json {
@@ -136,7 +136,7 @@ async fn list(place: &Place, user: &str, json: bool) -> anyhow::Result<()> {
 }
 
 async fn rotate(
-    place: &Place,
+    place: &AdminTarget,
     user: &str,
     key: &str,
     overlap: Duration,
@@ -155,7 +155,7 @@ async fn rotate(
     print_new(&made, &said, json)
 }
 
-async fn revoke(place: &Place, user: &str, key: &str, yes: bool) -> anyhow::Result<()> {
+async fn revoke(place: &AdminTarget, user: &str, key: &str, yes: bool) -> anyhow::Result<()> {
     let user = place.user_for(Action::KeyRevoke, user).await?;
     let name = &user.username;
     if !confirm::ask(&format!("Revoke the key {key} of {name}?"), yes)? {

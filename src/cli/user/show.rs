@@ -1,7 +1,7 @@
 //! How users and keys are shown to people.
 
+use crate::cli::admin_target::AdminTarget;
 use crate::cli::output;
-use crate::cli::place::Place;
 use crate::cli::table::table;
 use linux_api_wire::api::keys::ListedKey;
 use linux_api_wire::api::users::ListedUser;
@@ -31,7 +31,7 @@ pub(super) fn print_users(users: &[ListedUser]) -> anyhow::Result<()> {
     output::text(&table(&heads, &rows.collect::<Vec<_>>()))
 }
 
-pub(super) async fn show(place: &Place, user: &str, json: bool) -> anyhow::Result<()> {
+pub(super) async fn show(place: &AdminTarget, user: &str, json: bool) -> anyhow::Result<()> {
     let user = place.user(user).await?;
     let keys = place.keys(&user).await?;
     if json {

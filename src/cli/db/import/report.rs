@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::super::place::Place;
+use super::super::context::DatabaseContext;
 use crate::cli::table::table;
 use linux_api_legacy::import::{Fate, KeyFate, MeasurementsReport, Plan, PlannedUser};
 
@@ -96,7 +96,7 @@ impl ReportedUser {
 }
 
 impl Report {
-    pub(super) fn new(place: &Place, plan: &Plan, dry_run: bool) -> Self {
+    pub(super) fn new(place: &DatabaseContext, plan: &Plan, dry_run: bool) -> Self {
         Self {
             dry_run,
             database: place.loaded.config.database.url.to_string(),

@@ -1,7 +1,7 @@
 //! The audit log, in the database or over HTTP.
 
 use super::refused::{Advised, Failed};
-use super::{Place, patiently};
+use super::{AdminTarget, patiently};
 use linux_api_client::AuditQuery;
 use linux_api_store::StoreError;
 use linux_api_store::audit::AuditFilter;
@@ -51,7 +51,7 @@ impl AuditConditions {
     }
 }
 
-impl Place {
+impl AdminTarget {
     /// The newest rows, newest first: at most `limit`, and none that is not newer than `after`.
     pub(in crate::cli) async fn audit(
         &self,

@@ -1,5 +1,5 @@
 //! Where users, keys and the audit log are administered: the configured database, or a daemon over
-//! HTTP. Commands are written once and ask a [`Place`], which answers both alike.
+//! HTTP. Commands are written once and ask a [`AdminTarget`], which answers both alike.
 
 mod audit;
 mod keys;
@@ -23,23 +23,23 @@ const WAITS_MAX: u32 = 5;
 
 /// Which place a command is for.
 #[derive(Debug, clap::Args)]
-pub(super) struct PlaceOptions {
+pub(super) struct AdminTargetOptions {
     /// Ask this daemon over HTTP, a remote's name or a URL, instead of using the database
     #[arg(long, global = true, value_name = "NAME|URL", add = completion::remotes())]
     remote: Option<String>,
 }
 
 /// Where to administer.
-pub(super) enum Place {
+pub(super) enum AdminTarget {
     /// The database, with the rights of who has it.
     Database(Administration),
     /// A daemon, with the rights of a key.
     Remote(Client),
 }
 
-impl Place {
+impl AdminTarget {
     /// Opens the database or prepares the connection, and names it on standard error.
-    pub(super) async fn open(options: &PlaceOptions, ctx: &Context) -> anyhow::Result<Self> {
+    pub(super) async fn open(options: &AdminTargetOptions, ctx: &Context) -> anyhow::Result<Self> {
         let Some(remote) = &options.remote else {
             return Ok(Self::Database(Administration::open(ctx).await?));
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::refused::Failed;
 use super::users::parse_id;
-use super::{Place, patiently};
+use super::{AdminTarget, patiently};
 use linux_api_auth::hash::Hasher;
 use linux_api_auth::key::PlainKey;
 use linux_api_store::api_keys::NewKey;
@@ -16,7 +16,7 @@ use linux_api_wire::time::Timestamp;
 /// How many keys are read at once from a database.
 const PAGE: u32 = 1000;
 
-impl Place {
+impl AdminTarget {
     /// All keys of a user, newest first, ended ones included.
     pub(in crate::cli) async fn keys(&self, user: &ListedUser) -> anyhow::Result<Vec<ListedKey>> {
         let keys = self.all_keys(user).await;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::refused::Failed;
-use super::{Place, patiently};
+use super::{AdminTarget, patiently};
 use crate::cli::database::Administration;
 use linux_api_auth::hash::Hasher;
 use linux_api_auth::key::PlainKey;
@@ -42,7 +42,7 @@ pub(in crate::cli) struct MadeUser {
     pub(in crate::cli) api_key: Option<String>,
 }
 
-impl Place {
+impl AdminTarget {
     /// All users, newest first.
     pub(in crate::cli) async fn users(&self) -> anyhow::Result<Vec<ListedUser>> {
         let mut users = Vec::new();

@@ -16,7 +16,7 @@ use linux_api_wire::progress::Progress;
 use linux_api_wire::time::Clock;
 
 /// The configured database and the folder of its backups.
-pub(super) struct Place {
+pub(super) struct DatabaseContext {
     pub(super) loaded: Loaded,
     pub(super) options: StoreOptions,
     /// The Linux account that gave the command.
@@ -25,7 +25,7 @@ pub(super) struct Place {
     _log: telemetry::Guard,
 }
 
-impl Place {
+impl DatabaseContext {
     /// Reads the configuration and names the database on standard error.
     ///
     /// Root first becomes the owner of the SQLite file, or else of the backup folder, so that

@@ -3,7 +3,7 @@
 use linux_api_client::error::ClientError;
 use linux_api_store::{Refusal, StoreError};
 
-use super::Place;
+use super::AdminTarget;
 
 /// A change that was not made.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl Failed {
     }
 
     /// An error that says what to do; `name` is the user's.
-    pub(super) fn explain(self, place: &Place, name: &str) -> anyhow::Error {
+    pub(super) fn explain(self, place: &AdminTarget, name: &str) -> anyhow::Error {
         match (self.refusal(), self) {
             (Some(refusal), _) => anyhow::Error::msg(advice(refusal, place, name)),
             (None, failed) => failed.into_error(),
@@ -72,14 +72,14 @@ fn refusal_of(code: &str) -> Option<Refusal> {
     })
 }
 
-fn advice(refusal: Refusal, place: &Place, name: &str) -> String {
+fn advice(refusal: Refusal, place: &AdminTarget, name: &str) -> String {
     match (refusal, place) {
         (Refusal::NameTaken, _) => format!("there is a user {name} already"),
         (Refusal::UserNotFound, _) => format!("the user {name} has just been deleted"),
-        (Refusal::Immutable, Place::Database(_)) => format!(
+        (Refusal::Immutable, AdminTarget::Database(_)) => format!(
             "{name} is protected; take that off first with: linux-api user protect --off {name}"
         ),
-        (Refusal::Immutable, Place::Remote(_)) => format!(
+        (Refusal::Immutable, AdminTarget::Remote(_)) => format!(
             "{name} is protected, and only someone with direct database access may change it: run \
              the command on the daemon's host, without --remote"
         ),
