@@ -32,15 +32,10 @@ pub(crate) struct Stage {
 }
 
 fn settings() -> Settings {
-    settings_with(Duration::from_secs(2))
-}
-
-/// The default settings, but with this pace.
-pub(crate) fn settings_with(every: Duration) -> Settings {
     Settings {
         theme: Theme::new(ThemeName::Default, true, false),
         keymap: Keymap::built_in(Preset::Default),
-        every,
+        every: Duration::from_secs(2),
         read_only: false,
         colour: true,
     }
