@@ -26,7 +26,11 @@ use std::time::Duration;
 use super::freshness::{Freshness, Part};
 use super::host::Host;
 use super::keymap::{Key, Keymap};
-use super::message::{Effect, Interest, Message, Now, ProcessQuery, Wanted};
+use super::message::{Effect, Message, Now, PollPlan};
+use super::query::{
+    AnyQuery, HealthQuery, InfoQuery, KeysQuery, MeQuery, ProcessDetailQuery, ProcessQuery,
+    ReadinessQuery, RequestsQuery, SnapshotQuery, UsersQuery,
+};
 use super::theme::Theme;
 use super::view::View;
 use history::HistoryState;
@@ -101,7 +105,7 @@ pub struct App {
     pub history: HistoryState,
     shown: Option<ShownProcesses>,
     pressed: Vec<Key>,
-    watched: Vec<Arc<Interest>>,
+    plans: Vec<Arc<PollPlan>>,
     /// Whether there was an update before.
     has_begun: bool,
     /// The host that a view other than the fleet shows.
@@ -124,7 +128,7 @@ impl App {
         Self {
             now: Now::default(),
             settings,
-            watched: vec![Arc::default(); hosts.len()],
+            plans: vec![Arc::default(); hosts.len()],
             hosts,
             current: 0,
             view,
@@ -262,7 +266,7 @@ impl App {
     #[must_use]
     pub fn freshness(&self) -> Freshness<'_> {
         let host = self.host();
-        let mut parts = vec![self.part(host, &Wanted::Snapshot)];
+        let mut parts = vec![self.part(host, &AnyQuery::Snapshot(SnapshotQuery))];
         let wanted = self.wanted_by_view(host);
         parts.extend(wanted.iter().map(|wanted| self.part(host, wanted)));
         // What a narrow key may not read is no fault of a view that does not show it.
@@ -275,44 +279,13 @@ impl App {
     /// How new the readings of a host are.
     #[must_use]
     pub fn freshness_of<'a>(&self, host: &'a Host) -> Freshness<'a> {
-        let readings = self.part(host, &Wanted::Snapshot);
+        let readings = self.part(host, &AnyQuery::Snapshot(SnapshotQuery));
         Freshness::of(host, &[readings], self.frozen.is_some(), self.now)
     }
 
-    fn part<'a>(&self, host: &'a Host, wanted: &Wanted) -> Part<'a> {
-        let every = wanted.pace(self.pace(host));
-        let now = self.now;
-        let mut part = match wanted {
-            Wanted::Me => Part::of(&host.me, host.me.error(), every, now),
-            Wanted::Info => Part::of(&host.info, host.info.error(), every, now),
-            Wanted::Snapshot => Part::of(&host.snapshot, host.snapshot.error(), every, now),
-            Wanted::Processes(query) => {
-                Part::of(&host.processes, host.processes_error(query), every, now)
-            }
-            Wanted::Process(pid) => Part::of(&host.process, host.process.error_of(pid), every, now),
-            Wanted::Readiness => Part::of(&host.readiness, host.readiness.error(), every, now),
-            Wanted::Health => Part::of(&host.health, host.health.error(), every, now),
-            Wanted::Requests(_) => Part::of(&host.requests, host.requests_error(), every, now),
-            Wanted::History(query) => {
-                Part::of(&host.history, host.history_error(query), every, now)
-            }
-            Wanted::Users => Part::of(&host.users, host.users.error(), every, now),
-            Wanted::Keys(owner) => Part::of(&host.keys, host.keys.error_of(owner), every, now),
-        };
-        let (is_shown, has_ended) = match wanted {
-            // Only what was asked about is shown of these, not what is held.
-            Wanted::Process(pid) => (host.process.of(pid).is_some(), host.has_ended(*pid)),
-            Wanted::Keys(owner) => (host.keys.of(owner).is_some(), false),
-            Wanted::History(query) => {
-                let held = host.history.query();
-                (held.is_some_and(|held| held.series == query.series), false)
-            }
-            _ => (true, false),
-        };
-        part.age = part.age.filter(|_| is_shown);
-        // That a process ends is no fault of the host.
-        part.error = part.error.filter(|_| !has_ended);
-        part
+    fn part<'a>(&self, host: &'a Host, query: &AnyQuery) -> Part<'a> {
+        let every = query.pace(self.pace(host));
+        host.responses.part(query, every, self.now)
     }
 
     /// How often a host is asked for its reading.
@@ -335,24 +308,24 @@ impl App {
         }
         for index in 0..self.hosts.len() {
             let interest = self.interest(index);
-            if *self.watched[index] != interest {
+            if *self.plans[index] != interest {
                 let interest = Arc::new(interest);
-                self.watched[index] = Arc::clone(&interest);
-                effects.push(Effect::Watch(index, interest));
+                self.plans[index] = Arc::clone(&interest);
+                effects.push(Effect::Poll(index, interest));
             }
         }
     }
 
-    fn interest(&self, index: usize) -> Interest {
+    fn interest(&self, index: usize) -> PollPlan {
         let host = &self.hosts[index];
-        let mut wanted = vec![Wanted::Snapshot, Wanted::Me];
+        let mut wanted = vec![AnyQuery::Snapshot(SnapshotQuery), AnyQuery::Me(MeQuery)];
         if index == self.current && self.view != View::Fleet {
-            wanted.push(Wanted::Info);
+            wanted.push(AnyQuery::Info(InfoQuery));
             wanted.extend(self.wanted_by_view(host));
         }
-        Interest {
+        PollPlan {
             every: self.pace(host),
-            wanted,
+            queries: wanted,
         }
     }
 
@@ -366,29 +339,38 @@ impl App {
         }
     }
 
-    fn wanted_by_view(&self, host: &Host) -> Vec<Wanted> {
+    fn wanted_by_view(&self, host: &Host) -> Vec<AnyQuery> {
         match self.view {
-            View::Overview => vec![Wanted::Processes(self.process_query())],
+            View::Overview => vec![AnyQuery::Processes(self.process_query())],
             View::Processes | View::Process => {
-                let query = Wanted::Processes(self.process_query());
+                let query = AnyQuery::Processes(self.process_query());
                 let opened = self.processes.opened.as_ref();
-                let opened = opened.map(|process| Wanted::Process(process.pid));
+                let opened =
+                    opened.map(|process| AnyQuery::Process(ProcessDetailQuery(process.pid)));
                 [query].into_iter().chain(opened).collect()
             }
             View::Health if host.forbids(Scope::StatsRead).is_none() => {
-                vec![Wanted::Readiness, Wanted::Health]
+                vec![
+                    AnyQuery::Readiness(ReadinessQuery),
+                    AnyQuery::Health(HealthQuery),
+                ]
             }
-            View::Health => vec![Wanted::Readiness],
+            View::Health => vec![AnyQuery::Readiness(ReadinessQuery)],
             View::Api if host.forbids(Scope::StatsRead).is_none() => {
-                vec![Wanted::Requests(self.minute(host))]
+                vec![AnyQuery::Requests(RequestsQuery(self.minute(host)))]
             }
             View::Fleet | View::Api => Vec::new(),
-            View::History => vec![Wanted::History(self.history_query(host))],
-            View::Users if host.forbids(Scope::UsersAdmin).is_some() => vec![Wanted::Keys(None)],
+            View::History => vec![AnyQuery::History(self.history_query(host))],
+            View::Users if host.forbids(Scope::UsersAdmin).is_some() => {
+                vec![AnyQuery::Keys(KeysQuery(None))]
+            }
             View::Users => {
                 let keys = self.users.rows.selected.clone();
-                let keys = keys.map(|id| Wanted::Keys(Some(id)));
-                [Wanted::Users].into_iter().chain(keys).collect()
+                let keys = keys.map(|id| AnyQuery::Keys(KeysQuery(Some(id))));
+                [AnyQuery::Users(UsersQuery)]
+                    .into_iter()
+                    .chain(keys)
+                    .collect()
             }
         }
     }

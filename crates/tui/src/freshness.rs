@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::host::{Host, Link};
 use super::message::Now;
-use super::table::Held;
 use linux_api_client::error::ClientError;
 
 /// Data is late after this many missed responses.
@@ -19,22 +18,6 @@ pub struct Part<'a> {
     pub error: Option<&'a ClientError>,
     /// How often a newer one is due.
     pub every: Duration,
-}
-
-impl<'a> Part<'a> {
-    /// A part that is held, and why there is nothing newer.
-    pub fn of<T, Q: PartialEq>(
-        held: &Held<T, Q>,
-        error: Option<&'a ClientError>,
-        every: Duration,
-        now: Now,
-    ) -> Self {
-        Self {
-            age: held.age(now),
-            error,
-            every,
-        }
-    }
 }
 
 /// How new what is shown is.

@@ -4,6 +4,7 @@
 //! draw; `run` joins them. Nothing here knows of the server, the store or the collector.
 
 pub mod app;
+pub mod change;
 pub mod demo;
 mod feed;
 pub mod freshness;
@@ -13,6 +14,7 @@ pub mod keymap;
 pub mod message;
 mod outbox;
 pub mod picture;
+pub mod query;
 mod run;
 pub mod sanitize;
 pub mod screens;
@@ -27,7 +29,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use app::{App, Settings};
-use feed::Source;
+use feed::HostSource;
 use host::Host;
 
 use linux_api_client::error::ClientError;
@@ -36,7 +38,7 @@ use linux_api_wire::time::Clock;
 
 /// A host to show.
 #[derive(Debug, Clone)]
-pub struct Watched {
+pub struct HostTarget {
     /// What the user calls it.
     pub name: String,
     /// What it is called besides.
@@ -62,14 +64,14 @@ pub struct Start {
 ///
 /// # Errors
 /// When the terminal can't be used.
-pub async fn run(watched: Vec<Watched>, start: Start, clock: Clock) -> io::Result<String> {
+pub async fn run(targets: Vec<HostTarget>, start: Start, clock: Clock) -> io::Result<String> {
     let mut hosts = Vec::new();
     let mut sources = Vec::new();
-    for host in watched {
+    for host in targets {
         let client = host.target.and_then(|target| Client::new(&target));
         let (address, source) = match client {
-            Ok(client) => (client.address().to_string(), Source::Daemon(client)),
-            Err(error) => (String::new(), Source::Unusable(error)),
+            Ok(client) => (client.address().to_string(), HostSource::Daemon(client)),
+            Err(error) => (String::new(), HostSource::Unusable(error)),
         };
         hosts.push(Host::new(host.name, address, host.labels));
         sources.push(source);
@@ -84,14 +86,14 @@ pub async fn run(watched: Vec<Watched>, start: Start, clock: Clock) -> io::Resul
 pub async fn run_demo(start: Start, clock: Clock) -> io::Result<String> {
     let (hosts, sources) = demo::fleet(&clock)
         .into_iter()
-        .map(|(host, source)| (host, Source::Demo(source)))
+        .map(|(host, source)| (host, HostSource::Demo(source)))
         .unzip();
     begin(hosts, sources, start, clock).await
 }
 
 async fn begin(
     hosts: Vec<Host>,
-    sources: Vec<Source>,
+    sources: Vec<HostSource>,
     start: Start,
     clock: Clock,
 ) -> io::Result<String> {

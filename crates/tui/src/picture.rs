@@ -12,7 +12,8 @@ use unicode_width::UnicodeWidthStr;
 use super::app::{App, Settings};
 use super::demo::{self, DemoHost};
 use super::keymap::Keymap;
-use super::message::{Effect, Message, News, Now, Wanted};
+use super::message::{Effect, FeedEvent, Message, Now};
+use super::query::{AnyQuery, SnapshotQuery};
 use super::sanitize::Clean;
 use super::screens;
 use super::theme::Theme;
@@ -84,7 +85,7 @@ fn drawn(view: View) -> Buffer {
         app.show_view(view);
     }
     let mut elapsed = Duration::ZERO;
-    let mut wanted = vec![vec![Wanted::Snapshot]; scripts.len()];
+    let mut wanted = vec![vec![AnyQuery::Snapshot(SnapshotQuery)]; scripts.len()];
     for _ in 0..READINGS {
         let now = Now {
             since_start: elapsed,
@@ -97,9 +98,9 @@ fn drawn(view: View) -> Buffer {
         }
         while let Some(message) = messages.pop() {
             for effect in app.update(now, message) {
-                if let Effect::Watch(host, interest) = effect {
-                    wanted[host].clone_from(&interest.wanted);
-                    let wanted = interest.wanted.iter();
+                if let Effect::Poll(host, plan) = effect {
+                    wanted[host].clone_from(&plan.queries);
+                    let wanted = plan.queries.iter();
                     messages.extend(wanted.flat_map(|it| news(host, &scripts[host], it)));
                 }
             }
@@ -114,16 +115,16 @@ fn drawn(view: View) -> Buffer {
     terminal.backend().inner().buffer().clone()
 }
 
-fn news(host: usize, script: &DemoHost, wanted: &Wanted) -> [Message; 2] {
-    let result = script.answer(wanted);
+fn news(host: usize, script: &DemoHost, wanted: &AnyQuery) -> [Message; 2] {
+    let result = script.respond(wanted);
     let link = match &result {
-        Ok(_) => News::Up(script.latency()),
-        Err(error) => News::Down {
+        Ok(_) => FeedEvent::Up(script.latency()),
+        Err(error) => FeedEvent::Down {
             error: error.clone(),
             retry_in: Duration::from_secs(8),
         },
     };
-    let answer = News::Answer(wanted.clone(), result);
+    let answer = FeedEvent::Response(wanted.clone(), result);
     [
         Message::Host(host, Box::new(answer)),
         Message::Host(host, Box::new(link)),

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::app::App;
-use super::feed::{Feed, QUEUE, Source};
+use super::feed::{Feed, HostSource, QUEUE};
 use super::input;
 use super::message::{Effect, Message, Now};
 use super::outbox::Outbox;
@@ -35,7 +35,7 @@ struct Signals {
 }
 
 /// What a signal asks for.
-enum Asked {
+enum SignalRequest {
     End,
     /// To stop, as Ctrl-Z does.
     Stop,
@@ -57,14 +57,14 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Asked {
+    async fn next(&mut self) -> SignalRequest {
         tokio::select! {
-            _ = self.terminate.recv() => Asked::End,
-            _ = self.hang_up.recv() => Asked::End,
-            _ = self.interrupt.recv() => Asked::End,
-            _ = self.stop.recv() => Asked::Stop,
-            _ = self.go_on.recv() => Asked::GoOn,
-            _ = self.resize.recv() => Asked::Resize,
+            _ = self.terminate.recv() => SignalRequest::End,
+            _ = self.hang_up.recv() => SignalRequest::End,
+            _ = self.interrupt.recv() => SignalRequest::End,
+            _ = self.stop.recv() => SignalRequest::Stop,
+            _ = self.go_on.recv() => SignalRequest::GoOn,
+            _ = self.resize.recv() => SignalRequest::Resize,
         }
     }
 }
@@ -75,7 +75,7 @@ impl Signals {
 /// When the terminal can't be used.
 pub(super) async fn run(
     mut app: App,
-    sources: Vec<Source>,
+    sources: Vec<HostSource>,
     clock: Clock,
     mouse: bool,
 ) -> io::Result<App> {
@@ -129,12 +129,12 @@ pub(super) async fn run(
                 // The terminal is gone.
                 Some(Err(_)) | None => return Ok(app),
             },
-            asked = signals.next() => {
-                match asked {
-                    Asked::End => return Ok(app),
-                    Asked::Stop => guard.suspend()?,
-                    Asked::GoOn => guard.take_again()?,
-                    Asked::Resize => {}
+            request = signals.next() => {
+                match request {
+                    SignalRequest::End => return Ok(app),
+                    SignalRequest::Stop => guard.suspend()?,
+                    SignalRequest::GoOn => guard.take_again()?,
+                    SignalRequest::Resize => {}
                 }
                 waiting = true;
                 let size = guard.size()?;
@@ -166,9 +166,9 @@ fn of_terminal(event: Event) -> Option<Message> {
 
 fn carry_out(effect: Effect, feeds: &[Feed], guard: &mut Guard) -> io::Result<()> {
     match effect {
-        Effect::Watch(host, interest) => {
+        Effect::Poll(host, plan) => {
             if let Some(feed) = feeds.get(host) {
-                feed.watch(interest);
+                feed.poll(plan);
             }
         }
         Effect::Reload(host) => {
@@ -176,9 +176,9 @@ fn carry_out(effect: Effect, feeds: &[Feed], guard: &mut Guard) -> io::Result<()
                 feed.reload();
             }
         }
-        Effect::Call(host, call) => {
+        Effect::Change(host, change) => {
             if let Some(feed) = feeds.get(host) {
-                feed.call(call);
+                feed.change(change);
             }
         }
         Effect::Suspend => guard.suspend()?,

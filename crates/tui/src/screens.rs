@@ -1,15 +1,15 @@
 //! The screens. They read the dashboard's state and change nothing.
 
-mod api;
+pub(crate) mod api;
 mod fleet;
-mod health;
+pub(crate) mod health;
 mod help;
-mod history;
+pub(crate) mod history;
 mod overview;
 mod popups;
-mod process;
-mod processes;
-mod users;
+pub(crate) mod process;
+pub(crate) mod processes;
+pub(crate) mod users;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -130,7 +130,7 @@ fn absence(app: &App, host: &Host, error: Option<&ClientError>) -> (String, bool
 
 /// Draws that it is not known yet what the key may do, if so.
 fn draw_nobody(app: &App, area: Rect, frame: &mut Frame<'_>) -> bool {
-    let me = &app.host().me;
+    let me = &app.host().responses.me;
     draw_absence(app, me.value().is_some(), me.error(), area, frame)
 }
 

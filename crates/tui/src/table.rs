@@ -8,100 +8,8 @@
 mod cursor;
 
 use std::cmp::Ordering;
-use std::time::Duration;
 
 pub use cursor::{Cursor, Move, first_seen};
-
-use super::message::Now;
-use linux_api_client::error::ClientError;
-
-/// The newest value that a host sent, with the query and the time that it answers. An error leaves
-/// the value in place.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Held<T, Q = ()> {
-    value: Option<(Q, T)>,
-    at: Duration,
-    error: Option<(Q, ClientError)>,
-    generation: u64,
-}
-
-impl<T, Q> Default for Held<T, Q> {
-    fn default() -> Self {
-        Self {
-            value: None,
-            at: Duration::ZERO,
-            error: None,
-            generation: 0,
-        }
-    }
-}
-
-impl<T, Q: PartialEq> Held<T, Q> {
-    /// The newest value, whatever it answers.
-    pub fn value(&self) -> Option<&T> {
-        self.value.as_ref().map(|(_, value)| value)
-    }
-
-    /// What the newest value answers.
-    pub fn query(&self) -> Option<&Q> {
-        self.value.as_ref().map(|(query, _)| query)
-    }
-
-    /// The newest value, where it answers this query.
-    pub fn of(&self, query: &Q) -> Option<&T> {
-        let (answered, value) = self.value.as_ref()?;
-        (answered == query).then_some(value)
-    }
-
-    /// Why there is no newer value for this query; an error that another query met says nothing
-    /// about it.
-    pub fn error_of(&self, query: &Q) -> Option<&ClientError> {
-        self.error_where(|met| met == query)
-    }
-
-    /// Why there is no newer value for queries like this. One that asks for a little more, or for the
-    /// next minute, meets the same error.
-    pub fn error_where(&self, is_alike: impl Fn(&Q) -> bool) -> Option<&ClientError> {
-        let (met, error) = self.error.as_ref()?;
-        is_alike(met).then_some(error)
-    }
-
-    /// How old the value is; nothing without one.
-    pub fn age(&self, now: Now) -> Option<Duration> {
-        self.value.as_ref()?;
-        Some(now.since_start.saturating_sub(self.at))
-    }
-
-    /// Grows with each value.
-    pub const fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    /// Takes a response.
-    pub fn put(&mut self, query: Q, value: T, now: Now) {
-        self.value = Some((query, value));
-        self.at = now.since_start;
-        self.error = None;
-        self.generation += 1;
-    }
-
-    /// Takes a failure.
-    pub fn fail(&mut self, query: Q, error: ClientError) {
-        self.error = Some((query, error));
-    }
-
-    /// Forgets a failure that is over, without a newer value.
-    pub fn recover(&mut self) {
-        self.error = None;
-    }
-}
-
-impl<T> Held<T> {
-    /// Why there is no newer value.
-    pub fn error(&self) -> Option<&ClientError> {
-        self.error_of(&())
-    }
-}
 
 /// A column that a table can be sorted by.
 pub trait SortColumn: Copy + PartialEq + 'static {
@@ -225,32 +133,6 @@ pub fn missing_last<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(seconds: u64) -> Now {
-        Now {
-            since_start: Duration::from_secs(seconds),
-            ..Now::default()
-        }
-    }
-
-    #[test]
-    fn a_value_and_an_error_belong_to_the_query_that_they_answer() {
-        let mut held: Held<&str, u32> = Held::default();
-        assert_eq!(held.age(at(3)), None);
-        held.put(1, "one", at(2));
-        assert_eq!((held.of(&1), held.of(&2)), (Some(&"one"), None));
-        assert_eq!(held.age(at(5)), Some(Duration::from_secs(3)));
-        let error = ClientError::Offline {
-            address: String::new(),
-            reason: "timed out".to_owned(),
-        };
-        held.fail(2, error);
-        assert!(held.error_of(&2).is_some() && held.error_of(&1).is_none());
-        assert_eq!(held.value(), Some(&"one"), "an error leaves the value");
-        let before = held.generation();
-        held.put(2, "two", at(6));
-        assert!(held.error_of(&2).is_none() && held.generation() > before);
-    }
 
     #[test]
     fn what_is_missing_comes_last_both_ways() {

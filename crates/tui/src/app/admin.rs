@@ -2,8 +2,10 @@
 
 use super::App;
 use super::popup::{Popup, Purpose};
+use crate::change::Change;
 use crate::keymap::Action;
-use crate::message::{Call, Effect};
+use crate::message::Effect;
+use crate::query::KeysQuery;
 use crate::screens;
 use linux_api_wire::api::keys::ListedKey;
 use linux_api_wire::api::users::ListedUser;
@@ -52,17 +54,17 @@ impl App {
         let key = self.chosen_key().cloned();
         match (action, user, key) {
             (Action::AddUser, ..) => self.ask(Purpose::UserName, ""),
-            (Action::ToggleActive, Some(user), _) => self.confirm(Call::SetActive {
+            (Action::ToggleActive, Some(user), _) => self.confirm(Change::SetActive {
                 user_id: user.user_id,
                 name: user.username,
                 active: !user.activated,
             }),
-            (Action::ToggleRole, Some(user), _) => self.confirm(Call::SetRole {
+            (Action::ToggleRole, Some(user), _) => self.confirm(Change::SetRole {
                 user_id: user.user_id,
                 name: user.username,
                 admin: user.role != Role::Admin.as_str(),
             }),
-            (Action::DeleteUser, Some(user), _) => self.confirm(Call::DeleteUser {
+            (Action::DeleteUser, Some(user), _) => self.confirm(Change::DeleteUser {
                 user_id: user.user_id,
                 name: user.username,
             }),
@@ -73,13 +75,13 @@ impl App {
                 };
                 self.ask(purpose, "");
             }
-            (Action::RotateKey, _, Some(key)) => self.confirm(Call::RotateKey {
+            (Action::RotateKey, _, Some(key)) => self.confirm(Change::RotateKey {
                 user_id,
                 user: owner,
                 key_id: key.key_id,
                 name: key.name,
             }),
-            (Action::RevokeKey, _, Some(key)) => self.confirm(Call::RevokeKey {
+            (Action::RevokeKey, _, Some(key)) => self.confirm(Change::RevokeKey {
                 user_id,
                 user: owner,
                 key_id: key.key_id,
@@ -117,9 +119,9 @@ impl App {
     }
 
     /// Asks before a change.
-    pub(super) fn confirm(&mut self, call: Call) {
+    pub(super) fn confirm(&mut self, change: Change) {
         let host = self.host();
-        let words = call.in_words();
+        let words = change.in_words();
         let mut first = words.chars();
         let question: String = first
             .next()
@@ -132,28 +134,21 @@ impl App {
             String::new(),
             format!("The daemon is at {}.", host.address),
         ];
-        match &call {
-            Call::RevokeKey { .. } => lines.push("The key ends at once and for ever.".to_owned()),
-            Call::RotateKey { .. } => {
-                lines.push("The old key keeps working for an hour.".to_owned());
-            }
-            Call::DeleteUser { .. } => lines.push("All keys of the user end at once.".to_owned()),
-            _ => {}
-        }
+        lines.extend(change.consequence().map(str::to_owned));
         self.popups.push(Popup::Confirm {
             lines,
             host: self.current,
-            call,
+            change,
             yes: false,
         });
     }
 
     /// Sends a change to the host that it was confirmed for.
-    pub(super) fn send(&mut self, host: usize, call: Call) -> Effect {
+    pub(super) fn send(&mut self, host: usize, change: Change) -> Effect {
         let name = &self.hosts[host].name;
         let more = self.settings.theme.glyphs.ellipsis;
-        self.say(format!("{name}: {} {more}", call.in_words()));
-        Effect::Call(host, call)
+        self.say(format!("{name}: {} {more}", change.in_words()));
+        Effect::Change(host, change)
     }
 
     /// How many rows of users, or of keys, are seen.
@@ -165,7 +160,7 @@ impl App {
     #[must_use]
     pub fn shown_users(&self) -> Vec<&ListedUser> {
         let wanted = self.users.filter.to_lowercase();
-        let users = self.host().users.value();
+        let users = self.host().responses.users.value();
         let users = users.map_or(&[][..], Vec::as_slice).iter();
         users
             .filter(|user| user.username.to_lowercase().contains(&wanted))
@@ -184,7 +179,13 @@ impl App {
     /// The name of that user.
     #[must_use]
     pub fn keys_owner_name(&self) -> String {
-        let me = || self.host().me.value().map(|me| me.user.username.clone());
+        let me = || {
+            self.host()
+                .responses
+                .me
+                .value()
+                .map(|me| me.user.username.clone())
+        };
         match self.keys_owner() {
             Some(_) => self.chosen_user().map(|user| user.username.clone()),
             None => me(),
@@ -195,7 +196,7 @@ impl App {
     /// The keys to show: never those of another user.
     #[must_use]
     pub fn shown_keys(&self) -> &[ListedKey] {
-        let keys = self.host().keys.of(&self.keys_owner());
+        let keys = self.host().responses.keys.of(&KeysQuery(self.keys_owner()));
         keys.map_or(&[], Vec::as_slice)
     }
 
@@ -203,7 +204,7 @@ impl App {
     #[must_use]
     pub fn chosen_user(&self) -> Option<&ListedUser> {
         let id = self.users.rows.selected.as_ref()?;
-        let users = self.host().users.value()?;
+        let users = self.host().responses.users.value()?;
         users.iter().find(|user| user.user_id == *id)
     }
 

@@ -44,7 +44,7 @@ impl App {
     /// A host's value in one column.
     #[must_use]
     pub fn fleet_cell(&self, host: &Host, column: FleetColumn) -> Option<f64> {
-        let snapshot = host.snapshot.value();
+        let snapshot = host.responses.snapshot.value();
         match column {
             FleetColumn::Name => None,
             FleetColumn::Cpu => Some(snapshot?.cpu.as_ref()?.usage_percent),

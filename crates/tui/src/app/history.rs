@@ -6,7 +6,7 @@ use super::App;
 use super::popup::Purpose;
 use crate::host::Host;
 use crate::keymap::Action;
-use crate::message::HistoryQuery;
+use crate::query::HistoryQuery;
 use crate::table::Cursor;
 use linux_api_wire::series::SERIES;
 use linux_api_wire::time::Timestamp;
@@ -150,7 +150,7 @@ impl App {
     /// The host's own time: its clock may be another than ours.
     #[must_use]
     pub fn time_of(&self, host: &Host) -> Timestamp {
-        match host.snapshot.value() {
+        match host.responses.snapshot.value() {
             Some(snapshot) => snapshot.time,
             None => self.now.wall,
         }
@@ -193,7 +193,7 @@ impl App {
     /// Goes through the members of a series, such as filesystems.
     pub(super) fn step_member(&mut self, forward: bool) {
         let series = self.history_query(self.host()).series;
-        let history = self.host().history.value();
+        let history = self.host().responses.history.value();
         let members = history.map_or(0, |history| {
             let all = history.series.iter();
             all.filter(|it| it.name == series).count()

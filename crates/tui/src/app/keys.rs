@@ -7,8 +7,9 @@ use tui_input::backend::crossterm::EventHandler;
 use super::App;
 use super::popup::{Popup, Purpose};
 use super::processes::ProcessesState;
+use crate::change::Change;
 use crate::keymap::{Action, Key, Lookup};
-use crate::message::{Call, Effect};
+use crate::message::Effect;
 use crate::view::View;
 
 /// Most characters that are typed into one line.
@@ -126,7 +127,7 @@ impl App {
             _ => return Vec::new(),
         };
         match self.popups.pop() {
-            Some(Popup::Confirm { host, call, .. }) if is_yes => vec![self.send(host, call)],
+            Some(Popup::Confirm { host, change, .. }) if is_yes => vec![self.send(host, change)],
             _ => Vec::new(),
         }
     }
@@ -251,14 +252,14 @@ impl App {
                 self.popups.pop();
                 let name = typed.trim().to_owned();
                 if !name.is_empty() {
-                    self.confirm(Call::AddUser { name, admin: false });
+                    self.confirm(Change::AddUser { name, admin: false });
                 }
             }
             Purpose::KeyName { user_id, user } => {
                 self.popups.pop();
                 let name = typed.trim().to_owned();
                 if !name.is_empty() {
-                    self.confirm(Call::CreateKey {
+                    self.confirm(Change::CreateKey {
                         user_id,
                         user,
                         name,

@@ -4,34 +4,36 @@ use std::time::Duration;
 
 use super::App;
 use super::popup::Popup;
+use crate::change::{Change, ChangeOutcome};
 use crate::host::Link;
-use crate::message::{Call, Effect, News, Outcome, Wanted};
+use crate::message::{Effect, FeedEvent};
+use crate::query::AnyQuery;
 use crate::view::View;
 use linux_api_client::error::ClientError;
 
 impl App {
-    pub(super) fn on_news(&mut self, index: usize, news: News) -> Vec<Effect> {
+    pub(super) fn on_news(&mut self, index: usize, news: FeedEvent) -> Vec<Effect> {
         let Some(host) = self.hosts.get_mut(index) else {
             return Vec::new();
         };
-        if let News::Done(call, result) = news {
+        if let FeedEvent::Changed(call, result) = news {
             self.on_done(index, &call, result);
             return Vec::new();
         }
         // A response to a question that is no longer asked came too late: what is asked now may have
         // been answered already, by something newer.
-        if let News::Answer(wanted, _) = &news
-            && !self.watched[index].wanted.contains(wanted)
+        if let FeedEvent::Response(wanted, _) = &news
+            && !self.plans[index].queries.contains(wanted)
         {
             return Vec::new();
         }
         let was_up = matches!(host.link, Link::Up { .. });
         let seen = match &news {
             // The latency changes with each response; it is drawn with the data.
-            News::Up(_) => !was_up,
+            FeedEvent::Up(_) => !was_up,
             // Of what is held still only the state of the host changes.
-            News::Answer(_, Ok(_)) if self.frozen.is_some() => host.refusal().is_some(),
-            News::Down { .. } | News::Answer(Wanted::Snapshot, _) => true,
+            FeedEvent::Response(_, Ok(_)) if self.frozen.is_some() => host.refusal().is_some(),
+            FeedEvent::Down { .. } | FeedEvent::Response(AnyQuery::Snapshot(_), _) => true,
             _ => index == self.current,
         };
         if self.frozen.is_some() {
@@ -43,17 +45,17 @@ impl App {
         Vec::new()
     }
 
-    fn on_done(&mut self, index: usize, call: &Call, result: Result<Outcome, ClientError>) {
+    fn on_done(&mut self, index: usize, call: &Change, result: Result<ChangeOutcome, ClientError>) {
         let host = self.hosts[index].name.clone();
         match result {
             Err(error) => self.complain(format!("{host}: {}", error.in_short())),
-            Ok(Outcome::Unchanged) => self.say(format!("{host}: nothing to change")),
-            Ok(Outcome::Done) => self.say(format!("{host}: {}, done", call.in_words())),
-            Ok(Outcome::User(user)) => self.show_key(
+            Ok(ChangeOutcome::Unchanged) => self.say(format!("{host}: nothing to change")),
+            Ok(ChangeOutcome::Done) => self.say(format!("{host}: {}, done", call.in_words())),
+            Ok(ChangeOutcome::User(user)) => self.show_key(
                 format!("{host}: first key of {}", user.username),
                 user.api_key,
             ),
-            Ok(Outcome::Key(key)) => {
+            Ok(ChangeOutcome::Key(key)) => {
                 self.show_key(format!("{host}: new key {}", key.name), key.api_key);
             }
         }
@@ -78,33 +80,6 @@ impl App {
         match link {
             Link::Down { retry_at, .. } => Some(retry_at.saturating_sub(self.now.since_start)),
             _ => None,
-        }
-    }
-}
-
-impl Call {
-    /// What is to be done, in words.
-    #[must_use]
-    pub fn in_words(&self) -> String {
-        match self {
-            Self::AddUser { name, admin: true } => format!("add admin {name}"),
-            Self::AddUser { name, .. } => format!("add user {name}"),
-            Self::SetActive {
-                name, active: true, ..
-            } => format!("activate {name}"),
-            Self::SetActive { name, .. } => format!("deactivate {name}"),
-            Self::SetRole {
-                name, admin: true, ..
-            } => format!("make {name} an admin"),
-            Self::SetRole { name, .. } => format!("make {name} a viewer"),
-            Self::DeleteUser { name, .. } => format!("delete {name} and its keys"),
-            Self::CreateKey { user, name, .. } => format!("create the key {name} of {user}"),
-            Self::RotateKey {
-                user, key_id, name, ..
-            } => format!("rotate the key {name} ({key_id}) of {user}"),
-            Self::RevokeKey {
-                user, key_id, name, ..
-            } => format!("revoke the key {name} ({key_id}) of {user}"),
         }
     }
 }

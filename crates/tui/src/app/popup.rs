@@ -2,7 +2,7 @@
 
 use tui_input::Input;
 
-use crate::message::Call;
+use crate::change::Change;
 use crate::view::View;
 
 /// What a line of text is asked for.
@@ -60,7 +60,7 @@ pub enum Popup {
         /// On which host.
         host: usize,
         /// What to do on yes.
-        call: Call,
+        change: Change,
         /// Whether yes is chosen; no at first.
         yes: bool,
     },

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::message::ProcessQuery;
+use crate::query::ProcessQuery;
 use crate::table::{Move, Sort, SortColumn, TableState};
 use linux_api_wire::api::processes::Process;
 use linux_api_wire::filter::Filter;

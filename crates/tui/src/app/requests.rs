@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::App;
 use super::state::ApiColumn;
-use crate::message::Requests;
+use crate::query::RequestCounts;
 use linux_api_wire::api::metrics::RouteMetrics;
 use linux_api_wire::time::Timestamp;
 
@@ -26,7 +26,7 @@ impl App {
     /// The routes to show, in order.
     #[must_use]
     pub fn shown_routes(&self) -> Vec<RouteRow<'_>> {
-        let Some(requests) = self.host().requests.value() else {
+        let Some(requests) = self.host().responses.requests.value() else {
             return Vec::new();
         };
         let wanted = self.api.table.filter.to_lowercase();
@@ -61,7 +61,7 @@ impl App {
 }
 
 /// The newest hour of each route, with its errors and its minutes.
-fn routes(requests: &Requests, now: Timestamp) -> Vec<RouteRow<'_>> {
+fn routes(requests: &RequestCounts, now: Timestamp) -> Vec<RouteRow<'_>> {
     let mut newest: BTreeMap<&str, &RouteMetrics> = BTreeMap::new();
     for row in &requests.hours {
         let known = newest.entry(&row.route).or_insert(row);
@@ -97,7 +97,7 @@ fn place_of(minute: Timestamp, newest: Timestamp) -> Option<usize> {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-fn error_percent(requests: &Requests, metrics: &RouteMetrics) -> f64 {
+fn error_percent(requests: &RequestCounts, metrics: &RouteMetrics) -> f64 {
     let of_route = requests
         .codes
         .iter()

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 
 use super::App;
 use super::processes::{Column, NO_KERNEL, ProcessId, ProcessesState, Row};
-use crate::message::{ProcessQuery, ProcessRows};
+use crate::query::{ProcessQuery, ProcessRows};
 use crate::table::{Sort, arrange, missing_last};
 use crate::view::View;
 use linux_api_wire::api::processes::Process;
@@ -70,10 +70,10 @@ impl App {
     /// The processes of the current host as the view shows them; nothing before the first response.
     #[must_use]
     pub fn shown_processes(&self) -> Option<(&ShownProcesses, &ProcessRows)> {
-        let rows = self.host().processes.value()?;
+        let rows = self.host().responses.processes.value()?;
         let shown = self.shown.as_ref()?;
         let is_current = shown.key.host == self.current
-            && shown.key.generation == self.host().processes.generation();
+            && shown.key.generation == self.host().responses.processes.generation();
         is_current.then_some((shown, rows))
     }
 
@@ -102,7 +102,7 @@ impl App {
         let on_overview = view == View::Overview;
         let key = Key {
             host: self.current,
-            generation: host.processes.generation(),
+            generation: host.responses.processes.generation(),
             view,
             filter: if on_overview {
                 state.overview_query().filter
@@ -120,7 +120,11 @@ impl App {
         if self.shown.as_ref().is_some_and(|shown| shown.key == key) {
             return;
         }
-        let held = host.processes.query().zip(host.processes.value());
+        let held = host
+            .responses
+            .processes
+            .query()
+            .zip(host.responses.processes.value());
         self.shown = held.map(|(query, rows)| state.shown(key, query, rows));
     }
 }

@@ -1,5 +1,7 @@
 //! Requests to the daemon: one row per route, and how the chosen one ended.
 
+pub(crate) mod query;
+
 use std::collections::BTreeMap;
 
 use ratatui::Frame;
@@ -72,8 +74,14 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
         height: below,
         ..area
     };
-    let error = host.requests_error();
-    if draw_absence(app, host.requests.value().is_some(), error, body, frame) {
+    let error = host.responses.requests.error();
+    if draw_absence(
+        app,
+        host.responses.requests.value().is_some(),
+        error,
+        body,
+        frame,
+    ) {
         return;
     }
     let rows = app.shown_routes();
@@ -233,7 +241,7 @@ fn count_of(times: u64) -> String {
 /// How the requests of a route ended in this hour.
 fn codes(app: &App, chosen: &RouteRow<'_>) -> BTreeMap<u16, u64> {
     let mut codes: BTreeMap<u16, u64> = BTreeMap::new();
-    let requests = app.host().requests.value();
+    let requests = app.host().responses.requests.value();
     let rows = requests.map_or(&[][..], |it| &it.codes);
     for row in rows {
         if row.route == chosen.metrics.route && row.time == chosen.metrics.time && row.count > 0 {

@@ -125,7 +125,7 @@ fn cell(app: &App, host: &Host, title: &str) -> Cell {
         "LOAD" => number(FleetColumn::Load),
         "PSI%" => number(FleetColumn::Pressure),
         "UP" => {
-            let snapshot = host.snapshot.value();
+            let snapshot = host.responses.snapshot.value();
             let seconds = snapshot.and_then(|snapshot| snapshot.uptime_seconds);
             let up = seconds.map(|it| span(Duration::from_secs(it)));
             let up = up.as_deref().and_then(|up| up.split(' ').next());

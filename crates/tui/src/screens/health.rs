@@ -1,5 +1,7 @@
 //! How the daemon of a host does.
 
+pub(crate) mod query;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -25,14 +27,14 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let inner = boxed(&title, theme, area, frame);
     if draw_absence(
         app,
-        host.readiness.value().is_some(),
-        host.readiness.error(),
+        host.responses.readiness.value().is_some(),
+        host.responses.readiness.error(),
         inner,
         frame,
     ) {
         return;
     }
-    let Some(readiness) = host.readiness.value() else {
+    let Some(readiness) = host.responses.readiness.value() else {
         return;
     };
     let (link, style) = state_text(app, &app.freshness());
@@ -68,7 +70,7 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     lines.push(check_line("migrations", &checks.migrations));
     lines.push(check_line("flusher", &checks.flusher));
     lines.extend(details(app));
-    if let Some(snapshot) = host.snapshot.value() {
+    if let Some(snapshot) = host.responses.snapshot.value() {
         lines.push(Line::default());
         lines.push(Line::styled(
             "what the daemon reads of its host",
@@ -124,9 +126,9 @@ fn details(app: &App) -> Vec<Line<'static>> {
             Span::styled(clean(&text), theme.text),
         ])
     };
-    let Some(health) = host.health.value() else {
+    let Some(health) = host.responses.health.value() else {
         let reason = host.forbids(Scope::StatsRead);
-        let reason = reason.or_else(|| host.health.error().map(ClientError::in_short));
+        let reason = reason.or_else(|| host.responses.health.error().map(ClientError::in_short));
         return vec![plain(
             "details",
             reason.unwrap_or_else(|| "waiting for the response".to_owned()),

@@ -1,5 +1,7 @@
 //! Stored series over time: names on the left, the chosen one on the right.
 
+pub(crate) mod query;
+
 use std::time::Duration;
 
 use ratatui::Frame;
@@ -42,12 +44,16 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let query = app.history_query(host);
     let shown = query.series;
     // Of another series nothing can be shown here.
-    let held = host.history.query().filter(|held| held.series == shown);
-    let error = host.history_error(&query);
+    let held = host
+        .responses
+        .history
+        .query()
+        .filter(|held| held.series == shown);
+    let error = host.responses.history.error_of(&query);
     if draw_absence(app, held.is_some(), error, graphs, frame) {
         return;
     }
-    let Some((held, history)) = held.zip(host.history.value()) else {
+    let Some((held, history)) = held.zip(host.responses.history.value()) else {
         return;
     };
     let members: Vec<&HistorySeries> = history
@@ -104,7 +110,7 @@ fn range_text(app: &App, width: u16) -> String {
         "live"
     };
     let host = app.host();
-    let held = host.history.query();
+    let held = host.responses.history.query();
     // The range that is asked for now is not the one that is held.
     let held = held.filter(|it| app.frozen.is_some() && it.series == query.series && **it != query);
     let held = held.map_or_else(String::new, |it| {

@@ -27,14 +27,14 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let host = app.host();
     if draw_absence(
         app,
-        host.snapshot.value().is_some(),
-        host.snapshot.error(),
+        host.responses.snapshot.value().is_some(),
+        host.responses.snapshot.error(),
         area,
         frame,
     ) {
         return;
     }
-    let Some(snapshot) = host.snapshot.value() else {
+    let Some(snapshot) = host.responses.snapshot.value() else {
         return;
     };
     let dense = area.width < WIDE || area.height < HIGH;
@@ -193,7 +193,7 @@ fn draw_network_graph(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let seen = values.len().saturating_sub(usize::from(area.width) * 2);
     let top = binary_top(&values[seen..]);
     let parts = split(area, &[1]);
-    let snapshot = app.host().snapshot.value();
+    let snapshot = app.host().responses.snapshot.value();
     let networks = snapshot.and_then(|it| it.networks.as_deref());
     let (what, _) = traffic(networks.unwrap_or_default());
     let title = Line::styled(format!("{what}, up to {}", rate(top)), theme.dim);

@@ -1,5 +1,7 @@
 //! One process with all that can be read of it.
 
+pub(crate) mod query;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -9,6 +11,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::draw_absence;
 use crate::app::App;
+use crate::query::ProcessDetailQuery;
 use crate::sanitize::{clean, cut};
 use crate::units::{cpu_time, percent, rate, size};
 use crate::widgets::frame::{boxed, instead};
@@ -26,11 +29,17 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let ended = if has_ended { ", ended" } else { "" };
     let title = format!("process {pid} on {}{ended}", host.name);
     let inner = boxed(&title, theme, area, frame);
-    let Some(detail) = host.process.of(&pid) else {
+    let Some(detail) = host.responses.process.of(&ProcessDetailQuery(pid)) else {
         if has_ended {
             instead("the process has ended", theme.warn, theme, inner, frame);
         } else {
-            draw_absence(app, false, host.process.error_of(&pid), inner, frame);
+            draw_absence(
+                app,
+                false,
+                host.responses.process.error_of(&ProcessDetailQuery(pid)),
+                inner,
+                frame,
+            );
         }
         return;
     };

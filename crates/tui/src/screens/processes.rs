@@ -1,5 +1,7 @@
 //! The process table, on its own view and below the overview.
 
+pub(crate) mod query;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
@@ -8,7 +10,7 @@ use super::draw_absence;
 use crate::app::App;
 use crate::app::processes::{self as state, Row};
 use crate::app::shown::{Coverage, ShownProcesses};
-use crate::message::ProcessRows;
+use crate::query::ProcessRows;
 use crate::sanitize::{clean, cut};
 use crate::table::SortColumn;
 use crate::theme::Theme;
@@ -110,7 +112,11 @@ fn shown_or_why<'a>(
     frame: &mut Frame<'_>,
 ) -> Option<(&'a ShownProcesses, &'a ProcessRows)> {
     let shown = app.shown_processes();
-    let error = app.host().processes_error(&app.process_query());
+    let error = app
+        .host()
+        .responses
+        .processes
+        .error_of(&app.process_query());
     draw_absence(app, shown.is_some(), error, area, frame);
     shown
 }
@@ -175,7 +181,12 @@ fn coverage(shown: &ShownProcesses) -> String {
 fn summary_line(app: &App) -> Line<'static> {
     let theme = &app.settings.theme;
     let state = &app.processes;
-    if let Some(error) = app.host().processes_error(&app.process_query()) {
+    if let Some(error) = app
+        .host()
+        .responses
+        .processes
+        .error_of(&app.process_query())
+    {
         return Line::styled(clean(&error.in_short()), theme.bad);
     }
     let Some((shown, _)) = app.shown_processes() else {
@@ -244,7 +255,12 @@ fn cpu_cell(app: &App, process: &Process) -> Cell {
     let Some(of_core) = process.cpu_percent else {
         return Cell::new("-", theme.dim);
     };
-    let cpu = app.host().snapshot.value().and_then(|it| it.cpu.as_ref());
+    let cpu = app
+        .host()
+        .responses
+        .snapshot
+        .value()
+        .and_then(|it| it.cpu.as_ref());
     let cores = cpu.map_or(1, |cpu| cpu.per_core.len().max(1));
     let cores = f64::from(u32::try_from(cores).unwrap_or(u32::MAX));
     let shown = if app.processes.whole_machine {

@@ -1,6 +1,8 @@
 //! Users in one box, the keys of the chosen one in another. Without the role or scope for users only
 //! the caller's own keys are shown.
 
+pub(crate) mod query;
+
 use std::time::Duration;
 
 use ratatui::Frame;
@@ -11,6 +13,7 @@ use ratatui::text::{Line, Span};
 use super::{draw_absence, draw_nobody};
 use crate::app::App;
 use crate::keymap::Action;
+use crate::query::KeysQuery;
 use crate::units::{counted, span};
 use crate::widgets::frame::{boxed_in, instead};
 use crate::widgets::table::{Cell, Column, Table};
@@ -76,7 +79,7 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
         if focused { theme.accent } else { theme.border }
     };
     let [users, keys] = boxes(area);
-    let title = match host.users.value() {
+    let title = match host.responses.users.value() {
         Some(_) => counted(app.shown_users().len(), "user", "s"),
         None => "users".to_owned(),
     };
@@ -93,8 +96,8 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
         draw_keys(app, keys, frame);
         return;
     }
-    let is_there = host.users.value().is_some();
-    if draw_absence(app, is_there, host.users.error(), users, frame) {
+    let is_there = host.responses.users.value().is_some();
+    if draw_absence(app, is_there, host.responses.users.error(), users, frame) {
         return;
     }
     draw_users(app, users, frame);
@@ -168,8 +171,14 @@ fn draw_keys(app: &App, area: Rect, frame: &mut Frame<'_>) {
     if !is_narrow && app.chosen_user().is_none() {
         return;
     }
-    let is_there = host.keys.of(&owner).is_some();
-    if draw_absence(app, is_there, host.keys.error_of(&owner), area, frame) {
+    let is_there = host.responses.keys.of(&KeysQuery(owner.clone())).is_some();
+    if draw_absence(
+        app,
+        is_there,
+        host.responses.keys.error_of(&KeysQuery(owner)),
+        area,
+        frame,
+    ) {
         return;
     }
     let keys = app.shown_keys();

@@ -154,16 +154,16 @@ fn host_header(
 /// What a host says of itself, the most useful first.
 fn about(host: &Host) -> Vec<String> {
     let mut texts = Vec::new();
-    if let Some(me) = host.me.value() {
+    if let Some(me) = host.responses.me.value() {
         texts.push(format!("{} ({})", me.user.username, me.user_perm.role));
     }
-    if let Some(snapshot) = host.snapshot.value() {
+    if let Some(snapshot) = host.responses.snapshot.value() {
         let up = snapshot.uptime_seconds.map(Duration::from_secs);
         texts.extend(up.map(|up| format!("up {}", span(up))));
         let clock = snapshot.time.to_string();
         texts.push(format!("{} UTC", clock.get(11..16).unwrap_or_default()));
     }
-    if let Some(info) = host.info.value() {
+    if let Some(info) = host.responses.info.value() {
         texts.push(format!("{} {}", info.system, info.release));
         texts.push(info.machine.clone());
     }

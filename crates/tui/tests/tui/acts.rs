@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
-use linux_api_tui::message::{Call, Data, Effect, Message, News, Outcome};
+use linux_api_tui::change::{Change, ChangeOutcome};
+use linux_api_tui::message::{Effect, FeedEvent, Message};
+use linux_api_tui::query::AnyResponse;
 use linux_api_tui::theme::Theme;
 use linux_api_tui::view::View;
 use linux_api_wire::api::keys::IssuedKey;
@@ -82,8 +84,8 @@ fn the_users_filter_narrows_and_never_widens() {
 fn an_account_without_a_name_goes_by_its_number() {
     let script = script();
     let mut stage = Stage::answering(SIZE, move |wanted| {
-        let mut data = script.answer(wanted).unwrap();
-        if let Data::Processes(rows) = &mut data {
+        let mut data = script.respond(wanted).unwrap();
+        if let AnyResponse::Processes(rows) = &mut data {
             for process in &mut rows.items {
                 (process.user, process.uid) = (None, Some(165_536));
             }
@@ -191,7 +193,7 @@ fn a_yes_is_y_and_everything_else_is_not() {
     stage.keys("Ay");
     assert!(matches!(
         stage.effects.pop(),
-        Some(Effect::Call(0, Call::SetActive { .. }))
+        Some(Effect::Change(0, Change::SetActive { .. }))
     ));
     stage.keys("A");
     stage.key(KeyCode::Right);
@@ -208,12 +210,12 @@ fn issued(stage: &mut Stage) {
         expires_at: None,
         api_key: "lapi_EXAMPLE".to_owned(),
     };
-    let call = Call::CreateKey {
+    let call = Change::CreateKey {
         user_id: None,
         user: "admin".to_owned(),
         name: "laptop".to_owned(),
     };
-    let done = News::Done(call, Ok(Outcome::Key(key)));
+    let done = FeedEvent::Changed(call, Ok(ChangeOutcome::Key(key)));
     stage.send(Message::Host(0, Box::new(done)));
 }
 
@@ -245,8 +247,8 @@ fn a_new_key_is_seen_until_esc_or_enter() {
 fn a_key_with_an_end_says_when() {
     let script = script();
     let mut stage = Stage::answering(SIZE, move |wanted| {
-        let mut data = script.answer(wanted).unwrap();
-        if let Data::Keys(keys) = &mut data {
+        let mut data = script.respond(wanted).unwrap();
+        if let AnyResponse::Keys(keys) = &mut data {
             let mut rotated = keys[0].clone();
             rotated.key_id = "EXAMPLEkey0R".to_owned();
             rotated.expires_at = Some("2026-11-23T08:01:30Z".to_owned());
@@ -269,8 +271,8 @@ fn a_key_with_an_end_says_when() {
 fn a_terminal_without_utf8_gets_no_byte_beyond_ascii() {
     let script = script();
     let mut stage = Stage::answering(SIZE, move |wanted| {
-        let mut data = script.answer(wanted).unwrap();
-        if let Data::Processes(rows) = &mut data {
+        let mut data = script.respond(wanted).unwrap();
+        if let AnyResponse::Processes(rows) = &mut data {
             for process in &mut rows.items {
                 process.name = "n\u{e4}me\u{9b}31m\u{6f22}\u{11b}".to_owned();
                 process.command = process.name.clone();

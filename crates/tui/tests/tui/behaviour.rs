@@ -4,8 +4,10 @@ use std::time::{Duration, Instant};
 
 use crossterm::event::KeyCode;
 use linux_api_client::error::ClientError;
+use linux_api_tui::change::Change;
 use linux_api_tui::keymap::{Action, Keymap};
-use linux_api_tui::message::{Call, Data, Effect, Message, News, Wanted};
+use linux_api_tui::message::{Effect, FeedEvent, Message};
+use linux_api_tui::query::{AnyQuery, AnyResponse, MeQuery, SnapshotQuery, UsersQuery};
 use linux_api_tui::theme::Theme;
 use linux_api_tui::view::View;
 use linux_api_wire::tui::{Preset, ThemeName};
@@ -31,7 +33,7 @@ fn a_change_names_the_host_and_does_nothing_by_default() {
     assert!(stage.effects.is_empty(), "No is chosen at first");
     stage.keys("Ay");
     let sent = stage.effects.pop();
-    let Some(Effect::Call(0, Call::SetActive { name, active, .. })) = sent else {
+    let Some(Effect::Change(0, Change::SetActive { name, active, .. })) = sent else {
         panic!("{sent:?}");
     };
     assert_eq!((name.as_str(), active), ("grafana", false));
@@ -41,8 +43,8 @@ fn a_change_names_the_host_and_does_nothing_by_default() {
 fn what_a_key_may_not_do_says_why() {
     let script = script();
     let mut stage = Stage::answering(SIZE, move |wanted| {
-        let mut data = script.answer(wanted).unwrap();
-        if let Data::Me(me) = &mut data {
+        let mut data = script.respond(wanted).unwrap();
+        if let AnyResponse::Me(me) = &mut data {
             me.user_perm.role = Role::Viewer.to_string();
         }
         Some(Ok(data))
@@ -70,8 +72,8 @@ fn a_view_is_refused_only_for_want_of_its_own_scope() {
     };
     let script = script();
     let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
-        Wanted::Me | Wanted::Users => Some(Err(refused())),
-        other => Some(script.answer(other)),
+        AnyQuery::Me(MeQuery) | AnyQuery::Users(UsersQuery) => Some(Err(refused())),
+        other => Some(script.respond(other)),
     });
     stage.show(View::Api);
     assert!(stage.text().contains("/api/v1/"), "{}", stage.text());
@@ -133,7 +135,7 @@ fn a_filter_is_checked_while_it_is_typed_and_sent_when_it_is_right() {
     let mut stage = Stage::one(SIZE);
     stage.show(View::Processes);
     stage.keys("/user = postgres");
-    let items = &stage.app.host().processes.value().unwrap().items;
+    let items = &stage.app.host().responses.processes.value().unwrap().items;
     assert!(!items.is_empty());
     assert!(
         items
@@ -152,11 +154,13 @@ fn frozen_means_still_also_for_news() {
     stage.keys("f");
     let before = stage.text();
     assert!(before.contains("FROZEN since 07:02:00"), "{before}");
-    let mut data = script().answer(&Wanted::Snapshot).unwrap();
-    if let Data::Snapshot(snapshot) = &mut data {
+    let mut data = script()
+        .respond(&AnyQuery::Snapshot(SnapshotQuery))
+        .unwrap();
+    if let AnyResponse::Snapshot(snapshot) = &mut data {
         snapshot.cpu.as_mut().unwrap().usage_percent = 99.0;
     }
-    let answer = News::Answer(Wanted::Snapshot, Ok(data));
+    let answer = FeedEvent::Response(AnyQuery::Snapshot(SnapshotQuery), Ok(data));
     stage.send(Message::Host(0, Box::new(answer)));
     assert_eq!(stage.text(), before);
     stage.keys("f");
@@ -171,7 +175,10 @@ fn nothing_is_drawn_when_nothing_changes() {
     assert!(!stage.app.take_changed(), "a second alone changes nothing");
     let error = offline();
     let retry_in = Duration::from_secs(8);
-    stage.send(Message::Host(0, Box::new(News::Down { error, retry_in })));
+    stage.send(Message::Host(
+        0,
+        Box::new(FeedEvent::Down { error, retry_in }),
+    ));
     assert!(stage.app.take_changed());
     stage.wait(Duration::from_secs(1));
     assert!(stage.app.take_changed(), "the wait counts down");
@@ -182,7 +189,10 @@ fn old_data_stays_and_says_how_old_it_is() {
     let mut stage = Stage::one(SIZE);
     let error = offline();
     let retry_in = Duration::from_secs(8);
-    stage.send(Message::Host(0, Box::new(News::Down { error, retry_in })));
+    stage.send(Message::Host(
+        0,
+        Box::new(FeedEvent::Down { error, retry_in }),
+    ));
     stage.wait(Duration::from_secs(5));
     let text = stage.text();
     assert!(text.contains("timed out, retry in 3 s"), "{text}");
@@ -195,7 +205,7 @@ fn old_data_stays_and_says_how_old_it_is() {
 #[test]
 fn a_gap_in_the_readings_is_a_gap_in_the_graph() {
     let mut stage = Stage::one((160, 48));
-    let failed = News::Answer(Wanted::Snapshot, Err(offline()));
+    let failed = FeedEvent::Response(AnyQuery::Snapshot(SnapshotQuery), Err(offline()));
     stage.send(Message::Host(0, Box::new(failed)));
     let trail = &stage.app.host().trail;
     assert_eq!(trail.len(), 2);
@@ -271,8 +281,8 @@ fn what_only_the_present_has_is_asked_for_finely() {
 fn members_of_a_series_that_find_no_room_are_gone_through() {
     let script = script();
     let mut stage = Stage::answering(SIZE, move |wanted| {
-        let mut data = script.answer(wanted).unwrap();
-        if let Data::History(history) = &mut data {
+        let mut data = script.respond(wanted).unwrap();
+        if let AnyResponse::History(history) = &mut data {
             let one = history.series.remove(0);
             for name in ["sda", "sdb", "sdc", "sdd", "sde"] {
                 let mut member = one.clone();
@@ -304,14 +314,14 @@ fn keys_are_never_shown_as_those_of_another_user() {
     let known = script.clone();
     let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
         // The second user's keys do not come.
-        Wanted::Keys(owner) => {
-            let Ok(Data::Users(users)) = known.answer(&Wanted::Users) else {
+        AnyQuery::Keys(owner) => {
+            let Ok(AnyResponse::Users(users)) = known.respond(&AnyQuery::Users(UsersQuery)) else {
                 return None;
             };
-            let is_first = owner.as_ref() == Some(&users[0].user_id);
-            is_first.then(|| script.answer(wanted))
+            let is_first = owner.0.as_ref() == Some(&users[0].user_id);
+            is_first.then(|| script.respond(wanted))
         }
-        other => Some(script.answer(other)),
+        other => Some(script.respond(other)),
     });
     stage.show(View::Users);
     assert!(stage.text().contains("first key"), "{}", stage.text());
@@ -383,8 +393,8 @@ fn a_key_is_answered_at_once_with_two_hundred_hosts_and_ten_thousand_processes()
         host.name = format!("host-{number:03}");
         let script = script();
         let answer: super::stage::Answer = Box::new(move |wanted| {
-            let mut data = script.answer(wanted).unwrap();
-            if let Data::Processes(rows) = &mut data {
+            let mut data = script.respond(wanted).unwrap();
+            if let AnyResponse::Processes(rows) = &mut data {
                 let one = rows.items[0].clone();
                 rows.items = vec![one; 10_000];
                 for (pid, process) in (1..).zip(&mut rows.items) {

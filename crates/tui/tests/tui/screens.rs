@@ -5,7 +5,11 @@ use std::time::Duration;
 
 use crossterm::event::KeyCode;
 use linux_api_client::error::ClientError;
-use linux_api_tui::message::{Call, Data, Message, News, Outcome, ProcessRows, Requests, Wanted};
+use linux_api_tui::change::{Change, ChangeOutcome};
+use linux_api_tui::message::{FeedEvent, Message};
+use linux_api_tui::query::{
+    AnyQuery, AnyResponse, ProcessRows, RequestCounts, SnapshotQuery, UsersQuery,
+};
 use linux_api_tui::view::View;
 use linux_api_wire::api::history::History;
 use linux_api_wire::api::processes::ProcessDetail;
@@ -30,7 +34,7 @@ fn named(condition: &str, view: View) -> String {
 fn answering(
     view: View,
     size: (u16, u16),
-    answer: impl Fn(&Wanted) -> Option<Result<Data, ClientError>> + 'static,
+    answer: impl Fn(&AnyQuery) -> Option<Result<AnyResponse, ClientError>> + 'static,
 ) -> Stage {
     let mut stage = if view == View::Fleet {
         Stage::fleet_answering(size, answer)
@@ -59,7 +63,7 @@ fn goes_stale(stage: &mut Stage) {
         let retry_in = Duration::from_secs(8);
         stage.send(Message::Host(
             host,
-            Box::new(News::Down { error, retry_in }),
+            Box::new(FeedEvent::Down { error, retry_in }),
         ));
     }
     stage.wait(Duration::from_secs(5));
@@ -88,18 +92,18 @@ fn empty() {
         let script = script();
         let stage = answering(*view, SMALL, move |wanted| {
             Some(match wanted {
-                Wanted::Snapshot => Ok(Data::Snapshot(Box::new(nothing_read()))),
-                Wanted::Processes(_) => Ok(Data::Processes(ProcessRows::default())),
-                Wanted::Requests(_) => Ok(Data::Requests(Requests::default())),
-                Wanted::History(query) => Ok(Data::History(History {
+                AnyQuery::Snapshot(SnapshotQuery) => Ok(AnyResponse::Snapshot(nothing_read())),
+                AnyQuery::Processes(_) => Ok(AnyResponse::Processes(ProcessRows::default())),
+                AnyQuery::Requests(_) => Ok(AnyResponse::Requests(RequestCounts::default())),
+                AnyQuery::History(query) => Ok(AnyResponse::History(History {
                     from: query.from.to_string(),
                     to: query.to.to_string(),
                     step: query.step,
                     series: Vec::new(),
                 })),
-                Wanted::Users => Ok(Data::Users(Vec::new())),
-                Wanted::Keys(_) => Ok(Data::Keys(Vec::new())),
-                other => script.answer(other),
+                AnyQuery::Users(UsersQuery) => Ok(AnyResponse::Users(Vec::new())),
+                AnyQuery::Keys(_) => Ok(AnyResponse::Keys(Vec::new())),
+                other => script.respond(other),
             })
         });
         snapshot(&named("empty", *view), &stage);
@@ -168,12 +172,14 @@ fn the_fleet() {
 
 /// The script, with another answer about single processes.
 fn with_process(
-    answer: impl Fn(ProcessDetail) -> Option<Result<Data, ClientError>> + 'static,
+    answer: impl Fn(ProcessDetail) -> Option<Result<AnyResponse, ClientError>> + 'static,
 ) -> Stage {
     let script = script();
-    let mut stage = Stage::answering(SMALL, move |wanted| match (wanted, script.answer(wanted)) {
-        (Wanted::Process(_), Ok(Data::Process(detail))) => answer(*detail),
-        (_, other) => Some(other),
+    let mut stage = Stage::answering(SMALL, move |wanted| {
+        match (wanted, script.respond(wanted)) {
+            (AnyQuery::Process(_), Ok(AnyResponse::Process(detail))) => answer(detail),
+            (_, other) => Some(other),
+        }
     });
     stage.show(View::Processes);
     stage.key(KeyCode::Enter);
@@ -182,7 +188,7 @@ fn with_process(
 
 #[test]
 fn one_process() {
-    let whole = |detail| Some(Ok(Data::Process(Box::new(detail))));
+    let whole = |detail| Some(Ok(AnyResponse::Process(detail)));
     let mut stage = with_process(whole);
     snapshot("process_normal", &stage);
     goes_stale(&mut stage);
@@ -249,11 +255,11 @@ fn what_lies_over_a_view() {
         username: HOSTILE.to_owned(),
         api_key: "lapi_EXAMPLE".to_owned(),
     };
-    let call = Call::AddUser {
+    let call = Change::AddUser {
         name: "tester".to_owned(),
         admin: false,
     };
-    let done = News::Done(call, Ok(Outcome::User(user)));
+    let done = FeedEvent::Changed(call, Ok(ChangeOutcome::User(user)));
     stage.send(Message::Host(0, Box::new(done)));
     assert_harmless(&stage.text());
     snapshot("first_key", &stage);
@@ -268,7 +274,7 @@ fn names_that_mean_harm_stay_names() {
     for view in View::ALL {
         let script = script();
         let mut stage = answering(*view, SMALL, move |wanted| {
-            let mut data = script.answer(wanted).unwrap();
+            let mut data = script.respond(wanted).unwrap();
             poison(&mut data);
             Some(Ok(data))
         });
@@ -299,15 +305,15 @@ fn assert_harmless(text: &str) {
     }
 }
 
-fn poison(data: &mut Data) {
+fn poison(data: &mut AnyResponse) {
     let bad = || HOSTILE.to_owned();
     match data {
-        Data::Me(me) => me.user.username = bad(),
-        Data::Info(info) => {
+        AnyResponse::Me(me) => me.user.username = bad(),
+        AnyResponse::Info(info) => {
             info.release = bad();
             info.machine = "x".repeat(2 << 20);
         }
-        Data::Snapshot(snapshot) => {
+        AnyResponse::Snapshot(snapshot) => {
             snapshot.host = bad();
             for filesystem in snapshot.filesystems.iter_mut().flatten() {
                 filesystem.mount_point = bad();
@@ -329,7 +335,7 @@ fn poison(data: &mut Data) {
                 cpu.per_core[0].usage_percent = f64::NAN;
             }
         }
-        Data::Processes(rows) => {
+        AnyResponse::Processes(rows) => {
             for process in &mut rows.items {
                 process.name = bad();
                 process.command = format!("{HOSTILE}{}", "y".repeat(1 << 20));
@@ -340,33 +346,33 @@ fn poison(data: &mut Data) {
                 process.unit = Some(bad());
             }
         }
-        Data::Process(_) => {}
-        Data::Readiness(readiness) => {
+        AnyResponse::Process(_) => {}
+        AnyResponse::Readiness(readiness) => {
             readiness.status = bad();
             readiness.checks.database.detail = bad();
         }
-        Data::Health(health) => health.database.version = Some(bad()),
-        Data::Requests(requests) => {
+        AnyResponse::Health(health) => health.database.version = Some(bad()),
+        AnyResponse::Requests(requests) => {
             let rows = requests.hours.iter_mut().chain(&mut requests.minutes);
             for row in rows {
                 row.route = bad();
                 row.p99 = f64::NAN;
             }
         }
-        Data::History(history) => {
+        AnyResponse::History(history) => {
             for series in &mut history.series {
                 series.labels.insert("name".to_owned(), bad());
                 series.points.push([f64::NAN, f64::INFINITY, -1.0]);
                 series.points.push([1e300, 0.0, 0.0]);
             }
         }
-        Data::Users(users) => {
+        AnyResponse::Users(users) => {
             for user in users {
                 user.username = bad();
                 user.last_login = Some(bad());
             }
         }
-        Data::Keys(keys) => {
+        AnyResponse::Keys(keys) => {
             for key in keys {
                 key.name = bad();
                 key.key_id = bad();

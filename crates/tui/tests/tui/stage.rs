@@ -9,7 +9,8 @@ use linux_api_tui::app::{App, Settings};
 use linux_api_tui::demo::{self, DemoHost};
 use linux_api_tui::host::Host;
 use linux_api_tui::keymap::Keymap;
-use linux_api_tui::message::{Data, Effect, Message, News, Now, Wanted};
+use linux_api_tui::message::{Effect, FeedEvent, Message, Now};
+use linux_api_tui::query::{AnyQuery, AnyResponse};
 use linux_api_tui::sanitize::Clean;
 use linux_api_tui::screens;
 use linux_api_tui::theme::Theme;
@@ -20,7 +21,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 /// What a host says to a question.
-pub(crate) type Answer = Box<dyn Fn(&Wanted) -> Option<Result<Data, ClientError>>>;
+pub(crate) type Answer = Box<dyn Fn(&AnyQuery) -> Option<Result<AnyResponse, ClientError>>>;
 
 pub(crate) struct Stage {
     pub(crate) app: App,
@@ -80,7 +81,7 @@ impl Stage {
     /// The hosts of the scripted fleet, all of which answer like this.
     pub(crate) fn fleet_answering(
         size: (u16, u16),
-        answer: impl Fn(&Wanted) -> Option<Result<Data, ClientError>> + 'static,
+        answer: impl Fn(&AnyQuery) -> Option<Result<AnyResponse, ClientError>> + 'static,
     ) -> Self {
         let clock = ManualClock::at("2026-11-23T07:02:00Z".parse().unwrap());
         let answer = Rc::new(answer);
@@ -96,7 +97,7 @@ impl Stage {
     /// One host that answers like this.
     pub(crate) fn answering(
         size: (u16, u16),
-        answer: impl Fn(&Wanted) -> Option<Result<Data, ClientError>> + 'static,
+        answer: impl Fn(&AnyQuery) -> Option<Result<AnyResponse, ClientError>> + 'static,
     ) -> Self {
         let clock = ManualClock::at("2026-11-23T07:02:00Z".parse().unwrap());
         let (host, _) = demo::fleet(&clock.clock()).remove(0);
@@ -113,8 +114,8 @@ impl Stage {
             };
             for effect in self.app.update(now, message) {
                 match effect {
-                    Effect::Watch(host, interest) => {
-                        for wanted in &interest.wanted {
+                    Effect::Poll(host, plan) => {
+                        for wanted in &plan.queries {
                             waiting.splice(0..0, self.ask(host, wanted));
                         }
                     }
@@ -124,18 +125,18 @@ impl Stage {
         }
     }
 
-    fn ask(&self, host: usize, wanted: &Wanted) -> Vec<Message> {
+    fn ask(&self, host: usize, wanted: &AnyQuery) -> Vec<Message> {
         let Some(result) = (self.answers[host])(wanted) else {
             return Vec::new();
         };
         let link = match &result {
-            Err(error @ ClientError::Offline { .. }) => News::Down {
+            Err(error @ ClientError::Offline { .. }) => FeedEvent::Down {
                 error: error.clone(),
                 retry_in: Duration::from_secs(8),
             },
-            _ => News::Up(Duration::from_millis(12)),
+            _ => FeedEvent::Up(Duration::from_millis(12)),
         };
-        let answer = News::Answer(wanted.clone(), result);
+        let answer = FeedEvent::Response(wanted.clone(), result);
         // Taken from the end.
         vec![
             Message::Host(host, Box::new(answer)),
@@ -200,7 +201,7 @@ impl Stage {
 
 /// What a host of the script says.
 pub(crate) fn scripted(script: DemoHost) -> Answer {
-    Box::new(move |wanted| Some(script.answer(wanted)))
+    Box::new(move |wanted| Some(script.respond(wanted)))
 }
 
 /// A host of the script, to change what it says.

@@ -1,6 +1,6 @@
 //! What is added up and judged: traffic, and how full file systems are.
 
-use linux_api_tui::message::Data;
+use linux_api_tui::query::AnyResponse;
 use linux_api_tui::view::View;
 use linux_api_wire::snapshot::{Filesystem, Network};
 
@@ -12,8 +12,8 @@ const SIZE: (u16, u16) = (120, 40);
 fn overview(networks: Vec<Network>, filesystems: Vec<Filesystem>) -> Stage {
     let script = script();
     let mut stage = Stage::answering(SIZE, move |wanted| {
-        let mut data = script.answer(wanted).unwrap();
-        if let Data::Snapshot(snapshot) = &mut data {
+        let mut data = script.respond(wanted).unwrap();
+        if let AnyResponse::Snapshot(snapshot) = &mut data {
             snapshot.networks = Some(networks.clone());
             snapshot.filesystems = Some(filesystems.clone());
             // Nothing else is strained.

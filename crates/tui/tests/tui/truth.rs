@@ -8,7 +8,10 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use linux_api_client::error::ClientError;
 use linux_api_tui::demo;
-use linux_api_tui::message::{Data, Effect, Message, News, ProcessQuery, ProcessRows, Wanted};
+use linux_api_tui::message::{Effect, FeedEvent, Message};
+use linux_api_tui::query::{
+    AnyQuery, AnyResponse, ProcessDetailQuery, ProcessQuery, ProcessRows, SnapshotQuery,
+};
 use linux_api_tui::view::View;
 use linux_api_wire::api::processes::Process;
 use ratatui::style::Color;
@@ -33,7 +36,7 @@ struct Switch {
 }
 
 impl Switch {
-    fn answer(&self) -> impl Fn(&Wanted) -> Option<Result<Data, ClientError>> + 'static {
+    fn answer(&self) -> impl Fn(&AnyQuery) -> Option<Result<AnyResponse, ClientError>> + 'static {
         let this = self.clone();
         let script = script();
         move |wanted| {
@@ -41,7 +44,7 @@ impl Switch {
                 return None;
             }
             let error = this.error.borrow().clone();
-            Some(error.map_or_else(|| script.answer(wanted), Err))
+            Some(error.map_or_else(|| script.respond(wanted), Err))
         }
     }
 }
@@ -51,8 +54,11 @@ pub(crate) fn ctrl(stage: &mut Stage, letter: char) {
     stage.send(Message::Key(event));
 }
 
-fn answer(stage: &mut Stage, wanted: Wanted, result: Result<Data, ClientError>) {
-    stage.send(Message::Host(0, Box::new(News::Answer(wanted, result))));
+fn answer(stage: &mut Stage, wanted: AnyQuery, result: Result<AnyResponse, ClientError>) {
+    stage.send(Message::Host(
+        0,
+        Box::new(FeedEvent::Response(wanted, result)),
+    ));
 }
 
 /// The lines of the screen, without the quotes around them.
@@ -100,16 +106,16 @@ fn with_three(total: usize) -> Stage {
     let script = script();
     let asked = Cell::new(false);
     let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
-        Wanted::Processes(_) if asked.replace(true) => None,
-        Wanted::Processes(_) => Some(Ok(rows(three(), total))),
-        other => Some(script.answer(other)),
+        AnyQuery::Processes(_) if asked.replace(true) => None,
+        AnyQuery::Processes(_) => Some(Ok(rows(three(), total))),
+        other => Some(script.respond(other)),
     });
     stage.show(View::Processes);
     stage
 }
 
-fn rows(items: Vec<Process>, total: usize) -> Data {
-    Data::Processes(ProcessRows { total, items })
+fn rows(items: Vec<Process>, total: usize) -> AnyResponse {
+    AnyResponse::Processes(ProcessRows { total, items })
 }
 
 fn query(stage: &Stage) -> ProcessQuery {
@@ -141,10 +147,10 @@ fn a_host_that_is_switched_to_is_polled_at_once_and_old_until_it_responds() {
     );
     assert!(stage.text().contains("STALE 30 s"), "{}", stage.text());
     // The response to that.
-    let snapshot = script().answer(&Wanted::Snapshot);
+    let snapshot = script().respond(&AnyQuery::Snapshot(SnapshotQuery));
     for news in [
-        News::Up(Duration::from_millis(5)),
-        News::Answer(Wanted::Snapshot, snapshot),
+        FeedEvent::Up(Duration::from_millis(5)),
+        FeedEvent::Response(AnyQuery::Snapshot(SnapshotQuery), snapshot),
     ] {
         stage.send(Message::Host(1, Box::new(news)));
     }
@@ -163,7 +169,7 @@ fn what_is_old_is_old_everywhere() {
             stage.show(view);
             switch.is_silent.set(true);
             if is_down {
-                let news = News::Down {
+                let news = FeedEvent::Down {
                     error: offline(),
                     retry_in: Duration::from_secs(8),
                 };
@@ -212,9 +218,16 @@ fn a_key_that_is_revoked_is_said_in_red_on_every_view() {
             if matches!(error, ClientError::Offline { .. }) {
                 let retry_in = Duration::from_secs(8);
                 let error = error.clone();
-                stage.send(Message::Host(0, Box::new(News::Down { error, retry_in })));
+                stage.send(Message::Host(
+                    0,
+                    Box::new(FeedEvent::Down { error, retry_in }),
+                ));
             } else {
-                answer(&mut stage, Wanted::Snapshot, Err(error.clone()));
+                answer(
+                    &mut stage,
+                    AnyQuery::Snapshot(SnapshotQuery),
+                    Err(error.clone()),
+                );
             }
             let header = lines(&stage).remove(0);
             assert!(header.contains(&error.in_short()), "{view:?}: {header}");
@@ -226,7 +239,11 @@ fn a_key_that_is_revoked_is_said_in_red_on_every_view() {
         }
     }
     let mut stage = Stage::fleet(SIZE);
-    answer(&mut stage, Wanted::Snapshot, Err(refused()));
+    answer(
+        &mut stage,
+        AnyQuery::Snapshot(SnapshotQuery),
+        Err(refused()),
+    );
     let header = lines(&stage).remove(0);
     assert!(header.contains("2 down: web-01 401 The key"), "{header}");
 }
@@ -236,12 +253,12 @@ fn a_key_that_is_revoked_is_said_in_red_on_every_view() {
 fn a_scope_that_is_missing_is_said_where_it_is_missed() {
     let script = script();
     let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
-        Wanted::Snapshot | Wanted::Processes(_) => Some(Err(status(
+        AnyQuery::Snapshot(SnapshotQuery) | AnyQuery::Processes(_) => Some(Err(status(
             403,
             "scope_missing",
             "This key lacks the scope host:read",
         ))),
-        other => Some(script.answer(other)),
+        other => Some(script.respond(other)),
     });
     stage.show(View::Api);
     assert!(lines(&stage)[0].contains('●'), "{}", stage.text());
@@ -321,12 +338,12 @@ fn rows_that_were_picked_by_the_host_say_so_when_the_filter_goes() {
     let script = script();
     let asked = Cell::new(false);
     let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
-        Wanted::Processes(query) if query.filter.contains("alice") => {
+        AnyQuery::Processes(query) if query.filter.contains("alice") => {
             asked.set(true);
             Some(Ok(rows(three().split_off(1), 2)))
         }
-        Wanted::Processes(_) => (!asked.get()).then(|| Ok(rows(three(), 3))),
-        other => Some(script.answer(other)),
+        AnyQuery::Processes(_) => (!asked.get()).then(|| Ok(rows(three(), 3))),
+        other => Some(script.respond(other)),
     });
     stage.show(View::Processes);
     stage.keys("/user = alice");
@@ -373,7 +390,11 @@ fn a_host_that_fails_while_frozen_says_so() {
     stage.keys("f");
     let cpu = |stage: &Stage| lines(stage)[2].clone();
     let before = cpu(&stage);
-    answer(&mut stage, Wanted::Snapshot, Err(refused()));
+    answer(
+        &mut stage,
+        AnyQuery::Snapshot(SnapshotQuery),
+        Err(refused()),
+    );
     assert!(lines(&stage)[0].contains("401"), "{}", stage.text());
     assert_eq!(cpu(&stage), before, "the readings stay");
     assert_eq!(stage.app.host().trail.len(), 1, "and so does the graph");
@@ -386,16 +407,16 @@ fn a_late_response_is_never_shown_for_a_newer_query() {
     stage.keys("M");
     let new = query(&stage);
     let other = || rows(vec![process(77, 1.0, 1, "root")], 1);
-    answer(&mut stage, Wanted::Processes(old.clone()), Ok(other()));
+    answer(&mut stage, AnyQuery::Processes(old.clone()), Ok(other()));
     assert_eq!(
         table(&stage).1,
         [13, 11, 12],
         "it answers what is no longer asked"
     );
-    answer(&mut stage, Wanted::Processes(old.clone()), Err(refused()));
+    answer(&mut stage, AnyQuery::Processes(old.clone()), Err(refused()));
     assert!(!stage.text().contains("401"), "{}", stage.text());
-    answer(&mut stage, Wanted::Processes(new), Ok(rows(three(), 3)));
-    answer(&mut stage, Wanted::Processes(old), Ok(other()));
+    answer(&mut stage, AnyQuery::Processes(new), Ok(rows(three(), 3)));
+    answer(&mut stage, AnyQuery::Processes(old), Ok(other()));
     assert_eq!(table(&stage).1, [11, 12, 13], "in the order of the host");
 }
 
@@ -403,10 +424,12 @@ fn a_late_response_is_never_shown_for_a_newer_query() {
 fn that_one_process_ended_says_nothing_about_another() {
     let script = script();
     let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
-        Wanted::Processes(_) => Some(Ok(rows(three(), 3))),
-        Wanted::Process(11) => Some(Err(status(404, "process_not_found", "There is none."))),
-        Wanted::Process(_) => None,
-        other => Some(script.answer(other)),
+        AnyQuery::Processes(_) => Some(Ok(rows(three(), 3))),
+        AnyQuery::Process(ProcessDetailQuery(11)) => {
+            Some(Err(status(404, "process_not_found", "There is none.")))
+        }
+        AnyQuery::Process(_) => None,
+        other => Some(script.respond(other)),
     });
     stage.show(View::Processes);
     stage.key(KeyCode::Enter);
@@ -425,13 +448,13 @@ fn that_one_process_ended_says_nothing_about_another() {
 fn the_overview_shows_its_rows_by_cpu_or_says_what_they_are() {
     let script = script();
     let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
-        Wanted::Processes(query) if query.sort == "memory_bytes" => {
+        AnyQuery::Processes(query) if query.sort == "memory_bytes" => {
             let mut by_memory = three();
             by_memory.sort_by_key(|it| std::cmp::Reverse(it.memory_bytes));
             Some(Ok(rows(by_memory, 340)))
         }
-        Wanted::Processes(_) => None,
-        other => Some(script.answer(other)),
+        AnyQuery::Processes(_) => None,
+        other => Some(script.respond(other)),
     });
     stage.show(View::Processes);
     stage.keys("M");
@@ -453,12 +476,12 @@ fn an_error_stays_while_nothing_better_is_known() {
     let script = script();
     let asked = Cell::new(0);
     let mut stage = Stage::answering(SIZE, move |wanted| match wanted {
-        Wanted::History(_) => {
+        AnyQuery::History(_) => {
             asked.set(asked.get() + 1);
             let error = status(503, "database_unavailable", "The database is away.");
             (asked.get() == 1).then_some(Err(error))
         }
-        other => Some(script.answer(other)),
+        other => Some(script.respond(other)),
     });
     stage.show(View::History);
     assert!(lines(&stage)[0].contains("503"), "{}", stage.text());
