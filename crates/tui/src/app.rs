@@ -2,43 +2,28 @@
 //! to be done; the screens only read.
 
 mod act;
-mod admin;
-mod fleet;
-pub mod history;
+mod feeds;
 mod keys;
 mod memory;
 mod mouse;
-mod news;
 mod palette;
-pub mod popup;
-pub mod processes;
-mod requests;
-pub mod shown;
-pub mod state;
 
-pub use act::sort_titles;
-pub use palette::suggestions;
-pub use requests::RouteRow;
+pub(crate) use palette::suggestions;
 
 use std::sync::Arc;
 use std::time::Duration;
+
+use ratatui::layout::Rect;
 
 use super::freshness::{Freshness, Part};
 use super::host::Host;
 use super::keymap::{Key, Keymap};
 use super::message::{Effect, Message, Now, PollPlan};
-use super::query::{
-    AnyQuery, HealthQuery, InfoQuery, KeysQuery, MeQuery, ProcessDetailQuery, ProcessQuery,
-    ReadinessQuery, RequestsQuery, SnapshotQuery, UsersQuery,
-};
+use super::popups::Popup;
+use super::query::{AnyQuery, InfoQuery, MeQuery, SnapshotQuery};
+use super::screen::{ScreenStates, View};
 use super::theme::Theme;
-use super::view::View;
-use history::HistoryState;
-use linux_api_wire::api_key::Scope;
-use popup::Popup;
-use processes::ProcessesState;
-use shown::ShownProcesses;
-use state::{ApiState, FleetState, UsersState};
+use linux_api_wire::time::Timestamp;
 
 /// How often hosts are asked that are not looked at.
 const BACKGROUND: Duration = Duration::from_secs(5);
@@ -93,17 +78,8 @@ pub struct App {
     pub popups: Vec<Popup>,
     /// The note at the bottom.
     pub note: Option<Note>,
-    /// The view of all hosts.
-    pub fleet: FleetState,
-    /// The view of processes.
-    pub processes: ProcessesState,
-    /// The view of requests.
-    pub api: ApiState,
-    /// The view of users.
-    pub users: UsersState,
-    /// The view of the past.
-    pub history: HistoryState,
-    shown: Option<ShownProcesses>,
+    /// The states of the screens.
+    pub screens: ScreenStates,
     pressed: Vec<Key>,
     plans: Vec<Arc<PollPlan>>,
     /// Whether there was an update before.
@@ -136,12 +112,7 @@ impl App {
             frozen: None,
             popups: Vec::new(),
             note: None,
-            fleet: FleetState::default(),
-            processes: ProcessesState::default(),
-            api: ApiState::default(),
-            users: UsersState::default(),
-            history: HistoryState::default(),
-            shown: None,
+            screens: ScreenStates::default(),
             pressed: Vec::new(),
             has_begun: false,
             opened_host: None,
@@ -159,11 +130,7 @@ impl App {
     /// Where keys are pressed: the view, or the page that lies over it.
     #[must_use]
     pub fn place(&self) -> View {
-        if self.view == View::Processes && self.processes.opened.is_some() {
-            View::Process
-        } else {
-            self.view
-        }
+        self.view.screen().page(self).unwrap_or(self.view)
     }
 
     /// Whether the screen has to be drawn anew; asking resets it.
@@ -194,7 +161,7 @@ impl App {
                 self.changed |= self.time_shows(before);
                 Vec::new()
             }
-            Message::Host(host, news) => self.on_news(host, *news),
+            Message::Host(host, event) => self.on_feed(host, *event),
         };
         if self
             .note
@@ -204,8 +171,10 @@ impl App {
             self.note = None;
             self.changed = true;
         }
-        self.arrange_processes();
-        self.keep_selection();
+        // Where nothing is drawn again, no row changed.
+        if self.changed {
+            self.view.screen().arrange(self);
+        }
         self.notice_host(&mut effects);
         self.watch(&mut effects);
         effects
@@ -232,20 +201,10 @@ impl App {
         }
         // Only a filter that was on the screen before is known to be set.
         let seen = before.map(|_| self.view);
-        if seen != Some(View::Processes) {
-            self.processes.table.filter.clear();
-            self.processes.inverted = false;
+        for view in View::PLACES {
+            view.screen().leave_host(self, seen == Some(*view));
         }
-        if seen != Some(View::Api) {
-            self.api.table.filter.clear();
-        }
-        if seen != Some(View::Users) {
-            self.users.filter.clear();
-        }
-        self.users.in_keys = false;
-        self.processes.opened = None;
-        self.arrange_processes();
-        self.keep_selection();
+        self.view.screen().arrange(self);
     }
 
     /// Whether the passing of a second can be seen: ages, waits and notes count.
@@ -266,20 +225,18 @@ impl App {
     #[must_use]
     pub fn freshness(&self) -> Freshness<'_> {
         let host = self.host();
-        let mut parts = vec![self.part(host, &AnyQuery::Snapshot(SnapshotQuery))];
-        let wanted = self.wanted_by_view(host);
-        parts.extend(wanted.iter().map(|wanted| self.part(host, wanted)));
         // What a narrow key may not read is no fault of a view that does not show it.
-        if self.view != View::Overview {
-            parts[0].error = None;
-        }
+        let mut parts = vec![self.part(host, &SnapshotQuery.into())];
+        parts[0].error = None;
+        let queries = self.view.screen().queries(self);
+        parts.extend(queries.iter().map(|query| self.part(host, query)));
         Freshness::of(host, &parts, self.frozen.is_some(), self.now)
     }
 
     /// How new the readings of a host are.
     #[must_use]
     pub fn freshness_of<'a>(&self, host: &'a Host) -> Freshness<'a> {
-        let readings = self.part(host, &AnyQuery::Snapshot(SnapshotQuery));
+        let readings = self.part(host, &SnapshotQuery.into());
         Freshness::of(host, &[readings], self.frozen.is_some(), self.now)
     }
 
@@ -307,79 +264,48 @@ impl App {
             return;
         }
         for index in 0..self.hosts.len() {
-            let interest = self.interest(index);
-            if *self.plans[index] != interest {
-                let interest = Arc::new(interest);
-                self.plans[index] = Arc::clone(&interest);
-                effects.push(Effect::Poll(index, interest));
+            let plan = self.plan(index);
+            if *self.plans[index] != plan {
+                let plan = Arc::new(plan);
+                self.plans[index] = Arc::clone(&plan);
+                effects.push(Effect::Poll(index, plan));
             }
         }
     }
 
-    fn interest(&self, index: usize) -> PollPlan {
-        let host = &self.hosts[index];
-        let mut wanted = vec![AnyQuery::Snapshot(SnapshotQuery), AnyQuery::Me(MeQuery)];
+    fn plan(&self, index: usize) -> PollPlan {
+        let mut queries = vec![SnapshotQuery.into(), MeQuery.into()];
         if index == self.current && self.view != View::Fleet {
-            wanted.push(AnyQuery::Info(InfoQuery));
-            wanted.extend(self.wanted_by_view(host));
+            queries.push(InfoQuery.into());
+            for query in self.view.screen().queries(self) {
+                if !queries.contains(&query) {
+                    queries.push(query);
+                }
+            }
         }
         PollPlan {
-            every: self.pace(host),
-            queries: wanted,
+            every: self.pace(&self.hosts[index]),
+            queries,
         }
     }
 
-    /// The query of the processes that the view needs.
-    #[must_use]
-    pub fn process_query(&self) -> ProcessQuery {
-        if self.view == View::Overview {
-            self.processes.overview_query()
-        } else {
-            self.processes.query(self.size.1)
-        }
+    /// The time on the clock of a host, which may be another than ours.
+    pub(crate) fn time_of(&self, host: &Host) -> Timestamp {
+        let snapshot = host.responses.snapshot.value();
+        snapshot.map_or(self.now.wall, |snapshot| snapshot.time)
     }
 
-    fn wanted_by_view(&self, host: &Host) -> Vec<AnyQuery> {
-        match self.view {
-            View::Overview => vec![AnyQuery::Processes(self.process_query())],
-            View::Processes | View::Process => {
-                let query = AnyQuery::Processes(self.process_query());
-                let opened = self.processes.opened.as_ref();
-                let opened =
-                    opened.map(|process| AnyQuery::Process(ProcessDetailQuery(process.pid)));
-                [query].into_iter().chain(opened).collect()
-            }
-            View::Health if host.forbids(Scope::StatsRead).is_none() => {
-                vec![
-                    AnyQuery::Readiness(ReadinessQuery),
-                    AnyQuery::Health(HealthQuery),
-                ]
-            }
-            View::Health => vec![AnyQuery::Readiness(ReadinessQuery)],
-            View::Api if host.forbids(Scope::StatsRead).is_none() => {
-                vec![AnyQuery::Requests(RequestsQuery(self.minute(host)))]
-            }
-            View::Fleet | View::Api => Vec::new(),
-            View::History => vec![AnyQuery::History(self.history_query(host))],
-            View::Users if host.forbids(Scope::UsersAdmin).is_some() => {
-                vec![AnyQuery::Keys(KeysQuery(None))]
-            }
-            View::Users => {
-                let keys = self.users.rows.selected.clone();
-                let keys = keys.map(|id| AnyQuery::Keys(KeysQuery(Some(id))));
-                [AnyQuery::Users(UsersQuery)]
-                    .into_iter()
-                    .chain(keys)
-                    .collect()
-            }
-        }
+    /// The area between the tabs and the line at the bottom.
+    pub(crate) fn body(&self) -> Rect {
+        let (width, height) = self.size;
+        Rect::new(0, 2, width, height.saturating_sub(3))
     }
 
-    fn say(&mut self, text: impl Into<String>) {
+    pub(crate) fn say(&mut self, text: impl Into<String>) {
         self.note(text.into(), false);
     }
 
-    fn complain(&mut self, text: impl Into<String>) {
+    pub(crate) fn complain(&mut self, text: impl Into<String>) {
         self.note(text.into(), true);
     }
 
@@ -393,7 +319,7 @@ impl App {
     }
 
     /// How many rows of a table fit, without the lines around it.
-    fn page(&self) -> usize {
+    pub(crate) fn page(&self) -> usize {
         usize::from(self.size.1).saturating_sub(5).max(1)
     }
 }

@@ -15,9 +15,9 @@ use super::keymap::Keymap;
 use super::message::{Effect, FeedEvent, Message, Now};
 use super::query::{AnyQuery, SnapshotQuery};
 use super::sanitize::Clean;
+use super::screen::View;
 use super::screens;
 use super::theme::Theme;
-use super::view::View;
 use linux_api_wire::time::{ManualClock, Timestamp};
 use linux_api_wire::tui::{Preset, ThemeName};
 

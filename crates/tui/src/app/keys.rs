@@ -5,12 +5,11 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::App;
-use super::popup::{Popup, Purpose};
-use super::processes::ProcessesState;
 use crate::change::Change;
+use crate::keymap::action::{DOWN, HALF_DOWN, HALF_UP, PAGE_DOWN, PAGE_UP, TOP, UP};
 use crate::keymap::{Action, Key, Lookup};
 use crate::message::Effect;
-use crate::view::View;
+use crate::popups::{Popup, Purpose};
 
 /// Most characters that are typed into one line.
 const LINE: usize = 1000;
@@ -55,7 +54,7 @@ impl App {
                 self.act(action)
             }
             Lookup::Nothing => {
-                // The second key may begin anew.
+                // The second key may be the first of another sequence.
                 let again = self.pressed.len() > 1;
                 self.pressed.clear();
                 if again {
@@ -76,17 +75,17 @@ impl App {
         };
         if let Some(Popup::Help { scroll }) = self.popups.last_mut() {
             match action {
-                Some(Action::Down) => *scroll = scroll.saturating_add(1),
-                Some(Action::Up) => *scroll = scroll.saturating_sub(1),
-                Some(Action::PageDown | Action::HalfDown) => *scroll = scroll.saturating_add(page),
-                Some(Action::PageUp | Action::HalfUp) => *scroll = scroll.saturating_sub(page),
-                Some(Action::Top) => *scroll = 0,
+                Some(DOWN) => *scroll = scroll.saturating_add(1),
+                Some(UP) => *scroll = scroll.saturating_sub(1),
+                Some(PAGE_DOWN | HALF_DOWN) => *scroll = scroll.saturating_add(page),
+                Some(PAGE_UP | HALF_UP) => *scroll = scroll.saturating_sub(page),
+                Some(TOP) => *scroll = 0,
                 _ => {
                     self.popups.pop();
                 }
             }
             // What is not there can't be scrolled to.
-            let lines = u16::try_from(Action::ALL.len()).unwrap_or(0);
+            let lines = u16::try_from(Action::all().len()).unwrap_or(0);
             if let Some(Popup::Help { scroll }) = self.popups.last_mut() {
                 *scroll = (*scroll).min(lines);
             }
@@ -138,17 +137,17 @@ impl App {
             return Vec::new();
         };
         let view = *view;
-        let last = super::act::sort_titles(view).len().saturating_sub(1);
+        let last = Self::sortable(view).len().saturating_sub(1);
         match (code, action) {
             (KeyCode::Enter, _) => {
                 let chosen = *chosen;
                 self.popups.pop();
-                self.sort_by(view, chosen);
+                self.sort_by_place(view, chosen);
             }
-            (KeyCode::Up, _) | (_, Lookup::Action(Action::Up)) => {
+            (KeyCode::Up, _) | (_, Lookup::Action(UP)) => {
                 *chosen = chosen.saturating_sub(1);
             }
-            (KeyCode::Down, _) | (_, Lookup::Action(Action::Down)) => {
+            (KeyCode::Down, _) | (_, Lookup::Action(DOWN)) => {
                 *chosen = (*chosen + 1).min(last);
             }
             _ => {
@@ -173,7 +172,7 @@ impl App {
                 let (purpose, before) = (purpose.clone(), before.clone());
                 self.popups.pop();
                 if purpose == Purpose::Filter {
-                    self.set_filter(&before);
+                    self.place().screen().set_filter(self, &before);
                 }
                 return Vec::new();
             }
@@ -203,10 +202,11 @@ impl App {
         };
         match purpose {
             // A filter that is not finished yet must not empty the table.
-            Purpose::Filter
-                if self.place() != View::Processes || ProcessesState::problem(&typed).is_none() =>
-            {
-                self.set_filter(&typed);
+            Purpose::Filter => {
+                let screen = self.place().screen();
+                if screen.filter_problem(&typed).is_none() {
+                    screen.set_filter(self, &typed);
+                }
             }
             Purpose::Find => self.find(&typed, false),
             _ => {}
@@ -227,15 +227,13 @@ impl App {
         let (purpose, typed, chosen) = (purpose.clone(), input.value().to_owned(), *chosen);
         match purpose {
             Purpose::Filter => {
-                if self.place() == View::Processes
-                    && let Some(problem) = ProcessesState::problem(&typed)
-                {
+                if let Some(problem) = self.place().screen().filter_problem(&typed) {
                     // The prompt stays open, so that the text can be corrected.
                     self.complain(problem);
                     return Vec::new();
                 }
                 self.popups.pop();
-                self.set_filter(&typed);
+                self.place().screen().set_filter(self, &typed);
             }
             Purpose::Find => self.find(&typed, true),
             Purpose::Palette => {
@@ -271,7 +269,7 @@ impl App {
     }
 
     /// Opens a line of text.
-    pub(super) fn ask(&mut self, purpose: Purpose, text: &str) {
+    pub(crate) fn prompt(&mut self, purpose: Purpose, text: &str) {
         self.popups.push(Popup::Prompt {
             purpose,
             input: Box::new(Input::new(text.to_owned())),

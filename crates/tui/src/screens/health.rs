@@ -8,10 +8,12 @@ use ratatui::text::{Line, Span};
 
 use super::draw_absence;
 use crate::app::App;
+use crate::query::{AnyQuery, HealthQuery, ReadinessQuery};
 use crate::sanitize::clean;
+use crate::screen::Screen;
+use crate::table::fit;
 use crate::units::latency;
 use crate::widgets::frame::{boxed, state_text};
-use crate::widgets::table::fit;
 use linux_api_client::error::ClientError;
 use linux_api_wire::api::health::Check;
 use linux_api_wire::api::snapshot::Snapshot;
@@ -20,7 +22,23 @@ use linux_api_wire::api_key::Scope;
 /// Columns of one family that was read.
 const FAMILY: u16 = 26;
 
-pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
+pub(crate) struct Health;
+
+impl Screen for Health {
+    fn queries(&self, app: &App) -> Vec<AnyQuery> {
+        let mut queries = vec![ReadinessQuery.into()];
+        if app.host().forbids(Scope::StatsRead).is_none() {
+            queries.push(HealthQuery.into());
+        }
+        queries
+    }
+
+    fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
+        draw(app, area, frame);
+    }
+}
+
+fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
     let host = app.host();
     let title = format!("daemon at {}", host.address);

@@ -9,33 +9,29 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Clear, Paragraph};
 use unicode_width::UnicodeWidthStr;
 
-use super::table::fit;
 use crate::app::App;
 use crate::freshness::Freshness;
 use crate::host::Host;
 use crate::keymap::Action;
+use crate::keymap::action::{HELP, QUIT};
 use crate::sanitize::clean;
+use crate::screen::View;
+use crate::table::fit;
 use crate::theme::Theme;
 use crate::units::span;
-use crate::view::View;
 
 /// Fewest columns for the whole titles of all tabs.
 const WIDE_TABS: u16 = 72;
 
-/// Where each tab begins and ends, and which view it is for.
-#[must_use]
-pub(crate) fn tabs(width: u16) -> Vec<(u16, u16, View)> {
-    let mut x = 0;
-    View::ALL
-        .iter()
-        .enumerate()
-        .map(|(number, view)| {
-            let label = tab_label(number, *view, width);
-            let start = x;
-            x += u16::try_from(label.width()).unwrap_or(0);
-            (start, x, *view)
-        })
-        .collect()
+/// The view whose tab is there.
+pub(crate) fn tab_at(width: u16, column: u16) -> Option<View> {
+    let mut end = 0;
+    let mut tabs = View::ALL.iter().enumerate();
+    let found = tabs.find(|(number, view)| {
+        end += tab_label(*number, **view, width).width();
+        usize::from(column) < end
+    });
+    found.map(|(_, view)| *view)
 }
 
 fn tab_label(number: usize, view: View, width: u16) -> String {
@@ -177,11 +173,9 @@ fn crumbs(app: &App, host: &Host) -> String {
         parts.push("fleet".to_owned());
     }
     parts.push(clean(&host.name));
-    if app.view != View::Overview {
-        parts.push(app.view.title().to_lowercase());
-    }
-    if let Some(opened) = &app.processes.opened {
-        parts.push(opened.pid.to_string());
+    parts.extend(app.view.screen().crumb(app));
+    if app.place() != app.view {
+        parts.extend(app.place().screen().crumb(app));
     }
     parts.join(step)
 }
@@ -242,7 +236,8 @@ fn badges(app: &App) -> Vec<Span<'static>> {
     {
         texts.push(format!(" STALE {} ", span(age)));
     }
-    if let Some(filter) = app.shown_filter() {
+    let filter = app.place().screen().passed_filter(app);
+    if !filter.trim().is_empty() {
         let filter = clean(&filter);
         let most = usize::from(app.size.0 / 2).min(filter.width());
         texts.push(format!(" filter: {} ", fit(&filter, most, false, theme)));
@@ -258,13 +253,15 @@ fn badges(app: &App) -> Vec<Span<'static>> {
 fn hints(app: &App, room: usize) -> Vec<Span<'static>> {
     let theme = &app.settings.theme;
     let place = app.place();
-    let hints = app.settings.keymap.hints(place).into_iter();
-    let mut hints: Vec<(String, &str)> = hints
-        .filter(|(action, ..)| app.out_of_focus(*action).is_none())
-        .map(|(action, key, hint)| match action {
+    let everywhere = Action::everywhere().filter(|action| *action != HELP);
+    let actions = [HELP].into_iter().chain(place.screen().hinted(app));
+    let actions = actions.chain(everywhere).filter(|it| !it.hint.is_empty());
+    let mut hints: Vec<(String, &str)> = actions
+        .filter_map(|action| {
+            let key = app.settings.keymap.keys_of(action).into_iter().next()?;
             // Pages that lie over a view are left by it.
-            Action::Quit if place != app.view => (key, "back"),
-            _ => (key, hint),
+            let leaves = action == QUIT && place != app.view;
+            Some((key, if leaves { "back" } else { action.hint }))
         })
         .collect();
     let width = |(key, hint): &(String, &str)| key.width() + hint.width() + 3;

@@ -7,8 +7,8 @@ use crossterm::event::KeyCode;
 use linux_api_tui::change::{Change, ChangeOutcome};
 use linux_api_tui::message::{Effect, FeedEvent, Message};
 use linux_api_tui::query::AnyResponse;
+use linux_api_tui::screen::View;
 use linux_api_tui::theme::Theme;
-use linux_api_tui::view::View;
 use linux_api_wire::api::keys::IssuedKey;
 use linux_api_wire::tui::ThemeName;
 

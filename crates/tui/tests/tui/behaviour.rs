@@ -8,8 +8,8 @@ use linux_api_tui::change::Change;
 use linux_api_tui::keymap::{Action, Keymap};
 use linux_api_tui::message::{Effect, FeedEvent, Message};
 use linux_api_tui::query::{AnyQuery, AnyResponse, MeQuery, SnapshotQuery, UsersQuery};
+use linux_api_tui::screen::View;
 use linux_api_tui::theme::Theme;
-use linux_api_tui::view::View;
 use linux_api_wire::tui::{Preset, ThemeName};
 use linux_api_wire::user::Role;
 
@@ -122,12 +122,12 @@ fn the_selection_stays_on_its_process() {
     let mut stage = Stage::one(SIZE);
     stage.show(View::Processes);
     stage.key(KeyCode::Down);
-    let chosen = stage.app.processes.table.cursor.selected.clone();
+    let chosen = stage.app.screens.processes.table.selected.clone();
     assert!(chosen.is_some());
     stage.keys("M");
-    assert_eq!(stage.app.processes.table.cursor.selected, chosen);
+    assert_eq!(stage.app.screens.processes.table.selected, chosen);
     stage.keys("NN");
-    assert_eq!(stage.app.processes.table.cursor.selected, chosen);
+    assert_eq!(stage.app.screens.processes.table.selected, chosen);
 }
 
 #[test]
@@ -145,7 +145,10 @@ fn a_filter_is_checked_while_it_is_typed_and_sent_when_it_is_right() {
     stage.keys(" and (");
     assert!(stage.text().contains("column"), "{}", stage.text());
     stage.key(KeyCode::Esc);
-    assert_eq!(stage.app.processes.table.filter, "", "Esc takes it back");
+    assert_eq!(
+        stage.app.screens.processes.table.filter, "",
+        "Esc takes it back"
+    );
 }
 
 #[test]
@@ -358,10 +361,10 @@ fn the_help_lists_every_key_of_every_view() {
         stage.show(*view);
         stage.keys("?");
         let text = stage.text();
-        for action in Action::ALL.iter().filter(|it| it.place().is_at(*view)) {
-            for key in keymap.keys_of(*action) {
+        for action in Action::all().into_iter().filter(|it| it.is_at(*view)) {
+            for key in keymap.keys_of(action) {
                 // Name and help are whole, and the key stands before them.
-                let wanted = format!(" {:<15} {}", action.name(), action.help());
+                let wanted = format!(" {:<15} {}", action.name, action.help);
                 let mut lines = text.lines().filter_map(|line| line.split_once(&wanted));
                 let found = lines.any(|(keys, _)| keys.contains(&key));
                 assert!(found, "{view:?} {action:?} {key}\n{text}");

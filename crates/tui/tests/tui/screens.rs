@@ -10,7 +10,7 @@ use linux_api_tui::message::{FeedEvent, Message};
 use linux_api_tui::query::{
     AnyQuery, AnyResponse, ProcessRows, RequestCounts, SnapshotQuery, UsersQuery,
 };
-use linux_api_tui::view::View;
+use linux_api_tui::screen::View;
 use linux_api_wire::api::history::History;
 use linux_api_wire::api::processes::ProcessDetail;
 use linux_api_wire::api::snapshot::Snapshot;

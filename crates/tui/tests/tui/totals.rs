@@ -1,7 +1,7 @@
 //! What is added up and judged: traffic, and how full file systems are.
 
 use linux_api_tui::query::AnyResponse;
-use linux_api_tui::view::View;
+use linux_api_tui::screen::View;
 use linux_api_wire::snapshot::{Filesystem, Network};
 
 use super::stage::{Stage, script};

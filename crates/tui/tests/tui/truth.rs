@@ -12,7 +12,7 @@ use linux_api_tui::message::{Effect, FeedEvent, Message};
 use linux_api_tui::query::{
     AnyQuery, AnyResponse, ProcessDetailQuery, ProcessQuery, ProcessRows, SnapshotQuery,
 };
-use linux_api_tui::view::View;
+use linux_api_tui::screen::View;
 use linux_api_wire::api::processes::Process;
 use ratatui::style::Color;
 
@@ -119,7 +119,7 @@ fn rows(items: Vec<Process>, total: usize) -> AnyResponse {
 }
 
 fn query(stage: &Stage) -> ProcessQuery {
-    stage.app.processes.query(SIZE.1)
+    stage.app.process_query(false)
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, MouseButton, MouseEventKind};
 use linux_api_tui::keymap::Keymap;
 use linux_api_tui::message::Effect;
+use linux_api_tui::screen::View;
 use linux_api_tui::theme::Theme;
-use linux_api_tui::view::View;
 use linux_api_wire::tui::{Preset, ThemeName};
 
 use super::stage::Stage;
@@ -24,19 +24,25 @@ fn the_mouse_chooses_opens_sorts_and_zooms() {
     // The tab of the processes, and its third row.
     stage.mouse(left, 25, 1);
     assert_eq!(stage.app.view, View::Processes);
-    let before = stage.app.processes.table.sort;
+    let before = stage.app.screens.processes.table.sort;
     stage.mouse(left, 3, 2);
-    assert_ne!(stage.app.processes.table.sort, before, "the title sorts");
+    assert_ne!(
+        stage.app.screens.processes.table.sort, before,
+        "the title sorts"
+    );
     stage.mouse(left, 20, 4);
-    let chosen = stage.app.processes.table.cursor.selected.clone();
+    let chosen = stage.app.screens.processes.table.selected.clone();
     stage.mouse(left, 20, 4);
-    assert_eq!(stage.app.processes.opened, chosen);
+    assert_eq!(stage.app.screens.process.opened, chosen);
     stage.show(View::History);
-    let span = stage.app.history.span;
+    let span = stage.app.screens.history.span;
     stage.mouse(MouseEventKind::ScrollUp, 60, 10);
-    assert!(stage.app.history.span < span);
+    assert!(stage.app.screens.history.span < span);
     stage.mouse(MouseEventKind::ScrollDown, 5, 10);
-    assert_eq!(stage.app.history.rows.selected, Some("cpu.iowait_percent"));
+    assert_eq!(
+        stage.app.screens.history.table.selected,
+        Some("cpu.iowait_percent")
+    );
     // Over a question the mouse does nothing, over the help it scrolls.
     stage.keys("?");
     stage.mouse(left, 2, 1);
@@ -119,11 +125,11 @@ fn the_keys_of_htop_are_those_of_htop() {
     stage.app.settings.keymap = Keymap::built_in(Preset::Htop);
     stage.show(View::Processes);
     stage.key(KeyCode::F(5));
-    assert!(stage.app.processes.tree);
-    let chosen = stage.app.processes.table.cursor.selected.clone();
+    assert!(stage.app.screens.processes.tree);
+    let chosen = stage.app.screens.processes.table.selected.clone();
     stage.keys("j");
     assert_eq!(
-        stage.app.processes.table.cursor.selected, chosen,
+        stage.app.screens.processes.table.selected, chosen,
         "j means nothing"
     );
     stage.keys("h");
@@ -148,8 +154,14 @@ fn sorting_and_range_are_remembered_too() {
     let memory = stage.app.remember();
     let mut next = Stage::one(SIZE);
     next.app.recall(&memory);
-    assert_eq!(next.app.api.table.sort, stage.app.api.table.sort);
-    assert_eq!(next.app.history.span, stage.app.history.span);
+    assert_eq!(
+        next.app.screens.api.table.sort,
+        stage.app.screens.api.table.sort
+    );
+    assert_eq!(
+        next.app.screens.history.span,
+        stage.app.screens.history.span
+    );
     let series = |stage: &Stage| stage.app.history_query(stage.app.host()).series;
     assert_eq!(series(&next), series(&stage));
 }
@@ -163,10 +175,10 @@ fn views_are_remembered_from_run_to_run() {
     let mut next = Stage::one(SIZE);
     next.app.recall(&memory);
     assert_eq!(next.app.view, View::Processes);
-    assert!(next.app.processes.tree);
+    assert!(next.app.screens.processes.tree);
     assert_eq!(
-        next.app.processes.table.sort,
-        stage.app.processes.table.sort
+        next.app.screens.processes.table.sort,
+        stage.app.screens.processes.table.sort
     );
     next.app.recall("nonsense = [");
     assert_eq!(next.app.view, View::Processes);

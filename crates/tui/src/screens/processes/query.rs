@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::app::processes::Column;
+use super::columns;
 use crate::demo::Script;
 use crate::query::Query;
-use crate::table::SortColumn;
+use crate::table::{Column, Sort, arrange};
 use linux_api_client::error::ClientError;
 use linux_api_client::{Client, ProcessPage};
 use linux_api_wire::api::processes::Process;
@@ -74,22 +74,31 @@ impl Query for ProcessQuery {
 
     /// What a daemon responds, by the same filter language.
     fn scripted(&self, script: &Script) -> Result<ProcessRows, ClientError> {
-        let mut items = script.processes();
-        if let Ok(filter) = self.filter.parse::<Filter>() {
-            items.retain(|process| filter.matches(&process.filter_row()));
-        }
-        let column = Column::ALL.iter().find(|it| it.field() == self.sort);
-        if let Some(column) = column {
-            items.sort_by(|a, b| column.compare(a, b, self.descending));
-        }
-        let total = items.len();
-        items.truncate(self.limit);
+        let all = script.processes();
+        let filter = self.filter.parse::<Filter>().ok();
+        let keeps = |process: &Process| {
+            let filter = filter.as_ref();
+            filter.is_none_or(|filter| filter.matches(&process.filter_row()))
+        };
+        let headings = Column::headings(&columns::columns());
+        let heading = headings.iter().find(|it| it.field == self.sort);
+        let order = heading.map(|heading| {
+            columns::order(Sort {
+                title: heading.title,
+                descending: self.descending,
+            })
+        });
+        let places = arrange(&all, keeps, order);
+        let total = places.len();
+        let first = places.into_iter().take(self.limit);
+        let items = first.map(|place| all[place].clone()).collect();
         Ok(ProcessRows { total, items })
     }
 
     /// A longer page meets the same error.
     fn is_like(&self, other: &Self) -> bool {
-        let key = |query: &Self| (query.filter.clone(), query.sort, query.descending);
-        key(self) == key(other)
+        self.filter == other.filter
+            && self.sort == other.sort
+            && self.descending == other.descending
     }
 }

@@ -1,13 +1,12 @@
-//! The view of the past: which series, how long a time, and when it ends.
+//! Which time is shown, and how finely: zooming, moving, going to a time that was typed.
 
 use std::time::Duration;
 
-use super::App;
-use super::popup::Purpose;
+use super::LIST;
+use crate::app::App;
 use crate::host::Host;
-use crate::keymap::Action;
 use crate::query::HistoryQuery;
-use crate::table::Cursor;
+use crate::units::floor;
 use linux_api_wire::series::SERIES;
 use linux_api_wire::time::Timestamp;
 
@@ -36,40 +35,7 @@ const RANGES: [u64; 16] = [
 /// Steps that people can count in, in seconds.
 const STEPS: [u64; 10] = [2, 10, 30, MINUTE, 300, 900, HOUR, 10_800, 21_600, DAY];
 /// How long a daemon keeps readings finer than a minute.
-const FINE: Duration = Duration::from_secs(HOUR);
-/// How wide the list of series is, with the space beside it.
-pub const LIST: u16 = 34;
-
-/// The view of the past.
-#[derive(Debug, Clone)]
-pub struct HistoryState {
-    /// The chosen series.
-    pub rows: Cursor<&'static str>,
-    /// How long a time is shown.
-    pub span: Duration,
-    /// When it ends; nothing when it follows the present.
-    pub end: Option<Timestamp>,
-    /// How many members of the series are above the first one seen.
-    pub first: usize,
-}
-
-impl Default for HistoryState {
-    fn default() -> Self {
-        Self {
-            rows: Cursor::default(),
-            span: FINE,
-            end: None,
-            first: 0,
-        }
-    }
-}
-
-/// The names of all series.
-#[must_use]
-pub fn names() -> Vec<&'static str> {
-    SERIES.iter().map(|series| series.name).collect()
-}
-
+pub(super) const FINE: Duration = Duration::from_secs(HOUR);
 /// What somebody wants to see: a moment, or a whole day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Jump {
@@ -77,60 +43,58 @@ enum Jump {
     Day(Timestamp),
 }
 
+/// The next shorter range, or the next longer one.
+pub(super) fn zoom(app: &mut App, shorter: bool) {
+    let span = app.screens.history.span.as_secs();
+    let next = if shorter {
+        RANGES.into_iter().rev().find(|it| *it < span)
+    } else {
+        RANGES.into_iter().find(|it| *it > span)
+    };
+    if let Some(seconds) = next {
+        app.set_range(Duration::from_secs(seconds));
+    }
+}
+
 impl App {
-    pub(super) fn act_on_history(&mut self, action: Action) {
-        let span = self.history.span;
-        match action {
-            Action::ZoomIn => self.zoom(RANGES.into_iter().rev().find(|it| *it < span.as_secs())),
-            Action::ZoomOut => self.zoom(RANGES.into_iter().find(|it| *it > span.as_secs())),
-            Action::Earlier => self.go_back(span / 10),
-            Action::Later => self.go_forward(span / 10),
-            Action::MuchEarlier => self.go_back(span),
-            Action::MuchLater => self.go_forward(span),
-            Action::Live => self.history.end = None,
-            Action::Jump => self.ask(Purpose::Jump, ""),
-            _ => {}
-        }
-    }
-
-    fn zoom(&mut self, seconds: Option<u64>) {
-        if let Some(seconds) = seconds {
-            self.set_range(Duration::from_secs(seconds));
-        }
-    }
-
     /// Shows so long a time. What is in the middle stays there, but the present stays at the edge.
-    pub(super) fn set_range(&mut self, span: Duration) {
-        if let Some(end) = self.history.end {
-            let middle = end.saturating_sub(self.history.span / 2);
+    fn set_range(&mut self, span: Duration) {
+        if let Some(end) = self.screens.history.end {
+            let middle = end.saturating_sub(self.screens.history.span / 2);
             self.end_at(middle.saturating_add(span / 2));
         }
-        self.history.span = span;
+        self.screens.history.span = span;
     }
 
-    fn go_back(&mut self, by: Duration) {
-        let end = self.history.end.unwrap_or(self.time_of(self.host()));
-        self.history.end = Some(end.saturating_sub(by));
+    pub(super) fn go_back(&mut self, by: Duration) {
+        let end = self
+            .screens
+            .history
+            .end
+            .unwrap_or(self.time_of(self.host()));
+        self.screens.history.end = Some(end.saturating_sub(by));
     }
 
-    fn go_forward(&mut self, by: Duration) {
-        if let Some(end) = self.history.end {
+    pub(super) fn go_forward(&mut self, by: Duration) {
+        if let Some(end) = self.screens.history.end {
             self.end_at(end.saturating_add(by));
         }
     }
 
     /// Ends the range there; there is nothing beyond the present.
     fn end_at(&mut self, end: Timestamp) {
-        self.history.end = (end < self.time_of(self.host())).then_some(end);
+        self.screens.history.end = (end < self.time_of(self.host())).then_some(end);
     }
 
     /// Goes to the time that was typed.
-    pub(super) fn jump(&mut self, text: &str) {
+    pub(crate) fn jump(&mut self, text: &str) {
         match read_jump(text, self.time_of(self.host())) {
-            Some(Jump::Moment(time)) => self.end_at(time.saturating_add(self.history.span / 2)),
+            Some(Jump::Moment(time)) => {
+                self.end_at(time.saturating_add(self.screens.history.span / 2));
+            }
             Some(Jump::Day(start)) => {
-                self.history.span = Duration::from_secs(DAY);
-                self.end_at(start.saturating_add(self.history.span));
+                self.screens.history.span = Duration::from_secs(DAY);
+                self.end_at(start.saturating_add(self.screens.history.span));
             }
             None => {
                 self.complain("expected a time in UTC: 03:12, -2h, 2026-11-20, 2026-11-20 03:12");
@@ -139,7 +103,7 @@ impl App {
     }
 
     /// Reads `30m`, `6h`, `7d`; five minutes to ten years.
-    pub(super) fn range_by_name(&mut self, text: &str) {
+    pub(crate) fn range_by_name(&mut self, text: &str) {
         let limits = Duration::from_secs(RANGES[0])..=Duration::from_secs(3650 * DAY);
         match read_span(text).filter(|span| limits.contains(span)) {
             Some(span) => self.set_range(span),
@@ -147,26 +111,11 @@ impl App {
         }
     }
 
-    /// The host's own time: its clock may be another than ours.
-    #[must_use]
-    pub fn time_of(&self, host: &Host) -> Timestamp {
-        match host.responses.snapshot.value() {
-            Some(snapshot) => snapshot.time,
-            None => self.now.wall,
-        }
-    }
-
-    /// The minute that the host is in.
-    #[must_use]
-    pub fn minute(&self, host: &Host) -> Timestamp {
-        floor(self.time_of(host), MINUTE)
-    }
-
     /// What to ask for: a point for each column or so, between whole steps, so that the question
     /// stays the same for a while.
     #[must_use]
     pub fn history_query(&self, host: &Host) -> HistoryQuery {
-        let state = &self.history;
+        let state = &self.screens.history;
         let columns = u64::from(self.size.0.saturating_sub(LIST + 2)).max(20);
         let wanted = state.span.as_secs() / columns;
         let now = self.time_of(host);
@@ -183,35 +132,12 @@ impl App {
             step,
         );
         HistoryQuery {
-            series: state.rows.selected.unwrap_or(SERIES[0].name),
+            series: state.table.selected.unwrap_or(SERIES[0].name),
             from: to.saturating_sub(state.span),
             to,
             step,
         }
     }
-
-    /// Goes through the members of a series, such as filesystems.
-    pub(super) fn step_member(&mut self, forward: bool) {
-        let series = self.history_query(self.host()).series;
-        let history = self.host().responses.history.value();
-        let members = history.map_or(0, |history| {
-            let all = history.series.iter();
-            all.filter(|it| it.name == series).count()
-        });
-        let state = &mut self.history;
-        let next = if forward {
-            state.first + 1
-        } else {
-            state.first.saturating_sub(1)
-        };
-        state.first = next.min(members.saturating_sub(1));
-    }
-}
-
-/// The last whole step before a time.
-fn floor(time: Timestamp, step: u64) -> Timestamp {
-    let step = i64::try_from(step).unwrap_or(i64::MAX / 1000) * 1000;
-    Timestamp::from_millis(time.as_millis().div_euclid(step) * step)
 }
 
 /// Reads a number with `s`, `m`, `h`, `d` or `w`.

@@ -8,7 +8,7 @@ use ratatui::widgets::{Clear, Paragraph};
 use unicode_width::UnicodeWidthStr;
 
 use crate::app::App;
-use crate::keymap::Place;
+use crate::keymap::Action;
 use crate::widgets::frame::{boxed, centred};
 
 /// Most columns of the box.
@@ -17,10 +17,16 @@ const WIDTH: u16 = 84;
 pub(super) fn draw(app: &App, scroll: u16, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
     let place = centred(area, WIDTH, area.height.saturating_sub(2));
-    let help = app.settings.keymap.help(app.place());
-    let widest = help.iter().map(|(_, keys)| keys.width()).max().unwrap_or(0);
-    let line = |action: crate::keymap::Action, keys: String| {
-        let reason = app.forbidden(action);
+    let screen = app.place().screen();
+    let sections = [
+        ("on this view", Action::here(app.place()).collect()),
+        ("everywhere", Action::everywhere().collect::<Vec<_>>()),
+    ];
+    let keys = |action: &Action| app.settings.keymap.keys_of(*action).join(" ");
+    let all = sections.iter().flat_map(|(_, actions)| actions);
+    let widest = all.map(|action| keys(action).width()).max().unwrap_or(0);
+    let line = |action: &Action| {
+        let reason = screen.forbidden(app, *action);
         let style = if reason.is_some() {
             theme.dim
         } else {
@@ -28,22 +34,16 @@ pub(super) fn draw(app: &App, scroll: u16, area: Rect, frame: &mut Frame<'_>) {
         };
         let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
         Line::from(vec![
-            Span::styled(format!("{keys:>widest$} "), theme.key),
-            Span::styled(format!("{:<15} ", action.name()), theme.dim),
-            Span::styled(format!("{}{reason}", action.help()), style),
+            Span::styled(format!("{:>widest$} ", keys(action)), theme.key),
+            Span::styled(format!("{:<15} ", action.name), theme.dim),
+            Span::styled(format!("{}{reason}", action.help), style),
         ])
     };
-    let (everywhere, here): (Vec<_>, Vec<_>) = help
-        .into_iter()
-        .partition(|(action, _)| action.place() == Place::Everywhere);
-    let mut lines = vec![Line::styled("on this view", theme.title)];
-    lines.extend(here.into_iter().map(|(action, keys)| line(action, keys)));
-    lines.push(Line::styled("everywhere", theme.title));
-    lines.extend(
-        everywhere
-            .into_iter()
-            .map(|(action, keys)| line(action, keys)),
-    );
+    let mut lines = Vec::new();
+    for (title, actions) in &sections {
+        lines.push(Line::styled(*title, theme.title));
+        lines.extend(actions.iter().map(line));
+    }
     let last = u16::try_from(lines.len()).unwrap_or(u16::MAX);
     let room = place.height.saturating_sub(2);
     let scroll = scroll.min(last.saturating_sub(room));

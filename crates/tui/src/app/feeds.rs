@@ -1,34 +1,34 @@
-//! What the feeds tell.
+//! What comes from the feeds, and changes on their way to a host and back.
 
 use std::time::Duration;
 
 use super::App;
-use super::popup::Popup;
 use crate::change::{Change, ChangeOutcome};
 use crate::host::Link;
 use crate::message::{Effect, FeedEvent};
+use crate::popups::Popup;
 use crate::query::AnyQuery;
-use crate::view::View;
+use crate::screen::View;
 use linux_api_client::error::ClientError;
 
 impl App {
-    pub(super) fn on_news(&mut self, index: usize, news: FeedEvent) -> Vec<Effect> {
+    pub(super) fn on_feed(&mut self, index: usize, event: FeedEvent) -> Vec<Effect> {
         let Some(host) = self.hosts.get_mut(index) else {
             return Vec::new();
         };
-        if let FeedEvent::Changed(call, result) = news {
-            self.on_done(index, &call, result);
+        if let FeedEvent::Changed(change, result) = event {
+            self.on_changed(index, &change, result);
             return Vec::new();
         }
-        // A response to a question that is no longer asked came too late: what is asked now may have
-        // been answered already, by something newer.
-        if let FeedEvent::Response(wanted, _) = &news
+        // A response to a query that is no longer polled is late: the one in its place may have a newer
+        // response already.
+        if let FeedEvent::Response(wanted, _) = &event
             && !self.plans[index].queries.contains(wanted)
         {
             return Vec::new();
         }
         let was_up = matches!(host.link, Link::Up { .. });
-        let seen = match &news {
+        let seen = match &event {
             // The latency changes with each response; it is drawn with the data.
             FeedEvent::Up(_) => !was_up,
             // Of what is held still only the state of the host changes.
@@ -37,20 +37,25 @@ impl App {
             _ => index == self.current,
         };
         if self.frozen.is_some() {
-            host.take_state(news, self.now);
+            host.take_state(event, self.now);
         } else {
-            host.take(news, self.now);
+            host.take(event, self.now);
         }
         self.changed |= seen && (index == self.current || self.view == View::Fleet);
         Vec::new()
     }
 
-    fn on_done(&mut self, index: usize, call: &Change, result: Result<ChangeOutcome, ClientError>) {
+    fn on_changed(
+        &mut self,
+        index: usize,
+        change: &Change,
+        result: Result<ChangeOutcome, ClientError>,
+    ) {
         let host = self.hosts[index].name.clone();
         match result {
             Err(error) => self.complain(format!("{host}: {}", error.in_short())),
             Ok(ChangeOutcome::Unchanged) => self.say(format!("{host}: nothing to change")),
-            Ok(ChangeOutcome::Done) => self.say(format!("{host}: {}, done", call.in_words())),
+            Ok(ChangeOutcome::Done) => self.say(format!("{host}: {}, done", change.in_words())),
             Ok(ChangeOutcome::User(user)) => self.show_key(
                 format!("{host}: first key of {}", user.username),
                 user.api_key,
@@ -74,9 +79,41 @@ impl App {
         );
     }
 
-    /// How long until a host that is down is asked again.
-    #[must_use]
-    pub fn retry_in(&self, link: &Link) -> Option<Duration> {
+    /// Opens the question before a change.
+    pub(crate) fn confirm(&mut self, change: Change) {
+        let host = self.host();
+        let words = change.in_words();
+        let mut first = words.chars();
+        let question: String = first
+            .next()
+            .into_iter()
+            .flat_map(char::to_uppercase)
+            .chain(first)
+            .collect();
+        let mut lines = vec![
+            format!("{question} on {}?", host.name),
+            String::new(),
+            format!("The daemon is at {}.", host.address),
+        ];
+        lines.extend(change.consequence().map(str::to_owned));
+        self.popups.push(Popup::Confirm {
+            lines,
+            host: self.current,
+            change,
+            yes: false,
+        });
+    }
+
+    /// Sends a change to the host that it was confirmed for.
+    pub(super) fn send(&mut self, host: usize, change: Change) -> Effect {
+        let name = &self.hosts[host].name;
+        let more = self.settings.theme.glyphs.ellipsis;
+        self.say(format!("{name}: {} {more}", change.in_words()));
+        Effect::Change(host, change)
+    }
+
+    /// How long until a host that is down is polled again.
+    pub(crate) fn retry_in(&self, link: &Link) -> Option<Duration> {
         match link {
             Link::Down { retry_at, .. } => Some(retry_at.saturating_sub(self.now.since_start)),
             _ => None,

@@ -1,19 +1,18 @@
-//! The view of requests: one row per route, in order.
+//! The routes of a daemon in its newest hour.
 
 use std::collections::BTreeMap;
 
-use super::App;
-use super::state::ApiColumn;
+use super::query;
 use crate::query::RequestCounts;
 use linux_api_wire::api::metrics::RouteMetrics;
 use linux_api_wire::time::Timestamp;
 
 /// How many minutes the small graphs show, the running one included.
-const MINUTES: usize = 30;
+const MINUTES: usize = query::MINUTES as usize;
 
 /// A route in the newest hour.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RouteRow<'a> {
+pub struct RouteActivity<'a> {
     /// What the daemon tells.
     pub metrics: &'a RouteMetrics,
     /// How many of its requests the daemon could not answer (status 500 and above), in percent.
@@ -22,46 +21,8 @@ pub struct RouteRow<'a> {
     pub minutes: Vec<Option<f64>>,
 }
 
-impl App {
-    /// The routes to show, in order.
-    #[must_use]
-    pub fn shown_routes(&self) -> Vec<RouteRow<'_>> {
-        let Some(requests) = self.host().responses.requests.value() else {
-            return Vec::new();
-        };
-        let wanted = self.api.table.filter.to_lowercase();
-        let mut rows = routes(requests, self.minute(self.host()));
-        rows.retain(|row| row.metrics.route.to_lowercase().contains(&wanted));
-        rows.sort_by(|a, b| {
-            let order = match self.api.table.sort.column {
-                ApiColumn::Route => a.metrics.route.cmp(&b.metrics.route),
-                ApiColumn::Requests => a.metrics.requests.cmp(&b.metrics.requests),
-                ApiColumn::Errors => a.error_percent.total_cmp(&b.error_percent),
-                ApiColumn::P50 => a.metrics.p50.total_cmp(&b.metrics.p50),
-                ApiColumn::P95 => a.metrics.p95.total_cmp(&b.metrics.p95),
-                ApiColumn::P99 => a.metrics.p99.total_cmp(&b.metrics.p99),
-                ApiColumn::Slowest => {
-                    let slowest = |row: &RouteRow<'_>| row.metrics.max_response_time;
-                    slowest(a).total_cmp(&slowest(b))
-                }
-            };
-            if self.api.table.sort.descending {
-                order.reverse()
-            } else {
-                order
-            }
-        });
-        rows
-    }
-
-    pub(super) fn route_ids(&self) -> Vec<String> {
-        let rows = self.shown_routes().into_iter();
-        rows.map(|row| row.metrics.route.clone()).collect()
-    }
-}
-
 /// The newest hour of each route, with its errors and its minutes.
-fn routes(requests: &RequestCounts, now: Timestamp) -> Vec<RouteRow<'_>> {
+pub(super) fn routes(requests: &RequestCounts, now: Timestamp) -> Vec<RouteActivity<'_>> {
     let mut newest: BTreeMap<&str, &RouteMetrics> = BTreeMap::new();
     for row in &requests.hours {
         let known = newest.entry(&row.route).or_insert(row);
@@ -79,7 +40,7 @@ fn routes(requests: &RequestCounts, now: Timestamp) -> Vec<RouteRow<'_>> {
     }
     newest
         .into_iter()
-        .map(|(route, metrics)| RouteRow {
+        .map(|(route, metrics)| RouteActivity {
             metrics,
             error_percent: error_percent(requests, metrics),
             minutes: (0..MINUTES)

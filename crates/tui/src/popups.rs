@@ -1,4 +1,6 @@
-//! What lies over a view.
+//! What lies over a view and takes the keys first.
+
+mod help;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -7,15 +9,85 @@ use ratatui::widgets::Clear;
 use tui_input::Input;
 use unicode_width::UnicodeWidthStr;
 
-use super::help;
-use crate::app::App;
-use crate::app::popup::{Popup, Purpose};
-use crate::app::processes::ProcessesState;
-use crate::sanitize::clean;
-use crate::view::View;
-use crate::widgets::frame::message_box;
+use super::app::{App, suggestions};
+use super::change::Change;
+use super::keymap::Action;
+use super::sanitize::clean;
+use super::screen::View;
+use super::table::Heading;
+use super::widgets::frame::message_box;
 
-pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
+/// What a line of text is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Purpose {
+    /// To show only some rows; takes effect with every key.
+    Filter,
+    /// To find a row; takes effect with every key.
+    Find,
+    /// To run a command.
+    Palette,
+    /// To go to a time in the past.
+    Jump,
+    /// To name a new user.
+    UserName,
+    /// To name a new key.
+    KeyName {
+        /// Of this user, by id; the caller's own when absent.
+        user_id: Option<String>,
+        /// The name of that user.
+        user: String,
+    },
+}
+
+/// Something over the view.
+#[derive(Debug, Clone)]
+pub enum Popup {
+    /// What the keys do.
+    Help {
+        /// First line that is seen.
+        scroll: u16,
+    },
+    /// A line of text at the bottom.
+    Prompt {
+        /// What for.
+        purpose: Purpose,
+        /// The text so far.
+        input: Box<Input>,
+        /// What was there before, for Esc.
+        before: String,
+        /// The chosen suggestion.
+        chosen: usize,
+    },
+    /// A list to choose a column from.
+    Sort {
+        /// The view with the columns.
+        view: View,
+        /// The place of the chosen one among those that it can be sorted by.
+        chosen: usize,
+    },
+    /// A question before something is changed.
+    Confirm {
+        /// The question, which names what and where, and what follows from a yes.
+        lines: Vec<String>,
+        /// On which host.
+        host: usize,
+        /// What to do on yes.
+        change: Change,
+        /// Whether yes is chosen; no at first.
+        yes: bool,
+    },
+    /// A new key, shown this once.
+    Secret {
+        /// Whose it is.
+        title: String,
+        /// The key.
+        key: String,
+        /// Whether it was sent to the clipboard.
+        is_copied: bool,
+    },
+}
+
+pub(crate) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     for popup in &app.popups {
         match popup {
             Popup::Help { scroll } => help::draw(app, *scroll, area, frame),
@@ -71,8 +143,8 @@ fn draw_prompt(
     frame.set_cursor_position((x, line.y));
     let above = Rect::new(area.x, line.y - 1, area.width, 1);
     match purpose {
-        Purpose::Filter if app.place() == View::Processes => {
-            if let Some(problem) = ProcessesState::problem(input.value()) {
+        Purpose::Filter => {
+            if let Some(problem) = app.place().screen().filter_problem(input.value()) {
                 frame.render_widget(Clear, above);
                 frame.render_widget(Line::styled(clean(&problem), theme.bad), above);
             }
@@ -83,9 +155,6 @@ fn draw_prompt(
 }
 
 fn draw_suggestions(app: &App, typed: &str, chosen: usize, line: Rect, frame: &mut Frame<'_>) {
-    use crate::app::suggestions;
-    use crate::keymap::Action;
-
     let theme = &app.settings.theme;
     let names = suggestions(typed);
     let chosen = chosen.min(names.len().saturating_sub(1));
@@ -93,7 +162,7 @@ fn draw_suggestions(app: &App, typed: &str, chosen: usize, line: Rect, frame: &m
     let top = line.y - height;
     for (place, name) in (0..height).zip(names) {
         let spot = Rect::new(line.x, top + place, line.width.min(72), 1);
-        let help = Action::named(name).map_or("", Action::help);
+        let help = Action::named(name).map_or("", |action| action.help);
         frame.render_widget(Clear, spot);
         let text = format!(" {name:<18} {help}");
         let style = if usize::from(place) == chosen {
@@ -108,16 +177,16 @@ fn draw_suggestions(app: &App, typed: &str, chosen: usize, line: Rect, frame: &m
 
 fn draw_sort(app: &App, view: View, chosen: usize, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
-    let titles = crate::app::sort_titles(view);
-    let line = |(place, title): (usize, &str)| {
+    let headings = App::sortable(view);
+    let line = |(place, heading): (usize, Heading)| {
         let style = if place == chosen {
             theme.selected
         } else {
             theme.text
         };
-        Line::styled(format!(" {title:<14} "), style)
+        Line::styled(format!(" {:<14} ", heading.title), style)
     };
-    let lines = titles.into_iter().enumerate().map(line).collect();
+    let lines = headings.into_iter().enumerate().map(line).collect();
     message_box("sort by", lines, theme, area, frame);
 }
 
