@@ -57,8 +57,8 @@ pub(crate) trait Screen: Sync {
         None
     }
 
-    /// The columns of that table, where it can be sorted by some.
-    fn headings(&self) -> Vec<Heading> {
+    /// The columns of that table on a terminal of this width, where it can be sorted by some.
+    fn headings(&self, _width: u16) -> Vec<Heading> {
         Vec::new()
     }
 

@@ -72,7 +72,7 @@ impl App {
 
     /// The columns that a view can be sorted by, from left to right.
     pub(crate) fn sortable(view: View) -> Vec<Heading> {
-        let mut headings = view.screen().headings();
+        let mut headings = view.screen().headings(0);
         headings.retain(|heading| heading.sort.is_some());
         headings
     }

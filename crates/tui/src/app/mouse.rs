@@ -58,7 +58,8 @@ impl App {
                 }
             }
             2 => {
-                let heading = heading_at(&screen.headings(), self.size.0, x);
+                let width = self.size.0;
+                let heading = heading_at(&screen.headings(width), width, x);
                 let heading = heading.filter(|heading| heading.sort.is_some());
                 if let (Some(heading), Some(table)) = (heading, screen.table_mut(self)) {
                     table.sort_by(&heading);

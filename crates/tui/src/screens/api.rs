@@ -72,8 +72,8 @@ impl Screen for Api {
         Some(&mut app.screens.api.table)
     }
 
-    fn headings(&self) -> Vec<Heading> {
-        Column::headings(&columns(u16::MAX))
+    fn headings(&self, width: u16) -> Vec<Heading> {
+        Column::headings(&columns(width))
     }
 
     fn arrange(&self, app: &mut App) {
@@ -90,7 +90,7 @@ impl Screen for Api {
     }
 
     fn restore(&self, app: &mut App, kept: &toml::Table) {
-        let headings = self.headings();
+        let headings = self.headings(0);
         app.screens.api.table.restore_sort(kept, "api", &headings);
     }
 }

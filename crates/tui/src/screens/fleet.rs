@@ -116,8 +116,8 @@ impl Screen for Fleet {
         Some(&mut app.screens.fleet.table)
     }
 
-    fn headings(&self) -> Vec<Heading> {
-        Column::headings(&columns(u16::MAX))
+    fn headings(&self, width: u16) -> Vec<Heading> {
+        Column::headings(&columns(width))
     }
 
     fn arrange(&self, app: &mut App) {
@@ -149,7 +149,7 @@ impl Screen for Fleet {
         app.screens
             .fleet
             .table
-            .restore_sort(kept, "fleet", &self.headings());
+            .restore_sort(kept, "fleet", &self.headings(0));
     }
 }
 

@@ -140,7 +140,7 @@ impl Screen for Processes {
         Some(&mut app.screens.processes.table)
     }
 
-    fn headings(&self) -> Vec<Heading> {
+    fn headings(&self, _width: u16) -> Vec<Heading> {
         Column::headings(&columns())
     }
 
@@ -199,7 +199,7 @@ impl Screen for Processes {
     }
 
     fn restore(&self, app: &mut App, kept: &toml::Table) {
-        let headings = self.headings();
+        let headings = self.headings(0);
         let state = &mut app.screens.processes;
         state.table.restore_sort(kept, "process", &headings);
         let is_set = |name: &str| kept.get(name).and_then(toml::Value::as_bool) == Some(true);

@@ -183,3 +183,51 @@ fn views_are_remembered_from_run_to_run() {
     next.app.recall("nonsense = [");
     assert_eq!(next.app.view, View::Processes);
 }
+
+/// The titles in the heading of the table, with where each ends; a title may have one space.
+fn titles(stage: &Stage) -> Vec<(String, u16)> {
+    let text = stage.text();
+    let heading = text.lines().nth(2).unwrap().trim_matches('"');
+    let heading = heading.replace("BY MINUTE", "BY_MINUTE");
+    let mut titles: Vec<(String, u16)> = Vec::new();
+    let mut is_within = false;
+    for (x, character) in (0..).zip(heading.chars()) {
+        match titles.last_mut() {
+            _ if character == ' ' => is_within = false,
+            Some((title, end)) if is_within => {
+                title.push(character);
+                *end = x;
+            }
+            _ => {
+                titles.push((character.to_string(), x));
+                is_within = true;
+            }
+        }
+    }
+    titles
+}
+
+/// Columns are as wide as the terminal has room for; a click meets the one that is drawn there.
+#[test]
+fn a_click_on_a_heading_sorts_by_what_stands_there() {
+    let left = MouseEventKind::Down(MouseButton::Left);
+    for width in [60, 71, 80, 112, 160] {
+        for (view, others) in [
+            (View::Fleet, &["AGE", "UP", "LABELS"][..]),
+            (View::Processes, &[]),
+            (View::Api, &["BY_MINUTE"]),
+        ] {
+            let mut stage = Stage::fleet((width, 24));
+            stage.show(view);
+            for place in 0..titles(&stage).len() {
+                let (title, end) = titles(&stage).remove(place);
+                let title = title.trim_end_matches(['▲', '▼', '…']).to_owned();
+                stage.mouse(left, end, 2);
+                let (after, _) = titles(&stage).remove(place);
+                let is_marked = after.contains(['▲', '▼', '…']);
+                let can_sort = !others.contains(&title.as_str());
+                assert_eq!(is_marked, can_sort, "{view:?} {width} {title}: {after}");
+            }
+        }
+    }
+}
