@@ -7,7 +7,7 @@ mod column;
 mod state;
 mod view;
 
-pub(crate) use column::{Cell, Column, Heading, Key};
+pub(crate) use column::{Cell, Column, Heading, Key, Spot};
 pub(crate) use state::AnyTable;
 pub(crate) use state::{Move, Sort, TableState};
 pub(crate) use view::{TableView, fit, heading_at};

@@ -126,48 +126,42 @@ type RouteColumn<'a> = Column<RouteActivity<'a>>;
 
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 fn columns<'a>(width: u16) -> Vec<RouteColumn<'a>> {
-    fn time(app: &App, seconds: f64) -> Cell {
-        Cell::new(latency(seconds), app.settings.theme.text)
-    }
     let route = match width {
         WIDE.. => (width - 82).min(60),
         72.. => 26,
         _ => 20,
     };
     vec![
-        RouteColumn::words("ROUTE", route, |app, row, width| {
-            let theme = &app.settings.theme;
-            Cell::new(end_of(&row.metrics.route, width, theme), theme.text)
+        RouteColumn::words("ROUTE", route, |at, row| {
+            at.text(end_of(&row.metrics.route, at.width, at.theme))
         })
         .ascending(|row| Some(Key::Text(&row.metrics.route))),
-        RouteColumn::numbers("REQ", 6, |app, row, _| {
-            let text = count(row.metrics.requests as f64);
-            Cell::new(text, app.settings.theme.text)
+        RouteColumn::numbers("REQ", 6, |at, row| {
+            at.text(count(row.metrics.requests as f64))
         })
         .descending(|row| Some(Key::Whole(row.metrics.requests))),
-        RouteColumn::numbers("ERR%", 5, |app, row, _| {
-            let theme = &app.settings.theme;
+        RouteColumn::numbers("ERR%", 5, |at, row| {
             let is_bad = row.error_percent > 0.0;
-            let style = if is_bad { theme.bad } else { theme.dim };
+            let style = if is_bad { at.theme.bad } else { at.theme.dim };
             Cell::new(percent(row.error_percent), style)
         })
         .descending(|row| Some(Key::Number(row.error_percent))),
-        RouteColumn::numbers("P50", 8, |app, row, _| time(app, row.metrics.p50))
+        RouteColumn::numbers("P50", 8, |at, row| at.text(latency(row.metrics.p50)))
             .descending(|row| Some(Key::Number(row.metrics.p50))),
-        RouteColumn::numbers("P95", 8, |app, row, _| time(app, row.metrics.p95))
+        RouteColumn::numbers("P95", 8, |at, row| at.text(latency(row.metrics.p95)))
             .descending(|row| Some(Key::Number(row.metrics.p95))),
-        RouteColumn::numbers("P99", 8, |app, row, _| time(app, row.metrics.p99))
+        RouteColumn::numbers("P99", 8, |at, row| at.text(latency(row.metrics.p99)))
             .descending(|row| Some(Key::Number(row.metrics.p99))),
-        RouteColumn::numbers("MAX", 8, |app, row, _| {
-            time(app, row.metrics.max_response_time)
+        RouteColumn::numbers("MAX", 8, |at, row| {
+            at.text(latency(row.metrics.max_response_time))
         })
         .descending(|row| Some(Key::Number(row.metrics.max_response_time)))
         .from(WIDE),
-        RouteColumn::words("BY MINUTE", 0, |app, row, width| {
-            let theme = &app.settings.theme;
+        RouteColumn::words("BY MINUTE", 0, |at, row| {
             let top = round_top(&row.minutes);
-            let width = width.min(row.minutes.len());
-            Cell::new(sparkline(&row.minutes, top, width, theme), theme.graph)
+            let width = at.width.min(row.minutes.len());
+            let line = sparkline(&row.minutes, top, width, at.theme);
+            Cell::new(line, at.theme.graph)
         }),
     ]
 }

@@ -16,7 +16,7 @@ use crate::keymap::action::{
 };
 use crate::sanitize::clean;
 use crate::screen::{Screen, View};
-use crate::table::{AnyTable, Cell, Column, Heading, Key, TableState, TableView};
+use crate::table::{AnyTable, Cell, Column, Heading, Key, Spot, TableState, TableView};
 use crate::theme::level_letter;
 use crate::units::{percent, share, span};
 use crate::widgets::frame::{instead, state_text};
@@ -185,28 +185,24 @@ type HostColumn<'a> = Column<&'a Host>;
 fn columns<'a>(width: u16) -> Vec<HostColumn<'a>> {
     let name = if width < NARROW { 14 } else { 18 };
     vec![
-        HostColumn::words("HOST", name, |app, host, _| name_cell(app, host))
+        HostColumn::words("HOST", name, |at, host| name_cell(at, host))
             .ascending(|host| Some(Key::Text(&host.name))),
-        HostColumn::numbers("CPU%", 6, |app, host, _| share_cell(app, host, cpu(host)))
+        HostColumn::numbers("CPU%", 6, |at, host| share_cell(at, host, cpu(host)))
             .descending(|host| cpu(host).map(Key::Number)),
-        HostColumn::numbers("MEM%", 6, |app, host, _| {
-            share_cell(app, host, memory(host))
-        })
-        .descending(|host| memory(host).map(Key::Number)),
-        HostColumn::numbers("DISK%", 6, |app, host, _| share_cell(app, host, disk(host)))
+        HostColumn::numbers("MEM%", 6, |at, host| share_cell(at, host, memory(host)))
+            .descending(|host| memory(host).map(Key::Number)),
+        HostColumn::numbers("DISK%", 6, |at, host| share_cell(at, host, disk(host)))
             .descending(|host| disk(host).map(Key::Number)),
-        HostColumn::numbers("LOAD", 6, |app, host, _| number_cell(app, host, load(host)))
+        HostColumn::numbers("LOAD", 6, |at, host| number_cell(at, host, load(host)))
             .descending(|host| load(host).map(Key::Number)),
-        HostColumn::numbers("PSI%", 5, |app, host, _| {
-            number_cell(app, host, pressure(host))
-        })
-        .descending(|host| pressure(host).map(Key::Number))
-        .from(NARROW),
-        HostColumn::numbers("AGE", 6, |app, host, _| age_cell(app, host)).from(NARROW),
-        HostColumn::numbers("UP", 5, |app, host, _| uptime_cell(app, host)).from(WIDE),
-        HostColumn::words("LABELS", 24, |app, host, _| labels_cell(app, host)).from(WIDE),
-        HostColumn::words("LATENCY", 0, |app, host, _| {
-            let (text, style) = state_text(app, &app.freshness_of(host));
+        HostColumn::numbers("PSI%", 5, |at, host| number_cell(at, host, pressure(host)))
+            .descending(|host| pressure(host).map(Key::Number))
+            .from(NARROW),
+        HostColumn::numbers("AGE", 6, |at, host| age_cell(at, host)).from(NARROW),
+        HostColumn::numbers("UP", 5, |at, host| uptime_cell(at, host)).from(WIDE),
+        HostColumn::words("LABELS", 24, |at, host| labels_cell(at, host)).from(WIDE),
+        HostColumn::words("LATENCY", 0, |at, host| {
+            let (text, style) = state_text(at.app, &at.app.freshness_of(host));
             Cell::new(text, style)
         })
         .descending(|host| latency(host).map(Key::Number)),
@@ -248,63 +244,52 @@ fn latency(host: &Host) -> Option<f64> {
 }
 
 /// A style, or that of old data where these are.
-fn shade(app: &App, host: &Host, style: Style) -> Style {
-    if app.freshness_of(host).is_old() {
-        app.settings.theme.dim
-    } else {
-        style
-    }
+fn shade(at: &Spot<'_>, host: &Host, style: Style) -> Style {
+    let is_old = at.app.freshness_of(host).is_old();
+    if is_old { at.theme.dim } else { style }
 }
 
-fn name_cell(app: &App, host: &Host) -> Cell {
-    let theme = &app.settings.theme;
-    let style = match app.freshness_of(host) {
-        Freshness::Failed { .. } => theme.bad,
-        Freshness::Connecting(_) | Freshness::Late(_) => theme.warn,
-        Freshness::Fresh(_) | Freshness::Frozen => theme.text,
+fn name_cell(at: &Spot<'_>, host: &Host) -> Cell {
+    let style = match at.app.freshness_of(host) {
+        Freshness::Failed { .. } => at.theme.bad,
+        Freshness::Connecting(_) | Freshness::Late(_) => at.theme.warn,
+        Freshness::Fresh(_) | Freshness::Frozen => at.theme.text,
     };
     Cell::new(host.name.clone(), style)
 }
 
-fn share_cell(app: &App, host: &Host, value: Option<f64>) -> Cell {
-    let theme = &app.settings.theme;
-    value.map_or_else(
-        || Cell::new("-", theme.dim),
-        |value| {
-            let text = format!("{}{}", percent(value), level_letter(value));
-            Cell::new(text, shade(app, host, theme.share(value)))
-        },
-    )
+fn share_cell(at: &Spot<'_>, host: &Host, value: Option<f64>) -> Cell {
+    let Some(value) = value else {
+        return at.dim("-");
+    };
+    let text = format!("{}{}", percent(value), level_letter(value));
+    Cell::new(text, shade(at, host, at.theme.share(value)))
 }
 
-fn number_cell(app: &App, host: &Host, value: Option<f64>) -> Cell {
-    let theme = &app.settings.theme;
-    value.map_or_else(
-        || Cell::new("-", theme.dim),
-        |value| Cell::new(format!("{value:.2}"), shade(app, host, theme.text)),
-    )
+fn number_cell(at: &Spot<'_>, host: &Host, value: Option<f64>) -> Cell {
+    let Some(value) = value else {
+        return at.dim("-");
+    };
+    Cell::new(format!("{value:.2}"), shade(at, host, at.theme.text))
 }
 
-fn age_cell(app: &App, host: &Host) -> Cell {
-    let theme = &app.settings.theme;
-    match app.freshness_of(host).old_for() {
-        Some(age) => Cell::new(span(age), theme.warn),
-        None => Cell::new("", theme.dim),
-    }
+fn age_cell(at: &Spot<'_>, host: &Host) -> Cell {
+    let age = at.app.freshness_of(host).old_for();
+    Cell::new(age.map_or_else(String::new, span), at.theme.warn)
 }
 
-fn uptime_cell(app: &App, host: &Host) -> Cell {
+fn uptime_cell(at: &Spot<'_>, host: &Host) -> Cell {
     let snapshot = host.responses.snapshot.value();
     let seconds = snapshot.and_then(|snapshot| snapshot.uptime_seconds);
     let up = seconds.map(|it| span(Duration::from_secs(it)));
     let up = up.as_deref().and_then(|up| up.split(' ').next());
-    Cell::new(up.unwrap_or("-"), shade(app, host, app.settings.theme.dim))
+    Cell::new(up.unwrap_or("-"), shade(at, host, at.theme.dim))
 }
 
-fn labels_cell(app: &App, host: &Host) -> Cell {
+fn labels_cell(at: &Spot<'_>, host: &Host) -> Cell {
     let labels = host.labels.iter();
     let labels: Vec<String> = labels
         .map(|(name, value)| format!("{name}={value}"))
         .collect();
-    Cell::new(labels.join(" "), app.settings.theme.dim)
+    at.dim(labels.join(" "))
 }

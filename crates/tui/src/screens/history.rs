@@ -18,7 +18,7 @@ use crate::keymap::action::{LEFT, RIGHT, actions};
 use crate::popups::Purpose;
 use crate::query::AnyQuery;
 use crate::screen::Screen;
-use crate::table::{AnyTable, Cell, Column, TableState, TableView};
+use crate::table::{AnyTable, Column, TableState, TableView};
 use crate::units::span;
 use crate::widgets::frame::instead;
 use linux_api_wire::api::history::HistorySeries;
@@ -219,9 +219,7 @@ fn draw_graphs(app: &App, area: Rect, frame: &mut Frame<'_>) {
 }
 
 fn draw_names(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let columns: [Column<&'static str>; 1] = [Column::words("SERIES", 0, |app, name, _| {
-        Cell::new(*name, app.settings.theme.text)
-    })];
+    let columns = [Column::words("SERIES", 0, |at, name: &&str| at.text(*name))];
     let table = &app.screens.history.table;
     let view = TableView::of(table);
     view.draw(&columns, app, area, frame, |row| table.ids()[row]);

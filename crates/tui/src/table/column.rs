@@ -6,6 +6,7 @@ use ratatui::style::Style;
 
 use super::missing_last;
 use crate::app::App;
+use crate::theme::Theme;
 
 /// What a table knows of a column without its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,19 +48,45 @@ impl Key<'_> {
     }
 }
 
+/// Where a cell stands.
+#[derive(Clone, Copy)]
+pub(crate) struct Spot<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) theme: &'a Theme,
+    /// Cells of the column.
+    pub(crate) width: usize,
+}
+
+impl Spot<'_> {
+    /// An ordinary text.
+    pub(crate) fn text(&self, text: impl Into<String>) -> Cell {
+        Cell::new(text, self.theme.text)
+    }
+
+    /// A text that is less important.
+    pub(crate) fn dim(&self, text: impl Into<String>) -> Cell {
+        Cell::new(text, self.theme.dim)
+    }
+
+    /// A text, or a dash where there is none.
+    pub(crate) fn optional(&self, text: Option<String>) -> Cell {
+        text.map_or_else(|| self.dim("-"), |text| self.text(text))
+    }
+}
+
 /// A column of rows of this type.
 pub(crate) struct Column<R> {
     pub(super) heading: Heading,
-    pub(super) cell: fn(&App, &R, usize) -> Cell,
+    pub(super) cell: fn(&Spot<'_>, &R) -> Cell,
     key: fn(&R) -> Option<Key<'_>>,
 }
 
 impl<R> Column<R> {
-    /// A column of words; the text is made for a row and the width of the column.
+    /// A column of words; the cell is made for a row and where it stands.
     pub(crate) const fn words(
         title: &'static str,
         width: u16,
-        cell: fn(&App, &R, usize) -> Cell,
+        cell: fn(&Spot<'_>, &R) -> Cell,
     ) -> Self {
         let heading = Heading {
             title,
@@ -80,7 +107,7 @@ impl<R> Column<R> {
     pub(crate) const fn numbers(
         title: &'static str,
         width: u16,
-        cell: fn(&App, &R, usize) -> Cell,
+        cell: fn(&Spot<'_>, &R) -> Cell,
     ) -> Self {
         let mut column = Self::words(title, width, cell);
         column.heading.right = true;

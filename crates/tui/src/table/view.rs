@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-use super::{AnyTable, Cell, Column, Heading, Sort};
+use super::{AnyTable, Cell, Column, Heading, Sort, Spot};
 use crate::app::App;
 use crate::sanitize::{clean, cut};
 use crate::theme::Theme;
@@ -92,10 +92,10 @@ impl TableView {
             };
             let selected = (self.selected == Some(place)).then_some(mark);
             let row = row(place);
-            let cells = shown
-                .iter()
-                .zip(&widths)
-                .map(|(column, width)| (column.cell)(app, row.borrow(), usize::from(*width)));
+            let cells = shown.iter().zip(&widths).map(|(column, width)| {
+                let width = usize::from(*width);
+                (column.cell)(&Spot { app, theme, width }, row.borrow())
+            });
             let line = self::line(cells, &headings, &widths, theme, selected);
             buffer.set_line(area.x, y, &line, area.width);
             let stale = self.stale.then_some(theme.dim);
@@ -224,8 +224,7 @@ mod tests {
     #[test]
     fn columns_without_room_are_left_out() {
         let column = |width| {
-            let column: Column<()> =
-                Column::words("A", width, |_, (), _| Cell::new("", Style::new()));
+            let column: Column<()> = Column::words("A", width, |_, ()| Cell::new("", Style::new()));
             column.heading
         };
         let columns = [column(5), column(4), column(0)];

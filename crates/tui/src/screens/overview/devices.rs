@@ -24,26 +24,24 @@ pub(super) fn draw_filesystems(app: &App, snapshot: &Snapshot, area: Rect, frame
     };
     let name = area.width.saturating_sub(24).max(8);
     let columns: [Column<&Filesystem>; 4] = [
-        Column::words("MOUNT", name, |app, it, _| {
-            Cell::new(it.mount_point.clone(), app.settings.theme.text)
-        }),
-        Column::numbers("USE%", 7, |app, it, _| {
-            let theme = &app.settings.theme;
+        Column::words("MOUNT", name, |at, it| at.text(it.mount_point.clone())),
+        Column::numbers("USE%", 7, |at, it| {
             // What can only be read is full for good.
-            let style = it.strain().map_or(theme.dim, |used| theme.share(used));
+            let style = it
+                .strain()
+                .map_or(at.theme.dim, |used| at.theme.share(used));
             match (it.stale, it.fullness()) {
-                (true, _) => Cell::new("stuck", theme.bad),
+                (true, _) => Cell::new("stuck", at.theme.bad),
                 (_, Some(used)) => Cell::new(percent(used), style),
-                _ => Cell::new("-", theme.dim),
+                _ => at.dim("-"),
             }
         }),
-        Column::numbers("FREE", 7, |app, it, _| {
-            let text = it.available_bytes.map_or_else(|| "-".to_owned(), size);
-            Cell::new(text, app.settings.theme.text)
+        Column::numbers("FREE", 7, |at, it| {
+            at.optional(it.available_bytes.map(size))
         }),
-        Column::numbers("SIZE", 7, |app, it, _| {
+        Column::numbers("SIZE", 7, |at, it| {
             let text = it.total_bytes.map_or_else(|| "-".to_owned(), size);
-            Cell::new(text, app.settings.theme.dim)
+            at.dim(text)
         }),
     ];
     let view = TableView::plain(filesystems.len());
@@ -91,18 +89,12 @@ pub(super) fn draw_traffic(app: &App, snapshot: &Snapshot, area: Rect, frame: &m
     let networks = snapshot.networks.as_deref().unwrap_or_default();
     let name = area.width.saturating_sub(27).max(8);
     let columns: [Column<Device<'_>>; 4] = [
-        Column::words("DEVICE", name, |app, device, _| {
-            Cell::new(device.name(), app.settings.theme.text)
+        Column::words("DEVICE", name, |at, device| at.text(device.name())),
+        Column::numbers("IN/READ", 9, |at, device| at.text(rate(device.rates()[0]))),
+        Column::numbers("OUT/WRITE", 9, |at, device| {
+            at.text(rate(device.rates()[1]))
         }),
-        Column::numbers("IN/READ", 9, |app, device, _| {
-            Cell::new(rate(device.rates()[0]), app.settings.theme.text)
-        }),
-        Column::numbers("OUT/WRITE", 9, |app, device, _| {
-            Cell::new(rate(device.rates()[1]), app.settings.theme.text)
-        }),
-        Column::numbers("BUSY", 5, |app, device, _| {
-            device.strain(&app.settings.theme)
-        }),
+        Column::numbers("BUSY", 5, |at, device| device.strain(at.theme)),
     ];
     let view = TableView::plain(disks.len() + networks.len());
     view.draw(&columns, app, area, frame, |row| match disks.get(row) {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::tree::TreeRow;
 use crate::app::App;
 use crate::sanitize::cut;
-use crate::table::{Cell, Column, Key, Sort};
+use crate::table::{Cell, Column, Key, Sort, Spot};
 use crate::theme::Theme;
 use crate::units::{bytes, cpu_time, percent, size};
 use linux_api_wire::api::processes::Process;
@@ -46,71 +46,64 @@ type ProcessColumn<'a> = Column<ProcessRow<'a>>;
 /// All columns, from left to right.
 pub(super) fn columns<'a>() -> [ProcessColumn<'a>; 13] {
     [
-        ProcessColumn::numbers("PID", 7, |app, row, _| dim(app, &row.process.pid))
+        ProcessColumn::numbers("PID", 7, |at, row| at.dim(row.process.pid.to_string()))
             .ascending(|row| Some(Key::Whole(row.process.pid.into())))
             .field("pid"),
-        ProcessColumn::words("USER", 9, |app, row, _| {
+        ProcessColumn::words("USER", 9, |at, row| {
             let uid = || row.process.uid.map(|uid| uid.to_string());
-            optional(app, row.process.user.clone().or_else(uid))
+            at.optional(row.process.user.clone().or_else(uid))
         })
         .ascending(|row| row.process.user.as_deref().map(Key::Text))
         .field("user"),
-        ProcessColumn::words("S", 1, |app, row, _| {
-            state_cell(&row.process.state, &app.settings.theme)
-        })
-        .ascending(|row| Some(Key::Text(&row.process.state)))
-        .field("state"),
-        ProcessColumn::numbers("NI", 3, |app, row, _| dim(app, &row.process.nice))
+        ProcessColumn::words("S", 1, |at, row| state_cell(&row.process.state, at.theme))
+            .ascending(|row| Some(Key::Text(&row.process.state)))
+            .field("state"),
+        ProcessColumn::numbers("NI", 3, |at, row| at.dim(row.process.nice.to_string()))
             .ascending(|row| Some(Key::Number(row.process.nice.into())))
             .field("nice"),
-        ProcessColumn::numbers("THR", 4, |app, row, _| dim(app, &row.process.threads))
+        ProcessColumn::numbers("THR", 4, |at, row| at.dim(row.process.threads.to_string()))
             .descending(|row| Some(Key::Whole(row.process.threads)))
             .field("threads")
             .from(WIDE),
-        ProcessColumn::numbers("RES", 7, |app, row, _| {
-            let text = size(row.process.memory_bytes);
-            Cell::new(text, app.settings.theme.text)
-        })
-        .descending(|row| Some(Key::Whole(row.process.memory_bytes)))
-        .field("memory_bytes"),
-        ProcessColumn::numbers("MEM%", 5, |app, row, _| match row.process.memory_percent {
-            Some(value) => Cell::new(percent(value), app.settings.theme.share(value)),
-            None => optional(app, None),
+        ProcessColumn::numbers("RES", 7, |at, row| at.text(size(row.process.memory_bytes)))
+            .descending(|row| Some(Key::Whole(row.process.memory_bytes)))
+            .field("memory_bytes"),
+        ProcessColumn::numbers("MEM%", 5, |at, row| match row.process.memory_percent {
+            Some(value) => Cell::new(percent(value), at.theme.share(value)),
+            None => at.dim("-"),
         })
         .descending(|row| row.process.memory_percent.map(Key::Number))
         .field("memory_percent"),
-        ProcessColumn::numbers("CPU%", 6, |app, row, _| cpu_cell(app, row.process))
+        ProcessColumn::numbers("CPU%", 6, |at, row| cpu_cell(at, row.process))
             .descending(|row| row.process.cpu_percent.map(Key::Number))
             .field("cpu_percent"),
-        ProcessColumn::numbers("TIME", 8, |app, row, _| {
-            dim(app, &cpu_time(row.process.cpu_seconds))
+        ProcessColumn::numbers("TIME", 8, |at, row| {
+            at.dim(cpu_time(row.process.cpu_seconds))
         })
         .descending(|row| Some(Key::Number(row.process.cpu_seconds)))
         .field("cpu_seconds"),
-        ProcessColumn::numbers("READ/s", 7, |app, row, _| {
-            optional(app, row.process.read_bytes_per_second.map(bytes))
+        ProcessColumn::numbers("READ/s", 7, |at, row| {
+            at.optional(row.process.read_bytes_per_second.map(bytes))
         })
         .descending(|row| row.process.read_bytes_per_second.map(Key::Number))
         .field("read_bytes_per_second")
         .from(WIDE),
-        ProcessColumn::numbers("WRITE/s", 7, |app, row, _| {
-            optional(app, row.process.written_bytes_per_second.map(bytes))
+        ProcessColumn::numbers("WRITE/s", 7, |at, row| {
+            at.optional(row.process.written_bytes_per_second.map(bytes))
         })
         .descending(|row| row.process.written_bytes_per_second.map(Key::Number))
         .field("written_bytes_per_second")
         .from(WIDE),
-        ProcessColumn::words("UNIT", 18, |app, row, _| {
+        ProcessColumn::words("UNIT", 18, |at, row| {
             let unit = || row.process.unit.clone();
-            optional(app, row.process.container.clone().or_else(unit))
+            at.optional(row.process.container.clone().or_else(unit))
         })
         .ascending(|row| row.process.unit.as_deref().map(Key::Text))
         .field("unit")
         .from(WIDE),
-        ProcessColumn::words("COMMAND", 0, |app, row, _| {
-            Cell::new(command(app, row), app.settings.theme.text)
-        })
-        .ascending(|row| Some(Key::Text(&row.process.name)))
-        .field("name"),
+        ProcessColumn::words("COMMAND", 0, |at, row| at.text(command(at.app, row)))
+            .ascending(|row| Some(Key::Text(&row.process.name)))
+            .field("name"),
     ]
 }
 
@@ -134,42 +127,20 @@ pub(super) fn order<'a>(sort: Sort) -> impl Fn(&'a Process, &'a Process) -> Orde
     }
 }
 
-fn dim(app: &App, value: &impl ToString) -> Cell {
-    Cell::new(value.to_string(), app.settings.theme.dim)
-}
-
-fn optional(app: &App, value: Option<String>) -> Cell {
-    let theme = &app.settings.theme;
-    match value {
-        Some(value) => Cell::new(value, theme.text),
-        None => Cell::new("-", theme.dim),
-    }
-}
-
-fn cpu_cell(app: &App, process: &Process) -> Cell {
-    let theme = &app.settings.theme;
+fn cpu_cell(at: &Spot<'_>, process: &Process) -> Cell {
     let Some(of_core) = process.cpu_percent else {
-        return Cell::new("-", theme.dim);
+        return at.dim("-");
     };
-    let cpu = app
-        .host()
-        .responses
-        .snapshot
-        .value()
-        .and_then(|it| it.cpu.as_ref());
+    let snapshot = at.app.host().responses.snapshot.value();
+    let cpu = snapshot.and_then(|it| it.cpu.as_ref());
     let cores = cpu.map_or(1, |cpu| cpu.per_core.len().max(1));
     let cores = f64::from(u32::try_from(cores).unwrap_or(u32::MAX));
-    let shown = if app.screens.processes.whole_machine {
-        of_core / cores
-    } else {
-        of_core
-    };
-    let style = if of_core < 0.05 {
-        theme.dim
-    } else {
-        theme.share(of_core)
-    };
-    Cell::new(percent(shown), style)
+    let is_whole = at.app.screens.processes.whole_machine;
+    let shown = percent(if is_whole { of_core / cores } else { of_core });
+    if of_core < 0.05 {
+        return at.dim(shown);
+    }
+    Cell::new(shown, at.theme.share(of_core))
 }
 
 fn state_cell(state: &str, theme: &Theme) -> Cell {

@@ -11,7 +11,7 @@ use super::{CHANGES, acts, chosen_user, is_in_keys, keys_owner, keys_owner_name}
 use super::{shown_keys, shown_users};
 use crate::app::App;
 use crate::query::KeysQuery;
-use crate::table::{Cell, Column, TableView};
+use crate::table::{Cell, Column, Spot, TableView};
 use crate::units::{counted, span};
 use crate::widgets::frame::{boxed_in, instead};
 use linux_api_wire::api::keys::ListedKey;
@@ -134,22 +134,17 @@ fn draw_users(app: &App, area: Rect, frame: &mut Frame<'_>) {
 fn user_columns<'a>(width: u16) -> [Column<&'a ListedUser>; 4] {
     let name = width.saturating_sub(36).clamp(12, 32);
     [
-        Column::words("USER", name, |app, user, _| {
-            Cell::new(user.username.clone(), app.settings.theme.text)
-        }),
-        Column::words("ROLE", 6, |app, user, _| {
-            Cell::new(user.role.clone(), app.settings.theme.text)
-        }),
-        Column::words("STATE", 9, |app, user, _| {
-            let theme = &app.settings.theme;
+        Column::words("USER", name, |at, user| at.text(user.username.clone())),
+        Column::words("ROLE", 6, |at, user| at.text(user.role.clone())),
+        Column::words("STATE", 9, |at, user| {
             match (user.activated, user.immutable) {
-                (false, _) => Cell::new("inactive", theme.warn),
-                (true, true) => Cell::new("protected", theme.accent),
-                (true, false) => Cell::new("active", theme.good),
+                (false, _) => Cell::new("inactive", at.theme.warn),
+                (true, true) => Cell::new("protected", at.theme.accent),
+                (true, false) => Cell::new("active", at.theme.good),
             }
         }),
-        Column::words("LAST LOGIN", 16, |app, user, _| {
-            Cell::new(minute(user.last_login.as_deref()), app.settings.theme.dim)
+        Column::words("LAST LOGIN", 16, |at, user| {
+            at.dim(minute(user.last_login.as_deref()))
         }),
     ]
 }
@@ -185,42 +180,35 @@ fn draw_keys(app: &App, area: Rect, frame: &mut Frame<'_>) {
 
 const fn key_columns<'a>() -> [Column<&'a ListedKey>; 6] {
     [
-        Column::words("KEY", 12, |app, key, _| {
-            Cell::new(key.key_id.clone(), app.settings.theme.dim)
+        Column::words("KEY", 12, |at, key| at.dim(key.key_id.clone())),
+        Column::words("STATE", 15, |at, key| key_state(at, key)),
+        Column::words("CREATED", 10, |at, key| at.dim(day(Some(&key.created_at)))),
+        Column::words("EXPIRES", 10, |at, key| {
+            at.text(day(key.expires_at.as_deref()))
         }),
-        Column::words("STATE", 15, |app, key, _| key_state(app, key)),
-        Column::words("CREATED", 10, |app, key, _| {
-            Cell::new(day(Some(&key.created_at)), app.settings.theme.dim)
+        Column::words("LAST USE", 10, |at, key| {
+            at.dim(day(key.last_used.as_deref()))
         }),
-        Column::words("EXPIRES", 10, |app, key, _| {
-            Cell::new(day(key.expires_at.as_deref()), app.settings.theme.text)
-        }),
-        Column::words("LAST USE", 10, |app, key, _| {
-            Cell::new(day(key.last_used.as_deref()), app.settings.theme.dim)
-        }),
-        Column::words("NAME", 0, |app, key, _| {
-            Cell::new(key.name.clone(), app.settings.theme.text)
-        }),
+        Column::words("NAME", 0, |at, key| at.text(key.name.clone())),
     ]
 }
 
 /// Whether a key works, and for how long where that has an end.
-fn key_state(app: &App, key: &ListedKey) -> Cell {
-    let theme = &app.settings.theme;
-    let now = app.time_of(app.host());
+fn key_state(at: &Spot<'_>, key: &ListedKey) -> Cell {
+    let now = at.app.time_of(at.app.host());
     if key.revoked_at.is_some() {
-        return Cell::new("revoked", theme.dim);
+        return at.dim("revoked");
     }
     let end = key.expires_at.as_deref().map(str::parse::<Timestamp>);
     match end {
-        None => Cell::new("active", theme.good),
+        None => Cell::new("active", at.theme.good),
         // When that is, is shown beside it.
-        Some(Err(_)) => Cell::new("ends", theme.warn),
-        Some(Ok(end)) if end <= now => Cell::new("expired", theme.dim),
+        Some(Err(_)) => Cell::new("ends", at.theme.warn),
+        Some(Ok(end)) if end <= now => at.dim("expired"),
         Some(Ok(end)) => {
             let left = end.as_millis().abs_diff(now.as_millis());
             let left = span(Duration::from_millis(left));
-            Cell::new(format!("ends in {left}"), theme.warn)
+            Cell::new(format!("ends in {left}"), at.theme.warn)
         }
     }
 }
