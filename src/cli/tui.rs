@@ -13,10 +13,10 @@ use linux_api_client::error::ClientError;
 use linux_api_client::remotes::Remotes;
 use linux_api_config::tui::Tui;
 use linux_api_files::write_whole;
-use linux_api_tui::app::Settings;
+use linux_api_tui::app::DashboardSettings;
 use linux_api_tui::keymap::Keymap;
 use linux_api_tui::theme::Theme;
-use linux_api_tui::{HostTarget, Start};
+use linux_api_tui::{HostTarget, LaunchOptions};
 use linux_api_wire::time::Clock;
 use linux_api_wire::tui::ThemeName;
 
@@ -74,7 +74,7 @@ impl Options {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn start(&self, ctx: &Context, remotes: &Remotes) -> anyhow::Result<Start> {
+    fn start(&self, ctx: &Context, remotes: &Remotes) -> anyhow::Result<LaunchOptions> {
         let path = ctx.environment.config_dir().map(|it| it.join("tui.toml"));
         let options = Tui::load(path.as_deref())?;
         let keymap = Keymap::new(options.preset, &options.keys).map_err(|problems| {
@@ -88,8 +88,8 @@ impl Options {
         let ascii = self.ascii || options.ascii || !speaks_utf8(ctx);
         let theme = Theme::new(options.theme, colour, ascii);
         let state = state_file(ctx).filter(|_| !self.demo);
-        Ok(Start {
-            settings: Settings {
+        Ok(LaunchOptions {
+            settings: DashboardSettings {
                 theme,
                 keymap,
                 every: options.interval,

@@ -15,31 +15,31 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
-use super::freshness::{Freshness, Part};
-use super::host::Host;
-use super::keymap::{Key, Keymap};
-use super::message::{Effect, Message, Now, PollPlan};
+use super::freshness::{Freshness, PartFreshness};
+use super::host::HostState;
+use super::keymap::{KeyPress, Keymap};
+use super::message::{AppMessage, Effect, Moment, PollPlan};
 use super::popups::Popup;
 use super::query::{AnyQuery, InfoQuery, MeQuery, SnapshotQuery};
 use super::screen::{ScreenStates, View};
 use super::theme::Theme;
 use linux_api_wire::time::Timestamp;
 
-/// How often hosts are asked that are not looked at.
+/// Time between two readings of a host that is not on the screen.
 const BACKGROUND: Duration = Duration::from_secs(5);
-/// How often they are asked when the fleet is not looked at either.
+/// The same while the fleet is not on the screen either.
 const FAR_BACKGROUND: Duration = Duration::from_secs(15);
 /// How long a note stays in the line at the bottom.
 const NOTE: Duration = Duration::from_secs(6);
 
 /// What does not change while it runs, or only by a command.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct DashboardSettings {
     /// Colours and glyphs.
     pub theme: Theme,
     /// Keys.
     pub keymap: Keymap,
-    /// How often the host that is looked at is asked.
+    /// Time between two readings of the host on the screen.
     pub every: Duration,
     /// Whether changes are out of the question.
     pub read_only: bool,
@@ -49,7 +49,7 @@ pub struct Settings {
 
 /// A line for people that goes away by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct StatusNote {
     /// What to say.
     pub text: String,
     /// Whether something failed.
@@ -61,11 +61,11 @@ pub struct Note {
 #[derive(Debug, Clone)]
 pub struct App {
     /// The moment of the last update.
-    pub now: Now,
+    pub now: Moment,
     /// Settings.
-    pub settings: Settings,
+    pub settings: DashboardSettings,
     /// All hosts.
-    pub hosts: Vec<Host>,
+    pub hosts: Vec<HostState>,
     /// The one that is looked at.
     pub current: usize,
     /// The view that is shown.
@@ -73,14 +73,14 @@ pub struct App {
     /// Width and height of the terminal.
     pub size: (u16, u16),
     /// Since when everything is held still.
-    pub frozen: Option<Now>,
+    pub frozen: Option<Moment>,
     /// What lies over the view, the topmost last.
     pub popups: Vec<Popup>,
     /// The note at the bottom.
-    pub note: Option<Note>,
+    pub note: Option<StatusNote>,
     /// The states of the screens.
     pub screens: ScreenStates,
-    pressed: Vec<Key>,
+    pressed: Vec<KeyPress>,
     plans: Vec<Arc<PollPlan>>,
     /// Whether there was an update before.
     has_begun: bool,
@@ -95,14 +95,14 @@ pub struct App {
 impl App {
     /// The first screen: the fleet when there are several hosts, else the host.
     #[must_use]
-    pub fn new(hosts: Vec<Host>, settings: Settings, size: (u16, u16)) -> Self {
+    pub fn new(hosts: Vec<HostState>, settings: DashboardSettings, size: (u16, u16)) -> Self {
         let view = if hosts.len() > 1 {
             View::Fleet
         } else {
             View::Overview
         };
         Self {
-            now: Now::default(),
+            now: Moment::default(),
             settings,
             plans: vec![Arc::default(); hosts.len()],
             hosts,
@@ -123,7 +123,7 @@ impl App {
 
     /// The host that is looked at.
     #[must_use]
-    pub fn host(&self) -> &Host {
+    pub fn host(&self) -> &HostState {
         &self.hosts[self.current]
     }
 
@@ -133,35 +133,35 @@ impl App {
         self.view.screen().page(self).unwrap_or(self.view)
     }
 
-    /// Whether the screen has to be drawn anew; asking resets it.
+    /// Whether the screen has to be drawn again; reading this resets it.
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
 
     /// Takes in what happened and says what is to be done about it.
-    pub fn update(&mut self, now: Now, message: Message) -> Vec<Effect> {
+    pub fn update(&mut self, now: Moment, message: AppMessage) -> Vec<Effect> {
         let before = self.now;
         self.now = now;
         let mut effects = match message {
-            Message::Key(event) => {
+            AppMessage::Key(event) => {
                 self.changed = true;
                 self.on_key(event)
             }
-            Message::Mouse(event) => self.on_mouse(event),
-            Message::Paste(text) => {
+            AppMessage::Mouse(event) => self.on_mouse(event),
+            AppMessage::Paste(text) => {
                 self.changed = true;
                 self.on_paste(&text)
             }
-            Message::Resize(width, height) => {
+            AppMessage::Resize(width, height) => {
                 self.changed = true;
                 self.size = (width, height);
                 Vec::new()
             }
-            Message::Tick => {
+            AppMessage::Tick => {
                 self.changed |= self.time_shows(before);
                 Vec::new()
             }
-            Message::Host(host, event) => self.on_feed(host, *event),
+            AppMessage::Host(host, event) => self.on_feed(host, *event),
         };
         if self
             .note
@@ -208,8 +208,8 @@ impl App {
     }
 
     /// Whether the passing of a second can be seen: ages, waits and notes count.
-    fn time_shows(&self, before: Now) -> bool {
-        let second = |now: Now| now.since_start.as_secs();
+    fn time_shows(&self, before: Moment) -> bool {
+        let second = |now: Moment| now.since_start.as_secs();
         if second(before) == second(self.now) {
             return false;
         }
@@ -235,19 +235,19 @@ impl App {
 
     /// How new the readings of a host are.
     #[must_use]
-    pub fn freshness_of<'a>(&self, host: &'a Host) -> Freshness<'a> {
+    pub fn freshness_of<'a>(&self, host: &'a HostState) -> Freshness<'a> {
         let readings = self.part(host, &SnapshotQuery.into());
         Freshness::of(host, &[readings], self.frozen.is_some(), self.now)
     }
 
-    fn part<'a>(&self, host: &'a Host, query: &AnyQuery) -> Part<'a> {
+    fn part<'a>(&self, host: &'a HostState, query: &AnyQuery) -> PartFreshness<'a> {
         let every = query.pace(self.pace(host));
         host.responses.part(query, every, self.now)
     }
 
-    /// How often a host is asked for its reading.
+    /// Time between two readings of a host.
     #[must_use]
-    pub fn pace(&self, host: &Host) -> Duration {
+    pub fn pace(&self, host: &HostState) -> Duration {
         if std::ptr::eq(host, self.host()) && self.view != View::Fleet {
             self.settings.every
         } else if self.view == View::Fleet || self.hosts.len() == 1 {
@@ -257,7 +257,7 @@ impl App {
         }
     }
 
-    /// Adds what hosts are to be asked for from now on, where that changed. What is held still
+    /// Adds the plans of hosts that changed. What is held still
     /// needs nothing else.
     fn watch(&mut self, effects: &mut Vec<Effect>) {
         if self.frozen.is_some() {
@@ -290,7 +290,7 @@ impl App {
     }
 
     /// The time on the clock of a host, which may be another than ours.
-    pub(crate) fn time_of(&self, host: &Host) -> Timestamp {
+    pub(crate) fn time_of(&self, host: &HostState) -> Timestamp {
         let snapshot = host.responses.snapshot.value();
         snapshot.map_or(self.now.wall, |snapshot| snapshot.time)
     }
@@ -311,7 +311,7 @@ impl App {
 
     fn note(&mut self, text: String, bad: bool) {
         self.changed = true;
-        self.note = Some(Note {
+        self.note = Some(StatusNote {
             text,
             bad,
             since: self.now.since_start,

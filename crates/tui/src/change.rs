@@ -1,4 +1,4 @@
-//! Changes on a host: what they are called, what follows from them, and how a daemon is told.
+//! Changes on a host: what they are called, what follows from them, and how a daemon is asked to make them.
 
 use linux_api_client::Client;
 use linux_api_client::error::ClientError;

@@ -7,11 +7,11 @@ mod script;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use script::Script;
+pub use script::DemoScript;
 pub(crate) use script::noise;
 
 use super::change::{Change, ChangeOutcome};
-use super::host::Host;
+use super::host::HostState;
 use super::query::{AnyQuery, AnyResponse};
 use linux_api_client::error::ClientError;
 use linux_api_wire::time::Clock;
@@ -37,7 +37,7 @@ const DOWN: &str = "old-nas";
 
 /// All hosts of the script.
 #[must_use]
-pub fn fleet(clock: &Clock) -> Vec<(Host, DemoHost)> {
+pub fn fleet(clock: &Clock) -> Vec<(HostState, DemoHost)> {
     (0..)
         .zip(NAMES)
         .map(|(number, (name, role, environment))| {
@@ -52,7 +52,7 @@ pub fn fleet(clock: &Clock) -> Vec<(Host, DemoHost)> {
                 number,
                 clock: clock.clone(),
             };
-            (Host::new(name.to_owned(), address, labels), source)
+            (HostState::new(name.to_owned(), address, labels), source)
         })
         .collect()
 }
@@ -85,7 +85,7 @@ impl DemoHost {
             });
         }
         let now = self.clock.now();
-        let script = script::Script::new(self.name, self.number, now);
+        let script = script::DemoScript::new(self.name, self.number, now);
         query.scripted(&script)
     }
 

@@ -1,4 +1,4 @@
-//! One task per host that keeps asking it. A host that does not answer delays nobody else.
+//! One task per host that polls it. A host that does not respond delays no other.
 
 mod source;
 
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 pub(crate) use source::HostSource;
 
 use super::change::Change;
-use super::message::{FeedEvent, Message, PollPlan};
+use super::message::{AppMessage, FeedEvent, PollPlan};
 use super::query::{AnyQuery, AnyResponse, RARELY, SLOW};
 use linux_api_client::backoff::Backoff;
 use linux_api_client::error::ClientError;
@@ -24,7 +24,7 @@ pub(crate) const QUEUE: usize = 256;
 /// Most changes that wait for one host; more are refused by the sender.
 const CHANGES: usize = 16;
 
-/// What a feed can be told.
+/// What a feed can be ordered to do.
 #[derive(Debug)]
 enum FeedOrder {
     Change(Change),
@@ -39,12 +39,16 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Starts asking; nothing is wanted yet.
+    /// Starts the task, with an empty plan.
     #[must_use]
-    pub(crate) fn start(host: usize, source: HostSource, messages: mpsc::Sender<Message>) -> Self {
+    pub(crate) fn start(
+        host: usize,
+        source: HostSource,
+        messages: mpsc::Sender<AppMessage>,
+    ) -> Self {
         let (plan, plans) = watch::channel(Arc::new(PollPlan::default()));
         let (orders, ordered) = mpsc::channel(CHANGES);
-        let task = Task {
+        let task = FeedTask {
             host,
             source,
             messages,
@@ -60,17 +64,17 @@ impl Feed {
         Self { plan, orders }
     }
 
-    /// Sets what to ask for.
+    /// Sets what to poll.
     pub(crate) fn poll(&self, plan: Arc<PollPlan>) {
         self.plan.send_replace(plan);
     }
 
-    /// Asks for a change; a host that has too many waiting gets no more.
+    /// Orders a change; a host that has too many waiting gets no more.
     pub(crate) fn change(&self, change: Change) -> bool {
         self.orders.try_send(FeedOrder::Change(change)).is_ok()
     }
 
-    /// Asks for everything at once.
+    /// Polls everything at once.
     pub(crate) fn reload(&self) {
         // One that waits already does the same.
         let _ = self.orders.try_send(FeedOrder::Reload);
@@ -78,8 +82,8 @@ impl Feed {
 }
 
 /// Something that is polled again and again.
-struct Slot {
-    /// A slot that comes again after it was not wanted for a while is another one: a response to the
+struct PollSlot {
+    /// A slot that comes back after it was not in the plan for a while is another one: a response to the
     /// old one may be older than what the new one has.
     number: u64,
     query: AnyQuery,
@@ -96,20 +100,20 @@ struct PollResult {
     took: Duration,
 }
 
-struct Task {
+struct FeedTask {
     host: usize,
     source: HostSource,
-    messages: mpsc::Sender<Message>,
+    messages: mpsc::Sender<AppMessage>,
     plans: watch::Receiver<Arc<PollPlan>>,
     ordered: mpsc::Receiver<FeedOrder>,
-    slots: Vec<Slot>,
+    slots: Vec<PollSlot>,
     slots_made: u64,
     running: FuturesUnordered<BoxFuture<'static, PollResult>>,
     changes: FuturesUnordered<BoxFuture<'static, FeedEvent>>,
     backoff: Backoff,
 }
 
-impl Task {
+impl FeedTask {
     async fn run(mut self) {
         self.take_plan();
         loop {
@@ -142,7 +146,7 @@ impl Task {
             for news in news {
                 if self
                     .messages
-                    .send(Message::Host(self.host, Box::new(news)))
+                    .send(AppMessage::Host(self.host, Box::new(news)))
                     .await
                     .is_err()
                 {
@@ -152,7 +156,7 @@ impl Task {
         }
     }
 
-    /// Takes over what is wanted; what was wanted before keeps its pace.
+    /// Takes over the plan; what was in the one before keeps its pace.
     fn take_plan(&mut self) {
         let plan = Arc::clone(&self.plans.borrow_and_update());
         let now = Instant::now();
@@ -168,7 +172,7 @@ impl Task {
             let mut slot = known.map_or_else(
                 || {
                     self.slots_made += 1;
-                    Slot {
+                    PollSlot {
                         number: self.slots_made,
                         query: query.clone(),
                         due: start,
@@ -251,7 +255,7 @@ impl Task {
         let every = self.plans.borrow().every;
         let now = Instant::now();
         let link = match &result {
-            // A refusal is an answer as well: the host is there.
+            // A refusal is a response as well: the host is there.
             Ok(_) | Err(ClientError::Refused { .. }) => {
                 self.backoff.reset();
                 FeedEvent::Up(took)
@@ -330,11 +334,11 @@ mod tests {
     }
 
     /// What the feed sends within this time, but for the state of the connection.
-    async fn answers(news: &mut mpsc::Receiver<Message>, within: Duration) -> Vec<AnyQuery> {
+    async fn answers(news: &mut mpsc::Receiver<AppMessage>, within: Duration) -> Vec<AnyQuery> {
         let mut answers = Vec::new();
         let end = Instant::now() + within;
         while let Ok(Some(message)) = tokio::time::timeout_at(end, news.recv()).await {
-            if let Message::Host(_, news) = message
+            if let AppMessage::Host(_, news) = message
                 && let FeedEvent::Response(query, _) = *news
             {
                 answers.push(query);

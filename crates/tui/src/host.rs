@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::message::{FeedEvent, Now};
+use super::message::{FeedEvent, Moment};
 use super::query::{AnyQuery, AnyResponse, ProcessDetailQuery, Responses};
 use linux_api_client::error::ClientError;
 use linux_api_wire::api::snapshot::Snapshot;
@@ -22,7 +22,7 @@ pub enum Link {
         /// Since when.
         since: Duration,
     },
-    /// It answers.
+    /// It responds.
     Up {
         /// How fast.
         latency: Duration,
@@ -31,14 +31,14 @@ pub enum Link {
     Down {
         /// Why.
         error: ClientError,
-        /// When it will be asked again.
+        /// When it is polled again.
         retry_at: Duration,
     },
 }
 
 /// One reading for the graphs; absent where nothing was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Point {
+pub struct TrailPoint {
     /// Percent of all processors.
     pub cpu: Option<f64>,
     /// Percent of main memory.
@@ -51,7 +51,7 @@ pub struct Point {
 
 /// All that is known of a host.
 #[derive(Debug, Clone)]
-pub struct Host {
+pub struct HostState {
     /// What the user calls it.
     pub name: String,
     /// Where it listens.
@@ -61,12 +61,12 @@ pub struct Host {
     /// The connection to it.
     pub link: Link,
     /// The readings before, oldest first.
-    pub trail: VecDeque<Point>,
+    pub trail: VecDeque<TrailPoint>,
     /// The newest responses.
     pub responses: Responses,
 }
 
-impl Host {
+impl HostState {
     /// A host of which nothing is known.
     #[must_use]
     pub fn new(name: String, address: String, labels: BTreeMap<String, String>) -> Self {
@@ -83,7 +83,7 @@ impl Host {
     }
 
     /// Takes what came from the host's feed.
-    pub fn take(&mut self, event: FeedEvent, now: Now) {
+    pub fn take(&mut self, event: FeedEvent, now: Moment) {
         match event {
             FeedEvent::Up(latency) => self.link = Link::Up { latency },
             FeedEvent::Down { error, retry_in } => {
@@ -107,7 +107,7 @@ impl Host {
     }
 
     /// Takes only whether the host responds: the responses and the graphs stay as they are.
-    pub fn take_state(&mut self, event: FeedEvent, now: Now) {
+    pub fn take_state(&mut self, event: FeedEvent, now: Moment) {
         match event {
             FeedEvent::Response(query, Ok(_)) => self.responses.recover(&query),
             FeedEvent::Response(query, Err(error)) => self.responses.fail(query, error),
@@ -135,7 +135,7 @@ impl Host {
             self.trail.pop_front();
         }
         self.trail
-            .push_back(snapshot.map(Point::of).unwrap_or_default());
+            .push_back(snapshot.map(TrailPoint::of).unwrap_or_default());
     }
 
     /// Whether the host knows no process of that number any more.
@@ -145,7 +145,7 @@ impl Host {
         error.is_some_and(|error| matches!(error, ClientError::Refused { status: 404, .. }))
     }
 
-    /// Whether it needs somebody: it is down, a reading failed, or something is nearly full.
+    /// Whether it needs attention: it is down, a reading failed, or something is nearly full.
     #[must_use]
     pub fn has_trouble(&self) -> bool {
         !matches!(self.link, Link::Up { .. })
@@ -199,7 +199,7 @@ fn is_strained(snapshot: &Snapshot) -> bool {
 /// Which interfaces are added up as the host's traffic, and what they are called together.
 ///
 /// A byte may pass a bridge, a VLAN and a bond before it leaves by a device: only the last is counted.
-/// Where no interface has a device (within a container, or as an older daemon tells) all count that
+/// Where no interface has a device (within a container, or on an older daemon) all count that
 /// lead elsewhere.
 #[must_use]
 pub fn traffic(networks: &[Network]) -> (&'static str, fn(&Network) -> bool) {
@@ -210,7 +210,7 @@ pub fn traffic(networks: &[Network]) -> (&'static str, fn(&Network) -> bool) {
     }
 }
 
-impl Point {
+impl TrailPoint {
     fn of(snapshot: &Snapshot) -> Self {
         use super::units::share;
 

@@ -5,26 +5,26 @@ mod key;
 
 use std::collections::BTreeMap;
 
-pub use action::Action;
-pub use key::Key;
+pub use action::KeyAction;
+pub use key::KeyPress;
 
 use super::screen::View;
 use linux_api_wire::tui::Preset;
 
 /// Keys in the order in which they are pressed, one or two.
-type Sequence = Vec<Key>;
+type Sequence = Vec<KeyPress>;
 
 /// The keys that are in force.
 #[derive(Debug, Clone)]
 pub struct Keymap {
-    bindings: Vec<(Sequence, Action)>,
+    bindings: Vec<(Sequence, KeyAction)>,
 }
 
 /// What a key press means so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
     /// It does this.
-    Action(Action),
+    Action(KeyAction),
     /// A second key is needed.
     Pending,
     /// Nothing.
@@ -48,7 +48,7 @@ pub enum KeymapError {
 }
 
 /// Where htop's keys differ from the default; an empty text takes the keys away.
-const HTOP: &[(Action, &str)] = &[
+const HTOP: &[(KeyAction, &str)] = &[
     (action::QUIT, "q f10 ctrl-c"),
     (action::HELP, "h ? f1"),
     (action::UP, "up alt-k"),
@@ -76,9 +76,9 @@ impl Keymap {
     /// Names the actions and keys that there are not.
     pub fn new(preset: Preset, own: &BTreeMap<String, String>) -> Result<Self, Vec<KeymapError>> {
         let mut errors = Vec::new();
-        let mut changes: Vec<(Action, Vec<Sequence>)> = Vec::new();
+        let mut changes: Vec<(KeyAction, Vec<Sequence>)> = Vec::new();
         for (name, text) in own {
-            let Some(action) = Action::named(name) else {
+            let Some(action) = KeyAction::named(name) else {
                 errors.push(KeymapError::Action(name.clone()));
                 continue;
             };
@@ -103,12 +103,12 @@ impl Keymap {
     /// The keys of a preset.
     #[must_use]
     pub fn built_in(preset: Preset) -> Self {
-        let differs: &[(Action, &str)] = match preset {
+        let differs: &[(KeyAction, &str)] = match preset {
             Preset::Default => &[],
             Preset::Htop => HTOP,
         };
         let mut bindings = Vec::new();
-        for action in Action::all() {
+        for action in KeyAction::all() {
             let other = differs.iter().find(|(other, _)| *other == action);
             let text = other.map_or(action.keys, |(_, text)| *text);
             // A test reads every built-in key.
@@ -121,7 +121,7 @@ impl Keymap {
 
     /// Gives an action these keys alone, and takes them from those that have them in the same
     /// place.
-    fn rebind(&mut self, action: Action, keys: Vec<Sequence>) {
+    fn rebind(&mut self, action: KeyAction, keys: Vec<Sequence>) {
         self.bindings.retain(|(sequence, other)| {
             let taken = keys.contains(sequence) && other.overlaps(action);
             *other != action && !taken
@@ -132,7 +132,7 @@ impl Keymap {
 
     /// What the pressed keys mean on this view.
     #[must_use]
-    pub fn look_up(&self, view: View, pressed: &[Key]) -> Lookup {
+    pub fn look_up(&self, view: View, pressed: &[KeyPress]) -> Lookup {
         let here = || {
             let all = self.bindings.iter();
             all.filter(|(_, action)| action.is_at(view))
@@ -148,7 +148,7 @@ impl Keymap {
 
     /// The keys of an action as people write them, the first one first.
     #[must_use]
-    pub fn keys_of(&self, action: Action) -> Vec<String> {
+    pub fn keys_of(&self, action: KeyAction) -> Vec<String> {
         let own = self.bindings.iter().filter(|(_, other)| *other == action);
         own.map(|(keys, _)| keys.iter().map(ToString::to_string).collect())
             .collect()
@@ -164,7 +164,7 @@ fn sequences(text: &str) -> Result<Vec<Sequence>, String> {
             } else {
                 word.split(',').collect()
             };
-            let keys: Option<Sequence> = parts.into_iter().map(Key::parse).collect();
+            let keys: Option<Sequence> = parts.into_iter().map(KeyPress::parse).collect();
             match keys {
                 Some(keys) if keys.len() <= 2 => Ok(keys),
                 _ => Err(word.to_owned()),
@@ -177,8 +177,8 @@ fn sequences(text: &str) -> Result<Vec<Sequence>, String> {
 mod tests {
     use super::*;
 
-    fn named(name: &str) -> Action {
-        Action::named(name).unwrap()
+    fn named(name: &str) -> KeyAction {
+        KeyAction::named(name).unwrap()
     }
 
     fn keys(text: &str) -> Sequence {
@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn every_built_in_key_can_be_read_and_means_one_thing() {
-        let default = Action::all();
+        let default = KeyAction::all();
         let default = default.iter().map(|action| (*action, action.keys));
         for (action, text) in default.chain(HTOP.iter().copied()) {
             assert!(sequences(text).is_ok(), "{action:?} {text}");
@@ -209,9 +209,9 @@ mod tests {
     #[test]
     fn every_action_has_a_key_in_the_default_preset_and_a_name_of_its_own() {
         let keymap = Keymap::built_in(Preset::Default);
-        for action in Action::all() {
+        for action in KeyAction::all() {
             assert!(!keymap.keys_of(action).is_empty(), "{action:?}");
-            assert_eq!(Action::named(action.name), Some(action));
+            assert_eq!(KeyAction::named(action.name), Some(action));
         }
     }
 

@@ -1,7 +1,16 @@
 //! The dashboard: one or many hosts, local or remote, always over HTTP.
 //!
-//! `app` is the dashboard without terminal, network and clock; `feed` asks the hosts; `screens`
-//! draw; `run` joins them. Nothing here knows of the server, the store or the collector.
+//! Where to start:
+//!
+//! - [`screen::View`] lists the screens, `screen::Screen` is what each of them has, and `screens` holds
+//!   them: all of a screen is in its module.
+//! - [`app::App`] is the dashboard without terminal, network and clock; a [`message::AppMessage`] goes in,
+//!   [`message::Effect`]s come out.
+//! - [`query::Query`] is what a host is polled for, [`change::Change`] what is changed on it; `feed` does
+//!   both, and [`host::HostState`] keeps what came back.
+//! - `table` is the one table; `run` joins all of it with a terminal.
+//!
+//! Nothing here knows of the server, the store or the collector.
 
 pub mod app;
 pub mod change;
@@ -29,9 +38,9 @@ mod widgets;
 use std::collections::BTreeMap;
 use std::io;
 
-use app::{App, Settings};
+use app::{App, DashboardSettings};
 use feed::HostSource;
-use host::Host;
+use host::HostState;
 
 use linux_api_client::error::ClientError;
 use linux_api_client::{Client, Target};
@@ -50,9 +59,9 @@ pub struct HostTarget {
 
 /// How to begin.
 #[derive(Debug, Clone)]
-pub struct Start {
+pub struct LaunchOptions {
     /// Colours, keys, pace.
-    pub settings: Settings,
+    pub settings: DashboardSettings,
     /// Whether to capture the mouse.
     pub mouse: bool,
     /// The host to open first, by name.
@@ -61,11 +70,15 @@ pub struct Start {
     pub state: Option<String>,
 }
 
-/// Shows these hosts until somebody ends it; answers what the views want to remember.
+/// Shows these hosts until the user ends it; returns what the views remember.
 ///
 /// # Errors
 /// When the terminal can't be used.
-pub async fn run(targets: Vec<HostTarget>, start: Start, clock: Clock) -> io::Result<String> {
+pub async fn run(
+    targets: Vec<HostTarget>,
+    start: LaunchOptions,
+    clock: Clock,
+) -> io::Result<String> {
     let mut hosts = Vec::new();
     let mut sources = Vec::new();
     for host in targets {
@@ -74,7 +87,7 @@ pub async fn run(targets: Vec<HostTarget>, start: Start, clock: Clock) -> io::Re
             Ok(client) => (client.address().to_string(), HostSource::Daemon(client)),
             Err(error) => (String::new(), HostSource::Unusable(error)),
         };
-        hosts.push(Host::new(host.name, address, host.labels));
+        hosts.push(HostState::new(host.name, address, host.labels));
         sources.push(source);
     }
     begin(hosts, sources, start, clock).await
@@ -84,7 +97,7 @@ pub async fn run(targets: Vec<HostTarget>, start: Start, clock: Clock) -> io::Re
 ///
 /// # Errors
 /// When the terminal can't be used.
-pub async fn run_demo(start: Start, clock: Clock) -> io::Result<String> {
+pub async fn run_demo(start: LaunchOptions, clock: Clock) -> io::Result<String> {
     let (hosts, sources) = demo::fleet(&clock)
         .into_iter()
         .map(|(host, source)| (host, HostSource::Demo(source)))
@@ -93,9 +106,9 @@ pub async fn run_demo(start: Start, clock: Clock) -> io::Result<String> {
 }
 
 async fn begin(
-    hosts: Vec<Host>,
+    hosts: Vec<HostState>,
     sources: Vec<HostSource>,
-    start: Start,
+    start: LaunchOptions,
     clock: Clock,
 ) -> io::Result<String> {
     let first = start.first.as_ref();

@@ -12,7 +12,7 @@ use linux_api_wire::time::Timestamp;
 
 /// The moment of an update: a clock that never jumps, and the one on the wall.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Now {
+pub struct Moment {
     /// Since the start of the dashboard.
     pub since_start: Duration,
     /// For people.
@@ -21,7 +21,7 @@ pub struct Now {
 
 /// Something happened.
 #[derive(Debug, Clone)]
-pub enum Message {
+pub enum AppMessage {
     /// A key was pressed.
     Key(KeyEvent),
     /// The mouse did something.

@@ -11,13 +11,13 @@ use unicode_width::UnicodeWidthStr;
 
 use super::app::{App, suggestions};
 use super::change::Change;
-use super::keymap::Action;
+use super::keymap::KeyAction;
 use super::sanitize::clean;
 use super::screen::View;
 use super::table::Heading;
 use super::widgets::frame::message_box;
 
-/// What a line of text is asked for.
+/// What a line of text is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purpose {
     /// To show only some rows; takes effect with every key.
@@ -162,7 +162,7 @@ fn draw_suggestions(app: &App, typed: &str, chosen: usize, line: Rect, frame: &m
     let top = line.y - height;
     for (place, name) in (0..height).zip(names) {
         let spot = Rect::new(line.x, top + place, line.width.min(72), 1);
-        let help = Action::named(name).map_or("", |action| action.help);
+        let help = KeyAction::named(name).map_or("", |action| action.help);
         frame.render_widget(Clear, spot);
         let text = format!(" {name:<18} {help}");
         let style = if usize::from(place) == chosen {

@@ -17,9 +17,9 @@ pub use super::screens::process::query::ProcessDetailQuery;
 pub use super::screens::processes::query::{ProcessQuery, ProcessRows};
 pub use super::screens::users::query::{KeysQuery, UsersQuery};
 
-use super::demo::Script;
-use super::freshness::Part;
-use super::message::Now;
+use super::demo::DemoScript;
+use super::freshness::PartFreshness;
+use super::message::Moment;
 use linux_api_client::Client;
 use linux_api_client::error::ClientError;
 
@@ -51,7 +51,7 @@ pub trait Query: Clone + PartialEq + Debug + Send + Sync {
     ///
     /// # Errors
     /// The script refuses as a daemon would.
-    fn scripted(&self, script: &Script) -> Result<Self::Response, ClientError>;
+    fn scripted(&self, script: &DemoScript) -> Result<Self::Response, ClientError>;
 
     /// Whether an error that the other query met is one of this query too: the next minute, or a longer
     /// page, meets the same.
@@ -103,7 +103,7 @@ macro_rules! queries {
                 })
             }
 
-            pub(crate) fn scripted(&self, script: &Script) -> Result<AnyResponse, ClientError> {
+            pub(crate) fn scripted(&self, script: &DemoScript) -> Result<AnyResponse, ClientError> {
                 Ok(match self {
                     $(Self::$variant(query) => AnyResponse::$variant(query.scripted(script)?),)+
                 })
@@ -112,7 +112,7 @@ macro_rules! queries {
 
         impl Responses {
             /// Takes a response; one to something else than was polled is none.
-            pub(crate) fn put(&mut self, query: AnyQuery, response: AnyResponse, now: Now) {
+            pub(crate) fn put(&mut self, query: AnyQuery, response: AnyResponse, now: Moment) {
                 match (query, response) {
                     $((AnyQuery::$variant(query), AnyResponse::$variant(response)) => {
                         self.$field.put(query, response, now);
@@ -130,7 +130,7 @@ macro_rules! queries {
             }
 
             /// How new the response to a query is, where one is due this often.
-            pub(crate) fn part(&self, query: &AnyQuery, every: Duration, now: Now) -> Part<'_> {
+            pub(crate) fn part(&self, query: &AnyQuery, every: Duration, now: Moment) -> PartFreshness<'_> {
                 match query { $(AnyQuery::$variant(query) => self.$field.part(query, every, now),)+ }
             }
         }

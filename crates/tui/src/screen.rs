@@ -4,7 +4,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use super::app::App;
-use super::keymap::Action;
+use super::keymap::KeyAction;
 use super::query::AnyQuery;
 use super::screens;
 use super::table::{AnyTable, Heading, Move};
@@ -15,7 +15,7 @@ const DIGITS: [&str; 10] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"];
 /// All of one screen. Its state is in [`App::screens`]; only what every screen has must be written.
 pub(crate) trait Screen: Sync {
     /// What can be done here besides what can be done everywhere, in the order of the help.
-    fn actions(&self) -> &'static [Action] {
+    fn actions(&self) -> &'static [KeyAction] {
         &[]
     }
 
@@ -27,8 +27,8 @@ pub(crate) trait Screen: Sync {
     /// Draws the body.
     fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>);
 
-    /// Does what a key asks for.
-    fn act(&self, _app: &mut App, _action: Action) {}
+    /// Does what a key is for.
+    fn act(&self, _app: &mut App, _action: KeyAction) {}
 
     /// Goes one step back.
     fn back(&self, app: &mut App) {
@@ -118,17 +118,17 @@ pub(crate) trait Screen: Sync {
     }
 
     /// What the wheel does there, where it does not move the choice.
-    fn wheel(&self, _x: u16, _up: bool) -> Option<Action> {
+    fn wheel(&self, _x: u16, _up: bool) -> Option<KeyAction> {
         None
     }
 
     /// The actions that the line at the bottom may name.
-    fn hinted(&self, _app: &App) -> Vec<Action> {
+    fn hinted(&self, _app: &App) -> Vec<KeyAction> {
         self.actions().to_vec()
     }
 
     /// Why an action is out of the question; nothing when it is not.
-    fn forbidden(&self, _app: &App, _action: Action) -> Option<String> {
+    fn forbidden(&self, _app: &App, _action: KeyAction) -> Option<String> {
         None
     }
 
@@ -139,12 +139,12 @@ pub(crate) trait Screen: Sync {
     fn restore(&self, _app: &mut App, _kept: &toml::Table) {}
 }
 
-/// Makes the views of a list: name, module and type of the state; title, and one for where there is
+/// Makes the views of a list: name, module, screen and state; title, and one for where there is
 /// little room; what it is about. Then the pages that lie over a view and have no tab.
 macro_rules! views {
     (
-        tabs { $($view:ident $module:ident $state:ty, $title:literal $short:literal, $about:literal;)+ }
-        pages { $($page:ident $over:ident $page_state:ty, $page_title:literal;)* }
+        tabs { $($view:ident $module:ident $screen:ident $state:ident, $title:literal $short:literal, $about:literal;)+ }
+        pages { $($page:ident $over:ident $page_screen:ident $page_state:ident, $page_title:literal;)* }
     ) => {
         /// One view; the modules of [`screens`] say what each shows.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -154,7 +154,7 @@ macro_rules! views {
         /// The states of all screens.
         #[derive(Debug, Clone, Default)]
         #[expect(missing_docs, reason = "the modules of the same names say it")]
-        pub struct ScreenStates { $(pub $module: $state,)+ $(pub $over: $page_state,)* }
+        pub struct ScreenStates { $(pub $module: screens::$module::$state,)+ $(pub $over: screens::$over::$page_state,)* }
 
         impl View {
             /// All that have tabs, in their order.
@@ -167,9 +167,9 @@ macro_rules! views {
             const fn parts(self) -> (&'static dyn Screen, [&'static str; 4]) {
                 match self {
                     $(Self::$view => {
-                        (&screens::$module::$view, [$title, $short, stringify!($module), $about])
+                        (&screens::$module::$screen, [$title, $short, stringify!($module), $about])
                     })+
-                    $(Self::$page => (&screens::$over::$page, [$page_title, $page_title, "", ""]),)*
+                    $(Self::$page => (&screens::$over::$page_screen, [$page_title, $page_title, "", ""]),)*
                 }
             }
         }
@@ -178,16 +178,16 @@ macro_rules! views {
 
 views! {
     tabs {
-        Fleet fleet screens::fleet::FleetState, "Fleet" "Fleet", "all hosts";
-        Overview overview (), "Overview" "Over", "the host at a glance";
-        Processes processes screens::processes::ProcessesState, "Processes" "Proc", "its processes";
-        Api api screens::api::ApiState, "API" "API", "requests to its daemon";
-        Health health (), "Health" "Health", "how its daemon does";
-        Users users screens::users::UsersState, "Users" "Users", "its users and keys";
-        History history screens::history::HistoryState, "History" "Hist", "its past";
+        Fleet fleet FleetScreen FleetState, "Fleet" "Fleet", "all hosts";
+        Overview overview OverviewScreen OverviewState, "Overview" "Over", "the host at a glance";
+        Processes processes ProcessesScreen ProcessesState, "Processes" "Proc", "its processes";
+        Api api ApiScreen ApiState, "API" "API", "requests to its daemon";
+        Health health HealthScreen HealthState, "Health" "Health", "how its daemon does";
+        Users users UsersScreen UsersState, "Users" "Users", "its users and keys";
+        History history HistoryScreen HistoryState, "History" "Hist", "its past";
     }
     pages {
-        Process process screens::process::ProcessState, "Process";
+        Process process ProcessScreen ProcessState, "Process";
     }
 }
 
@@ -209,10 +209,10 @@ impl View {
     }
 
     /// The action that opens it.
-    pub(crate) fn action(self) -> Action {
+    pub(crate) fn action(self) -> KeyAction {
         let place = Self::ALL.iter().position(|view| *view == self);
         let [.., name, help] = self.parts().1;
-        Action {
+        KeyAction {
             name,
             keys: place.and_then(|place| DIGITS.get(place)).unwrap_or(&""),
             hint: "",

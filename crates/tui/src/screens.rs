@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::app::App;
-use super::host::{Host, Link};
+use super::host::{HostState, Link};
 use super::keymap::action::FREEZE;
 use super::popups;
 use super::widgets::frame;
@@ -45,7 +45,7 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
 }
 
 /// Why there is nothing to see, and whether that is a failure.
-fn absence(app: &App, host: &Host, error: Option<&ClientError>) -> (String, bool) {
+fn absence(app: &App, host: &HostState, error: Option<&ClientError>) -> (String, bool) {
     match (&host.link, error) {
         (_, Some(error)) => (format!("{} - {}", error.in_short(), error.advice()), true),
         (Link::Down { error, .. }, None) => {

@@ -1,4 +1,4 @@
-//! The one table. A [`Column`] is a title, a width, an order and a text; a [`TableState`] is what a
+//! The one table. A [`TableColumn`] is a title, a width, an order and a text; a [`TableState`] is what a
 //! person chose: a row, an order, and which rows to see; a [`TableView`] is what of it is drawn.
 //!
 //! Rows stay where they are: what is sorted and filtered are their places.
@@ -7,7 +7,7 @@ mod column;
 mod state;
 mod view;
 
-pub(crate) use column::{Cell, Column, Heading, Key, Spot};
+pub(crate) use column::{Heading, SortKey, Spot, TableCell, TableColumn};
 pub(crate) use state::AnyTable;
 pub(crate) use state::{Move, Sort, TableState};
 pub(crate) use view::{TableView, fit, heading_at};

@@ -1,7 +1,7 @@
 //! What keys do on every view; what they do on one is in its module.
 
 use super::App;
-use crate::keymap::Action;
+use crate::keymap::KeyAction;
 use crate::keymap::action::{
     BACK, BOTTOM, DOWN, FILTER, FIND, FREEZE, HALF_DOWN, HALF_UP, HELP, NEXT_HOST, NEXT_VIEW,
     PAGE_DOWN, PAGE_UP, PALETTE, PREVIOUS_HOST, PREVIOUS_VIEW, QUIT, REDRAW, RELOAD, REVERSE,
@@ -13,8 +13,8 @@ use crate::screen::View;
 use crate::table::{AnyTable, Heading, Move, Sort};
 
 impl App {
-    /// Does what a key asks for.
-    pub(super) fn act(&mut self, action: Action) -> Vec<Effect> {
+    /// Does what a key is for.
+    pub(super) fn act(&mut self, action: KeyAction) -> Vec<Effect> {
         if let Some(view) = action.view() {
             self.show(view);
             return Vec::new();

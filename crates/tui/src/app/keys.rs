@@ -7,7 +7,7 @@ use tui_input::backend::crossterm::EventHandler;
 use super::App;
 use crate::change::Change;
 use crate::keymap::action::{DOWN, HALF_DOWN, HALF_UP, PAGE_DOWN, PAGE_UP, TOP, UP};
-use crate::keymap::{Action, Key, Lookup};
+use crate::keymap::{KeyAction, KeyPress, Lookup};
 use crate::message::Effect;
 use crate::popups::{Popup, Purpose};
 
@@ -19,9 +19,9 @@ impl App {
         if event.kind == KeyEventKind::Release {
             return Vec::new();
         }
-        let key = Key::of(&event);
+        let key = KeyPress::of(&event);
         // Whatever is open: this one always ends.
-        if Some(key) == Key::parse("ctrl-c") {
+        if Some(key) == KeyPress::parse("ctrl-c") {
             return vec![Effect::Quit];
         }
         match self.popups.last() {
@@ -45,7 +45,7 @@ impl App {
         Vec::new()
     }
 
-    fn on_view_key(&mut self, key: Key) -> Vec<Effect> {
+    fn on_view_key(&mut self, key: KeyPress) -> Vec<Effect> {
         self.pressed.push(key);
         match self.settings.keymap.look_up(self.place(), &self.pressed) {
             Lookup::Pending => Vec::new(),
@@ -67,7 +67,7 @@ impl App {
     }
 
     /// Keys over something that is only read: up and down scroll, the rest closes it.
-    fn on_reading_key(&mut self, key: Key) -> Vec<Effect> {
+    fn on_reading_key(&mut self, key: KeyPress) -> Vec<Effect> {
         let page = u16::try_from(self.page()).unwrap_or(1);
         let action = match self.settings.keymap.look_up(self.place(), &[key]) {
             Lookup::Action(action) => Some(action),
@@ -85,7 +85,7 @@ impl App {
                 }
             }
             // What is not there can't be scrolled to.
-            let lines = u16::try_from(Action::all().len()).unwrap_or(0);
+            let lines = u16::try_from(KeyAction::all().len()).unwrap_or(0);
             if let Some(Popup::Help { scroll }) = self.popups.last_mut() {
                 *scroll = (*scroll).min(lines);
             }
@@ -131,7 +131,7 @@ impl App {
         }
     }
 
-    fn on_sort_key(&mut self, code: KeyCode, key: Key) -> Vec<Effect> {
+    fn on_sort_key(&mut self, code: KeyCode, key: KeyPress) -> Vec<Effect> {
         let action = self.settings.keymap.look_up(self.place(), &[key]);
         let Some(Popup::Sort { view, chosen }) = self.popups.last_mut() else {
             return Vec::new();

@@ -16,7 +16,7 @@ impl App {
         kept.to_string()
     }
 
-    /// Takes up what was kept. A file of another version, or one that somebody broke, counts as none:
+    /// Takes up what was kept. A file of another version, or a broken one, counts as none:
     /// it is only about convenience.
     pub fn recall(&mut self, text: &str) {
         let Ok(kept) = text.parse::<toml::Table>() else {

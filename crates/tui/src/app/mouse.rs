@@ -4,7 +4,7 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::App;
-use crate::keymap::Action;
+use crate::keymap::KeyAction;
 use crate::keymap::action::{DOWN, OPEN, UP};
 use crate::message::Effect;
 use crate::popups::Popup;
@@ -28,7 +28,7 @@ impl App {
         };
         if let Some(popup) = self.popups.last_mut() {
             if let Popup::Help { scroll } = popup {
-                let lines = u16::try_from(Action::all().len()).unwrap_or(0);
+                let lines = u16::try_from(KeyAction::all().len()).unwrap_or(0);
                 *scroll = if up {
                     scroll.saturating_sub(WHEEL)
                 } else {

@@ -6,7 +6,7 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher};
 
 use super::App;
-use crate::keymap::Action;
+use crate::keymap::KeyAction;
 use crate::message::Effect;
 use crate::screen::View;
 use crate::theme::Theme;
@@ -30,7 +30,7 @@ const SUGGESTIONS: usize = 8;
 /// The commands that fit what was typed, the best first.
 #[must_use]
 pub(crate) fn suggestions(typed: &str) -> Vec<&'static str> {
-    let actions = Action::all().into_iter();
+    let actions = KeyAction::all().into_iter();
     let names = actions.map(|action| action.name).chain(EXTRA);
     let typed = typed.trim();
     if typed.is_empty() {
@@ -57,7 +57,8 @@ impl App {
             ("sort", column) if !column.is_empty() => self.sort_by_name(column),
             _ => {
                 let suggested = suggestions(typed).get(chosen).copied();
-                let action = Action::named(typed).or_else(|| suggested.and_then(Action::named));
+                let action =
+                    KeyAction::named(typed).or_else(|| suggested.and_then(KeyAction::named));
                 match action {
                     Some(action) if !typed.is_empty() => {
                         if action.is_at(self.place()) {

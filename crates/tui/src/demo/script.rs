@@ -19,7 +19,7 @@ const MI: u64 = 1 << 20;
 
 /// A host of the script at one moment.
 #[derive(Debug)]
-pub struct Script {
+pub struct DemoScript {
     name: &'static str,
     number: u32,
     now: Timestamp,
@@ -28,7 +28,7 @@ pub struct Script {
     wave: f64,
 }
 
-impl Script {
+impl DemoScript {
     #[expect(
         clippy::cast_precision_loss,
         reason = "a few hundred years of seconds are exact"

@@ -5,7 +5,7 @@ use crate::screen::View;
 
 /// Something that a key can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Action {
+pub struct KeyAction {
     /// Its name in the configuration and the palette.
     pub name: &'static str,
     /// Its keys in the default preset, with spaces between them; two keys in a row have a comma.
@@ -20,12 +20,12 @@ pub struct Action {
 macro_rules! actions {
     ([$list:ident] $($action:ident $name:literal $keys:literal, $hint:literal, $help:literal;)+) => {
         $crate::keymap::action::actions! { $($action $name $keys, $hint, $help;)+ }
-        const $list: &[$crate::keymap::Action] = &[$($action),+];
+        const $list: &[$crate::keymap::KeyAction] = &[$($action),+];
     };
     ($($action:ident $name:literal $keys:literal, $hint:literal, $help:literal;)+) => {
         $(
             #[doc = $help]
-            pub(crate) const $action: $crate::keymap::Action = $crate::keymap::Action {
+            pub(crate) const $action: $crate::keymap::KeyAction = $crate::keymap::KeyAction {
                 name: $name,
                 keys: $keys,
                 hint: $hint,
@@ -80,7 +80,7 @@ actions! {
     QUIT "quit" "q ctrl-c", "quit", "leave a page that lies over a view, else end";
 }
 
-impl Action {
+impl KeyAction {
     /// What can be done on every view, in the order of the help.
     pub(crate) fn everywhere() -> impl Iterator<Item = Self> {
         let views = View::ALL.iter().map(|view| view.action());

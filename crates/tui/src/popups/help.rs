@@ -8,7 +8,7 @@ use ratatui::widgets::{Clear, Paragraph};
 use unicode_width::UnicodeWidthStr;
 
 use crate::app::App;
-use crate::keymap::Action;
+use crate::keymap::KeyAction;
 use crate::widgets::frame::{boxed, centred};
 
 /// Most columns of the box.
@@ -19,13 +19,13 @@ pub(super) fn draw(app: &App, scroll: u16, area: Rect, frame: &mut Frame<'_>) {
     let place = centred(area, WIDTH, area.height.saturating_sub(2));
     let screen = app.place().screen();
     let sections = [
-        ("on this view", Action::here(app.place()).collect()),
-        ("everywhere", Action::everywhere().collect::<Vec<_>>()),
+        ("on this view", KeyAction::here(app.place()).collect()),
+        ("everywhere", KeyAction::everywhere().collect::<Vec<_>>()),
     ];
-    let keys = |action: &Action| app.settings.keymap.keys_of(*action).join(" ");
+    let keys = |action: &KeyAction| app.settings.keymap.keys_of(*action).join(" ");
     let all = sections.iter().flat_map(|(_, actions)| actions);
     let widest = all.map(|action| keys(action).width()).max().unwrap_or(0);
-    let line = |action: &Action| {
+    let line = |action: &KeyAction| {
         let reason = screen.forbidden(app, *action);
         let style = if reason.is_some() {
             theme.dim

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Query;
-use crate::freshness::Part;
-use crate::message::Now;
+use crate::freshness::PartFreshness;
+use crate::message::Moment;
 use linux_api_client::error::ClientError;
 
 /// The newest response of a host, with the query and the time that it belongs to. An error leaves the
@@ -58,7 +58,7 @@ impl<Q: Query> Cached<Q> {
     }
 
     /// How old the response is; nothing without one.
-    pub fn age(&self, now: Now) -> Option<Duration> {
+    pub fn age(&self, now: Moment) -> Option<Duration> {
         self.value.as_ref()?;
         Some(now.since_start.saturating_sub(self.at))
     }
@@ -69,9 +69,9 @@ impl<Q: Query> Cached<Q> {
     }
 
     /// How new what is shown for a query is, where a response is due this often.
-    pub(super) fn part(&self, query: &Q, every: Duration, now: Now) -> Part<'_> {
+    pub(super) fn part(&self, query: &Q, every: Duration, now: Moment) -> PartFreshness<'_> {
         let is_shown = self.query().is_some_and(|of| query.is_shown_by(of));
-        Part {
+        PartFreshness {
             age: self.age(now).filter(|_| is_shown),
             error: self.error_of(query).filter(|error| Q::is_fault(error)),
             every,
@@ -79,7 +79,7 @@ impl<Q: Query> Cached<Q> {
     }
 
     /// Takes a response.
-    pub(super) fn put(&mut self, query: Q, value: Q::Response, now: Now) {
+    pub(super) fn put(&mut self, query: Q, value: Q::Response, now: Moment) {
         self.value = Some((query, value));
         self.at = now.since_start;
         self.error = None;
@@ -102,10 +102,10 @@ mod tests {
     use super::*;
     use crate::query::KeysQuery;
 
-    fn at(seconds: u64) -> Now {
-        Now {
+    fn at(seconds: u64) -> Moment {
+        Moment {
             since_start: Duration::from_secs(seconds),
-            ..Now::default()
+            ..Moment::default()
         }
     }
 

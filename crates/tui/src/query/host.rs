@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Query, RARELY};
-use crate::demo::Script;
+use crate::demo::DemoScript;
 use linux_api_client::Client;
 use linux_api_client::error::ClientError;
 use linux_api_wire::api::snapshot::Snapshot;
@@ -25,7 +25,7 @@ impl Query for MeQuery {
         client.current_user().await
     }
 
-    fn scripted(&self, script: &Script) -> Result<CurrentUser, ClientError> {
+    fn scripted(&self, script: &DemoScript) -> Result<CurrentUser, ClientError> {
         Ok(script.me())
     }
 }
@@ -45,7 +45,7 @@ impl Query for InfoQuery {
         client.system_info().await
     }
 
-    fn scripted(&self, script: &Script) -> Result<SystemInfo, ClientError> {
+    fn scripted(&self, script: &DemoScript) -> Result<SystemInfo, ClientError> {
         Ok(script.info())
     }
 }
@@ -65,7 +65,7 @@ impl Query for SnapshotQuery {
         client.snapshot().await
     }
 
-    fn scripted(&self, script: &Script) -> Result<Snapshot, ClientError> {
+    fn scripted(&self, script: &DemoScript) -> Result<Snapshot, ClientError> {
         Ok(script.snapshot())
     }
 }

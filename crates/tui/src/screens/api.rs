@@ -11,12 +11,12 @@ use unicode_width::UnicodeWidthStr;
 
 use super::{draw_absence, draw_nobody};
 use crate::app::App;
-use crate::keymap::Action;
+use crate::keymap::KeyAction;
 use crate::keymap::action::{FILTER, FIND, REVERSE, SORT_LEFT, SORT_MENU, SORT_RIGHT};
 use crate::query::{AnyQuery, RequestsQuery};
 use crate::sanitize::clean;
 use crate::screen::Screen;
-use crate::table::{AnyTable, Cell, Column, Heading, Key, TableState, TableView};
+use crate::table::{AnyTable, Heading, SortKey, TableCell, TableColumn, TableState, TableView};
 use crate::theme::Theme;
 use crate::units::{count, floor, latency, percent};
 use crate::widgets::chart::{round_top, sparkline};
@@ -47,10 +47,10 @@ impl Default for ApiState {
     }
 }
 
-pub(crate) struct Api;
+pub(crate) struct ApiScreen;
 
-impl Screen for Api {
-    fn actions(&self) -> &'static [Action] {
+impl Screen for ApiScreen {
+    fn actions(&self) -> &'static [KeyAction] {
         &[FILTER, FIND, SORT_MENU, SORT_LEFT, SORT_RIGHT, REVERSE]
     }
 
@@ -73,7 +73,7 @@ impl Screen for Api {
     }
 
     fn headings(&self, width: u16) -> Vec<Heading> {
-        Column::headings(&columns(width))
+        TableColumn::headings(&columns(width))
     }
 
     fn arrange(&self, app: &mut App) {
@@ -115,14 +115,14 @@ impl App {
         let mut rows = routes::routes(requests, minute(self));
         rows.retain(|row| row.metrics.route.to_lowercase().contains(&wanted));
         let columns = columns(u16::MAX);
-        if let Some(column) = Column::titled(&columns, table.sort.title) {
+        if let Some(column) = TableColumn::titled(&columns, table.sort.title) {
             rows.sort_by(|one, other| column.compare(one, other, table.sort.descending));
         }
         rows
     }
 }
 
-type RouteColumn<'a> = Column<RouteActivity<'a>>;
+type RouteColumn<'a> = TableColumn<RouteActivity<'a>>;
 
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 fn columns<'a>(width: u16) -> Vec<RouteColumn<'a>> {
@@ -135,33 +135,33 @@ fn columns<'a>(width: u16) -> Vec<RouteColumn<'a>> {
         RouteColumn::words("ROUTE", route, |at, row| {
             at.text(end_of(&row.metrics.route, at.width, at.theme))
         })
-        .ascending(|row| Some(Key::Text(&row.metrics.route))),
+        .ascending(|row| Some(SortKey::Text(&row.metrics.route))),
         RouteColumn::numbers("REQ", 6, |at, row| {
             at.text(count(row.metrics.requests as f64))
         })
-        .descending(|row| Some(Key::Whole(row.metrics.requests))),
+        .descending(|row| Some(SortKey::Whole(row.metrics.requests))),
         RouteColumn::numbers("ERR%", 5, |at, row| {
             let is_bad = row.error_percent > 0.0;
             let style = if is_bad { at.theme.bad } else { at.theme.dim };
-            Cell::new(percent(row.error_percent), style)
+            TableCell::new(percent(row.error_percent), style)
         })
-        .descending(|row| Some(Key::Number(row.error_percent))),
+        .descending(|row| Some(SortKey::Number(row.error_percent))),
         RouteColumn::numbers("P50", 8, |at, row| at.text(latency(row.metrics.p50)))
-            .descending(|row| Some(Key::Number(row.metrics.p50))),
+            .descending(|row| Some(SortKey::Number(row.metrics.p50))),
         RouteColumn::numbers("P95", 8, |at, row| at.text(latency(row.metrics.p95)))
-            .descending(|row| Some(Key::Number(row.metrics.p95))),
+            .descending(|row| Some(SortKey::Number(row.metrics.p95))),
         RouteColumn::numbers("P99", 8, |at, row| at.text(latency(row.metrics.p99)))
-            .descending(|row| Some(Key::Number(row.metrics.p99))),
+            .descending(|row| Some(SortKey::Number(row.metrics.p99))),
         RouteColumn::numbers("MAX", 8, |at, row| {
             at.text(latency(row.metrics.max_response_time))
         })
-        .descending(|row| Some(Key::Number(row.metrics.max_response_time)))
+        .descending(|row| Some(SortKey::Number(row.metrics.max_response_time)))
         .from(WIDE),
         RouteColumn::words("BY MINUTE", 0, |at, row| {
             let top = round_top(&row.minutes);
             let width = at.width.min(row.minutes.len());
             let line = sparkline(&row.minutes, top, width, at.theme);
-            Cell::new(line, at.theme.graph)
+            TableCell::new(line, at.theme.graph)
         }),
     ]
 }

@@ -9,14 +9,16 @@ use ratatui::text::Line;
 
 use crate::app::App;
 use crate::freshness::Freshness;
-use crate::host::{Host, Link};
-use crate::keymap::Action;
+use crate::host::{HostState, Link};
+use crate::keymap::KeyAction;
 use crate::keymap::action::{
     FILTER, FIND, OPEN, REVERSE, SORT_LEFT, SORT_MENU, SORT_RIGHT, actions,
 };
 use crate::sanitize::clean;
 use crate::screen::{Screen, View};
-use crate::table::{AnyTable, Cell, Column, Heading, Key, Spot, TableState, TableView};
+use crate::table::{
+    AnyTable, Heading, SortKey, Spot, TableCell, TableColumn, TableState, TableView,
+};
 use crate::theme::level_letter;
 use crate::units::{percent, share, span};
 use crate::widgets::frame::{instead, state_text};
@@ -48,10 +50,10 @@ impl Default for FleetState {
     }
 }
 
-pub(crate) struct Fleet;
+pub(crate) struct FleetScreen;
 
-impl Screen for Fleet {
-    fn actions(&self) -> &'static [Action] {
+impl Screen for FleetScreen {
+    fn actions(&self) -> &'static [KeyAction] {
         &[
             OPEN,
             FILTER,
@@ -92,7 +94,7 @@ impl Screen for Fleet {
         frame.render_widget(Line::styled(clean(&text), theme.dim), summary);
     }
 
-    fn act(&self, app: &mut App, action: Action) {
+    fn act(&self, app: &mut App, action: KeyAction) {
         let state = &mut app.screens.fleet;
         match action {
             FAULTS_ONLY => state.faults_only = !state.faults_only,
@@ -117,7 +119,7 @@ impl Screen for Fleet {
     }
 
     fn headings(&self, width: u16) -> Vec<Heading> {
-        Column::headings(&columns(width))
+        TableColumn::headings(&columns(width))
     }
 
     fn arrange(&self, app: &mut App) {
@@ -170,7 +172,7 @@ fn rows(app: &App) -> Vec<usize> {
     let mut rows: Vec<usize> = (0..app.hosts.len()).filter(keeps).collect();
     let columns = columns(u16::MAX);
     let sort = state.table.sort;
-    if let Some(column) = Column::titled(&columns, sort.title) {
+    if let Some(column) = TableColumn::titled(&columns, sort.title) {
         rows.sort_by(|one, other| {
             let (one, other) = (&app.hosts[*one], &app.hosts[*other]);
             let order = column.compare(&one, &other, sort.descending);
@@ -180,63 +182,63 @@ fn rows(app: &App) -> Vec<usize> {
     rows
 }
 
-type HostColumn<'a> = Column<&'a Host>;
+type HostColumn<'a> = TableColumn<&'a HostState>;
 
 fn columns<'a>(width: u16) -> Vec<HostColumn<'a>> {
     let name = if width < NARROW { 14 } else { 18 };
     vec![
         HostColumn::words("HOST", name, |at, host| name_cell(at, host))
-            .ascending(|host| Some(Key::Text(&host.name))),
+            .ascending(|host| Some(SortKey::Text(&host.name))),
         HostColumn::numbers("CPU%", 6, |at, host| share_cell(at, host, cpu(host)))
-            .descending(|host| cpu(host).map(Key::Number)),
+            .descending(|host| cpu(host).map(SortKey::Number)),
         HostColumn::numbers("MEM%", 6, |at, host| share_cell(at, host, memory(host)))
-            .descending(|host| memory(host).map(Key::Number)),
+            .descending(|host| memory(host).map(SortKey::Number)),
         HostColumn::numbers("DISK%", 6, |at, host| share_cell(at, host, disk(host)))
-            .descending(|host| disk(host).map(Key::Number)),
+            .descending(|host| disk(host).map(SortKey::Number)),
         HostColumn::numbers("LOAD", 6, |at, host| number_cell(at, host, load(host)))
-            .descending(|host| load(host).map(Key::Number)),
+            .descending(|host| load(host).map(SortKey::Number)),
         HostColumn::numbers("PSI%", 5, |at, host| number_cell(at, host, pressure(host)))
-            .descending(|host| pressure(host).map(Key::Number))
+            .descending(|host| pressure(host).map(SortKey::Number))
             .from(NARROW),
         HostColumn::numbers("AGE", 6, |at, host| age_cell(at, host)).from(NARROW),
         HostColumn::numbers("UP", 5, |at, host| uptime_cell(at, host)).from(WIDE),
         HostColumn::words("LABELS", 24, |at, host| labels_cell(at, host)).from(WIDE),
         HostColumn::words("LATENCY", 0, |at, host| {
             let (text, style) = state_text(at.app, &at.app.freshness_of(host));
-            Cell::new(text, style)
+            TableCell::new(text, style)
         })
-        .descending(|host| latency(host).map(Key::Number)),
+        .descending(|host| latency(host).map(SortKey::Number)),
     ]
 }
 
-fn cpu(host: &Host) -> Option<f64> {
+fn cpu(host: &HostState) -> Option<f64> {
     Some(host.responses.snapshot.value()?.cpu.as_ref()?.usage_percent)
 }
 
-fn memory(host: &Host) -> Option<f64> {
+fn memory(host: &HostState) -> Option<f64> {
     let memory = host.responses.snapshot.value()?.memory.as_ref()?;
     Some(share(memory.used_bytes, memory.total_bytes))
 }
 
 /// The fullest filesystem.
-fn disk(host: &Host) -> Option<f64> {
+fn disk(host: &HostState) -> Option<f64> {
     let all = host.responses.snapshot.value()?.filesystems.as_deref()?;
     let shares = all.iter().filter_map(Filesystem::strain);
     shares.max_by(f64::total_cmp)
 }
 
-fn load(host: &Host) -> Option<f64> {
+fn load(host: &HostState) -> Option<f64> {
     Some(host.responses.snapshot.value()?.load.as_ref()?.one)
 }
 
 /// The share of time that something waited, of whatever waited longest.
-fn pressure(host: &Host) -> Option<f64> {
+fn pressure(host: &HostState) -> Option<f64> {
     let all = host.responses.snapshot.value()?.pressure.as_ref()?;
     let parts = [all.cpu, all.memory, all.io].into_iter().flatten();
     parts.map(|it| it.some.avg10).max_by(f64::total_cmp)
 }
 
-fn latency(host: &Host) -> Option<f64> {
+fn latency(host: &HostState) -> Option<f64> {
     match &host.link {
         Link::Up { latency } => Some(latency.as_secs_f64()),
         _ => None,
@@ -244,49 +246,49 @@ fn latency(host: &Host) -> Option<f64> {
 }
 
 /// A style, or that of old data where these are.
-fn shade(at: &Spot<'_>, host: &Host, style: Style) -> Style {
+fn shade(at: &Spot<'_>, host: &HostState, style: Style) -> Style {
     let is_old = at.app.freshness_of(host).is_old();
     if is_old { at.theme.dim } else { style }
 }
 
-fn name_cell(at: &Spot<'_>, host: &Host) -> Cell {
+fn name_cell(at: &Spot<'_>, host: &HostState) -> TableCell {
     let style = match at.app.freshness_of(host) {
         Freshness::Failed { .. } => at.theme.bad,
         Freshness::Connecting(_) | Freshness::Late(_) => at.theme.warn,
         Freshness::Fresh(_) | Freshness::Frozen => at.theme.text,
     };
-    Cell::new(host.name.clone(), style)
+    TableCell::new(host.name.clone(), style)
 }
 
-fn share_cell(at: &Spot<'_>, host: &Host, value: Option<f64>) -> Cell {
+fn share_cell(at: &Spot<'_>, host: &HostState, value: Option<f64>) -> TableCell {
     let Some(value) = value else {
         return at.dim("-");
     };
     let text = format!("{}{}", percent(value), level_letter(value));
-    Cell::new(text, shade(at, host, at.theme.share(value)))
+    TableCell::new(text, shade(at, host, at.theme.share(value)))
 }
 
-fn number_cell(at: &Spot<'_>, host: &Host, value: Option<f64>) -> Cell {
+fn number_cell(at: &Spot<'_>, host: &HostState, value: Option<f64>) -> TableCell {
     let Some(value) = value else {
         return at.dim("-");
     };
-    Cell::new(format!("{value:.2}"), shade(at, host, at.theme.text))
+    TableCell::new(format!("{value:.2}"), shade(at, host, at.theme.text))
 }
 
-fn age_cell(at: &Spot<'_>, host: &Host) -> Cell {
+fn age_cell(at: &Spot<'_>, host: &HostState) -> TableCell {
     let age = at.app.freshness_of(host).old_for();
-    Cell::new(age.map_or_else(String::new, span), at.theme.warn)
+    TableCell::new(age.map_or_else(String::new, span), at.theme.warn)
 }
 
-fn uptime_cell(at: &Spot<'_>, host: &Host) -> Cell {
+fn uptime_cell(at: &Spot<'_>, host: &HostState) -> TableCell {
     let snapshot = host.responses.snapshot.value();
     let seconds = snapshot.and_then(|snapshot| snapshot.uptime_seconds);
     let up = seconds.map(|it| span(Duration::from_secs(it)));
     let up = up.as_deref().and_then(|up| up.split(' ').next());
-    Cell::new(up.unwrap_or("-"), shade(at, host, at.theme.dim))
+    TableCell::new(up.unwrap_or("-"), shade(at, host, at.theme.dim))
 }
 
-fn labels_cell(at: &Spot<'_>, host: &Host) -> Cell {
+fn labels_cell(at: &Spot<'_>, host: &HostState) -> TableCell {
     let labels = host.labels.iter();
     let labels: Vec<String> = labels
         .map(|(name, value)| format!("{name}={value}"))

@@ -22,9 +22,11 @@ use linux_api_wire::api_key::Scope;
 /// Columns of one family that was read.
 const FAMILY: u16 = 26;
 
-pub(crate) struct Health;
+pub(crate) type HealthState = ();
 
-impl Screen for Health {
+pub(crate) struct HealthScreen;
+
+impl Screen for HealthScreen {
     fn queries(&self, app: &App) -> Vec<AnyQuery> {
         let mut queries = vec![ReadinessQuery.into()];
         if app.host().forbids(Scope::StatsRead).is_none() {

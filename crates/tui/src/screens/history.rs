@@ -13,12 +13,12 @@ use unicode_width::UnicodeWidthStr;
 
 use super::draw_absence;
 use crate::app::App;
-use crate::keymap::Action;
+use crate::keymap::KeyAction;
 use crate::keymap::action::{LEFT, RIGHT, actions};
 use crate::popups::Purpose;
 use crate::query::AnyQuery;
 use crate::screen::Screen;
-use crate::table::{AnyTable, Column, TableState, TableView};
+use crate::table::{AnyTable, TableColumn, TableState, TableView};
 use crate::units::span;
 use crate::widgets::frame::instead;
 use linux_api_wire::api::history::HistorySeries;
@@ -64,10 +64,10 @@ impl Default for HistoryState {
     }
 }
 
-pub(crate) struct History;
+pub(crate) struct HistoryScreen;
 
-impl Screen for History {
-    fn actions(&self) -> &'static [Action] {
+impl Screen for HistoryScreen {
+    fn actions(&self) -> &'static [KeyAction] {
         ACTIONS
     }
 
@@ -95,7 +95,7 @@ impl Screen for History {
         draw_graphs(app, graphs, frame);
     }
 
-    fn act(&self, app: &mut App, action: Action) {
+    fn act(&self, app: &mut App, action: KeyAction) {
         let span = app.screens.history.span;
         match action {
             ZOOM_IN => range::zoom(app, true),
@@ -139,7 +139,7 @@ impl Screen for History {
     }
 
     /// Over a graph of the past the wheel zooms.
-    fn wheel(&self, x: u16, up: bool) -> Option<Action> {
+    fn wheel(&self, x: u16, up: bool) -> Option<KeyAction> {
         (x >= LIST).then_some(if up { ZOOM_IN } else { ZOOM_OUT })
     }
 
@@ -219,7 +219,9 @@ fn draw_graphs(app: &App, area: Rect, frame: &mut Frame<'_>) {
 }
 
 fn draw_names(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let columns = [Column::words("SERIES", 0, |at, name: &&str| at.text(*name))];
+    let columns = [TableColumn::words("SERIES", 0, |at, name: &&str| {
+        at.text(*name)
+    })];
     let table = &app.screens.history.table;
     let view = TableView::of(table);
     view.draw(&columns, app, area, frame, |row| table.ids()[row]);
@@ -236,7 +238,7 @@ fn range_text(app: &App, width: u16) -> String {
     };
     let host = app.host();
     let held = host.responses.history.query();
-    // The range that is asked for now is not the one that is held.
+    // The range of the query is not the one that is held.
     let held = held.filter(|it| app.frozen.is_some() && it.series == query.series && **it != query);
     let held = held.map_or_else(String::new, |it| {
         let time = |time: Timestamp| minute(time.to_string());

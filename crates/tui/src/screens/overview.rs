@@ -10,7 +10,7 @@ use ratatui::text::{Line, Span};
 use super::{draw_absence, processes};
 use crate::app::App;
 use crate::host::traffic;
-use crate::keymap::Action;
+use crate::keymap::KeyAction;
 use crate::keymap::action::OPEN;
 use crate::query::{AnyQuery, SnapshotQuery};
 use crate::sanitize::clean;
@@ -29,10 +29,12 @@ const HIGH: u16 = 30;
 /// The width of one core's meter.
 const CORE: u16 = 18;
 
-pub(crate) struct Overview;
+pub(crate) type OverviewState = ();
 
-impl Screen for Overview {
-    fn actions(&self) -> &'static [Action] {
+pub(crate) struct OverviewScreen;
+
+impl Screen for OverviewScreen {
+    fn actions(&self) -> &'static [KeyAction] {
         &[OPEN]
     }
 
@@ -44,7 +46,7 @@ impl Screen for Overview {
         draw(app, area, frame);
     }
 
-    fn act(&self, app: &mut App, action: Action) {
+    fn act(&self, app: &mut App, action: KeyAction) {
         if action == OPEN {
             app.show(View::Processes);
         }
@@ -230,7 +232,7 @@ fn draw_cpu_graph(app: &App, snapshot: &Snapshot, area: Rect, frame: &mut Frame<
 fn draw_network_graph(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
     let trail = &app.host().trail;
-    let sum = |point: &crate::host::Point| Some(point.received? + point.sent?);
+    let sum = |point: &crate::host::TrailPoint| Some(point.received? + point.sent?);
     let values: Vec<Option<f64>> = trail.iter().map(sum).collect();
     let seen = values.len().saturating_sub(usize::from(area.width) * 2);
     let top = binary_top(&values[seen..]);

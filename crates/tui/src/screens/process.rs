@@ -43,9 +43,9 @@ impl ProcessState {
     }
 }
 
-pub(crate) struct Process;
+pub(crate) struct ProcessScreen;
 
-impl Screen for Process {
+impl Screen for ProcessScreen {
     fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
         let theme = &app.settings.theme;
         let host = app.host();

@@ -12,14 +12,14 @@ use ratatui::text::Line;
 
 use super::draw_absence;
 use crate::app::App;
-use crate::keymap::Action;
+use crate::keymap::KeyAction;
 use crate::keymap::action::{
     FILTER, FIND, LEFT, OPEN, REVERSE, RIGHT, SORT_LEFT, SORT_MENU, SORT_RIGHT, actions,
 };
 use crate::query::{AnyQuery, ProcessDetailQuery, ProcessRows};
 use crate::sanitize::clean;
 use crate::screen::{Screen, View};
-use crate::table::{AnyTable, Column, Heading, TableView};
+use crate::table::{AnyTable, Heading, TableColumn, TableView};
 use crate::units::counted;
 use crate::widgets::frame::instead;
 use columns::{ProcessRow, columns};
@@ -41,10 +41,10 @@ actions! {
     KERNEL_THREADS "kernel-threads" "K", "", "show or hide kernel threads";
 }
 
-pub(crate) struct Processes;
+pub(crate) struct ProcessesScreen;
 
-impl Screen for Processes {
-    fn actions(&self) -> &'static [Action] {
+impl Screen for ProcessesScreen {
+    fn actions(&self) -> &'static [KeyAction] {
         &[
             OPEN,
             FILTER,
@@ -95,7 +95,7 @@ impl Screen for Processes {
         }
     }
 
-    fn act(&self, app: &mut App, action: Action) {
+    fn act(&self, app: &mut App, action: KeyAction) {
         let state = &mut app.screens.processes;
         match action {
             OPEN => app.screens.process.open(state.table.selected.clone()),
@@ -141,7 +141,7 @@ impl Screen for Processes {
     }
 
     fn headings(&self, _width: u16) -> Vec<Heading> {
-        Column::headings(&columns())
+        TableColumn::headings(&columns())
     }
 
     fn arrange(&self, app: &mut App) {
@@ -231,7 +231,7 @@ fn filter_by_user(app: &mut App) {
         return;
     }
     app.screens.processes.inverted = false;
-    Processes.set_filter(app, &narrowed);
+    ProcessesScreen.set_filter(app, &narrowed);
 }
 
 /// The busiest processes below the overview.

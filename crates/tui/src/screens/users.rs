@@ -9,7 +9,7 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use crate::app::App;
-use crate::keymap::Action;
+use crate::keymap::KeyAction;
 use crate::keymap::action::{FILTER, FIND, LEFT, OPEN, RIGHT, actions};
 use crate::query::{AnyQuery, KeysQuery, UsersQuery};
 use crate::screen::{Screen, View};
@@ -40,10 +40,10 @@ pub struct UsersState {
     in_keys: bool,
 }
 
-pub(crate) struct Users;
+pub(crate) struct UsersScreen;
 
-impl Screen for Users {
-    fn actions(&self) -> &'static [Action] {
+impl Screen for UsersScreen {
+    fn actions(&self) -> &'static [KeyAction] {
         &[
             OPEN,
             FILTER,
@@ -71,7 +71,7 @@ impl Screen for Users {
         tables::draw(app, area, frame);
     }
 
-    fn act(&self, app: &mut App, action: Action) {
+    fn act(&self, app: &mut App, action: KeyAction) {
         match action {
             OPEN | RIGHT => app.screens.users.in_keys = true,
             LEFT => app.screens.users.in_keys = false,
@@ -149,13 +149,13 @@ impl Screen for Users {
         false
     }
 
-    fn hinted(&self, app: &App) -> Vec<Action> {
+    fn hinted(&self, app: &App) -> Vec<KeyAction> {
         let all = self.actions().iter().copied();
         all.filter(|action| acts::out_of_focus(app, *action).is_none())
             .collect()
     }
 
-    fn forbidden(&self, app: &App, action: Action) -> Option<String> {
+    fn forbidden(&self, app: &App, action: KeyAction) -> Option<String> {
         acts::forbidden(app, action)
     }
 }
@@ -209,7 +209,7 @@ fn shown_keys(app: &App) -> &[ListedKey] {
     keys.map_or(&[], Vec::as_slice)
 }
 
-/// The chosen user; nobody when only the own keys are shown.
+/// The chosen user; none when only the own keys are shown.
 fn chosen_user(app: &App) -> Option<&ListedUser> {
     let id = app.screens.users.table.selected.as_ref()?;
     let users = app.host().responses.users.value()?;

@@ -27,7 +27,7 @@ pub(crate) struct Heading {
 
 /// What rows are ordered by.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Key<'a> {
+pub(crate) enum SortKey<'a> {
     /// Whole numbers.
     Whole(u64),
     /// Other numbers.
@@ -36,7 +36,7 @@ pub(crate) enum Key<'a> {
     Text(&'a str),
 }
 
-impl Key<'_> {
+impl SortKey<'_> {
     fn compare(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Whole(one), Self::Whole(other)) => one.cmp(other),
@@ -59,34 +59,34 @@ pub(crate) struct Spot<'a> {
 
 impl Spot<'_> {
     /// An ordinary text.
-    pub(crate) fn text(&self, text: impl Into<String>) -> Cell {
-        Cell::new(text, self.theme.text)
+    pub(crate) fn text(&self, text: impl Into<String>) -> TableCell {
+        TableCell::new(text, self.theme.text)
     }
 
     /// A text that is less important.
-    pub(crate) fn dim(&self, text: impl Into<String>) -> Cell {
-        Cell::new(text, self.theme.dim)
+    pub(crate) fn dim(&self, text: impl Into<String>) -> TableCell {
+        TableCell::new(text, self.theme.dim)
     }
 
     /// A text, or a dash where there is none.
-    pub(crate) fn optional(&self, text: Option<String>) -> Cell {
+    pub(crate) fn optional(&self, text: Option<String>) -> TableCell {
         text.map_or_else(|| self.dim("-"), |text| self.text(text))
     }
 }
 
 /// A column of rows of this type.
-pub(crate) struct Column<R> {
+pub(crate) struct TableColumn<R> {
     pub(super) heading: Heading,
-    pub(super) cell: fn(&Spot<'_>, &R) -> Cell,
-    key: fn(&R) -> Option<Key<'_>>,
+    pub(super) cell: fn(&Spot<'_>, &R) -> TableCell,
+    key: fn(&R) -> Option<SortKey<'_>>,
 }
 
-impl<R> Column<R> {
+impl<R> TableColumn<R> {
     /// A column of words; the cell is made for a row and where it stands.
     pub(crate) const fn words(
         title: &'static str,
         width: u16,
-        cell: fn(&Spot<'_>, &R) -> Cell,
+        cell: fn(&Spot<'_>, &R) -> TableCell,
     ) -> Self {
         let heading = Heading {
             title,
@@ -107,7 +107,7 @@ impl<R> Column<R> {
     pub(crate) const fn numbers(
         title: &'static str,
         width: u16,
-        cell: fn(&Spot<'_>, &R) -> Cell,
+        cell: fn(&Spot<'_>, &R) -> TableCell,
     ) -> Self {
         let mut column = Self::words(title, width, cell);
         column.heading.right = true;
@@ -115,14 +115,14 @@ impl<R> Column<R> {
     }
 
     /// That can be sorted by, the smallest first.
-    pub(crate) const fn ascending(mut self, key: fn(&R) -> Option<Key<'_>>) -> Self {
+    pub(crate) const fn ascending(mut self, key: fn(&R) -> Option<SortKey<'_>>) -> Self {
         self.heading.sort = Some(false);
         self.key = key;
         self
     }
 
     /// That can be sorted by, the largest first.
-    pub(crate) const fn descending(mut self, key: fn(&R) -> Option<Key<'_>>) -> Self {
+    pub(crate) const fn descending(mut self, key: fn(&R) -> Option<SortKey<'_>>) -> Self {
         self.heading.sort = Some(true);
         self.key = key;
         self
@@ -148,7 +148,7 @@ impl<R> Column<R> {
     /// Compares two rows; what is missing comes last both ways.
     pub(crate) fn compare(&self, one: &R, other: &R, descending: bool) -> Ordering {
         let (one, other) = ((self.key)(one), (self.key)(other));
-        missing_last(one, other, descending, Key::compare)
+        missing_last(one, other, descending, SortKey::compare)
     }
 
     /// The column of this title.
@@ -164,14 +164,14 @@ impl<R> Column<R> {
 
 /// A text in a table.
 #[derive(Debug, Clone)]
-pub(crate) struct Cell {
+pub(crate) struct TableCell {
     /// What it says; cut to the column.
     pub(crate) text: String,
     /// How it looks.
     pub(crate) style: Style,
 }
 
-impl Cell {
+impl TableCell {
     /// A text that looks like this.
     #[must_use]
     pub(crate) fn new(text: impl Into<String>, style: Style) -> Self {

@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-use super::{AnyTable, Cell, Column, Heading, Sort, Spot};
+use super::{AnyTable, Heading, Sort, Spot, TableCell, TableColumn};
 use crate::app::App;
 use crate::sanitize::{clean, cut};
 use crate::theme::Theme;
@@ -59,7 +59,7 @@ impl TableView {
     /// Draws the headings and the rows that are seen.
     pub(crate) fn draw<R, B: Borrow<R>>(
         &self,
-        columns: &[Column<R>],
+        columns: &[TableColumn<R>],
         app: &App,
         area: Rect,
         frame: &mut Frame<'_>,
@@ -70,15 +70,15 @@ impl TableView {
         }
         let theme = &app.settings.theme;
         let shown = columns.iter().filter(|it| it.heading.from <= area.width);
-        let shown: Vec<&Column<R>> = shown.collect();
+        let shown: Vec<&TableColumn<R>> = shown.collect();
         let headings: Vec<Heading> = shown.iter().map(|it| it.heading).collect();
         let widths = widths(&headings, area.width);
         let titles = headings.iter().map(|heading| {
             if heading.title != self.sort.title {
-                return Cell::new(heading.title, theme.title);
+                return TableCell::new(heading.title, theme.title);
             }
             let mark = theme.glyphs.sort[usize::from(self.sort.descending)];
-            Cell::new(format!("{}{mark}", heading.title), theme.accent)
+            TableCell::new(format!("{}{mark}", heading.title), theme.accent)
         });
         let buffer = frame.buffer_mut();
         let line = line(titles, &headings, &widths, theme, None);
@@ -107,7 +107,7 @@ impl TableView {
 }
 
 fn line(
-    cells: impl Iterator<Item = Cell>,
+    cells: impl Iterator<Item = TableCell>,
     headings: &[Heading],
     widths: &[u16],
     theme: &Theme,
@@ -224,7 +224,8 @@ mod tests {
     #[test]
     fn columns_without_room_are_left_out() {
         let column = |width| {
-            let column: Column<()> = Column::words("A", width, |_, ()| Cell::new("", Style::new()));
+            let column: TableColumn<()> =
+                TableColumn::words("A", width, |_, ()| TableCell::new("", Style::new()));
             column.heading
         };
         let columns = [column(5), column(4), column(0)];

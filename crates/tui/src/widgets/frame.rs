@@ -11,8 +11,8 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::app::App;
 use crate::freshness::Freshness;
-use crate::host::Host;
-use crate::keymap::Action;
+use crate::host::HostState;
+use crate::keymap::KeyAction;
 use crate::keymap::action::{HELP, QUIT};
 use crate::sanitize::clean;
 use crate::screen::View;
@@ -81,7 +81,7 @@ pub(crate) fn draw_header(app: &App, area: Rect, frame: &mut Frame<'_>) {
 
 fn fleet_header(app: &App, width: usize) -> Line<'static> {
     let theme = &app.settings.theme;
-    let states: Vec<(&Host, Freshness<'_>)> = app
+    let states: Vec<(&HostState, Freshness<'_>)> = app
         .hosts
         .iter()
         .map(|host| (host, app.freshness_of(host)))
@@ -121,7 +121,7 @@ fn fleet_header(app: &App, width: usize) -> Line<'static> {
 /// What finds no room whole is left out, but for the state of the host, which comes first.
 fn host_header(
     app: &App,
-    host: &Host,
+    host: &HostState,
     freshness: &Freshness<'_>,
     header: Style,
     width: usize,
@@ -148,7 +148,7 @@ fn host_header(
 }
 
 /// What a host says of itself, the most useful first.
-fn about(host: &Host) -> Vec<String> {
+fn about(host: &HostState) -> Vec<String> {
     let mut texts = Vec::new();
     if let Some(me) = host.responses.me.value() {
         texts.push(format!("{} ({})", me.user.username, me.user_perm.role));
@@ -166,7 +166,7 @@ fn about(host: &Host) -> Vec<String> {
     texts
 }
 
-fn crumbs(app: &App, host: &Host) -> String {
+fn crumbs(app: &App, host: &HostState) -> String {
     let step = app.settings.theme.glyphs.step;
     let mut parts = Vec::new();
     if app.hosts.len() > 1 {
@@ -253,7 +253,7 @@ fn badges(app: &App) -> Vec<Span<'static>> {
 fn hints(app: &App, room: usize) -> Vec<Span<'static>> {
     let theme = &app.settings.theme;
     let place = app.place();
-    let everywhere = Action::everywhere().filter(|action| *action != HELP);
+    let everywhere = KeyAction::everywhere().filter(|action| *action != HELP);
     let actions = [HELP].into_iter().chain(place.screen().hinted(app));
     let actions = actions.chain(everywhere).filter(|it| !it.hint.is_empty());
     let mut hints: Vec<(String, &str)> = actions
@@ -282,12 +282,12 @@ fn hints(app: &App, room: usize) -> Vec<Span<'static>> {
     .collect()
 }
 
-/// A box with a title; answers the room inside.
+/// A box with a title; returns the area inside.
 pub(crate) fn boxed(title: &str, theme: &Theme, area: Rect, frame: &mut Frame<'_>) -> Rect {
     boxed_in(title, theme.border, theme, area, frame)
 }
 
-/// A box with a title and a frame that looks like this; answers the room inside.
+/// A box with a title and a frame that looks like this; returns the area inside.
 pub(crate) fn boxed_in(
     title: &str,
     border: Style,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossterm::event::KeyCode;
 use linux_api_tui::change::{Change, ChangeOutcome};
-use linux_api_tui::message::{Effect, FeedEvent, Message};
+use linux_api_tui::message::{AppMessage, Effect, FeedEvent};
 use linux_api_tui::query::AnyResponse;
 use linux_api_tui::screen::View;
 use linux_api_tui::theme::Theme;
@@ -216,7 +216,7 @@ fn issued(stage: &mut Stage) {
         name: "laptop".to_owned(),
     };
     let done = FeedEvent::Changed(call, Ok(ChangeOutcome::Key(key)));
-    stage.send(Message::Host(0, Box::new(done)));
+    stage.send(AppMessage::Host(0, Box::new(done)));
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crossterm::event::KeyCode;
 use linux_api_client::error::ClientError;
 use linux_api_tui::change::Change;
-use linux_api_tui::keymap::{Action, Keymap};
-use linux_api_tui::message::{Effect, FeedEvent, Message};
+use linux_api_tui::keymap::{KeyAction, Keymap};
+use linux_api_tui::message::{AppMessage, Effect, FeedEvent};
 use linux_api_tui::query::{AnyQuery, AnyResponse, MeQuery, SnapshotQuery, UsersQuery};
 use linux_api_tui::screen::View;
 use linux_api_tui::theme::Theme;
@@ -164,7 +164,7 @@ fn frozen_means_still_also_for_news() {
         snapshot.cpu.as_mut().unwrap().usage_percent = 99.0;
     }
     let answer = FeedEvent::Response(AnyQuery::Snapshot(SnapshotQuery), Ok(data));
-    stage.send(Message::Host(0, Box::new(answer)));
+    stage.send(AppMessage::Host(0, Box::new(answer)));
     assert_eq!(stage.text(), before);
     stage.keys("f");
     assert!(stage.effects.contains(&Effect::Reload(0)));
@@ -178,7 +178,7 @@ fn nothing_is_drawn_when_nothing_changes() {
     assert!(!stage.app.take_changed(), "a second alone changes nothing");
     let error = offline();
     let retry_in = Duration::from_secs(8);
-    stage.send(Message::Host(
+    stage.send(AppMessage::Host(
         0,
         Box::new(FeedEvent::Down { error, retry_in }),
     ));
@@ -192,7 +192,7 @@ fn old_data_stays_and_says_how_old_it_is() {
     let mut stage = Stage::one(SIZE);
     let error = offline();
     let retry_in = Duration::from_secs(8);
-    stage.send(Message::Host(
+    stage.send(AppMessage::Host(
         0,
         Box::new(FeedEvent::Down { error, retry_in }),
     ));
@@ -209,7 +209,7 @@ fn old_data_stays_and_says_how_old_it_is() {
 fn a_gap_in_the_readings_is_a_gap_in_the_graph() {
     let mut stage = Stage::one((160, 48));
     let failed = FeedEvent::Response(AnyQuery::Snapshot(SnapshotQuery), Err(offline()));
-    stage.send(Message::Host(0, Box::new(failed)));
+    stage.send(AppMessage::Host(0, Box::new(failed)));
     let trail = &stage.app.host().trail;
     assert_eq!(trail.len(), 2);
     assert!(trail[0].cpu.is_some() && trail[1].cpu.is_none());
@@ -361,7 +361,7 @@ fn the_help_lists_every_key_of_every_view() {
         stage.show(*view);
         stage.keys("?");
         let text = stage.text();
-        for action in Action::all().into_iter().filter(|it| it.is_at(*view)) {
+        for action in KeyAction::all().into_iter().filter(|it| it.is_at(*view)) {
             for key in keymap.keys_of(action) {
                 // Name and help are whole, and the key stands before them.
                 let wanted = format!(" {:<15} {}", action.name, action.help);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crossterm::event::KeyCode;
 use linux_api_client::error::ClientError;
 use linux_api_tui::change::{Change, ChangeOutcome};
-use linux_api_tui::message::{FeedEvent, Message};
+use linux_api_tui::message::{AppMessage, FeedEvent};
 use linux_api_tui::query::{
     AnyQuery, AnyResponse, ProcessRows, RequestCounts, SnapshotQuery, UsersQuery,
 };
@@ -61,7 +61,7 @@ fn goes_stale(stage: &mut Stage) {
     for host in 0..stage.app.hosts.len() {
         let error = offline();
         let retry_in = Duration::from_secs(8);
-        stage.send(Message::Host(
+        stage.send(AppMessage::Host(
             host,
             Box::new(FeedEvent::Down { error, retry_in }),
         ));
@@ -215,7 +215,7 @@ fn one_process() {
     assert_harmless(&stage.text());
     snapshot("process_hostile", &stage);
     let mut stage = with_process(whole);
-    stage.send(Message::Resize(60, 16));
+    stage.send(AppMessage::Resize(60, 16));
     snapshot("process_smallest", &stage);
     stage.keys("G");
     snapshot("process_scrolled", &stage);
@@ -260,7 +260,7 @@ fn what_lies_over_a_view() {
         admin: false,
     };
     let done = FeedEvent::Changed(call, Ok(ChangeOutcome::User(user)));
-    stage.send(Message::Host(0, Box::new(done)));
+    stage.send(AppMessage::Host(0, Box::new(done)));
     assert_harmless(&stage.text());
     snapshot("first_key", &stage);
 }

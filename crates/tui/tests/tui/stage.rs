@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use linux_api_client::error::ClientError;
-use linux_api_tui::app::{App, Settings};
+use linux_api_tui::app::{App, DashboardSettings};
 use linux_api_tui::demo::{self, DemoHost};
-use linux_api_tui::host::Host;
+use linux_api_tui::host::HostState;
 use linux_api_tui::keymap::Keymap;
-use linux_api_tui::message::{Effect, FeedEvent, Message, Now};
+use linux_api_tui::message::{AppMessage, Effect, FeedEvent, Moment};
 use linux_api_tui::query::{AnyQuery, AnyResponse};
-use linux_api_tui::sanitize::Clean;
+use linux_api_tui::sanitize::CleanBackend;
 use linux_api_tui::screen::View;
 use linux_api_tui::screens;
 use linux_api_tui::theme::Theme;
@@ -32,8 +32,8 @@ pub(crate) struct Stage {
     pub(crate) effects: Vec<Effect>,
 }
 
-fn settings() -> Settings {
-    Settings {
+fn settings() -> DashboardSettings {
+    DashboardSettings {
         theme: Theme::new(ThemeName::Default, true, false),
         keymap: Keymap::built_in(Preset::Default),
         every: Duration::from_secs(2),
@@ -44,7 +44,7 @@ fn settings() -> Settings {
 
 impl Stage {
     /// Hosts with what they say; `width` and `height` of the terminal.
-    pub(crate) fn new(hosts: Vec<(Host, Answer)>, size: (u16, u16)) -> Self {
+    pub(crate) fn new(hosts: Vec<(HostState, Answer)>, size: (u16, u16)) -> Self {
         let start: Timestamp = "2026-11-23T07:02:00Z".parse().unwrap();
         let (hosts, answers) = hosts.into_iter().unzip();
         let mut stage = Self {
@@ -54,7 +54,7 @@ impl Stage {
             elapsed: Duration::ZERO,
             effects: Vec::new(),
         };
-        stage.send(Message::Resize(size.0, size.1));
+        stage.send(AppMessage::Resize(size.0, size.1));
         stage
     }
 
@@ -105,10 +105,10 @@ impl Stage {
     }
 
     /// What happens, and what follows from it: hosts answer at once.
-    pub(crate) fn send(&mut self, message: Message) {
+    pub(crate) fn send(&mut self, message: AppMessage) {
         let mut waiting = vec![message];
         while let Some(message) = waiting.pop() {
-            let now = Now {
+            let now = Moment {
                 since_start: self.elapsed,
                 wall: self.clock.clock().now(),
             };
@@ -125,7 +125,7 @@ impl Stage {
         }
     }
 
-    fn ask(&self, host: usize, wanted: &AnyQuery) -> Vec<Message> {
+    fn ask(&self, host: usize, wanted: &AnyQuery) -> Vec<AppMessage> {
         let Some(result) = (self.answers[host])(wanted) else {
             return Vec::new();
         };
@@ -139,14 +139,14 @@ impl Stage {
         let answer = FeedEvent::Response(wanted.clone(), result);
         // Taken from the end.
         vec![
-            Message::Host(host, Box::new(answer)),
-            Message::Host(host, Box::new(link)),
+            AppMessage::Host(host, Box::new(answer)),
+            AppMessage::Host(host, Box::new(link)),
         ]
     }
 
     /// Something happens with the mouse at a place.
     pub(crate) fn mouse(&mut self, kind: MouseEventKind, column: u16, row: u16) {
-        self.send(Message::Mouse(MouseEvent {
+        self.send(AppMessage::Mouse(MouseEvent {
             kind,
             column,
             row,
@@ -156,7 +156,7 @@ impl Stage {
 
     pub(crate) fn key(&mut self, code: KeyCode) {
         let event = KeyEvent::new(code, KeyModifiers::NONE);
-        self.send(Message::Key(event));
+        self.send(AppMessage::Key(event));
     }
 
     /// Types a text.
@@ -176,7 +176,7 @@ impl Stage {
     pub(crate) fn wait(&mut self, time: Duration) {
         self.elapsed += time;
         self.clock.advance(time);
-        self.send(Message::Tick);
+        self.send(AppMessage::Tick);
     }
 
     /// The screen as text.
@@ -187,7 +187,7 @@ impl Stage {
     /// The screen with its colours.
     pub(crate) fn screen(&self) -> TestBackend {
         let (width, height) = self.app.size;
-        let backend = Clean::new(
+        let backend = CleanBackend::new(
             TestBackend::new(width, height),
             self.app.settings.theme.glyphs.ascii,
         );

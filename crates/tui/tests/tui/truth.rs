@@ -8,7 +8,7 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use linux_api_client::error::ClientError;
 use linux_api_tui::demo;
-use linux_api_tui::message::{Effect, FeedEvent, Message};
+use linux_api_tui::message::{AppMessage, Effect, FeedEvent};
 use linux_api_tui::query::{
     AnyQuery, AnyResponse, ProcessDetailQuery, ProcessQuery, ProcessRows, SnapshotQuery,
 };
@@ -51,11 +51,11 @@ impl Switch {
 
 pub(crate) fn ctrl(stage: &mut Stage, letter: char) {
     let event = KeyEvent::new(KeyCode::Char(letter), KeyModifiers::CONTROL);
-    stage.send(Message::Key(event));
+    stage.send(AppMessage::Key(event));
 }
 
 fn answer(stage: &mut Stage, wanted: AnyQuery, result: Result<AnyResponse, ClientError>) {
-    stage.send(Message::Host(
+    stage.send(AppMessage::Host(
         0,
         Box::new(FeedEvent::Response(wanted, result)),
     ));
@@ -152,7 +152,7 @@ fn a_host_that_is_switched_to_is_polled_at_once_and_old_until_it_responds() {
         FeedEvent::Up(Duration::from_millis(5)),
         FeedEvent::Response(AnyQuery::Snapshot(SnapshotQuery), snapshot),
     ] {
-        stage.send(Message::Host(1, Box::new(news)));
+        stage.send(AppMessage::Host(1, Box::new(news)));
     }
     let header = lines(&stage).remove(0);
     assert!(header.contains("● 5 ms"), "{header}");
@@ -173,7 +173,7 @@ fn what_is_old_is_old_everywhere() {
                     error: offline(),
                     retry_in: Duration::from_secs(8),
                 };
-                stage.send(Message::Host(0, Box::new(news)));
+                stage.send(AppMessage::Host(0, Box::new(news)));
             }
             stage.wait(Duration::from_secs(seconds));
             let text = stage.text();
@@ -218,7 +218,7 @@ fn a_key_that_is_revoked_is_said_in_red_on_every_view() {
             if matches!(error, ClientError::Offline { .. }) {
                 let retry_in = Duration::from_secs(8);
                 let error = error.clone();
-                stage.send(Message::Host(
+                stage.send(AppMessage::Host(
                     0,
                     Box::new(FeedEvent::Down { error, retry_in }),
                 ));

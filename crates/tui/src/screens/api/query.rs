@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::demo::{Script, noise};
+use crate::demo::{DemoScript, noise};
 use crate::query::Query;
 use linux_api_client::error::ClientError;
 use linux_api_client::{Buckets, Client};
@@ -56,7 +56,7 @@ impl Query for RequestsQuery {
         })
     }
 
-    fn scripted(&self, script: &Script) -> Result<RequestCounts, ClientError> {
+    fn scripted(&self, script: &DemoScript) -> Result<RequestCounts, ClientError> {
         Ok(scripted(script.now(), script.number()))
     }
 

@@ -13,9 +13,9 @@ const MINUTES: usize = query::MINUTES as usize;
 /// A route in the newest hour.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RouteActivity<'a> {
-    /// What the daemon tells.
+    /// What the daemon counted.
     pub metrics: &'a RouteMetrics,
-    /// How many of its requests the daemon could not answer (status 500 and above), in percent.
+    /// How many of its requests failed (status 500 and above), in percent.
     pub error_percent: f64,
     /// Requests per minute, the oldest first; none where there were none.
     pub minutes: Vec<Option<f64>>,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::demo::Script;
+use crate::demo::DemoScript;
 use crate::query::Query;
 use linux_api_client::Client;
 use linux_api_client::error::ClientError;
@@ -30,7 +30,7 @@ impl Query for ReadinessQuery {
         client.readiness().await
     }
 
-    fn scripted(&self, _script: &Script) -> Result<Readiness, ClientError> {
+    fn scripted(&self, _script: &DemoScript) -> Result<Readiness, ClientError> {
         let check = |detail: &str| Check {
             ok: true,
             detail: detail.to_owned(),
@@ -74,7 +74,7 @@ impl Query for HealthQuery {
         Ok(DaemonHealth { database, metrics })
     }
 
-    fn scripted(&self, script: &Script) -> Result<DaemonHealth, ClientError> {
+    fn scripted(&self, script: &DemoScript) -> Result<DaemonHealth, ClientError> {
         let now = script.now();
         let ready = || Ready { ready: true };
         let recent = now.saturating_sub(Duration::from_secs(4)).to_string();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::demo::{Script, noise};
+use crate::demo::{DemoScript, noise};
 use crate::query::Query;
 use linux_api_client::error::ClientError;
 use linux_api_client::{Client, HistoryRange};
@@ -36,7 +36,7 @@ impl Query for HistoryQuery {
         client.history(&range).await
     }
 
-    fn scripted(&self, script: &Script) -> Result<History, ClientError> {
+    fn scripted(&self, script: &DemoScript) -> Result<History, ClientError> {
         Ok(scripted(self, script.number()))
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::LIST;
 use crate::app::App;
-use crate::host::Host;
+use crate::host::HostState;
 use crate::query::HistoryQuery;
 use crate::units::floor;
 use linux_api_wire::series::SERIES;
@@ -36,7 +36,7 @@ const RANGES: [u64; 16] = [
 const STEPS: [u64; 10] = [2, 10, 30, MINUTE, 300, 900, HOUR, 10_800, 21_600, DAY];
 /// How long a daemon keeps readings finer than a minute.
 pub(super) const FINE: Duration = Duration::from_secs(HOUR);
-/// What somebody wants to see: a moment, or a whole day.
+/// What was typed: a moment, or a whole day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Jump {
     Moment(Timestamp),
@@ -111,10 +111,10 @@ impl App {
         }
     }
 
-    /// What to ask for: a point for each column or so, between whole steps, so that the question
+    /// The query: a point for each column or so, between whole steps, so that it
     /// stays the same for a while.
     #[must_use]
-    pub fn history_query(&self, host: &Host) -> HistoryQuery {
+    pub fn history_query(&self, host: &HostState) -> HistoryQuery {
         let state = &self.screens.history;
         let columns = u64::from(self.size.0.saturating_sub(LIST + 2)).max(20);
         let wanted = state.span.as_secs() / columns;

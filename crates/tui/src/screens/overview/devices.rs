@@ -6,7 +6,7 @@ use ratatui::text::Line;
 
 use super::why_absent;
 use crate::app::App;
-use crate::table::{Cell, Column, TableView};
+use crate::table::{TableCell, TableColumn, TableView};
 use crate::theme::Theme;
 use crate::units::{percent, rate, size};
 use linux_api_wire::api::snapshot::Snapshot;
@@ -23,23 +23,23 @@ pub(super) fn draw_filesystems(app: &App, snapshot: &Snapshot, area: Rect, frame
         return;
     };
     let name = area.width.saturating_sub(24).max(8);
-    let columns: [Column<&Filesystem>; 4] = [
-        Column::words("MOUNT", name, |at, it| at.text(it.mount_point.clone())),
-        Column::numbers("USE%", 7, |at, it| {
+    let columns: [TableColumn<&Filesystem>; 4] = [
+        TableColumn::words("MOUNT", name, |at, it| at.text(it.mount_point.clone())),
+        TableColumn::numbers("USE%", 7, |at, it| {
             // What can only be read is full for good.
             let style = it
                 .strain()
                 .map_or(at.theme.dim, |used| at.theme.share(used));
             match (it.stale, it.fullness()) {
-                (true, _) => Cell::new("stuck", at.theme.bad),
-                (_, Some(used)) => Cell::new(percent(used), style),
+                (true, _) => TableCell::new("stuck", at.theme.bad),
+                (_, Some(used)) => TableCell::new(percent(used), style),
                 _ => at.dim("-"),
             }
         }),
-        Column::numbers("FREE", 7, |at, it| {
+        TableColumn::numbers("FREE", 7, |at, it| {
             at.optional(it.available_bytes.map(size))
         }),
-        Column::numbers("SIZE", 7, |at, it| {
+        TableColumn::numbers("SIZE", 7, |at, it| {
             let text = it.total_bytes.map_or_else(|| "-".to_owned(), size);
             at.dim(text)
         }),
@@ -72,12 +72,14 @@ impl Device<'_> {
     }
 
     /// How busy a disk is, or what was lost on an interface.
-    fn strain(self, theme: &Theme) -> Cell {
+    fn strain(self, theme: &Theme) -> TableCell {
         match self {
-            Self::Disk(it) => Cell::new(percent(it.busy_percent), theme.share(it.busy_percent)),
+            Self::Disk(it) => {
+                TableCell::new(percent(it.busy_percent), theme.share(it.busy_percent))
+            }
             Self::Network(it) => match it.errors + it.drops {
-                0 => Cell::new("", theme.warn),
-                faults => Cell::new(format!("!{faults}"), theme.warn),
+                0 => TableCell::new("", theme.warn),
+                faults => TableCell::new(format!("!{faults}"), theme.warn),
             },
         }
     }
@@ -88,13 +90,13 @@ pub(super) fn draw_traffic(app: &App, snapshot: &Snapshot, area: Rect, frame: &m
     let disks = snapshot.disks.as_deref().unwrap_or_default();
     let networks = snapshot.networks.as_deref().unwrap_or_default();
     let name = area.width.saturating_sub(27).max(8);
-    let columns: [Column<Device<'_>>; 4] = [
-        Column::words("DEVICE", name, |at, device| at.text(device.name())),
-        Column::numbers("IN/READ", 9, |at, device| at.text(rate(device.rates()[0]))),
-        Column::numbers("OUT/WRITE", 9, |at, device| {
+    let columns: [TableColumn<Device<'_>>; 4] = [
+        TableColumn::words("DEVICE", name, |at, device| at.text(device.name())),
+        TableColumn::numbers("IN/READ", 9, |at, device| at.text(rate(device.rates()[0]))),
+        TableColumn::numbers("OUT/WRITE", 9, |at, device| {
             at.text(rate(device.rates()[1]))
         }),
-        Column::numbers("BUSY", 5, |at, device| device.strain(at.theme)),
+        TableColumn::numbers("BUSY", 5, |at, device| device.strain(at.theme)),
     ];
     let view = TableView::plain(disks.len() + networks.len());
     view.draw(&columns, app, area, frame, |row| match disks.get(row) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::demo::Script;
+use crate::demo::DemoScript;
 use crate::query::Query;
 use linux_api_client::Client;
 use linux_api_client::error::ClientError;
@@ -23,7 +23,7 @@ impl Query for ProcessDetailQuery {
         client.process(self.0).await
     }
 
-    fn scripted(&self, script: &Script) -> Result<ProcessDetail, ClientError> {
+    fn scripted(&self, script: &DemoScript) -> Result<ProcessDetail, ClientError> {
         let mut all = script.processes().into_iter();
         let process = all.find(|process| process.pid == self.0);
         let process = process.ok_or_else(|| ClientError::Refused {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::tree::TreeRow;
 use crate::app::App;
 use crate::sanitize::cut;
-use crate::table::{Cell, Column, Key, Sort, Spot};
+use crate::table::{Sort, SortKey, Spot, TableCell, TableColumn};
 use crate::theme::Theme;
 use crate::units::{bytes, cpu_time, percent, size};
 use linux_api_wire::api::processes::Process;
@@ -41,68 +41,68 @@ impl<'a> ProcessRow<'a> {
     }
 }
 
-type ProcessColumn<'a> = Column<ProcessRow<'a>>;
+type ProcessColumn<'a> = TableColumn<ProcessRow<'a>>;
 
 /// All columns, from left to right.
 pub(super) fn columns<'a>() -> [ProcessColumn<'a>; 13] {
     [
         ProcessColumn::numbers("PID", 7, |at, row| at.dim(row.process.pid.to_string()))
-            .ascending(|row| Some(Key::Whole(row.process.pid.into())))
+            .ascending(|row| Some(SortKey::Whole(row.process.pid.into())))
             .field("pid"),
         ProcessColumn::words("USER", 9, |at, row| {
             let uid = || row.process.uid.map(|uid| uid.to_string());
             at.optional(row.process.user.clone().or_else(uid))
         })
-        .ascending(|row| row.process.user.as_deref().map(Key::Text))
+        .ascending(|row| row.process.user.as_deref().map(SortKey::Text))
         .field("user"),
         ProcessColumn::words("S", 1, |at, row| state_cell(&row.process.state, at.theme))
-            .ascending(|row| Some(Key::Text(&row.process.state)))
+            .ascending(|row| Some(SortKey::Text(&row.process.state)))
             .field("state"),
         ProcessColumn::numbers("NI", 3, |at, row| at.dim(row.process.nice.to_string()))
-            .ascending(|row| Some(Key::Number(row.process.nice.into())))
+            .ascending(|row| Some(SortKey::Number(row.process.nice.into())))
             .field("nice"),
         ProcessColumn::numbers("THR", 4, |at, row| at.dim(row.process.threads.to_string()))
-            .descending(|row| Some(Key::Whole(row.process.threads)))
+            .descending(|row| Some(SortKey::Whole(row.process.threads)))
             .field("threads")
             .from(WIDE),
         ProcessColumn::numbers("RES", 7, |at, row| at.text(size(row.process.memory_bytes)))
-            .descending(|row| Some(Key::Whole(row.process.memory_bytes)))
+            .descending(|row| Some(SortKey::Whole(row.process.memory_bytes)))
             .field("memory_bytes"),
         ProcessColumn::numbers("MEM%", 5, |at, row| match row.process.memory_percent {
-            Some(value) => Cell::new(percent(value), at.theme.share(value)),
+            Some(value) => TableCell::new(percent(value), at.theme.share(value)),
             None => at.dim("-"),
         })
-        .descending(|row| row.process.memory_percent.map(Key::Number))
+        .descending(|row| row.process.memory_percent.map(SortKey::Number))
         .field("memory_percent"),
         ProcessColumn::numbers("CPU%", 6, |at, row| cpu_cell(at, row.process))
-            .descending(|row| row.process.cpu_percent.map(Key::Number))
+            .descending(|row| row.process.cpu_percent.map(SortKey::Number))
             .field("cpu_percent"),
         ProcessColumn::numbers("TIME", 8, |at, row| {
             at.dim(cpu_time(row.process.cpu_seconds))
         })
-        .descending(|row| Some(Key::Number(row.process.cpu_seconds)))
+        .descending(|row| Some(SortKey::Number(row.process.cpu_seconds)))
         .field("cpu_seconds"),
         ProcessColumn::numbers("READ/s", 7, |at, row| {
             at.optional(row.process.read_bytes_per_second.map(bytes))
         })
-        .descending(|row| row.process.read_bytes_per_second.map(Key::Number))
+        .descending(|row| row.process.read_bytes_per_second.map(SortKey::Number))
         .field("read_bytes_per_second")
         .from(WIDE),
         ProcessColumn::numbers("WRITE/s", 7, |at, row| {
             at.optional(row.process.written_bytes_per_second.map(bytes))
         })
-        .descending(|row| row.process.written_bytes_per_second.map(Key::Number))
+        .descending(|row| row.process.written_bytes_per_second.map(SortKey::Number))
         .field("written_bytes_per_second")
         .from(WIDE),
         ProcessColumn::words("UNIT", 18, |at, row| {
             let unit = || row.process.unit.clone();
             at.optional(row.process.container.clone().or_else(unit))
         })
-        .ascending(|row| row.process.unit.as_deref().map(Key::Text))
+        .ascending(|row| row.process.unit.as_deref().map(SortKey::Text))
         .field("unit")
         .from(WIDE),
         ProcessColumn::words("COMMAND", 0, |at, row| at.text(command(at.app, row)))
-            .ascending(|row| Some(Key::Text(&row.process.name)))
+            .ascending(|row| Some(SortKey::Text(&row.process.name)))
             .field("name"),
     ]
 }
@@ -110,7 +110,7 @@ pub(super) fn columns<'a>() -> [ProcessColumn<'a>; 13] {
 /// What the API calls the column of a title.
 pub(super) fn field(title: &str) -> &'static str {
     let columns = columns();
-    Column::titled(&columns, title).map_or("", |column| column.heading().field)
+    TableColumn::titled(&columns, title).map_or("", |column| column.heading().field)
 }
 
 /// Compares two processes as the API does: what is missing comes last both ways, and the lower number
@@ -127,7 +127,7 @@ pub(super) fn order<'a>(sort: Sort) -> impl Fn(&'a Process, &'a Process) -> Orde
     }
 }
 
-fn cpu_cell(at: &Spot<'_>, process: &Process) -> Cell {
+fn cpu_cell(at: &Spot<'_>, process: &Process) -> TableCell {
     let Some(of_core) = process.cpu_percent else {
         return at.dim("-");
     };
@@ -140,10 +140,10 @@ fn cpu_cell(at: &Spot<'_>, process: &Process) -> Cell {
     if of_core < 0.05 {
         return at.dim(shown);
     }
-    Cell::new(shown, at.theme.share(of_core))
+    TableCell::new(shown, at.theme.share(of_core))
 }
 
-fn state_cell(state: &str, theme: &Theme) -> Cell {
+fn state_cell(state: &str, theme: &Theme) -> TableCell {
     let (letter, style) = match state {
         "running" => ("R", theme.good),
         "sleeping" => ("S", theme.dim),
@@ -154,7 +154,7 @@ fn state_cell(state: &str, theme: &Theme) -> Cell {
         "idle" => ("I", theme.dim),
         _ => ("?", theme.dim),
     };
-    Cell::new(letter, style)
+    TableCell::new(letter, style)
 }
 
 /// A command line without the folder of its program: on narrow terminals there would be nothing

@@ -27,7 +27,7 @@ pub(super) enum Coverage {
     Part {
         /// How many are held.
         held: usize,
-        /// How many there are of the query that the held ones answer.
+        /// How many there are of the query of the held ones.
         total: usize,
         /// What the host picked the held ones by, for people; nothing when they are of all.
         picked_by: Option<String>,
@@ -39,7 +39,7 @@ pub(super) enum Coverage {
 /// Processes as they are shown.
 #[derive(Debug, Clone)]
 pub(crate) struct ProcessList {
-    inputs: Inputs,
+    inputs: ListInputs,
     /// The order of the rows.
     pub(super) sort: Sort,
     /// What the rows passed, as it was typed; empty without a filter.
@@ -54,7 +54,7 @@ pub(crate) struct ProcessList {
 
 /// What a list was made from: while this stays the same, so does the list.
 #[derive(Debug, Clone, PartialEq)]
-struct Inputs {
+struct ListInputs {
     host: usize,
     generation: u64,
     is_overview: bool,
@@ -81,7 +81,7 @@ impl App {
     pub(crate) fn arrange_processes(&mut self, is_overview: bool) {
         let state = &self.screens.processes;
         let cache = &self.hosts[self.current].responses.processes;
-        let inputs = Inputs {
+        let inputs = ListInputs {
             host: self.current,
             generation: cache.generation(),
             is_overview,
@@ -108,7 +108,12 @@ impl App {
 }
 
 impl ProcessesState {
-    fn list(&self, inputs: Inputs, query: &ProcessQuery, response: &ProcessRows) -> ProcessList {
+    fn list(
+        &self,
+        inputs: ListInputs,
+        query: &ProcessQuery,
+        response: &ProcessRows,
+    ) -> ProcessList {
         let items = &response.items;
         let is_picked = query.filter == inputs.filter;
         let is_sorted = query.sort == columns::field(inputs.sort.title)

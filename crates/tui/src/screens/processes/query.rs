@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::columns;
-use crate::demo::Script;
+use crate::demo::DemoScript;
 use crate::query::Query;
-use crate::table::{Column, Sort, arrange};
+use crate::table::{Sort, TableColumn, arrange};
 use linux_api_client::error::ClientError;
 use linux_api_client::{Client, ProcessPage};
 use linux_api_wire::api::processes::Process;
@@ -73,14 +73,14 @@ impl Query for ProcessQuery {
     }
 
     /// What a daemon responds, by the same filter language.
-    fn scripted(&self, script: &Script) -> Result<ProcessRows, ClientError> {
+    fn scripted(&self, script: &DemoScript) -> Result<ProcessRows, ClientError> {
         let all = script.processes();
         let filter = self.filter.parse::<Filter>().ok();
         let keeps = |process: &Process| {
             let filter = filter.as_ref();
             filter.is_none_or(|filter| filter.matches(&process.filter_row()))
         };
-        let headings = Column::headings(&columns::columns());
+        let headings = TableColumn::headings(&columns::columns());
         let heading = headings.iter().find(|it| it.field == self.sort);
         let order = heading.map(|heading| {
             columns::order(Sort {

@@ -106,7 +106,7 @@ impl ProcessesState {
         self.folds += 1;
     }
 
-    /// What was typed, turned round where that was asked for.
+    /// What was typed, turned round where that was chosen.
     #[must_use]
     pub fn typed_filter(&self) -> String {
         let own = self.table.filter.trim();
@@ -138,7 +138,7 @@ impl ProcessesState {
         }
     }
 
-    /// The filter as it is sent: turned round and without kernel threads where asked for.
+    /// The filter as it is sent: turned round and without kernel threads where chosen.
     #[must_use]
     pub fn whole_filter(&self) -> String {
         let own = self.table.filter.trim();

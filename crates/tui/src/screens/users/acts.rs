@@ -4,13 +4,13 @@ use super::{ADD_USER, DELETE_USER, NEW_KEY, REVOKE_KEY, ROTATE_KEY, TOGGLE_ACTIV
 use super::{chosen_key, chosen_user, is_in_keys, keys_owner_name};
 use crate::app::App;
 use crate::change::Change;
-use crate::keymap::Action;
+use crate::keymap::KeyAction;
 use crate::popups::Purpose;
 use linux_api_wire::api_key::Scope;
 use linux_api_wire::user::Role;
 
 /// Why an action is out of the question; nothing when it is not.
-pub(super) fn forbidden(app: &App, action: Action) -> Option<String> {
+pub(super) fn forbidden(app: &App, action: KeyAction) -> Option<String> {
     let own_keys = matches!(action, NEW_KEY | ROTATE_KEY | REVOKE_KEY);
     if !own_keys && !super::CHANGES.contains(&action) {
         return None;
@@ -26,7 +26,7 @@ pub(super) fn forbidden(app: &App, action: Action) -> Option<String> {
     }
 }
 
-pub(super) fn act(app: &mut App, action: Action) {
+pub(super) fn act(app: &mut App, action: KeyAction) {
     if let Some(reason) = forbidden(app, action) {
         app.complain(format!("{}: {reason}", action.help));
         return;
@@ -82,7 +82,7 @@ pub(super) fn act(app: &mut App, action: Action) {
 }
 
 /// Why an action is not about the box that keys act on; nothing when it is.
-pub(super) fn out_of_focus(app: &App, action: Action) -> Option<String> {
+pub(super) fn out_of_focus(app: &App, action: KeyAction) -> Option<String> {
     let is_in_keys = is_in_keys(app);
     match action {
         ROTATE_KEY | REVOKE_KEY if !is_in_keys => {

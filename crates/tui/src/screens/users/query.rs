@@ -1,6 +1,6 @@
 //! Users and their keys.
 
-use crate::demo::Script;
+use crate::demo::DemoScript;
 use crate::query::Query;
 use linux_api_client::Client;
 use linux_api_client::error::ClientError;
@@ -33,7 +33,7 @@ impl Query for UsersQuery {
         Ok(users)
     }
 
-    fn scripted(&self, script: &Script) -> Result<Vec<ListedUser>, ClientError> {
+    fn scripted(&self, script: &DemoScript) -> Result<Vec<ListedUser>, ClientError> {
         Ok(script.users())
     }
 }
@@ -60,7 +60,7 @@ impl Query for KeysQuery {
         Ok(keys)
     }
 
-    fn scripted(&self, script: &Script) -> Result<Vec<ListedKey>, ClientError> {
+    fn scripted(&self, script: &DemoScript) -> Result<Vec<ListedKey>, ClientError> {
         let last = self.0.as_ref().and_then(|id| id.chars().last());
         Ok(vec![ListedKey {
             key_id: format!("EXAMPLEkey0{}", last.unwrap_or('1')),

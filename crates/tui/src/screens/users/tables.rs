@@ -11,7 +11,7 @@ use super::{CHANGES, acts, chosen_user, is_in_keys, keys_owner, keys_owner_name}
 use super::{shown_keys, shown_users};
 use crate::app::App;
 use crate::query::KeysQuery;
-use crate::table::{Cell, Column, Spot, TableView};
+use crate::table::{Spot, TableCell, TableColumn, TableView};
 use crate::units::{counted, span};
 use crate::widgets::frame::{boxed_in, instead};
 use linux_api_wire::api::keys::ListedKey;
@@ -131,19 +131,19 @@ fn draw_users(app: &App, area: Rect, frame: &mut Frame<'_>) {
     }
 }
 
-fn user_columns<'a>(width: u16) -> [Column<&'a ListedUser>; 4] {
+fn user_columns<'a>(width: u16) -> [TableColumn<&'a ListedUser>; 4] {
     let name = width.saturating_sub(36).clamp(12, 32);
     [
-        Column::words("USER", name, |at, user| at.text(user.username.clone())),
-        Column::words("ROLE", 6, |at, user| at.text(user.role.clone())),
-        Column::words("STATE", 9, |at, user| {
+        TableColumn::words("USER", name, |at, user| at.text(user.username.clone())),
+        TableColumn::words("ROLE", 6, |at, user| at.text(user.role.clone())),
+        TableColumn::words("STATE", 9, |at, user| {
             match (user.activated, user.immutable) {
-                (false, _) => Cell::new("inactive", at.theme.warn),
-                (true, true) => Cell::new("protected", at.theme.accent),
-                (true, false) => Cell::new("active", at.theme.good),
+                (false, _) => TableCell::new("inactive", at.theme.warn),
+                (true, true) => TableCell::new("protected", at.theme.accent),
+                (true, false) => TableCell::new("active", at.theme.good),
             }
         }),
-        Column::words("LAST LOGIN", 16, |at, user| {
+        TableColumn::words("LAST LOGIN", 16, |at, user| {
             at.dim(minute(user.last_login.as_deref()))
         }),
     ]
@@ -178,37 +178,37 @@ fn draw_keys(app: &App, area: Rect, frame: &mut Frame<'_>) {
     }
 }
 
-const fn key_columns<'a>() -> [Column<&'a ListedKey>; 6] {
+const fn key_columns<'a>() -> [TableColumn<&'a ListedKey>; 6] {
     [
-        Column::words("KEY", 12, |at, key| at.dim(key.key_id.clone())),
-        Column::words("STATE", 15, |at, key| key_state(at, key)),
-        Column::words("CREATED", 10, |at, key| at.dim(day(Some(&key.created_at)))),
-        Column::words("EXPIRES", 10, |at, key| {
+        TableColumn::words("KEY", 12, |at, key| at.dim(key.key_id.clone())),
+        TableColumn::words("STATE", 15, |at, key| key_state(at, key)),
+        TableColumn::words("CREATED", 10, |at, key| at.dim(day(Some(&key.created_at)))),
+        TableColumn::words("EXPIRES", 10, |at, key| {
             at.text(day(key.expires_at.as_deref()))
         }),
-        Column::words("LAST USE", 10, |at, key| {
+        TableColumn::words("LAST USE", 10, |at, key| {
             at.dim(day(key.last_used.as_deref()))
         }),
-        Column::words("NAME", 0, |at, key| at.text(key.name.clone())),
+        TableColumn::words("NAME", 0, |at, key| at.text(key.name.clone())),
     ]
 }
 
 /// Whether a key works, and for how long where that has an end.
-fn key_state(at: &Spot<'_>, key: &ListedKey) -> Cell {
+fn key_state(at: &Spot<'_>, key: &ListedKey) -> TableCell {
     let now = at.app.time_of(at.app.host());
     if key.revoked_at.is_some() {
         return at.dim("revoked");
     }
     let end = key.expires_at.as_deref().map(str::parse::<Timestamp>);
     match end {
-        None => Cell::new("active", at.theme.good),
+        None => TableCell::new("active", at.theme.good),
         // When that is, is shown beside it.
-        Some(Err(_)) => Cell::new("ends", at.theme.warn),
+        Some(Err(_)) => TableCell::new("ends", at.theme.warn),
         Some(Ok(end)) if end <= now => at.dim("expired"),
         Some(Ok(end)) => {
             let left = end.as_millis().abs_diff(now.as_millis());
             let left = span(Duration::from_millis(left));
-            Cell::new(format!("ends in {left}"), at.theme.warn)
+            TableCell::new(format!("ends in {left}"), at.theme.warn)
         }
     }
 }
