@@ -33,9 +33,13 @@ pub trait Query: Clone + PartialEq + Debug + Send + Sync {
     /// What comes back.
     type Response: Clone + Debug + Send;
 
+    /// Shortest time between two polls.
+    const LEAST: Duration = SLOW;
+
     /// Time between two polls, on a host whose readings are polled this often.
-    fn pace(&self, every: Duration) -> Duration {
-        every.max(SLOW)
+    #[must_use]
+    fn pace(every: Duration) -> Duration {
+        every.max(Self::LEAST)
     }
 
     /// Polls a daemon.
@@ -94,7 +98,7 @@ macro_rules! queries {
             /// Time between two polls, on a host whose readings are polled this often.
             #[must_use]
             pub fn pace(&self, every: Duration) -> Duration {
-                match self { $(Self::$variant(query) => query.pace(every),)+ }
+                match self { $(Self::$variant(_) => <$query>::pace(every),)+ }
             }
 
             pub(crate) async fn fetch(&self, client: &Client) -> Result<AnyResponse, ClientError> {

@@ -139,6 +139,20 @@ pub(crate) trait Screen: Sync {
     fn restore(&self, _app: &mut App, _kept: &toml::Table) {}
 }
 
+/// The methods of a screen whose rows are those of the table in its state.
+macro_rules! own_table {
+    ($module:ident) => {
+        fn table<'a>(&self, app: &'a App) -> Option<&'a dyn AnyTable> {
+            Some(&app.screens.$module.table)
+        }
+
+        fn table_mut<'a>(&self, app: &'a mut App) -> Option<&'a mut dyn AnyTable> {
+            Some(&mut app.screens.$module.table)
+        }
+    };
+}
+pub(crate) use own_table;
+
 /// Makes the views of a list: name, module, screen and state; title, and one for where there is
 /// little room; what it is about. Then the pages that lie over a view and have no tab.
 macro_rules! views {

@@ -17,7 +17,7 @@ pub struct MeQuery;
 impl Query for MeQuery {
     type Response = CurrentUser;
 
-    fn pace(&self, _every: Duration) -> Duration {
+    fn pace(_every: Duration) -> Duration {
         RARELY
     }
 
@@ -37,7 +37,7 @@ pub struct InfoQuery;
 impl Query for InfoQuery {
     type Response = SystemInfo;
 
-    fn pace(&self, _every: Duration) -> Duration {
+    fn pace(_every: Duration) -> Duration {
         RARELY
     }
 
@@ -56,10 +56,7 @@ pub struct SnapshotQuery;
 
 impl Query for SnapshotQuery {
     type Response = Snapshot;
-
-    fn pace(&self, every: Duration) -> Duration {
-        every
-    }
+    const LEAST: Duration = Duration::ZERO;
 
     async fn fetch(&self, client: &Client) -> Result<Snapshot, ClientError> {
         client.snapshot().await

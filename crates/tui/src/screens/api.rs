@@ -15,7 +15,7 @@ use crate::keymap::KeyAction;
 use crate::keymap::action::{FILTER, FIND, REVERSE, SORT_LEFT, SORT_MENU, SORT_RIGHT};
 use crate::query::{AnyQuery, RequestsQuery};
 use crate::sanitize::clean;
-use crate::screen::Screen;
+use crate::screen::{Screen, own_table};
 use crate::table::{AnyTable, Heading, SortKey, TableCell, TableColumn, TableState, TableView};
 use crate::theme::Theme;
 use crate::units::{count, floor, latency, percent};
@@ -61,16 +61,63 @@ impl Screen for ApiScreen {
     }
 
     fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
-        draw(app, area, frame);
+        let theme = &app.settings.theme;
+        let host = app.host();
+        if let Some(reason) = host.forbids(Scope::StatsRead) {
+            if draw_nobody(app, area, frame) {
+                return;
+            }
+            let text = format!("requests: {reason}");
+            instead(&text, theme.dim, theme, area, frame);
+            return;
+        }
+        let below = if area.height >= HIGH { GRAPH } else { 1 };
+        let body = Rect {
+            height: area.height - below,
+            ..area
+        };
+        let last = Rect {
+            y: body.bottom(),
+            height: below,
+            ..area
+        };
+        let requests = &host.responses.requests;
+        if draw_absence(
+            app,
+            requests.value().is_some(),
+            requests.error(),
+            body,
+            frame,
+        ) {
+            return;
+        }
+        let rows = app.shown_routes();
+        let table = &app.screens.api.table;
+        let view = TableView {
+            rows: rows.len(),
+            stale: app.freshness().is_old(),
+            ..TableView::of(table)
+        };
+        view.draw(&columns(area.width), app, body, frame, |row| &rows[row]);
+        if rows.is_empty() {
+            let text = if table.filter.is_empty() {
+                "no requests in this hour yet"
+            } else {
+                "no route fits the filter"
+            };
+            instead(text, theme.dim, theme, body, frame);
+        }
+        let Some(chosen) = view.selected.and_then(|place| rows.get(place)) else {
+            return;
+        };
+        if below > 1 {
+            chosen::draw(app, chosen, last, frame);
+        } else {
+            frame.render_widget(chosen::codes_line(app, chosen), last);
+        }
     }
 
-    fn table<'a>(&self, app: &'a App) -> Option<&'a dyn AnyTable> {
-        Some(&app.screens.api.table)
-    }
-
-    fn table_mut<'a>(&self, app: &'a mut App) -> Option<&'a mut dyn AnyTable> {
-        Some(&mut app.screens.api.table)
-    }
+    own_table!(api);
 
     fn headings(&self, width: u16) -> Vec<Heading> {
         TableColumn::headings(&columns(width))
@@ -165,64 +212,6 @@ fn columns<'a>(width: u16) -> Vec<RouteColumn<'a>> {
         }),
     ]
 }
-
-fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let host = app.host();
-    if let Some(reason) = host.forbids(Scope::StatsRead) {
-        if draw_nobody(app, area, frame) {
-            return;
-        }
-        let text = format!("requests: {reason}");
-        instead(&text, theme.dim, theme, area, frame);
-        return;
-    }
-    let below = if area.height >= HIGH { GRAPH } else { 1 };
-    let body = Rect {
-        height: area.height - below,
-        ..area
-    };
-    let last = Rect {
-        y: body.bottom(),
-        height: below,
-        ..area
-    };
-    let requests = &host.responses.requests;
-    if draw_absence(
-        app,
-        requests.value().is_some(),
-        requests.error(),
-        body,
-        frame,
-    ) {
-        return;
-    }
-    let rows = app.shown_routes();
-    let table = &app.screens.api.table;
-    let view = TableView {
-        rows: rows.len(),
-        stale: app.freshness().is_old(),
-        ..TableView::of(table)
-    };
-    view.draw(&columns(area.width), app, body, frame, |row| &rows[row]);
-    if rows.is_empty() {
-        let text = if table.filter.is_empty() {
-            "no requests in this hour yet"
-        } else {
-            "no route fits the filter"
-        };
-        instead(text, theme.dim, theme, body, frame);
-    }
-    let Some(chosen) = view.selected.and_then(|place| rows.get(place)) else {
-        return;
-    };
-    if below > 1 {
-        chosen::draw(app, chosen, last, frame);
-    } else {
-        frame.render_widget(chosen::codes_line(app, chosen), last);
-    }
-}
-
 /// A route of at most this width: routes differ at their ends.
 fn end_of(route: &str, width: usize, theme: &Theme) -> String {
     let route = clean(route);

@@ -15,7 +15,7 @@ use crate::keymap::action::{
     FILTER, FIND, OPEN, REVERSE, SORT_LEFT, SORT_MENU, SORT_RIGHT, actions,
 };
 use crate::sanitize::clean;
-use crate::screen::{Screen, View};
+use crate::screen::{Screen, View, own_table};
 use crate::table::{
     AnyTable, Heading, SortKey, Spot, TableCell, TableColumn, TableState, TableView,
 };
@@ -110,13 +110,7 @@ impl Screen for FleetScreen {
         }
     }
 
-    fn table<'a>(&self, app: &'a App) -> Option<&'a dyn AnyTable> {
-        Some(&app.screens.fleet.table)
-    }
-
-    fn table_mut<'a>(&self, app: &'a mut App) -> Option<&'a mut dyn AnyTable> {
-        Some(&mut app.screens.fleet.table)
-    }
+    own_table!(fleet);
 
     fn headings(&self, width: u16) -> Vec<Heading> {
         TableColumn::headings(&columns(width))

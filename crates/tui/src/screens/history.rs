@@ -17,7 +17,7 @@ use crate::keymap::KeyAction;
 use crate::keymap::action::{LEFT, RIGHT, actions};
 use crate::popups::Purpose;
 use crate::query::AnyQuery;
-use crate::screen::Screen;
+use crate::screen::{Screen, own_table};
 use crate::table::{AnyTable, TableColumn, TableState, TableView};
 use crate::units::span;
 use crate::widgets::frame::instead;
@@ -112,13 +112,7 @@ impl Screen for HistoryScreen {
         }
     }
 
-    fn table<'a>(&self, app: &'a App) -> Option<&'a dyn AnyTable> {
-        Some(&app.screens.history.table)
-    }
-
-    fn table_mut<'a>(&self, app: &'a mut App) -> Option<&'a mut dyn AnyTable> {
-        Some(&mut app.screens.history.table)
-    }
+    own_table!(history);
 
     fn arrange(&self, app: &mut App) {
         let page = app.page();

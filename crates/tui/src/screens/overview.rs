@@ -43,7 +43,43 @@ impl Screen for OverviewScreen {
     }
 
     fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
-        draw(app, area, frame);
+        let host = app.host();
+        if draw_absence(
+            app,
+            host.responses.snapshot.value().is_some(),
+            host.responses.snapshot.error(),
+            area,
+            frame,
+        ) {
+            return;
+        }
+        let Some(snapshot) = host.responses.snapshot.value() else {
+            return;
+        };
+        let dense = area.width < WIDE || area.height < HIGH;
+        let upper = if dense {
+            dense_height(snapshot).min(area.height / 2)
+        } else {
+            area.height * 3 / 5
+        };
+        let top = Rect {
+            height: upper,
+            ..area
+        };
+        let bottom = Rect {
+            y: area.y + upper,
+            height: area.height - upper,
+            ..area
+        };
+        if dense {
+            draw_dense(app, snapshot, top, frame);
+        } else {
+            draw_graphs(app, snapshot, top, frame);
+        }
+        if app.freshness().is_old() {
+            frame.buffer_mut().set_style(top, app.settings.theme.dim);
+        }
+        processes::draw_top(app, bottom, frame);
     }
 
     fn act(&self, app: &mut App, action: KeyAction) {
@@ -66,47 +102,6 @@ impl Screen for OverviewScreen {
         app.arrange_processes(true);
     }
 }
-
-fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let host = app.host();
-    if draw_absence(
-        app,
-        host.responses.snapshot.value().is_some(),
-        host.responses.snapshot.error(),
-        area,
-        frame,
-    ) {
-        return;
-    }
-    let Some(snapshot) = host.responses.snapshot.value() else {
-        return;
-    };
-    let dense = area.width < WIDE || area.height < HIGH;
-    let upper = if dense {
-        dense_height(snapshot).min(area.height / 2)
-    } else {
-        area.height * 3 / 5
-    };
-    let top = Rect {
-        height: upper,
-        ..area
-    };
-    let bottom = Rect {
-        y: area.y + upper,
-        height: area.height - upper,
-        ..area
-    };
-    if dense {
-        draw_dense(app, snapshot, top, frame);
-    } else {
-        draw_graphs(app, snapshot, top, frame);
-    }
-    if app.freshness().is_old() {
-        frame.buffer_mut().set_style(top, app.settings.theme.dim);
-    }
-    processes::draw_top(app, bottom, frame);
-}
-
 /// How many lines the resources need without graphs.
 fn dense_height(snapshot: &Snapshot) -> u16 {
     let rows = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);

@@ -18,7 +18,7 @@ use crate::keymap::action::{
 };
 use crate::query::{AnyQuery, ProcessDetailQuery, ProcessRows};
 use crate::sanitize::clean;
-use crate::screen::{Screen, View};
+use crate::screen::{Screen, View, own_table};
 use crate::table::{AnyTable, Heading, TableColumn, TableView};
 use crate::units::counted;
 use crate::widgets::frame::instead;
@@ -132,13 +132,7 @@ impl Screen for ProcessesScreen {
         app.screens.process.opened.as_ref().map(|_| View::Process)
     }
 
-    fn table<'a>(&self, app: &'a App) -> Option<&'a dyn AnyTable> {
-        Some(&app.screens.processes.table)
-    }
-
-    fn table_mut<'a>(&self, app: &'a mut App) -> Option<&'a mut dyn AnyTable> {
-        Some(&mut app.screens.processes.table)
-    }
+    own_table!(processes);
 
     fn headings(&self, _width: u16) -> Vec<Heading> {
         TableColumn::headings(&columns())

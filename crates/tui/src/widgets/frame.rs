@@ -20,45 +20,42 @@ use crate::table::fit;
 use crate::theme::Theme;
 use crate::units::span;
 
-/// Fewest columns for the whole titles of all tabs.
-const WIDE_TABS: u16 = 72;
+/// What the tabs say: whole titles where all of them find room.
+fn tab_labels(width: u16) -> Vec<String> {
+    let labels = |title: fn(View) -> &'static str| -> Vec<String> {
+        let views = (1..).zip(View::ALL);
+        let labels = views.map(|(number, view)| format!(" {number} {} ", title(*view)));
+        labels.collect()
+    };
+    let whole = labels(View::title);
+    let used: usize = whole.iter().map(|label| label.width()).sum();
+    if used < usize::from(width) {
+        whole
+    } else {
+        labels(View::short_title)
+    }
+}
 
 /// The view whose tab is there.
 pub(crate) fn tab_at(width: u16, column: u16) -> Option<View> {
     let mut end = 0;
-    let mut tabs = View::ALL.iter().enumerate();
-    let found = tabs.find(|(number, view)| {
-        end += tab_label(*number, **view, width).width();
+    let mut tabs = View::ALL.iter().zip(tab_labels(width));
+    let found = tabs.find(|(_, label)| {
+        end += label.width();
         usize::from(column) < end
     });
-    found.map(|(_, view)| *view)
-}
-
-fn tab_label(number: usize, view: View, width: u16) -> String {
-    let title = if width < WIDE_TABS {
-        view.short_title()
-    } else {
-        view.title()
-    };
-    format!(" {} {title} ", number + 1)
+    found.map(|(view, _)| *view)
 }
 
 /// The line of tabs.
 pub(crate) fn draw_tabs(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
-    let spans: Vec<Span<'_>> = View::ALL
-        .iter()
-        .enumerate()
-        .map(|(number, view)| {
-            let style = if *view == app.view {
-                theme.badge
-            } else {
-                theme.dim
-            };
-            Span::styled(tab_label(number, *view, area.width), style)
-        })
-        .collect();
-    frame.render_widget(Line::from(spans), area);
+    let tabs = View::ALL.iter().zip(tab_labels(area.width));
+    let spans = tabs.map(|(view, label)| {
+        let is_shown = *view == app.view;
+        Span::styled(label, if is_shown { theme.badge } else { theme.dim })
+    });
+    frame.render_widget(spans.collect::<Line<'_>>(), area);
 }
 
 /// The line at the top: where we are, how the connection is, and what the host says of itself.

@@ -21,10 +21,7 @@ pub struct ReadinessQuery;
 
 impl Query for ReadinessQuery {
     type Response = Readiness;
-
-    fn pace(&self, every: Duration) -> Duration {
-        every.max(PACE)
-    }
+    const LEAST: Duration = PACE;
 
     async fn fetch(&self, client: &Client) -> Result<Readiness, ClientError> {
         client.readiness().await
@@ -63,10 +60,7 @@ pub struct HealthQuery;
 
 impl Query for HealthQuery {
     type Response = DaemonHealth;
-
-    fn pace(&self, every: Duration) -> Duration {
-        every.max(PACE)
-    }
+    const LEAST: Duration = PACE;
 
     async fn fetch(&self, client: &Client) -> Result<DaemonHealth, ClientError> {
         let (database, metrics) =

@@ -14,10 +14,7 @@ pub struct ProcessDetailQuery(pub u32);
 
 impl Query for ProcessDetailQuery {
     type Response = ProcessDetail;
-
-    fn pace(&self, every: Duration) -> Duration {
-        every
-    }
+    const LEAST: Duration = Duration::ZERO;
 
     async fn fetch(&self, client: &Client) -> Result<ProcessDetail, ClientError> {
         client.process(self.0).await

@@ -44,10 +44,7 @@ pub struct ProcessRows {
 
 impl Query for ProcessQuery {
     type Response = ProcessRows;
-
-    fn pace(&self, every: Duration) -> Duration {
-        every
-    }
+    const LEAST: Duration = Duration::ZERO;
 
     async fn fetch(&self, client: &Client) -> Result<ProcessRows, ClientError> {
         let mut rows = ProcessRows::default();
