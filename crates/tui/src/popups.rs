@@ -2,6 +2,9 @@
 
 mod help;
 
+use std::fmt;
+use std::sync::Arc;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -18,7 +21,7 @@ use super::table::Heading;
 use super::widgets::frame::message_box;
 
 /// What a line of text is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Purpose {
     /// To show only some rows; takes effect with every key.
     Filter,
@@ -26,17 +29,46 @@ pub enum Purpose {
     Find,
     /// To run a command.
     Palette,
-    /// To go to a time in the past.
-    Jump,
-    /// To name a new user.
-    UserName,
-    /// To name a new key.
-    KeyName {
-        /// Of this user, by id; the caller's own when absent.
-        user_id: Option<String>,
-        /// The name of that user.
-        user: String,
-    },
+    /// What a screen needs it for; takes effect with Enter.
+    Entry(Entry),
+}
+
+type Enter = Arc<dyn Fn(&mut App, &str) + Send + Sync>;
+
+/// A text that a screen needs.
+#[derive(Clone)]
+pub struct Entry {
+    label: String,
+    enter: Enter,
+}
+
+impl Entry {
+    /// Takes the text; an empty one is none.
+    pub(crate) fn enter(&self, app: &mut App, text: &str) {
+        let text = text.trim();
+        if !text.is_empty() {
+            (self.enter)(app, text);
+        }
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.label.fmt(f)
+    }
+}
+
+impl App {
+    /// Opens a line for a text, and what is done with it.
+    pub(crate) fn prompt_for(
+        &mut self,
+        label: impl Into<String>,
+        enter: impl Fn(&mut Self, &str) + Send + Sync + 'static,
+    ) {
+        let label = label.into();
+        let enter = Arc::new(enter);
+        self.prompt(Purpose::Entry(Entry { label, enter }), "");
+    }
 }
 
 /// Something over the view.
@@ -122,9 +154,7 @@ fn draw_prompt(
         Purpose::Filter => "filter: ".to_owned(),
         Purpose::Find => "find: ".to_owned(),
         Purpose::Palette => ":".to_owned(),
-        Purpose::Jump => "go to (03:12, -2h, 2026-11-20): ".to_owned(),
-        Purpose::UserName => "name of the new user: ".to_owned(),
-        Purpose::KeyName { user, .. } => clean(&format!("name of the new key of {user}: ")),
+        Purpose::Entry(entry) => clean(&entry.label),
     };
     let label_width = u16::try_from(label.width())
         .unwrap_or(0)

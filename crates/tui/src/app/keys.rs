@@ -5,7 +5,6 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::App;
-use crate::change::Change;
 use crate::keymap::action::{DOWN, HALF_DOWN, HALF_UP, PAGE_DOWN, PAGE_UP, TOP, UP};
 use crate::keymap::{KeyAction, KeyPress, Lookup};
 use crate::message::Effect;
@@ -171,7 +170,7 @@ impl App {
             KeyCode::Esc => {
                 let (purpose, before) = (purpose.clone(), before.clone());
                 self.popups.pop();
-                if purpose == Purpose::Filter {
+                if matches!(purpose, Purpose::Filter) {
                     self.place().screen().set_filter(self, &before);
                 }
                 return Vec::new();
@@ -179,7 +178,7 @@ impl App {
             KeyCode::Enter => return self.on_prompt_enter(),
             KeyCode::Up => *chosen = chosen.saturating_sub(1),
             KeyCode::Down => *chosen = chosen.saturating_add(1),
-            KeyCode::Tab if *purpose == Purpose::Palette => {
+            KeyCode::Tab if matches!(purpose, Purpose::Palette) => {
                 let typed = input.value().to_owned();
                 if let Some(best) = super::palette::suggestions(&typed).get(*chosen) {
                     **input = Input::new((*best).to_owned());
@@ -240,29 +239,9 @@ impl App {
                 self.popups.pop();
                 return self.run_command(&typed, chosen);
             }
-            Purpose::Jump => {
+            Purpose::Entry(entry) => {
                 self.popups.pop();
-                if !typed.trim().is_empty() {
-                    self.jump(&typed);
-                }
-            }
-            Purpose::UserName => {
-                self.popups.pop();
-                let name = typed.trim().to_owned();
-                if !name.is_empty() {
-                    self.confirm(Change::AddUser { name, admin: false });
-                }
-            }
-            Purpose::KeyName { user_id, user } => {
-                self.popups.pop();
-                let name = typed.trim().to_owned();
-                if !name.is_empty() {
-                    self.confirm(Change::CreateKey {
-                        user_id,
-                        user,
-                        name,
-                    });
-                }
+                entry.enter(self, &typed);
             }
         }
         Vec::new()

@@ -15,7 +15,6 @@ use super::draw_absence;
 use crate::app::App;
 use crate::keymap::KeyAction;
 use crate::keymap::action::{LEFT, RIGHT, actions};
-use crate::popups::Purpose;
 use crate::query::AnyQuery;
 use crate::screen::{Screen, own_table};
 use crate::table::{AnyTable, TableColumn, TableState, TableView};
@@ -105,7 +104,7 @@ impl Screen for HistoryScreen {
             MUCH_EARLIER => app.go_back(span),
             MUCH_LATER => app.go_forward(span),
             LIVE => app.screens.history.end = None,
-            JUMP => app.prompt(Purpose::Jump, ""),
+            JUMP => app.prompt_for("go to (03:12, -2h, 2026-11-20): ", App::jump),
             LEFT => step_member(app, false),
             RIGHT => step_member(app, true),
             _ => {}

@@ -172,6 +172,26 @@ fn users_and_keys_are_acted_on_only_where_they_are_chosen() {
 }
 
 #[test]
+fn names_that_are_typed_are_confirmed_with_their_owner() {
+    let mut stage = users_view();
+    for (typed, question) in [
+        ("a  tester ", "Add user tester on web-01?"),
+        ("nlaptop", "Create the key laptop of grafana on web-01?"),
+    ] {
+        stage.keys(typed);
+        stage.key(KeyCode::Enter);
+        assert!(stage.text().contains(question), "{}", stage.text());
+        stage.keys("n");
+    }
+    for key in ["a", "n"] {
+        stage.keys(key);
+        stage.keys("  ");
+        stage.key(KeyCode::Enter);
+        assert!(stage.app.popups.is_empty(), "no name, no question");
+    }
+}
+
+#[test]
 fn a_yes_is_y_and_everything_else_is_not() {
     let mut stage = users_view();
     for no in [

@@ -5,7 +5,6 @@ use super::{chosen_key, chosen_user, is_in_keys, keys_owner_name};
 use crate::app::App;
 use crate::change::Change;
 use crate::keymap::KeyAction;
-use crate::popups::Purpose;
 use linux_api_wire::api_key::Scope;
 use linux_api_wire::user::Role;
 
@@ -40,7 +39,10 @@ pub(super) fn act(app: &mut App, action: KeyAction) {
     let owner = keys_owner_name(app);
     let key = chosen_key(app).cloned();
     match (action, user, key) {
-        (ADD_USER, ..) => app.prompt(Purpose::UserName, ""),
+        (ADD_USER, ..) => app.prompt_for("name of the new user: ", |app, name| {
+            let name = name.to_owned();
+            app.confirm(Change::AddUser { name, admin: false });
+        }),
         (TOGGLE_ACTIVE, Some(user), _) => app.confirm(Change::SetActive {
             user_id: user.user_id,
             name: user.username,
@@ -56,11 +58,14 @@ pub(super) fn act(app: &mut App, action: KeyAction) {
             name: user.username,
         }),
         (NEW_KEY, ..) => {
-            let purpose = Purpose::KeyName {
-                user_id,
-                user: owner,
-            };
-            app.prompt(purpose, "");
+            let label = format!("name of the new key of {owner}: ");
+            app.prompt_for(label, move |app, name| {
+                app.confirm(Change::CreateKey {
+                    user_id: user_id.clone(),
+                    user: owner.clone(),
+                    name: name.to_owned(),
+                });
+            });
         }
         (ROTATE_KEY, _, Some(key)) => app.confirm(Change::RotateKey {
             user_id,
