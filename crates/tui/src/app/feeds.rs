@@ -82,14 +82,9 @@ impl App {
     /// Opens the question before a change.
     pub(crate) fn confirm(&mut self, change: Change) {
         let host = self.host();
-        let words = change.in_words();
-        let mut first = words.chars();
-        let question: String = first
-            .next()
-            .into_iter()
-            .flat_map(char::to_uppercase)
-            .chain(first)
-            .collect();
+        // Its first word is a verb of ours.
+        let mut question = change.in_words();
+        question[..1].make_ascii_uppercase();
         let mut lines = vec![
             format!("{question} on {}?", host.name),
             String::new(),

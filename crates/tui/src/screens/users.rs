@@ -189,18 +189,12 @@ fn keys_owner(app: &App) -> Option<String> {
 
 /// The name of that user.
 fn keys_owner_name(app: &App) -> String {
-    let me = || {
-        app.host()
-            .responses
-            .me
-            .value()
-            .map(|me| me.user.username.clone())
+    let me = app.host().responses.me.value();
+    let name = match keys_owner(app) {
+        Some(_) => chosen_user(app).map(|user| &user.username),
+        None => me.map(|me| &me.user.username),
     };
-    match keys_owner(app) {
-        Some(_) => chosen_user(app).map(|user| user.username.clone()),
-        None => me(),
-    }
-    .unwrap_or_default()
+    name.cloned().unwrap_or_default()
 }
 
 /// The keys to show: never those of another user.

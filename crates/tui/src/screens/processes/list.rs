@@ -71,10 +71,7 @@ impl App {
         let list = self.screens.processes.list.as_ref()?;
         let inputs = &list.inputs;
         let is_current = inputs.host == self.current && inputs.generation == cache.generation();
-        cache
-            .value()
-            .filter(|_| is_current)
-            .map(|rows| (list, rows))
+        Some((list, cache.value().filter(|_| is_current)?))
     }
 
     /// Brings the list up to date, where anything about it changed.
@@ -94,11 +91,7 @@ impl App {
             tree: state.tree && !is_overview,
             folds: state.folds,
         };
-        if state
-            .list
-            .as_ref()
-            .is_some_and(|list| list.inputs == inputs)
-        {
+        if state.list.as_ref().map(|list| &list.inputs) == Some(&inputs) {
             return;
         }
         let response = cache.query().zip(cache.value());
@@ -115,6 +108,7 @@ impl ProcessesState {
         response: &ProcessRows,
     ) -> ProcessList {
         let items = &response.items;
+        let (held, total) = (items.len(), response.total);
         let is_picked = query.filter == inputs.filter;
         let is_sorted = query.sort == columns::field(inputs.sort.title)
             && query.descending == inputs.sort.descending;
@@ -128,18 +122,15 @@ impl ProcessesState {
         };
         let order = columns::order(inputs.sort);
         let places = arrange(items, keeps, (!is_sorted).then_some(order));
-        let is_whole = items.len() >= response.total && is_within(&inputs.filter, &query.filter);
+        let is_within = is_within(&inputs.filter, &query.filter);
+        let is_whole = held >= total && is_within;
         let coverage = match (is_picked && is_sorted, is_whole && !is_unfiltered) {
-            (true, _) => Coverage::Host {
-                held: items.len(),
-                total: response.total,
-            },
+            (true, _) => Coverage::Host { held, total },
             (false, true) => Coverage::Whole,
             (false, false) => Coverage::Part {
-                held: items.len(),
-                total: response.total,
-                picked_by: (!is_within(&inputs.filter, &query.filter))
-                    .then(|| for_people(&query.filter)),
+                held,
+                total,
+                picked_by: (!is_within).then(|| for_people(&query.filter)),
                 is_unfiltered,
             },
         };
