@@ -1,4 +1,4 @@
-//! Changes on a host: what they are called, what follows from them, and how a daemon is asked to make them.
+//! Changes on a host: what they are called, what follows from them, and how a daemon makes them.
 
 use linux_api_client::Client;
 use linux_api_client::error::ClientError;
@@ -8,72 +8,48 @@ use linux_api_wire::api::users::{RegisterUser, RegisteredUser};
 /// How long a replaced key keeps working.
 const OVERLAP_SECONDS: i64 = 3600;
 
+/// A user, by id, and its name for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the line above says it")]
+pub struct UserRef {
+    pub id: String,
+    pub name: String,
+}
+
+/// Whose a key is: by id, or the caller's own without one; and the name for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the line above says it")]
+pub struct KeyOwner {
+    pub id: Option<String>,
+    pub name: String,
+}
+
+/// A key, by id, and its name for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the line above says it")]
+pub struct KeyRef {
+    pub owner: KeyOwner,
+    pub id: String,
+    pub name: String,
+}
+
 /// A change on a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Make a user of this name.
-    AddUser {
-        /// Its name.
-        name: String,
-        /// Whether it is an admin.
-        admin: bool,
-    },
+    /// Make a user of this name, and whether it is an admin.
+    AddUser(String, bool),
     /// Let a user in, or keep it out.
-    SetActive {
-        /// Whose id.
-        user_id: String,
-        /// Its name, for people.
-        name: String,
-        /// In or out.
-        active: bool,
-    },
-    /// Make a user an admin or a viewer.
-    SetRole {
-        /// Whose id.
-        user_id: String,
-        /// Its name, for people.
-        name: String,
-        /// Admin or viewer.
-        admin: bool,
-    },
+    SetActive(UserRef, bool),
+    /// Make a user an admin, or a viewer.
+    SetAdmin(UserRef, bool),
     /// Delete a user.
-    DeleteUser {
-        /// Whose id.
-        user_id: String,
-        /// Its name, for people.
-        name: String,
-    },
-    /// Make a key.
-    CreateKey {
-        /// Whose; the caller's own when absent.
-        user_id: Option<String>,
-        /// The name of that user, for people.
-        user: String,
-        /// What to call it.
-        name: String,
-    },
+    DeleteUser(UserRef),
+    /// Make a key of this name.
+    CreateKey(KeyOwner, String),
     /// Replace a key.
-    RotateKey {
-        /// Whose; the caller's own when absent.
-        user_id: Option<String>,
-        /// The name of that user, for people.
-        user: String,
-        /// Which.
-        key_id: String,
-        /// What it is called, for people.
-        name: String,
-    },
+    RotateKey(KeyRef),
     /// End a key.
-    RevokeKey {
-        /// Whose; the caller's own when absent.
-        user_id: Option<String>,
-        /// The name of that user, for people.
-        user: String,
-        /// Which.
-        key_id: String,
-        /// What it is called, for people.
-        name: String,
-    },
+    RevokeKey(KeyRef),
 }
 
 /// How a change went.
@@ -89,95 +65,84 @@ pub enum ChangeOutcome {
     Key(IssuedKey),
 }
 
+impl KeyRef {
+    fn in_words(&self) -> String {
+        let Self { owner, id, name } = self;
+        format!("the key {name} ({id}) of {}", owner.name)
+    }
+}
+
 impl Change {
     /// What is to be done, in words.
     #[must_use]
     pub fn in_words(&self) -> String {
         match self {
-            Self::AddUser { name, admin: true } => format!("add admin {name}"),
-            Self::AddUser { name, .. } => format!("add user {name}"),
-            Self::SetActive {
-                name, active: true, ..
-            } => format!("activate {name}"),
-            Self::SetActive { name, .. } => format!("deactivate {name}"),
-            Self::SetRole {
-                name, admin: true, ..
-            } => format!("make {name} an admin"),
-            Self::SetRole { name, .. } => format!("make {name} a viewer"),
-            Self::DeleteUser { name, .. } => format!("delete {name} and its keys"),
-            Self::CreateKey { user, name, .. } => format!("create the key {name} of {user}"),
-            Self::RotateKey {
-                user, key_id, name, ..
-            } => format!("rotate the key {name} ({key_id}) of {user}"),
-            Self::RevokeKey {
-                user, key_id, name, ..
-            } => format!("revoke the key {name} ({key_id}) of {user}"),
+            Self::AddUser(name, true) => format!("add admin {name}"),
+            Self::AddUser(name, false) => format!("add user {name}"),
+            Self::SetActive(user, true) => format!("activate {}", user.name),
+            Self::SetActive(user, false) => format!("deactivate {}", user.name),
+            Self::SetAdmin(user, true) => format!("make {} an admin", user.name),
+            Self::SetAdmin(user, false) => format!("make {} a viewer", user.name),
+            Self::DeleteUser(user) => format!("delete {} and its keys", user.name),
+            Self::CreateKey(owner, name) => format!("create the key {name} of {}", owner.name),
+            Self::RotateKey(key) => format!("rotate {}", key.in_words()),
+            Self::RevokeKey(key) => format!("revoke {}", key.in_words()),
         }
     }
 
     /// What a person should know before; nothing where the words say it all.
     pub(crate) const fn consequence(&self) -> Option<&'static str> {
         match self {
-            Self::RevokeKey { .. } => Some("The key ends at once and for ever."),
-            Self::RotateKey { .. } => Some("The old key keeps working for an hour."),
-            Self::DeleteUser { .. } => Some("All keys of the user end at once."),
+            Self::RevokeKey(_) => Some("The key ends at once and for ever."),
+            Self::RotateKey(_) => Some("The old key keeps working for an hour."),
+            Self::DeleteUser(_) => Some("All keys of the user end at once."),
             _ => None,
         }
     }
 
     /// Makes the change.
     pub(crate) async fn send(&self, client: &Client) -> Result<ChangeOutcome, ClientError> {
-        let changed = |changed: bool| {
-            if changed {
-                ChangeOutcome::Done
-            } else {
-                ChangeOutcome::Unchanged
+        let is_changed = match self {
+            Self::AddUser(name, admin) => {
+                let user = RegisterUser {
+                    username: name.clone(),
+                    is_admin: *admin,
+                    activate: true,
+                    scopes: Vec::new(),
+                };
+                return Ok(ChangeOutcome::User(client.register_user(&user).await?));
             }
-        };
-        Ok(match self {
-            Self::AddUser { name, admin } => ChangeOutcome::User(
-                client
-                    .register_user(&RegisterUser {
-                        username: name.clone(),
-                        is_admin: *admin,
-                        activate: true,
-                        scopes: Vec::new(),
-                    })
-                    .await?,
-            ),
-            Self::SetActive {
-                user_id, active, ..
-            } => changed(client.set_active(user_id, *active).await?.is_some()),
-            Self::SetRole { user_id, admin, .. } => {
-                changed(client.set_role(user_id, *admin).await?.is_some())
+            Self::SetActive(user, active) => client.set_active(&user.id, *active).await?.is_some(),
+            Self::SetAdmin(user, admin) => client.set_role(&user.id, *admin).await?.is_some(),
+            Self::DeleteUser(user) => {
+                client.delete_user(&user.id).await?;
+                true
             }
-            Self::DeleteUser { user_id, .. } => {
-                client.delete_user(user_id).await?;
-                ChangeOutcome::Done
-            }
-            Self::CreateKey { user_id, name, .. } => {
+            Self::CreateKey(owner, name) => {
                 let key = CreateKey {
                     name: name.clone(),
                     scopes: Vec::new(),
                     expires_at: None,
                 };
-                ChangeOutcome::Key(client.create_key(user_id.as_deref(), &key).await?)
+                let key = client.create_key(owner.id.as_deref(), &key).await?;
+                return Ok(ChangeOutcome::Key(key));
             }
-            Self::RotateKey {
-                user_id, key_id, ..
-            } => {
+            Self::RotateKey(KeyRef { owner, id, .. }) => {
                 let rotate = RotateKey {
                     overlap_seconds: OVERLAP_SECONDS,
                 };
-                let user_id = user_id.as_deref();
-                ChangeOutcome::Key(client.rotate_key(user_id, key_id, &rotate).await?)
+                let key = client.rotate_key(owner.id.as_deref(), id, &rotate).await?;
+                return Ok(ChangeOutcome::Key(key));
             }
-            Self::RevokeKey {
-                user_id, key_id, ..
-            } => {
-                let user_id = user_id.as_deref();
-                changed(client.revoke_key(user_id, key_id).await?.is_some())
+            Self::RevokeKey(KeyRef { owner, id, .. }) => {
+                let revoked = client.revoke_key(owner.id.as_deref(), id).await?;
+                revoked.is_some()
             }
+        };
+        Ok(if is_changed {
+            ChangeOutcome::Done
+        } else {
+            ChangeOutcome::Unchanged
         })
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
-use linux_api_tui::change::{Change, ChangeOutcome};
+use linux_api_tui::change::{Change, ChangeOutcome, KeyOwner};
 use linux_api_tui::message::{AppMessage, Effect, FeedEvent};
 use linux_api_tui::query::AnyResponse;
 use linux_api_tui::screen::View;
@@ -213,7 +213,7 @@ fn a_yes_is_y_and_everything_else_is_not() {
     stage.keys("Ay");
     assert!(matches!(
         stage.effects.pop(),
-        Some(Effect::Change(0, Change::SetActive { .. }))
+        Some(Effect::Change(0, Change::SetActive(..)))
     ));
     stage.keys("A");
     stage.key(KeyCode::Right);
@@ -230,11 +230,11 @@ fn issued(stage: &mut Stage) {
         expires_at: None,
         api_key: "lapi_EXAMPLE".to_owned(),
     };
-    let call = Change::CreateKey {
-        user_id: None,
-        user: "admin".to_owned(),
-        name: "laptop".to_owned(),
+    let owner = KeyOwner {
+        id: None,
+        name: "admin".to_owned(),
     };
+    let call = Change::CreateKey(owner, "laptop".to_owned());
     let done = FeedEvent::Changed(call, Ok(ChangeOutcome::Key(key)));
     stage.send(AppMessage::Host(0, Box::new(done)));
 }

@@ -33,10 +33,10 @@ fn a_change_names_the_host_and_does_nothing_by_default() {
     assert!(stage.effects.is_empty(), "No is chosen at first");
     stage.keys("Ay");
     let sent = stage.effects.pop();
-    let Some(Effect::Change(0, Change::SetActive { name, active, .. })) = sent else {
+    let Some(Effect::Change(0, Change::SetActive(user, active))) = sent else {
         panic!("{sent:?}");
     };
-    assert_eq!((name.as_str(), active), ("grafana", false));
+    assert_eq!((user.name.as_str(), active), ("grafana", false));
 }
 
 #[test]

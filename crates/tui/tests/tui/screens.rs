@@ -255,10 +255,7 @@ fn what_lies_over_a_view() {
         username: HOSTILE.to_owned(),
         api_key: "lapi_EXAMPLE".to_owned(),
     };
-    let call = Change::AddUser {
-        name: "tester".to_owned(),
-        admin: false,
-    };
+    let call = Change::AddUser("tester".to_owned(), false);
     let done = FeedEvent::Changed(call, Ok(ChangeOutcome::User(user)));
     stage.send(AppMessage::Host(0, Box::new(done)));
     assert_harmless(&stage.text());

@@ -3,7 +3,7 @@
 use super::{ADD_USER, DELETE_USER, NEW_KEY, REVOKE_KEY, ROTATE_KEY, TOGGLE_ACTIVE, TOGGLE_ROLE};
 use super::{chosen_key, chosen_user, is_in_keys, keys_owner_name};
 use crate::app::App;
-use crate::change::Change;
+use crate::change::{Change, KeyOwner, KeyRef, UserRef};
 use crate::keymap::KeyAction;
 use linux_api_wire::api_key::Scope;
 use linux_api_wire::user::Role;
@@ -34,53 +34,39 @@ pub(super) fn act(app: &mut App, action: KeyAction) {
         app.complain(reason);
         return;
     }
-    let user = chosen_user(app).cloned();
-    let user_id = user.as_ref().map(|user| user.user_id.clone());
-    let owner = keys_owner_name(app);
-    let key = chosen_key(app).cloned();
+    let user = chosen_user(app);
+    let is_active = user.is_some_and(|user| user.activated);
+    let is_admin = user.is_some_and(|user| user.role == Role::Admin.as_str());
+    let user = user.map(|user| UserRef {
+        id: user.user_id.clone(),
+        name: user.username.clone(),
+    });
+    let owner = KeyOwner {
+        id: user.as_ref().map(|user| user.id.clone()),
+        name: keys_owner_name(app),
+    };
+    let key = chosen_key(app).map(|key| KeyRef {
+        owner: owner.clone(),
+        id: key.key_id.clone(),
+        name: key.name.clone(),
+    });
     match (action, user, key) {
         (ADD_USER, ..) => app.prompt_for("name of the new user: ", |app, name| {
-            let name = name.to_owned();
-            app.confirm(Change::AddUser { name, admin: false });
+            app.confirm(Change::AddUser(name.to_owned(), false));
         }),
-        (TOGGLE_ACTIVE, Some(user), _) => app.confirm(Change::SetActive {
-            user_id: user.user_id,
-            name: user.username,
-            active: !user.activated,
-        }),
-        (TOGGLE_ROLE, Some(user), _) => app.confirm(Change::SetRole {
-            user_id: user.user_id,
-            name: user.username,
-            admin: user.role != Role::Admin.as_str(),
-        }),
-        (DELETE_USER, Some(user), _) => app.confirm(Change::DeleteUser {
-            user_id: user.user_id,
-            name: user.username,
-        }),
+        (TOGGLE_ACTIVE, Some(user), _) => app.confirm(Change::SetActive(user, !is_active)),
+        (TOGGLE_ROLE, Some(user), _) => app.confirm(Change::SetAdmin(user, !is_admin)),
+        (DELETE_USER, Some(user), _) => app.confirm(Change::DeleteUser(user)),
         (NEW_KEY, ..) => {
-            let label = format!("name of the new key of {owner}: ");
+            let label = format!("name of the new key of {}: ", owner.name);
             app.prompt_for(label, move |app, name| {
-                app.confirm(Change::CreateKey {
-                    user_id: user_id.clone(),
-                    user: owner.clone(),
-                    name: name.to_owned(),
-                });
+                app.confirm(Change::CreateKey(owner.clone(), name.to_owned()));
             });
         }
-        (ROTATE_KEY, _, Some(key)) => app.confirm(Change::RotateKey {
-            user_id,
-            user: owner,
-            key_id: key.key_id,
-            name: key.name,
-        }),
-        (REVOKE_KEY, _, Some(key)) => app.confirm(Change::RevokeKey {
-            user_id,
-            user: owner,
-            key_id: key.key_id,
-            name: key.name,
-        }),
+        (ROTATE_KEY, _, Some(key)) => app.confirm(Change::RotateKey(key)),
+        (REVOKE_KEY, _, Some(key)) => app.confirm(Change::RevokeKey(key)),
         (ROTATE_KEY | REVOKE_KEY, ..) => {
-            app.complain(format!("{owner} has no key here"));
+            app.complain(format!("{} has no key here", owner.name));
         }
         _ => {}
     }
