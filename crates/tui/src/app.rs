@@ -18,7 +18,7 @@ use ratatui::layout::Rect;
 use super::freshness::{Freshness, PartFreshness};
 use super::host::HostState;
 use super::keymap::{KeyPress, Keymap};
-use super::message::{AppMessage, Effect, Moment, PollPlan};
+use super::message::{AppMessage, ClockReading, Effect, PollPlan};
 use super::popups::Popup;
 use super::query::{AnyQuery, InfoQuery, MeQuery, SnapshotQuery};
 use super::screen::{ScreenStates, View};
@@ -61,7 +61,7 @@ pub struct StatusNote {
 #[derive(Debug, Clone)]
 pub struct App {
     /// The moment of the last update.
-    pub now: Moment,
+    pub now: ClockReading,
     /// Settings.
     pub settings: DashboardSettings,
     /// All hosts.
@@ -73,7 +73,7 @@ pub struct App {
     /// Width and height of the terminal.
     pub size: (u16, u16),
     /// Since when everything is held still.
-    pub frozen: Option<Moment>,
+    pub frozen: Option<ClockReading>,
     /// What lies over the view, the topmost last.
     pub popups: Vec<Popup>,
     /// The note at the bottom.
@@ -102,7 +102,7 @@ impl App {
             View::Overview
         };
         Self {
-            now: Moment::default(),
+            now: ClockReading::default(),
             settings,
             plans: vec![Arc::default(); hosts.len()],
             hosts,
@@ -139,7 +139,7 @@ impl App {
     }
 
     /// Takes in what happened and says what is to be done about it.
-    pub fn update(&mut self, now: Moment, message: AppMessage) -> Vec<Effect> {
+    pub fn update(&mut self, now: ClockReading, message: AppMessage) -> Vec<Effect> {
         let before = self.now;
         self.now = now;
         let mut effects = match message {
@@ -208,8 +208,8 @@ impl App {
     }
 
     /// Whether the passing of a second can be seen: ages, waits and notes count.
-    fn time_shows(&self, before: Moment) -> bool {
-        let second = |now: Moment| now.since_start.as_secs();
+    fn time_shows(&self, before: ClockReading) -> bool {
+        let second = |now: ClockReading| now.since_start.as_secs();
         if second(before) == second(self.now) {
             return false;
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::host::{HostState, Link};
-use super::message::Moment;
+use super::message::ClockReading;
 use linux_api_client::error::ClientError;
 
 /// Data is late after this many missed responses.
@@ -50,7 +50,7 @@ impl<'a> Freshness<'a> {
         host: &'a HostState,
         parts: &[PartFreshness<'a>],
         is_frozen: bool,
-        now: Moment,
+        now: ClockReading,
     ) -> Self {
         let oldest = parts.iter().filter_map(|part| part.age).max();
         let failed = |error, retry_in| Self::Failed {

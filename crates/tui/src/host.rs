@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::message::{FeedEvent, Moment};
+use super::message::{ClockReading, FeedEvent};
 use super::query::{AnyQuery, AnyResponse, ProcessDetailQuery, Responses};
 use linux_api_client::error::ClientError;
 use linux_api_wire::api::snapshot::Snapshot;
@@ -83,7 +83,7 @@ impl HostState {
     }
 
     /// Takes what came from the host's feed.
-    pub fn take(&mut self, event: FeedEvent, now: Moment) {
+    pub fn take(&mut self, event: FeedEvent, now: ClockReading) {
         match event {
             FeedEvent::Up(latency) => self.link = Link::Up { latency },
             FeedEvent::Down { error, retry_in } => {
@@ -107,7 +107,7 @@ impl HostState {
     }
 
     /// Takes only whether the host responds: the responses and the graphs stay as they are.
-    pub fn take_state(&mut self, event: FeedEvent, now: Moment) {
+    pub fn take_state(&mut self, event: FeedEvent, now: ClockReading) {
         match event {
             FeedEvent::Response(query, Ok(_)) => self.responses.recover(&query),
             FeedEvent::Response(query, Err(error)) => self.responses.fail(query, error),

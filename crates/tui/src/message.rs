@@ -12,7 +12,7 @@ use linux_api_wire::time::Timestamp;
 
 /// The moment of an update: a clock that never jumps, and the one on the wall.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moment {
+pub struct ClockReading {
     /// Since the start of the dashboard.
     pub since_start: Duration,
     /// For people.

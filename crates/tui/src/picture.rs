@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 use super::app::{App, DashboardSettings};
 use super::demo::{self, DemoHost};
 use super::keymap::Keymap;
-use super::message::{AppMessage, Effect, FeedEvent, Moment};
+use super::message::{AppMessage, ClockReading, Effect, FeedEvent};
 use super::query::{AnyQuery, SnapshotQuery};
 use super::sanitize::CleanBackend;
 use super::screen::View;
@@ -87,7 +87,7 @@ fn drawn(view: View) -> Buffer {
     let mut elapsed = Duration::ZERO;
     let mut wanted = vec![vec![AnyQuery::Snapshot(SnapshotQuery)]; scripts.len()];
     for _ in 0..READINGS {
-        let now = Moment {
+        let now = ClockReading {
             since_start: elapsed,
             wall: clock.clock().now(),
         };

@@ -30,19 +30,19 @@ pub enum Purpose {
     /// To run a command.
     Palette,
     /// What a screen needs it for; takes effect with Enter.
-    Entry(Entry),
+    Entry(PromptEntry),
 }
 
 type Enter = Arc<dyn Fn(&mut App, &str) + Send + Sync>;
 
 /// A text that a screen needs.
 #[derive(Clone)]
-pub struct Entry {
+pub struct PromptEntry {
     label: String,
     enter: Enter,
 }
 
-impl Entry {
+impl PromptEntry {
     /// Takes the text; an empty one is none.
     pub(crate) fn enter(&self, app: &mut App, text: &str) {
         let text = text.trim();
@@ -52,7 +52,7 @@ impl Entry {
     }
 }
 
-impl fmt::Debug for Entry {
+impl fmt::Debug for PromptEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.label.fmt(f)
     }
@@ -67,7 +67,7 @@ impl App {
     ) {
         let label = label.into();
         let enter = Arc::new(enter);
-        self.prompt(Purpose::Entry(Entry { label, enter }), "");
+        self.prompt(Purpose::Entry(PromptEntry { label, enter }), "");
     }
 }
 

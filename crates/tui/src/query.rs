@@ -19,7 +19,7 @@ pub use super::screens::users::query::{KeysQuery, UsersQuery};
 
 use super::demo::DemoScript;
 use super::freshness::PartFreshness;
-use super::message::Moment;
+use super::message::ClockReading;
 use linux_api_client::Client;
 use linux_api_client::error::ClientError;
 
@@ -116,7 +116,7 @@ macro_rules! queries {
 
         impl Responses {
             /// Takes a response; one to something else than was polled is none.
-            pub(crate) fn put(&mut self, query: AnyQuery, response: AnyResponse, now: Moment) {
+            pub(crate) fn put(&mut self, query: AnyQuery, response: AnyResponse, now: ClockReading) {
                 match (query, response) {
                     $((AnyQuery::$variant(query), AnyResponse::$variant(response)) => {
                         self.$field.put(query, response, now);
@@ -134,7 +134,7 @@ macro_rules! queries {
             }
 
             /// How new the response to a query is, where one is due this often.
-            pub(crate) fn part(&self, query: &AnyQuery, every: Duration, now: Moment) -> PartFreshness<'_> {
+            pub(crate) fn part(&self, query: &AnyQuery, every: Duration, now: ClockReading) -> PartFreshness<'_> {
                 match query { $(AnyQuery::$variant(query) => self.$field.part(query, every, now),)+ }
             }
         }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use super::app::App;
 use super::feed::{Feed, HostSource, QUEUE};
 use super::input;
-use super::message::{AppMessage, Effect, Moment};
+use super::message::{AppMessage, ClockReading, Effect};
 use super::outbox::Outbox;
 use super::screens;
 use super::terminal::TerminalGuard;
@@ -94,7 +94,7 @@ pub(super) async fn run(
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let start = Instant::now();
-    let now = || Moment {
+    let now = || ClockReading {
         since_start: start.elapsed(),
         wall: clock.now(),
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Query;
 use crate::freshness::PartFreshness;
-use crate::message::Moment;
+use crate::message::ClockReading;
 use linux_api_client::error::ClientError;
 
 /// The newest response of a host, with the query and the time that it belongs to. An error leaves the
@@ -58,7 +58,7 @@ impl<Q: Query> Cached<Q> {
     }
 
     /// How old the response is; nothing without one.
-    pub fn age(&self, now: Moment) -> Option<Duration> {
+    pub fn age(&self, now: ClockReading) -> Option<Duration> {
         self.value.as_ref()?;
         Some(now.since_start.saturating_sub(self.at))
     }
@@ -69,7 +69,7 @@ impl<Q: Query> Cached<Q> {
     }
 
     /// How new what is shown for a query is, where a response is due this often.
-    pub(super) fn part(&self, query: &Q, every: Duration, now: Moment) -> PartFreshness<'_> {
+    pub(super) fn part(&self, query: &Q, every: Duration, now: ClockReading) -> PartFreshness<'_> {
         let is_shown = self.query().is_some_and(|of| query.is_shown_by(of));
         PartFreshness {
             age: self.age(now).filter(|_| is_shown),
@@ -79,7 +79,7 @@ impl<Q: Query> Cached<Q> {
     }
 
     /// Takes a response.
-    pub(super) fn put(&mut self, query: Q, value: Q::Response, now: Moment) {
+    pub(super) fn put(&mut self, query: Q, value: Q::Response, now: ClockReading) {
         self.value = Some((query, value));
         self.at = now.since_start;
         self.error = None;
@@ -102,10 +102,10 @@ mod tests {
     use super::*;
     use crate::query::KeysQuery;
 
-    fn at(seconds: u64) -> Moment {
-        Moment {
+    fn at(seconds: u64) -> ClockReading {
+        ClockReading {
             since_start: Duration::from_secs(seconds),
-            ..Moment::default()
+            ..ClockReading::default()
         }
     }
 

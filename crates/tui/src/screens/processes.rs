@@ -25,7 +25,7 @@ use crate::widgets::frame::instead;
 use columns::{ProcessRow, columns};
 use linux_api_client::error::ClientError;
 use linux_api_wire::api::processes::Process;
-use list::{Coverage, ProcessList};
+use list::{Coverage, ProcessTable};
 pub(crate) use state::{ProcessId, ProcessesState};
 
 actions! {
@@ -257,7 +257,7 @@ fn list_or_why<'a>(
     is_overview: bool,
     area: Rect,
     frame: &mut Frame<'_>,
-) -> Option<(&'a ProcessList, &'a ProcessRows)> {
+) -> Option<(&'a ProcessTable, &'a ProcessRows)> {
     let list = app.process_list();
     draw_absence(app, list.is_some(), error(app, is_overview), area, frame);
     list
@@ -271,7 +271,7 @@ fn error(app: &App, is_overview: bool) -> Option<&ClientError> {
 
 fn draw_rows(
     app: &App,
-    list: &ProcessList,
+    list: &ProcessTable,
     rows: &ProcessRows,
     view: TableView,
     area: Rect,
@@ -290,7 +290,7 @@ fn draw_rows(
 }
 
 /// How many processes are shown, and of how many that are held where others may be missing.
-fn coverage(list: &ProcessList) -> String {
+fn coverage(list: &ProcessTable) -> String {
     match &list.coverage {
         Coverage::Host { total, .. } => counted(*total, "process", "es"),
         Coverage::Whole => counted(list.picked, "process", "es"),

@@ -9,7 +9,7 @@ use linux_api_tui::app::{App, DashboardSettings};
 use linux_api_tui::demo::{self, DemoHost};
 use linux_api_tui::host::HostState;
 use linux_api_tui::keymap::Keymap;
-use linux_api_tui::message::{AppMessage, Effect, FeedEvent, Moment};
+use linux_api_tui::message::{AppMessage, ClockReading, Effect, FeedEvent};
 use linux_api_tui::query::{AnyQuery, AnyResponse};
 use linux_api_tui::sanitize::CleanBackend;
 use linux_api_tui::screen::View;
@@ -108,7 +108,7 @@ impl Stage {
     pub(crate) fn send(&mut self, message: AppMessage) {
         let mut waiting = vec![message];
         while let Some(message) = waiting.pop() {
-            let now = Moment {
+            let now = ClockReading {
                 since_start: self.elapsed,
                 wall: self.clock.clock().now(),
             };

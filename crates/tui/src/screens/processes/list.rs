@@ -38,7 +38,7 @@ pub(super) enum Coverage {
 
 /// Processes as they are shown.
 #[derive(Debug, Clone)]
-pub(crate) struct ProcessList {
+pub(crate) struct ProcessTable {
     inputs: ListInputs,
     /// The order of the rows.
     pub(super) sort: Sort,
@@ -66,7 +66,7 @@ struct ListInputs {
 
 impl App {
     /// The processes of the current host as they are shown; nothing before the first response.
-    pub(super) fn process_list(&self) -> Option<(&ProcessList, &ProcessRows)> {
+    pub(super) fn process_list(&self) -> Option<(&ProcessTable, &ProcessRows)> {
         let cache = &self.host().responses.processes;
         let list = self.screens.processes.list.as_ref()?;
         let inputs = &list.inputs;
@@ -106,7 +106,7 @@ impl ProcessesState {
         inputs: ListInputs,
         query: &ProcessQuery,
         response: &ProcessRows,
-    ) -> ProcessList {
+    ) -> ProcessTable {
         let items = &response.items;
         let (held, total) = (items.len(), response.total);
         let is_picked = query.filter == inputs.filter;
@@ -145,7 +145,7 @@ impl ProcessesState {
             };
             places.into_iter().map(plain).collect()
         };
-        ProcessList {
+        ProcessTable {
             sort: inputs.sort,
             filter: if is_unfiltered || inputs.is_overview {
                 String::new()

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::columns;
-use super::list::ProcessList;
+use super::list::ProcessTable;
 use crate::app::App;
 use crate::query::ProcessQuery;
 use crate::table::{Sort, TableState};
@@ -75,7 +75,7 @@ pub struct ProcessesState {
     /// How far the command lines are scrolled to the side.
     pub(super) scroll: usize,
     /// The processes that are shown, here or on the overview.
-    pub(super) list: Option<ProcessList>,
+    pub(super) list: Option<ProcessTable>,
 }
 
 impl Default for ProcessesState {
