@@ -13,10 +13,10 @@ use linux_api_client::error::ClientError;
 use linux_api_client::remotes::Remotes;
 use linux_api_config::tui::Tui;
 use linux_api_files::write_whole;
-use linux_api_tui::app::Settings;
+use linux_api_tui::app::DashboardSettings;
 use linux_api_tui::keymap::Keymap;
 use linux_api_tui::theme::Theme;
-use linux_api_tui::{Start, Watched};
+use linux_api_tui::{HostTarget, LaunchOptions};
 use linux_api_wire::time::Clock;
 use linux_api_wire::tui::ThemeName;
 
@@ -61,8 +61,8 @@ impl Options {
         let memory = if self.demo {
             linux_api_tui::run_demo(start, clock).await
         } else {
-            let watched = self.watched(ctx, &remotes).await?;
-            linux_api_tui::run(watched, start, clock).await
+            let targets = self.targets(ctx, &remotes).await?;
+            linux_api_tui::run(targets, start, clock).await
         };
         let memory = memory.context("use the terminal")?;
         if let Some(path) = state_file(ctx).filter(|_| !self.demo) {
@@ -74,7 +74,7 @@ impl Options {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn start(&self, ctx: &Context, remotes: &Remotes) -> anyhow::Result<Start> {
+    fn start(&self, ctx: &Context, remotes: &Remotes) -> anyhow::Result<LaunchOptions> {
         let path = ctx.environment.config_dir().map(|it| it.join("tui.toml"));
         let options = Tui::load(path.as_deref())?;
         let keymap = Keymap::new(options.preset, &options.keys).map_err(|problems| {
@@ -88,8 +88,8 @@ impl Options {
         let ascii = self.ascii || options.ascii || !speaks_utf8(ctx);
         let theme = Theme::new(options.theme, colour, ascii);
         let state = state_file(ctx).filter(|_| !self.demo);
-        Ok(Start {
-            settings: Settings {
+        Ok(LaunchOptions {
+            settings: DashboardSettings {
                 theme,
                 keymap,
                 every: options.interval,
@@ -102,7 +102,7 @@ impl Options {
         })
     }
 
-    async fn watched(&self, ctx: &Context, remotes: &Remotes) -> anyhow::Result<Vec<Watched>> {
+    async fn targets(&self, ctx: &Context, remotes: &Remotes) -> anyhow::Result<Vec<HostTarget>> {
         let names: Vec<String> = if !self.remotes.is_empty() {
             let fitting = remotes.with_labels(&self.labels);
             let named = self.remotes.iter().filter(|name| {
@@ -112,7 +112,7 @@ impl Options {
             });
             named.cloned().collect()
         } else if self.labels.is_empty() && remotes.remotes.is_empty() {
-            return Ok(vec![Watched {
+            return Ok(vec![HostTarget {
                 name: "local".to_owned(),
                 labels: BTreeMap::new(),
                 target: Ok(ctx.local_target().await?),
@@ -132,7 +132,7 @@ impl Options {
 
 /// One host. A name that is unknown is an error at once; a key that can't be had now must not hide
 /// the other hosts.
-async fn find(ctx: &Context, remotes: &Remotes, name: String) -> anyhow::Result<Watched> {
+async fn find(ctx: &Context, remotes: &Remotes, name: String) -> anyhow::Result<HostTarget> {
     let known = remotes.remotes.get(&name);
     let target = match (ctx.target(&name).await, known) {
         (Ok(target), _) => Ok(target),
@@ -146,7 +146,7 @@ async fn find(ctx: &Context, remotes: &Remotes, name: String) -> anyhow::Result<
     let bare = name
         .split_once("://")
         .map_or(name.as_str(), |(_, rest)| rest);
-    Ok(Watched {
+    Ok(HostTarget {
         labels: known.map(|it| it.labels.clone()).unwrap_or_default(),
         name: bare.trim_end_matches('/').to_owned(),
         target,

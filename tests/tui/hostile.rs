@@ -5,10 +5,13 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use linux_api_tui::message::{Data, ProcessQuery, Wanted};
+use linux_api_tui::demo;
+use linux_api_tui::query::{
+    AnyQuery, AnyResponse, InfoQuery, MeQuery, ProcessQuery, SnapshotQuery,
+};
+use linux_api_wire::time::Clock;
 
 use super::daemon::program;
-use super::stage::script;
 use super::tmux::{Terminal, descendants};
 
 /// Longest time for an answer to a key.
@@ -72,10 +75,10 @@ fn talk_on(stream: &mut TcpStream) -> std::io::Result<()> {
 /// What the scripted daemon answers to a path, as JSON.
 fn honest(path: &str) -> Vec<u8> {
     let wanted = match path.split('?').next().unwrap_or_default() {
-        "/api/v1/user/me" => Wanted::Me,
-        "/api/v1/system/snapshot" => Wanted::Snapshot,
-        "/api/v1/system/info/system-info" => Wanted::Info,
-        "/api/v1/system/processes" => Wanted::Processes(ProcessQuery {
+        "/api/v1/user/me" => AnyQuery::Me(MeQuery),
+        "/api/v1/system/snapshot" => AnyQuery::Snapshot(SnapshotQuery),
+        "/api/v1/system/info/system-info" => AnyQuery::Info(InfoQuery),
+        "/api/v1/system/processes" => AnyQuery::Processes(ProcessQuery {
             filter: String::new(),
             sort: "pid",
             descending: false,
@@ -83,11 +86,12 @@ fn honest(path: &str) -> Vec<u8> {
         }),
         _ => return b"{}".to_vec(),
     };
-    let json = match script().answer(&wanted).unwrap() {
-        Data::Me(me) => serde_json::to_vec(&me),
-        Data::Snapshot(snapshot) => serde_json::to_vec(&*snapshot),
-        Data::Info(info) => serde_json::to_vec(&info),
-        Data::Processes(rows) => serde_json::to_vec(&serde_json::json!({
+    let (_, script) = demo::fleet(&Clock::system()).remove(0);
+    let json = match script.respond(&wanted).unwrap() {
+        AnyResponse::Me(me) => serde_json::to_vec(&me),
+        AnyResponse::Snapshot(snapshot) => serde_json::to_vec(&snapshot),
+        AnyResponse::Info(info) => serde_json::to_vec(&info),
+        AnyResponse::Processes(rows) => serde_json::to_vec(&serde_json::json!({
             "time": "2026-11-23T07:02:00Z", "scan_ms": 1.0, "interval_seconds": 2.0,
             "total": rows.total, "items": rows.items, "next_cursor": null,
         })),

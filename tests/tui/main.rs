@@ -1,4 +1,4 @@
-//! The dashboard: every screen as text, and the whole program in a real terminal.
+//! The dashboard as the built program: in a real terminal, against real daemons.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -7,13 +7,6 @@ mod daemon;
 #[path = "../support/left_out.rs"]
 mod left_out;
 
-mod acts;
-mod behaviour;
 mod hostile;
-mod screens;
 mod slow;
-mod stage;
 mod tmux;
-mod totals;
-mod truth;
-mod ways;

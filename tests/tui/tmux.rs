@@ -4,8 +4,12 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use linux_api_tui::Start;
+use linux_api_tui::LaunchOptions;
+use linux_api_tui::app::DashboardSettings;
+use linux_api_tui::keymap::Keymap;
+use linux_api_tui::theme::Theme;
 use linux_api_wire::time::Clock;
+use linux_api_wire::tui::{Preset, ThemeName};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::daemon::{Daemon, program};
@@ -244,8 +248,14 @@ pub(crate) fn descendants(pid: &str) -> Vec<String> {
 #[test]
 #[ignore = "run in a terminal by the test below"]
 fn a_dashboard_that_breaks() {
-    let start = Start {
-        settings: super::stage::settings_with(Duration::MAX),
+    let start = LaunchOptions {
+        settings: DashboardSettings {
+            theme: Theme::new(ThemeName::Default, true, false),
+            keymap: Keymap::built_in(Preset::Default),
+            every: Duration::MAX,
+            read_only: false,
+            colour: true,
+        },
         mouse: true,
         first: None,
         state: None,

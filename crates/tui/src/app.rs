@@ -2,55 +2,44 @@
 //! to be done; the screens only read.
 
 mod act;
-mod admin;
-mod fleet;
-pub mod history;
+mod feeds;
 mod keys;
 mod memory;
 mod mouse;
-mod news;
 mod palette;
-pub mod popup;
-pub mod processes;
-mod requests;
-pub mod shown;
-pub mod state;
 
-pub use act::sort_titles;
-pub use palette::suggestions;
-pub use requests::RouteRow;
+pub(crate) use palette::suggestions;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::freshness::{Freshness, Part};
-use super::host::Host;
-use super::keymap::{Key, Keymap};
-use super::message::{Effect, Interest, Message, Now, ProcessQuery, Wanted};
-use super::theme::Theme;
-use super::view::View;
-use history::HistoryState;
-use linux_api_wire::api_key::Scope;
-use popup::Popup;
-use processes::ProcessesState;
-use shown::ShownProcesses;
-use state::{ApiState, FleetState, UsersState};
+use ratatui::layout::Rect;
 
-/// How often hosts are asked that are not looked at.
+use super::freshness::{Freshness, PartFreshness};
+use super::host::HostState;
+use super::keymap::{KeyPress, Keymap};
+use super::message::{AppMessage, ClockReading, Effect, PollPlan};
+use super::popups::Popup;
+use super::query::{AnyQuery, InfoQuery, MeQuery, SnapshotQuery};
+use super::screen::{ScreenStates, View};
+use super::theme::Theme;
+use linux_api_wire::time::Timestamp;
+
+/// Time between two readings of a host that is not on the screen.
 const BACKGROUND: Duration = Duration::from_secs(5);
-/// How often they are asked when the fleet is not looked at either.
+/// The same while the fleet is not on the screen either.
 const FAR_BACKGROUND: Duration = Duration::from_secs(15);
 /// How long a note stays in the line at the bottom.
 const NOTE: Duration = Duration::from_secs(6);
 
 /// What does not change while it runs, or only by a command.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct DashboardSettings {
     /// Colours and glyphs.
     pub theme: Theme,
     /// Keys.
     pub keymap: Keymap,
-    /// How often the host that is looked at is asked.
+    /// Time between two readings of the host on the screen.
     pub every: Duration,
     /// Whether changes are out of the question.
     pub read_only: bool,
@@ -60,7 +49,7 @@ pub struct Settings {
 
 /// A line for people that goes away by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Note {
+pub struct StatusNote {
     /// What to say.
     pub text: String,
     /// Whether something failed.
@@ -72,11 +61,11 @@ pub struct Note {
 #[derive(Debug, Clone)]
 pub struct App {
     /// The moment of the last update.
-    pub now: Now,
+    pub now: ClockReading,
     /// Settings.
-    pub settings: Settings,
+    pub settings: DashboardSettings,
     /// All hosts.
-    pub hosts: Vec<Host>,
+    pub hosts: Vec<HostState>,
     /// The one that is looked at.
     pub current: usize,
     /// The view that is shown.
@@ -84,24 +73,15 @@ pub struct App {
     /// Width and height of the terminal.
     pub size: (u16, u16),
     /// Since when everything is held still.
-    pub frozen: Option<Now>,
+    pub frozen: Option<ClockReading>,
     /// What lies over the view, the topmost last.
     pub popups: Vec<Popup>,
     /// The note at the bottom.
-    pub note: Option<Note>,
-    /// The view of all hosts.
-    pub fleet: FleetState,
-    /// The view of processes.
-    pub processes: ProcessesState,
-    /// The view of requests.
-    pub api: ApiState,
-    /// The view of users.
-    pub users: UsersState,
-    /// The view of the past.
-    pub history: HistoryState,
-    shown: Option<ShownProcesses>,
-    pressed: Vec<Key>,
-    watched: Vec<Arc<Interest>>,
+    pub note: Option<StatusNote>,
+    /// The states of the screens.
+    pub screens: ScreenStates,
+    pressed: Vec<KeyPress>,
+    plans: Vec<Arc<PollPlan>>,
     /// Whether there was an update before.
     has_begun: bool,
     /// The host that a view other than the fleet shows.
@@ -115,16 +95,16 @@ pub struct App {
 impl App {
     /// The first screen: the fleet when there are several hosts, else the host.
     #[must_use]
-    pub fn new(hosts: Vec<Host>, settings: Settings, size: (u16, u16)) -> Self {
+    pub fn new(hosts: Vec<HostState>, settings: DashboardSettings, size: (u16, u16)) -> Self {
         let view = if hosts.len() > 1 {
             View::Fleet
         } else {
             View::Overview
         };
         Self {
-            now: Now::default(),
+            now: ClockReading::default(),
             settings,
-            watched: vec![Arc::default(); hosts.len()],
+            plans: vec![Arc::default(); hosts.len()],
             hosts,
             current: 0,
             view,
@@ -132,12 +112,7 @@ impl App {
             frozen: None,
             popups: Vec::new(),
             note: None,
-            fleet: FleetState::default(),
-            processes: ProcessesState::default(),
-            api: ApiState::default(),
-            users: UsersState::default(),
-            history: HistoryState::default(),
-            shown: None,
+            screens: ScreenStates::default(),
             pressed: Vec::new(),
             has_begun: false,
             opened_host: None,
@@ -148,49 +123,45 @@ impl App {
 
     /// The host that is looked at.
     #[must_use]
-    pub fn host(&self) -> &Host {
+    pub fn host(&self) -> &HostState {
         &self.hosts[self.current]
     }
 
     /// Where keys are pressed: the view, or the page that lies over it.
     #[must_use]
     pub fn place(&self) -> View {
-        if self.view == View::Processes && self.processes.opened.is_some() {
-            View::Process
-        } else {
-            self.view
-        }
+        self.view.screen().page(self).unwrap_or(self.view)
     }
 
-    /// Whether the screen has to be drawn anew; asking resets it.
+    /// Whether the screen has to be drawn again; reading this resets it.
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
     }
 
     /// Takes in what happened and says what is to be done about it.
-    pub fn update(&mut self, now: Now, message: Message) -> Vec<Effect> {
+    pub fn update(&mut self, now: ClockReading, message: AppMessage) -> Vec<Effect> {
         let before = self.now;
         self.now = now;
         let mut effects = match message {
-            Message::Key(event) => {
+            AppMessage::Key(event) => {
                 self.changed = true;
                 self.on_key(event)
             }
-            Message::Mouse(event) => self.on_mouse(event),
-            Message::Paste(text) => {
+            AppMessage::Mouse(event) => self.on_mouse(event),
+            AppMessage::Paste(text) => {
                 self.changed = true;
                 self.on_paste(&text)
             }
-            Message::Resize(width, height) => {
+            AppMessage::Resize(width, height) => {
                 self.changed = true;
                 self.size = (width, height);
                 Vec::new()
             }
-            Message::Tick => {
+            AppMessage::Tick => {
                 self.changed |= self.time_shows(before);
                 Vec::new()
             }
-            Message::Host(host, news) => self.on_news(host, *news),
+            AppMessage::Host(host, event) => self.on_feed(host, *event),
         };
         if self
             .note
@@ -200,8 +171,10 @@ impl App {
             self.note = None;
             self.changed = true;
         }
-        self.arrange_processes();
-        self.keep_selection();
+        // Where nothing is drawn again, no row changed.
+        if self.changed {
+            self.view.screen().arrange(self);
+        }
         self.notice_host(&mut effects);
         self.watch(&mut effects);
         effects
@@ -228,25 +201,15 @@ impl App {
         }
         // Only a filter that was on the screen before is known to be set.
         let seen = before.map(|_| self.view);
-        if seen != Some(View::Processes) {
-            self.processes.table.filter.clear();
-            self.processes.inverted = false;
+        for view in View::PLACES {
+            view.screen().leave_host(self, seen == Some(*view));
         }
-        if seen != Some(View::Api) {
-            self.api.table.filter.clear();
-        }
-        if seen != Some(View::Users) {
-            self.users.filter.clear();
-        }
-        self.users.in_keys = false;
-        self.processes.opened = None;
-        self.arrange_processes();
-        self.keep_selection();
+        self.view.screen().arrange(self);
     }
 
     /// Whether the passing of a second can be seen: ages, waits and notes count.
-    fn time_shows(&self, before: Now) -> bool {
-        let second = |now: Now| now.since_start.as_secs();
+    fn time_shows(&self, before: ClockReading) -> bool {
+        let second = |now: ClockReading| now.since_start.as_secs();
         if second(before) == second(self.now) {
             return false;
         }
@@ -262,62 +225,29 @@ impl App {
     #[must_use]
     pub fn freshness(&self) -> Freshness<'_> {
         let host = self.host();
-        let mut parts = vec![self.part(host, &Wanted::Snapshot)];
-        let wanted = self.wanted_by_view(host);
-        parts.extend(wanted.iter().map(|wanted| self.part(host, wanted)));
         // What a narrow key may not read is no fault of a view that does not show it.
-        if self.view != View::Overview {
-            parts[0].error = None;
-        }
+        let mut parts = vec![self.part(host, &SnapshotQuery.into())];
+        parts[0].error = None;
+        let queries = self.view.screen().queries(self);
+        parts.extend(queries.iter().map(|query| self.part(host, query)));
         Freshness::of(host, &parts, self.frozen.is_some(), self.now)
     }
 
     /// How new the readings of a host are.
     #[must_use]
-    pub fn freshness_of<'a>(&self, host: &'a Host) -> Freshness<'a> {
-        let readings = self.part(host, &Wanted::Snapshot);
+    pub fn freshness_of<'a>(&self, host: &'a HostState) -> Freshness<'a> {
+        let readings = self.part(host, &SnapshotQuery.into());
         Freshness::of(host, &[readings], self.frozen.is_some(), self.now)
     }
 
-    fn part<'a>(&self, host: &'a Host, wanted: &Wanted) -> Part<'a> {
-        let every = wanted.pace(self.pace(host));
-        let now = self.now;
-        let mut part = match wanted {
-            Wanted::Me => Part::of(&host.me, host.me.error(), every, now),
-            Wanted::Info => Part::of(&host.info, host.info.error(), every, now),
-            Wanted::Snapshot => Part::of(&host.snapshot, host.snapshot.error(), every, now),
-            Wanted::Processes(query) => {
-                Part::of(&host.processes, host.processes_error(query), every, now)
-            }
-            Wanted::Process(pid) => Part::of(&host.process, host.process.error_of(pid), every, now),
-            Wanted::Readiness => Part::of(&host.readiness, host.readiness.error(), every, now),
-            Wanted::Health => Part::of(&host.health, host.health.error(), every, now),
-            Wanted::Requests(_) => Part::of(&host.requests, host.requests_error(), every, now),
-            Wanted::History(query) => {
-                Part::of(&host.history, host.history_error(query), every, now)
-            }
-            Wanted::Users => Part::of(&host.users, host.users.error(), every, now),
-            Wanted::Keys(owner) => Part::of(&host.keys, host.keys.error_of(owner), every, now),
-        };
-        let (is_shown, has_ended) = match wanted {
-            // Only what was asked about is shown of these, not what is held.
-            Wanted::Process(pid) => (host.process.of(pid).is_some(), host.has_ended(*pid)),
-            Wanted::Keys(owner) => (host.keys.of(owner).is_some(), false),
-            Wanted::History(query) => {
-                let held = host.history.query();
-                (held.is_some_and(|held| held.series == query.series), false)
-            }
-            _ => (true, false),
-        };
-        part.age = part.age.filter(|_| is_shown);
-        // That a process ends is no fault of the host.
-        part.error = part.error.filter(|_| !has_ended);
-        part
+    fn part<'a>(&self, host: &'a HostState, query: &AnyQuery) -> PartFreshness<'a> {
+        let every = query.pace(self.pace(host));
+        host.responses.part(query, every, self.now)
     }
 
-    /// How often a host is asked for its reading.
+    /// Time between two readings of a host.
     #[must_use]
-    pub fn pace(&self, host: &Host) -> Duration {
+    pub fn pace(&self, host: &HostState) -> Duration {
         if std::ptr::eq(host, self.host()) && self.view != View::Fleet {
             self.settings.every
         } else if self.view == View::Fleet || self.hosts.len() == 1 {
@@ -327,83 +257,61 @@ impl App {
         }
     }
 
-    /// Adds what hosts are to be asked for from now on, where that changed. What is held still
+    /// Adds the plans of hosts that changed. What is held still
     /// needs nothing else.
     fn watch(&mut self, effects: &mut Vec<Effect>) {
         if self.frozen.is_some() {
             return;
         }
         for index in 0..self.hosts.len() {
-            let interest = self.interest(index);
-            if *self.watched[index] != interest {
-                let interest = Arc::new(interest);
-                self.watched[index] = Arc::clone(&interest);
-                effects.push(Effect::Watch(index, interest));
+            let plan = self.plan(index);
+            if *self.plans[index] != plan {
+                let plan = Arc::new(plan);
+                self.plans[index] = Arc::clone(&plan);
+                effects.push(Effect::Poll(index, plan));
             }
         }
     }
 
-    fn interest(&self, index: usize) -> Interest {
-        let host = &self.hosts[index];
-        let mut wanted = vec![Wanted::Snapshot, Wanted::Me];
+    fn plan(&self, index: usize) -> PollPlan {
+        let mut queries = vec![SnapshotQuery.into(), MeQuery.into()];
         if index == self.current && self.view != View::Fleet {
-            wanted.push(Wanted::Info);
-            wanted.extend(self.wanted_by_view(host));
+            queries.push(InfoQuery.into());
+            for query in self.view.screen().queries(self) {
+                if !queries.contains(&query) {
+                    queries.push(query);
+                }
+            }
         }
-        Interest {
-            every: self.pace(host),
-            wanted,
-        }
-    }
-
-    /// The query of the processes that the view needs.
-    #[must_use]
-    pub fn process_query(&self) -> ProcessQuery {
-        if self.view == View::Overview {
-            self.processes.overview_query()
-        } else {
-            self.processes.query(self.size.1)
+        PollPlan {
+            every: self.pace(&self.hosts[index]),
+            queries,
         }
     }
 
-    fn wanted_by_view(&self, host: &Host) -> Vec<Wanted> {
-        match self.view {
-            View::Overview => vec![Wanted::Processes(self.process_query())],
-            View::Processes | View::Process => {
-                let query = Wanted::Processes(self.process_query());
-                let opened = self.processes.opened.as_ref();
-                let opened = opened.map(|process| Wanted::Process(process.pid));
-                [query].into_iter().chain(opened).collect()
-            }
-            View::Health if host.forbids(Scope::StatsRead).is_none() => {
-                vec![Wanted::Readiness, Wanted::Health]
-            }
-            View::Health => vec![Wanted::Readiness],
-            View::Api if host.forbids(Scope::StatsRead).is_none() => {
-                vec![Wanted::Requests(self.minute(host))]
-            }
-            View::Fleet | View::Api => Vec::new(),
-            View::History => vec![Wanted::History(self.history_query(host))],
-            View::Users if host.forbids(Scope::UsersAdmin).is_some() => vec![Wanted::Keys(None)],
-            View::Users => {
-                let keys = self.users.rows.selected.clone();
-                let keys = keys.map(|id| Wanted::Keys(Some(id)));
-                [Wanted::Users].into_iter().chain(keys).collect()
-            }
-        }
+    /// The time on the clock of a host, which may be another than ours.
+    pub(crate) fn time_of(&self, host: &HostState) -> Timestamp {
+        let snapshot = host.responses.snapshot.value();
+        snapshot.map_or(self.now.wall, |snapshot| snapshot.time)
     }
 
-    fn say(&mut self, text: impl Into<String>) {
+    /// The area between the tabs and the line at the bottom.
+    pub(crate) fn body(&self) -> Rect {
+        let (width, height) = self.size;
+        Rect::new(0, 2, width, height.saturating_sub(3))
+    }
+
+    pub(crate) fn say(&mut self, text: impl Into<String>) {
         self.note(text.into(), false);
     }
 
-    fn complain(&mut self, text: impl Into<String>) {
+    pub(crate) fn complain(&mut self, text: impl Into<String>) {
         self.note(text.into(), true);
     }
 
     fn note(&mut self, text: String, bad: bool) {
         self.changed = true;
-        self.note = Some(Note {
+        self.note = Some(StatusNote {
             text,
             bad,
             since: self.now.since_start,
@@ -411,7 +319,7 @@ impl App {
     }
 
     /// How many rows of a table fit, without the lines around it.
-    fn page(&self) -> usize {
+    pub(crate) fn page(&self) -> usize {
         usize::from(self.size.1).saturating_sub(5).max(1)
     }
 }

@@ -1,15 +1,18 @@
 //! A scripted fleet: what the dashboard looks like, without any daemon. The same script at the
 //! same time gives the same screens, so that pictures and tests can be made from it.
 
-mod past;
 mod programs;
 mod script;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::host::Host;
-use super::message::{Call, Data, Outcome, Wanted};
+pub use script::DemoScript;
+pub(crate) use script::noise;
+
+use super::change::{Change, ChangeOutcome};
+use super::host::HostState;
+use super::query::{AnyQuery, AnyResponse};
 use linux_api_client::error::ClientError;
 use linux_api_wire::time::Clock;
 
@@ -34,7 +37,7 @@ const DOWN: &str = "old-nas";
 
 /// All hosts of the script.
 #[must_use]
-pub fn fleet(clock: &Clock) -> Vec<(Host, DemoHost)> {
+pub fn fleet(clock: &Clock) -> Vec<(HostState, DemoHost)> {
     (0..)
         .zip(NAMES)
         .map(|(number, (name, role, environment))| {
@@ -49,19 +52,19 @@ pub fn fleet(clock: &Clock) -> Vec<(Host, DemoHost)> {
                 number,
                 clock: clock.clone(),
             };
-            (Host::new(name.to_owned(), address, labels), source)
+            (HostState::new(name.to_owned(), address, labels), source)
         })
         .collect()
 }
 
 impl DemoHost {
-    /// What the script says to a question, after a little while as over a network.
-    pub(super) async fn fetch(&self, wanted: &Wanted) -> Result<Data, ClientError> {
+    /// The response of the script, after a little while as over a network.
+    pub(super) async fn fetch(&self, query: &AnyQuery) -> Result<AnyResponse, ClientError> {
         tokio::time::sleep(self.latency()).await;
-        self.answer(wanted)
+        self.respond(query)
     }
 
-    /// How long the host takes for an answer.
+    /// How long the host takes to respond.
     #[must_use]
     pub fn latency(&self) -> Duration {
         if self.name == DOWN {
@@ -70,11 +73,11 @@ impl DemoHost {
         Duration::from_millis(4 + 9 * u64::from(self.number))
     }
 
-    /// What the script says to a question at this moment.
+    /// The response of the script at this moment.
     ///
     /// # Errors
-    /// The host that is down does not answer.
-    pub fn answer(&self, wanted: &Wanted) -> Result<Data, ClientError> {
+    /// The host that is down does not respond.
+    pub fn respond(&self, query: &AnyQuery) -> Result<AnyResponse, ClientError> {
         if self.name == DOWN {
             return Err(ClientError::Offline {
                 address: format!("https://{DOWN}.example:8443"),
@@ -82,40 +85,18 @@ impl DemoHost {
             });
         }
         let now = self.clock.now();
-        let script = script::Script::new(self.name, self.number, now);
-        Ok(match wanted {
-            Wanted::Me => Data::Me(script.me()),
-            Wanted::Info => Data::Info(script.info()),
-            Wanted::Snapshot => Data::Snapshot(Box::new(script.snapshot())),
-            Wanted::Processes(query) => Data::Processes(script.processes(query)),
-            Wanted::Process(pid) => {
-                Data::Process(Box::new(script.process(*pid).ok_or_else(|| {
-                    ClientError::Refused {
-                        address: self.name.to_owned(),
-                        status: 404,
-                        code: "process_not_found".to_owned(),
-                        detail: "There is no such process.".to_owned(),
-                        retry_after: None,
-                    }
-                })?))
-            }
-            Wanted::Readiness => Data::Readiness(script.readiness()),
-            Wanted::Health => Data::Health(Box::new(past::health(now))),
-            Wanted::Requests(_) => Data::Requests(past::requests(now, self.number)),
-            Wanted::History(query) => Data::History(past::history(query, self.number)),
-            Wanted::Users => Data::Users(script.users()),
-            Wanted::Keys(user) => Data::Keys(script.keys(user.as_deref())),
-        })
+        let script = script::DemoScript::new(self.name, self.number, now);
+        query.scripted(&script)
     }
 
     /// The script does not change.
     #[expect(clippy::unused_self, reason = "called like the daemon's")]
-    pub(super) fn call(&self, call: &Call) -> Result<Outcome, ClientError> {
+    pub(super) fn send(&self, change: &Change) -> Result<ChangeOutcome, ClientError> {
         Err(ClientError::Refused {
             address: "demo".to_owned(),
             status: 403,
             code: "demo".to_owned(),
-            detail: format!("The demonstration can't {}.", call.in_words()),
+            detail: format!("The demonstration can't {}.", change.in_words()),
             retry_after: None,
         })
     }

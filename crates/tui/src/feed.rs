@@ -1,4 +1,4 @@
-//! One task per host that keeps asking it. A host that does not answer delays nobody else.
+//! One task per host that polls it. A host that does not respond delays no other.
 
 mod source;
 
@@ -11,126 +11,132 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-pub(crate) use source::Source;
+pub(crate) use source::HostSource;
 
-use super::message::{Call, Data, Interest, Message, News, RARELY, SLOW, Wanted};
+use super::change::Change;
+use super::message::{AppMessage, FeedEvent, PollPlan};
+use super::query::{AnyQuery, AnyResponse, RARELY, SLOW};
 use linux_api_client::backoff::Backoff;
 use linux_api_client::error::ClientError;
 
 /// How many messages may wait for the dashboard; feeds then wait too.
 pub(crate) const QUEUE: usize = 256;
 /// Most changes that wait for one host; more are refused by the sender.
-const CALLS: usize = 16;
+const CHANGES: usize = 16;
 
-/// What a feed can be told.
+/// What a feed can be ordered to do.
 #[derive(Debug)]
-enum Order {
-    Call(Call),
+enum FeedOrder {
+    Change(Change),
     Reload,
 }
 
 /// The dashboard's end of a feed. The task ends when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    interest: watch::Sender<Arc<Interest>>,
-    orders: mpsc::Sender<Order>,
+    plan: watch::Sender<Arc<PollPlan>>,
+    orders: mpsc::Sender<FeedOrder>,
 }
 
 impl Feed {
-    /// Starts asking; nothing is wanted yet.
+    /// Starts the task, with an empty plan.
     #[must_use]
-    pub(crate) fn start(host: usize, source: Source, messages: mpsc::Sender<Message>) -> Self {
-        let (interest, interests) = watch::channel(Arc::new(Interest::default()));
-        let (orders, ordered) = mpsc::channel(CALLS);
-        let task = Task {
+    pub(crate) fn start(
+        host: usize,
+        source: HostSource,
+        messages: mpsc::Sender<AppMessage>,
+    ) -> Self {
+        let (plan, plans) = watch::channel(Arc::new(PollPlan::default()));
+        let (orders, ordered) = mpsc::channel(CHANGES);
+        let task = FeedTask {
             host,
             source,
             messages,
-            interests,
+            plans,
             ordered,
             slots: Vec::new(),
             slots_made: 0,
             running: FuturesUnordered::new(),
-            calls: FuturesUnordered::new(),
+            changes: FuturesUnordered::new(),
             backoff: Backoff::default(),
         };
         tokio::spawn(task.run());
-        Self { interest, orders }
+        Self { plan, orders }
     }
 
-    /// Sets what to ask for.
-    pub(crate) fn watch(&self, interest: Arc<Interest>) {
-        self.interest.send_replace(interest);
+    /// Sets what to poll.
+    pub(crate) fn poll(&self, plan: Arc<PollPlan>) {
+        self.plan.send_replace(plan);
     }
 
-    /// Asks for a change; a host that has too many waiting gets no more.
-    pub(crate) fn call(&self, call: Call) -> bool {
-        self.orders.try_send(Order::Call(call)).is_ok()
+    /// Orders a change; a host that has too many waiting gets no more.
+    pub(crate) fn change(&self, change: Change) -> bool {
+        self.orders.try_send(FeedOrder::Change(change)).is_ok()
     }
 
-    /// Asks for everything at once.
+    /// Polls everything at once.
     pub(crate) fn reload(&self) {
         // One that waits already does the same.
-        let _ = self.orders.try_send(Order::Reload);
+        let _ = self.orders.try_send(FeedOrder::Reload);
     }
 }
 
 /// Something that is polled again and again.
-struct Slot {
-    /// A slot that comes again after it was not wanted for a while is another one: a response to the
+struct PollSlot {
+    /// A slot that comes back after it was not in the plan for a while is another one: a response to the
     /// old one may be older than what the new one has.
     number: u64,
-    wanted: Wanted,
+    query: AnyQuery,
     due: Instant,
     /// When the last good response came; a faster pace counts from here.
     polled: Option<Instant>,
     running: bool,
 }
 
-struct Answer {
+struct PollResult {
     slot: u64,
-    wanted: Wanted,
-    result: Result<Data, ClientError>,
+    query: AnyQuery,
+    result: Result<AnyResponse, ClientError>,
     took: Duration,
 }
 
-struct Task {
+struct FeedTask {
     host: usize,
-    source: Source,
-    messages: mpsc::Sender<Message>,
-    interests: watch::Receiver<Arc<Interest>>,
-    ordered: mpsc::Receiver<Order>,
-    slots: Vec<Slot>,
+    source: HostSource,
+    messages: mpsc::Sender<AppMessage>,
+    plans: watch::Receiver<Arc<PollPlan>>,
+    ordered: mpsc::Receiver<FeedOrder>,
+    slots: Vec<PollSlot>,
     slots_made: u64,
-    running: FuturesUnordered<BoxFuture<'static, Answer>>,
-    calls: FuturesUnordered<BoxFuture<'static, News>>,
+    running: FuturesUnordered<BoxFuture<'static, PollResult>>,
+    changes: FuturesUnordered<BoxFuture<'static, FeedEvent>>,
     backoff: Backoff,
 }
 
-impl Task {
+impl FeedTask {
     async fn run(mut self) {
-        self.look_at_interest();
+        self.take_plan();
         loop {
             self.start_due();
             let next = self.next_due();
             let news = tokio::select! {
-                changed = self.interests.changed() => {
+                changed = self.plans.changed() => {
                     if changed.is_err() {
                         return;
                     }
-                    self.look_at_interest();
+                    self.take_plan();
                     continue;
                 }
                 order = self.ordered.recv() => {
                     match order {
                         None => return,
-                        Some(Order::Reload) => self.all_due(),
-                        Some(Order::Call(call)) => self.start_call(call),
+                        Some(FeedOrder::Reload) => self.all_due(),
+                        Some(FeedOrder::Change(change)) => self.start_change(change),
                     }
                     continue;
                 }
                 Some(answer) = self.running.next() => self.answered(answer),
-                Some(news) = self.calls.next() => {
+                Some(news) = self.changes.next() => {
                     // What was changed is to be seen at once; a poll that began before may not.
                     self.all_anew();
                     vec![news]
@@ -140,7 +146,7 @@ impl Task {
             for news in news {
                 if self
                     .messages
-                    .send(Message::Host(self.host, Box::new(news)))
+                    .send(AppMessage::Host(self.host, Box::new(news)))
                     .await
                     .is_err()
                 {
@@ -150,9 +156,9 @@ impl Task {
         }
     }
 
-    /// Takes over what is wanted; what was wanted before keeps its pace.
-    fn look_at_interest(&mut self) {
-        let interest = Arc::clone(&self.interests.borrow_and_update());
+    /// Takes over the plan; what was in the one before keeps its pace.
+    fn take_plan(&mut self) {
+        let plan = Arc::clone(&self.plans.borrow_and_update());
         let now = Instant::now();
         // A host that is down stays left alone until its time has come.
         let resting = self.slots.iter().map(|slot| slot.due).min();
@@ -161,14 +167,14 @@ impl Task {
             _ => now,
         };
         let mut old = std::mem::take(&mut self.slots);
-        for wanted in &interest.wanted {
-            let known = old.iter().position(|slot| slot.wanted == *wanted);
+        for query in &plan.queries {
+            let known = old.iter().position(|slot| slot.query == *query);
             let mut slot = known.map_or_else(
                 || {
                     self.slots_made += 1;
-                    Slot {
+                    PollSlot {
                         number: self.slots_made,
-                        wanted: wanted.clone(),
+                        query: query.clone(),
                         due: start,
                         polled: None,
                         running: false,
@@ -178,7 +184,7 @@ impl Task {
             );
             // Whoever looks closer now does not wait until the slower pace is over.
             if let Some(polled) = slot.polled {
-                slot.due = slot.due.min(polled + wanted.pace(interest.every));
+                slot.due = slot.due.min(polled + query.pace(plan.every));
             }
             self.slots.push(slot);
         }
@@ -215,14 +221,14 @@ impl Task {
             }
             slot.running = true;
             let source = self.source.clone();
-            let wanted = slot.wanted.clone();
+            let query = slot.query.clone();
             let number = slot.number;
             self.running.push(Box::pin(async move {
                 let start = Instant::now();
-                let result = source.fetch(&wanted).await;
-                Answer {
+                let result = source.fetch(&query).await;
+                PollResult {
                     slot: number,
-                    wanted,
+                    query,
                     result,
                     took: start.elapsed(),
                 }
@@ -230,29 +236,29 @@ impl Task {
         }
     }
 
-    fn start_call(&mut self, call: Call) {
+    fn start_change(&mut self, change: Change) {
         let source = self.source.clone();
-        self.calls.push(Box::pin(async move {
-            let result = source.call(&call).await;
-            News::Done(call, result)
+        self.changes.push(Box::pin(async move {
+            let result = source.send(&change).await;
+            FeedEvent::Changed(change, result)
         }));
     }
 
     /// Plans the next question and says what came back.
-    fn answered(&mut self, answer: Answer) -> Vec<News> {
-        let Answer {
+    fn answered(&mut self, answer: PollResult) -> Vec<FeedEvent> {
+        let PollResult {
             slot: number,
-            wanted,
+            query,
             result,
             took,
         } = answer;
-        let every = self.interests.borrow().every;
+        let every = self.plans.borrow().every;
         let now = Instant::now();
         let link = match &result {
-            // A refusal is an answer as well: the host is there.
+            // A refusal is a response as well: the host is there.
             Ok(_) | Err(ClientError::Refused { .. }) => {
                 self.backoff.reset();
-                News::Up(took)
+                FeedEvent::Up(took)
             }
             Err(error) => {
                 let retry_in = self.backoff.after(error);
@@ -260,13 +266,13 @@ impl Task {
                     slot.due = slot.due.max(now + retry_in);
                 }
                 let error = error.clone();
-                News::Down { error, retry_in }
+                FeedEvent::Down { error, retry_in }
             }
         };
         let wait = match (&link, &result) {
-            (News::Down { retry_in, .. }, _) => *retry_in,
+            (FeedEvent::Down { retry_in, .. }, _) => *retry_in,
             (_, Err(error)) => rest(error, every),
-            _ => wanted.pace(every),
+            _ => query.pace(every),
         };
         let mut news = vec![link];
         // Someone who looks at other things by now does not want this response.
@@ -275,7 +281,7 @@ impl Task {
             slot.due = now + wait;
             // What was refused keeps its rest, however close someone looks.
             slot.polled = result.is_ok().then_some(now);
-            news.push(News::Answer(wanted, result));
+            news.push(FeedEvent::Response(query, result));
         }
         news
     }
@@ -296,6 +302,7 @@ fn rest(error: &ClientError, every: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::{InfoQuery, SnapshotQuery};
 
     #[test]
     fn a_refusal_is_respected_within_bounds() {
@@ -319,22 +326,22 @@ mod tests {
             .1
     }
 
-    fn interest(seconds: u64, wanted: &[Wanted]) -> Arc<Interest> {
-        Arc::new(Interest {
+    fn plan(seconds: u64, queries: &[AnyQuery]) -> Arc<PollPlan> {
+        Arc::new(PollPlan {
             every: Duration::from_secs(seconds),
-            wanted: wanted.to_vec(),
+            queries: queries.to_vec(),
         })
     }
 
     /// What the feed sends within this time, but for the state of the connection.
-    async fn answers(news: &mut mpsc::Receiver<Message>, within: Duration) -> Vec<Wanted> {
+    async fn answers(news: &mut mpsc::Receiver<AppMessage>, within: Duration) -> Vec<AnyQuery> {
         let mut answers = Vec::new();
         let end = Instant::now() + within;
         while let Ok(Some(message)) = tokio::time::timeout_at(end, news.recv()).await {
-            if let Message::Host(_, news) = message
-                && let News::Answer(wanted, _) = *news
+            if let AppMessage::Host(_, news) = message
+                && let FeedEvent::Response(query, _) = *news
             {
-                answers.push(wanted);
+                answers.push(query);
             }
         }
         answers
@@ -343,27 +350,27 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_faster_pace_does_not_wait_until_the_slower_one_is_over() {
         let (sender, mut news) = mpsc::channel(QUEUE);
-        let feed = Feed::start(0, Source::Demo(demo_host()), sender);
-        feed.watch(interest(15, &[Wanted::Snapshot]));
+        let feed = Feed::start(0, HostSource::Demo(demo_host()), sender);
+        feed.poll(plan(15, &[SnapshotQuery.into()]));
         let first = answers(&mut news, Duration::from_secs(10)).await;
-        assert_eq!(first, [Wanted::Snapshot]);
-        feed.watch(interest(2, &[Wanted::Snapshot]));
+        assert_eq!(first, [SnapshotQuery.into()]);
+        feed.poll(plan(2, &[SnapshotQuery.into()]));
         let second = answers(&mut news, Duration::from_millis(100)).await;
-        assert_eq!(second, [Wanted::Snapshot]);
+        assert_eq!(second, [SnapshotQuery.into()]);
     }
 
     /// The response to a poll that was given up may be older than what came since.
     #[tokio::test(start_paused = true)]
     async fn a_poll_that_was_given_up_has_no_response() {
         let (sender, mut news) = mpsc::channel(QUEUE);
-        let feed = Feed::start(0, Source::Demo(demo_host()), sender);
+        let feed = Feed::start(0, HostSource::Demo(demo_host()), sender);
         let soon = Duration::from_millis(1);
-        feed.watch(interest(60, &[Wanted::Snapshot]));
+        feed.poll(plan(60, &[SnapshotQuery.into()]));
         tokio::time::sleep(soon).await;
-        feed.watch(interest(60, &[Wanted::Info]));
+        feed.poll(plan(60, &[InfoQuery.into()]));
         tokio::time::sleep(soon).await;
-        feed.watch(interest(60, &[Wanted::Snapshot]));
+        feed.poll(plan(60, &[SnapshotQuery.into()]));
         let all = answers(&mut news, Duration::from_secs(10)).await;
-        assert_eq!(all, [Wanted::Snapshot], "once, and only the newer one");
+        assert_eq!(all, [SnapshotQuery.into()], "once, and only the newer one");
     }
 }

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use super::host::{Host, Link};
-use super::message::Now;
-use super::table::Held;
+use super::host::{HostState, Link};
+use super::message::ClockReading;
 use linux_api_client::error::ClientError;
 
 /// Data is late after this many missed responses.
@@ -12,29 +11,13 @@ const MISSED: u32 = 4;
 
 /// Something that a view shows, as far as its age goes.
 #[derive(Debug, Clone, Copy)]
-pub struct Part<'a> {
+pub struct PartFreshness<'a> {
     /// How old the newest value is; nothing before the first one.
     pub age: Option<Duration>,
     /// Why there is no newer one.
     pub error: Option<&'a ClientError>,
     /// How often a newer one is due.
     pub every: Duration,
-}
-
-impl<'a> Part<'a> {
-    /// A part that is held, and why there is nothing newer.
-    pub fn of<T, Q: PartialEq>(
-        held: &Held<T, Q>,
-        error: Option<&'a ClientError>,
-        every: Duration,
-        now: Now,
-    ) -> Self {
-        Self {
-            age: held.age(now),
-            error,
-            every,
-        }
-    }
 }
 
 /// How new what is shown is.
@@ -63,7 +46,12 @@ impl<'a> Freshness<'a> {
     /// How new these parts of a host are. An error counts before age, and one that is about the
     /// whole host before one that is about a part.
     #[must_use]
-    pub fn of(host: &'a Host, parts: &[Part<'a>], is_frozen: bool, now: Now) -> Self {
+    pub fn of(
+        host: &'a HostState,
+        parts: &[PartFreshness<'a>],
+        is_frozen: bool,
+        now: ClockReading,
+    ) -> Self {
         let oldest = parts.iter().filter_map(|part| part.age).max();
         let failed = |error, retry_in| Self::Failed {
             error,

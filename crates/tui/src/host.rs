@@ -3,21 +3,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::message::{
-    Data, Health, HistoryQuery, News, Now, ProcessQuery, ProcessRows, Requests, Wanted,
-};
-use super::table::Held;
+use super::message::{ClockReading, FeedEvent};
+use super::query::{AnyQuery, AnyResponse, ProcessDetailQuery, Responses};
 use linux_api_client::error::ClientError;
-use linux_api_wire::api::health::Readiness;
-use linux_api_wire::api::history::History;
-use linux_api_wire::api::keys::ListedKey;
-use linux_api_wire::api::processes::ProcessDetail;
 use linux_api_wire::api::snapshot::Snapshot;
-use linux_api_wire::api::system::SystemInfo;
-use linux_api_wire::api::users::{CurrentUser, ListedUser};
 use linux_api_wire::api_key::Scope;
 use linux_api_wire::snapshot::Network;
-use linux_api_wire::time::Timestamp;
 use linux_api_wire::user::Role;
 
 /// How many readings the graphs remember.
@@ -31,7 +22,7 @@ pub enum Link {
         /// Since when.
         since: Duration,
     },
-    /// It answers.
+    /// It responds.
     Up {
         /// How fast.
         latency: Duration,
@@ -40,14 +31,14 @@ pub enum Link {
     Down {
         /// Why.
         error: ClientError,
-        /// When it will be asked again.
+        /// When it is polled again.
         retry_at: Duration,
     },
 }
 
 /// One reading for the graphs; absent where nothing was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Point {
+pub struct TrailPoint {
     /// Percent of all processors.
     pub cpu: Option<f64>,
     /// Percent of main memory.
@@ -60,7 +51,7 @@ pub struct Point {
 
 /// All that is known of a host.
 #[derive(Debug, Clone)]
-pub struct Host {
+pub struct HostState {
     /// What the user calls it.
     pub name: String,
     /// Where it listens.
@@ -69,33 +60,13 @@ pub struct Host {
     pub labels: BTreeMap<String, String>,
     /// The connection to it.
     pub link: Link,
-    /// Who we are there.
-    pub me: Held<CurrentUser>,
-    /// What it is.
-    pub info: Held<SystemInfo>,
-    /// The newest reading.
-    pub snapshot: Held<Snapshot>,
     /// The readings before, oldest first.
-    pub trail: VecDeque<Point>,
-    /// Its processes.
-    pub processes: Held<ProcessRows, ProcessQuery>,
-    /// The process that is looked at.
-    pub process: Held<ProcessDetail, u32>,
-    /// Whether its daemon can work.
-    pub readiness: Held<Readiness>,
-    /// How its daemon does.
-    pub health: Held<Box<Health>>,
-    /// Requests to its daemon.
-    pub requests: Held<Requests, Timestamp>,
-    /// A stored series.
-    pub history: Held<History, HistoryQuery>,
-    /// Its users.
-    pub users: Held<Vec<ListedUser>>,
-    /// The keys of one user, by id, or of the caller.
-    pub keys: Held<Vec<ListedKey>, Option<String>>,
+    pub trail: VecDeque<TrailPoint>,
+    /// The newest responses.
+    pub responses: Responses,
 }
 
-impl Host {
+impl HostState {
     /// A host of which nothing is known.
     #[must_use]
     pub fn new(name: String, address: String, labels: BTreeMap<String, String>) -> Self {
@@ -106,104 +77,41 @@ impl Host {
             link: Link::Connecting {
                 since: Duration::ZERO,
             },
-            me: Held::default(),
-            info: Held::default(),
-            snapshot: Held::default(),
             trail: VecDeque::new(),
-            processes: Held::default(),
-            process: Held::default(),
-            readiness: Held::default(),
-            health: Held::default(),
-            requests: Held::default(),
-            history: Held::default(),
-            users: Held::default(),
-            keys: Held::default(),
+            responses: Responses::default(),
         }
     }
 
-    /// Takes in what the host's feed tells.
-    pub fn take(&mut self, news: News, now: Now) {
-        match news {
-            News::Up(latency) => self.link = Link::Up { latency },
-            News::Down { error, retry_in } => {
+    /// Takes what came from the host's feed.
+    pub fn take(&mut self, event: FeedEvent, now: ClockReading) {
+        match event {
+            FeedEvent::Up(latency) => self.link = Link::Up { latency },
+            FeedEvent::Down { error, retry_in } => {
                 let retry_at = now.since_start + retry_in;
                 self.link = Link::Down { error, retry_at };
             }
-            News::Answer(wanted, Ok(data)) => self.take_data(wanted, data, now),
-            News::Answer(wanted, Err(error)) => self.take_error(wanted, error),
-            News::Done(..) => {}
+            FeedEvent::Response(query, Ok(response)) => {
+                if let AnyResponse::Snapshot(snapshot) = &response {
+                    self.remember(Some(snapshot));
+                }
+                self.responses.put(query, response, now);
+            }
+            FeedEvent::Response(query, Err(error)) => {
+                if let AnyQuery::Snapshot(_) = query {
+                    self.remember(None);
+                }
+                self.responses.fail(query, error);
+            }
+            FeedEvent::Changed(..) => {}
         }
     }
 
-    /// Takes in only whether the host responds: the data that is held stays as it is.
-    pub fn take_state(&mut self, news: News, now: Now) {
-        match news {
-            News::Answer(wanted, Ok(_)) => self.recover(&wanted),
-            // A gap in a graph that is held still would move it.
-            News::Answer(Wanted::Snapshot, Err(error)) => self.snapshot.fail((), error),
+    /// Takes only whether the host responds: the responses and the graphs stay as they are.
+    pub fn take_state(&mut self, event: FeedEvent, now: ClockReading) {
+        match event {
+            FeedEvent::Response(query, Ok(_)) => self.responses.recover(&query),
+            FeedEvent::Response(query, Err(error)) => self.responses.fail(query, error),
             other => self.take(other, now),
-        }
-    }
-
-    fn take_data(&mut self, wanted: Wanted, data: Data, now: Now) {
-        match (wanted, data) {
-            (_, Data::Me(me)) => self.me.put((), me, now),
-            (_, Data::Info(info)) => self.info.put((), info, now),
-            (_, Data::Snapshot(snapshot)) => {
-                self.remember(Some(&snapshot));
-                self.snapshot.put((), *snapshot, now);
-            }
-            (Wanted::Processes(query), Data::Processes(rows)) => {
-                self.processes.put(query, rows, now);
-            }
-            (Wanted::Process(pid), Data::Process(process)) => self.process.put(pid, *process, now),
-            (_, Data::Readiness(readiness)) => self.readiness.put((), readiness, now),
-            (_, Data::Health(health)) => self.health.put((), health, now),
-            (Wanted::Requests(time), Data::Requests(requests)) => {
-                self.requests.put(time, requests, now);
-            }
-            (Wanted::History(query), Data::History(history)) => {
-                self.history.put(query, history, now);
-            }
-            (_, Data::Users(users)) => self.users.put((), users, now),
-            (Wanted::Keys(owner), Data::Keys(keys)) => self.keys.put(owner, keys, now),
-            // A source that responds to something else than it was asked is none.
-            _ => {}
-        }
-    }
-
-    fn take_error(&mut self, wanted: Wanted, error: ClientError) {
-        match wanted {
-            Wanted::Me => self.me.fail((), error),
-            Wanted::Info => self.info.fail((), error),
-            Wanted::Snapshot => {
-                self.remember(None);
-                self.snapshot.fail((), error);
-            }
-            Wanted::Processes(query) => self.processes.fail(query, error),
-            Wanted::Process(pid) => self.process.fail(pid, error),
-            Wanted::Readiness => self.readiness.fail((), error),
-            Wanted::Health => self.health.fail((), error),
-            Wanted::Requests(time) => self.requests.fail(time, error),
-            Wanted::History(query) => self.history.fail(query, error),
-            Wanted::Users => self.users.fail((), error),
-            Wanted::Keys(owner) => self.keys.fail(owner, error),
-        }
-    }
-
-    fn recover(&mut self, wanted: &Wanted) {
-        match wanted {
-            Wanted::Me => self.me.recover(),
-            Wanted::Info => self.info.recover(),
-            Wanted::Snapshot => self.snapshot.recover(),
-            Wanted::Processes(_) => self.processes.recover(),
-            Wanted::Process(_) => self.process.recover(),
-            Wanted::Readiness => self.readiness.recover(),
-            Wanted::Health => self.health.recover(),
-            Wanted::Requests(_) => self.requests.recover(),
-            Wanted::History(_) => self.history.recover(),
-            Wanted::Users => self.users.recover(),
-            Wanted::Keys(_) => self.keys.recover(),
         }
     }
 
@@ -215,7 +123,10 @@ impl Host {
             matches!(error, ClientError::Refused { status: 403, code, .. }
                 if code == "scope_missing" || code == "role_required")
         };
-        self.snapshot.error().filter(|error| !is_narrow(error))
+        self.responses
+            .snapshot
+            .error()
+            .filter(|error| !is_narrow(error))
     }
 
     /// Adds to the graphs; a reading that failed is a gap.
@@ -224,50 +135,28 @@ impl Host {
             self.trail.pop_front();
         }
         self.trail
-            .push_back(snapshot.map(Point::of).unwrap_or_default());
-    }
-
-    /// Why there is no newer list of the processes of this filter and order.
-    #[must_use]
-    pub fn processes_error(&self, query: &ProcessQuery) -> Option<&ClientError> {
-        self.processes.error_where(|met| {
-            met.filter == query.filter
-                && met.sort == query.sort
-                && met.descending == query.descending
-        })
-    }
-
-    /// Why there is nothing newer of this series.
-    #[must_use]
-    pub fn history_error(&self, query: &HistoryQuery) -> Option<&ClientError> {
-        self.history.error_where(|met| met.series == query.series)
-    }
-
-    /// Why there are no newer statistics.
-    #[must_use]
-    pub fn requests_error(&self) -> Option<&ClientError> {
-        self.requests.error_where(|_| true)
+            .push_back(snapshot.map(TrailPoint::of).unwrap_or_default());
     }
 
     /// Whether the host knows no process of that number any more.
     #[must_use]
     pub fn has_ended(&self, pid: u32) -> bool {
-        let error = self.process.error_of(&pid);
+        let error = self.responses.process.error_of(&ProcessDetailQuery(pid));
         error.is_some_and(|error| matches!(error, ClientError::Refused { status: 404, .. }))
     }
 
-    /// Whether it needs somebody: it is down, a reading failed, or something is nearly full.
+    /// Whether it needs attention: it is down, a reading failed, or something is nearly full.
     #[must_use]
     pub fn has_trouble(&self) -> bool {
         !matches!(self.link, Link::Up { .. })
-            || self.snapshot.error().is_some()
-            || self.snapshot.value().is_some_and(is_strained)
+            || self.responses.snapshot.error().is_some()
+            || self.responses.snapshot.value().is_some_and(is_strained)
     }
 
     /// Why the key may not do this; `None` when it may.
     #[must_use]
     pub fn forbids(&self, scope: Scope) -> Option<String> {
-        let Some(me) = self.me.value() else {
+        let Some(me) = self.responses.me.value() else {
             // A key may lack the scope to be looked up itself and have this one: the daemon decides.
             let is_hidden = |error: &ClientError| {
                 matches!(
@@ -278,7 +167,7 @@ impl Host {
                     }
                 )
             };
-            let is_open = self.me.error().is_some_and(is_hidden);
+            let is_open = self.responses.me.error().is_some_and(is_hidden);
             return (!is_open).then(|| "who the key belongs to is not known yet".to_owned());
         };
         if scope.role() == Role::Admin && me.user_perm.role == Role::Viewer.as_str() {
@@ -310,7 +199,7 @@ fn is_strained(snapshot: &Snapshot) -> bool {
 /// Which interfaces are added up as the host's traffic, and what they are called together.
 ///
 /// A byte may pass a bridge, a VLAN and a bond before it leaves by a device: only the last is counted.
-/// Where no interface has a device (within a container, or as an older daemon tells) all count that
+/// Where no interface has a device (within a container, or on an older daemon) all count that
 /// lead elsewhere.
 #[must_use]
 pub fn traffic(networks: &[Network]) -> (&'static str, fn(&Network) -> bool) {
@@ -321,7 +210,7 @@ pub fn traffic(networks: &[Network]) -> (&'static str, fn(&Network) -> bool) {
     }
 }
 
-impl Point {
+impl TrailPoint {
     fn of(snapshot: &Snapshot) -> Self {
         use super::units::share;
 

@@ -9,7 +9,7 @@ use crossterm::event::Event;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc;
 
-use parser::{Input, Parser};
+use parser::{InputParser, TerminalInput};
 
 use super::outbox::Outbox;
 
@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(40);
 pub(super) fn start(outbox: Outbox) -> io::Result<mpsc::Receiver<io::Result<Event>>> {
     let (sender, receiver) = mpsc::channel(WAITING);
     let read = move || {
-        let mut parser = Parser::default();
+        let mut parser = InputParser::default();
         loop {
             let inputs = match next(&mut parser) {
                 Ok(inputs) => inputs,
@@ -40,8 +40,8 @@ pub(super) fn start(outbox: Outbox) -> io::Result<mpsc::Receiver<io::Result<Even
             };
             for input in inputs {
                 match input {
-                    Input::Taken => outbox.taken(),
-                    Input::Event(event) => {
+                    TerminalInput::Taken => outbox.taken(),
+                    TerminalInput::Event(event) => {
                         // When the loop is over, reports still count: the end waits for them.
                         let _ = sender.blocking_send(Ok(event));
                     }
@@ -56,7 +56,7 @@ pub(super) fn start(outbox: Outbox) -> io::Result<mpsc::Receiver<io::Result<Even
 }
 
 /// Waits for something from the terminal.
-fn next(parser: &mut Parser) -> io::Result<Vec<Input>> {
+fn next(parser: &mut InputParser) -> io::Result<Vec<TerminalInput>> {
     if parser.is_ambiguous() && !has_more()? {
         return Ok(parser.give_up());
     }

@@ -1,30 +1,30 @@
 //! Which key does what. Help and footer are made from the same list, so they can't differ from it.
 
-mod action;
+pub(crate) mod action;
 mod key;
 
 use std::collections::BTreeMap;
 
-pub use action::{Action, Place};
-pub use key::Key;
+pub use action::KeyAction;
+pub use key::KeyPress;
 
-use super::view::View;
+use super::screen::View;
 use linux_api_wire::tui::Preset;
 
 /// Keys in the order in which they are pressed, one or two.
-type Sequence = Vec<Key>;
+type Sequence = Vec<KeyPress>;
 
 /// The keys that are in force.
 #[derive(Debug, Clone)]
 pub struct Keymap {
-    bindings: Vec<(Sequence, Action)>,
+    bindings: Vec<(Sequence, KeyAction)>,
 }
 
 /// What a key press means so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
     /// It does this.
-    Action(Action),
+    Action(KeyAction),
     /// A second key is needed.
     Pending,
     /// Nothing.
@@ -47,90 +47,25 @@ pub enum KeymapError {
     },
 }
 
-const DEFAULT: &[(Action, &str)] = &[
-    (Action::Quit, "q ctrl-c"),
-    (Action::Back, "esc"),
-    (Action::Help, "? f1"),
-    (Action::Palette, ":"),
-    (Action::NextView, "tab"),
-    (Action::PreviousView, "backtab"),
-    (Action::Fleet, "1"),
-    (Action::Overview, "2"),
-    (Action::Processes, "3"),
-    (Action::Api, "4"),
-    (Action::Health, "5"),
-    (Action::Users, "6"),
-    (Action::History, "7"),
-    (Action::NextHost, "ctrl-n"),
-    (Action::PreviousHost, "ctrl-p"),
-    (Action::Up, "up k"),
-    (Action::Down, "down j"),
-    (Action::Left, "left h"),
-    (Action::Right, "right l"),
-    (Action::Top, "home g,g"),
-    (Action::Bottom, "end G"),
-    (Action::PageUp, "pageup ctrl-b"),
-    (Action::PageDown, "pagedown ctrl-f"),
-    (Action::HalfUp, "ctrl-u"),
-    (Action::HalfDown, "ctrl-d"),
-    (Action::Open, "enter"),
-    (Action::Filter, "/"),
-    (Action::Find, "f3"),
-    (Action::SortMenu, "s f6"),
-    (Action::SortLeft, "<"),
-    (Action::SortRight, ">"),
-    (Action::Reverse, "I"),
-    (Action::SortPid, "N"),
-    (Action::SortMemory, "M"),
-    (Action::SortCpu, "P"),
-    (Action::SortTime, "T"),
-    (Action::Tree, "t f5"),
-    (Action::FullCommand, "p"),
-    (Action::PercentBase, "%"),
-    (Action::UserFilter, "u"),
-    (Action::KernelThreads, "K"),
-    (Action::InvertFilter, "!"),
-    (Action::FaultsOnly, "!"),
-    (Action::Freeze, "f"),
-    (Action::ZoomIn, "+ ="),
-    (Action::ZoomOut, "-"),
-    (Action::Earlier, "["),
-    (Action::Later, "]"),
-    (Action::MuchEarlier, "{"),
-    (Action::MuchLater, "}"),
-    (Action::Live, "L"),
-    (Action::Jump, "@"),
-    (Action::AddUser, "a"),
-    (Action::ToggleActive, "A"),
-    (Action::ToggleRole, "r"),
-    (Action::DeleteUser, "D"),
-    (Action::NewKey, "n"),
-    (Action::RotateKey, "o"),
-    (Action::RevokeKey, "d,d delete"),
-    (Action::Redraw, "ctrl-l"),
-    (Action::Reload, "ctrl-r"),
-    (Action::Suspend, "ctrl-z"),
-];
-
 /// Where htop's keys differ from the default; an empty text takes the keys away.
-const HTOP: &[(Action, &str)] = &[
-    (Action::Quit, "q f10 ctrl-c"),
-    (Action::Help, "h ? f1"),
-    (Action::Up, "up alt-k"),
-    (Action::Down, "down alt-j"),
-    (Action::Left, "left alt-h"),
-    (Action::Right, "right alt-l"),
-    (Action::Top, "home"),
-    (Action::PageUp, "pageup"),
-    (Action::PageDown, "pagedown"),
-    (Action::HalfUp, ""),
-    (Action::HalfDown, ""),
-    (Action::Filter, "f4 \\"),
-    (Action::Find, "f3 /"),
-    (Action::SortMenu, "f6 . ,"),
-    (Action::Freeze, "Z"),
-    (Action::SortLeft, "<"),
-    (Action::SortRight, ">"),
+const HTOP: &[(KeyAction, &str)] = &[
+    (action::QUIT, "q f10 ctrl-c"),
+    (action::HELP, "h ? f1"),
+    (action::UP, "up alt-k"),
+    (action::DOWN, "down alt-j"),
+    (action::LEFT, "left alt-h"),
+    (action::RIGHT, "right alt-l"),
+    (action::TOP, "home"),
+    (action::PAGE_UP, "pageup"),
+    (action::PAGE_DOWN, "pagedown"),
+    (action::HALF_UP, ""),
+    (action::HALF_DOWN, ""),
+    (action::FILTER, "f4 \\"),
+    (action::FIND, "f3 /"),
+    (action::SORT_MENU, "f6 . ,"),
+    (action::FREEZE, "Z"),
+    (action::SORT_LEFT, "<"),
+    (action::SORT_RIGHT, ">"),
 ];
 
 impl Keymap {
@@ -141,9 +76,9 @@ impl Keymap {
     /// Names the actions and keys that there are not.
     pub fn new(preset: Preset, own: &BTreeMap<String, String>) -> Result<Self, Vec<KeymapError>> {
         let mut errors = Vec::new();
-        let mut changes: Vec<(Action, Vec<Sequence>)> = Vec::new();
+        let mut changes: Vec<(KeyAction, Vec<Sequence>)> = Vec::new();
         for (name, text) in own {
-            let Some(action) = Action::named(name) else {
+            let Some(action) = KeyAction::named(name) else {
                 errors.push(KeymapError::Action(name.clone()));
                 continue;
             };
@@ -168,17 +103,17 @@ impl Keymap {
     /// The keys of a preset.
     #[must_use]
     pub fn built_in(preset: Preset) -> Self {
-        let differs: &[(Action, &str)] = match preset {
+        let differs: &[(KeyAction, &str)] = match preset {
             Preset::Default => &[],
             Preset::Htop => HTOP,
         };
         let mut bindings = Vec::new();
-        for (action, text) in DEFAULT {
-            let other = differs.iter().find(|(other, _)| other == action);
-            let text = other.map_or(*text, |(_, text)| *text);
+        for action in KeyAction::all() {
+            let other = differs.iter().find(|(other, _)| *other == action);
+            let text = other.map_or(action.keys, |(_, text)| *text);
             // A test reads every built-in key.
             for keys in sequences(text).unwrap_or_default() {
-                bindings.push((keys, *action));
+                bindings.push((keys, action));
             }
         }
         Self { bindings }
@@ -186,9 +121,9 @@ impl Keymap {
 
     /// Gives an action these keys alone, and takes them from those that have them in the same
     /// place.
-    fn rebind(&mut self, action: Action, keys: Vec<Sequence>) {
+    fn rebind(&mut self, action: KeyAction, keys: Vec<Sequence>) {
         self.bindings.retain(|(sequence, other)| {
-            let taken = keys.contains(sequence) && other.place().overlaps(action.place());
+            let taken = keys.contains(sequence) && other.overlaps(action);
             *other != action && !taken
         });
         self.bindings
@@ -197,10 +132,10 @@ impl Keymap {
 
     /// What the pressed keys mean on this view.
     #[must_use]
-    pub fn look_up(&self, view: View, pressed: &[Key]) -> Lookup {
+    pub fn look_up(&self, view: View, pressed: &[KeyPress]) -> Lookup {
         let here = || {
             let all = self.bindings.iter();
-            all.filter(|(_, action)| action.place().is_at(view))
+            all.filter(|(_, action)| action.is_at(view))
         };
         if let Some((_, action)) = here().find(|(keys, _)| keys == pressed) {
             return Lookup::Action(*action);
@@ -213,30 +148,10 @@ impl Keymap {
 
     /// The keys of an action as people write them, the first one first.
     #[must_use]
-    pub fn keys_of(&self, action: Action) -> Vec<String> {
+    pub fn keys_of(&self, action: KeyAction) -> Vec<String> {
         let own = self.bindings.iter().filter(|(_, other)| *other == action);
         own.map(|(keys, _)| keys.iter().map(ToString::to_string).collect())
             .collect()
-    }
-
-    /// Everything that can be done on a view, in the order of the list, with its keys.
-    #[must_use]
-    pub fn help(&self, view: View) -> Vec<(Action, String)> {
-        let here = Action::ALL.iter().filter(|it| it.place().is_at(view));
-        here.map(|action| (*action, self.keys_of(*action).join(" ")))
-            .collect()
-    }
-
-    /// The hints for the line at the bottom, the most useful ones first.
-    #[must_use]
-    pub fn hints(&self, view: View) -> Vec<(Action, String, &'static str)> {
-        let here = Action::ALL.iter().filter(|it| it.place().is_at(view));
-        here.filter_map(|action| {
-            let hint = action.hint()?;
-            let key = self.keys_of(*action).into_iter().next()?;
-            Some((*action, key, hint))
-        })
-        .collect()
     }
 }
 
@@ -249,7 +164,7 @@ fn sequences(text: &str) -> Result<Vec<Sequence>, String> {
             } else {
                 word.split(',').collect()
             };
-            let keys: Option<Sequence> = parts.into_iter().map(Key::parse).collect();
+            let keys: Option<Sequence> = parts.into_iter().map(KeyPress::parse).collect();
             match keys {
                 Some(keys) if keys.len() <= 2 => Ok(keys),
                 _ => Err(word.to_owned()),
@@ -262,22 +177,28 @@ fn sequences(text: &str) -> Result<Vec<Sequence>, String> {
 mod tests {
     use super::*;
 
+    fn named(name: &str) -> KeyAction {
+        KeyAction::named(name).unwrap()
+    }
+
     fn keys(text: &str) -> Sequence {
         sequences(text).unwrap().remove(0)
     }
 
     #[test]
     fn every_built_in_key_can_be_read_and_means_one_thing() {
-        for (preset, texts) in [(Preset::Default, DEFAULT), (Preset::Htop, HTOP)] {
-            for (action, text) in texts {
-                assert!(sequences(text).is_ok(), "{action:?} {text}");
-            }
+        let default = KeyAction::all();
+        let default = default.iter().map(|action| (*action, action.keys));
+        for (action, text) in default.chain(HTOP.iter().copied()) {
+            assert!(sequences(text).is_ok(), "{action:?} {text}");
+        }
+        for preset in [Preset::Default, Preset::Htop] {
             let keymap = Keymap::built_in(preset);
             for (index, (keys, action)) in keymap.bindings.iter().enumerate() {
                 for (other_keys, other) in &keymap.bindings[index + 1..] {
                     let clash = keys.starts_with(other_keys) || other_keys.starts_with(keys);
                     assert!(
-                        !clash || !action.place().overlaps(other.place()),
+                        !clash || !action.overlaps(*other),
                         "{preset}: {action:?} and {other:?} share {keys:?}"
                     );
                 }
@@ -286,17 +207,12 @@ mod tests {
     }
 
     #[test]
-    fn every_action_has_a_key_in_the_default_preset_and_stands_in_the_help() {
+    fn every_action_has_a_key_in_the_default_preset_and_a_name_of_its_own() {
         let keymap = Keymap::built_in(Preset::Default);
-        for action in Action::ALL {
-            assert!(!keymap.keys_of(*action).is_empty(), "{action:?}");
-            let views = View::ALL.iter();
-            let shown = views
-                .filter(|view| keymap.help(**view).iter().any(|(it, _)| it == action))
-                .count();
-            assert!(shown > 0, "{action:?}");
+        for action in KeyAction::all() {
+            assert!(!keymap.keys_of(action).is_empty(), "{action:?}");
+            assert_eq!(KeyAction::named(action.name), Some(action));
         }
-        assert_eq!(Action::ALL.len(), DEFAULT.len());
     }
 
     #[test]
@@ -304,11 +220,11 @@ mod tests {
         let keymap = Keymap::built_in(Preset::Default);
         let look_up = |text: &str| keymap.look_up(View::Processes, &keys(text));
         assert_eq!(look_up("g"), Lookup::Pending);
-        assert_eq!(look_up("g,g"), Lookup::Action(Action::Top));
+        assert_eq!(look_up("g,g"), Lookup::Action(action::TOP));
         assert_eq!(look_up("g,x"), Lookup::Nothing);
-        assert_eq!(look_up("!"), Lookup::Action(Action::InvertFilter));
+        assert_eq!(look_up("!"), Lookup::Action(named("invert-filter")));
         let fleet = keymap.look_up(View::Fleet, &keys("!"));
-        assert_eq!(fleet, Lookup::Action(Action::FaultsOnly));
+        assert_eq!(fleet, Lookup::Action(named("faults-only")));
     }
 
     #[test]
@@ -319,9 +235,9 @@ mod tests {
         };
         let keymap = own(&[("freeze", "q ctrl-s")]).unwrap();
         let look_up = |text: &str| keymap.look_up(View::Overview, &keys(text));
-        assert_eq!(look_up("q"), Lookup::Action(Action::Freeze));
+        assert_eq!(look_up("q"), Lookup::Action(action::FREEZE));
         assert_eq!(look_up("f"), Lookup::Nothing);
-        assert_eq!(look_up("ctrl-c"), Lookup::Action(Action::Quit));
+        assert_eq!(look_up("ctrl-c"), Lookup::Action(action::QUIT));
         let errors = own(&[("fly", "x"), ("quit", "nonsense-key")]).unwrap_err();
         assert_eq!(errors.len(), 2);
     }
@@ -331,7 +247,7 @@ mod tests {
         let keymap = Keymap::built_in(Preset::Htop);
         let look_up = |text: &str| keymap.look_up(View::Processes, &keys(text));
         assert_eq!(look_up("k"), Lookup::Nothing);
-        assert_eq!(look_up("h"), Lookup::Action(Action::Help));
-        assert_eq!(look_up("f10"), Lookup::Action(Action::Quit));
+        assert_eq!(look_up("h"), Lookup::Action(action::HELP));
+        assert_eq!(look_up("f10"), Lookup::Action(action::QUIT));
     }
 }

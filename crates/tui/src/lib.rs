@@ -1,34 +1,46 @@
 //! The dashboard: one or many hosts, local or remote, always over HTTP.
 //!
-//! `app` is the dashboard without terminal, network and clock; `feed` asks the hosts; `screens`
-//! draw; `run` joins them. Nothing here knows of the server, the store or the collector.
+//! Where to start:
+//!
+//! - [`screen::View`] lists the screens, `screen::Screen` is what each of them has, and `screens` holds
+//!   them: all of a screen is in its module.
+//! - [`app::App`] is the dashboard without terminal, network and clock; a [`message::AppMessage`] goes in,
+//!   [`message::Effect`]s come out.
+//! - [`query::Query`] is what a host is polled for, [`change::Change`] what is changed on it; `feed` does
+//!   both, and [`host::HostState`] keeps what came back.
+//! - `table` is the one table; `run` joins all of it with a terminal.
+//!
+//! Nothing here knows of the server, the store or the collector.
 
 pub mod app;
+pub mod change;
 pub mod demo;
 mod feed;
-pub mod freshness;
+mod freshness;
 pub mod host;
 mod input;
 pub mod keymap;
 pub mod message;
 mod outbox;
 pub mod picture;
+mod popups;
+pub mod query;
 mod run;
 pub mod sanitize;
+pub mod screen;
 pub mod screens;
-pub mod table;
+mod table;
 mod terminal;
 pub mod theme;
-pub mod units;
-pub mod view;
+mod units;
 mod widgets;
 
 use std::collections::BTreeMap;
 use std::io;
 
-use app::{App, Settings};
-use feed::Source;
-use host::Host;
+use app::{App, DashboardSettings};
+use feed::HostSource;
+use host::HostState;
 
 use linux_api_client::error::ClientError;
 use linux_api_client::{Client, Target};
@@ -36,7 +48,7 @@ use linux_api_wire::time::Clock;
 
 /// A host to show.
 #[derive(Debug, Clone)]
-pub struct Watched {
+pub struct HostTarget {
     /// What the user calls it.
     pub name: String,
     /// What it is called besides.
@@ -47,9 +59,9 @@ pub struct Watched {
 
 /// How to begin.
 #[derive(Debug, Clone)]
-pub struct Start {
+pub struct LaunchOptions {
     /// Colours, keys, pace.
-    pub settings: Settings,
+    pub settings: DashboardSettings,
     /// Whether to capture the mouse.
     pub mouse: bool,
     /// The host to open first, by name.
@@ -58,20 +70,24 @@ pub struct Start {
     pub state: Option<String>,
 }
 
-/// Shows these hosts until somebody ends it; answers what the views want to remember.
+/// Shows these hosts until the user ends it; returns what the views remember.
 ///
 /// # Errors
 /// When the terminal can't be used.
-pub async fn run(watched: Vec<Watched>, start: Start, clock: Clock) -> io::Result<String> {
+pub async fn run(
+    targets: Vec<HostTarget>,
+    start: LaunchOptions,
+    clock: Clock,
+) -> io::Result<String> {
     let mut hosts = Vec::new();
     let mut sources = Vec::new();
-    for host in watched {
+    for host in targets {
         let client = host.target.and_then(|target| Client::new(&target));
         let (address, source) = match client {
-            Ok(client) => (client.address().to_string(), Source::Daemon(client)),
-            Err(error) => (String::new(), Source::Unusable(error)),
+            Ok(client) => (client.address().to_string(), HostSource::Daemon(client)),
+            Err(error) => (String::new(), HostSource::Unusable(error)),
         };
-        hosts.push(Host::new(host.name, address, host.labels));
+        hosts.push(HostState::new(host.name, address, host.labels));
         sources.push(source);
     }
     begin(hosts, sources, start, clock).await
@@ -81,18 +97,18 @@ pub async fn run(watched: Vec<Watched>, start: Start, clock: Clock) -> io::Resul
 ///
 /// # Errors
 /// When the terminal can't be used.
-pub async fn run_demo(start: Start, clock: Clock) -> io::Result<String> {
+pub async fn run_demo(start: LaunchOptions, clock: Clock) -> io::Result<String> {
     let (hosts, sources) = demo::fleet(&clock)
         .into_iter()
-        .map(|(host, source)| (host, Source::Demo(source)))
+        .map(|(host, source)| (host, HostSource::Demo(source)))
         .unzip();
     begin(hosts, sources, start, clock).await
 }
 
 async fn begin(
-    hosts: Vec<Host>,
-    sources: Vec<Source>,
-    start: Start,
+    hosts: Vec<HostState>,
+    sources: Vec<HostSource>,
+    start: LaunchOptions,
     clock: Clock,
 ) -> io::Result<String> {
     let first = start.first.as_ref();

@@ -38,12 +38,12 @@ const END: Duration = Duration::from_secs(1);
 /// The way to the terminal. A thread writes, so that a terminal that takes nothing blocks nobody.
 #[derive(Debug, Clone)]
 pub(super) struct Outbox {
-    shared: Arc<Shared>,
+    shared: Arc<OutboxCore>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    state: Mutex<State>,
+struct OutboxCore {
+    state: Mutex<OutboxState>,
     changed: Condvar,
     /// Notified when the next frame may be drawn.
     ready: Notify,
@@ -59,7 +59,7 @@ enum Reports {
 }
 
 #[derive(Debug)]
-struct State {
+struct OutboxState {
     waiting: VecDeque<u8>,
     /// Pieces that the terminal has not taken: how long they are, and when they were written.
     on_their_way: VecDeque<(usize, Instant)>,
@@ -77,7 +77,7 @@ struct State {
     error: Option<io::ErrorKind>,
 }
 
-impl State {
+impl OutboxState {
     fn new() -> Self {
         Self {
             waiting: VecDeque::new(),
@@ -178,8 +178,8 @@ fn seam(bytes: &[u8], room: usize) -> usize {
     place
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl OutboxCore {
+    fn lock(&self) -> MutexGuard<'_, OutboxState> {
         // Whoever panicked changed single values only.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -229,8 +229,8 @@ impl Outbox {
     /// # Errors
     /// When no thread can be started.
     pub(super) fn start() -> io::Result<Self> {
-        let shared = Arc::new(Shared {
-            state: Mutex::new(State::new()),
+        let shared = Arc::new(OutboxCore {
+            state: Mutex::new(OutboxState::new()),
             changed: Condvar::new(),
             ready: Notify::new(),
         });
@@ -312,10 +312,10 @@ impl Outbox {
 
     fn wait_while<'a>(
         &'a self,
-        mut state: MutexGuard<'a, State>,
+        mut state: MutexGuard<'a, OutboxState>,
         end: Instant,
-        is_so: impl Fn(&State) -> bool,
-    ) -> MutexGuard<'a, State> {
+        is_so: impl Fn(&OutboxState) -> bool,
+    ) -> MutexGuard<'a, OutboxState> {
         while is_so(&state) {
             let Some(left) = end.checked_duration_since(Instant::now()) else {
                 break;
@@ -367,7 +367,7 @@ mod tests {
     /// A line that takes so many bytes a second, with this delay each way, and what it makes of a
     /// frame: how long the frame took, and most bytes that were on their way.
     fn simulate(rate: u64, latency: Duration, frame: usize) -> (Duration, usize) {
-        let mut state = State::new();
+        let mut state = OutboxState::new();
         state.is_open = true;
         let start = Instant::now();
         let mut now = start;
@@ -433,7 +433,7 @@ mod tests {
 
     #[test]
     fn a_terminal_that_does_not_report_gets_everything_after_a_while() {
-        let mut state = State::new();
+        let mut state = OutboxState::new();
         state.is_open = true;
         state.waiting.extend(vec![b'x'; 10_000]);
         let piece = state.next_piece().unwrap();

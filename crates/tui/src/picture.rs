@@ -9,14 +9,15 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
-use super::app::{App, Settings};
+use super::app::{App, DashboardSettings};
 use super::demo::{self, DemoHost};
 use super::keymap::Keymap;
-use super::message::{Effect, Message, News, Now, Wanted};
-use super::sanitize::Clean;
+use super::message::{AppMessage, ClockReading, Effect, FeedEvent};
+use super::query::{AnyQuery, SnapshotQuery};
+use super::sanitize::CleanBackend;
+use super::screen::View;
 use super::screens;
 use super::theme::Theme;
-use super::view::View;
 use linux_api_wire::time::{ManualClock, Timestamp};
 use linux_api_wire::tui::{Preset, ThemeName};
 
@@ -67,7 +68,7 @@ fn drawn(view: View) -> Buffer {
     let start = Timestamp::from_millis(1_795_417_320_000);
     let clock = ManualClock::at(start);
     let (hosts, scripts): (Vec<_>, Vec<DemoHost>) = demo::fleet(&clock.clock()).into_iter().unzip();
-    let settings = Settings {
+    let settings = DashboardSettings {
         theme: Theme::new(ThemeName::Default, true, false),
         keymap: Keymap::built_in(Preset::Default),
         every: EVERY,
@@ -84,22 +85,22 @@ fn drawn(view: View) -> Buffer {
         app.show_view(view);
     }
     let mut elapsed = Duration::ZERO;
-    let mut wanted = vec![vec![Wanted::Snapshot]; scripts.len()];
+    let mut wanted = vec![vec![AnyQuery::Snapshot(SnapshotQuery)]; scripts.len()];
     for _ in 0..READINGS {
-        let now = Now {
+        let now = ClockReading {
             since_start: elapsed,
             wall: clock.clock().now(),
         };
-        let mut messages = vec![Message::Resize(SIZE.0, SIZE.1)];
+        let mut messages = vec![AppMessage::Resize(SIZE.0, SIZE.1)];
         for (index, script) in scripts.iter().enumerate() {
             let wanted = wanted[index].iter();
             messages.extend(wanted.flat_map(|it| news(index, script, it)));
         }
         while let Some(message) = messages.pop() {
             for effect in app.update(now, message) {
-                if let Effect::Watch(host, interest) = effect {
-                    wanted[host].clone_from(&interest.wanted);
-                    let wanted = interest.wanted.iter();
+                if let Effect::Poll(host, plan) = effect {
+                    wanted[host].clone_from(&plan.queries);
+                    let wanted = plan.queries.iter();
                     messages.extend(wanted.flat_map(|it| news(host, &scripts[host], it)));
                 }
             }
@@ -107,26 +108,26 @@ fn drawn(view: View) -> Buffer {
         elapsed += EVERY;
         clock.advance(EVERY);
     }
-    let backend = Clean::new(TestBackend::new(SIZE.0, SIZE.1), false);
+    let backend = CleanBackend::new(TestBackend::new(SIZE.0, SIZE.1), false);
     // A terminal made of memory has no errors.
     let Ok(mut terminal) = Terminal::new(backend);
     let Ok(_) = terminal.draw(|frame| screens::draw(&app, frame));
     terminal.backend().inner().buffer().clone()
 }
 
-fn news(host: usize, script: &DemoHost, wanted: &Wanted) -> [Message; 2] {
-    let result = script.answer(wanted);
+fn news(host: usize, script: &DemoHost, wanted: &AnyQuery) -> [AppMessage; 2] {
+    let result = script.respond(wanted);
     let link = match &result {
-        Ok(_) => News::Up(script.latency()),
-        Err(error) => News::Down {
+        Ok(_) => FeedEvent::Up(script.latency()),
+        Err(error) => FeedEvent::Down {
             error: error.clone(),
             retry_in: Duration::from_secs(8),
         },
     };
-    let answer = News::Answer(wanted.clone(), result);
+    let answer = FeedEvent::Response(wanted.clone(), result);
     [
-        Message::Host(host, Box::new(answer)),
-        Message::Host(host, Box::new(link)),
+        AppMessage::Host(host, Box::new(answer)),
+        AppMessage::Host(host, Box::new(link)),
     ]
 }
 
@@ -186,7 +187,7 @@ fn svg(buffer: &Buffer) -> String {
 
 /// The dots of a graph as shapes: fonts that have these characters have them in widths of their
 /// own. Dots beside each other are one shape.
-fn dots(run: &Run, top: f64) -> String {
+fn dots(run: &StyleRun, top: f64) -> String {
     let (width, height) = (CHARACTER.0 / 2.0, CHARACTER.1 / 4.0);
     let left = f64::from(run.start) * CHARACTER.0 + 8.0;
     let mut path = String::new();
@@ -216,15 +217,15 @@ fn dots(run: &Run, top: f64) -> String {
 }
 
 /// Neighbouring cells that look the same.
-struct Run {
+struct StyleRun {
     start: u16,
     cells: u16,
     text: String,
     style: Cell,
 }
 
-fn runs(buffer: &Buffer, y: u16) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
+fn runs(buffer: &Buffer, y: u16) -> Vec<StyleRun> {
+    let mut runs: Vec<StyleRun> = Vec::new();
     let mut x = 0;
     while x < buffer.area.width {
         let cell = &buffer[(x, y)];
@@ -234,7 +235,7 @@ fn runs(buffer: &Buffer, y: u16) -> Vec<Run> {
                 run.cells += wide;
                 run.text.push_str(cell.symbol());
             }
-            _ => runs.push(Run {
+            _ => runs.push(StyleRun {
                 start: x,
                 cells: wide,
                 text: cell.symbol().to_owned(),

@@ -10,12 +10,12 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::app::App;
-use super::feed::{Feed, QUEUE, Source};
+use super::feed::{Feed, HostSource, QUEUE};
 use super::input;
-use super::message::{Effect, Message, Now};
+use super::message::{AppMessage, ClockReading, Effect};
 use super::outbox::Outbox;
 use super::screens;
-use super::terminal::Guard;
+use super::terminal::TerminalGuard;
 use linux_api_wire::time::Clock;
 
 /// Shortest time between two drawings: 30 a second.
@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_secs(1);
 /// How long to wait for input or news when nothing is to be drawn.
 const LONG: Duration = Duration::from_hours(1);
 
-struct Signals {
+struct TerminalSignals {
     terminate: Signal,
     hang_up: Signal,
     interrupt: Signal,
@@ -34,18 +34,18 @@ struct Signals {
     resize: Signal,
 }
 
-/// What a signal asks for.
-enum Asked {
+/// What a signal is for.
+enum SignalRequest {
     End,
     /// To stop, as Ctrl-Z does.
     Stop,
-    /// To take the terminal again, after somebody stopped us who did not ask before.
+    /// To take the terminal again, after the process was stopped without a warning.
     GoOn,
     /// To look how large the terminal is.
     Resize,
 }
 
-impl Signals {
+impl TerminalSignals {
     fn new() -> io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -57,32 +57,32 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Asked {
+    async fn next(&mut self) -> SignalRequest {
         tokio::select! {
-            _ = self.terminate.recv() => Asked::End,
-            _ = self.hang_up.recv() => Asked::End,
-            _ = self.interrupt.recv() => Asked::End,
-            _ = self.stop.recv() => Asked::Stop,
-            _ = self.go_on.recv() => Asked::GoOn,
-            _ = self.resize.recv() => Asked::Resize,
+            _ = self.terminate.recv() => SignalRequest::End,
+            _ = self.hang_up.recv() => SignalRequest::End,
+            _ = self.interrupt.recv() => SignalRequest::End,
+            _ = self.stop.recv() => SignalRequest::Stop,
+            _ = self.go_on.recv() => SignalRequest::GoOn,
+            _ = self.resize.recv() => SignalRequest::Resize,
         }
     }
 }
 
-/// Runs the dashboard until somebody ends it; answers its last state.
+/// Runs the dashboard until the user ends it; returns its last state.
 ///
 /// # Errors
 /// When the terminal can't be used.
 pub(super) async fn run(
     mut app: App,
-    sources: Vec<Source>,
+    sources: Vec<HostSource>,
     clock: Clock,
     mouse: bool,
 ) -> io::Result<App> {
-    let mut signals = Signals::new()?;
+    let mut signals = TerminalSignals::new()?;
     let is_ascii = app.settings.theme.glyphs.ascii;
     let outbox = Outbox::start()?;
-    let mut guard = Guard::enter(mouse, is_ascii, outbox.clone())?;
+    let mut guard = TerminalGuard::enter(mouse, is_ascii, outbox.clone())?;
     let size = guard.size()?;
     let (sender, mut news) = mpsc::channel(QUEUE);
     let feeds: Vec<Feed> = sources
@@ -94,11 +94,11 @@ pub(super) async fn run(
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let start = Instant::now();
-    let now = || Now {
+    let now = || ClockReading {
         since_start: start.elapsed(),
         wall: clock.now(),
     };
-    let mut effects = app.update(now(), Message::Resize(size.width, size.height));
+    let mut effects = app.update(now(), AppMessage::Resize(size.width, size.height));
     let mut drawn = start.checked_sub(FRAME).unwrap_or(start);
     let mut waiting = true;
     loop {
@@ -129,23 +129,23 @@ pub(super) async fn run(
                 // The terminal is gone.
                 Some(Err(_)) | None => return Ok(app),
             },
-            asked = signals.next() => {
-                match asked {
-                    Asked::End => return Ok(app),
-                    Asked::Stop => guard.suspend()?,
-                    Asked::GoOn => guard.take_again()?,
-                    Asked::Resize => {}
+            request = signals.next() => {
+                match request {
+                    SignalRequest::End => return Ok(app),
+                    SignalRequest::Stop => guard.suspend()?,
+                    SignalRequest::GoOn => guard.take_again()?,
+                    SignalRequest::Resize => {}
                 }
                 waiting = true;
                 let size = guard.size()?;
-                Some(Message::Resize(size.width, size.height))
+                Some(AppMessage::Resize(size.width, size.height))
             }
             () = guard.broken.notified() => {
                 return Err(io::Error::other("a part of the dashboard failed; see above"));
             }
             () = &mut redraw => None,
             () = guard.ready(), if waiting => None,
-            _ = tick.tick() => Some(Message::Tick),
+            _ = tick.tick() => Some(AppMessage::Tick),
             Some(message) = news.recv() => Some(message),
         };
         if let Some(message) = message {
@@ -154,21 +154,21 @@ pub(super) async fn run(
     }
 }
 
-fn of_terminal(event: Event) -> Option<Message> {
+fn of_terminal(event: Event) -> Option<AppMessage> {
     match event {
-        Event::Key(key) => Some(Message::Key(key)),
-        Event::Mouse(mouse) => Some(Message::Mouse(mouse)),
-        Event::Paste(text) => Some(Message::Paste(text)),
-        Event::Resize(width, height) => Some(Message::Resize(width, height)),
+        Event::Key(key) => Some(AppMessage::Key(key)),
+        Event::Mouse(mouse) => Some(AppMessage::Mouse(mouse)),
+        Event::Paste(text) => Some(AppMessage::Paste(text)),
+        Event::Resize(width, height) => Some(AppMessage::Resize(width, height)),
         Event::FocusGained | Event::FocusLost => None,
     }
 }
 
-fn carry_out(effect: Effect, feeds: &[Feed], guard: &mut Guard) -> io::Result<()> {
+fn carry_out(effect: Effect, feeds: &[Feed], guard: &mut TerminalGuard) -> io::Result<()> {
     match effect {
-        Effect::Watch(host, interest) => {
+        Effect::Poll(host, plan) => {
             if let Some(feed) = feeds.get(host) {
-                feed.watch(interest);
+                feed.poll(plan);
             }
         }
         Effect::Reload(host) => {
@@ -176,9 +176,9 @@ fn carry_out(effect: Effect, feeds: &[Feed], guard: &mut Guard) -> io::Result<()
                 feed.reload();
             }
         }
-        Effect::Call(host, call) => {
+        Effect::Change(host, change) => {
             if let Some(feed) = feeds.get(host) {
-                feed.call(call);
+                feed.change(change);
             }
         }
         Effect::Suspend => guard.suspend()?,

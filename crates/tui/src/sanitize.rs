@@ -36,12 +36,12 @@ pub fn clean(text: &str) -> String {
 /// A terminal that shows only harmless cells, and where it reads no UTF-8 only ASCII: there the bytes
 /// 0x80 to 0x9F of other characters would steer it.
 #[derive(Debug)]
-pub struct Clean<B> {
+pub struct CleanBackend<B> {
     inner: B,
     is_ascii: bool,
 }
 
-impl<B> Clean<B> {
+impl<B> CleanBackend<B> {
     /// Guards this terminal; one that `is_ascii` shows a `?` for each cell that is not.
     pub const fn new(inner: B, is_ascii: bool) -> Self {
         Self { inner, is_ascii }
@@ -85,7 +85,7 @@ fn replaced(cell: &Cell, is_ascii: bool) -> Option<Cell> {
     Some(replaced)
 }
 
-impl<B: Backend> Backend for Clean<B> {
+impl<B: Backend> Backend for CleanBackend<B> {
     type Error = B::Error;
 
     fn draw<'a, I>(&mut self, content: I) -> Result<(), Self::Error>

@@ -1,25 +1,23 @@
-//! The screens. They read the dashboard's state and change nothing.
+//! The screens: each has a module with all of it. What is drawn around them is in `widgets`.
 
-mod api;
-mod fleet;
-mod health;
-mod help;
-mod history;
-mod overview;
-mod popups;
-mod process;
-mod processes;
-mod users;
+pub(crate) mod api;
+pub(crate) mod fleet;
+pub(crate) mod health;
+pub(crate) mod history;
+pub(crate) mod overview;
+pub(crate) mod process;
+pub(crate) mod processes;
+pub(crate) mod users;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::app::App;
-use super::host::{Host, Link};
-use super::keymap::Action;
-use super::view::View;
-use super::widgets::{frame, table};
+use super::host::{HostState, Link};
+use super::keymap::action::FREEZE;
+use super::popups;
+use super::widgets::frame;
 use linux_api_client::error::ClientError;
 
 /// Fewest columns that a screen needs.
@@ -41,67 +39,13 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     let line = |y| Rect::new(0, y, area.width, 1);
     frame::draw_header(app, line(0), frame);
     frame::draw_tabs(app, line(1), frame);
-    let body = Rect::new(0, 2, area.width, area.height - 3);
-    match app.place() {
-        View::Fleet => fleet::draw(app, body, frame),
-        View::Overview => overview::draw(app, body, frame),
-        View::Process => process::draw(app, body, frame),
-        View::Processes => processes::draw(app, body, frame),
-        View::Api => api::draw(app, body, frame),
-        View::History => history::draw(app, body, frame),
-        View::Health => health::draw(app, body, frame),
-        View::Users => users::draw(app, body, frame),
-    }
+    app.place().screen().draw(app, app.body(), frame);
     frame::draw_footer(app, line(area.height - 1), frame);
     popups::draw(app, area, frame);
 }
 
-/// The view whose tab is there.
-#[must_use]
-pub fn tab_at(width: u16, column: u16) -> Option<View> {
-    let tabs = frame::tabs(width);
-    let found = tabs
-        .into_iter()
-        .find(|(start, end, _)| (*start..*end).contains(&column));
-    found.map(|(_, _, view)| view)
-}
-
-/// Where users and their keys are on a screen of this size: beside each other where both find room
-/// for all their columns, else one below the other.
-#[must_use]
-pub fn users_boxes(width: u16, height: u16) -> [Rect; 2] {
-    users::boxes(Rect::new(0, 2, width, height.saturating_sub(3)))
-}
-
-/// How many rows each of these boxes shows.
-#[must_use]
-pub fn users_page(width: u16, height: u16) -> usize {
-    // The frame, and the titles of the columns.
-    let [users, keys] = users_boxes(width, height);
-    usize::from(users.height.min(keys.height).saturating_sub(3)).max(1)
-}
-
-/// The place of the column that can be sorted by and stands there.
-#[must_use]
-pub fn column_at(app: &App, x: u16) -> Option<usize> {
-    let (columns, places) = match app.place() {
-        View::Fleet => fleet::columns(app.size.0),
-        View::Processes => processes::columns(app),
-        View::Api => api::columns(app.size.0),
-        _ => return None,
-    };
-    let mut start = 0;
-    for (index, width) in table::widths(&columns, app.size.0).into_iter().enumerate() {
-        if width > 0 && (start..=start + width).contains(&x) {
-            return places.get(index).copied().flatten();
-        }
-        start += width + 1;
-    }
-    None
-}
-
 /// Why there is nothing to see, and whether that is a failure.
-fn absence(app: &App, host: &Host, error: Option<&ClientError>) -> (String, bool) {
+fn absence(app: &App, host: &HostState, error: Option<&ClientError>) -> (String, bool) {
     match (&host.link, error) {
         (_, Some(error)) => (format!("{} - {}", error.in_short(), error.advice()), true),
         (Link::Down { error, .. }, None) => {
@@ -113,7 +57,7 @@ fn absence(app: &App, host: &Host, error: Option<&ClientError>) -> (String, bool
             )
         }
         _ if app.frozen.is_some() => {
-            let keys = app.settings.keymap.keys_of(Action::Freeze);
+            let keys = app.settings.keymap.keys_of(FREEZE);
             let key = keys.first().map_or("", String::as_str);
             (
                 format!("frozen before this was loaded; {key} resumes"),
@@ -130,7 +74,7 @@ fn absence(app: &App, host: &Host, error: Option<&ClientError>) -> (String, bool
 
 /// Draws that it is not known yet what the key may do, if so.
 fn draw_nobody(app: &App, area: Rect, frame: &mut Frame<'_>) -> bool {
-    let me = &app.host().me;
+    let me = &app.host().responses.me;
     draw_absence(app, me.value().is_some(), me.error(), area, frame)
 }
 

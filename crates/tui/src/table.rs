@@ -1,205 +1,25 @@
-//! Tables: what a host sent, with the query and the time that it answers, and what a person chose to
-//! see of it.
+//! The one table. A [`TableColumn`] is a title, a width, an order and a text; a [`TableState`] is what a
+//! person chose: a row, an order, and which rows to see; a [`TableView`] is what of it is drawn.
 //!
-//! Rows are never shown under a heading that they do not fit: [`Held`] knows which query its value
-//! answers, and what is held is sorted and filtered here, by [`arrange`], while a newer response is on
-//! its way, or never comes because the screen is frozen or the host is gone.
+//! Rows stay where they are: what is sorted and filtered are their places.
 
-mod cursor;
+mod column;
+mod state;
+mod view;
+
+pub(crate) use column::{Heading, SortKey, Spot, TableCell, TableColumn};
+pub(crate) use state::AnyTable;
+pub(crate) use state::{Move, Sort, TableState};
+pub(crate) use view::{TableView, fit, heading_at};
 
 use std::cmp::Ordering;
-use std::time::Duration;
-
-pub use cursor::{Cursor, Move, first_seen};
-
-use super::message::Now;
-use linux_api_client::error::ClientError;
-
-/// The newest value that a host sent, with the query and the time that it answers. An error leaves
-/// the value in place.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Held<T, Q = ()> {
-    value: Option<(Q, T)>,
-    at: Duration,
-    error: Option<(Q, ClientError)>,
-    generation: u64,
-}
-
-impl<T, Q> Default for Held<T, Q> {
-    fn default() -> Self {
-        Self {
-            value: None,
-            at: Duration::ZERO,
-            error: None,
-            generation: 0,
-        }
-    }
-}
-
-impl<T, Q: PartialEq> Held<T, Q> {
-    /// The newest value, whatever it answers.
-    pub fn value(&self) -> Option<&T> {
-        self.value.as_ref().map(|(_, value)| value)
-    }
-
-    /// What the newest value answers.
-    pub fn query(&self) -> Option<&Q> {
-        self.value.as_ref().map(|(query, _)| query)
-    }
-
-    /// The newest value, where it answers this query.
-    pub fn of(&self, query: &Q) -> Option<&T> {
-        let (answered, value) = self.value.as_ref()?;
-        (answered == query).then_some(value)
-    }
-
-    /// Why there is no newer value for this query; an error that another query met says nothing
-    /// about it.
-    pub fn error_of(&self, query: &Q) -> Option<&ClientError> {
-        self.error_where(|met| met == query)
-    }
-
-    /// Why there is no newer value for queries like this. One that asks for a little more, or for the
-    /// next minute, meets the same error.
-    pub fn error_where(&self, is_alike: impl Fn(&Q) -> bool) -> Option<&ClientError> {
-        let (met, error) = self.error.as_ref()?;
-        is_alike(met).then_some(error)
-    }
-
-    /// How old the value is; nothing without one.
-    pub fn age(&self, now: Now) -> Option<Duration> {
-        self.value.as_ref()?;
-        Some(now.since_start.saturating_sub(self.at))
-    }
-
-    /// Grows with each value.
-    pub const fn generation(&self) -> u64 {
-        self.generation
-    }
-
-    /// Takes a response.
-    pub fn put(&mut self, query: Q, value: T, now: Now) {
-        self.value = Some((query, value));
-        self.at = now.since_start;
-        self.error = None;
-        self.generation += 1;
-    }
-
-    /// Takes a failure.
-    pub fn fail(&mut self, query: Q, error: ClientError) {
-        self.error = Some((query, error));
-    }
-
-    /// Forgets a failure that is over, without a newer value.
-    pub fn recover(&mut self) {
-        self.error = None;
-    }
-}
-
-impl<T> Held<T> {
-    /// Why there is no newer value.
-    pub fn error(&self) -> Option<&ClientError> {
-        self.error_of(&())
-    }
-}
-
-/// A column that a table can be sorted by.
-pub trait SortColumn: Copy + PartialEq + 'static {
-    /// All of them, from left to right.
-    const ALL: &'static [Self];
-
-    /// What stands above it.
-    fn title(self) -> &'static str;
-
-    /// Whether people want the largest first.
-    fn largest_first(self) -> bool;
-
-    /// The column of that title, in any case.
-    fn named(title: &str) -> Option<Self> {
-        let mut all = Self::ALL.iter().copied();
-        all.find(|column| column.title().eq_ignore_ascii_case(title))
-    }
-}
-
-/// By which column rows are sorted, and which way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sort<C> {
-    /// The column.
-    pub column: C,
-    /// Whether the largest comes first.
-    pub descending: bool,
-}
-
-impl<C: SortColumn> Sort<C> {
-    /// By this column, the way people want it.
-    pub fn by(column: C) -> Self {
-        Self {
-            column,
-            descending: column.largest_first(),
-        }
-    }
-
-    /// What the heading shows: the title of the column, and whether the largest comes first.
-    pub fn heading(self) -> (&'static str, bool) {
-        (self.column.title(), self.descending)
-    }
-}
-
-/// What a person chose on a table: a row, an order, and which rows to see.
-#[derive(Debug, Clone)]
-pub struct TableState<Id, C> {
-    /// The chosen row, and the first one that is seen.
-    pub cursor: Cursor<Id>,
-    /// The order.
-    pub sort: Sort<C>,
-    /// Which rows to see; empty for all.
-    pub filter: String,
-}
-
-impl<Id, C: SortColumn> TableState<Id, C> {
-    /// A table that is sorted by this column.
-    pub fn new(sort: Sort<C>) -> Self {
-        Self {
-            cursor: Cursor::default(),
-            sort,
-            filter: String::new(),
-        }
-    }
-
-    /// Sorts by a column; the same one again turns the order round.
-    pub fn sort_by(&mut self, column: C) {
-        if self.sort.column == column {
-            self.reverse();
-        } else {
-            self.sort = Sort::by(column);
-        }
-    }
-
-    /// Sorts by the column in that place from the left, where there is one.
-    pub fn sort_by_place(&mut self, place: usize) {
-        if let Some(column) = C::ALL.get(place) {
-            self.sort_by(*column);
-        }
-    }
-
-    /// The place of the column that it is sorted by, from the left.
-    pub fn sort_place(&self) -> usize {
-        let place = C::ALL.iter().position(|it| *it == self.sort.column);
-        place.unwrap_or(0)
-    }
-
-    /// Turns the order round.
-    pub const fn reverse(&mut self) {
-        self.sort.descending = !self.sort.descending;
-    }
-}
 
 /// The places of the rows to show, in order. Rows that compare as equal keep the order that they
 /// came in. Nothing of the rows is copied.
-pub fn arrange<T>(
-    rows: &[T],
-    keeps: impl Fn(&T) -> bool,
-    order: Option<impl Fn(&T, &T) -> Ordering>,
+pub(crate) fn arrange<'a, T>(
+    rows: &'a [T],
+    keeps: impl Fn(&'a T) -> bool,
+    order: Option<impl Fn(&'a T, &'a T) -> Ordering>,
 ) -> Vec<usize> {
     let mut places: Vec<usize> = (0..rows.len()).filter(|it| keeps(&rows[*it])).collect();
     if let Some(order) = order {
@@ -209,7 +29,7 @@ pub fn arrange<T>(
 }
 
 /// Compares values of which some are missing: those come last, whichever way it is sorted.
-pub fn missing_last<T>(
+pub(crate) fn missing_last<T>(
     one: Option<T>,
     other: Option<T>,
     descending: bool,
@@ -225,32 +45,6 @@ pub fn missing_last<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn at(seconds: u64) -> Now {
-        Now {
-            since_start: Duration::from_secs(seconds),
-            ..Now::default()
-        }
-    }
-
-    #[test]
-    fn a_value_and_an_error_belong_to_the_query_that_they_answer() {
-        let mut held: Held<&str, u32> = Held::default();
-        assert_eq!(held.age(at(3)), None);
-        held.put(1, "one", at(2));
-        assert_eq!((held.of(&1), held.of(&2)), (Some(&"one"), None));
-        assert_eq!(held.age(at(5)), Some(Duration::from_secs(3)));
-        let error = ClientError::Offline {
-            address: String::new(),
-            reason: "timed out".to_owned(),
-        };
-        held.fail(2, error);
-        assert!(held.error_of(&2).is_some() && held.error_of(&1).is_none());
-        assert_eq!(held.value(), Some(&"one"), "an error leaves the value");
-        let before = held.generation();
-        held.put(2, "two", at(6));
-        assert!(held.error_of(&2).is_none() && held.generation() > before);
-    }
 
     #[test]
     fn what_is_missing_comes_last_both_ways() {

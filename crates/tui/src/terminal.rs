@@ -21,13 +21,13 @@ use ratatui::{Frame, Terminal};
 use tokio::sync::Notify;
 
 use super::outbox::{Canvas, Outbox};
-use super::sanitize::Clean;
+use super::sanitize::CleanBackend;
 
 /// What the dashboard draws on.
-type Screen = Terminal<Clean<CrosstermBackend<Canvas>>>;
+type Screen = Terminal<CleanBackend<CrosstermBackend<Canvas>>>;
 
 /// The terminal while the dashboard has it; dropping it gives the terminal back.
-pub(super) struct Guard {
+pub(super) struct TerminalGuard {
     screen: Screen,
     /// Told when any thread panics: a task that fails alone would leave a dashboard that only
     /// seems to work.
@@ -40,7 +40,7 @@ pub(super) struct Guard {
     mouse: bool,
 }
 
-impl Guard {
+impl TerminalGuard {
     /// Takes the terminal over.
     pub(super) fn enter(mouse: bool, is_ascii: bool, outbox: Outbox) -> io::Result<Self> {
         let before = panic::take_hook();
@@ -56,7 +56,10 @@ impl Guard {
             tell.notify_one();
         }));
         let canvas = Canvas::default();
-        let screen = Terminal::new(Clean::new(CrosstermBackend::new(canvas.clone()), is_ascii));
+        let screen = Terminal::new(CleanBackend::new(
+            CrosstermBackend::new(canvas.clone()),
+            is_ascii,
+        ));
         let mut guard = Self {
             screen: screen?,
             broken,
@@ -150,7 +153,7 @@ impl Guard {
     }
 }
 
-impl Drop for Guard {
+impl Drop for TerminalGuard {
     fn drop(&mut self) {
         // A terminal that is gone needs nothing back.
         let _ = give_back(&self.ours, &self.outbox);

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use linux_api_wire::time::Timestamp;
+
 const SIZES: [&str; 6] = ["B", "Ki", "Mi", "Gi", "Ti", "Pi"];
 
 /// Bytes with a binary unit in at most 6 characters: `812 B`, `1.2 Gi`, `130 Mi`.
 #[must_use]
-pub fn bytes(value: f64) -> String {
+pub(crate) fn bytes(value: f64) -> String {
     if !value.is_finite() || value < 0.0 {
         return "?".to_owned();
     }
@@ -23,19 +25,19 @@ pub fn bytes(value: f64) -> String {
 /// [`bytes`] of a whole number.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-pub fn size(value: u64) -> String {
+pub(crate) fn size(value: u64) -> String {
     bytes(value as f64)
 }
 
 /// [`bytes`] per second.
 #[must_use]
-pub fn rate(value: f64) -> String {
+pub(crate) fn rate(value: f64) -> String {
     format!("{}/s", bytes(value))
 }
 
 /// Percent with one decimal below 100: `7.5`, `100`, `1600`.
 #[must_use]
-pub fn percent(value: f64) -> String {
+pub(crate) fn percent(value: f64) -> String {
     match value {
         value if !value.is_finite() || value < 0.0 => "?".to_owned(),
         value if value < 99.95 => format!("{value:.1}"),
@@ -46,7 +48,7 @@ pub fn percent(value: f64) -> String {
 /// What part `used` is of `total`, in percent; 0 of nothing.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
-pub fn share(used: u64, total: u64) -> f64 {
+pub(crate) fn share(used: u64, total: u64) -> f64 {
     if total == 0 {
         return 0.0;
     }
@@ -55,7 +57,7 @@ pub fn share(used: u64, total: u64) -> f64 {
 
 /// A span in its two largest units: `3d 4h`, `12m 7s`, `8 s`.
 #[must_use]
-pub fn span(duration: Duration) -> String {
+pub(crate) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
     match (days, hours, minutes) {
@@ -68,7 +70,7 @@ pub fn span(duration: Duration) -> String {
 
 /// CPU time as in top: `1:02.33`, `5h12m`.
 #[must_use]
-pub fn cpu_time(seconds: f64) -> String {
+pub(crate) fn cpu_time(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "?".to_owned();
     }
@@ -83,7 +85,7 @@ pub fn cpu_time(seconds: f64) -> String {
 
 /// A duration in seconds as `340 µs`, `12.5 ms`, `1.20 s`.
 #[must_use]
-pub fn latency(seconds: f64) -> String {
+pub(crate) fn latency(seconds: f64) -> String {
     match seconds {
         seconds if !seconds.is_finite() || seconds < 0.0 => "?".to_owned(),
         seconds if seconds < 0.001 => format!("{:.0} us", seconds * 1e6),
@@ -94,7 +96,7 @@ pub fn latency(seconds: f64) -> String {
 
 /// A count in at most 5 characters: `999`, `12.3k`, `4.5M`.
 #[must_use]
-pub fn count(value: f64) -> String {
+pub(crate) fn count(value: f64) -> String {
     match value {
         value if !value.is_finite() || value < 0.0 => "?".to_owned(),
         value if value < 10_000.0 => format!("{value:.0}"),
@@ -106,9 +108,15 @@ pub fn count(value: f64) -> String {
 
 /// A number of things: `1 user`, `2 users`; `plural` is what is added for several.
 #[must_use]
-pub fn counted(number: usize, thing: &str, plural: &str) -> String {
+pub(crate) fn counted(number: usize, thing: &str, plural: &str) -> String {
     let plural = if number == 1 { "" } else { plural };
     format!("{number} {thing}{plural}")
+}
+
+/// The last whole step before a time.
+pub(crate) fn floor(time: Timestamp, step: u64) -> Timestamp {
+    let step = i64::try_from(step).unwrap_or(i64::MAX / 1000) * 1000;
+    Timestamp::from_millis(time.as_millis().div_euclid(step) * step)
 }
 
 #[cfg(test)]

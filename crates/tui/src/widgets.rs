@@ -3,4 +3,3 @@
 pub(crate) mod chart;
 pub(crate) mod frame;
 pub(crate) mod meter;
-pub(crate) mod table;

@@ -5,11 +5,10 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::App;
-use super::popup::{Popup, Purpose};
-use super::processes::ProcessesState;
-use crate::keymap::{Action, Key, Lookup};
-use crate::message::{Call, Effect};
-use crate::view::View;
+use crate::keymap::action::{DOWN, HALF_DOWN, HALF_UP, PAGE_DOWN, PAGE_UP, TOP, UP};
+use crate::keymap::{KeyAction, KeyPress, Lookup};
+use crate::message::Effect;
+use crate::popups::{Popup, Purpose};
 
 /// Most characters that are typed into one line.
 const LINE: usize = 1000;
@@ -19,9 +18,9 @@ impl App {
         if event.kind == KeyEventKind::Release {
             return Vec::new();
         }
-        let key = Key::of(&event);
+        let key = KeyPress::of(&event);
         // Whatever is open: this one always ends.
-        if Some(key) == Key::parse("ctrl-c") {
+        if Some(key) == KeyPress::parse("ctrl-c") {
             return vec![Effect::Quit];
         }
         match self.popups.last() {
@@ -45,7 +44,7 @@ impl App {
         Vec::new()
     }
 
-    fn on_view_key(&mut self, key: Key) -> Vec<Effect> {
+    fn on_view_key(&mut self, key: KeyPress) -> Vec<Effect> {
         self.pressed.push(key);
         match self.settings.keymap.look_up(self.place(), &self.pressed) {
             Lookup::Pending => Vec::new(),
@@ -54,7 +53,7 @@ impl App {
                 self.act(action)
             }
             Lookup::Nothing => {
-                // The second key may begin anew.
+                // The second key may be the first of another sequence.
                 let again = self.pressed.len() > 1;
                 self.pressed.clear();
                 if again {
@@ -67,7 +66,7 @@ impl App {
     }
 
     /// Keys over something that is only read: up and down scroll, the rest closes it.
-    fn on_reading_key(&mut self, key: Key) -> Vec<Effect> {
+    fn on_reading_key(&mut self, key: KeyPress) -> Vec<Effect> {
         let page = u16::try_from(self.page()).unwrap_or(1);
         let action = match self.settings.keymap.look_up(self.place(), &[key]) {
             Lookup::Action(action) => Some(action),
@@ -75,17 +74,17 @@ impl App {
         };
         if let Some(Popup::Help { scroll }) = self.popups.last_mut() {
             match action {
-                Some(Action::Down) => *scroll = scroll.saturating_add(1),
-                Some(Action::Up) => *scroll = scroll.saturating_sub(1),
-                Some(Action::PageDown | Action::HalfDown) => *scroll = scroll.saturating_add(page),
-                Some(Action::PageUp | Action::HalfUp) => *scroll = scroll.saturating_sub(page),
-                Some(Action::Top) => *scroll = 0,
+                Some(DOWN) => *scroll = scroll.saturating_add(1),
+                Some(UP) => *scroll = scroll.saturating_sub(1),
+                Some(PAGE_DOWN | HALF_DOWN) => *scroll = scroll.saturating_add(page),
+                Some(PAGE_UP | HALF_UP) => *scroll = scroll.saturating_sub(page),
+                Some(TOP) => *scroll = 0,
                 _ => {
                     self.popups.pop();
                 }
             }
             // What is not there can't be scrolled to.
-            let lines = u16::try_from(Action::ALL.len()).unwrap_or(0);
+            let lines = u16::try_from(KeyAction::all().len()).unwrap_or(0);
             if let Some(Popup::Help { scroll }) = self.popups.last_mut() {
                 *scroll = (*scroll).min(lines);
             }
@@ -126,28 +125,28 @@ impl App {
             _ => return Vec::new(),
         };
         match self.popups.pop() {
-            Some(Popup::Confirm { host, call, .. }) if is_yes => vec![self.send(host, call)],
+            Some(Popup::Confirm { host, change, .. }) if is_yes => vec![self.send(host, change)],
             _ => Vec::new(),
         }
     }
 
-    fn on_sort_key(&mut self, code: KeyCode, key: Key) -> Vec<Effect> {
+    fn on_sort_key(&mut self, code: KeyCode, key: KeyPress) -> Vec<Effect> {
         let action = self.settings.keymap.look_up(self.place(), &[key]);
         let Some(Popup::Sort { view, chosen }) = self.popups.last_mut() else {
             return Vec::new();
         };
         let view = *view;
-        let last = super::act::sort_titles(view).len().saturating_sub(1);
+        let last = Self::sortable(view).len().saturating_sub(1);
         match (code, action) {
             (KeyCode::Enter, _) => {
                 let chosen = *chosen;
                 self.popups.pop();
-                self.sort_by(view, chosen);
+                self.sort_by_place(view, chosen);
             }
-            (KeyCode::Up, _) | (_, Lookup::Action(Action::Up)) => {
+            (KeyCode::Up, _) | (_, Lookup::Action(UP)) => {
                 *chosen = chosen.saturating_sub(1);
             }
-            (KeyCode::Down, _) | (_, Lookup::Action(Action::Down)) => {
+            (KeyCode::Down, _) | (_, Lookup::Action(DOWN)) => {
                 *chosen = (*chosen + 1).min(last);
             }
             _ => {
@@ -171,15 +170,15 @@ impl App {
             KeyCode::Esc => {
                 let (purpose, before) = (purpose.clone(), before.clone());
                 self.popups.pop();
-                if purpose == Purpose::Filter {
-                    self.set_filter(&before);
+                if matches!(purpose, Purpose::Filter) {
+                    self.place().screen().set_filter(self, &before);
                 }
                 return Vec::new();
             }
             KeyCode::Enter => return self.on_prompt_enter(),
             KeyCode::Up => *chosen = chosen.saturating_sub(1),
             KeyCode::Down => *chosen = chosen.saturating_add(1),
-            KeyCode::Tab if *purpose == Purpose::Palette => {
+            KeyCode::Tab if matches!(purpose, Purpose::Palette) => {
                 let typed = input.value().to_owned();
                 if let Some(best) = super::palette::suggestions(&typed).get(*chosen) {
                     **input = Input::new((*best).to_owned());
@@ -202,10 +201,11 @@ impl App {
         };
         match purpose {
             // A filter that is not finished yet must not empty the table.
-            Purpose::Filter
-                if self.place() != View::Processes || ProcessesState::problem(&typed).is_none() =>
-            {
-                self.set_filter(&typed);
+            Purpose::Filter => {
+                let screen = self.place().screen();
+                if screen.filter_problem(&typed).is_none() {
+                    screen.set_filter(self, &typed);
+                }
             }
             Purpose::Find => self.find(&typed, false),
             _ => {}
@@ -226,51 +226,29 @@ impl App {
         let (purpose, typed, chosen) = (purpose.clone(), input.value().to_owned(), *chosen);
         match purpose {
             Purpose::Filter => {
-                if self.place() == View::Processes
-                    && let Some(problem) = ProcessesState::problem(&typed)
-                {
+                if let Some(problem) = self.place().screen().filter_problem(&typed) {
                     // The prompt stays open, so that the text can be corrected.
                     self.complain(problem);
                     return Vec::new();
                 }
                 self.popups.pop();
-                self.set_filter(&typed);
+                self.place().screen().set_filter(self, &typed);
             }
             Purpose::Find => self.find(&typed, true),
             Purpose::Palette => {
                 self.popups.pop();
                 return self.run_command(&typed, chosen);
             }
-            Purpose::Jump => {
+            Purpose::Entry(entry) => {
                 self.popups.pop();
-                if !typed.trim().is_empty() {
-                    self.jump(&typed);
-                }
-            }
-            Purpose::UserName => {
-                self.popups.pop();
-                let name = typed.trim().to_owned();
-                if !name.is_empty() {
-                    self.confirm(Call::AddUser { name, admin: false });
-                }
-            }
-            Purpose::KeyName { user_id, user } => {
-                self.popups.pop();
-                let name = typed.trim().to_owned();
-                if !name.is_empty() {
-                    self.confirm(Call::CreateKey {
-                        user_id,
-                        user,
-                        name,
-                    });
-                }
+                entry.enter(self, &typed);
             }
         }
         Vec::new()
     }
 
     /// Opens a line of text.
-    pub(super) fn ask(&mut self, purpose: Purpose, text: &str) {
+    pub(crate) fn prompt(&mut self, purpose: Purpose, text: &str) {
         self.popups.push(Popup::Prompt {
             purpose,
             input: Box::new(Input::new(text.to_owned())),

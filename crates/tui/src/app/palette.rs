@@ -6,8 +6,9 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher};
 
 use super::App;
-use crate::keymap::Action;
+use crate::keymap::KeyAction;
 use crate::message::Effect;
+use crate::screen::View;
 use crate::theme::Theme;
 use linux_api_wire::tui::ThemeName;
 
@@ -28,8 +29,9 @@ const SUGGESTIONS: usize = 8;
 
 /// The commands that fit what was typed, the best first.
 #[must_use]
-pub fn suggestions(typed: &str) -> Vec<&'static str> {
-    let names = Action::ALL.iter().map(|action| action.name()).chain(EXTRA);
+pub(crate) fn suggestions(typed: &str) -> Vec<&'static str> {
+    let actions = KeyAction::all().into_iter();
+    let names = actions.map(|action| action.name).chain(EXTRA);
     let typed = typed.trim();
     if typed.is_empty() {
         return names.take(SUGGESTIONS).collect();
@@ -55,13 +57,14 @@ impl App {
             ("sort", column) if !column.is_empty() => self.sort_by_name(column),
             _ => {
                 let suggested = suggestions(typed).get(chosen).copied();
-                let action = Action::named(typed).or_else(|| suggested.and_then(Action::named));
+                let action =
+                    KeyAction::named(typed).or_else(|| suggested.and_then(KeyAction::named));
                 match action {
                     Some(action) if !typed.is_empty() => {
-                        if action.place().is_at(self.place()) {
+                        if action.is_at(self.place()) {
                             return self.act(action);
                         }
-                        self.complain(format!("{}: not on this view", action.name()));
+                        self.complain(format!("{}: not on this view", action.name));
                     }
                     _ if typed.is_empty() => {}
                     _ => self.complain(format!("there is no command {typed:?}")),
@@ -81,9 +84,8 @@ impl App {
         match exact.or_else(begins) {
             Some(index) => {
                 self.current = index;
-                self.fleet.table.cursor.selected = Some(index);
-                if self.view == crate::view::View::Fleet {
-                    self.show(crate::view::View::Overview);
+                if self.view == View::Fleet {
+                    self.show(View::Overview);
                 }
             }
             None => self.complain(format!("there is no host {name:?}")),
@@ -112,12 +114,11 @@ impl App {
     }
 
     fn sort_by_name(&mut self, name: &str) {
-        let titles = super::act::sort_titles(self.place());
-        let place = titles
-            .iter()
-            .position(|title| title.eq_ignore_ascii_case(name));
-        match place {
-            Some(place) => self.sort_by(self.place(), place),
+        let headings = Self::sortable(self.place());
+        let titles: Vec<&str> = headings.iter().map(|heading| heading.title).collect();
+        let mut all = titles.iter();
+        match all.find(|title| title.eq_ignore_ascii_case(name)) {
+            Some(title) => self.sort_by_title(title),
             None if titles.is_empty() => self.complain("sort: not on this view"),
             None => self.complain(format!("sort: expected one of {}", titles.join(", "))),
         }

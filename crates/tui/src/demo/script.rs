@@ -3,12 +3,7 @@
 use std::time::Duration;
 
 use super::programs::PROGRAMS;
-use crate::app::processes::Column;
-use crate::message::{ProcessQuery, ProcessRows};
-use crate::table::SortColumn;
-use linux_api_wire::api::health::{Check, Checks, Readiness};
-use linux_api_wire::api::keys::ListedKey;
-use linux_api_wire::api::processes::{Process, ProcessDetail};
+use linux_api_wire::api::processes::Process;
 use linux_api_wire::api::snapshot::{FamilyStatus, Snapshot};
 use linux_api_wire::api::system::SystemInfo;
 use linux_api_wire::api::users::{CurrentUser, ListedUser, Permissions, UserSummary};
@@ -22,7 +17,9 @@ use linux_api_wire::user::Role;
 const GI: u64 = 1 << 30;
 const MI: u64 = 1 << 20;
 
-pub(super) struct Script {
+/// A host of the script at one moment.
+#[derive(Debug)]
+pub struct DemoScript {
     name: &'static str,
     number: u32,
     now: Timestamp,
@@ -31,12 +28,12 @@ pub(super) struct Script {
     wave: f64,
 }
 
-impl Script {
+impl DemoScript {
     #[expect(
         clippy::cast_precision_loss,
         reason = "a few hundred years of seconds are exact"
     )]
-    pub(super) fn new(name: &'static str, number: u32, now: Timestamp) -> Self {
+    pub(crate) fn new(name: &'static str, number: u32, now: Timestamp) -> Self {
         let seconds = now.as_millis().rem_euclid(86_400_000) as f64 / 1000.0;
         let phase = f64::from(number) * 1.7;
         let slow = (seconds / 47.0 + phase).sin();
@@ -50,6 +47,18 @@ impl Script {
         }
     }
 
+    pub(crate) const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) const fn number(&self) -> u32 {
+        self.number
+    }
+
+    pub(crate) const fn now(&self) -> Timestamp {
+        self.now
+    }
+
     /// How busy the host is in percent.
     fn busy(&self) -> f64 {
         let share = [35.0, 28.0, 62.0, 12.0, 97.0, 0.0];
@@ -57,7 +66,7 @@ impl Script {
         most * (0.55 + 0.45 * self.wave)
     }
 
-    pub(super) fn me(&self) -> CurrentUser {
+    pub(crate) fn me(&self) -> CurrentUser {
         CurrentUser {
             user_id: self.users()[0].user_id.clone(),
             user: UserSummary {
@@ -75,7 +84,7 @@ impl Script {
         }
     }
 
-    pub(super) fn info(&self) -> SystemInfo {
+    pub(crate) fn info(&self) -> SystemInfo {
         SystemInfo {
             system: "Linux".to_owned(),
             node_name: self.name.to_owned(),
@@ -89,7 +98,7 @@ impl Script {
         }
     }
 
-    pub(super) fn snapshot(&self) -> Snapshot {
+    pub(crate) fn snapshot(&self) -> Snapshot {
         let busy = self.busy();
         let core = |core: u32| {
             let own = busy * (0.6 + 0.8 * ((self.seconds / 7.0 + f64::from(core)).sin().abs()));
@@ -185,7 +194,7 @@ impl Script {
         }
     }
 
-    fn all_processes(&self) -> Vec<Process> {
+    pub(crate) fn processes(&self) -> Vec<Process> {
         let busy = self.busy() / 62.0;
         let start = self.now.as_millis().div_euclid(86_400_000) * 86_400_000;
         (1_u32..)
@@ -220,51 +229,7 @@ impl Script {
             .collect()
     }
 
-    /// What a daemon would answer, by the same filter language.
-    pub(super) fn processes(&self, query: &ProcessQuery) -> ProcessRows {
-        let filter = query.filter.parse::<linux_api_wire::filter::Filter>().ok();
-        let mut items = self.all_processes();
-        if let Some(filter) = filter {
-            items.retain(|process| filter.matches(&process.filter_row()));
-        }
-        let column = Column::ALL.iter().find(|it| it.field() == query.sort);
-        if let Some(column) = column {
-            items.sort_by(|a, b| column.compare(a, b, query.descending));
-        }
-        let total = items.len();
-        items.truncate(query.limit);
-        ProcessRows { total, items }
-    }
-
-    pub(super) fn process(&self, pid: u32) -> Option<ProcessDetail> {
-        let process = self.all_processes().into_iter().find(|it| it.pid == pid)?;
-        Some(ProcessDetail {
-            arguments: process.command.split(' ').map(str::to_owned).collect(),
-            process,
-            open_files: Some(23),
-            limits: Some(Vec::new()),
-        })
-    }
-
-    #[expect(clippy::unused_self, reason = "the same on all hosts")]
-    pub(super) fn readiness(&self) -> Readiness {
-        let check = |detail: &str| Check {
-            ok: true,
-            detail: detail.to_owned(),
-        };
-        Readiness {
-            code: None,
-            status: "ready".to_owned(),
-            checks: Checks {
-                database: check("sqlite"),
-                migrations: check("revision 3"),
-                flusher: check("nothing waits"),
-            },
-            warnings: Vec::new(),
-        }
-    }
-
-    pub(super) fn users(&self) -> Vec<ListedUser> {
+    pub(crate) fn users(&self) -> Vec<ListedUser> {
         let user = |number: u32, name: &str, role: Role, active: bool| ListedUser {
             user_id: format!("00000000-0000-4000-8000-{number:012}"),
             username: name.to_owned(),
@@ -281,19 +246,6 @@ impl Script {
             user(3, "alice", Role::Admin, true),
             user(4, "intern", Role::Viewer, false),
         ]
-    }
-
-    pub(super) fn keys(&self, user: Option<&str>) -> Vec<ListedKey> {
-        let last = user.and_then(|id| id.chars().last()).unwrap_or('1');
-        vec![ListedKey {
-            key_id: format!("EXAMPLEkey0{last}"),
-            name: "first key".to_owned(),
-            scopes: Vec::new(),
-            created_at: "2026-03-02T09:12:00Z".to_owned(),
-            expires_at: None,
-            last_used: Some(self.now.to_string()),
-            revoked_at: None,
-        }]
     }
 }
 
@@ -336,4 +288,9 @@ fn pressure(avg10: f64) -> ResourcePressure {
 /// The number of the program at a place, from 1: number 2 is for kernel threads.
 const fn number(place: u32) -> u32 {
     if place > 1 { 300 + 7 * place } else { place }
+}
+
+/// A number from 0 to 1 that looks like chance and is not.
+pub(crate) fn noise(seed: f64) -> f64 {
+    (seed.sin() * 43_758.545).fract().abs()
 }

@@ -18,7 +18,7 @@ const PASTE_END: &[u8] = b"\x1b[201~";
 
 /// Something that a terminal sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Input {
+pub(crate) enum TerminalInput {
     /// A person did something.
     Event(Event),
     /// The terminal has taken all that was sent before the question (DSR 5).
@@ -27,18 +27,18 @@ pub(crate) enum Input {
 
 /// Takes bytes as they come, in pieces of any size.
 #[derive(Debug, Default)]
-pub(crate) struct Parser {
+pub(crate) struct InputParser {
     bytes: Vec<u8>,
     /// What was pasted so far, until its end comes: none of it is a key.
     pasted: Option<Vec<u8>>,
 }
 
 /// How much of the bytes was read, and what it was; nothing when more bytes are needed.
-type Step = Option<(usize, Option<Input>)>;
+type Step = Option<(usize, Option<TerminalInput>)>;
 
-impl Parser {
+impl InputParser {
     /// What is complete with these bytes.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<Input> {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<TerminalInput> {
         self.bytes.extend_from_slice(bytes);
         let mut inputs = Vec::new();
         let mut read = 0;
@@ -47,7 +47,7 @@ impl Parser {
                 let Some(text) = self.paste(&mut read) else {
                     break;
                 };
-                inputs.push(Input::Event(Event::Paste(text)));
+                inputs.push(TerminalInput::Event(Event::Paste(text)));
             }
             let rest = &self.bytes[read..];
             if rest.starts_with(PASTE_START) {
@@ -90,7 +90,7 @@ impl Parser {
     }
 
     /// What is left, when nothing follows.
-    pub(crate) fn give_up(&mut self) -> Vec<Input> {
+    pub(crate) fn give_up(&mut self) -> Vec<TerminalInput> {
         let bytes = std::mem::take(&mut self.bytes);
         match bytes[..] {
             [ESC] => vec![key(KeyCode::Esc, KeyModifiers::NONE)],
@@ -102,8 +102,8 @@ impl Parser {
     }
 }
 
-const fn key(code: KeyCode, modifiers: KeyModifiers) -> Input {
-    Input::Event(Event::Key(KeyEvent::new(code, modifiers)))
+const fn key(code: KeyCode, modifiers: KeyModifiers) -> TerminalInput {
+    TerminalInput::Event(Event::Key(KeyEvent::new(code, modifiers)))
 }
 
 fn step(bytes: &[u8]) -> Step {
@@ -118,9 +118,9 @@ fn step(bytes: &[u8]) -> Step {
         [ESC, rest @ ..] => {
             let (length, input) = step(rest)?;
             let input = input.map(|input| match input {
-                Input::Event(Event::Key(mut event)) => {
+                TerminalInput::Event(Event::Key(mut event)) => {
                     event.modifiers |= KeyModifiers::ALT;
-                    Input::Event(Event::Key(event))
+                    TerminalInput::Event(Event::Key(event))
                 }
                 other => other,
             });
@@ -131,7 +131,7 @@ fn step(bytes: &[u8]) -> Step {
     }
 }
 
-const fn ascii(byte: u8) -> Input {
+const fn ascii(byte: u8) -> TerminalInput {
     let (code, modifiers) = match byte {
         b'\r' => (KeyCode::Enter, KeyModifiers::NONE),
         b'\t' => (KeyCode::Tab, KeyModifiers::NONE),
@@ -256,7 +256,7 @@ fn control(bytes: &[u8]) -> Step {
     Some((end + 1, sequence(parameters, last)))
 }
 
-fn sequence(parameters: &str, last: u8) -> Option<Input> {
+fn sequence(parameters: &str, last: u8) -> Option<TerminalInput> {
     let (is_mouse, parameters) = match parameters.strip_prefix('<') {
         Some(rest) => (true, rest),
         None => (false, parameters),
@@ -273,7 +273,7 @@ fn sequence(parameters: &str, last: u8) -> Option<Input> {
             mouse(number(0).saturating_sub(32), number(1), number(2), false)
         }
         _ if is_mouse => None,
-        b'n' => (numbers.len() == 1).then_some(Input::Taken),
+        b'n' => (numbers.len() == 1).then_some(TerminalInput::Taken),
         b'Z' => Some(key(KeyCode::BackTab, KeyModifiers::SHIFT)),
         b'~' => numbered(number(0)).map(|code| key(code, held)),
         b'M' => None,
@@ -282,7 +282,7 @@ fn sequence(parameters: &str, last: u8) -> Option<Input> {
 }
 
 /// The mouse; places count from 1, the lowest two bits and the highest two are the button.
-fn mouse(state: u16, x: u16, y: u16, is_release: bool) -> Option<Input> {
+fn mouse(state: u16, x: u16, y: u16, is_release: bool) -> Option<TerminalInput> {
     let is_moving = state & 32 != 0;
     let button = |number| match number {
         0 => Some(MouseButton::Left),
@@ -313,7 +313,7 @@ fn mouse(state: u16, x: u16, y: u16, is_release: bool) -> Option<Input> {
             held |= modifier;
         }
     }
-    Some(Input::Event(Event::Mouse(MouseEvent {
+    Some(TerminalInput::Event(Event::Mouse(MouseEvent {
         kind,
         column: x.saturating_sub(1),
         row: y.saturating_sub(1),
@@ -325,8 +325,8 @@ fn mouse(state: u16, x: u16, y: u16, is_release: bool) -> Option<Input> {
 mod tests {
     use super::*;
 
-    fn read(bytes: &[u8]) -> Vec<Input> {
-        let mut parser = Parser::default();
+    fn read(bytes: &[u8]) -> Vec<TerminalInput> {
+        let mut parser = InputParser::default();
         let mut inputs = parser.feed(bytes);
         inputs.extend(parser.give_up());
         inputs
@@ -336,7 +336,7 @@ mod tests {
         let inputs = read(bytes).into_iter();
         inputs
             .map(|input| match input {
-                Input::Event(Event::Key(event)) => (event.code, event.modifiers),
+                TerminalInput::Event(Event::Key(event)) => (event.code, event.modifiers),
                 other => panic!("{other:?}"),
             })
             .collect()
@@ -390,13 +390,13 @@ mod tests {
             "q\u{1b}[1;5Aé漢\u{1b}[<0;3;4M\u{1b}[0n\u{1b}[200~a\u{1b}[Ab\u{1b}[201~\u{1b}[24~x";
         let expected = read(whole.as_bytes());
         assert_eq!(expected.len(), 9, "{expected:?}");
-        assert_eq!(expected[5], Input::Taken);
+        assert_eq!(expected[5], TerminalInput::Taken);
         let text = Event::Paste("a\u{1b}[Ab".to_owned());
-        assert_eq!(expected[6], Input::Event(text));
+        assert_eq!(expected[6], TerminalInput::Event(text));
         for size in 1..whole.len() {
-            let mut parser = Parser::default();
+            let mut parser = InputParser::default();
             let pieces = whole.as_bytes().chunks(size);
-            let inputs: Vec<Input> = pieces.flat_map(|piece| parser.feed(piece)).collect();
+            let inputs: Vec<TerminalInput> = pieces.flat_map(|piece| parser.feed(piece)).collect();
             assert_eq!(inputs, expected, "{size}");
             assert!(!parser.is_ambiguous());
         }
@@ -405,18 +405,22 @@ mod tests {
     #[test]
     fn a_long_pasted_text_is_cut_and_none_of_it_is_a_key() {
         let long = [PASTE_START, &vec![b'q'; 3 * PASTE], PASTE_END, b"x"].concat();
-        let mut parser = Parser::default();
+        let mut parser = InputParser::default();
         let pieces = long.chunks(1000);
-        let inputs: Vec<Input> = pieces.flat_map(|piece| parser.feed(piece)).collect();
+        let inputs: Vec<TerminalInput> = pieces.flat_map(|piece| parser.feed(piece)).collect();
         let text = Event::Paste("q".repeat(PASTE));
         let x = key(KeyCode::Char('x'), KeyModifiers::NONE);
-        assert!(inputs == [Input::Event(text), x], "{}", inputs.len());
+        assert!(
+            inputs == [TerminalInput::Event(text), x],
+            "{}",
+            inputs.len()
+        );
     }
 
     #[test]
     fn the_mouse_is_read_in_all_three_ways() {
         let down = |column, row| {
-            vec![Input::Event(Event::Mouse(MouseEvent {
+            vec![TerminalInput::Event(Event::Mouse(MouseEvent {
                 kind: MouseEventKind::Down(MouseButton::Left),
                 column,
                 row,
@@ -427,7 +431,7 @@ mod tests {
         assert_eq!(read(b"\x1b[32;3;4M"), down(2, 3));
         assert_eq!(read(b"\x1b[M #$"), down(2, 3));
         let kind = |bytes: &[u8]| match &read(bytes)[..] {
-            [Input::Event(Event::Mouse(event))] => event.kind,
+            [TerminalInput::Event(Event::Mouse(event))] => event.kind,
             other => panic!("{other:?}"),
         };
         assert_eq!(kind(b"\x1b[<64;1;1M"), MouseEventKind::ScrollUp);
@@ -450,7 +454,7 @@ mod tests {
             b"\xc3\x28",
             b"\x1b[<9;",
         ] {
-            let mut parser = Parser::default();
+            let mut parser = InputParser::default();
             parser.feed(bytes);
             parser.give_up();
             let next = parser.feed(b"q");
@@ -461,7 +465,7 @@ mod tests {
             );
         }
         let endless = [b"\x1b[".to_vec(), vec![b'1'; 500]].concat();
-        let mut parser = Parser::default();
+        let mut parser = InputParser::default();
         assert!(parser.feed(&endless).is_empty() && !parser.is_ambiguous());
     }
 }

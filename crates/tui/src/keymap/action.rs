@@ -1,170 +1,133 @@
-//! Everything that a key can do.
+//! What keys can do: on every view, and on those with a table. What a single view can do besides is in
+//! its directory.
 
-use crate::view::View;
+use crate::screen::View;
 
-/// On which views an action means something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// On all of them.
-    Everywhere,
-    /// On these.
-    At(&'static [View]),
+/// Something that a key can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyAction {
+    /// Its name in the configuration and the palette.
+    pub name: &'static str,
+    /// Its keys in the default preset, with spaces between them; two keys in a row have a comma.
+    pub keys: &'static str,
+    /// One word for the line at the bottom; empty where it is not worth one.
+    pub hint: &'static str,
+    /// What it does.
+    pub help: &'static str,
 }
 
-impl Place {
-    /// Whether it is one of this action's views.
-    #[must_use]
-    pub fn is_at(self, view: View) -> bool {
-        match self {
-            Self::Everywhere => true,
-            Self::At(views) => views.contains(&view),
-        }
-    }
-
-    /// Whether a view is of both.
-    #[must_use]
-    pub fn overlaps(self, other: Self) -> bool {
-        View::PLACES
-            .iter()
-            .any(|view| self.is_at(*view) && other.is_at(*view))
-    }
-}
-
-/// Defines the actions: variant, name in the configuration, place, hint for the footer ("" for
-/// none) and help.
+/// Defines actions: constant, name, keys, hint and help; and a list of them where it has a name.
 macro_rules! actions {
-    ($($variant:ident $name:literal $place:expr, $hint:literal, $help:literal;)+) => {
-        /// Something that a key can do.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Action {
-            $(#[doc = $help] $variant,)+
-        }
-
-        impl Action {
-            /// All of them, in the order of the help.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-
-            /// Its name in the configuration and the palette.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
-            }
-
-            /// What it does.
-            #[must_use]
-            pub const fn help(self) -> &'static str {
-                match self { $(Self::$variant => $help),+ }
-            }
-
-            /// Where it means something.
-            #[must_use]
-            pub const fn place(self) -> Place {
-                match self { $(Self::$variant => $place),+ }
-            }
-
-            /// One word for the line at the bottom, where it is worth one.
-            #[must_use]
-            pub const fn hint(self) -> Option<&'static str> {
-                let hint = match self { $(Self::$variant => $hint),+ };
-                if hint.is_empty() { None } else { Some(hint) }
-            }
-        }
+    ([$list:ident] $($action:ident $name:literal $keys:literal, $hint:literal, $help:literal;)+) => {
+        $crate::keymap::action::actions! { $($action $name $keys, $hint, $help;)+ }
+        const $list: &[$crate::keymap::KeyAction] = &[$($action),+];
+    };
+    ($($action:ident $name:literal $keys:literal, $hint:literal, $help:literal;)+) => {
+        $(
+            #[doc = $help]
+            pub(crate) const $action: $crate::keymap::KeyAction = $crate::keymap::KeyAction {
+                name: $name,
+                keys: $keys,
+                hint: $hint,
+                help: $help,
+            };
+        )+
     };
 }
+pub(crate) use actions;
 
-const ALL: Place = Place::Everywhere;
-const FLEET: Place = Place::At(&[View::Fleet]);
-const PROCESSES: Place = Place::At(&[View::Processes]);
-const TABLES: Place = Place::At(&[View::Fleet, View::Processes, View::Api, View::Users]);
-const SORTED: Place = Place::At(&[View::Fleet, View::Processes, View::Api]);
-const USERS: Place = Place::At(&[View::Users]);
-const HISTORY: Place = Place::At(&[View::History]);
-const OPENED: Place = Place::At(&[View::Fleet, View::Overview, View::Processes, View::Users]);
-
+// Where a view has rows.
 actions! {
-    Help "help" ALL, "help", "show what the keys do";
-    Open "open" OPENED, "open", "open the chosen row";
-    Back "back" ALL, "", "close what is open, go one level up";
-    Filter "filter" TABLES, "filter", "show only some rows; processes take queries";
-    Find "find" TABLES, "", "jump to the next row that holds a text";
-    InvertFilter "invert-filter" PROCESSES, "", "turn the filter round";
-    FaultsOnly "faults-only" FLEET, "faults", "show only hosts with trouble";
-    SortMenu "sort-menu" SORTED, "sort", "choose the column to sort by";
-    SortLeft "sort-left" SORTED, "", "sort by the column to the left";
-    SortRight "sort-right" SORTED, "", "sort by the column to the right";
-    Reverse "reverse" SORTED, "", "sort the other way round";
-    SortPid "sort-pid" PROCESSES, "", "sort by process number";
-    SortCpu "sort-cpu" PROCESSES, "", "sort by CPU";
-    SortMemory "sort-memory" PROCESSES, "", "sort by memory";
-    SortTime "sort-time" PROCESSES, "", "sort by CPU time";
-    Tree "tree" PROCESSES, "tree", "show who started whom";
-    FullCommand "full-command" PROCESSES, "", "show whole command lines or names";
-    PercentBase "percent-base" PROCESSES, "", "percent of one core or of the whole machine";
-    UserFilter "user-filter" PROCESSES, "user", "narrow to the user of the chosen process";
-    KernelThreads "kernel-threads" PROCESSES, "", "show or hide kernel threads";
-    AddUser "add-user" USERS, "add", "add a user";
-    ToggleActive "toggle-active" USERS, "activate", "activate or deactivate the user";
-    ToggleRole "toggle-role" USERS, "role", "make the user an admin or a viewer";
-    DeleteUser "delete-user" USERS, "", "delete the user";
-    NewKey "new-key" USERS, "new key", "make a key for the user";
-    RotateKey "rotate-key" USERS, "rotate", "replace the key; the old one lasts an hour";
-    RevokeKey "revoke-key" USERS, "revoke", "end the key at once";
-    ZoomIn "zoom-in" HISTORY, "zoom", "show a shorter time";
-    ZoomOut "zoom-out" HISTORY, "", "show a longer time";
-    Earlier "earlier" HISTORY, "earlier", "go back a little";
-    Later "later" HISTORY, "later", "go forward a little";
-    MuchEarlier "much-earlier" HISTORY, "", "go back a screen";
-    MuchLater "much-later" HISTORY, "", "go forward a screen";
-    Live "live" HISTORY, "live", "back to the present";
-    Jump "jump" HISTORY, "go to", "go to a time: 03:12, -2h, 2026-11-20";
-    Freeze "freeze" ALL, "freeze", "hold everything still";
-    Palette "palette" ALL, "commands", "type a command";
-    Up "up" ALL, "", "up";
-    Down "down" ALL, "", "down";
-    Left "left" ALL, "", "left: scroll, collapse, the list beside";
-    Right "right" ALL, "", "right: scroll, expand, the list beside";
-    Top "top" ALL, "", "to the first row";
-    Bottom "bottom" ALL, "", "to the last row";
-    PageUp "page-up" ALL, "", "a page up";
-    PageDown "page-down" ALL, "", "a page down";
-    HalfUp "half-up" ALL, "", "half a page up";
-    HalfDown "half-down" ALL, "", "half a page down";
-    NextView "next-view" ALL, "views", "the next view";
-    PreviousView "previous-view" ALL, "", "the view before";
-    Fleet "fleet" ALL, "", "all hosts";
-    Overview "overview" ALL, "", "the host at a glance";
-    Processes "processes" ALL, "", "its processes";
-    Api "api" ALL, "", "requests to its daemon";
-    Health "health" ALL, "", "how its daemon does";
-    Users "users" ALL, "", "its users and keys";
-    History "history" ALL, "", "its past";
-    NextHost "next-host" ALL, "", "the next host";
-    PreviousHost "previous-host" ALL, "", "the host before";
-    Reload "reload" ALL, "", "ask the host again at once";
-    Redraw "redraw" ALL, "", "draw the screen anew";
-    Suspend "suspend" ALL, "", "back to the shell; fg returns";
-    Quit "quit" ALL, "quit", "leave a page that lies over a view, else end";
+    OPEN "open" "enter", "open", "open the chosen row";
+    FILTER "filter" "/", "filter", "show only some rows; processes take queries";
+    FIND "find" "f3", "", "jump to the next row that holds a text";
+    SORT_MENU "sort-menu" "s f6", "sort", "choose the column to sort by";
+    SORT_LEFT "sort-left" "<", "", "sort by the column to the left";
+    SORT_RIGHT "sort-right" ">", "", "sort by the column to the right";
+    REVERSE "reverse" "I", "", "sort the other way round";
 }
 
-impl Action {
+// On every view.
+actions! {
+    [FIRST]
+    HELP "help" "? f1", "help", "show what the keys do";
+    BACK "back" "esc", "", "close what is open, go one level up";
+}
+actions! {
+    [GENERAL]
+    FREEZE "freeze" "f", "freeze", "hold everything still";
+    PALETTE "palette" ":", "commands", "type a command";
+    UP "up" "up k", "", "up";
+    DOWN "down" "down j", "", "down";
+    LEFT "left" "left h", "", "left: scroll, collapse, the list beside";
+    RIGHT "right" "right l", "", "right: scroll, expand, the list beside";
+    TOP "top" "home g,g", "", "to the first row";
+    BOTTOM "bottom" "end G", "", "to the last row";
+    PAGE_UP "page-up" "pageup ctrl-b", "", "a page up";
+    PAGE_DOWN "page-down" "pagedown ctrl-f", "", "a page down";
+    HALF_UP "half-up" "ctrl-u", "", "half a page up";
+    HALF_DOWN "half-down" "ctrl-d", "", "half a page down";
+    NEXT_VIEW "next-view" "tab", "views", "the next view";
+    PREVIOUS_VIEW "previous-view" "backtab", "", "the view before";
+}
+actions! {
+    [LAST]
+    NEXT_HOST "next-host" "ctrl-n", "", "the next host";
+    PREVIOUS_HOST "previous-host" "ctrl-p", "", "the host before";
+    RELOAD "reload" "ctrl-r", "", "ask the host again at once";
+    REDRAW "redraw" "ctrl-l", "", "draw the screen anew";
+    SUSPEND "suspend" "ctrl-z", "", "back to the shell; fg returns";
+    QUIT "quit" "q ctrl-c", "quit", "leave a page that lies over a view, else end";
+}
+
+impl KeyAction {
+    /// What can be done on every view, in the order of the help.
+    pub(crate) fn everywhere() -> impl Iterator<Item = Self> {
+        let views = View::ALL.iter().map(|view| view.action());
+        let all = FIRST.iter().chain(GENERAL).copied().chain(views);
+        all.chain(LAST.iter().copied())
+    }
+
+    /// What can be done on a view, what can be done everywhere left out.
+    pub(crate) fn here(view: View) -> impl Iterator<Item = Self> {
+        view.screen().actions().iter().copied()
+    }
+
+    /// All actions.
+    #[must_use]
+    pub fn all() -> Vec<Self> {
+        let mut all = vec![HELP, OPEN, BACK];
+        let views = View::PLACES.iter().flat_map(|view| Self::here(*view));
+        for action in views.chain(Self::everywhere()) {
+            if !all.contains(&action) {
+                all.push(action);
+            }
+        }
+        all
+    }
+
     /// The action of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|it| it.name() == name)
+        Self::all().into_iter().find(|it| it.name == name)
+    }
+
+    /// Whether it means something on a view.
+    #[must_use]
+    pub fn is_at(self, view: View) -> bool {
+        Self::here(view)
+            .chain(Self::everywhere())
+            .any(|it| it == self)
+    }
+
+    /// Whether both mean something on the same view.
+    pub(crate) fn overlaps(self, other: Self) -> bool {
+        let mut views = View::PLACES.iter();
+        views.any(|view| self.is_at(*view) && other.is_at(*view))
     }
 
     /// The view that it leads to.
-    #[must_use]
-    pub const fn view(self) -> Option<View> {
-        Some(match self {
-            Self::Fleet => View::Fleet,
-            Self::Overview => View::Overview,
-            Self::Processes => View::Processes,
-            Self::Api => View::Api,
-            Self::Health => View::Health,
-            Self::Users => View::Users,
-            Self::History => View::History,
-            _ => return None,
-        })
+    pub(crate) fn view(self) -> Option<View> {
+        View::ALL.iter().copied().find(|it| it.action() == self)
     }
 }

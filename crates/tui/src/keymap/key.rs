@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 /// A key with what is held down beside it. Shift is part of the character: `G`, not `shift-g`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Key {
+pub struct KeyPress {
     code: KeyCode,
     modifiers: KeyModifiers,
 }
@@ -42,7 +42,7 @@ const SHOWN: [(KeyCode, &str); 9] = [
     (KeyCode::Backspace, "Bksp"),
 ];
 
-impl Key {
+impl KeyPress {
     /// The key of an event.
     #[must_use]
     pub fn of(event: &KeyEvent) -> Self {
@@ -97,7 +97,7 @@ fn named(text: &str) -> Option<KeyCode> {
     found.map(|(_, code)| *code)
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for KeyPress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.modifiers.contains(KeyModifiers::CONTROL) {
             f.write_str("^")?;
@@ -135,18 +135,18 @@ mod tests {
             ("-", "-"),
             ("space", "Space"),
         ] {
-            assert_eq!(Key::parse(text).unwrap().to_string(), shown);
+            assert_eq!(KeyPress::parse(text).unwrap().to_string(), shown);
         }
         for text in ["", "f99", "ctrl-", "nonsense"] {
-            assert_eq!(Key::parse(text), None, "{text}");
+            assert_eq!(KeyPress::parse(text), None, "{text}");
         }
     }
 
     #[test]
     fn shift_is_part_of_the_character() {
         let event = KeyEvent::new(KeyCode::Char('G'), KeyModifiers::SHIFT);
-        assert_eq!(Some(Key::of(&event)), Key::parse("G"));
+        assert_eq!(Some(KeyPress::of(&event)), KeyPress::parse("G"));
         let event = KeyEvent::new(KeyCode::BackTab, KeyModifiers::SHIFT);
-        assert_eq!(Some(Key::of(&event)), Key::parse("backtab"));
+        assert_eq!(Some(KeyPress::of(&event)), KeyPress::parse("backtab"));
     }
 }

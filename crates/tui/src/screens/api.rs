@@ -1,23 +1,29 @@
 //! Requests to the daemon: one row per route, and how the chosen one ended.
 
-use std::collections::BTreeMap;
+mod chosen;
+pub(crate) mod query;
+mod routes;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
-use ratatui::text::{Line, Span};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use super::{draw_absence, draw_nobody};
-use crate::app::{App, RouteRow};
+use crate::app::App;
+use crate::keymap::KeyAction;
+use crate::keymap::action::{FILTER, FIND, REVERSE, SORT_LEFT, SORT_MENU, SORT_RIGHT};
+use crate::query::{AnyQuery, RequestsQuery};
 use crate::sanitize::clean;
+use crate::screen::{Screen, own_table};
+use crate::table::{AnyTable, Heading, SortKey, TableCell, TableColumn, TableState, TableView};
 use crate::theme::Theme;
-use crate::units::{count, latency, percent};
-use crate::widgets::chart::{chart, round_top, sparkline};
-use crate::widgets::frame::{boxed, instead};
-use crate::widgets::table::{Cell, Column, Table, widths};
+use crate::units::{count, floor, latency, percent};
+use crate::widgets::chart::{round_top, sparkline};
+use crate::widgets::frame::instead;
 use linux_api_wire::api_key::Scope;
+use linux_api_wire::time::Timestamp;
+pub(crate) use routes::RouteActivity;
 
 /// Fewest columns of a terminal for the slowest request besides.
 const WIDE: u16 = 110;
@@ -25,124 +31,187 @@ const WIDE: u16 = 110;
 const HIGH: u16 = 30;
 /// Lines of that graph.
 const GRAPH: u16 = 12;
-/// Columns of the list of status codes beside it.
-const CODES: u16 = 40;
 
-/// The columns, and by which of the sortable ones each is sorted.
-pub(super) fn columns(width: u16) -> (Vec<Column>, Vec<Option<usize>>) {
+/// The chosen route, the order, and what routes have to hold.
+#[derive(Debug, Clone)]
+pub struct ApiState {
+    /// The table.
+    pub table: TableState<String>,
+}
+
+impl Default for ApiState {
+    fn default() -> Self {
+        Self {
+            table: TableState::sorted("P99", true),
+        }
+    }
+}
+
+pub(crate) struct ApiScreen;
+
+impl Screen for ApiScreen {
+    fn actions(&self) -> &'static [KeyAction] {
+        &[FILTER, FIND, SORT_MENU, SORT_LEFT, SORT_RIGHT, REVERSE]
+    }
+
+    fn queries(&self, app: &App) -> Vec<AnyQuery> {
+        let is_allowed = app.host().forbids(Scope::StatsRead).is_none();
+        let query = is_allowed.then(|| RequestsQuery(minute(app)).into());
+        query.into_iter().collect()
+    }
+
+    fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
+        let theme = &app.settings.theme;
+        let host = app.host();
+        if let Some(reason) = host.forbids(Scope::StatsRead) {
+            if draw_nobody(app, area, frame) {
+                return;
+            }
+            let text = format!("requests: {reason}");
+            instead(&text, theme.dim, theme, area, frame);
+            return;
+        }
+        let below = if area.height >= HIGH { GRAPH } else { 1 };
+        let body = Rect {
+            height: area.height - below,
+            ..area
+        };
+        let last = Rect {
+            y: body.bottom(),
+            height: below,
+            ..area
+        };
+        let requests = &host.responses.requests;
+        if draw_absence(
+            app,
+            requests.value().is_some(),
+            requests.error(),
+            body,
+            frame,
+        ) {
+            return;
+        }
+        let rows = app.shown_routes();
+        let table = &app.screens.api.table;
+        let view = TableView {
+            rows: rows.len(),
+            stale: app.freshness().is_old(),
+            ..TableView::of(table)
+        };
+        view.draw(&columns(area.width), app, body, frame, |row| &rows[row]);
+        if rows.is_empty() {
+            let text = if table.filter.is_empty() {
+                "no requests in this hour yet"
+            } else {
+                "no route fits the filter"
+            };
+            instead(text, theme.dim, theme, body, frame);
+        }
+        let Some(chosen) = view.selected.and_then(|place| rows.get(place)) else {
+            return;
+        };
+        if below > 1 {
+            chosen::draw(app, chosen, last, frame);
+        } else {
+            frame.render_widget(chosen::codes_line(app, chosen), last);
+        }
+    }
+
+    own_table!(api);
+
+    fn headings(&self, width: u16) -> Vec<Heading> {
+        TableColumn::headings(&columns(width))
+    }
+
+    fn arrange(&self, app: &mut App) {
+        let page = app.page();
+        let mut table = std::mem::take(&mut app.screens.api.table);
+        let routes = app.routes_by(&table);
+        table.set_rows(routes.iter().map(|row| row.metrics.route.as_str()), page);
+        drop(routes);
+        app.screens.api.table = table;
+    }
+
+    fn save(&self, app: &App, kept: &mut toml::Table) {
+        app.screens.api.table.save_sort(kept, "api");
+    }
+
+    fn restore(&self, app: &mut App, kept: &toml::Table) {
+        let headings = self.headings(0);
+        app.screens.api.table.restore_sort(kept, "api", &headings);
+    }
+}
+
+/// The minute that the host is in.
+fn minute(app: &App) -> Timestamp {
+    floor(app.time_of(app.host()), 60)
+}
+
+impl App {
+    /// The routes to show, in order.
+    #[must_use]
+    pub fn shown_routes(&self) -> Vec<RouteActivity<'_>> {
+        self.routes_by(&self.screens.api.table)
+    }
+
+    fn routes_by(&self, table: &TableState<String>) -> Vec<RouteActivity<'_>> {
+        let Some(requests) = self.host().responses.requests.value() else {
+            return Vec::new();
+        };
+        let wanted = table.filter.to_lowercase();
+        let mut rows = routes::routes(requests, minute(self));
+        rows.retain(|row| row.metrics.route.to_lowercase().contains(&wanted));
+        let columns = columns(u16::MAX);
+        if let Some(column) = TableColumn::titled(&columns, table.sort.title) {
+            rows.sort_by(|one, other| column.compare(one, other, table.sort.descending));
+        }
+        rows
+    }
+}
+
+type RouteColumn<'a> = TableColumn<RouteActivity<'a>>;
+
+#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
+fn columns<'a>(width: u16) -> Vec<RouteColumn<'a>> {
     let route = match width {
         WIDE.. => (width - 82).min(60),
         72.. => 26,
         _ => 20,
     };
-    let mut columns = vec![
-        Column::words("ROUTE", route),
-        Column::numbers("REQ", 6),
-        Column::numbers("ERR%", 5),
-        Column::numbers("P50", 8),
-        Column::numbers("P95", 8),
-        Column::numbers("P99", 8),
-    ];
-    if width >= WIDE {
-        columns.push(Column::numbers("MAX", 8));
-    }
-    let places = (0..columns.len()).map(Some).chain([None]).collect();
-    columns.push(Column::words("BY MINUTE", 0));
-    (columns, places)
+    vec![
+        RouteColumn::words("ROUTE", route, |at, row| {
+            at.text(end_of(&row.metrics.route, at.width, at.theme))
+        })
+        .ascending(|row| Some(SortKey::Text(&row.metrics.route))),
+        RouteColumn::numbers("REQ", 6, |at, row| {
+            at.text(count(row.metrics.requests as f64))
+        })
+        .descending(|row| Some(SortKey::Whole(row.metrics.requests))),
+        RouteColumn::numbers("ERR%", 5, |at, row| {
+            let is_bad = row.error_percent > 0.0;
+            let style = if is_bad { at.theme.bad } else { at.theme.dim };
+            TableCell::new(percent(row.error_percent), style)
+        })
+        .descending(|row| Some(SortKey::Number(row.error_percent))),
+        RouteColumn::numbers("P50", 8, |at, row| at.text(latency(row.metrics.p50)))
+            .descending(|row| Some(SortKey::Number(row.metrics.p50))),
+        RouteColumn::numbers("P95", 8, |at, row| at.text(latency(row.metrics.p95)))
+            .descending(|row| Some(SortKey::Number(row.metrics.p95))),
+        RouteColumn::numbers("P99", 8, |at, row| at.text(latency(row.metrics.p99)))
+            .descending(|row| Some(SortKey::Number(row.metrics.p99))),
+        RouteColumn::numbers("MAX", 8, |at, row| {
+            at.text(latency(row.metrics.max_response_time))
+        })
+        .descending(|row| Some(SortKey::Number(row.metrics.max_response_time)))
+        .from(WIDE),
+        RouteColumn::words("BY MINUTE", 0, |at, row| {
+            let top = round_top(&row.minutes);
+            let width = at.width.min(row.minutes.len());
+            let line = sparkline(&row.minutes, top, width, at.theme);
+            TableCell::new(line, at.theme.graph)
+        }),
+    ]
 }
-
-pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let host = app.host();
-    if let Some(reason) = host.forbids(Scope::StatsRead) {
-        if draw_nobody(app, area, frame) {
-            return;
-        }
-        let text = format!("requests: {reason}");
-        instead(&text, theme.dim, theme, area, frame);
-        return;
-    }
-    let below = if area.height >= HIGH { GRAPH } else { 1 };
-    let body = Rect {
-        height: area.height - below,
-        ..area
-    };
-    let last = Rect {
-        y: body.bottom(),
-        height: below,
-        ..area
-    };
-    let error = host.requests_error();
-    if draw_absence(app, host.requests.value().is_some(), error, body, frame) {
-        return;
-    }
-    let rows = app.shown_routes();
-    let (columns, _) = columns(area.width);
-    let widths = widths(&columns, area.width);
-    let selected = app.api.table.cursor.selected.as_ref();
-    let selected = rows
-        .iter()
-        .position(|row| Some(&row.metrics.route) == selected);
-    let table = Table {
-        columns: &columns,
-        sort: Some(app.api.table.sort.heading()),
-        offset: app.api.table.cursor.offset,
-        selected,
-        focused: true,
-        rows: rows.len(),
-        stale: app.freshness().is_old(),
-    };
-    table.draw(body, frame.buffer_mut(), theme, |row| {
-        cells(app, &rows[row], &widths)
-    });
-    if rows.is_empty() {
-        let text = if app.api.table.filter.is_empty() {
-            "no requests in this hour yet"
-        } else {
-            "no route fits the filter"
-        };
-        instead(text, theme.dim, theme, body, frame);
-    }
-    let Some(chosen) = selected.map(|place| &rows[place]) else {
-        return;
-    };
-    if below > 1 {
-        draw_chosen(app, chosen, last, frame);
-    } else {
-        frame.render_widget(codes_line(app, chosen), last);
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-fn cells(app: &App, row: &RouteRow<'_>, widths: &[u16]) -> Vec<Cell> {
-    let theme = &app.settings.theme;
-    let metrics = row.metrics;
-    let time = |seconds: f64| Cell::new(latency(seconds), theme.text);
-    let errors = if row.error_percent > 0.0 {
-        theme.bad
-    } else {
-        theme.dim
-    };
-    let width = |place: usize| usize::from(widths.get(place).copied().unwrap_or(0));
-    let last = widths.len().saturating_sub(1);
-    let top = round_top(&row.minutes);
-    let line = sparkline(&row.minutes, top, width(last).min(row.minutes.len()), theme);
-    let route = end_of(&metrics.route, width(0), theme);
-    let mut cells = vec![
-        Cell::new(route, theme.text),
-        Cell::new(count(metrics.requests as f64), theme.text),
-        Cell::new(percent(row.error_percent), errors),
-        time(metrics.p50),
-        time(metrics.p95),
-        time(metrics.p99),
-    ];
-    if last > cells.len() {
-        cells.push(time(metrics.max_response_time));
-    }
-    cells.push(Cell::new(line, theme.graph));
-    cells
-}
-
 /// A route of at most this width: routes differ at their ends.
 fn end_of(route: &str, width: usize, theme: &Theme) -> String {
     let route = clean(route);
@@ -160,102 +229,4 @@ fn end_of(route: &str, width: usize, theme: &Theme) -> String {
         .collect();
     let end: String = kept.into_iter().rev().collect();
     format!("{}{end}", theme.glyphs.ellipsis)
-}
-
-/// The chosen route by minute, and how its requests ended.
-fn draw_chosen(app: &App, chosen: &RouteRow<'_>, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let graph = Rect {
-        width: area.width - CODES,
-        ..area
-    };
-    let list = Rect {
-        x: graph.right(),
-        width: CODES,
-        ..area
-    };
-    let top = round_top(&chosen.minutes);
-    let route = clean(&chosen.metrics.route);
-    let title = format!("requests per minute, last half hour, up to {top}: {route}");
-    let inner = boxed(&title, theme, graph, frame);
-    // As many columns of dots per minute as there is room for.
-    let dots = if theme.glyphs.ascii { 1 } else { 2 };
-    let each = (usize::from(inner.width) * dots / chosen.minutes.len().max(1)).max(1);
-    let minutes = chosen.minutes.iter();
-    let values: Vec<Option<f64>> = minutes
-        .flat_map(|value| std::iter::repeat_n(*value, each))
-        .collect();
-    chart(&values, top, theme.graph, theme, inner, frame.buffer_mut());
-    let inner = boxed(
-        &format!("responses since {} UTC", hour(chosen)),
-        theme,
-        list,
-        frame,
-    );
-    for (row, (code, times)) in (0..inner.height).zip(codes(app, chosen)) {
-        let style = code_style(theme, code);
-        let line = Line::from(vec![
-            Span::styled(format!("{code} "), style),
-            Span::styled(format!("{:<24}", meaning(code)), theme.dim),
-            Span::styled(format!("{:>8}", count_of(times)), theme.text),
-        ]);
-        frame.render_widget(
-            line,
-            Rect::new(inner.x + 1, inner.y + row, inner.width - 1, 1),
-        );
-    }
-}
-
-/// What a status is called (RFC 9110).
-fn meaning(code: u16) -> &'static str {
-    let status = reqwest::StatusCode::from_u16(code).ok();
-    status.and_then(|it| it.canonical_reason()).unwrap_or("")
-}
-
-fn code_style(theme: &Theme, code: u16) -> Style {
-    match code {
-        500.. => theme.bad,
-        400..=499 => theme.warn,
-        _ => theme.good,
-    }
-}
-
-/// When the hour of a row began.
-fn hour<'a>(chosen: &RouteRow<'a>) -> &'a str {
-    chosen.metrics.time.get(11..16).unwrap_or_default()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
-fn count_of(times: u64) -> String {
-    count(times as f64)
-}
-
-/// How the requests of a route ended in this hour.
-fn codes(app: &App, chosen: &RouteRow<'_>) -> BTreeMap<u16, u64> {
-    let mut codes: BTreeMap<u16, u64> = BTreeMap::new();
-    let requests = app.host().requests.value();
-    let rows = requests.map_or(&[][..], |it| &it.codes);
-    for row in rows {
-        if row.route == chosen.metrics.route && row.time == chosen.metrics.time && row.count > 0 {
-            let times = codes.entry(row.status_code).or_default();
-            *times = times.saturating_add(row.count);
-        }
-    }
-    codes
-}
-
-/// The same in one line.
-fn codes_line(app: &App, chosen: &RouteRow<'_>) -> Line<'static> {
-    let theme = &app.settings.theme;
-    let title = format!(
-        "since {} UTC  {}  ",
-        hour(chosen),
-        clean(&chosen.metrics.route)
-    );
-    let mut spans = vec![Span::styled(title, theme.dim)];
-    for (code, times) in codes(app, chosen) {
-        spans.push(Span::styled(format!("{code} "), code_style(theme, code)));
-        spans.push(Span::styled(format!("{}  ", count_of(times)), theme.text));
-    }
-    Line::from(spans)
 }

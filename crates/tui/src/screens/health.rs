@@ -1,15 +1,19 @@
 //! How the daemon of a host does.
 
+pub(crate) mod query;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::draw_absence;
 use crate::app::App;
+use crate::query::{AnyQuery, HealthQuery, ReadinessQuery};
 use crate::sanitize::clean;
+use crate::screen::Screen;
+use crate::table::fit;
 use crate::units::latency;
 use crate::widgets::frame::{boxed, state_text};
-use crate::widgets::table::fit;
 use linux_api_client::error::ClientError;
 use linux_api_wire::api::health::Check;
 use linux_api_wire::api::snapshot::Snapshot;
@@ -18,76 +22,89 @@ use linux_api_wire::api_key::Scope;
 /// Columns of one family that was read.
 const FAMILY: u16 = 26;
 
-pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let host = app.host();
-    let title = format!("daemon at {}", host.address);
-    let inner = boxed(&title, theme, area, frame);
-    if draw_absence(
-        app,
-        host.readiness.value().is_some(),
-        host.readiness.error(),
-        inner,
-        frame,
-    ) {
-        return;
+pub(crate) type HealthState = ();
+
+pub(crate) struct HealthScreen;
+
+impl Screen for HealthScreen {
+    fn queries(&self, app: &App) -> Vec<AnyQuery> {
+        let mut queries = vec![ReadinessQuery.into()];
+        if app.host().forbids(Scope::StatsRead).is_none() {
+            queries.push(HealthQuery.into());
+        }
+        queries
     }
-    let Some(readiness) = host.readiness.value() else {
-        return;
-    };
-    let (link, style) = state_text(app, &app.freshness());
-    let ready = readiness.status == "ready";
-    let mut lines = vec![
-        Line::from(vec![
-            Span::styled(format!("{:<12} ", "status"), theme.title),
-            Span::styled(
-                clean(&readiness.status),
-                if ready { theme.good } else { theme.bad },
-            ),
-        ]),
-        Line::from(vec![
-            Span::styled(format!("{:<12} ", "connection"), theme.title),
-            Span::styled(link, style),
-        ]),
-        Line::default(),
-    ];
-    let checks = &readiness.checks;
-    let check_line = |name: &str, check: &Check| {
-        let (word, style) = if check.ok {
-            ("ok   ", theme.good)
-        } else {
-            ("FAIL ", theme.bad)
+
+    fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
+        let theme = &app.settings.theme;
+        let host = app.host();
+        let title = format!("daemon at {}", host.address);
+        let inner = boxed(&title, theme, area, frame);
+        if draw_absence(
+            app,
+            host.responses.readiness.value().is_some(),
+            host.responses.readiness.error(),
+            inner,
+            frame,
+        ) {
+            return;
+        }
+        let Some(readiness) = host.responses.readiness.value() else {
+            return;
         };
-        Line::from(vec![
-            Span::styled(format!("{name:<12} "), theme.title),
-            Span::styled(word, style),
-            Span::styled(clean(&check.detail), theme.text),
-        ])
-    };
-    lines.push(check_line("database", &checks.database));
-    lines.push(check_line("migrations", &checks.migrations));
-    lines.push(check_line("flusher", &checks.flusher));
-    lines.extend(details(app));
-    if let Some(snapshot) = host.snapshot.value() {
-        lines.push(Line::default());
-        lines.push(Line::styled(
-            "what the daemon reads of its host",
-            theme.title,
-        ));
-        lines.extend(families(app, snapshot, inner.width));
-    }
-    if lines.len() > usize::from(inner.height) {
-        // Rather no empty lines than none of the last ones.
-        lines.retain(|line| line.width() > 0);
-    }
-    for (row, line) in (0..inner.height).zip(lines) {
-        frame.render_widget(line, Rect::new(inner.x, inner.y + row, inner.width, 1));
-    }
-    if app.freshness().is_old() {
-        frame.buffer_mut().set_style(inner, theme.dim);
+        let (link, style) = state_text(app, &app.freshness());
+        let ready = readiness.status == "ready";
+        let mut lines = vec![
+            Line::from(vec![
+                Span::styled(format!("{:<12} ", "status"), theme.title),
+                Span::styled(
+                    clean(&readiness.status),
+                    if ready { theme.good } else { theme.bad },
+                ),
+            ]),
+            Line::from(vec![
+                Span::styled(format!("{:<12} ", "connection"), theme.title),
+                Span::styled(link, style),
+            ]),
+            Line::default(),
+        ];
+        let checks = &readiness.checks;
+        let check_line = |name: &str, check: &Check| {
+            let (word, style) = if check.ok {
+                ("ok   ", theme.good)
+            } else {
+                ("FAIL ", theme.bad)
+            };
+            Line::from(vec![
+                Span::styled(format!("{name:<12} "), theme.title),
+                Span::styled(word, style),
+                Span::styled(clean(&check.detail), theme.text),
+            ])
+        };
+        lines.push(check_line("database", &checks.database));
+        lines.push(check_line("migrations", &checks.migrations));
+        lines.push(check_line("flusher", &checks.flusher));
+        lines.extend(details(app));
+        if let Some(snapshot) = host.responses.snapshot.value() {
+            lines.push(Line::default());
+            lines.push(Line::styled(
+                "what the daemon reads of its host",
+                theme.title,
+            ));
+            lines.extend(families(app, snapshot, inner.width));
+        }
+        if lines.len() > usize::from(inner.height) {
+            // Rather no empty lines than none of the last ones.
+            lines.retain(|line| line.width() > 0);
+        }
+        for (row, line) in (0..inner.height).zip(lines) {
+            frame.render_widget(line, Rect::new(inner.x, inner.y + row, inner.width, 1));
+        }
+        if app.freshness().is_old() {
+            frame.buffer_mut().set_style(inner, theme.dim);
+        }
     }
 }
-
 /// What can't be read, each with its reason, then how old the others are, side by side.
 fn families(app: &App, snapshot: &Snapshot, width: u16) -> Vec<Line<'static>> {
     let theme = &app.settings.theme;
@@ -124,9 +141,9 @@ fn details(app: &App) -> Vec<Line<'static>> {
             Span::styled(clean(&text), theme.text),
         ])
     };
-    let Some(health) = host.health.value() else {
+    let Some(health) = host.responses.health.value() else {
         let reason = host.forbids(Scope::StatsRead);
-        let reason = reason.or_else(|| host.health.error().map(ClientError::in_short));
+        let reason = reason.or_else(|| host.responses.health.error().map(ClientError::in_short));
         return vec![plain(
             "details",
             reason.unwrap_or_else(|| "waiting for the response".to_owned()),

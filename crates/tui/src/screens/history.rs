@@ -1,5 +1,9 @@
 //! Stored series over time: names on the left, the chosen one on the right.
 
+mod graphs;
+pub(crate) mod query;
+mod range;
+
 use std::time::Duration;
 
 use ratatui::Frame;
@@ -9,103 +13,225 @@ use unicode_width::UnicodeWidthStr;
 
 use super::draw_absence;
 use crate::app::App;
-use crate::app::history::{LIST, names};
-use crate::sanitize::clean;
-use crate::units::{bytes, percent, rate, span};
-use crate::widgets::chart::{binary_top, chart, round_top};
-use crate::widgets::frame::{boxed, instead};
-use crate::widgets::table::{Cell, Column, Table};
-use linux_api_wire::api::history::{History, HistorySeries};
+use crate::keymap::KeyAction;
+use crate::keymap::action::{LEFT, RIGHT, actions};
+use crate::query::AnyQuery;
+use crate::screen::{Screen, own_table};
+use crate::table::{AnyTable, TableColumn, TableState, TableView};
+use crate::units::span;
+use crate::widgets::frame::instead;
+use linux_api_wire::api::history::HistorySeries;
 use linux_api_wire::series::SERIES;
 use linux_api_wire::time::Timestamp;
 
-/// Fewest lines of one graph with its frame and figures.
-const GRAPH: u16 = 6;
+/// How wide the list of series is, with the space beside it.
+const LIST: u16 = 34;
 
-pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
+actions! {
+    [ACTIONS]
+    ZOOM_IN "zoom-in" "+ =", "zoom", "show a shorter time";
+    ZOOM_OUT "zoom-out" "-", "", "show a longer time";
+    EARLIER "earlier" "[", "earlier", "go back a little";
+    LATER "later" "]", "later", "go forward a little";
+    MUCH_EARLIER "much-earlier" "{", "", "go back a screen";
+    MUCH_LATER "much-later" "}", "", "go forward a screen";
+    LIVE "live" "L", "live", "back to the present";
+    JUMP "jump" "@", "go to", "go to a time: 03:12, -2h, 2026-11-20";
+}
+
+/// Which series, how long a time, and when it ends.
+#[derive(Debug, Clone)]
+pub struct HistoryState {
+    /// The chosen series.
+    pub table: TableState<&'static str>,
+    /// How long a time is shown.
+    pub span: Duration,
+    /// When it ends; nothing when it follows the present.
+    end: Option<Timestamp>,
+    /// How many members of the series are above the first one seen.
+    first: usize,
+}
+
+impl Default for HistoryState {
+    fn default() -> Self {
+        Self {
+            table: TableState::default(),
+            span: range::FINE,
+            end: None,
+            first: 0,
+        }
+    }
+}
+
+pub(crate) struct HistoryScreen;
+
+impl Screen for HistoryScreen {
+    fn actions(&self) -> &'static [KeyAction] {
+        ACTIONS
+    }
+
+    fn queries(&self, app: &App) -> Vec<AnyQuery> {
+        vec![app.history_query(app.host()).into()]
+    }
+
+    fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
+        let height = area.height - 1;
+        let last = Rect::new(area.x, area.bottom() - 1, area.width, 1);
+        let names = Rect {
+            width: LIST - 1,
+            height,
+            ..area
+        };
+        let graphs = Rect {
+            x: area.x + LIST,
+            width: area.width - LIST,
+            height,
+            ..area
+        };
+        draw_names(app, names, frame);
+        let text = range_text(app, last.width);
+        frame.render_widget(Line::styled(text, app.settings.theme.dim), last);
+        draw_graphs(app, graphs, frame);
+    }
+
+    fn act(&self, app: &mut App, action: KeyAction) {
+        let span = app.screens.history.span;
+        match action {
+            ZOOM_IN => range::zoom(app, true),
+            ZOOM_OUT => range::zoom(app, false),
+            EARLIER => app.go_back(span / 10),
+            LATER => app.go_forward(span / 10),
+            MUCH_EARLIER => app.go_back(span),
+            MUCH_LATER => app.go_forward(span),
+            LIVE => app.screens.history.end = None,
+            JUMP => app.prompt_for("go to (03:12, -2h, 2026-11-20): ", App::jump),
+            LEFT => step_member(app, false),
+            RIGHT => step_member(app, true),
+            _ => {}
+        }
+    }
+
+    own_table!(history);
+
+    fn arrange(&self, app: &mut App) {
+        let page = app.page();
+        let names = SERIES.iter().map(|series| series.name);
+        app.screens.history.table.set_rows(names, page);
+    }
+
+    fn chosen(&self, app: &mut App) {
+        app.screens.history.first = 0;
+    }
+
+    /// A click on the chosen series opens nothing.
+    fn click(&self, app: &mut App, (x, y): (u16, u16)) -> bool {
+        if x < LIST {
+            app.click_row(y);
+        }
+        false
+    }
+
+    /// Over a graph of the past the wheel zooms.
+    fn wheel(&self, x: u16, up: bool) -> Option<KeyAction> {
+        (x >= LIST).then_some(if up { ZOOM_IN } else { ZOOM_OUT })
+    }
+
+    fn save(&self, app: &App, kept: &mut toml::Table) {
+        let state = &app.screens.history;
+        if let Some(series) = state.table.selected {
+            kept.insert("history_series".to_owned(), series.into());
+        }
+        let seconds = i64::try_from(state.span.as_secs()).unwrap_or(i64::MAX);
+        kept.insert("history_seconds".to_owned(), seconds.into());
+    }
+
+    fn restore(&self, app: &mut App, kept: &toml::Table) {
+        let series = kept.get("history_series").and_then(toml::Value::as_str);
+        let mut names = SERIES.iter().map(|series| series.name);
+        app.screens.history.table.selected = names.find(|name| Some(*name) == series);
+        let seconds = kept.get("history_seconds");
+        if let Some(seconds) = seconds.and_then(toml::Value::as_integer) {
+            app.range_by_name(&format!("{seconds}s"));
+            app.note = None;
+        }
+    }
+}
+
+/// Goes through the members of a series, such as filesystems.
+fn step_member(app: &mut App, forward: bool) {
+    let series = app.history_query(app.host()).series;
+    let history = app.host().responses.history.value();
+    let members = history.map_or(0, |history| {
+        let all = history.series.iter();
+        all.filter(|it| it.name == series).count()
+    });
+    let first = &mut app.screens.history.first;
+    let next = if forward {
+        *first + 1
+    } else {
+        first.saturating_sub(1)
+    };
+    *first = next.min(members.saturating_sub(1));
+}
+
+fn draw_graphs(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
-    let host = app.host();
-    let last = Rect::new(area.x, area.bottom() - 1, area.width, 1);
-    let names_area = Rect {
-        width: LIST - 1,
-        height: area.height - 1,
-        ..area
-    };
-    let graphs = Rect {
-        x: area.x + LIST,
-        width: area.width - LIST,
-        height: area.height - 1,
-        ..area
-    };
-    draw_names(app, names_area, frame);
-    frame.render_widget(Line::styled(range_text(app, last.width), theme.dim), last);
-    let query = app.history_query(host);
-    let shown = query.series;
+    let query = app.history_query(app.host());
+    let cache = &app.host().responses.history;
     // Of another series nothing can be shown here.
-    let held = host.history.query().filter(|held| held.series == shown);
-    let error = host.history_error(&query);
-    if draw_absence(app, held.is_some(), error, graphs, frame) {
+    let of = cache.query().filter(|of| of.series == query.series);
+    let error = cache.error_of(&query);
+    if draw_absence(app, of.is_some(), error, area, frame) {
         return;
     }
-    let Some((held, history)) = held.zip(host.history.value()) else {
+    let Some((of, history)) = of.zip(cache.value()) else {
         return;
     };
     let members: Vec<&HistorySeries> = history
         .series
         .iter()
-        .filter(|series| series.name == shown && !series.points.is_empty())
+        .filter(|series| series.name == query.series && !series.points.is_empty())
         .collect();
     if members.is_empty() {
         let text = match error {
             Some(error) => error.in_short(),
-            // The response to what is asked now is still to come.
-            None if *held != query => waiting(app),
-            None if app.history.end.is_none() => "nothing is stored yet, wait a minute".to_owned(),
+            // The response to the newest query is still to come.
+            None if *of != query && app.frozen.is_some() => {
+                "frozen before this time was loaded".to_owned()
+            }
+            None if *of != query => "waiting for the response".to_owned(),
+            None if app.screens.history.end.is_none() => {
+                "nothing is stored yet, wait a minute".to_owned()
+            }
             None => "nothing is stored of this time".to_owned(),
         };
-        instead(&text, theme.dim, theme, graphs, frame);
+        instead(&text, theme.dim, theme, area, frame);
         return;
     }
-    draw_members(app, history, &members, graphs, frame);
-}
-
-fn waiting(app: &App) -> String {
-    if app.frozen.is_some() {
-        "frozen before this time was loaded".to_owned()
-    } else {
-        "waiting for the response".to_owned()
-    }
+    graphs::draw_members(app, history, &members, area, frame);
 }
 
 fn draw_names(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let names = names();
-    let table = Table {
-        columns: &[Column::words("SERIES", 0)],
-        sort: None,
-        offset: app.history.rows.offset,
-        selected: app.history.rows.position(&names),
-        focused: true,
-        rows: names.len(),
-        stale: false,
-    };
-    table.draw(area, frame.buffer_mut(), theme, |row| {
-        vec![Cell::new(names[row], theme.text)]
-    });
+    let columns = [TableColumn::words("SERIES", 0, |at, name: &&str| {
+        at.text(*name)
+    })];
+    let table = &app.screens.history.table;
+    let view = TableView::of(table);
+    view.draw(&columns, app, area, frame, |row| table.ids()[row]);
 }
 
 /// From when to when, and what the series means where there is room for it.
 fn range_text(app: &App, width: u16) -> String {
     let query = app.history_query(app.host());
     let minute = |time: String| time.get(..16).unwrap_or_default().replace('T', " ");
-    let until = if app.history.end.is_some() {
+    let until = if app.screens.history.end.is_some() {
         "past"
     } else {
         "live"
     };
     let host = app.host();
-    let held = host.history.query();
-    // The range that is asked for now is not the one that is held.
+    let held = host.responses.history.query();
+    // The range of the query is not the one that is held.
     let held = held.filter(|it| app.frozen.is_some() && it.series == query.series && **it != query);
     let held = held.map_or_else(String::new, |it| {
         let time = |time: Timestamp| minute(time.to_string());
@@ -115,7 +241,7 @@ fn range_text(app: &App, width: u16) -> String {
         "{} to {} UTC  {} {until}  a point each {}{held}",
         minute(query.from.to_string()),
         minute(query.to.to_string()),
-        short(app.history.span),
+        short(app.screens.history.span),
         short(Duration::from_secs(query.step)),
     );
     let meaning = SERIES
@@ -137,182 +263,4 @@ fn short(duration: Duration) -> String {
         }
     }
     span(duration)
-}
-
-/// One graph below the other, as many as there is room for.
-fn draw_members(
-    app: &App,
-    history: &History,
-    members: &[&HistorySeries],
-    area: Rect,
-    frame: &mut Frame<'_>,
-) {
-    let theme = &app.settings.theme;
-    let all = members.len();
-    let room = usize::from(area.height / GRAPH).max(1);
-    let first = app.history.first.min(all.saturating_sub(room));
-    let shown = u16::try_from(all.min(room)).unwrap_or(1);
-    let height = area.height / shown;
-    for (place, series) in (0..shown).zip(&members[first..]) {
-        let spot = Rect {
-            y: area.y + place * height,
-            height,
-            ..area
-        };
-        draw_member(app, history, series, spot, frame);
-    }
-    if usize::from(shown) < all {
-        let last = first + usize::from(shown);
-        let text = format!(
-            " {} to {last} of {all}, left and right for the others ",
-            first + 1
-        );
-        let width = u16::try_from(text.width())
-            .unwrap_or(u16::MAX)
-            .min(area.width - 2);
-        let line = Rect::new(
-            area.right() - 1 - width,
-            area.y + shown * height - 1,
-            width,
-            1,
-        );
-        frame.render_widget(Line::styled(text, theme.accent), line);
-    }
-}
-
-/// The means of a member, its largest values behind them, and figures.
-fn draw_member(
-    app: &App,
-    history: &History,
-    series: &HistorySeries,
-    spot: Rect,
-    frame: &mut Frame<'_>,
-) {
-    let theme = &app.settings.theme;
-    let width = usize::from(spot.width - 2);
-    let means = columns(app, history, series, width, |point| point[1]);
-    let largest = columns(app, history, series, width, |point| point[2]);
-    let top = match series.unit.as_str() {
-        "percent" => round_top(&largest).max(100.0),
-        "bytes" | "bytes_per_second" => binary_top(&largest),
-        _ => round_top(&largest),
-    };
-    let labels: Vec<&str> = series.labels.values().map(String::as_str).collect();
-    let title = clean(&format!("{} {}", series.name, labels.join(" ")));
-    let mut inner = boxed(title.trim_end(), theme, spot, frame);
-    if inner.height > 2 {
-        let line = Rect { height: 1, ..inner };
-        frame.render_widget(Line::styled(figures(series, top), theme.dim), line);
-        inner.y += 1;
-        inner.height -= 1;
-    }
-    if inner.height > 3 {
-        let line = Rect::new(inner.x, inner.bottom() - 1, inner.width, 1);
-        draw_times(app, line, frame);
-        inner.height -= 1;
-    }
-    let is_old = app.freshness().is_old();
-    let style = |fresh| if is_old { theme.dim } else { fresh };
-    let buffer = frame.buffer_mut();
-    chart(&largest, top, style(theme.second), theme, inner, buffer);
-    chart(&means, top, style(theme.graph), theme, inner, buffer);
-}
-
-/// The newest, the mean and the largest value, and what the upper edge is.
-fn figures(series: &HistorySeries, top: f64) -> String {
-    let points = &series.points;
-    let newest = points.last().map_or(f64::NAN, |point| point[1]);
-    let count = u32::try_from(points.len()).map_or(f64::MAX, f64::from);
-    let mean = points.iter().map(|point| point[1]).sum::<f64>() / count;
-    let largest = points.iter().map(|point| point[2]).fold(f64::NAN, f64::max);
-    let of = |value: f64| amount(value, &series.unit);
-    format!(
-        "last {}  mean {}  max {}  top {}",
-        of(newest),
-        of(mean),
-        of(largest),
-        of(top)
-    )
-}
-
-/// Where the range begins, its middle and its end.
-fn draw_times(app: &App, line: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let query = app.history_query(app.host());
-    let half = app.history.span / 2;
-    // Hours say nothing about a week.
-    let part = if app.history.span > Duration::from_hours(48) {
-        5..10
-    } else {
-        11..16
-    };
-    let label = |time: Timestamp| {
-        time.to_string()
-            .get(part.clone())
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let places = [
-        (0, label(query.from)),
-        (line.width / 2 - 2, label(query.from.saturating_add(half))),
-        (line.width - 5, label(query.to)),
-    ];
-    for (x, text) in places {
-        let place = Rect::new(line.x + x, line.y, 5, 1);
-        frame.render_widget(Line::styled(text, theme.dim), place);
-    }
-}
-
-fn amount(value: f64, unit: &str) -> String {
-    match unit {
-        "percent" => format!("{}%", percent(value)),
-        "bytes" => bytes(value),
-        "bytes_per_second" => rate(value),
-        "celsius" => format!("{value:.0} C"),
-        _ => format!("{value:.2}"),
-    }
-}
-
-/// Values as columns of the graph; where there is no point there is none here.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "places on a screen; what lies outside is left out"
-)]
-fn columns(
-    app: &App,
-    history: &History,
-    series: &HistorySeries,
-    width: usize,
-    value_of: impl Fn(&[f64; 3]) -> f64,
-) -> Vec<Option<f64>> {
-    let query = app.history_query(app.host());
-    let per_cell = if app.settings.theme.glyphs.ascii {
-        1
-    } else {
-        2
-    };
-    let cells = width * per_cell;
-    let from = query.from.as_millis() as f64 / 1000.0;
-    let span = app.history.span.as_secs_f64().max(1.0);
-    let step = (history.step.max(1)) as f64;
-    let mut values = vec![None; cells];
-    for point in &series.points {
-        let time = point[0];
-        // A point stands for all of its step.
-        let start = (time - from) / span * cells as f64;
-        let end = (time + step - from) / span * cells as f64;
-        if !start.is_finite() || end < 0.0 || start >= cells as f64 {
-            continue;
-        }
-        let first = start.max(0.0) as usize;
-        let last = (end.ceil() as usize).clamp(first + 1, cells.max(first + 1));
-        for value in values.iter_mut().take(last).skip(first) {
-            // Of several points in one place the largest is seen.
-            let here = value_of(point);
-            *value = Some(value.map_or(here, |other: f64| other.max(here)));
-        }
-    }
-    values
 }

@@ -1,6 +1,8 @@
 //! One host at a glance: graph on top, resources in the middle, processes below. Small terminals
 //! get meters in place of the graph.
 
+mod devices;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -8,12 +10,16 @@ use ratatui::text::{Line, Span};
 use super::{draw_absence, processes};
 use crate::app::App;
 use crate::host::traffic;
+use crate::keymap::KeyAction;
+use crate::keymap::action::OPEN;
+use crate::query::{AnyQuery, SnapshotQuery};
 use crate::sanitize::clean;
+use crate::screen::{Screen, View};
 use crate::units::{percent, rate, share, size};
 use crate::widgets::chart::{binary_top, chart};
 use crate::widgets::frame::boxed;
 use crate::widgets::meter::{meter, pair};
-use crate::widgets::table::{Cell, Column, Table};
+use devices::{draw_filesystems, draw_traffic};
 use linux_api_wire::api::snapshot::Snapshot;
 use linux_api_wire::snapshot::{Family, ResourcePressure};
 
@@ -23,46 +29,79 @@ const HIGH: u16 = 30;
 /// The width of one core's meter.
 const CORE: u16 = 18;
 
-pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let host = app.host();
-    if draw_absence(
-        app,
-        host.snapshot.value().is_some(),
-        host.snapshot.error(),
-        area,
-        frame,
-    ) {
-        return;
-    }
-    let Some(snapshot) = host.snapshot.value() else {
-        return;
-    };
-    let dense = area.width < WIDE || area.height < HIGH;
-    let upper = if dense {
-        dense_height(snapshot).min(area.height / 2)
-    } else {
-        area.height * 3 / 5
-    };
-    let top = Rect {
-        height: upper,
-        ..area
-    };
-    let bottom = Rect {
-        y: area.y + upper,
-        height: area.height - upper,
-        ..area
-    };
-    if dense {
-        draw_dense(app, snapshot, top, frame);
-    } else {
-        draw_graphs(app, snapshot, top, frame);
-    }
-    if app.freshness().is_old() {
-        frame.buffer_mut().set_style(top, app.settings.theme.dim);
-    }
-    processes::draw_top(app, bottom, frame);
-}
+pub(crate) type OverviewState = ();
 
+pub(crate) struct OverviewScreen;
+
+impl Screen for OverviewScreen {
+    fn actions(&self) -> &'static [KeyAction] {
+        &[OPEN]
+    }
+
+    fn queries(&self, app: &App) -> Vec<AnyQuery> {
+        vec![SnapshotQuery.into(), app.process_query(true).into()]
+    }
+
+    fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
+        let host = app.host();
+        if draw_absence(
+            app,
+            host.responses.snapshot.value().is_some(),
+            host.responses.snapshot.error(),
+            area,
+            frame,
+        ) {
+            return;
+        }
+        let Some(snapshot) = host.responses.snapshot.value() else {
+            return;
+        };
+        let dense = area.width < WIDE || area.height < HIGH;
+        let upper = if dense {
+            dense_height(snapshot).min(area.height / 2)
+        } else {
+            area.height * 3 / 5
+        };
+        let top = Rect {
+            height: upper,
+            ..area
+        };
+        let bottom = Rect {
+            y: area.y + upper,
+            height: area.height - upper,
+            ..area
+        };
+        if dense {
+            draw_dense(app, snapshot, top, frame);
+        } else {
+            draw_graphs(app, snapshot, top, frame);
+        }
+        if app.freshness().is_old() {
+            frame.buffer_mut().set_style(top, app.settings.theme.dim);
+        }
+        processes::draw_top(app, bottom, frame);
+    }
+
+    fn act(&self, app: &mut App, action: KeyAction) {
+        if action == OPEN {
+            app.show(View::Processes);
+        }
+    }
+
+    fn back(&self, app: &mut App) {
+        if app.hosts.len() > 1 {
+            app.show(View::Fleet);
+        }
+    }
+
+    fn crumb(&self, _app: &App) -> Option<String> {
+        None
+    }
+
+    fn arrange(&self, app: &mut App) {
+        app.arrange_processes(true);
+    }
+}
 /// How many lines the resources need without graphs.
 fn dense_height(snapshot: &Snapshot) -> u16 {
     let rows = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
@@ -188,12 +227,12 @@ fn draw_cpu_graph(app: &App, snapshot: &Snapshot, area: Rect, frame: &mut Frame<
 fn draw_network_graph(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
     let trail = &app.host().trail;
-    let sum = |point: &crate::host::Point| Some(point.received? + point.sent?);
+    let sum = |point: &crate::host::TrailPoint| Some(point.received? + point.sent?);
     let values: Vec<Option<f64>> = trail.iter().map(sum).collect();
     let seen = values.len().saturating_sub(usize::from(area.width) * 2);
     let top = binary_top(&values[seen..]);
     let parts = split(area, &[1]);
-    let snapshot = app.host().snapshot.value();
+    let snapshot = app.host().responses.snapshot.value();
     let networks = snapshot.and_then(|it| it.networks.as_deref());
     let (what, _) = traffic(networks.unwrap_or_default());
     let title = Line::styled(format!("{what}, up to {}", rate(top)), theme.dim);
@@ -348,92 +387,4 @@ fn sensor(app: &App, it: &linux_api_wire::snapshot::Sensor) -> Line<'static> {
         None => ("-".to_owned(), theme.dim),
     };
     Line::from(pair(&clean(&it.name), value, style, theme))
-}
-
-fn draw_filesystems(app: &App, snapshot: &Snapshot, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let Some(filesystems) = &snapshot.filesystems else {
-        let reason = why_absent(snapshot, Family::Filesystems);
-        frame.render_widget(
-            Line::styled(format!("filesystems: {reason}"), theme.dim),
-            area,
-        );
-        return;
-    };
-    let name = area.width.saturating_sub(24).max(8);
-    let columns = [
-        Column::words("MOUNT", name),
-        Column::numbers("USE%", 7),
-        Column::numbers("FREE", 7),
-        Column::numbers("SIZE", 7),
-    ];
-    let table = plain(&columns, filesystems.len());
-    table.draw(area, frame.buffer_mut(), theme, |row| {
-        let it = &filesystems[row];
-        let used = it.fullness();
-        // What can only be read is full for good.
-        let style = it.strain().map_or(theme.dim, |used| theme.share(used));
-        let used = match (it.stale, used) {
-            (true, _) => Cell::new("stuck", theme.bad),
-            (_, Some(used)) => Cell::new(percent(used), style),
-            _ => Cell::new("-", theme.dim),
-        };
-        let bytes = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), size);
-        vec![
-            Cell::new(it.mount_point.clone(), theme.text),
-            used,
-            Cell::new(bytes(it.available_bytes), theme.text),
-            Cell::new(bytes(it.total_bytes), theme.dim),
-        ]
-    });
-}
-
-fn plain(columns: &[Column], rows: usize) -> Table<'_> {
-    Table {
-        columns,
-        sort: None,
-        offset: 0,
-        selected: None,
-        focused: false,
-        rows,
-        stale: false,
-    }
-}
-
-/// Disks and network interfaces in one table.
-fn draw_traffic(app: &App, snapshot: &Snapshot, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let disks = snapshot.disks.as_deref().unwrap_or_default();
-    let networks = snapshot.networks.as_deref().unwrap_or_default();
-    let name = area.width.saturating_sub(27).max(8);
-    let columns = [
-        Column::words("DEVICE", name),
-        Column::numbers("IN/READ", 9),
-        Column::numbers("OUT/WRITE", 9),
-        Column::numbers("BUSY", 5),
-    ];
-    let table = plain(&columns, disks.len() + networks.len());
-    table.draw(area, frame.buffer_mut(), theme, |row| {
-        if let Some(disk) = disks.get(row) {
-            return vec![
-                Cell::new(disk.device.clone(), theme.text),
-                Cell::new(rate(disk.read_bytes_per_second), theme.text),
-                Cell::new(rate(disk.written_bytes_per_second), theme.text),
-                Cell::new(percent(disk.busy_percent), theme.share(disk.busy_percent)),
-            ];
-        }
-        let network = &networks[row - disks.len()];
-        let faults = network.errors + network.drops;
-        let faults = if faults > 0 {
-            format!("!{faults}")
-        } else {
-            String::new()
-        };
-        vec![
-            Cell::new(network.interface.clone(), theme.text),
-            Cell::new(rate(network.received_bytes_per_second), theme.text),
-            Cell::new(rate(network.sent_bytes_per_second), theme.text),
-            Cell::new(faults, theme.warn),
-        ]
-    });
 }

@@ -1,5 +1,7 @@
 //! One process with all that can be read of it.
 
+pub(crate) mod query;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -8,8 +10,12 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use super::draw_absence;
+use super::processes::ProcessId;
 use crate::app::App;
+use crate::query::ProcessDetailQuery;
 use crate::sanitize::{clean, cut};
+use crate::screen::Screen;
+use crate::table::Move;
 use crate::units::{cpu_time, percent, rate, size};
 use crate::widgets::frame::{boxed, instead};
 use linux_api_wire::api::processes::ProcessDetail;
@@ -17,40 +23,88 @@ use linux_api_wire::api::processes::ProcessDetail;
 /// How many characters of the command are shown before everything else.
 const BRIEF: usize = 130;
 
-pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let host = app.host();
-    let pid = app.processes.opened.as_ref().map(|it| it.pid);
-    let pid = pid.unwrap_or_default();
-    let has_ended = host.has_ended(pid);
-    let ended = if has_ended { ", ended" } else { "" };
-    let title = format!("process {pid} on {}{ended}", host.name);
-    let inner = boxed(&title, theme, area, frame);
-    let Some(detail) = host.process.of(&pid) else {
-        if has_ended {
-            instead("the process has ended", theme.warn, theme, inner, frame);
-        } else {
-            draw_absence(app, false, host.process.error_of(&pid), inner, frame);
-        }
-        return;
-    };
-    let same = app.processes.opened.as_ref().is_some_and(|opened| {
-        opened.pid == detail.process.pid && opened.start_time == detail.process.start_time
-    });
-    if !same {
-        let text = "the process has ended; another one has its number now";
-        instead(text, theme.warn, theme, inner, frame);
-        return;
+/// Most lines of a process, limits included.
+const LINES: u16 = 60;
+
+/// The process that is looked at closely.
+#[derive(Debug, Clone, Default)]
+pub struct ProcessState {
+    /// Which; none while the page is closed.
+    pub opened: Option<ProcessId>,
+    /// How many lines are above the first one seen.
+    scrolled: u16,
+}
+
+impl ProcessState {
+    /// Opens the page for a process, or closes it.
+    pub(crate) fn open(&mut self, process: Option<ProcessId>) {
+        self.opened = process;
+        self.scrolled = 0;
     }
-    let lines = lines(app, detail, usize::from(inner.width));
-    let most = u16::try_from(lines.len()).unwrap_or(u16::MAX);
-    let scroll = app
-        .processes
-        .scrolled
-        .min(most.saturating_sub(inner.height));
-    frame.render_widget(Paragraph::new(lines).scroll((scroll, 0)), inner);
-    if has_ended || app.freshness().is_old() {
-        frame.buffer_mut().set_style(inner, theme.dim);
+}
+
+pub(crate) struct ProcessScreen;
+
+impl Screen for ProcessScreen {
+    fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
+        let theme = &app.settings.theme;
+        let host = app.host();
+        let state = &app.screens.process;
+        let Some(opened) = &state.opened else {
+            return;
+        };
+        let query = ProcessDetailQuery(opened.pid);
+        let has_ended = host.has_ended(opened.pid);
+        let ended = if has_ended { ", ended" } else { "" };
+        let title = format!("process {} on {}{ended}", opened.pid, host.name);
+        let inner = boxed(&title, theme, area, frame);
+        let Some(detail) = host.responses.process.of(&query) else {
+            if has_ended {
+                instead("the process has ended", theme.warn, theme, inner, frame);
+            } else {
+                let error = host.responses.process.error_of(&query);
+                draw_absence(app, false, error, inner, frame);
+            }
+            return;
+        };
+        if *opened != &detail.process {
+            let text = "the process has ended; another one has its number now";
+            instead(text, theme.warn, theme, inner, frame);
+            return;
+        }
+        let lines = lines(app, detail, usize::from(inner.width));
+        let most = u16::try_from(lines.len()).unwrap_or(u16::MAX);
+        let scroll = state.scrolled.min(most.saturating_sub(inner.height));
+        frame.render_widget(Paragraph::new(lines).scroll((scroll, 0)), inner);
+        if has_ended || app.freshness().is_old() {
+            frame.buffer_mut().set_style(inner, theme.dim);
+        }
+    }
+
+    fn back(&self, app: &mut App) {
+        app.screens.process.open(None);
+    }
+
+    fn crumb(&self, app: &App) -> Option<String> {
+        let opened = app.screens.process.opened.as_ref()?;
+        Some(opened.pid.to_string())
+    }
+
+    fn go(&self, app: &mut App, by: Move) {
+        let scrolled = &mut app.screens.process.scrolled;
+        *scrolled = match by {
+            Move::Top => 0,
+            Move::Bottom => LINES,
+            Move::By(by) => usize::from(*scrolled)
+                .saturating_add_signed(by)
+                .try_into()
+                .unwrap_or(LINES)
+                .min(LINES),
+        };
+    }
+
+    fn leave_host(&self, app: &mut App, _was_shown: bool) {
+        app.screens.process.open(None);
     }
 }
 

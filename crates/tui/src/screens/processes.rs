@@ -1,87 +1,231 @@
 //! The process table, on its own view and below the overview.
 
+mod columns;
+mod list;
+pub(crate) mod query;
+mod state;
+mod tree;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::Line;
 
 use super::draw_absence;
 use crate::app::App;
-use crate::app::processes::{self as state, Row};
-use crate::app::shown::{Coverage, ShownProcesses};
-use crate::message::ProcessRows;
-use crate::sanitize::{clean, cut};
-use crate::table::SortColumn;
-use crate::theme::Theme;
-use crate::units::{bytes, counted, cpu_time, percent, size};
+use crate::keymap::KeyAction;
+use crate::keymap::action::{
+    FILTER, FIND, LEFT, OPEN, REVERSE, RIGHT, SORT_LEFT, SORT_MENU, SORT_RIGHT, actions,
+};
+use crate::query::{AnyQuery, ProcessDetailQuery, ProcessRows};
+use crate::sanitize::clean;
+use crate::screen::{Screen, View, own_table};
+use crate::table::{AnyTable, Heading, TableColumn, TableView};
+use crate::units::counted;
 use crate::widgets::frame::instead;
-use crate::widgets::table::{Cell, Column, Table};
+use columns::{ProcessRow, columns};
+use linux_api_client::error::ClientError;
 use linux_api_wire::api::processes::Process;
+use list::{Coverage, ProcessTable};
+pub(crate) use state::{ProcessId, ProcessesState};
 
-/// From which width on there is room for traffic, units and the folders of programs.
-const WIDE: u16 = 120;
-/// How deep a tree is drawn; deeper levels stand below each other.
-const DEPTH: usize = 20;
-
-fn kinds(width: u16) -> Vec<state::Column> {
-    let wide = [
-        state::Column::Threads,
-        state::Column::Read,
-        state::Column::Written,
-        state::Column::Unit,
-    ];
-    let all = state::Column::ALL.iter().copied();
-    all.filter(|it| width >= WIDE || !wide.contains(it))
-        .collect()
+actions! {
+    INVERT_FILTER "invert-filter" "!", "", "turn the filter round";
+    SORT_PID "sort-pid" "N", "", "sort by process number";
+    SORT_CPU "sort-cpu" "P", "", "sort by CPU";
+    SORT_MEMORY "sort-memory" "M", "", "sort by memory";
+    SORT_TIME "sort-time" "T", "", "sort by CPU time";
+    TREE "tree" "t f5", "tree", "show who started whom";
+    FULL_COMMAND "full-command" "p", "", "show whole command lines or names";
+    PERCENT_BASE "percent-base" "%", "", "percent of one core or of the whole machine";
+    USER_FILTER "user-filter" "u", "user", "narrow to the user of the chosen process";
+    KERNEL_THREADS "kernel-threads" "K", "", "show or hide kernel threads";
 }
 
-fn layout(kind: state::Column) -> Column {
-    let title = kind.title();
-    match kind {
-        state::Column::Pid => Column::numbers(title, 7),
-        state::Column::User => Column::words(title, 9),
-        state::Column::State => Column::words(title, 1),
-        state::Column::Nice => Column::numbers(title, 3),
-        state::Column::Threads => Column::numbers(title, 4),
-        state::Column::Memory | state::Column::Read | state::Column::Written => {
-            Column::numbers(title, 7)
+pub(crate) struct ProcessesScreen;
+
+impl Screen for ProcessesScreen {
+    fn actions(&self) -> &'static [KeyAction] {
+        &[
+            OPEN,
+            FILTER,
+            FIND,
+            INVERT_FILTER,
+            SORT_MENU,
+            SORT_LEFT,
+            SORT_RIGHT,
+            REVERSE,
+            SORT_PID,
+            SORT_CPU,
+            SORT_MEMORY,
+            SORT_TIME,
+            TREE,
+            FULL_COMMAND,
+            PERCENT_BASE,
+            USER_FILTER,
+            KERNEL_THREADS,
+        ]
+    }
+
+    fn queries(&self, app: &App) -> Vec<AnyQuery> {
+        let opened = app.screens.process.opened.as_ref();
+        let opened = opened.map(|process| ProcessDetailQuery(process.pid).into());
+        let list = app.process_query(false).into();
+        [list].into_iter().chain(opened).collect()
+    }
+
+    fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
+        let table_area = Rect {
+            height: area.height - 1,
+            ..area
+        };
+        let summary = Rect::new(area.x, area.bottom() - 1, area.width, 1);
+        frame.render_widget(summary_line(app), summary);
+        let Some((list, rows)) = list_or_why(app, false, table_area, frame) else {
+            return;
+        };
+        let view = TableView::of(&app.screens.processes.table);
+        draw_rows(app, list, rows, view, table_area, frame);
+        if list.rows.is_empty() {
+            let theme = &app.settings.theme;
+            let text = match list.coverage {
+                Coverage::Part { .. } => "no process that is held fits the filter",
+                _ => "no process fits the filter",
+            };
+            instead(text, theme.dim, theme, table_area, frame);
         }
-        state::Column::MemoryPercent => Column::numbers(title, 5),
-        state::Column::Cpu => Column::numbers(title, 6),
-        state::Column::Time => Column::numbers(title, 8),
-        state::Column::Unit => Column::words(title, 18),
-        state::Column::Command => Column::words(title, 0),
+    }
+
+    fn act(&self, app: &mut App, action: KeyAction) {
+        let state = &mut app.screens.processes;
+        match action {
+            OPEN => app.screens.process.open(state.table.selected.clone()),
+            SORT_PID => app.sort_by_title("PID"),
+            SORT_CPU => app.sort_by_title("CPU%"),
+            SORT_MEMORY => app.sort_by_title("RES"),
+            SORT_TIME => app.sort_by_title("TIME"),
+            TREE => state.tree = !state.tree,
+            FULL_COMMAND => state.full_command = !state.full_command,
+            PERCENT_BASE => state.whole_machine = !state.whole_machine,
+            KERNEL_THREADS => state.hide_kernel = !state.hide_kernel,
+            INVERT_FILTER => state.inverted = !state.inverted && !state.table.filter.is_empty(),
+            USER_FILTER => filter_by_user(app),
+            LEFT | RIGHT if state.tree => {
+                if let Some(chosen) = state.table.selected.clone() {
+                    state.fold(chosen, action == LEFT);
+                }
+            }
+            LEFT => state.scroll = state.scroll.saturating_sub(8),
+            RIGHT => state.scroll += 8,
+            _ => {}
+        }
+    }
+
+    fn back(&self, app: &mut App) {
+        if app.clear_filter() {
+            app.screens.processes.inverted = false;
+        } else {
+            app.show(View::Overview);
+        }
+    }
+
+    fn page(&self, app: &App) -> Option<View> {
+        app.screens.process.opened.as_ref().map(|_| View::Process)
+    }
+
+    own_table!(processes);
+
+    fn headings(&self, _width: u16) -> Vec<Heading> {
+        TableColumn::headings(&columns())
+    }
+
+    fn arrange(&self, app: &mut App) {
+        app.arrange_processes(false);
+        let page = app.page();
+        let mut table = std::mem::take(&mut app.screens.processes.table);
+        if let Some((list, rows)) = app.process_list() {
+            table.set_rows(list.rows.iter().map(|row| &rows.items[row.index]), page);
+        }
+        app.screens.processes.table = table;
+    }
+
+    fn row_text(&self, app: &App, place: usize) -> Option<String> {
+        let (list, rows) = app.process_list()?;
+        let process = &rows.items[list.rows.get(place)?.index];
+        Some(format!("{} {}", process.name, process.command))
+    }
+
+    fn set_filter(&self, app: &mut App, text: &str) {
+        let table = &mut app.screens.processes.table;
+        table.set_filter(text);
+        table.offset = 0;
+    }
+
+    fn filter_problem(&self, text: &str) -> Option<String> {
+        ProcessesState::problem(text)
+    }
+
+    fn passed_filter(&self, app: &App) -> String {
+        match app.process_list() {
+            Some((list, _)) => list.filter.clone(),
+            None => app.screens.processes.typed_filter(),
+        }
+    }
+
+    fn leave_host(&self, app: &mut App, was_shown: bool) {
+        let state = &mut app.screens.processes;
+        if !was_shown {
+            state.table.filter.clear();
+            state.inverted = false;
+        }
+    }
+
+    fn save(&self, app: &App, kept: &mut toml::Table) {
+        let state = &app.screens.processes;
+        state.table.save_sort(kept, "process");
+        for (name, value) in [
+            ("tree", state.tree),
+            ("names_only", !state.full_command),
+            ("whole_machine", state.whole_machine),
+            ("kernel_threads", !state.hide_kernel),
+        ] {
+            kept.insert(name.to_owned(), value.into());
+        }
+    }
+
+    fn restore(&self, app: &mut App, kept: &toml::Table) {
+        let headings = self.headings(0);
+        let state = &mut app.screens.processes;
+        state.table.restore_sort(kept, "process", &headings);
+        let is_set = |name: &str| kept.get(name).and_then(toml::Value::as_bool) == Some(true);
+        state.tree = is_set("tree");
+        state.full_command = !is_set("names_only");
+        state.whole_machine = is_set("whole_machine");
+        state.hide_kernel = !is_set("kernel_threads");
     }
 }
 
-/// The columns for the terminal's width, and which of the sortable ones each is.
-pub(super) fn columns(app: &App) -> (Vec<Column>, Vec<Option<usize>>) {
-    let kinds = kinds(app.size.0);
-    let place = |kind: &state::Column| state::Column::ALL.iter().position(|it| it == kind);
-    let places = kinds.iter().map(place).collect();
-    (kinds.into_iter().map(layout).collect(), places)
-}
-
-pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let table_area = Rect {
-        height: area.height - 1,
-        ..area
+/// Narrows what is shown to the processes of the chosen one's user, whatever is filtered by already.
+fn filter_by_user(app: &mut App) {
+    let user = |process: &Process| {
+        let uid = || process.uid.map(|uid| uid.to_string());
+        process.user.clone().or_else(uid)
     };
-    let summary = Rect::new(area.x, area.bottom() - 1, area.width, 1);
-    frame.render_widget(summary_line(app), summary);
-    let Some((shown, processes)) = shown_or_why(app, table_area, frame) else {
+    let chosen = app.process_list().and_then(|(list, rows)| {
+        let place = app.screens.processes.table.position()?;
+        user(&rows.items[list.rows.get(place)?.index])
+    });
+    let Some(user) = chosen else {
         return;
     };
-    let cursor = &app.processes.table.cursor;
-    let chosen = (cursor.offset, cursor.position(&shown.ids));
-    draw_rows(app, shown, processes, chosen, table_area, frame);
-    if shown.rows.is_empty() {
-        let theme = &app.settings.theme;
-        let text = match shown.coverage {
-            Coverage::Part { .. } => "no process that is held fits the filter",
-            _ => "no process fits the filter",
-        };
-        instead(text, theme.dim, theme, table_area, frame);
+    let quoted = user.replace('\\', "\\\\").replace('"', "\\\"");
+    let added = format!("user = \"{quoted}\"");
+    let narrowed = app.screens.processes.narrowed(&added);
+    if let Some(problem) = ProcessesState::problem(&narrowed) {
+        app.complain(problem);
+        return;
     }
+    app.screens.processes.inverted = false;
+    ProcessesScreen.set_filter(app, &narrowed);
 }
 
 /// The busiest processes below the overview.
@@ -89,63 +233,67 @@ pub(super) fn draw_top(app: &App, area: Rect, frame: &mut Frame<'_>) {
     if area.height < 2 {
         return;
     }
-    let Some((shown, processes)) = shown_or_why(app, area, frame) else {
+    let Some((list, rows)) = list_or_why(app, true, area, frame) else {
         return;
     };
     let mut table_area = area;
-    if let Coverage::Part { .. } = shown.coverage {
+    if let Coverage::Part { .. } = list.coverage {
         // Else the busiest of those held would pass for the busiest of all.
         table_area.height -= 1;
         let line = Rect::new(area.x, area.bottom() - 1, area.width, 1);
         let style = app.settings.theme.dim;
-        frame.render_widget(Line::styled(clean(&coverage(shown)), style), line);
+        frame.render_widget(Line::styled(clean(&coverage(list)), style), line);
     }
-    draw_rows(app, shown, processes, (0, None), table_area, frame);
+    let view = TableView {
+        focused: true,
+        ..TableView::plain(0)
+    };
+    draw_rows(app, list, rows, view, table_area, frame);
 }
 
-/// What is shown; else it is drawn why there is nothing.
-fn shown_or_why<'a>(
+/// The list; else it is drawn why there is none.
+fn list_or_why<'a>(
     app: &'a App,
+    is_overview: bool,
     area: Rect,
     frame: &mut Frame<'_>,
-) -> Option<(&'a ShownProcesses, &'a ProcessRows)> {
-    let shown = app.shown_processes();
-    let error = app.host().processes_error(&app.process_query());
-    draw_absence(app, shown.is_some(), error, area, frame);
-    shown
+) -> Option<(&'a ProcessTable, &'a ProcessRows)> {
+    let list = app.process_list();
+    draw_absence(app, list.is_some(), error(app, is_overview), area, frame);
+    list
+}
+
+/// Why there is no newer list.
+fn error(app: &App, is_overview: bool) -> Option<&ClientError> {
+    let query = app.process_query(is_overview);
+    app.host().responses.processes.error_of(&query)
 }
 
 fn draw_rows(
     app: &App,
-    shown: &ShownProcesses,
-    processes: &ProcessRows,
-    (offset, selected): (usize, Option<usize>),
+    list: &ProcessTable,
+    rows: &ProcessRows,
+    view: TableView,
     area: Rect,
     frame: &mut Frame<'_>,
 ) {
-    let theme = &app.settings.theme;
-    let kinds = kinds(area.width);
-    let columns: Vec<Column> = kinds.iter().copied().map(layout).collect();
-    let table = Table {
-        columns: &columns,
-        sort: Some(shown.sort.heading()),
-        offset,
-        selected,
-        focused: true,
-        rows: shown.rows.len(),
+    let view = TableView {
+        sort: list.sort,
+        rows: list.rows.len(),
         stale: app.freshness().is_old(),
+        ..view
     };
-    table.draw(area, frame.buffer_mut(), theme, |row| {
-        let row = &shown.rows[row];
-        cells(app, &kinds, &processes.items[row.index], row)
+    view.draw(&columns(), app, area, frame, |place| {
+        let row = &list.rows[place];
+        ProcessRow::new(&rows.items[row.index], row)
     });
 }
 
 /// How many processes are shown, and of how many that are held where others may be missing.
-fn coverage(shown: &ShownProcesses) -> String {
-    match &shown.coverage {
+fn coverage(list: &ProcessTable) -> String {
+    match &list.coverage {
         Coverage::Host { total, .. } => counted(*total, "process", "es"),
-        Coverage::Whole => counted(shown.picked, "process", "es"),
+        Coverage::Whole => counted(list.picked, "process", "es"),
         Coverage::Part {
             held,
             total,
@@ -153,10 +301,10 @@ fn coverage(shown: &ShownProcesses) -> String {
             is_unfiltered,
         } => {
             let processes = counted(*held, "process", "es");
-            let mut text = if shown.picked == *held {
+            let mut text = if list.picked == *held {
                 format!("{processes} held")
             } else {
-                format!("{} of {processes} held", shown.picked)
+                format!("{} of {processes} held", list.picked)
             };
             if held < total {
                 text.extend([", ", &total.to_string(), " on the host"]);
@@ -174,11 +322,11 @@ fn coverage(shown: &ShownProcesses) -> String {
 
 fn summary_line(app: &App) -> Line<'static> {
     let theme = &app.settings.theme;
-    let state = &app.processes;
-    if let Some(error) = app.host().processes_error(&app.process_query()) {
+    let state = &app.screens.processes;
+    if let Some(error) = error(app, false) {
         return Line::styled(clean(&error.in_short()), theme.bad);
     }
-    let Some((shown, _)) = app.shown_processes() else {
+    let Some((list, _)) = app.process_list() else {
         return Line::default();
     };
     let base = if state.whole_machine {
@@ -186,12 +334,12 @@ fn summary_line(app: &App) -> Line<'static> {
     } else {
         "of one core"
     };
-    let mut text = match shown.coverage {
+    let mut text = match list.coverage {
         // The rest is fetched on the way down, unless nothing is.
         Coverage::Host { held, total } if held < total && (app.frozen.is_some() || state.tree) => {
             format!("the first {held} of {total} processes")
         }
-        _ => coverage(shown),
+        _ => coverage(list),
     };
     text.extend([", CPU% ", base]);
     if state.hide_kernel {
@@ -201,125 +349,4 @@ fn summary_line(app: &App) -> Line<'static> {
         text.push_str(", tree");
     }
     Line::styled(clean(&text), theme.dim)
-}
-
-fn cells(app: &App, kinds: &[state::Column], process: &Process, row: &Row) -> Vec<Cell> {
-    let theme = &app.settings.theme;
-    let optional = |value: Option<String>| {
-        let style = if value.is_some() {
-            theme.text
-        } else {
-            theme.dim
-        };
-        Cell::new(value.unwrap_or_else(|| "-".to_owned()), style)
-    };
-    let cell = |kind: &state::Column| match kind {
-        state::Column::Pid => Cell::new(process.pid.to_string(), theme.dim),
-        state::Column::User => optional(
-            process
-                .user
-                .clone()
-                .or_else(|| process.uid.map(|uid| uid.to_string())),
-        ),
-        state::Column::State => state_cell(&process.state, theme),
-        state::Column::Nice => Cell::new(process.nice.to_string(), theme.dim),
-        state::Column::Threads => Cell::new(process.threads.to_string(), theme.dim),
-        state::Column::Memory => Cell::new(size(process.memory_bytes), theme.text),
-        state::Column::MemoryPercent => match process.memory_percent {
-            Some(value) => Cell::new(percent(value), theme.share(value)),
-            None => optional(None),
-        },
-        state::Column::Cpu => cpu_cell(app, process),
-        state::Column::Time => Cell::new(cpu_time(process.cpu_seconds), theme.dim),
-        state::Column::Read => optional(process.read_bytes_per_second.map(bytes)),
-        state::Column::Written => optional(process.written_bytes_per_second.map(bytes)),
-        state::Column::Unit => optional(process.container.clone().or_else(|| process.unit.clone())),
-        state::Column::Command => Cell::new(command(app, process, row), theme.text),
-    };
-    kinds.iter().map(cell).collect()
-}
-
-fn cpu_cell(app: &App, process: &Process) -> Cell {
-    let theme = &app.settings.theme;
-    let Some(of_core) = process.cpu_percent else {
-        return Cell::new("-", theme.dim);
-    };
-    let cpu = app.host().snapshot.value().and_then(|it| it.cpu.as_ref());
-    let cores = cpu.map_or(1, |cpu| cpu.per_core.len().max(1));
-    let cores = f64::from(u32::try_from(cores).unwrap_or(u32::MAX));
-    let shown = if app.processes.whole_machine {
-        of_core / cores
-    } else {
-        of_core
-    };
-    let style = if of_core < 0.05 {
-        theme.dim
-    } else {
-        theme.share(of_core)
-    };
-    Cell::new(percent(shown), style)
-}
-
-fn state_cell(state: &str, theme: &Theme) -> Cell {
-    let (letter, style) = match state {
-        "running" => ("R", theme.good),
-        "sleeping" => ("S", theme.dim),
-        "disk-sleep" => ("D", theme.warn),
-        "zombie" => ("Z", theme.bad),
-        "stopped" => ("T", theme.warn),
-        "tracing-stop" => ("t", theme.warn),
-        "idle" => ("I", theme.dim),
-        _ => ("?", theme.dim),
-    };
-    Cell::new(letter, style)
-}
-
-/// A command line without the folder of its program: on narrow terminals there would be nothing
-/// else to see. Sideways scrolling shows it.
-fn without_folder(command: &str) -> &str {
-    let program = command.split(' ').next().unwrap_or_default();
-    let start = program.rfind('/').map_or(0, |place| place + 1);
-    // A program is not called nothing.
-    if start < program.len() {
-        &command[start..]
-    } else {
-        command
-    }
-}
-
-fn command(app: &App, process: &Process, row: &Row) -> String {
-    let state = &app.processes;
-    let [branch, last, line, collapsed] = app.settings.theme.glyphs.tree;
-    let mut text = String::new();
-    let depth = row.branch.len();
-    for (level, more) in row.branch.iter().enumerate().take(DEPTH) {
-        text.push_str(match (level + 1 == depth, more) {
-            (true, true) => branch,
-            (true, false) => last,
-            (false, true) => line,
-            (false, false) => "  ",
-        });
-    }
-    if row.folded > 0 {
-        text.push_str(collapsed);
-    }
-    let full = state.full_command && !process.command.is_empty();
-    let name = if full {
-        cut(&process.command).to_owned()
-    } else {
-        // As ps shows what has no command line.
-        if process.command.is_empty() && !process.name.is_empty() {
-            format!("[{}]", cut(&process.name))
-        } else {
-            cut(&process.name).to_owned()
-        }
-    };
-    let name = if full && state.scroll == 0 && app.size.0 < WIDE {
-        without_folder(&name)
-    } else {
-        &name
-    };
-    let scrolled = name.chars().skip(state.scroll);
-    text.extend(scrolled);
-    text
 }

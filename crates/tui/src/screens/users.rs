@@ -1,243 +1,216 @@
 //! Users in one box, the keys of the chosen one in another. Without the role or scope for users only
 //! the caller's own keys are shown.
 
-use std::time::Duration;
+mod acts;
+pub(crate) mod query;
+mod tables;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
-use ratatui::text::{Line, Span};
 
-use super::{draw_absence, draw_nobody};
 use crate::app::App;
-use crate::keymap::Action;
-use crate::units::{counted, span};
-use crate::widgets::frame::{boxed_in, instead};
-use crate::widgets::table::{Cell, Column, Table};
+use crate::keymap::KeyAction;
+use crate::keymap::action::{FILTER, FIND, LEFT, OPEN, RIGHT, actions};
+use crate::query::{AnyQuery, KeysQuery, UsersQuery};
+use crate::screen::{Screen, View};
+use crate::table::{AnyTable, TableState};
 use linux_api_wire::api::keys::ListedKey;
+use linux_api_wire::api::users::ListedUser;
 use linux_api_wire::api_key::Scope;
-use linux_api_wire::time::Timestamp;
 
-const ACTIONS: [Action; 7] = [
-    Action::AddUser,
-    Action::ToggleActive,
-    Action::ToggleRole,
-    Action::DeleteUser,
-    Action::NewKey,
-    Action::RotateKey,
-    Action::RevokeKey,
-];
-
-/// Fewest columns for both boxes beside each other.
-const WIDE: u16 = 150;
-
-/// Where users and keys are in the body of the screen.
-pub(super) fn boxes(area: Rect) -> [Rect; 2] {
-    let height = area.height.saturating_sub(1);
-    if area.width >= WIDE {
-        let left = area.width * 2 / 5;
-        let users = Rect {
-            width: left,
-            height,
-            ..area
-        };
-        let keys = Rect {
-            x: area.x + left,
-            width: area.width - left,
-            height,
-            ..area
-        };
-        return [users, keys];
-    }
-    let upper = height.div_ceil(2);
-    let users = Rect {
-        height: upper,
-        ..area
-    };
-    let keys = Rect {
-        y: area.y + upper,
-        height: height - upper,
-        ..area
-    };
-    [users, keys]
+actions! {
+    [CHANGES]
+    ADD_USER "add-user" "a", "add", "add a user";
+    TOGGLE_ACTIVE "toggle-active" "A", "activate", "activate or deactivate the user";
+    TOGGLE_ROLE "toggle-role" "r", "role", "make the user an admin or a viewer";
+    DELETE_USER "delete-user" "D", "", "delete the user";
+    NEW_KEY "new-key" "n", "new key", "make a key for the user";
+    ROTATE_KEY "rotate-key" "o", "rotate", "replace the key; the old one lasts an hour";
+    REVOKE_KEY "revoke-key" "d,d delete", "revoke", "end the key at once";
 }
 
-pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let host = app.host();
-    let is_narrow = host.forbids(Scope::UsersAdmin).is_some();
-    if is_narrow && draw_nobody(app, area, frame) {
-        return;
-    }
-    let last = Rect::new(area.x, area.bottom() - 1, area.width, 1);
-    frame.render_widget(action_line(app), last);
-    let in_keys = app.is_in_keys();
-    let border = |focused: bool| {
-        if focused { theme.accent } else { theme.border }
-    };
-    let [users, keys] = boxes(area);
-    let title = match host.users.value() {
-        Some(_) => counted(app.shown_users().len(), "user", "s"),
-        None => "users".to_owned(),
-    };
-    let users = boxed_in(&title, border(!in_keys), theme, users, frame);
-    let title = match (is_narrow, app.keys_owner_name()) {
-        (true, name) => format!("your keys ({name})"),
-        (false, _) if app.chosen_user().is_none() => "keys".to_owned(),
-        (false, name) => format!("keys of {name}"),
-    };
-    let keys = boxed_in(&title, border(in_keys), theme, keys, frame);
-    if let Some(reason) = host.forbids(Scope::UsersAdmin) {
-        let text = format!("users: {reason}");
-        instead(&text, theme.dim, theme, users, frame);
-        draw_keys(app, keys, frame);
-        return;
-    }
-    let is_there = host.users.value().is_some();
-    if draw_absence(app, is_there, host.users.error(), users, frame) {
-        return;
-    }
-    draw_users(app, users, frame);
-    draw_keys(app, keys, frame);
+/// The view of users.
+#[derive(Debug, Clone, Default)]
+pub struct UsersState {
+    /// The chosen user, by id, and what names have to hold.
+    table: TableState<String>,
+    /// The chosen key of that user, by id.
+    keys: TableState<String>,
+    /// Whether the box of keys has the focus.
+    in_keys: bool,
 }
 
-/// What can't be done, with the reason.
-fn action_line(app: &App) -> Line<'static> {
-    let theme = &app.settings.theme;
-    let mut spans = Vec::new();
-    for action in ACTIONS {
-        let Some(reason) = app.forbidden(action) else {
-            continue;
-        };
-        let key = app.settings.keymap.keys_of(action).into_iter().next();
-        let key = key.unwrap_or_default();
-        let name = action.name().replace('-', " ");
-        spans.push(Span::styled(format!("{key} {name}: {reason}  "), theme.dim));
-    }
-    Line::from(spans)
-}
+pub(crate) struct UsersScreen;
 
-fn draw_users(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let users = app.shown_users();
-    let columns = [
-        Column::words("USER", area.width.saturating_sub(36).clamp(12, 32)),
-        Column::words("ROLE", 6),
-        Column::words("STATE", 9),
-        Column::words("LAST LOGIN", 16),
-    ];
-    let ids: Vec<String> = users.iter().map(|user| user.user_id.clone()).collect();
-    let table = Table {
-        columns: &columns,
-        sort: None,
-        offset: app.users.rows.offset,
-        selected: app.users.rows.position(&ids),
-        focused: !app.is_in_keys(),
-        rows: users.len(),
-        stale: app.freshness().is_old(),
-    };
-    table.draw(area, frame.buffer_mut(), theme, |row| {
-        let user = users[row];
-        let (state, style) = match (user.activated, user.immutable) {
-            (false, _) => ("inactive", theme.warn),
-            (true, true) => ("protected", theme.accent),
-            (true, false) => ("active", theme.good),
-        };
-        vec![
-            Cell::new(user.username.clone(), theme.text),
-            Cell::new(user.role.clone(), theme.text),
-            Cell::new(state, style),
-            Cell::new(minute(user.last_login.as_deref()), theme.dim),
+impl Screen for UsersScreen {
+    fn actions(&self) -> &'static [KeyAction] {
+        &[
+            OPEN,
+            FILTER,
+            FIND,
+            ADD_USER,
+            TOGGLE_ACTIVE,
+            TOGGLE_ROLE,
+            DELETE_USER,
+            NEW_KEY,
+            ROTATE_KEY,
+            REVOKE_KEY,
         ]
-    });
-    if users.is_empty() {
-        let text = if app.users.filter.is_empty() {
-            "no users"
-        } else {
-            "no user fits the filter"
-        };
-        instead(text, theme.dim, theme, area, frame);
     }
-}
 
-fn draw_keys(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let host = app.host();
-    let owner = app.keys_owner();
-    let is_narrow = host.forbids(Scope::UsersAdmin).is_some();
-    if !is_narrow && app.chosen_user().is_none() {
-        return;
+    fn queries(&self, app: &App) -> Vec<AnyQuery> {
+        if app.host().forbids(Scope::UsersAdmin).is_some() {
+            return vec![KeysQuery(None).into()];
+        }
+        let chosen = app.screens.users.table.selected.clone();
+        let keys = chosen.map(|id| KeysQuery(Some(id)).into());
+        [UsersQuery.into()].into_iter().chain(keys).collect()
     }
-    let is_there = host.keys.of(&owner).is_some();
-    if draw_absence(app, is_there, host.keys.error_of(&owner), area, frame) {
-        return;
-    }
-    let keys = app.shown_keys();
-    let columns = [
-        Column::words("KEY", 12),
-        Column::words("STATE", 15),
-        Column::words("CREATED", 10),
-        Column::words("EXPIRES", 10),
-        Column::words("LAST USE", 10),
-        Column::words("NAME", 0),
-    ];
-    let ids: Vec<String> = keys.iter().map(|key| key.key_id.clone()).collect();
-    let focused = app.is_in_keys();
-    let table = Table {
-        columns: &columns,
-        sort: None,
-        offset: app.users.keys.offset,
-        selected: app.users.keys.position(&ids).filter(|_| focused),
-        focused,
-        rows: keys.len(),
-        stale: app.freshness().is_old(),
-    };
-    table.draw(area, frame.buffer_mut(), theme, |row| {
-        let key = &keys[row];
-        let (state, style) = key_state(app, key);
-        vec![
-            Cell::new(key.key_id.clone(), theme.dim),
-            Cell::new(state, style),
-            Cell::new(day(Some(&key.created_at)), theme.dim),
-            Cell::new(day(key.expires_at.as_deref()), theme.text),
-            Cell::new(day(key.last_used.as_deref()), theme.dim),
-            Cell::new(key.name.clone(), theme.text),
-        ]
-    });
-    if keys.is_empty() {
-        instead("no keys", theme.dim, theme, area, frame);
-    }
-}
 
-/// Whether a key works, and for how long where that has an end.
-fn key_state(app: &App, key: &ListedKey) -> (String, Style) {
-    let theme = &app.settings.theme;
-    let now = app.time_of(app.host());
-    if key.revoked_at.is_some() {
-        return ("revoked".to_owned(), theme.dim);
+    fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
+        tables::draw(app, area, frame);
     }
-    let end = key.expires_at.as_deref().map(str::parse::<Timestamp>);
-    match end {
-        None => ("active".to_owned(), theme.good),
-        // When that is, is shown beside it.
-        Some(Err(_)) => ("ends".to_owned(), theme.warn),
-        Some(Ok(end)) if end <= now => ("expired".to_owned(), theme.dim),
-        Some(Ok(end)) => {
-            let left = end.as_millis().abs_diff(now.as_millis());
-            let left = span(Duration::from_millis(left));
-            (format!("ends in {left}"), theme.warn)
+
+    fn act(&self, app: &mut App, action: KeyAction) {
+        match action {
+            OPEN | RIGHT => app.screens.users.in_keys = true,
+            LEFT => app.screens.users.in_keys = false,
+            _ => acts::act(app, action),
         }
     }
+
+    fn back(&self, app: &mut App) {
+        let in_keys = std::mem::take(&mut app.screens.users.in_keys);
+        if !in_keys && !app.clear_filter() {
+            app.show(View::Overview);
+        }
+    }
+
+    fn table<'a>(&self, app: &'a App) -> Option<&'a dyn AnyTable> {
+        let state = &app.screens.users;
+        let in_keys = is_in_keys(app);
+        Some(if in_keys { &state.keys } else { &state.table })
+    }
+
+    fn table_mut<'a>(&self, app: &'a mut App) -> Option<&'a mut dyn AnyTable> {
+        let in_keys = is_in_keys(app);
+        let state = &mut app.screens.users;
+        Some(if in_keys {
+            &mut state.keys
+        } else {
+            &mut state.table
+        })
+    }
+
+    fn rows_seen(&self, app: &App) -> usize {
+        // The frame, and the titles of the columns.
+        let [users, keys] = tables::boxes(app.body());
+        usize::from(users.height.min(keys.height).saturating_sub(3)).max(1)
+    }
+
+    fn arrange(&self, app: &mut App) {
+        let page = self.rows_seen(app);
+        let mut table = std::mem::take(&mut app.screens.users.table);
+        let users = users_with(app, &table.filter);
+        table.set_rows(users.iter().map(|user| user.user_id.as_str()), page);
+        app.screens.users.table = table;
+        let mut table = std::mem::take(&mut app.screens.users.keys);
+        table.set_rows(shown_keys(app).iter().map(|key| key.key_id.as_str()), page);
+        app.screens.users.keys = table;
+    }
+
+    fn filter<'a>(&self, app: &'a App) -> &'a str {
+        &app.screens.users.table.filter
+    }
+
+    fn set_filter(&self, app: &mut App, text: &str) {
+        app.screens.users.table.set_filter(text);
+    }
+
+    fn leave_host(&self, app: &mut App, was_shown: bool) {
+        if !was_shown {
+            self.set_filter(app, "");
+        }
+        app.screens.users.in_keys = false;
+    }
+
+    /// A click chooses a box, and a row where it meets one.
+    fn click(&self, app: &mut App, (x, y): (u16, u16)) -> bool {
+        let boxes = tables::boxes(app.body());
+        let Some(place) = boxes.iter().position(|it| it.contains((x, y).into())) else {
+            return false;
+        };
+        app.screens.users.in_keys = place == 1;
+        // A line of the frame, and the titles of the columns.
+        if let Some(row) = (y - boxes[place].y).checked_sub(2) {
+            let row = usize::from(row);
+            app.with_table(|table, page| row < page && table.click(row, page));
+        }
+        false
+    }
+
+    fn hinted(&self, app: &App) -> Vec<KeyAction> {
+        let all = self.actions().iter().copied();
+        all.filter(|action| acts::out_of_focus(app, *action).is_none())
+            .collect()
+    }
+
+    fn forbidden(&self, app: &App, action: KeyAction) -> Option<String> {
+        acts::forbidden(app, action)
+    }
 }
 
-/// A time to the minute.
-fn minute(time: Option<&str>) -> String {
-    let text = time.unwrap_or("never");
-    text.get(..16).unwrap_or(text).replace('T', " ")
+/// Whether keys act on the box of keys; who is no admin has no other.
+fn is_in_keys(app: &App) -> bool {
+    app.screens.users.in_keys || app.host().forbids(Scope::UsersAdmin).is_some()
 }
 
-/// The day of a time.
-fn day(time: Option<&str>) -> String {
-    let text = time.unwrap_or("never");
-    text.get(..10).unwrap_or(text).to_owned()
+/// The users to show.
+fn shown_users(app: &App) -> Vec<&ListedUser> {
+    users_with(app, &app.screens.users.table.filter)
+}
+
+fn users_with<'a>(app: &'a App, filter: &str) -> Vec<&'a ListedUser> {
+    let wanted = filter.to_lowercase();
+    let users = app.host().responses.users.value();
+    let users = users.map_or(&[][..], Vec::as_slice).iter();
+    users
+        .filter(|user| user.username.to_lowercase().contains(&wanted))
+        .collect()
+}
+
+/// Whose keys are looked at: those of the chosen user, or who is no admin its own.
+fn keys_owner(app: &App) -> Option<String> {
+    if app.host().forbids(Scope::UsersAdmin).is_some() {
+        return None;
+    }
+    app.screens.users.table.selected.clone()
+}
+
+/// The name of that user.
+fn keys_owner_name(app: &App) -> String {
+    let me = app.host().responses.me.value();
+    let name = match keys_owner(app) {
+        Some(_) => chosen_user(app).map(|user| &user.username),
+        None => me.map(|me| &me.user.username),
+    };
+    name.cloned().unwrap_or_default()
+}
+
+/// The keys to show: never those of another user.
+fn shown_keys(app: &App) -> &[ListedKey] {
+    let keys = app.host().responses.keys.of(&KeysQuery(keys_owner(app)));
+    keys.map_or(&[], Vec::as_slice)
+}
+
+/// The chosen user; none when only the own keys are shown.
+fn chosen_user(app: &App) -> Option<&ListedUser> {
+    let id = app.screens.users.table.selected.as_ref()?;
+    let users = app.host().responses.users.value()?;
+    users.iter().find(|user| user.user_id == *id)
+}
+
+fn chosen_key(app: &App) -> Option<&ListedKey> {
+    let id = app.screens.users.keys.selected.as_ref()?;
+    shown_keys(app).iter().find(|key| key.key_id == *id)
 }

@@ -9,60 +9,53 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType, Borders, Clear, Paragraph};
 use unicode_width::UnicodeWidthStr;
 
-use super::table::fit;
 use crate::app::App;
 use crate::freshness::Freshness;
-use crate::host::Host;
-use crate::keymap::Action;
+use crate::host::HostState;
+use crate::keymap::KeyAction;
+use crate::keymap::action::{HELP, QUIT};
 use crate::sanitize::clean;
+use crate::screen::View;
+use crate::table::fit;
 use crate::theme::Theme;
 use crate::units::span;
-use crate::view::View;
 
-/// Fewest columns for the whole titles of all tabs.
-const WIDE_TABS: u16 = 72;
-
-/// Where each tab begins and ends, and which view it is for.
-#[must_use]
-pub(crate) fn tabs(width: u16) -> Vec<(u16, u16, View)> {
-    let mut x = 0;
-    View::ALL
-        .iter()
-        .enumerate()
-        .map(|(number, view)| {
-            let label = tab_label(number, *view, width);
-            let start = x;
-            x += u16::try_from(label.width()).unwrap_or(0);
-            (start, x, *view)
-        })
-        .collect()
+/// What the tabs say: whole titles where all of them find room.
+fn tab_labels(width: u16) -> Vec<String> {
+    let labels = |title: fn(View) -> &'static str| -> Vec<String> {
+        let views = (1..).zip(View::ALL);
+        let labels = views.map(|(number, view)| format!(" {number} {} ", title(*view)));
+        labels.collect()
+    };
+    let whole = labels(View::title);
+    let used: usize = whole.iter().map(|label| label.width()).sum();
+    if used < usize::from(width) {
+        whole
+    } else {
+        labels(View::short_title)
+    }
 }
 
-fn tab_label(number: usize, view: View, width: u16) -> String {
-    let title = if width < WIDE_TABS {
-        view.short_title()
-    } else {
-        view.title()
-    };
-    format!(" {} {title} ", number + 1)
+/// The view whose tab is there.
+pub(crate) fn tab_at(width: u16, column: u16) -> Option<View> {
+    let mut end = 0;
+    let mut tabs = View::ALL.iter().zip(tab_labels(width));
+    let found = tabs.find(|(_, label)| {
+        end += label.width();
+        usize::from(column) < end
+    });
+    found.map(|(view, _)| *view)
 }
 
 /// The line of tabs.
 pub(crate) fn draw_tabs(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
-    let spans: Vec<Span<'_>> = View::ALL
-        .iter()
-        .enumerate()
-        .map(|(number, view)| {
-            let style = if *view == app.view {
-                theme.badge
-            } else {
-                theme.dim
-            };
-            Span::styled(tab_label(number, *view, area.width), style)
-        })
-        .collect();
-    frame.render_widget(Line::from(spans), area);
+    let tabs = View::ALL.iter().zip(tab_labels(area.width));
+    let spans = tabs.map(|(view, label)| {
+        let is_shown = *view == app.view;
+        Span::styled(label, if is_shown { theme.badge } else { theme.dim })
+    });
+    frame.render_widget(spans.collect::<Line<'_>>(), area);
 }
 
 /// The line at the top: where we are, how the connection is, and what the host says of itself.
@@ -85,7 +78,7 @@ pub(crate) fn draw_header(app: &App, area: Rect, frame: &mut Frame<'_>) {
 
 fn fleet_header(app: &App, width: usize) -> Line<'static> {
     let theme = &app.settings.theme;
-    let states: Vec<(&Host, Freshness<'_>)> = app
+    let states: Vec<(&HostState, Freshness<'_>)> = app
         .hosts
         .iter()
         .map(|host| (host, app.freshness_of(host)))
@@ -125,7 +118,7 @@ fn fleet_header(app: &App, width: usize) -> Line<'static> {
 /// What finds no room whole is left out, but for the state of the host, which comes first.
 fn host_header(
     app: &App,
-    host: &Host,
+    host: &HostState,
     freshness: &Freshness<'_>,
     header: Style,
     width: usize,
@@ -152,36 +145,34 @@ fn host_header(
 }
 
 /// What a host says of itself, the most useful first.
-fn about(host: &Host) -> Vec<String> {
+fn about(host: &HostState) -> Vec<String> {
     let mut texts = Vec::new();
-    if let Some(me) = host.me.value() {
+    if let Some(me) = host.responses.me.value() {
         texts.push(format!("{} ({})", me.user.username, me.user_perm.role));
     }
-    if let Some(snapshot) = host.snapshot.value() {
+    if let Some(snapshot) = host.responses.snapshot.value() {
         let up = snapshot.uptime_seconds.map(Duration::from_secs);
         texts.extend(up.map(|up| format!("up {}", span(up))));
         let clock = snapshot.time.to_string();
         texts.push(format!("{} UTC", clock.get(11..16).unwrap_or_default()));
     }
-    if let Some(info) = host.info.value() {
+    if let Some(info) = host.responses.info.value() {
         texts.push(format!("{} {}", info.system, info.release));
         texts.push(info.machine.clone());
     }
     texts
 }
 
-fn crumbs(app: &App, host: &Host) -> String {
+fn crumbs(app: &App, host: &HostState) -> String {
     let step = app.settings.theme.glyphs.step;
     let mut parts = Vec::new();
     if app.hosts.len() > 1 {
         parts.push("fleet".to_owned());
     }
     parts.push(clean(&host.name));
-    if app.view != View::Overview {
-        parts.push(app.view.title().to_lowercase());
-    }
-    if let Some(opened) = &app.processes.opened {
-        parts.push(opened.pid.to_string());
+    parts.extend(app.view.screen().crumb(app));
+    if app.place() != app.view {
+        parts.extend(app.place().screen().crumb(app));
     }
     parts.join(step)
 }
@@ -242,7 +233,8 @@ fn badges(app: &App) -> Vec<Span<'static>> {
     {
         texts.push(format!(" STALE {} ", span(age)));
     }
-    if let Some(filter) = app.shown_filter() {
+    let filter = app.place().screen().passed_filter(app);
+    if !filter.trim().is_empty() {
         let filter = clean(&filter);
         let most = usize::from(app.size.0 / 2).min(filter.width());
         texts.push(format!(" filter: {} ", fit(&filter, most, false, theme)));
@@ -258,13 +250,15 @@ fn badges(app: &App) -> Vec<Span<'static>> {
 fn hints(app: &App, room: usize) -> Vec<Span<'static>> {
     let theme = &app.settings.theme;
     let place = app.place();
-    let hints = app.settings.keymap.hints(place).into_iter();
-    let mut hints: Vec<(String, &str)> = hints
-        .filter(|(action, ..)| app.out_of_focus(*action).is_none())
-        .map(|(action, key, hint)| match action {
+    let everywhere = KeyAction::everywhere().filter(|action| *action != HELP);
+    let actions = [HELP].into_iter().chain(place.screen().hinted(app));
+    let actions = actions.chain(everywhere).filter(|it| !it.hint.is_empty());
+    let mut hints: Vec<(String, &str)> = actions
+        .filter_map(|action| {
+            let key = app.settings.keymap.keys_of(action).into_iter().next()?;
             // Pages that lie over a view are left by it.
-            Action::Quit if place != app.view => (key, "back"),
-            _ => (key, hint),
+            let leaves = action == QUIT && place != app.view;
+            Some((key, if leaves { "back" } else { action.hint }))
         })
         .collect();
     let width = |(key, hint): &(String, &str)| key.width() + hint.width() + 3;
@@ -285,12 +279,12 @@ fn hints(app: &App, room: usize) -> Vec<Span<'static>> {
     .collect()
 }
 
-/// A box with a title; answers the room inside.
+/// A box with a title; returns the area inside.
 pub(crate) fn boxed(title: &str, theme: &Theme, area: Rect, frame: &mut Frame<'_>) -> Rect {
     boxed_in(title, theme.border, theme, area, frame)
 }
 
-/// A box with a title and a frame that looks like this; answers the room inside.
+/// A box with a title and a frame that looks like this; returns the area inside.
 pub(crate) fn boxed_in(
     title: &str,
     border: Style,

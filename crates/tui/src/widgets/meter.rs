@@ -3,7 +3,7 @@
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::table::fit;
+use crate::table::fit;
 use crate::theme::{Theme, level_letter};
 
 /// `CPU ━━━━──── 45.2% C` in this width: a name, a bar, a text that says the same, and a letter for

@@ -1,0 +1,148 @@
+//! Changes on a host: what they are called, what follows from them, and how a daemon makes them.
+
+use linux_api_client::Client;
+use linux_api_client::error::ClientError;
+use linux_api_wire::api::keys::{CreateKey, IssuedKey, RotateKey};
+use linux_api_wire::api::users::{RegisterUser, RegisteredUser};
+
+/// How long a replaced key keeps working.
+const OVERLAP_SECONDS: i64 = 3600;
+
+/// A user, by id, and its name for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the line above says it")]
+pub struct UserRef {
+    pub id: String,
+    pub name: String,
+}
+
+/// Whose a key is: by id, or the caller's own without one; and the name for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the line above says it")]
+pub struct KeyOwner {
+    pub id: Option<String>,
+    pub name: String,
+}
+
+/// A key, by id, and its name for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the line above says it")]
+pub struct KeyRef {
+    pub owner: KeyOwner,
+    pub id: String,
+    pub name: String,
+}
+
+/// A change on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Make a user of this name, and whether it is an admin.
+    AddUser(String, bool),
+    /// Let a user in, or keep it out.
+    SetActive(UserRef, bool),
+    /// Make a user an admin, or a viewer.
+    SetAdmin(UserRef, bool),
+    /// Delete a user.
+    DeleteUser(UserRef),
+    /// Make a key of this name.
+    CreateKey(KeyOwner, String),
+    /// Replace a key.
+    RotateKey(KeyRef),
+    /// End a key.
+    RevokeKey(KeyRef),
+}
+
+/// How a change went.
+#[derive(Debug, Clone)]
+pub enum ChangeOutcome {
+    /// There was nothing to change.
+    Unchanged,
+    /// It was done.
+    Done,
+    /// There is a new user with its first key.
+    User(RegisteredUser),
+    /// There is a new key.
+    Key(IssuedKey),
+}
+
+impl KeyRef {
+    fn in_words(&self) -> String {
+        let Self { owner, id, name } = self;
+        format!("the key {name} ({id}) of {}", owner.name)
+    }
+}
+
+impl Change {
+    /// What is to be done, in words.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match self {
+            Self::AddUser(name, true) => format!("add admin {name}"),
+            Self::AddUser(name, false) => format!("add user {name}"),
+            Self::SetActive(user, true) => format!("activate {}", user.name),
+            Self::SetActive(user, false) => format!("deactivate {}", user.name),
+            Self::SetAdmin(user, true) => format!("make {} an admin", user.name),
+            Self::SetAdmin(user, false) => format!("make {} a viewer", user.name),
+            Self::DeleteUser(user) => format!("delete {} and its keys", user.name),
+            Self::CreateKey(owner, name) => format!("create the key {name} of {}", owner.name),
+            Self::RotateKey(key) => format!("rotate {}", key.in_words()),
+            Self::RevokeKey(key) => format!("revoke {}", key.in_words()),
+        }
+    }
+
+    /// What a person should know before; nothing where the words say it all.
+    pub(crate) const fn consequence(&self) -> Option<&'static str> {
+        match self {
+            Self::RevokeKey(_) => Some("The key ends at once and for ever."),
+            Self::RotateKey(_) => Some("The old key keeps working for an hour."),
+            Self::DeleteUser(_) => Some("All keys of the user end at once."),
+            _ => None,
+        }
+    }
+
+    /// Makes the change.
+    pub(crate) async fn send(&self, client: &Client) -> Result<ChangeOutcome, ClientError> {
+        let is_changed = match self {
+            Self::AddUser(name, admin) => {
+                let user = RegisterUser {
+                    username: name.clone(),
+                    is_admin: *admin,
+                    activate: true,
+                    scopes: Vec::new(),
+                };
+                return Ok(ChangeOutcome::User(client.register_user(&user).await?));
+            }
+            Self::SetActive(user, active) => client.set_active(&user.id, *active).await?.is_some(),
+            Self::SetAdmin(user, admin) => client.set_role(&user.id, *admin).await?.is_some(),
+            Self::DeleteUser(user) => {
+                client.delete_user(&user.id).await?;
+                true
+            }
+            Self::CreateKey(owner, name) => {
+                let key = CreateKey {
+                    name: name.clone(),
+                    scopes: Vec::new(),
+                    expires_at: None,
+                };
+                let key = client.create_key(owner.id.as_deref(), &key).await?;
+                return Ok(ChangeOutcome::Key(key));
+            }
+            Self::RotateKey(KeyRef { owner, id, .. }) => {
+                let rotate = RotateKey {
+                    overlap_seconds: OVERLAP_SECONDS,
+                };
+                let key = client.rotate_key(owner.id.as_deref(), id, &rotate).await?;
+                return Ok(ChangeOutcome::Key(key));
+            }
+            Self::RevokeKey(KeyRef { owner, id, .. }) => {
+                let revoked = client.revoke_key(owner.id.as_deref(), id).await?;
+                revoked.is_some()
+            }
+        };
+        Ok(if is_changed {
+            ChangeOutcome::Done
+        } else {
+            ChangeOutcome::Unchanged
+        })
+    }
+}

@@ -1,0 +1,232 @@
+//! What is chosen on the view of processes, and what the host is polled for because of it.
+
+use std::collections::BTreeSet;
+
+use super::columns;
+use super::list::ProcessTable;
+use crate::app::App;
+use crate::query::ProcessQuery;
+use crate::table::{Sort, TableState};
+use linux_api_wire::api::processes::Process;
+use linux_api_wire::filter::Filter;
+
+/// How many processes the overview has.
+const OVERVIEW: usize = 40;
+/// Processes are polled in blocks, so that scrolling does not make another query of every row.
+const BLOCK: usize = 100;
+/// Most processes that are shown.
+const MOST: usize = 10_000;
+/// The order of the overview.
+pub(super) const BUSIEST: Sort = Sort {
+    title: "CPU%",
+    descending: true,
+};
+
+/// Picks all but kernel threads: they are the children of number 2, which starts them all.
+pub(super) const NO_KERNEL: &str = "(ppid != 2 and pid != 2)";
+
+/// A process and nothing else: numbers are used again, but not within the same moment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessId {
+    /// Its number.
+    pub pid: u32,
+    /// When it started.
+    pub start_time: String,
+}
+
+impl From<&Process> for ProcessId {
+    fn from(process: &Process) -> Self {
+        Self {
+            pid: process.pid,
+            start_time: process.start_time.clone(),
+        }
+    }
+}
+
+impl PartialEq<&Process> for ProcessId {
+    fn eq(&self, process: &&Process) -> bool {
+        self.pid == process.pid && self.start_time == process.start_time
+    }
+}
+
+/// The view of processes.
+#[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own on the screen"
+)]
+pub struct ProcessesState {
+    /// The chosen process, the order, and a filter in the filter language.
+    pub table: TableState<ProcessId>,
+    /// Whether the filter picks what it would leave out.
+    pub(super) inverted: bool,
+    /// Whether to show who started whom.
+    pub tree: bool,
+    /// Processes whose descendants are folded away.
+    pub(super) folded: BTreeSet<ProcessId>,
+    /// Grows with each change of what is folded.
+    pub(super) folds: u64,
+    /// Whether to show command lines, not names.
+    pub(super) full_command: bool,
+    /// Whether 100 % is the whole machine, not one core.
+    pub(super) whole_machine: bool,
+    /// Whether kernel threads are hidden.
+    pub(super) hide_kernel: bool,
+    /// How far the command lines are scrolled to the side.
+    pub(super) scroll: usize,
+    /// The processes that are shown, here or on the overview.
+    pub(super) list: Option<ProcessTable>,
+}
+
+impl Default for ProcessesState {
+    fn default() -> Self {
+        Self {
+            table: TableState::sorted(BUSIEST.title, BUSIEST.descending),
+            inverted: false,
+            tree: false,
+            folded: BTreeSet::new(),
+            folds: 0,
+            full_command: true,
+            whole_machine: false,
+            hide_kernel: true,
+            scroll: 0,
+            list: None,
+        }
+    }
+}
+
+impl ProcessesState {
+    /// Folds the descendants of a process away, or unfolds them.
+    pub(super) fn fold(&mut self, process: ProcessId, away: bool) {
+        if away {
+            self.folded.insert(process);
+        } else {
+            self.folded.remove(&process);
+        }
+        self.folds += 1;
+    }
+
+    /// What was typed, turned round where that was chosen.
+    #[must_use]
+    pub fn typed_filter(&self) -> String {
+        let own = self.table.filter.trim();
+        if self.inverted && !own.is_empty() {
+            format!("not ({own})")
+        } else {
+            own.to_owned()
+        }
+    }
+
+    /// The filter with one more condition, in place of a turned one too.
+    pub(super) fn narrowed(&self, condition: &str) -> String {
+        let own = self.typed_filter();
+        let joined = |own: &str| format!("{own} and {condition}");
+        if own.is_empty() {
+            return condition.to_owned();
+        }
+        if own.split(" and ").any(|part| part == condition) {
+            return own;
+        }
+        // Only `or` binds weaker than `and`.
+        let has_or = own
+            .split(|it: char| it.is_whitespace() || "()".contains(it))
+            .any(|word| word.eq_ignore_ascii_case("or"));
+        if has_or && !self.inverted {
+            joined(&format!("({own})"))
+        } else {
+            joined(&own)
+        }
+    }
+
+    /// The filter as it is sent: turned round and without kernel threads where chosen.
+    #[must_use]
+    pub fn whole_filter(&self) -> String {
+        let own = self.table.filter.trim();
+        let kernel = self.hide_kernel.then_some(NO_KERNEL);
+        let own = match (own.is_empty(), self.inverted) {
+            (true, _) => None,
+            (false, true) => Some(format!("not ({own})")),
+            (false, false) => Some(format!("({own})")),
+        };
+        let parts: Vec<&str> = own.as_deref().into_iter().chain(kernel).collect();
+        parts.join(" and ")
+    }
+
+    /// What is wrong with a filter; nothing when it can be used.
+    #[must_use]
+    pub fn problem(filter: &str) -> Option<String> {
+        let filter = filter.trim();
+        if filter.is_empty() {
+            return None;
+        }
+        let problem = filter.parse::<Filter>().err()?;
+        Some(problem.to_string())
+    }
+
+    /// The query of the overview.
+    fn overview_query(&self) -> ProcessQuery {
+        let filter = if self.hide_kernel { NO_KERNEL } else { "" };
+        query(filter.to_owned(), BUSIEST, OVERVIEW)
+    }
+
+    /// The query of the view: as many as are seen, in blocks; a tree needs them all.
+    fn query(&self, height: u16) -> ProcessQuery {
+        let seen = self.table.offset + usize::from(height);
+        let limit = if self.tree {
+            MOST
+        } else {
+            (seen / BLOCK + 1) * BLOCK
+        };
+        query(self.whole_filter(), self.table.sort, limit.min(MOST))
+    }
+}
+
+fn query(filter: String, sort: Sort, limit: usize) -> ProcessQuery {
+    ProcessQuery {
+        filter,
+        sort: columns::field(sort.title),
+        descending: sort.descending,
+        limit,
+    }
+}
+
+impl App {
+    /// The query of the processes that are shown on the overview, or on their own view.
+    #[must_use]
+    pub fn process_query(&self, is_overview: bool) -> ProcessQuery {
+        let state = &self.screens.processes;
+        if is_overview {
+            state.overview_query()
+        } else {
+            state.query(self.size.1)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_filter_is_sent_whole() {
+        let mut state = ProcessesState::default();
+        assert_eq!(state.whole_filter(), "(ppid != 2 and pid != 2)");
+        state.table.filter = "nginx or cpu > 5".to_owned();
+        state.inverted = true;
+        state.hide_kernel = false;
+        assert_eq!(state.whole_filter(), "not (nginx or cpu > 5)");
+        state.hide_kernel = true;
+        assert_eq!(ProcessesState::problem(&state.whole_filter()), None);
+        assert!(ProcessesState::problem("cpu >").is_some());
+    }
+
+    #[test]
+    fn only_what_is_seen_is_asked_for() {
+        let mut state = ProcessesState::default();
+        assert_eq!(state.query(24).limit, 100);
+        state.table.offset = 90;
+        assert_eq!(state.query(24).limit, 200);
+        state.tree = true;
+        assert_eq!(state.query(24).limit, MOST);
+    }
+}

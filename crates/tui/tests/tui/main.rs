@@ -1,0 +1,12 @@
+//! The dashboard without a terminal, a daemon and a network: every screen as text, and what keys, mouse
+//! and responses do to it.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod acts;
+mod behaviour;
+mod screens;
+mod stage;
+mod totals;
+mod truth;
+mod ways;

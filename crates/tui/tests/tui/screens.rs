@@ -1,0 +1,379 @@
+//! Every view in six conditions: loading, normal, empty, stale, error and a terminal that is too
+//! small; and with names that mean harm.
+
+use std::time::Duration;
+
+use crossterm::event::KeyCode;
+use linux_api_client::error::ClientError;
+use linux_api_tui::change::{Change, ChangeOutcome};
+use linux_api_tui::message::{AppMessage, FeedEvent};
+use linux_api_tui::query::{
+    AnyQuery, AnyResponse, ProcessRows, RequestCounts, SnapshotQuery, UsersQuery,
+};
+use linux_api_tui::screen::View;
+use linux_api_wire::api::history::History;
+use linux_api_wire::api::processes::ProcessDetail;
+use linux_api_wire::api::snapshot::Snapshot;
+use linux_api_wire::api::users::RegisteredUser;
+use unicode_width::UnicodeWidthStr;
+
+use super::stage::{Stage, offline, refused, script};
+
+const SMALL: (u16, u16) = (80, 24);
+const LARGE: (u16, u16) = (160, 48);
+
+fn snapshot(name: &str, stage: &Stage) {
+    insta::assert_snapshot!(name, stage.text());
+}
+
+fn named(condition: &str, view: View) -> String {
+    format!("{}_{condition}", view.title().to_lowercase())
+}
+
+/// A view; the fleet has all hosts, and they answer alike.
+fn answering(
+    view: View,
+    size: (u16, u16),
+    answer: impl Fn(&AnyQuery) -> Option<Result<AnyResponse, ClientError>> + 'static,
+) -> Stage {
+    let mut stage = if view == View::Fleet {
+        Stage::fleet_answering(size, answer)
+    } else {
+        Stage::answering(size, answer)
+    };
+    stage.show(view);
+    stage
+}
+
+/// A view of the script.
+fn scripted(view: View, size: (u16, u16)) -> Stage {
+    let mut stage = if view == View::Fleet {
+        Stage::fleet(size)
+    } else {
+        Stage::one(size)
+    };
+    stage.show(view);
+    stage
+}
+
+/// All hosts stop answering, and a while passes.
+fn goes_stale(stage: &mut Stage) {
+    for host in 0..stage.app.hosts.len() {
+        let error = offline();
+        let retry_in = Duration::from_secs(8);
+        stage.send(AppMessage::Host(
+            host,
+            Box::new(FeedEvent::Down { error, retry_in }),
+        ));
+    }
+    stage.wait(Duration::from_secs(5));
+}
+
+#[test]
+fn loading() {
+    for view in View::ALL {
+        let mut stage = answering(*view, SMALL, |_| None);
+        stage.wait(Duration::from_secs(3));
+        snapshot(&named("loading", *view), &stage);
+    }
+}
+
+#[test]
+fn normal() {
+    for view in View::ALL {
+        snapshot(&named("normal", *view), &scripted(*view, SMALL));
+        snapshot(&named("large", *view), &scripted(*view, LARGE));
+    }
+}
+
+#[test]
+fn empty() {
+    for view in View::ALL {
+        let script = script();
+        let stage = answering(*view, SMALL, move |wanted| {
+            Some(match wanted {
+                AnyQuery::Snapshot(SnapshotQuery) => Ok(AnyResponse::Snapshot(nothing_read())),
+                AnyQuery::Processes(_) => Ok(AnyResponse::Processes(ProcessRows::default())),
+                AnyQuery::Requests(_) => Ok(AnyResponse::Requests(RequestCounts::default())),
+                AnyQuery::History(query) => Ok(AnyResponse::History(History {
+                    from: query.from.to_string(),
+                    to: query.to.to_string(),
+                    step: query.step,
+                    series: Vec::new(),
+                })),
+                AnyQuery::Users(UsersQuery) => Ok(AnyResponse::Users(Vec::new())),
+                AnyQuery::Keys(_) => Ok(AnyResponse::Keys(Vec::new())),
+                other => script.respond(other),
+            })
+        });
+        snapshot(&named("empty", *view), &stage);
+    }
+}
+
+/// A reading of a host that lets nothing be read.
+fn nothing_read() -> Snapshot {
+    let status = serde_json::json!({"age_ms": null, "error": "permission denied"});
+    let families = ["cpu", "memory", "filesystems", "pressure"];
+    let status: serde_json::Map<_, _> = families
+        .into_iter()
+        .map(|family| (family.to_owned(), status.clone()))
+        .collect();
+    serde_json::from_value(serde_json::json!({
+        "host": "web-01", "time": "2026-11-23T07:02:00Z", "status": status,
+    }))
+    .unwrap()
+}
+
+#[test]
+fn stale() {
+    for view in View::ALL {
+        let mut stage = scripted(*view, SMALL);
+        goes_stale(&mut stage);
+        snapshot(&named("stale", *view), &stage);
+    }
+}
+
+#[test]
+fn error() {
+    for view in View::ALL {
+        let stage = answering(*view, SMALL, |_| Some(Err(refused())));
+        snapshot(&named("error", *view), &stage);
+    }
+}
+
+#[test]
+fn a_terminal_that_is_too_small_says_so() {
+    for view in View::ALL {
+        let text = scripted(*view, (40, 12)).text();
+        assert!(text.contains("too small: 40x12, needs 60x16"), "{text}");
+    }
+    snapshot("too_small", &scripted(View::Fleet, (40, 12)));
+}
+
+#[test]
+fn the_smallest_terminal_that_is_large_enough_shows_every_view() {
+    for view in View::ALL {
+        let stage = scripted(*view, (60, 16));
+        snapshot(&named("smallest", *view), &stage);
+    }
+}
+
+#[test]
+fn the_fleet() {
+    let mut stage = Stage::fleet(SMALL);
+    stage.keys("!");
+    snapshot("fleet_faults", &stage);
+    let mut stage = Stage::fleet(SMALL);
+    stage.keys("/env=dev");
+    snapshot("fleet_filter", &stage);
+    stage.keys("nothing");
+    snapshot("fleet_filtered_away", &stage);
+}
+
+/// The script, with another answer about single processes.
+fn with_process(
+    answer: impl Fn(ProcessDetail) -> Option<Result<AnyResponse, ClientError>> + 'static,
+) -> Stage {
+    let script = script();
+    let mut stage = Stage::answering(SMALL, move |wanted| {
+        match (wanted, script.respond(wanted)) {
+            (AnyQuery::Process(_), Ok(AnyResponse::Process(detail))) => answer(detail),
+            (_, other) => Some(other),
+        }
+    });
+    stage.show(View::Processes);
+    stage.key(KeyCode::Enter);
+    stage
+}
+
+#[test]
+fn one_process() {
+    let whole = |detail| Some(Ok(AnyResponse::Process(detail)));
+    let mut stage = with_process(whole);
+    snapshot("process_normal", &stage);
+    goes_stale(&mut stage);
+    snapshot("process_stale", &stage);
+    snapshot("process_loading", &with_process(|_| None));
+    snapshot("process_error", &with_process(|_| Some(Err(refused()))));
+    let gone = ClientError::Refused {
+        address: String::new(),
+        status: 404,
+        code: "process_not_found".to_owned(),
+        detail: "There is no such process.".to_owned(),
+        retry_after: None,
+    };
+    snapshot(
+        "process_ended",
+        &with_process(move |_| Some(Err(gone.clone()))),
+    );
+    let stage = with_process(move |mut detail| {
+        detail.process.name = HOSTILE.to_owned();
+        detail.process.command = format!("{HOSTILE}{}", "y".repeat(1 << 20));
+        detail.process.cgroup = Some(HOSTILE.to_owned());
+        whole(detail)
+    });
+    assert_harmless(&stage.text());
+    snapshot("process_hostile", &stage);
+    let mut stage = with_process(whole);
+    stage.send(AppMessage::Resize(60, 16));
+    snapshot("process_smallest", &stage);
+    stage.keys("G");
+    snapshot("process_scrolled", &stage);
+}
+
+#[test]
+fn the_tree() {
+    let mut stage = Stage::one(SMALL);
+    stage.show(View::Processes);
+    stage.keys("tNgg");
+    snapshot("processes_tree", &stage);
+}
+
+#[test]
+fn what_lies_over_a_view() {
+    let mut stage = Stage::one(SMALL);
+    stage.show(View::Processes);
+    stage.keys("?");
+    snapshot("help", &stage);
+    stage.key(KeyCode::Esc);
+    stage.keys("s");
+    snapshot("sort_menu", &stage);
+    stage.key(KeyCode::Esc);
+    stage.keys("/cpu >");
+    snapshot("filter_problem", &stage);
+    stage.key(KeyCode::Esc);
+    stage.keys(":fre");
+    snapshot("palette", &stage);
+    stage.key(KeyCode::Esc);
+    stage.show(View::Users);
+    stage.key(KeyCode::Enter);
+    stage.keys("o");
+    snapshot("confirm", &stage);
+    stage.key(KeyCode::Esc);
+    let user = RegisteredUser {
+        user_id: "1".to_owned(),
+        username: HOSTILE.to_owned(),
+        api_key: "lapi_EXAMPLE".to_owned(),
+    };
+    let call = Change::AddUser("tester".to_owned(), false);
+    let done = FeedEvent::Changed(call, Ok(ChangeOutcome::User(user)));
+    stage.send(AppMessage::Host(0, Box::new(done)));
+    assert_harmless(&stage.text());
+    snapshot("first_key", &stage);
+}
+
+/// What tries to steer a terminal: a title, the clipboard, clearing, colours, direction, hiding.
+const HOSTILE: &str = "e\u{1b}]0;owned\u{7}v\u{1b}]52;c;b3duZWQ=\u{7}i\u{1b}[2J\u{9b}31ml\
+                       \u{202e}txt\u{2066}\u{200b}\u{feff}\n\r\t漢字e\u{301}";
+
+#[test]
+fn names_that_mean_harm_stay_names() {
+    for view in View::ALL {
+        let script = script();
+        let mut stage = answering(*view, SMALL, move |wanted| {
+            let mut data = script.respond(wanted).unwrap();
+            poison(&mut data);
+            Some(Ok(data))
+        });
+        if *view == View::Fleet {
+            for host in &mut stage.app.hosts {
+                host.labels.insert(HOSTILE.to_owned(), HOSTILE.to_owned());
+                host.name = HOSTILE.to_owned();
+            }
+        }
+        let text = stage.text();
+        assert_harmless(&text);
+        for line in text.lines() {
+            // TestBackend puts each line into quotes, and after them what lies below wide cells.
+            let shown = line
+                .rsplit_once("\" Hidden")
+                .map_or(line, |(shown, _)| shown);
+            let width = shown.trim_matches('"').width();
+            assert_eq!(width, 80, "{view:?}: {line:?}");
+        }
+        snapshot(&named("hostile", *view), &stage);
+    }
+}
+
+fn assert_harmless(text: &str) {
+    for character in text.chars().filter(|it| *it != '\n') {
+        let harmless = linux_api_wire::harmless::is_harmless(character);
+        assert!(harmless, "{character:?} in {text}");
+    }
+}
+
+fn poison(data: &mut AnyResponse) {
+    let bad = || HOSTILE.to_owned();
+    match data {
+        AnyResponse::Me(me) => me.user.username = bad(),
+        AnyResponse::Info(info) => {
+            info.release = bad();
+            info.machine = "x".repeat(2 << 20);
+        }
+        AnyResponse::Snapshot(snapshot) => {
+            snapshot.host = bad();
+            for filesystem in snapshot.filesystems.iter_mut().flatten() {
+                filesystem.mount_point = bad();
+            }
+            for disk in snapshot.disks.iter_mut().flatten() {
+                disk.device = bad();
+                disk.busy_percent = f64::NAN;
+                disk.read_bytes_per_second = -1.0;
+            }
+            for session in snapshot.sessions.iter_mut().flatten() {
+                session.user = bad();
+            }
+            for sensor in snapshot.sensors.iter_mut().flatten() {
+                sensor.name = bad();
+                sensor.celsius = Some(f64::INFINITY);
+            }
+            if let Some(cpu) = &mut snapshot.cpu {
+                cpu.usage_percent = -1.0;
+                cpu.per_core[0].usage_percent = f64::NAN;
+            }
+        }
+        AnyResponse::Processes(rows) => {
+            for process in &mut rows.items {
+                process.name = bad();
+                process.command = format!("{HOSTILE}{}", "y".repeat(1 << 20));
+                process.user = Some(bad());
+                process.state = bad();
+                process.cpu_percent = Some(-1.0);
+                process.cpu_seconds = f64::NAN;
+                process.unit = Some(bad());
+            }
+        }
+        AnyResponse::Process(_) => {}
+        AnyResponse::Readiness(readiness) => {
+            readiness.status = bad();
+            readiness.checks.database.detail = bad();
+        }
+        AnyResponse::Health(health) => health.database.version = Some(bad()),
+        AnyResponse::Requests(requests) => {
+            let rows = requests.hours.iter_mut().chain(&mut requests.minutes);
+            for row in rows {
+                row.route = bad();
+                row.p99 = f64::NAN;
+            }
+        }
+        AnyResponse::History(history) => {
+            for series in &mut history.series {
+                series.labels.insert("name".to_owned(), bad());
+                series.points.push([f64::NAN, f64::INFINITY, -1.0]);
+                series.points.push([1e300, 0.0, 0.0]);
+            }
+        }
+        AnyResponse::Users(users) => {
+            for user in users {
+                user.username = bad();
+                user.last_login = Some(bad());
+            }
+        }
+        AnyResponse::Keys(keys) => {
+            for key in keys {
+                key.name = bad();
+                key.key_id = bad();
+            }
+        }
+    }
+}
