@@ -1,7 +1,15 @@
-//! Reads the host: processes, accounts, CPU use and what the machine is.
+//! Reads a Linux host: `/proc`, `/sys`, accounts and sessions.
 //!
-//! Knows nothing of HTTP, of the database or of when it is asked. Plain functions block for the
-//! time of a few small reads; async code calls them through [`Collector::blocking`].
+//! - [`HostReader`] reads snapshots: every family of `families`, each with a deadline.
+//! - [`counters::HostCounters`] are the kernel's counters as they are, for `/metrics`.
+//! - [`Collector`] reads processes, accounts, uptime and what the machine is, on demand.
+//!
+//! Start with `sources`, which has the parser of each file, and `families`, which makes the figures of
+//! a snapshot of what they read; `/metrics` gets the same counters. Everything below [`HostRoots`] can be
+//! a recorded tree: the tests read those in `tests/fixtures/host`.
+//!
+//! Nothing here knows HTTP or the database. Plain functions block for the time of a few small reads;
+//! async code calls them through [`Collector::blocking`].
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,32 +25,20 @@ use linux_api_wire::snapshot::{Processes, Session};
 use linux_api_wire::time::Clock;
 
 mod accounts;
+mod carryover;
 pub mod counters;
-mod cpu;
-mod disks;
-mod filesystems;
+mod families;
 mod lane;
-pub mod load;
-mod load_average;
-mod memory;
-mod mount_list;
-mod mounts;
-mod networks;
-mod pressure;
-mod process_counts;
 mod processes;
-mod rate;
-mod readings;
-mod reread;
-mod sensors;
-mod sessions;
+mod reader;
+mod sources;
 mod system;
 #[cfg(test)]
 mod testing;
 
 use counters::{CounterReader, HostCounters};
 pub use processes::OwnProcess;
-pub use readings::HostReader;
+pub use reader::HostReader;
 
 /// From the first scan to the second, where somebody wants rates: long enough for some ticks of the
 /// kernel's clock, short enough to wait for.
@@ -215,7 +211,7 @@ impl Collector {
     /// # Errors
     /// When `uptime` of the process file system can't be read, which is done once.
     pub fn uptime(&self) -> Result<Uptime, CollectError> {
-        self.0.uptime_offset.uptime(&self.0.roots.procfs)
+        self.0.uptime_offset.uptime(&self.0.roots)
     }
 
     /// What the host is.
@@ -328,8 +324,8 @@ impl Collector {
         self.blocking(move |collector| {
             let roots = &collector.0.roots;
             let presence = Presence {
-                processes: process_counts::read(&roots.procfs).ok(),
-                sessions: sessions::read(&roots.rootfs, &roots.procfs).ok(),
+                processes: families::count_processes(&roots.procfs).ok(),
+                sessions: families::list_sessions(&roots.rootfs, &roots.procfs).ok(),
             };
             *last = Some((Instant::now(), presence.clone()));
             Ok(presence)
@@ -380,6 +376,8 @@ fn read_text(path: &Path) -> Result<String, CollectError> {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::testing::Tree;
     use super::*;
 
@@ -412,7 +410,8 @@ mod tests {
         let collector = tree.collector();
         let mut left = Box::pin(collector.shared_processes());
         // Begins the scan, which on a busy machine may be over before this thread goes on.
-        let _ = futures_util::poll!(left.as_mut());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(left.as_mut().poll(&mut context).is_pending());
         drop(left);
         // Waits for the lock that the scan holds.
         let kept = Arc::clone(&collector.0.scans).lock_owned().await;

@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::CollectError;
-use super::reread::Reread;
+use crate::sources::Reread;
+use crate::{CollectError, HostRoots};
 use linux_api_wire::snapshot::Sensor;
 
 /// How long the list of sensors is believed; devices come and go.
@@ -21,12 +21,12 @@ const PLAUSIBLE: RangeInclusive<f64> = -100.0..=400.0;
 #[derive(Debug)]
 pub(super) struct SensorReader {
     folder: PathBuf,
-    sensors: Vec<Known>,
+    sensors: Vec<Channel>,
     listed_at: Option<Instant>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct Channel {
     input: Reread,
     sensor: Sensor,
 }
@@ -42,9 +42,9 @@ struct Origin {
 }
 
 impl SensorReader {
-    pub(super) fn new(sysfs: &Path) -> Self {
+    pub(super) fn new(roots: &HostRoots) -> Self {
         Self {
-            folder: sysfs.join("class/hwmon"),
+            folder: roots.sysfs.join("class/hwmon"),
             sensors: Vec::new(),
             listed_at: None,
         }
@@ -76,7 +76,7 @@ impl SensorReader {
     }
 }
 
-fn list(folder: &Path) -> Result<Vec<Known>, CollectError> {
+fn list(folder: &Path) -> Result<Vec<Channel>, CollectError> {
     let failed = |source| CollectError::Read {
         path: folder.to_owned(),
         source,
@@ -96,7 +96,7 @@ fn list(folder: &Path) -> Result<Vec<Known>, CollectError> {
 }
 
 /// The sensors in one place.
-fn list_chip(chip: &Path, place: &Path) -> Vec<(Known, Origin)> {
+fn list_chip(chip: &Path, place: &Path) -> Vec<(Channel, Origin)> {
     let Some(chip_name) = attribute(&place.join("name")) else {
         return Vec::new();
     };
@@ -138,7 +138,7 @@ fn list_chip(chip: &Path, place: &Path) -> Vec<(Known, Origin)> {
             chip: chip.clone(),
             channel: format!("temp{number}"),
         };
-        let known = Known {
+        let known = Channel {
             input: Reread::new(file("input")),
             sensor,
         };
@@ -149,7 +149,7 @@ fn list_chip(chip: &Path, place: &Path) -> Vec<(Known, Origin)> {
 
 /// Gives each sensor a name of its own. Two disks of one kind have chips of one name: then the device
 /// tells them apart, within one device the channel, and where that is not enough the chip.
-fn make_unique(found: &mut [(Known, Origin)]) {
+fn make_unique(found: &mut [(Channel, Origin)]) {
     let by: [fn(&Origin) -> String; 4] = [
         |origin| origin.device.clone(),
         |origin| origin.channel.clone(),
@@ -231,7 +231,7 @@ mod tests {
             let link = tree.path(format!("sys/class/hwmon/{chip}/device"));
             std::os::unix::fs::symlink(format!("../../{device}"), link).unwrap();
         }
-        let mut reader = SensorReader::new(&tree.path("sys"));
+        let mut reader = SensorReader::new(&tree.roots());
         let now = Instant::now();
         let shown = |reader: &mut SensorReader, now| -> Vec<(String, f64)> {
             let sensors = reader.read(now).unwrap();
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn a_kernel_without_sensors_says_so() {
         let tree = Tree::new();
-        let error = SensorReader::new(&tree.path("sys"))
+        let error = SensorReader::new(&tree.roots())
             .read(Instant::now())
             .unwrap_err();
         assert!(error.to_string().contains("class/hwmon"), "{error}");
@@ -282,9 +282,9 @@ mod tests {
                 ..Sensor::default()
             };
             let input = Reread::new("");
-            (Known { input, sensor }, origin)
+            (Channel { input, sensor }, origin)
         };
-        let mut found: Vec<(Known, Origin)> = sensors.iter().map(known).collect();
+        let mut found: Vec<(Channel, Origin)> = sensors.iter().map(known).collect();
         make_unique(&mut found);
         let names = found.into_iter().map(|(known, _)| known.sensor.name);
         names.collect()
@@ -326,7 +326,7 @@ mod tests {
             write(&format!("hwmon0/temp{number}_input"), input);
             write(&format!("hwmon0/temp{number}_label"), "Other\n");
         }
-        let mut reader = SensorReader::new(&tree.path("sys"));
+        let mut reader = SensorReader::new(&tree.roots());
         let shown = reader.read(Instant::now()).unwrap();
         let shown: Vec<_> = shown
             .into_iter()
@@ -354,7 +354,7 @@ mod tests {
         ] {
             write(&format!("hwmon0/temp{number}_input"), input);
         }
-        let mut reader = SensorReader::new(&tree.path("sys"));
+        let mut reader = SensorReader::new(&tree.roots());
         let shown = reader.read(Instant::now()).unwrap();
         let celsius: Vec<Option<f64>> = shown.iter().map(|one| one.celsius).collect();
         let expected = [Some(27.0), Some(-100.0), None, None, None, None];

@@ -1,10 +1,9 @@
-//! All fields of `meminfo`, by the kernel's own names.
+//! `meminfo`: how the kernel's memory is used, by its own names.
 
 use std::collections::HashSet;
 
-use crate::CollectError;
-use crate::memory::bytes;
-use crate::reread::Reread;
+use super::Source;
+use crate::HostRoots;
 
 /// One line of `meminfo`, see proc(5).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,18 +17,33 @@ pub struct MemoryField {
     pub is_bytes: bool,
 }
 
-pub(super) fn read(file: &mut Reread) -> Result<Vec<MemoryField>, CollectError> {
-    let mut seen = HashSet::new();
-    let mut fields: Vec<MemoryField> = file.text()?.lines().filter_map(parse).collect();
-    // Some kernels and lxcfs write a field twice.
-    fields.retain(|field| seen.insert((field.name.clone(), field.is_bytes)));
-    if fields.is_empty() {
-        return Err(file.malformed("memory sizes"));
+/// The fields of the file, each once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemoryFields(pub Vec<MemoryField>);
+
+impl MemoryFields {
+    /// The size of this name.
+    pub(crate) fn bytes(&self, name: &str) -> Option<u64> {
+        let mut fields = self.0.iter();
+        let field = fields.find(|field| field.is_bytes && field.name == name)?;
+        Some(field.value)
     }
-    Ok(fields)
 }
 
-fn parse(line: &str) -> Option<MemoryField> {
+/// The file, with what is wanted of it for errors.
+pub(crate) fn source(roots: &HostRoots, expected: &'static str) -> Source<MemoryFields> {
+    Source::new(roots.procfs.join("meminfo"), expected, parse)
+}
+
+fn parse(text: &str) -> Option<MemoryFields> {
+    let mut seen = HashSet::new();
+    let mut fields: Vec<MemoryField> = text.lines().filter_map(parse_line).collect();
+    // Some kernels and lxcfs write a field twice.
+    fields.retain(|field| seen.insert((field.name.clone(), field.is_bytes)));
+    (!fields.is_empty()).then_some(MemoryFields(fields))
+}
+
+fn parse_line(line: &str) -> Option<MemoryField> {
     let (key, rest) = line.split_once(':')?;
     let name = match key.strip_suffix(')').and_then(|key| key.split_once('(')) {
         Some((outer, inner)) => format!("{outer}_{inner}"),
@@ -40,12 +54,14 @@ fn parse(line: &str) -> Option<MemoryField> {
         return None;
     }
     let mut words = rest.split_whitespace();
-    let number = words.next()?;
+    let number: u64 = words.next()?.parse().ok()?;
     let is_bytes = words.next() == Some("kB");
-    let value = if is_bytes {
-        bytes(number)?
-    } else {
-        number.parse().ok()?
+    let value = match is_bytes {
+        // What a container sees may have been counted below zero and wrapped round: then there is
+        // nothing left.
+        true if i64::try_from(number).is_err() => 0,
+        true => number.checked_mul(1024)?,
+        false => number,
     };
     Some(MemoryField {
         name,
@@ -57,16 +73,13 @@ fn parse(line: &str) -> Option<MemoryField> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Tree;
 
     #[test]
     fn every_field_is_kept_under_a_name_that_programs_can_use() {
-        let tree = Tree::new();
         let text = "MemTotal: 8 kB\nActive(anon): 3 kB\nHugePages_Total:   7\nOdd-one: 1 kB\n\nX: y kB\nActive(anon): 9 kB\n";
-        tree.write("proc/meminfo", text);
-        let mut file = Reread::new(tree.path("proc/meminfo"));
-        let fields = read(&mut file).unwrap();
+        let fields = parse(text).unwrap();
         let all: Vec<_> = fields
+            .0
             .iter()
             .map(|one| (one.name.as_str(), one.value, one.is_bytes))
             .collect();
@@ -76,7 +89,8 @@ mod tests {
             ("HugePages_Total", 7, false),
         ];
         assert_eq!(all, expected);
-        tree.write("proc/meminfo", "nothing\n");
-        assert!(read(&mut file).unwrap_err().to_string().contains("meminfo"));
+        assert_eq!(fields.bytes("MemTotal"), Some(8192));
+        assert_eq!(fields.bytes("HugePages_Total"), None);
+        assert_eq!(parse("nothing\n"), None);
     }
 }

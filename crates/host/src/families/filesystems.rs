@@ -12,10 +12,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::mount_list::{MountList, below};
-use super::mounts::Mount;
 use super::rate::rounded;
-use super::{CollectError, HostRoots};
+use crate::sources::{Mount, MountList, below};
+use crate::{CollectError, HostRoots};
 use linux_api_wire::snapshot::Filesystem;
 
 /// How often remote file systems are asked: each time costs their server something.

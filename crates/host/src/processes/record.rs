@@ -18,9 +18,9 @@ const SPREAD_SECONDS: u32 = 10;
 /// A process as young as this may still be changing its account, its group and its name.
 const YOUNG: Duration = Duration::from_secs(5);
 
-/// A process that was seen.
+/// What the scans so far have found of a process.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct Record {
     pub(super) start_ticks: u64,
     pub(super) usage: Usage,
     /// When it was seen last.
@@ -57,7 +57,7 @@ impl Usage {
     };
 }
 
-impl Known {
+impl Record {
     pub(super) fn new(
         stat: &Stat<'_>,
         description: ProcessDescription,

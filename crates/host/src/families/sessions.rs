@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::CollectError;
+use crate::CollectError;
 use linux_api_wire::snapshot::Session;
 use linux_api_wire::time::Timestamp;
 
@@ -15,7 +15,7 @@ const UTMP_BYTES_MAX: usize = 8 << 20;
 ///
 /// # Errors
 /// When there are neither logind's files nor `utmp`, or they can't be read.
-pub(super) fn read(rootfs: &Path, procfs: &Path) -> Result<Vec<Session>, CollectError> {
+pub(crate) fn list_sessions(rootfs: &Path, procfs: &Path) -> Result<Vec<Session>, CollectError> {
     let folder = rootfs.join("run/systemd/sessions");
     let mut sessions = match fs::read_dir(&folder) {
         Ok(entries) => read_logind(entries),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     fn listed(tree: &Tree) -> Vec<Session> {
-        read(&tree.path(""), &tree.path("proc")).unwrap()
+        list_sessions(&tree.path(""), &tree.path("proc")).unwrap()
     }
 
     #[test]
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_host_that_keeps_no_record_says_so() {
         let tree = Tree::new();
-        let error = read(&tree.path(""), &tree.path("proc")).unwrap_err();
+        let error = list_sessions(&tree.path(""), &tree.path("proc")).unwrap_err();
         assert!(error.to_string().contains("run/utmp"), "{error}");
     }
 }
