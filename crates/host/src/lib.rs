@@ -40,11 +40,11 @@ use counters::{CounterReader, HostCounters};
 pub use processes::OwnProcess;
 pub use reader::HostReader;
 
-/// From the first scan to the second, where somebody wants rates: long enough for some ticks of the
+/// From the first scan to the second, for a reader that wants rates: long enough for some ticks of the
 /// kernel's clock, short enough to wait for.
 const RATED_AFTER: Duration = Duration::from_millis(250);
 
-/// Readers that ask within this time of a finished scan get its result.
+/// Readers that come within this time of a finished scan get its result.
 const SCAN_KEPT_FOR: Duration = Duration::from_secs(1);
 
 /// Programs that look up accounts at the same time; more would only queue up at the directory.
@@ -79,10 +79,10 @@ pub enum CollectError {
     Read {
         /// Which one.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A file says something else than expected.
+    /// A file does not hold what it should.
     #[error("{path} has no valid {expected}")]
     Malformed {
         /// Which file.
@@ -95,7 +95,7 @@ pub enum CollectError {
     Run {
         /// Which one.
         program: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A program was too slow and was ended.
@@ -114,7 +114,7 @@ pub enum CollectError {
         /// How it ended.
         status: std::process::ExitStatus,
     },
-    /// The reading was given up half-way: the program ends, or a reading panicked.
+    /// The reading was given up half-way: the program stops, or a reading panicked.
     #[error("the reading was given up")]
     Stopped,
 }
@@ -126,7 +126,7 @@ pub struct Collector(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     roots: HostRoots,
-    /// Asks directories such as LDAP for accounts; absent when the accounts are of another root,
+    /// Looks up accounts in directories such as LDAP; absent when the accounts are of another root,
     /// of which the program here knows nothing.
     getent: Option<PathBuf>,
     lookups: Semaphore,
@@ -138,7 +138,7 @@ struct Inner {
     presence: Arc<Mutex<Option<(Instant, Presence)>>>,
 }
 
-/// Who and what is on the host: counted anew for each reader, at most once a second.
+/// Who and what is on the host: counted for each reader, at most once a second.
 #[derive(Debug, Clone)]
 pub struct Presence {
     /// How many processes there are; absent when they can't be counted.
@@ -224,7 +224,7 @@ impl Collector {
     }
 
     /// All processes, read off the async threads and at most once a second: readers share the
-    /// scan that runs or the one that has just ended. Nothing is scanned while nobody asks.
+    /// scan that runs or the one that has just ended. Nothing is scanned while there is no reader.
     ///
     /// # Errors
     /// When the process file system can't be listed, or a file of it is not understood. A process

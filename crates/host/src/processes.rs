@@ -5,7 +5,7 @@
 //! the process, and at least every 30 seconds. Ids are given to other processes: no row ever mixes two.
 //!
 //! Names are chosen by the processes and therefore hostile; they are kept as they are, and
-//! whoever shows them has to make them safe.
+//! must be made safe where they are shown.
 
 mod cgroup;
 mod details;
@@ -34,6 +34,7 @@ pub use own::OwnProcess;
 pub(super) use own::read_own;
 use record::{Record, Usage};
 use stat::Stat;
+pub(super) use stat::state as parse_state;
 pub(super) use users::AccountNames;
 
 /// What an earlier scan found is of no use for rates after this time.
@@ -162,7 +163,7 @@ impl Scanner {
     /// The short way for a process that the scan before has seen; `None` when it is another one
     /// by now, or its description should be read again.
     ///
-    /// `stat` is read last: when it still tells of the process of the record, the file that was
+    /// `stat` is read last: when it is still that of the process of the record, the file that was
     /// read in between was that of no other.
     fn read_record(
         &mut self,

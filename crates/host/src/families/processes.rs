@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use crate::CollectError;
+use crate::processes::parse_state;
 use linux_api_wire::process::ProcessStatus;
 use linux_api_wire::snapshot::Processes;
 
@@ -40,10 +41,7 @@ pub(crate) fn count_processes(procfs: &Path) -> Result<Processes, CollectError> 
 fn status(path: &Path) -> Option<ProcessStatus> {
     let mut buffer = [0; STAT_BYTES];
     let length = File::open(path).ok()?.read(&mut buffer).ok()?;
-    // The name may hold parentheses, but only numbers follow the state.
-    let close = buffer[..length].iter().rposition(|byte| *byte == b')')?;
-    let letter = buffer[..length].get(close + 2)?;
-    Some(ProcessStatus::from_letter(*letter))
+    parse_state(&buffer[..length])
 }
 
 fn count(counts: &mut Processes, status: ProcessStatus) {

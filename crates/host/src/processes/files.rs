@@ -47,7 +47,7 @@ impl Default for ReadBuffer {
 pub(super) enum ReadFailure {
     /// It has ended, or is hidden from us.
     Vanished,
-    /// Its files say what no process says, or can't be read: the others may be fine.
+    /// Its files hold what no process has, or can't be read: the others may be fine.
     Odd(CollectError),
     /// The fault is not that of one process.
     Failed(CollectError),
@@ -272,7 +272,7 @@ impl<'a> ProcessFiles<'a> {
             }
             Err(errno) if is_out_of_sight(errno) => Err(ReadFailure::Vanished),
             Err(errno) if is_everywhere(errno) => Err(failed(self.path(name), errno)),
-            // An odd file costs what it tells, not the process.
+            // An odd file costs what it holds, not the process.
             Err(_) => Ok(Err(Unavailable::NotSupported)),
         }
     }

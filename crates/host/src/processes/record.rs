@@ -23,7 +23,7 @@ const YOUNG: Duration = Duration::from_secs(5);
 pub(super) struct Record {
     pub(super) start_ticks: u64,
     pub(super) usage: Usage,
-    /// When it was seen last.
+    /// When it was last seen.
     pub(super) seen: Instant,
     pub(super) description: Arc<ProcessDescription>,
     described: Instant,
@@ -79,7 +79,7 @@ impl Record {
     }
 
     /// Whether the description should be read again: another program runs in the process, or
-    /// nobody has looked for a while.
+    /// it has not been read for a while.
     pub(super) fn may_differ(&self, pid: u32, stat: &Stat<'_>, moment: Moment<'_>) -> bool {
         let sooner = Duration::from_secs((pid % SPREAD_SECONDS).into());
         self.short_name[..] != *stat.name

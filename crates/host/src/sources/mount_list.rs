@@ -37,7 +37,7 @@ pub(crate) struct MountList {
     last: Option<Reading>,
 }
 
-/// When the table was read.
+/// A reading of the table.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     at: Instant,

@@ -88,7 +88,7 @@ const NETWORK: &[&str] = &[
 /// A mounted file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mount {
-    /// Major and minor number of its device, which tell file systems apart.
+    /// Major and minor number of its device, which identify file systems.
     pub(crate) device_number: String,
     /// Where it is mounted on the host.
     pub(crate) point: PathBuf,
