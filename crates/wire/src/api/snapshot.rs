@@ -268,9 +268,17 @@ mod tests {
     }
 
     #[test]
-    fn the_example_is_a_snapshot() {
-        let read: Snapshot = serde_json::from_value(example()).unwrap();
-        assert_eq!(read.filesystems.unwrap()[0].kind, "ext4");
+    fn the_example_is_a_snapshot_and_shows_every_figure() {
+        let mut read: Snapshot = serde_json::from_value(example()).unwrap();
+        assert_eq!(read.filesystems.as_ref().unwrap()[0].kind, "ext4");
         assert_eq!(read.sensors, None);
+        for family in Family::ALL {
+            read.status.entry(*family).or_default();
+        }
+        let written = serde_json::to_value(&read).unwrap();
+        for family in Family::ALL {
+            let (field, example) = (family.field(), example());
+            assert_eq!(written[field], example[field], "{field}");
+        }
     }
 }
