@@ -60,6 +60,8 @@ impl CpuReader {
             system_percent: all.of(&["system", "irq", "softirq"]),
             iowait_percent: all.of(&["iowait"]),
             steal_percent: all.of(&["steal"]),
+            irq_percent: all.of(&["irq"]),
+            softirq_percent: all.of(&["softirq"]),
             per_core,
             seconds: seconds(&total),
         })
@@ -231,6 +233,7 @@ mod tests {
             (25.0, 3.0, 12.0)
         );
         assert_eq!((cpu.iowait_percent, cpu.steal_percent), (5.0, 10.0));
+        assert_eq!((cpu.irq_percent, cpu.softirq_percent), (4.0, 5.0));
         assert_eq!(cpu.per_core[0].usage_percent, 25.0);
         assert_eq!(cpu.seconds.softirq, cpu.seconds.iowait);
         assert!(cpu.seconds.softirq > 0.0);

@@ -167,7 +167,8 @@ pub fn example() -> serde_json::Value {
         "time": "2026-11-23T07:02:00.250Z",
         "cpu": {
             "usage_percent": 12.5, "user_percent": 9.25, "system_percent": 3.25,
-            "iowait_percent": 0.5, "steal_percent": 0.0,
+            "iowait_percent": 0.5, "steal_percent": 0.0, "irq_percent": 0.25,
+            "softirq_percent": 0.5,
             "per_core": [{
                 "core": 0, "usage_percent": 12.5, "iowait_percent": 0.5, "steal_percent": 0.0,
                 "frequency_mhz": 2596.0

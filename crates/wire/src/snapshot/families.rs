@@ -18,6 +18,12 @@ pub struct Cpu {
     pub iowait_percent: f64,
     /// Time that the hypervisor gave to others.
     pub steal_percent: f64,
+    /// Time spent on interrupts; part of `system_percent`.
+    #[serde(default)]
+    pub irq_percent: f64,
+    /// Time spent on deferred work of interrupts, mostly of the network; part of `system_percent`.
+    #[serde(default)]
+    pub softirq_percent: f64,
     /// Each logical processor that is online, in the order of their numbers.
     pub per_core: Vec<Core>,
     /// Counters since the host started, of all processors together; not part of the wire format.
