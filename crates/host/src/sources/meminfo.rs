@@ -1,5 +1,6 @@
 //! `meminfo`: how the kernel's memory is used, by its own names.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::Source;
@@ -35,19 +36,26 @@ pub(crate) fn source(roots: &HostRoots, expected: &'static str) -> Source<Memory
     Source::new(roots.procfs.join("meminfo"), expected, parse)
 }
 
+/// Some kernels and lxcfs write a field twice: the first one counts.
 fn parse(text: &str) -> Option<MemoryFields> {
     let mut seen = HashSet::new();
-    let mut fields: Vec<MemoryField> = text.lines().filter_map(parse_line).collect();
-    // Some kernels and lxcfs write a field twice.
-    fields.retain(|field| seen.insert((field.name.clone(), field.is_bytes)));
+    let lines = text.lines().filter_map(parse_line);
+    let fields = lines.filter(|(name, _, is_bytes)| seen.insert((name.clone(), *is_bytes)));
+    let fields = fields.map(|(name, value, is_bytes)| MemoryField {
+        name: name.into_owned(),
+        value,
+        is_bytes,
+    });
+    let fields: Vec<MemoryField> = fields.collect();
     (!fields.is_empty()).then_some(MemoryFields(fields))
 }
 
-fn parse_line(line: &str) -> Option<MemoryField> {
+/// Name, value and whether it is a size.
+fn parse_line(line: &str) -> Option<(Cow<'_, str>, u64, bool)> {
     let (key, rest) = line.split_once(':')?;
     let name = match key.strip_suffix(')').and_then(|key| key.split_once('(')) {
-        Some((outer, inner)) => format!("{outer}_{inner}"),
-        None => key.to_owned(),
+        Some((outer, inner)) => Cow::Owned(format!("{outer}_{inner}")),
+        None => Cow::Borrowed(key),
     };
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if name.is_empty() || !name.bytes().all(is_plain) {
@@ -63,11 +71,7 @@ fn parse_line(line: &str) -> Option<MemoryField> {
         true => number.checked_mul(1024)?,
         false => number,
     };
-    Some(MemoryField {
-        name,
-        value,
-        is_bytes,
-    })
+    Some((name, value, is_bytes))
 }
 
 #[cfg(test)]
