@@ -194,7 +194,7 @@ fn write_disks(writer: &mut Writer, disks: &[DiskCounters]) {
             let value = *disk.counters.get(place)?;
             let value: Number = match unit {
                 Count => value.into(),
-                Sectors => value.saturating_mul(DiskCounters::SECTOR_BYTES).into(),
+                Sectors => disk.bytes(place).into(),
                 Millis => Duration::from_millis(value).as_secs_f64().into(),
             };
             Some(([("device", disk.device.name.as_str())], value))

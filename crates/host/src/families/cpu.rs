@@ -48,7 +48,6 @@ impl CpuReader {
                 iowait_percent: shares.of(&["iowait"]),
                 steal_percent: shares.of(&["steal"]),
                 frequency_mhz: None,
-                seconds: seconds(&ticks),
             }
         });
         let mut per_core: Vec<Core> = per_core.collect();

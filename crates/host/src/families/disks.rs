@@ -13,7 +13,7 @@ use linux_api_wire::snapshot::Disk;
 pub(super) struct DiskReader {
     source: Disks,
     /// The reading before, by the device's name.
-    previous: Carryover<String, (Instant, Disk)>,
+    previous: Carryover<String, (Instant, DiskCounters)>,
 }
 
 impl DiskReader {
@@ -30,56 +30,36 @@ impl DiskReader {
     /// When the file can't be read or holds something else.
     pub(super) fn read(&mut self, now: Instant) -> Result<Vec<Disk>, CollectError> {
         let mut shown = Vec::new();
-        let disks = self.source.read(&[DeviceKind::Disk])?;
-        for mut disk in disks.iter().filter_map(disk) {
-            let previous = self.previous.take(&disk.device);
-            if previous.is_some_and(|(then, old)| rate(&mut disk, &old, now - then).is_some()) {
-                shown.push(disk.clone());
-            }
-            self.previous.keep(disk.device.clone(), (now, disk));
+        for disk in self.source.read(&[DeviceKind::Disk])? {
+            let previous = self.previous.take(&disk.device.name);
+            shown.extend(previous.and_then(|(then, before)| {
+                let passed = now.saturating_duration_since(then);
+                rated(&before, &disk, passed)
+            }));
+            self.previous.keep(disk.device.name.clone(), (now, disk));
         }
         self.previous.finish();
         Ok(shown)
     }
 }
 
-/// Fills in what happened since the reading before.
-fn rate(disk: &mut Disk, old: &Disk, passed: Duration) -> Option<()> {
-    disk.read_bytes_per_second = per_second(old.read_bytes, disk.read_bytes, passed)?;
-    disk.written_bytes_per_second = per_second(old.written_bytes, disk.written_bytes, passed)?;
-    disk.reads_per_second = per_second(old.reads, disk.reads, passed)?;
-    disk.writes_per_second = per_second(old.writes, disk.writes, passed)?;
-    let busy = Duration::from_millis(disk.busy_ms.checked_sub(old.busy_ms)?);
-    // The counter moves in ticks of the kernel and may run ahead of the clock by one.
-    disk.busy_percent = rounded(100.0 * busy.as_secs_f64() / passed.as_secs_f64()).min(100.0);
-    Some(())
-}
-
-fn disk(disk: &DiskCounters) -> Option<Disk> {
-    let [
-        reads,
-        _,
-        sectors_read,
-        _,
-        writes,
-        _,
-        sectors_written,
-        _,
-        _,
-        busy_ms,
-        ..,
-    ] = disk.counters[..]
-    else {
-        return None;
-    };
+/// A disk with what happened since the reading before; `None` when a counter fell.
+fn rated(before: &DiskCounters, disk: &DiskCounters, passed: Duration) -> Option<Disk> {
+    let count = |place: usize| per_second(before.counters[place], disk.counters[place], passed);
+    let bytes = |place| per_second(before.bytes(place), disk.bytes(place), passed);
+    let busy = DiskCounters::BUSY_MS;
+    let busy = disk.counters[busy].checked_sub(before.counters[busy])?;
+    let busy = Duration::from_millis(busy).as_secs_f64();
     Some(Disk {
         device: disk.device.name.clone(),
-        read_bytes: sectors_read.saturating_mul(DiskCounters::SECTOR_BYTES),
-        written_bytes: sectors_written.saturating_mul(DiskCounters::SECTOR_BYTES),
-        reads,
-        writes,
-        busy_ms,
-        ..Disk::default()
+        read_bytes_per_second: bytes(DiskCounters::SECTORS_READ)?,
+        written_bytes_per_second: bytes(DiskCounters::SECTORS_WRITTEN)?,
+        reads_per_second: count(DiskCounters::READS)?,
+        writes_per_second: count(DiskCounters::WRITES)?,
+        // The counter moves in ticks of the kernel and may run ahead of the clock by one.
+        busy_percent: rounded(100.0 * busy / passed.as_secs_f64()).min(100.0),
+        read_bytes: disk.bytes(DiskCounters::SECTORS_READ),
+        written_bytes: disk.bytes(DiskCounters::SECTORS_WRITTEN),
     })
 }
 

@@ -21,11 +21,22 @@ pub struct DiskCounters {
 }
 
 impl DiskCounters {
-    /// The unit of the kernel's counters, whatever the disk's own is.
-    pub const SECTOR_BYTES: u64 = 512;
+    pub(crate) const READS: usize = 0;
+    pub(crate) const SECTORS_READ: usize = 2;
+    pub(crate) const WRITES: usize = 4;
+    pub(crate) const SECTORS_WRITTEN: usize = 6;
+    pub(crate) const BUSY_MS: usize = 9;
     /// Fewer are no line of `diskstats`.
     const COUNTERS_MIN: usize = 11;
     const COUNTERS_MAX: usize = 17;
+    /// The unit of the kernel's counters, whatever the disk's own is.
+    const SECTOR_BYTES: u64 = 512;
+
+    /// A counter of sectors in bytes.
+    #[must_use]
+    pub fn bytes(&self, place: usize) -> u64 {
+        self.counters[place].saturating_mul(Self::SECTOR_BYTES)
+    }
 }
 
 /// Reads `diskstats` of the process file system.
