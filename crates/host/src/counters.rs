@@ -77,7 +77,7 @@ impl CounterReader {
         Self {
             kernel: stat::source(roots),
             ticks: Carryover::default(),
-            memory: sources::meminfo::source(roots, "memory sizes"),
+            memory: sources::meminfo::source(roots, "memory sizes", sources::meminfo::fields),
             load: sources::loadavg::source(roots),
             disks: Disks::new(roots),
             interfaces: Interfaces::new(roots),

@@ -44,12 +44,12 @@ pub(crate) const FAMILIES: [Plan; 12] = [
         Box::new(move |_| file.read().map(FamilyValue::Load))
     }),
     (Family::Memory, Duration::ZERO, |roots| {
-        let mut file = meminfo::source(roots, "memory sizes");
-        Box::new(move |_| memory::read_memory(&mut file).map(FamilyValue::Memory))
+        let mut file = meminfo::source(roots, "memory sizes", memory::memory);
+        Box::new(move |_| file.read().map(FamilyValue::Memory))
     }),
     (Family::Swap, Duration::ZERO, |roots| {
-        let mut file = meminfo::source(roots, "swap sizes");
-        Box::new(move |_| memory::read_swap(&mut file).map(FamilyValue::Swap))
+        let mut file = meminfo::source(roots, "swap sizes", memory::swap);
+        Box::new(move |_| file.read().map(FamilyValue::Swap))
     }),
     (Family::Disks, Duration::ZERO, |roots| {
         let mut reader = disks::DiskReader::new(roots);

@@ -93,9 +93,8 @@ fn read_cpu_count(roots: &HostRoots) -> Result<u32, CollectError> {
 
 /// All of the host's memory in bytes.
 pub(super) fn read_memory_total(roots: &HostRoots) -> Result<u64, CollectError> {
-    let mut file = meminfo::source(roots, "MemTotal");
-    let total = file.read()?.bytes("MemTotal");
-    total.ok_or_else(|| file.malformed())
+    let total = |text: &str| meminfo::sizes(text, ["MemTotal"])[0];
+    meminfo::source(roots, "MemTotal", total).read()
 }
 
 fn read_disk_total(rootfs: &Path) -> Result<u64, CollectError> {

@@ -22,22 +22,29 @@ pub struct MemoryField {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemoryFields(pub Vec<MemoryField>);
 
-impl MemoryFields {
-    /// The size of this name.
-    pub(crate) fn bytes(&self, name: &str) -> Option<u64> {
-        let mut fields = self.0.iter();
-        let field = fields.find(|field| field.is_bytes && field.name == name)?;
-        Some(field.value)
-    }
-}
-
-/// The file, with what is wanted of it for errors.
-pub(crate) fn source(roots: &HostRoots, expected: &'static str) -> Source<MemoryFields> {
+/// The file, with what is made of it and the name of that for errors.
+pub(crate) fn source<T>(
+    roots: &HostRoots,
+    expected: &'static str,
+    parse: fn(&str) -> Option<T>,
+) -> Source<T> {
     Source::new(roots.procfs.join("meminfo"), expected, parse)
 }
 
-/// Some kernels and lxcfs write a field twice: the first one counts.
-fn parse(text: &str) -> Option<MemoryFields> {
+/// The sizes of these names in bytes. For what needs few of them: nothing is copied.
+pub(crate) fn sizes<const N: usize>(text: &str, names: [&str; N]) -> [Option<u64>; N] {
+    let mut sizes = [None; N];
+    for (name, value, is_bytes) in text.lines().filter_map(parse_line) {
+        let place = names.iter().position(|one| is_bytes && *one == name);
+        if let Some(place) = place {
+            sizes[place] = sizes[place].or(Some(value));
+        }
+    }
+    sizes
+}
+
+/// All fields. Some kernels and lxcfs write a field twice: the first one counts.
+pub(crate) fn fields(text: &str) -> Option<MemoryFields> {
     let mut seen = HashSet::new();
     let lines = text.lines().filter_map(parse_line);
     let fields = lines.filter(|(name, _, is_bytes)| seen.insert((name.clone(), *is_bytes)));
@@ -81,7 +88,7 @@ mod tests {
     #[test]
     fn every_field_is_kept_under_a_name_that_programs_can_use() {
         let text = "MemTotal: 8 kB\nActive(anon): 3 kB\nHugePages_Total:   7\nOdd-one: 1 kB\n\nX: y kB\nActive(anon): 9 kB\n";
-        let fields = parse(text).unwrap();
+        let fields = fields(text).unwrap();
         let all: Vec<_> = fields
             .0
             .iter()
@@ -93,8 +100,8 @@ mod tests {
             ("HugePages_Total", 7, false),
         ];
         assert_eq!(all, expected);
-        assert_eq!(fields.bytes("MemTotal"), Some(8192));
-        assert_eq!(fields.bytes("HugePages_Total"), None);
-        assert_eq!(parse("nothing\n"), None);
+        let names = ["HugePages_Total", "Active_anon", "MemTotal"];
+        assert_eq!(sizes(text, names), [None, Some(3072), Some(8192)]);
+        assert_eq!(super::fields("nothing\n"), None);
     }
 }
