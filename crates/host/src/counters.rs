@@ -1,38 +1,37 @@
 //! The kernel's counters as they are, for programs that keep and compare them themselves.
 //!
-//! Other than the families of a snapshot they are read when they are asked for, whole and without
-//! rates. All of it are small files of the process file system, which never block.
+//! Unlike the families of a snapshot they are read on demand, whole and without rates. All of it are
+//! small files of the process file system, which never block.
 
-mod clock;
-pub(super) mod disks;
-pub(super) mod interfaces;
-mod memory;
-pub(super) mod stat;
-
-use super::pressure::PressureReader;
-use super::reread::Reread;
-use super::{HostRoots, load_average, system};
+use crate::carryover::Carryover;
+use crate::sources::{self, Disks, Interfaces, PressureFiles, Source, stat};
+use crate::{HostRoots, system};
 use linux_api_wire::snapshot::{Load, Pressure};
 
-pub use clock::{ClockInfo, ClockSource, TimeZone};
-pub use disks::{DiskCounters, DiskIdentity};
-pub use interfaces::InterfaceCounters;
-pub use memory::MemoryField;
-pub use stat::{CpuCounters, KernelCounters};
+pub use sources::clocks::{ClockInfo, ClockSource, TimeZone};
+pub use sources::meminfo::{MemoryField, MemoryFields};
+pub use sources::stat::{CpuTicks, KernelCounters};
+pub use sources::{BlockDevice, DeviceKind, DiskCounters, InterfaceCounters};
+
+/// The devices that `/metrics` lists, as `node_exporter` does.
+const DISKS: [DeviceKind; 2] = [DeviceKind::Disk, DeviceKind::Auxiliary];
 
 /// The counters of one host; a part that can't be read is absent.
 #[derive(Debug, Clone, Default)]
 pub struct HostCounters {
-    /// Processors, interrupts and processes.
+    /// Processors, interrupts and processes. The time of a processor is never less than at the
+    /// reading before.
     pub kernel: Option<KernelCounters>,
-    /// Every field that the kernel tells of its memory.
-    pub memory: Option<Vec<MemoryField>>,
+    /// Every field that the kernel has of its memory.
+    pub memory: Option<MemoryFields>,
     /// The load averages.
     pub load: Option<Load>,
     /// Disks without their partitions.
     pub disks: Option<Vec<DiskCounters>>,
     /// Network interfaces.
     pub interfaces: Option<Vec<InterfaceCounters>>,
+    /// Packets that were received and that nothing handled, by the interface's name.
+    pub unhandled: Vec<(String, u64)>,
     /// Time lost to waiting.
     pub pressure: Option<Pressure>,
     /// What the kernel calls itself and the host.
@@ -41,7 +40,7 @@ pub struct HostCounters {
     pub clock: ClockInfo,
 }
 
-/// What uname(2) says, with the name of the host that is watched.
+/// What uname(2) returns, with the name of the host that is watched.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Uname {
     /// `Linux`.
@@ -62,41 +61,59 @@ pub struct Uname {
 #[derive(Debug)]
 pub(super) struct CounterReader {
     roots: HostRoots,
-    kernel: stat::StatReader,
-    memory: Reread,
-    load: Reread,
-    disks: disks::DiskCounterReader,
-    interfaces: interfaces::InterfaceReader,
-    pressure: PressureReader,
-    clock: clock::ClockReader,
+    kernel: Source<KernelCounters>,
+    /// Processor times of the reading before, by the processor's number.
+    ticks: Carryover<u32, CpuTicks>,
+    memory: Source<MemoryFields>,
+    load: Source<Load>,
+    disks: Disks,
+    interfaces: Interfaces,
+    pressure: PressureFiles,
+    clock: sources::clocks::ClockReader,
 }
 
 impl CounterReader {
     pub(super) fn new(roots: &HostRoots) -> Self {
-        let procfs = &roots.procfs;
         Self {
-            kernel: stat::StatReader::new(procfs),
-            memory: Reread::new(procfs.join("meminfo")),
-            load: Reread::new(procfs.join("loadavg")),
-            disks: disks::DiskCounterReader::new(roots),
-            interfaces: interfaces::InterfaceReader::new(roots),
-            pressure: PressureReader::new(procfs),
-            clock: clock::ClockReader::new(roots),
+            kernel: stat::source(roots),
+            ticks: Carryover::default(),
+            memory: sources::meminfo::source(roots, "memory sizes", sources::meminfo::fields),
+            load: sources::loadavg::source(roots),
+            disks: Disks::new(roots),
+            interfaces: Interfaces::new(roots),
+            pressure: PressureFiles::new(roots),
+            clock: sources::clocks::ClockReader::new(roots),
             roots: roots.clone(),
         }
     }
 
     pub(super) fn read(&mut self) -> HostCounters {
+        let interfaces = self.interfaces.read().ok();
+        let unhandled = interfaces.iter().flatten().filter_map(|one| {
+            let packets = self.interfaces.unhandled(&one.name)?;
+            Some((one.name.clone(), packets))
+        });
         HostCounters {
-            kernel: self.kernel.read().ok(),
-            memory: memory::read(&mut self.memory).ok(),
-            load: load_average::read(&mut self.load).ok(),
-            disks: self.disks.read().ok(),
-            interfaces: self.interfaces.read().ok(),
+            unhandled: unhandled.collect(),
+            interfaces,
+            kernel: self.kernel(),
+            memory: self.memory.read().ok(),
+            load: self.load.read().ok(),
+            disks: self.disks.read(&DISKS).ok(),
             pressure: self.pressure.read().ok(),
             uname: uname(&self.roots),
             clock: self.clock.read(),
         }
+    }
+
+    fn kernel(&mut self) -> Option<KernelCounters> {
+        let mut kernel = self.kernel.read().ok()?;
+        for (number, ticks) in &mut kernel.cpus {
+            *ticks = ticks.never_below(self.ticks.take(number));
+            self.ticks.keep(*number, *ticks);
+        }
+        self.ticks.finish();
+        (!kernel.cpus.is_empty()).then_some(kernel)
     }
 }
 
@@ -135,5 +152,21 @@ mod tests {
             (counters.uname.node.as_str(), counters.uname.system.as_str()),
             ("web-03", "Linux")
         );
+    }
+    #[test]
+    fn a_counter_of_a_processor_never_falls() {
+        let tree = Tree::new();
+        let mut reader = CounterReader::new(&tree.roots());
+        let mut idle = |ticks: u64| {
+            tree.write("proc/stat", format!("cpu 1 1 1 1\ncpu0 1 1 1 {ticks}\n"));
+            let kernel = reader.read().kernel.unwrap();
+            kernel.cpus[0].1.0[CpuTicks::IDLE]
+        };
+        assert_eq!(
+            [idle(500), idle(490), idle(510), idle(5)],
+            [500, 500, 510, 5]
+        );
+        tree.write("proc/stat", "cpu 1 1 1 1\n");
+        assert_eq!(reader.read().kernel, None);
     }
 }

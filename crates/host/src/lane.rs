@@ -130,15 +130,15 @@ mod tests {
     #[test]
     fn jobs_run_in_order_on_one_thread_and_survive_a_panic() {
         let lane = Lane::new();
-        let (tell, told) = sync_channel(8);
+        let (sender, receiver) = sync_channel(8);
         let say = |number: u32| {
-            let tell = tell.clone();
-            job(move || tell.send((number, thread::current().id())).unwrap())
+            let sender = sender.clone();
+            job(move || sender.send((number, thread::current().id())).unwrap())
         };
         lane.submit(vec![say(1), job(|| panic!("on purpose")), say(2)])
             .unwrap();
-        let first = told.recv_timeout(LONG).unwrap();
-        let second = told.recv_timeout(LONG).unwrap();
+        let first = receiver.recv_timeout(LONG).unwrap();
+        let second = receiver.recv_timeout(LONG).unwrap();
         assert_eq!((first.0, second.0, first.1), (1, 2, second.1));
     }
 
@@ -146,18 +146,18 @@ mod tests {
     fn a_stuck_job_does_not_keep_the_others_from_running() {
         let lane = Lane::new();
         let (release, until) = sync_channel(1);
-        let (tell, told) = sync_channel(8);
-        let say = tell.clone();
-        lane.submit(vec![blocked(until), job(move || say.send(1).unwrap())])
+        let (sender, receiver) = sync_channel(8);
+        let first = sender.clone();
+        lane.submit(vec![blocked(until), job(move || first.send(1).unwrap())])
             .unwrap();
-        assert!(told.recv_timeout(Duration::from_millis(20)).is_err());
+        assert!(receiver.recv_timeout(Duration::from_millis(20)).is_err());
         lane.relieve().unwrap();
-        assert_eq!(told.recv_timeout(LONG), Ok(1));
+        assert_eq!(receiver.recv_timeout(LONG), Ok(1));
         // The old thread ends, and takes no job from the new one.
         release.send(()).unwrap();
-        lane.submit(vec![job(move || tell.send(2).unwrap())])
+        lane.submit(vec![job(move || sender.send(2).unwrap())])
             .unwrap();
-        assert_eq!(told.recv_timeout(LONG), Ok(2));
+        assert_eq!(receiver.recv_timeout(LONG), Ok(2));
     }
 
     #[test]

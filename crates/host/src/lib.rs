@@ -1,7 +1,15 @@
-//! Reads the host: processes, accounts, CPU use and what the machine is.
+//! Reads a Linux host: `/proc`, `/sys`, accounts and sessions.
 //!
-//! Knows nothing of HTTP, of the database or of when it is asked. Plain functions block for the
-//! time of a few small reads; async code calls them through [`Collector::blocking`].
+//! - [`HostReader`] reads snapshots: every family of `families`, each with a deadline.
+//! - [`counters::HostCounters`] are the kernel's counters as they are, for `/metrics`.
+//! - [`Collector`] reads processes, accounts, uptime and what the machine is, on demand.
+//!
+//! Start with `sources`, which has the parser of each file, and `families`, which makes the figures of
+//! a snapshot of what they read; `/metrics` gets the same counters. Everything below [`HostRoots`] can be
+//! a recorded tree: the tests read those in `tests/fixtures/host`.
+//!
+//! Nothing here knows HTTP or the database. Plain functions block for the time of a few small reads;
+//! async code calls them through [`Collector::blocking`].
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,38 +25,26 @@ use linux_api_wire::snapshot::{Processes, Session};
 use linux_api_wire::time::Clock;
 
 mod accounts;
+mod carryover;
 pub mod counters;
-mod cpu;
-mod disks;
-mod filesystems;
+mod families;
 mod lane;
-pub mod load;
-mod load_average;
-mod memory;
-mod mount_list;
-mod mounts;
-mod networks;
-mod pressure;
-mod process_counts;
 mod processes;
-mod rate;
-mod readings;
-mod reread;
-mod sensors;
-mod sessions;
+mod reader;
+mod sources;
 mod system;
 #[cfg(test)]
 mod testing;
 
 use counters::{CounterReader, HostCounters};
 pub use processes::OwnProcess;
-pub use readings::HostReader;
+pub use reader::HostReader;
 
-/// From the first scan to the second, where somebody wants rates: long enough for some ticks of the
+/// From the first scan to the second, for a reader that wants rates: long enough for some ticks of the
 /// kernel's clock, short enough to wait for.
 const RATED_AFTER: Duration = Duration::from_millis(250);
 
-/// Readers that ask within this time of a finished scan get its result.
+/// Readers that come within this time of a finished scan get its result.
 const SCAN_KEPT_FOR: Duration = Duration::from_secs(1);
 
 /// Programs that look up accounts at the same time; more would only queue up at the directory.
@@ -83,10 +79,10 @@ pub enum CollectError {
     Read {
         /// Which one.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// A file says something else than expected.
+    /// A file does not hold what it should.
     #[error("{path} has no valid {expected}")]
     Malformed {
         /// Which file.
@@ -99,7 +95,7 @@ pub enum CollectError {
     Run {
         /// Which one.
         program: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
     /// A program was too slow and was ended.
@@ -118,7 +114,7 @@ pub enum CollectError {
         /// How it ended.
         status: std::process::ExitStatus,
     },
-    /// The reading was given up half-way: the program ends, or a reading panicked.
+    /// The reading was given up half-way: the program stops, or a reading panicked.
     #[error("the reading was given up")]
     Stopped,
 }
@@ -130,7 +126,7 @@ pub struct Collector(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     roots: HostRoots,
-    /// Asks directories such as LDAP for accounts; absent when the accounts are of another root,
+    /// Looks up accounts in directories such as LDAP; absent when the accounts are of another root,
     /// of which the program here knows nothing.
     getent: Option<PathBuf>,
     lookups: Semaphore,
@@ -142,7 +138,7 @@ struct Inner {
     presence: Arc<Mutex<Option<(Instant, Presence)>>>,
 }
 
-/// Who and what is on the host: counted anew for each reader, at most once a second.
+/// Who and what is on the host: counted for each reader, at most once a second.
 #[derive(Debug, Clone)]
 pub struct Presence {
     /// How many processes there are; absent when they can't be counted.
@@ -215,7 +211,7 @@ impl Collector {
     /// # Errors
     /// When `uptime` of the process file system can't be read, which is done once.
     pub fn uptime(&self) -> Result<Uptime, CollectError> {
-        self.0.uptime_offset.uptime(&self.0.roots.procfs)
+        self.0.uptime_offset.uptime(&self.0.roots)
     }
 
     /// What the host is.
@@ -228,7 +224,7 @@ impl Collector {
     }
 
     /// All processes, read off the async threads and at most once a second: readers share the
-    /// scan that runs or the one that has just ended. Nothing is scanned while nobody asks.
+    /// scan that runs or the one that has just ended. Nothing is scanned while there is no reader.
     ///
     /// # Errors
     /// When the process file system can't be listed, or a file of it is not understood. A process
@@ -328,8 +324,8 @@ impl Collector {
         self.blocking(move |collector| {
             let roots = &collector.0.roots;
             let presence = Presence {
-                processes: process_counts::read(&roots.procfs).ok(),
-                sessions: sessions::read(&roots.rootfs, &roots.procfs).ok(),
+                processes: families::count_processes(&roots.procfs).ok(),
+                sessions: families::list_sessions(&roots.rootfs, &roots.procfs).ok(),
             };
             *last = Some((Instant::now(), presence.clone()));
             Ok(presence)
@@ -380,6 +376,8 @@ fn read_text(path: &Path) -> Result<String, CollectError> {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::testing::Tree;
     use super::*;
 
@@ -412,7 +410,8 @@ mod tests {
         let collector = tree.collector();
         let mut left = Box::pin(collector.shared_processes());
         // Begins the scan, which on a busy machine may be over before this thread goes on.
-        let _ = futures_util::poll!(left.as_mut());
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(left.as_mut().poll(&mut context).is_pending());
         drop(left);
         // Waits for the lock that the scan holds.
         let kept = Arc::clone(&collector.0.scans).lock_owned().await;

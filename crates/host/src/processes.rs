@@ -5,14 +5,14 @@
 //! the process, and at least every 30 seconds. Ids are given to other processes: no row ever mixes two.
 //!
 //! Names are chosen by the processes and therefore hostile; they are kept as they are, and
-//! whoever shows them has to make them safe.
+//! must be made safe where they are shown.
 
 mod cgroup;
 mod details;
 mod files;
-mod known;
 mod names;
 mod own;
+mod record;
 mod stat;
 mod users;
 
@@ -25,15 +25,16 @@ use rustix::fs::{Mode, OFlags};
 use rustix::time::ClockId;
 use tokio::time::Instant;
 
-use super::{CollectError, HostRoots, read_text};
+use super::{CollectError, HostRoots};
 pub(super) use details::read_details;
-use files::{Gone, ProcessFiles, ReadBuffer};
-use known::{Known, Usage};
+use files::{ProcessFiles, ReadBuffer, ReadFailure};
 use linux_api_wire::process::{Process, ProcessDescription, ProcessScan};
 use linux_api_wire::time::Timestamp;
 pub use own::OwnProcess;
 pub(super) use own::read_own;
+use record::{Record, Usage};
 use stat::Stat;
+pub(super) use stat::state as parse_state;
 pub(super) use users::AccountNames;
 
 /// What an earlier scan found is of no use for rates after this time.
@@ -48,7 +49,7 @@ const CLOCK_WAS_SET: Duration = Duration::from_secs(1);
 /// Scans one host, remembering what the scan before has found.
 #[derive(Debug, Default)]
 pub(super) struct Scanner {
-    known: HashMap<u32, Known>,
+    records: HashMap<u32, Record>,
     buffer: ReadBuffer,
     last_scan: Option<Instant>,
     boot_time: Option<Timestamp>,
@@ -79,18 +80,18 @@ impl Scanner {
         time: Timestamp,
     ) -> Result<ProcessScan, CollectError> {
         names.refresh(&roots.rootfs);
-        let moment = self.moment(&roots.procfs, names, time)?;
+        let moment = self.moment(roots, names, time)?;
         let now = moment.now;
         // Without it processes have no part of it, and are shown all the same.
-        let memory_total_bytes = super::system::read_memory_total(&roots.procfs).unwrap_or(0);
+        let memory_total_bytes = super::system::read_memory_total(roots).unwrap_or(0);
         let procfs = files::open_directory(&roots.procfs)?;
-        let mut processes = Vec::with_capacity(self.known.len() + 16);
+        let mut processes = Vec::with_capacity(self.records.len() + 16);
         files::for_each_pid(&procfs, &roots.procfs, |pid| {
             processes.extend(self.read(&procfs, &roots.procfs, pid, moment)?);
             Ok(())
         })?;
         processes.sort_unstable_by_key(|process| process.pid);
-        self.known.retain(|_, known| known.seen == now);
+        self.records.retain(|_, record| record.seen == now);
         self.last_scan = Some(now);
         Ok(ProcessScan {
             time,
@@ -104,17 +105,17 @@ impl Scanner {
 
     fn moment<'a>(
         &mut self,
-        procfs: &Path,
+        roots: &HostRoots,
         names: &'a AccountNames,
         time: Timestamp,
     ) -> Result<Moment<'a>, CollectError> {
         let now = Instant::now();
         let interval = self.last_scan.map(|last| now.duration_since(last));
         if interval.is_some_and(|interval| interval > FORGOTTEN_AFTER) {
-            self.known.clear();
+            self.records.clear();
             self.last_scan = None;
         }
-        let uptime = uptime(procfs, &mut self.buffer.stat)?;
+        let uptime = uptime(roots, &mut self.buffer.stat)?;
         let boot_time = time.saturating_sub(uptime);
         // Both clocks are read at slightly different moments: without this the start times would
         // tremble from scan to scan.
@@ -143,36 +144,36 @@ impl Scanner {
         moment: Moment<'_>,
     ) -> Result<Option<Process>, CollectError> {
         let files = ProcessFiles::of_number(procfs.as_fd(), path, pid);
-        let read = self.read_known(&files, moment).transpose();
+        let read = self.read_record(&files, moment).transpose();
         let read = read.unwrap_or_else(|| {
             let directory = files::open_process(&procfs, path, pid)?;
             self.read_from(&ProcessFiles::new(&directory, path, pid), moment)
         });
         match read {
             Ok(process) => Ok(Some(process)),
-            Err(Gone::Vanished) => Ok(None),
-            Err(Gone::Odd(error)) => {
+            Err(ReadFailure::Vanished) => Ok(None),
+            Err(ReadFailure::Odd(error)) => {
                 tracing::debug!(pid, %error, "left out a process");
                 Ok(None)
             }
-            Err(Gone::Failed(error)) => Err(error),
+            Err(ReadFailure::Failed(error)) => Err(error),
         }
     }
 
     /// The short way for a process that the scan before has seen; `None` when it is another one
     /// by now, or its description should be read again.
     ///
-    /// `stat` is read last: when it still tells of the process that was known, the file that was
+    /// `stat` is read last: when it is still that of the process of the record, the file that was
     /// read in between was that of no other.
-    fn read_known(
+    fn read_record(
         &mut self,
         files: &ProcessFiles<'_>,
         moment: Moment<'_>,
-    ) -> Result<Option<Process>, Gone> {
-        let Some(known) = self.known.get_mut(&files.pid) else {
+    ) -> Result<Option<Process>, ReadFailure> {
+        let Some(record) = self.records.get_mut(&files.pid) else {
             return Ok(None);
         };
-        let earlier = known.usage;
+        let earlier = record.usage;
         let io = match earlier.io {
             Ok(_) => files.read_io(&mut self.buffer.text)?,
             // What was refused not long ago would be refused again.
@@ -181,46 +182,55 @@ impl Scanner {
         let text = files.read("stat", &mut self.buffer.stat)?;
         let stat =
             Stat::parse(text).ok_or_else(|| files.malformed("stat", "state of a process"))?;
-        if known.start_ticks != stat.start_ticks || known.may_differ(files.pid, &stat, moment) {
+        if record.start_ticks != stat.start_ticks || record.may_differ(files.pid, &stat, moment) {
             return Ok(None);
         }
-        known.usage = Usage {
+        record.usage = Usage {
             cpu_ticks: stat.cpu_ticks(),
             io,
         };
-        known.seen = moment.now;
-        Ok(Some(known.process(files.pid, &stat, Some(earlier), moment)))
+        record.seen = moment.now;
+        Ok(Some(record.process(
+            files.pid,
+            &stat,
+            Some(earlier),
+            moment,
+        )))
     }
 
     /// Reads a process with its description.
-    fn read_from(&mut self, files: &ProcessFiles<'_>, moment: Moment<'_>) -> Result<Process, Gone> {
+    fn read_from(
+        &mut self,
+        files: &ProcessFiles<'_>,
+        moment: Moment<'_>,
+    ) -> Result<Process, ReadFailure> {
         let text = files.read("stat", &mut self.buffer.stat)?;
         let stat =
             Stat::parse(text).ok_or_else(|| files.malformed("stat", "state of a process"))?;
         let buffer = &mut self.buffer.text;
-        let known = self
-            .known
+        let record = self
+            .records
             .get_mut(&files.pid)
-            .filter(|known| known.start_ticks == stat.start_ticks);
-        let Some(known) = known else {
+            .filter(|record| record.start_ticks == stat.start_ticks);
+        let Some(record) = record else {
             let description = describe(files, &stat, buffer, moment)?;
             let io = files.read_io(buffer)?;
-            let known = Known::new(&stat, description, io, moment.now);
+            let record = Record::new(&stat, description, io, moment.now);
             // A process that started since the scan before has had nothing at that time.
             let earlier = moment.is_new(&stat).then_some(Usage::NOTHING);
-            let process = known.process(files.pid, &stat, earlier, moment);
-            self.known.insert(files.pid, known);
+            let process = record.process(files.pid, &stat, earlier, moment);
+            self.records.insert(files.pid, record);
             return Ok(process);
         };
-        let earlier = known.usage;
+        let earlier = record.usage;
         let description = describe(files, &stat, buffer, moment)?;
-        known.describe(&stat, description, moment.now);
-        known.usage = Usage {
+        record.describe(&stat, description, moment.now);
+        record.usage = Usage {
             cpu_ticks: stat.cpu_ticks(),
             io: files.read_io(buffer)?,
         };
-        known.seen = moment.now;
-        Ok(known.process(files.pid, &stat, Some(earlier), moment))
+        record.seen = moment.now;
+        Ok(record.process(files.pid, &stat, Some(earlier), moment))
     }
 }
 
@@ -264,7 +274,7 @@ fn describe(
     stat: &Stat<'_>,
     buffer: &mut [u8],
     moment: Moment<'_>,
-) -> Result<ProcessDescription, Gone> {
+) -> Result<ProcessDescription, ReadFailure> {
     let (name, command) = if stat.is_kernel_thread() {
         (names::full_name(stat.name, b""), String::new())
     } else {
@@ -290,9 +300,9 @@ fn describe(
 /// In a container `uptime` may be written by lxcfs and begin with the container, while the kernel
 /// dates processes from its own start: then the first process, which is older than all others, would
 /// have started after now, and the kernel's own clock is the right one.
-fn uptime(procfs: &Path, buffer: &mut [u8]) -> Result<Duration, CollectError> {
-    let told = read_uptime(procfs)?;
-    let path = procfs.join("1/stat");
+fn uptime(roots: &HostRoots, buffer: &mut [u8]) -> Result<Duration, CollectError> {
+    let file = super::sources::uptime::source(roots).read()?;
+    let path = roots.procfs.join("1/stat");
     let first = rustix::fs::open(&path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
         .and_then(|file| rustix::io::read(&file, &mut *buffer))
         .ok()
@@ -306,32 +316,20 @@ fn uptime(procfs: &Path, buffer: &mut [u8]) -> Result<Duration, CollectError> {
         u64::try_from(now.tv_sec).unwrap_or(0),
         u32::try_from(now.tv_nsec).unwrap_or(0),
     );
-    Ok(fitting(told, since_boot, first))
+    Ok(fitting(file, since_boot, first))
 }
 
-/// Of the uptime that a file tells and that of the kernel's clock the one after which the first
+/// Of the uptime in a file and that of the kernel's clock the one after which the first
 /// process has not started; the file's when both or neither will do.
-fn fitting(told: Duration, since_boot: Duration, first: Option<Duration>) -> Duration {
+fn fitting(file: Duration, since_boot: Duration, first: Option<Duration>) -> Duration {
     let fits = |uptime: Duration| {
         first.is_none_or(|first| first <= uptime.saturating_add(UPTIME_TOLERANCE))
     };
-    if !fits(told) && fits(since_boot) {
+    if !fits(file) && fits(since_boot) {
         since_boot
     } else {
-        told
+        file
     }
-}
-
-fn read_uptime(procfs: &Path) -> Result<Duration, CollectError> {
-    let path = procfs.join("uptime");
-    let text = read_text(&path)?;
-    let seconds = text.split(' ').next().and_then(|word| word.parse().ok());
-    seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or(CollectError::Malformed {
-            path,
-            expected: "uptime",
-        })
 }
 
 #[cfg(test)]

@@ -3,11 +3,10 @@
 use std::ffi::CStr;
 use std::path::Path;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use rustix::time::ClockId;
 
-use super::reread::Reread;
+use super::sources::{cpuinfo, meminfo, stat, uptime};
 use super::{CollectError, HostRoots, read_text};
 use linux_api_wire::host::{SystemInfo, Uptime};
 
@@ -24,12 +23,12 @@ impl UptimeOffset {
     /// What two readings of one clock, one of them cut to hundredths, may differ by.
     const TOLERANCE_MS: u64 = 50;
 
-    pub(super) fn uptime(&self, procfs: &Path) -> Result<Uptime, CollectError> {
+    pub(super) fn uptime(&self, roots: &HostRoots) -> Result<Uptime, CollectError> {
         let now_ms = since_boot_ms();
         let ahead_ms = if let Some(ahead_ms) = self.0.get() {
             *ahead_ms
         } else {
-            let ahead_ms = read_uptime_ms(procfs)? - now_ms;
+            let ahead_ms = read_uptime_ms(roots)? - now_ms;
             let same = ahead_ms.unsigned_abs() < Self::TOLERANCE_MS;
             *self.0.get_or_init(|| if same { 0 } else { ahead_ms })
         };
@@ -43,29 +42,10 @@ fn since_boot_ms() -> i64 {
     now.tv_sec * 1000 + now.tv_nsec / 1_000_000
 }
 
-fn read_uptime_ms(procfs: &Path) -> Result<i64, CollectError> {
-    let path = procfs.join("uptime");
-    let text = read_text(&path)?;
-    let seconds = text.split_whitespace().next();
-    seconds
-        .and_then(|word| word.parse().ok())
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .and_then(|uptime| i64::try_from(uptime.as_millis()).ok())
-        .ok_or(CollectError::Malformed {
-            path,
-            expected: "uptime",
-        })
-}
-
-/// Whole seconds since the host started.
-pub(super) fn read_uptime_seconds(file: &mut Reread) -> Result<u64, CollectError> {
-    // Seconds with two decimals; cutting the text spares a conversion from a float.
-    let seconds = file
-        .text()?
-        .split(['.', ' ', '\n'])
-        .next()
-        .and_then(|word| word.parse().ok());
-    seconds.ok_or_else(|| file.malformed("uptime"))
+fn read_uptime_ms(roots: &HostRoots) -> Result<i64, CollectError> {
+    let mut file = uptime::source(roots);
+    let uptime = file.read()?;
+    i64::try_from(uptime.as_millis()).map_err(|_| file.malformed())
 }
 
 /// The name of the host: of a container's host when its root is mounted here.
@@ -88,58 +68,33 @@ pub(super) fn host_name(roots: &HostRoots) -> String {
 pub(super) fn read_system_info(roots: &HostRoots) -> Result<SystemInfo, CollectError> {
     let names = rustix::system::uname();
     let text = |name: &CStr| name.to_string_lossy().into_owned();
+    let processors = cpuinfo::source(roots).read().unwrap_or_default();
     Ok(SystemInfo {
         system: text(names.sysname()),
         node_name: text(names.nodename()),
         release: text(names.release()),
         version: text(names.version()),
         machine: text(names.machine()),
-        processor: read_processor(&roots.procfs),
-        cpu_count: read_cpu_count(&roots.procfs)?,
-        memory_total: read_memory_total(&roots.procfs)?,
+        // Some containers hide the file.
+        processor: processors.model.unwrap_or_default(),
+        cpu_count: read_cpu_count(roots)?,
+        memory_total: read_memory_total(roots)?,
         disk_total: read_disk_total(&roots.rootfs)?,
     })
 }
 
-/// The model of the first CPU. Many machines name none, and some containers hide the file.
-fn read_processor(procfs: &Path) -> String {
-    let text = read_text(&procfs.join("cpuinfo")).unwrap_or_default();
-    value_of(&text, "model name").unwrap_or_default().to_owned()
+/// Counts the processors that are online: `stat` has a line for each.
+fn read_cpu_count(roots: &HostRoots) -> Result<u32, CollectError> {
+    let mut file = stat::source(roots);
+    let count = file.read()?.cpus.len();
+    let count = u32::try_from(count).ok().filter(|count| *count > 0);
+    count.ok_or_else(|| file.malformed())
 }
 
-/// Counts the CPUs that are online: `stat` has one line for each.
-fn read_cpu_count(procfs: &Path) -> Result<u32, CollectError> {
-    let path = procfs.join("stat");
-    let text = read_text(&path)?;
-    let is_cpu = |line: &&str| {
-        line.strip_prefix("cpu")
-            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-    };
-    match u32::try_from(text.lines().filter(is_cpu).count()) {
-        Ok(count) if count > 0 => Ok(count),
-        _ => Err(CollectError::Malformed {
-            path,
-            expected: "line per CPU",
-        }),
-    }
-}
-
-pub(super) fn read_memory_total(procfs: &Path) -> Result<u64, CollectError> {
-    let path = procfs.join("meminfo");
-    let text = read_text(&path)?;
-    value_of(&text, "MemTotal")
-        .and_then(|value| {
-            value
-                .strip_suffix("kB")?
-                .trim()
-                .parse::<u64>()
-                .ok()?
-                .checked_mul(1024)
-        })
-        .ok_or(CollectError::Malformed {
-            path,
-            expected: "MemTotal",
-        })
+/// All of the host's memory in bytes.
+pub(super) fn read_memory_total(roots: &HostRoots) -> Result<u64, CollectError> {
+    let total = |text: &str| meminfo::sizes(text, ["MemTotal"])[0];
+    meminfo::source(roots, "MemTotal", total).read()
 }
 
 fn read_disk_total(rootfs: &Path) -> Result<u64, CollectError> {
@@ -152,20 +107,10 @@ fn read_disk_total(rootfs: &Path) -> Result<u64, CollectError> {
     }
 }
 
-/// The value of the first line `key : value`.
-fn value_of<'a>(text: &'a str, key: &str) -> Option<&'a str> {
-    text.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        (name.trim() == key).then(|| value.trim())
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
-    use crate::Collector;
     use crate::testing::Tree;
+    use crate::{Collector, HostRoots};
 
     fn recorded() -> Tree {
         let tree = Tree::new();
@@ -230,7 +175,7 @@ mod tests {
     #[test]
     fn a_container_shows_the_name_of_its_host() {
         let tree = recorded();
-        let own = super::host_name(&crate::HostRoots::default());
+        let own = super::host_name(&HostRoots::default());
         assert!(!own.is_empty());
         assert_eq!(super::host_name(&tree.roots()), own);
         tree.write("etc/hostname", "# static\n\n web-03 \n");
@@ -249,12 +194,12 @@ mod tests {
     fn the_uptime_is_what_the_kernel_says_also_after_the_first_reading() {
         let collector = Collector::default();
         for _ in 0..2 {
-            let said = super::read_uptime_ms(Path::new("/proc")).unwrap() / 1000;
-            let said = u64::try_from(said).unwrap();
+            let read = super::read_uptime_ms(&HostRoots::default()).unwrap() / 1000;
+            let read = u64::try_from(read).unwrap();
             let uptime = collector.uptime().unwrap().full_seconds;
             assert!(
-                (said..=said + 1).contains(&uptime),
-                "{uptime} is not {said}"
+                (read..=read + 1).contains(&uptime),
+                "{uptime} is not {read}"
             );
         }
     }

@@ -125,6 +125,8 @@ pub static SERIES: &[Series] = &[
     single!("cpu.system_percent", "percent", Cpu.cpu, |cpu| cpu.system_percent, "Processor time spent in the kernel"),
     single!("cpu.iowait_percent", "percent", Cpu.cpu, |cpu| cpu.iowait_percent, "Processor time idle while something waited for a disk"),
     single!("cpu.steal_percent", "percent", Cpu.cpu, |cpu| cpu.steal_percent, "Processor time that the hypervisor gave to others"),
+    single!("cpu.irq_percent", "percent", Cpu.cpu, |cpu| cpu.irq_percent, "Processor time spent on interrupts"),
+    single!("cpu.softirq_percent", "percent", Cpu.cpu, |cpu| cpu.softirq_percent, "Processor time spent on deferred work of interrupts"),
     single!("load.one", "count", Load.load, |load| load.one, "Load average over one minute"),
     single!("load.five", "count", Load.load, |load| load.five, "Load average over five minutes"),
     single!("load.fifteen", "count", Load.load, |load| load.fifteen, "Load average over fifteen minutes"),

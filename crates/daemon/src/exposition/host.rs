@@ -6,8 +6,8 @@ use super::Exposition;
 use super::own::seconds;
 use super::writer::{Number, Writer};
 use linux_api_host::counters::{
-    ClockInfo, CpuCounters, DiskCounters, HostCounters, InterfaceCounters, KernelCounters,
-    MemoryField, Uname,
+    ClockInfo, CpuTicks, DiskCounters, HostCounters, InterfaceCounters, KernelCounters,
+    MemoryFields, Uname,
 };
 use linux_api_wire::snapshot::{Filesystem, Load, Pressure, ResourcePressure};
 
@@ -27,7 +27,7 @@ pub(super) fn write(writer: &mut Writer, all: &Exposition) {
     }
     write_filesystems(writer, filesystems.map_or(&[][..], Vec::as_slice));
     write_disks(writer, host.disks.as_deref().unwrap_or_default());
-    write_interfaces(writer, host.interfaces.as_deref().unwrap_or_default());
+    write_interfaces(writer, host);
     if let Some(pressure) = &host.pressure {
         write_pressure(writer, pressure);
     }
@@ -57,23 +57,21 @@ fn readable(writer: &mut Writer, host: &HostCounters, filesystems: bool) {
 }
 
 fn write_kernel(writer: &mut Writer, kernel: &KernelCounters) {
-    let series = |modes: &'static [&'static str], values: fn(&CpuCounters) -> &[f64]| {
-        kernel.cpus.iter().flat_map(move |cpu| {
-            let number = cpu.number.to_string();
-            modes.iter().zip(values(cpu)).map(move |(mode, value)| {
-                (
-                    [("cpu", number.clone()), ("mode", (*mode).to_owned())],
-                    *value,
-                )
+    let (modes, guest_modes) = (&CpuTicks::MODES, &CpuTicks::GUEST_MODES);
+    let series = |modes: &'static [&'static str], first: usize| {
+        kernel.cpus.iter().flat_map(move |(number, ticks)| {
+            let (number, seconds) = (number.to_string(), ticks.seconds());
+            modes.iter().enumerate().map(move |(place, mode)| {
+                let labels = [("cpu", number.clone()), ("mode", (*mode).to_owned())];
+                (labels, seconds[first + place])
             })
         })
     };
     let help = "Seconds the CPUs spent in guests (VMs) for each mode.";
-    let guests = series(&CpuCounters::GUEST_MODES, |cpu| &cpu.guest_seconds);
+    let guests = series(guest_modes, modes.len());
     writer.counters(("node_cpu_guest_seconds", help), guests);
     let help = "Seconds the CPUs spent in each mode.";
-    let modes = series(&CpuCounters::MODES, |cpu| &cpu.seconds);
-    writer.counters(("node_cpu_seconds", help), modes);
+    writer.counters(("node_cpu_seconds", help), series(modes, 0));
     let help = "Node boot time, in unixtime.";
     writer.gauge(("node_boot_time_seconds", help), kernel.boot_time);
     let help = "Total number of context switches.";
@@ -88,8 +86,8 @@ fn write_kernel(writer: &mut Writer, kernel: &KernelCounters) {
     writer.gauge(("node_procs_running", help), kernel.running);
 }
 
-fn write_memory(writer: &mut Writer, fields: &[MemoryField]) {
-    for field in fields {
+fn write_memory(writer: &mut Writer, fields: &MemoryFields) {
+    for field in &fields.0 {
         let unit = if field.is_bytes { "_bytes" } else { "" };
         let name = format!("node_memory_{}{unit}", field.name);
         let help = format!("Memory information field {}{unit}.", field.name);
@@ -106,32 +104,13 @@ fn write_load(writer: &mut Writer, load: &Load) {
 /// One figure of a file system.
 type Figure = fn(&Filesystem) -> Option<u64>;
 
+#[rustfmt::skip]
 const FILESYSTEM: [(&str, &str, Figure); 5] = [
-    (
-        "node_filesystem_avail_bytes",
-        "Filesystem space available to non-root users in bytes.",
-        |one| one.available_bytes,
-    ),
-    (
-        "node_filesystem_files",
-        "Filesystem total file nodes.",
-        |one| one.inodes_total,
-    ),
-    (
-        "node_filesystem_files_free",
-        "Filesystem total free file nodes.",
-        |one| Some(one.inodes_total?.saturating_sub(one.inodes_used?)),
-    ),
-    (
-        "node_filesystem_free_bytes",
-        "Filesystem free space in bytes.",
-        |one| Some(one.total_bytes?.saturating_sub(one.used_bytes?)),
-    ),
-    (
-        "node_filesystem_size_bytes",
-        "Filesystem size in bytes.",
-        |one| one.total_bytes,
-    ),
+    ("node_filesystem_avail_bytes", "Filesystem space available to non-root users in bytes.", |one| one.available_bytes),
+    ("node_filesystem_files", "Filesystem total file nodes.", |one| one.inodes_total),
+    ("node_filesystem_files_free", "Filesystem total free file nodes.", |one| Some(one.inodes_total?.saturating_sub(one.inodes_used?))),
+    ("node_filesystem_free_bytes", "Filesystem free space in bytes.", |one| Some(one.total_bytes?.saturating_sub(one.used_bytes?))),
+    ("node_filesystem_size_bytes", "Filesystem size in bytes.", |one| one.total_bytes),
 ];
 
 fn write_filesystems(writer: &mut Writer, all: &[Filesystem]) {
@@ -158,113 +137,44 @@ fn write_filesystems(writer: &mut Writer, all: &[Filesystem]) {
     );
 }
 
-/// How a counter of `diskstats` is told.
+/// What a counter of `diskstats` counts.
 #[derive(Clone, Copy)]
-enum Told {
+enum Unit {
     Count,
     Sectors,
     Millis,
 }
 
-use Told::{Count, Millis, Sectors};
+use Unit::{Count, Millis, Sectors};
 
 /// The counters of `diskstats` in their order; the ninth is no counter.
-const DISK: [(&str, &str, Told); 17] = [
-    (
-        "node_disk_reads_completed",
-        "The total number of reads completed successfully.",
-        Count,
-    ),
-    (
-        "node_disk_reads_merged",
-        "The total number of reads merged.",
-        Count,
-    ),
-    (
-        "node_disk_read_bytes",
-        "The total number of bytes read successfully.",
-        Sectors,
-    ),
-    (
-        "node_disk_read_time_seconds",
-        "The total number of seconds spent by all reads.",
-        Millis,
-    ),
-    (
-        "node_disk_writes_completed",
-        "The total number of writes completed successfully.",
-        Count,
-    ),
-    (
-        "node_disk_writes_merged",
-        "The number of writes merged.",
-        Count,
-    ),
-    (
-        "node_disk_written_bytes",
-        "The total number of bytes written successfully.",
-        Sectors,
-    ),
-    (
-        "node_disk_write_time_seconds",
-        "This is the total number of seconds spent by all writes.",
-        Millis,
-    ),
-    (
-        "node_disk_io_now",
-        "The number of I/Os currently in progress.",
-        Count,
-    ),
-    (
-        "node_disk_io_time_seconds",
-        "Total seconds spent doing I/Os.",
-        Millis,
-    ),
-    (
-        "node_disk_io_time_weighted_seconds",
-        "The weighted # of seconds spent doing I/Os.",
-        Millis,
-    ),
-    (
-        "node_disk_discards_completed",
-        "The total number of discards completed successfully.",
-        Count,
-    ),
-    (
-        "node_disk_discards_merged",
-        "The total number of discards merged.",
-        Count,
-    ),
-    (
-        "node_disk_discarded_sectors",
-        "The total number of sectors discarded successfully.",
-        Count,
-    ),
-    (
-        "node_disk_discard_time_seconds",
-        "This is the total number of seconds spent by all discards.",
-        Millis,
-    ),
-    (
-        "node_disk_flush_requests",
-        "The total number of flush requests completed successfully",
-        Count,
-    ),
-    (
-        "node_disk_flush_requests_time_seconds",
-        "This is the total number of seconds spent by all flush requests.",
-        Millis,
-    ),
+#[rustfmt::skip]
+const DISK: [(&str, &str, Unit); 17] = [
+    ("node_disk_reads_completed", "The total number of reads completed successfully.", Count),
+    ("node_disk_reads_merged", "The total number of reads merged.", Count),
+    ("node_disk_read_bytes", "The total number of bytes read successfully.", Sectors),
+    ("node_disk_read_time_seconds", "The total number of seconds spent by all reads.", Millis),
+    ("node_disk_writes_completed", "The total number of writes completed successfully.", Count),
+    ("node_disk_writes_merged", "The number of writes merged.", Count),
+    ("node_disk_written_bytes", "The total number of bytes written successfully.", Sectors),
+    ("node_disk_write_time_seconds", "This is the total number of seconds spent by all writes.", Millis),
+    ("node_disk_io_now", "The number of I/Os currently in progress.", Count),
+    ("node_disk_io_time_seconds", "Total seconds spent doing I/Os.", Millis),
+    ("node_disk_io_time_weighted_seconds", "The weighted # of seconds spent doing I/Os.", Millis),
+    ("node_disk_discards_completed", "The total number of discards completed successfully.", Count),
+    ("node_disk_discards_merged", "The total number of discards merged.", Count),
+    ("node_disk_discarded_sectors", "The total number of sectors discarded successfully.", Count),
+    ("node_disk_discard_time_seconds", "This is the total number of seconds spent by all discards.", Millis),
+    ("node_disk_flush_requests", "The total number of flush requests completed successfully", Count),
+    ("node_disk_flush_requests_time_seconds", "This is the total number of seconds spent by all flush requests.", Millis),
 ];
 const DISK_IO_NOW: usize = 8;
-/// The unit of the kernel's counters, whatever the disk's own is.
-const SECTOR_BYTES: u64 = 512;
 
 fn write_disks(writer: &mut Writer, disks: &[DiskCounters]) {
     let info = disks.iter().map(|disk| {
-        let one = &disk.identity;
+        let one = &disk.device;
         let labels = [
-            ("device", one.device.clone()),
+            ("device", one.name.clone()),
             ("major", one.major.to_string()),
             ("minor", one.minor.to_string()),
             ("model", one.model.clone()),
@@ -279,15 +189,15 @@ fn write_disks(writer: &mut Writer, disks: &[DiskCounters]) {
         ("node_disk_info", "Info of /sys/block/<block_device>."),
         info,
     );
-    for (place, (name, help, told)) in DISK.into_iter().enumerate() {
+    for (place, (name, help, unit)) in DISK.into_iter().enumerate() {
         let series = disks.iter().filter_map(|disk| {
             let value = *disk.counters.get(place)?;
-            let value: Number = match told {
+            let value: Number = match unit {
                 Count => value.into(),
-                Sectors => value.saturating_mul(SECTOR_BYTES).into(),
+                Sectors => disk.bytes(place).into(),
                 Millis => Duration::from_millis(value).as_secs_f64().into(),
             };
-            Some(([("device", disk.identity.device.as_str())], value))
+            Some(([("device", disk.device.name.as_str())], value))
         });
         if place == DISK_IO_NOW {
             writer.gauges((name, help), series);
@@ -297,27 +207,15 @@ fn write_disks(writer: &mut Writer, disks: &[DiskCounters]) {
     }
 }
 
-fn write_interfaces(writer: &mut Writer, all: &[InterfaceCounters]) {
-    write_direction(writer, "receive", InterfaceCounters::RECEIVE, all, |one| {
-        one.receive
-    });
-    write_unhandled(writer, all);
-    write_direction(
-        writer,
-        "transmit",
-        InterfaceCounters::TRANSMIT,
-        all,
-        |one| one.transmit,
-    );
-}
-
-fn write_unhandled(writer: &mut Writer, all: &[InterfaceCounters]) {
-    let series = all.iter().filter_map(|one| {
-        let labels = [("device", one.name.as_str())];
-        Some((labels, one.receive_nohandler?))
-    });
+fn write_interfaces(writer: &mut Writer, host: &HostCounters) {
+    let all = host.interfaces.as_deref().unwrap_or_default();
+    let (receive, transmit) = (InterfaceCounters::RECEIVE, InterfaceCounters::TRANSMIT);
+    write_direction(writer, "receive", receive, all, |one| one.receive);
+    let unhandled = host.unhandled.iter();
+    let unhandled = unhandled.map(|(name, packets)| ([("device", name.as_str())], *packets));
     let help = "Packets received that nothing handled.";
-    writer.counters(("node_network_receive_nohandler", help), series);
+    writer.counters(("node_network_receive_nohandler", help), unhandled);
+    write_direction(writer, "transmit", transmit, all, |one| one.transmit);
 }
 
 fn write_direction(

@@ -1,6 +1,6 @@
 //! What is read of a single process only.
 
-use super::files::{self, Gone, ProcessFiles};
+use super::files::{self, ProcessFiles, ReadFailure};
 use super::stat::Stat;
 use super::{AccountNames, Scanner, names};
 use crate::{CollectError, HostRoots};
@@ -30,8 +30,8 @@ pub(crate) fn read_details(
     });
     match read {
         Ok(details) => Ok(Some(details)),
-        Err(Gone::Vanished) => Ok(None),
-        Err(Gone::Odd(error) | Gone::Failed(error)) => Err(error),
+        Err(ReadFailure::Vanished) => Ok(None),
+        Err(ReadFailure::Odd(error) | ReadFailure::Failed(error)) => Err(error),
     }
 }
 
@@ -40,7 +40,7 @@ fn read_from(
     roots: &HostRoots,
     accounts: &AccountNames,
     scan: &ProcessScan,
-) -> Result<ProcessDetails, Gone> {
+) -> Result<ProcessDetails, ReadFailure> {
     let mut scanner = Scanner {
         boot_time: Some(scan.boot_time),
         ..Scanner::default()
@@ -48,7 +48,7 @@ fn read_from(
     // Threads have directories too, which are not listed.
     let status = files.read_optional("status", &mut scanner.buffer.text)?;
     if status.is_ok_and(|status| names::thread_group(status).is_some_and(|id| id != files.pid)) {
-        return Err(Gone::Vanished);
+        return Err(ReadFailure::Vanished);
     }
     let text = files.read("stat", &mut scanner.buffer.stat)?;
     let stat = Stat::parse(text).ok_or_else(|| files.malformed("stat", "state of a process"))?;
@@ -60,8 +60,8 @@ fn read_from(
     } else {
         // Started since, perhaps with the id of one that has ended.
         let moment = scanner
-            .moment(&roots.procfs, accounts, scan.time)
-            .map_err(Gone::Failed)?;
+            .moment(roots, accounts, scan.time)
+            .map_err(ReadFailure::Failed)?;
         scanner.read_from(files, moment)?
     };
     let arguments = files.read_long("cmdline", ARGUMENT_BYTES)?;

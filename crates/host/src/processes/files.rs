@@ -8,7 +8,7 @@ use rustix::fs::{CWD, Mode, OFlags, RawDir};
 use rustix::io::Errno;
 use rustix::path::DecInt;
 
-use super::known::Counters;
+use super::record::Counters;
 use crate::CollectError;
 use linux_api_wire::process::Unavailable;
 
@@ -44,10 +44,10 @@ impl Default for ReadBuffer {
 
 /// Why a process is not read to its end.
 #[derive(Debug)]
-pub(super) enum Gone {
+pub(super) enum ReadFailure {
     /// It has ended, or is hidden from us.
     Vanished,
-    /// Its files say what no process says, or can't be read: the others may be fine.
+    /// Its files hold what no process has, or can't be read: the others may be fine.
     Odd(CollectError),
     /// The fault is not that of one process.
     Failed(CollectError),
@@ -115,7 +115,11 @@ pub(super) fn count_entries(directory: impl AsFd) -> Result<u64, Errno> {
     Ok(count)
 }
 
-pub(super) fn open_process(procfs: impl AsFd, path: &Path, pid: u32) -> Result<OwnedFd, Gone> {
+pub(super) fn open_process(
+    procfs: impl AsFd,
+    path: &Path,
+    pid: u32,
+) -> Result<OwnedFd, ReadFailure> {
     let opened = rustix::fs::openat(
         procfs,
         DecInt::new(pid),
@@ -124,22 +128,22 @@ pub(super) fn open_process(procfs: impl AsFd, path: &Path, pid: u32) -> Result<O
     );
     opened.map_err(|errno| {
         if is_out_of_sight(errno) {
-            Gone::Vanished
+            ReadFailure::Vanished
         } else {
             failed(path.join(pid.to_string()), errno)
         }
     })
 }
 
-fn failed(path: PathBuf, errno: Errno) -> Gone {
+fn failed(path: PathBuf, errno: Errno) -> ReadFailure {
     let error = CollectError::Read {
         path,
         source: errno.into(),
     };
     if is_everywhere(errno) {
-        Gone::Failed(error)
+        ReadFailure::Failed(error)
     } else {
-        Gone::Odd(error)
+        ReadFailure::Odd(error)
     }
 }
 
@@ -186,8 +190,8 @@ impl<'a> ProcessFiles<'a> {
         self.procfs.join(self.pid.to_string()).join(name)
     }
 
-    pub(super) fn malformed(&self, name: &str, expected: &'static str) -> Gone {
-        Gone::Odd(CollectError::Malformed {
+    pub(super) fn malformed(&self, name: &str, expected: &'static str) -> ReadFailure {
+        ReadFailure::Odd(CollectError::Malformed {
             path: self.path(name),
             expected,
         })
@@ -221,11 +225,15 @@ impl<'a> ProcessFiles<'a> {
     }
 
     /// Reads a file that every process has and everybody may read.
-    pub(super) fn read<'b>(&self, name: &str, buffer: &'b mut [u8]) -> Result<&'b [u8], Gone> {
+    pub(super) fn read<'b>(
+        &self,
+        name: &str,
+        buffer: &'b mut [u8],
+    ) -> Result<&'b [u8], ReadFailure> {
         match self.try_read(name, buffer) {
-            Ok([]) => Err(Gone::Vanished),
+            Ok([]) => Err(ReadFailure::Vanished),
             Ok(text) => Ok(text),
-            Err(errno) if is_out_of_sight(errno) => Err(Gone::Vanished),
+            Err(errno) if is_out_of_sight(errno) => Err(ReadFailure::Vanished),
             Err(errno) => Err(failed(self.path(name), errno)),
         }
     }
@@ -235,13 +243,16 @@ impl<'a> ProcessFiles<'a> {
         &self,
         name: &str,
         buffer: &'b mut [u8],
-    ) -> Result<Result<&'b [u8], Unavailable>, Gone> {
+    ) -> Result<Result<&'b [u8], Unavailable>, ReadFailure> {
         let read = self.try_read(name, buffer);
         self.optional(name, read)
     }
 
     /// Opens a directory of the process that may not be for us to read, for [`count_entries`].
-    pub(super) fn count_optional(&self, name: &str) -> Result<Result<u64, Unavailable>, Gone> {
+    pub(super) fn count_optional(
+        &self,
+        name: &str,
+    ) -> Result<Result<u64, Unavailable>, ReadFailure> {
         let counted = self.open(name, DIRECTORY).and_then(count_entries);
         self.optional(name, counted)
     }
@@ -251,7 +262,7 @@ impl<'a> ProcessFiles<'a> {
         &self,
         name: &str,
         read: Result<T, Errno>,
-    ) -> Result<Result<T, Unavailable>, Gone> {
+    ) -> Result<Result<T, Unavailable>, ReadFailure> {
         match read {
             Ok(value) => Ok(Ok(value)),
             Err(errno) if is_refused(errno) => Ok(Err(Unavailable::PermissionDenied)),
@@ -259,9 +270,9 @@ impl<'a> ProcessFiles<'a> {
             Err(Errno::NOENT) if self.open("stat", OFlags::PATH).is_ok() => {
                 Ok(Err(Unavailable::NotSupported))
             }
-            Err(errno) if is_out_of_sight(errno) => Err(Gone::Vanished),
+            Err(errno) if is_out_of_sight(errno) => Err(ReadFailure::Vanished),
             Err(errno) if is_everywhere(errno) => Err(failed(self.path(name), errno)),
-            // An odd file costs what it tells, not the process.
+            // An odd file costs what it holds, not the process.
             Err(_) => Ok(Err(Unavailable::NotSupported)),
         }
     }
@@ -271,7 +282,7 @@ impl<'a> ProcessFiles<'a> {
         &self,
         name: &str,
         limit: usize,
-    ) -> Result<Result<Vec<u8>, Unavailable>, Gone> {
+    ) -> Result<Result<Vec<u8>, Unavailable>, ReadFailure> {
         let read = self.open(name, OFlags::RDONLY).and_then(|file| {
             let mut whole = Vec::new();
             let limit = limit as u64;
@@ -284,7 +295,10 @@ impl<'a> ProcessFiles<'a> {
         self.optional(name, read)
     }
 
-    pub(super) fn read_io(&self, buffer: &mut [u8]) -> Result<Result<Counters, Unavailable>, Gone> {
+    pub(super) fn read_io(
+        &self,
+        buffer: &mut [u8],
+    ) -> Result<Result<Counters, Unavailable>, ReadFailure> {
         let text = self.read_optional("io", buffer)?;
         Ok(text.and_then(|text| parse_io(text).ok_or(Unavailable::NotSupported)))
     }

@@ -1,4 +1,4 @@
-//! What this very process takes up.
+//! What this process itself uses.
 
 use std::time::Duration;
 
@@ -49,13 +49,13 @@ pub(crate) fn read_own(now: Timestamp) -> Option<OwnProcess> {
 }
 
 fn open_fds() -> Option<u64> {
-    const FOLDER: &str = "/proc/self/fd";
-    // Since Linux 6.2 the folder's size tells how many there are.
-    let count = std::fs::metadata(FOLDER).ok()?.len();
+    const DIRECTORY: &str = "/proc/self/fd";
+    // Since Linux 6.2 the size of the directory is their number.
+    let count = std::fs::metadata(DIRECTORY).ok()?.len();
     if count > 0 {
         return Some(count);
     }
-    let listed = std::fs::read_dir(FOLDER).ok()?.count();
+    let listed = std::fs::read_dir(DIRECTORY).ok()?.count();
     // The listing itself is one of them.
     u64::try_from(listed.saturating_sub(1)).ok()
 }
@@ -66,7 +66,7 @@ mod tests {
     use linux_api_wire::time::Clock;
 
     #[test]
-    fn this_process_is_told_as_it_is() {
+    fn this_process_is_read_as_it_is() {
         let now = Clock::system().now();
         let before = read_own(now).unwrap();
         let _open = std::fs::File::open("/proc/self/stat").unwrap();

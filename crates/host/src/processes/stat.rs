@@ -27,15 +27,9 @@ pub(super) struct Stat<'a> {
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
 impl<'a> Stat<'a> {
-    /// Reads `PID (NAME) STATE …`. The name may hold parentheses and line ends, but only numbers
-    /// follow the state, so the last parenthesis ends the name.
+    /// Reads `PID (NAME) STATE …`.
     pub(super) fn parse(text: &'a [u8]) -> Option<Self> {
-        let open = text.iter().position(|byte| *byte == b'(')?;
-        let close = text.iter().rposition(|byte| *byte == b')')?;
-        let name = text.get(open + 1..close)?;
-        let [b' ', letter, rest @ ..] = text.get(close + 1..)? else {
-            return None;
-        };
+        let (name, state, rest) = split(text)?;
         let mut fields = Fields(rest);
         let ppid = fields.number()?;
         fields.skip(2)?;
@@ -57,7 +51,7 @@ impl<'a> Stat<'a> {
             .and_then(|()| Some((fields.number()?, fields.number()?)));
         Some(Self {
             name,
-            state: ProcessStatus::from_letter(*letter),
+            state,
             ppid: u32::try_from(ppid).ok()?,
             tty: u32::try_from(tty).unwrap_or(0),
             flags,
@@ -98,6 +92,24 @@ impl<'a> Stat<'a> {
             _ => Some(format!("{major}:{minor}")),
         }
     }
+}
+
+/// The state in a text that may be cut off behind it.
+pub(crate) fn state(text: &[u8]) -> Option<ProcessStatus> {
+    let (_, state, _) = split(text)?;
+    Some(state)
+}
+
+/// The name, the state and what follows. The name may hold parentheses and line ends, but only numbers
+/// follow the state, so the last parenthesis ends the name.
+fn split(text: &[u8]) -> Option<(&[u8], ProcessStatus, &[u8])> {
+    let open = text.iter().position(|byte| *byte == b'(')?;
+    let close = text.iter().rposition(|byte| *byte == b')')?;
+    let name = text.get(open + 1..close)?;
+    let [b' ', letter, rest @ ..] = text.get(close + 1..)? else {
+        return None;
+    };
+    Some((name, ProcessStatus::from_letter(*letter), rest))
 }
 
 /// Numbers with spaces between them.
@@ -182,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_kernel_tells_less() {
+    fn an_old_kernel_writes_fewer_fields() {
         let (short, _) = REAL.split_at(REAL.find(" 17 0").unwrap());
         let stat = Stat::parse(short.as_bytes()).unwrap();
         assert_eq!((stat.resident_pages, stat.arguments), (389, (0, 0)));

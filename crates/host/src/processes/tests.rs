@@ -252,7 +252,7 @@ async fn what_has_ended_is_forgotten() {
     }
     pass(1).await;
     host.scan();
-    assert_eq!(host.scanner.known.len(), 1);
+    assert_eq!(host.scanner.records.len(), 1);
 }
 
 #[test]

@@ -167,7 +167,8 @@ pub fn example() -> serde_json::Value {
         "time": "2026-11-23T07:02:00.250Z",
         "cpu": {
             "usage_percent": 12.5, "user_percent": 9.25, "system_percent": 3.25,
-            "iowait_percent": 0.5, "steal_percent": 0.0,
+            "iowait_percent": 0.5, "steal_percent": 0.0, "irq_percent": 0.25,
+            "softirq_percent": 0.5,
             "per_core": [{
                 "core": 0, "usage_percent": 12.5, "iowait_percent": 0.5, "steal_percent": 0.0,
                 "frequency_mhz": 2596.0
@@ -268,9 +269,17 @@ mod tests {
     }
 
     #[test]
-    fn the_example_is_a_snapshot() {
-        let read: Snapshot = serde_json::from_value(example()).unwrap();
-        assert_eq!(read.filesystems.unwrap()[0].kind, "ext4");
+    fn the_example_is_a_snapshot_and_shows_every_figure() {
+        let mut read: Snapshot = serde_json::from_value(example()).unwrap();
+        assert_eq!(read.filesystems.as_ref().unwrap()[0].kind, "ext4");
         assert_eq!(read.sensors, None);
+        for family in Family::ALL {
+            read.status.entry(*family).or_default();
+        }
+        let written = serde_json::to_value(&read).unwrap();
+        for family in Family::ALL {
+            let (field, example) = (family.field(), example());
+            assert_eq!(written[field], example[field], "{field}");
+        }
     }
 }

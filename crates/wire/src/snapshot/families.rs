@@ -18,6 +18,12 @@ pub struct Cpu {
     pub iowait_percent: f64,
     /// Time that the hypervisor gave to others.
     pub steal_percent: f64,
+    /// Time spent on interrupts; part of `system_percent`.
+    #[serde(default)]
+    pub irq_percent: f64,
+    /// Time spent on deferred work of interrupts, mostly of the network; part of `system_percent`.
+    #[serde(default)]
+    pub softirq_percent: f64,
     /// Each logical processor that is online, in the order of their numbers.
     pub per_core: Vec<Core>,
     /// Counters since the host started, of all processors together; not part of the wire format.
@@ -38,9 +44,6 @@ pub struct Core {
     pub steal_percent: f64,
     /// Its clock, where the kernel tells.
     pub frequency_mhz: Option<f64>,
-    /// Counters since the host started; not part of the wire format.
-    #[serde(skip)]
-    pub seconds: CpuSeconds,
 }
 
 /// Processor time since the host started, in seconds of one processor.
@@ -206,15 +209,6 @@ pub struct Disk {
     pub read_bytes: u64,
     /// Bytes written since the host started.
     pub written_bytes: u64,
-    /// Reads finished since the host started; not part of the wire format.
-    #[serde(skip)]
-    pub reads: u64,
-    /// Writes finished since the host started; not part of the wire format.
-    #[serde(skip)]
-    pub writes: u64,
-    /// Milliseconds with something to do since the host started; not part of the wire format.
-    #[serde(skip)]
-    pub busy_ms: u64,
 }
 
 /// A network interface, with what it did since the reading before.

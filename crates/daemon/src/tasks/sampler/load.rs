@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use linux_api_host::load::LoadRing;
 use linux_api_wire::host::{LoadAverages, LoadValue};
 use linux_api_wire::snapshot::{CpuSeconds, Family, Snapshot};
+use ring::LoadRing;
+
+mod ring;
 
 /// The first value is measured over this time, as nobody wants to wait a minute for it.
 const FIRST_WINDOW: Duration = Duration::from_secs(1);

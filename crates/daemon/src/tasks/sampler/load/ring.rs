@@ -6,17 +6,17 @@ use linux_api_wire::host::{LoadAverages, LoadValue};
 
 /// The newest values, at most a day of them. Does no I/O and knows no time.
 #[derive(Debug, Clone, Default)]
-pub struct LoadRing {
+pub(super) struct LoadRing {
     /// Oldest first.
     values: VecDeque<LoadValue>,
 }
 
 impl LoadRing {
     /// Values kept: the minutes of a day.
-    pub const CAPACITY: usize = 1440;
+    pub(super) const CAPACITY: usize = 1440;
 
     /// Adds a value, and drops the oldest one when there are too many.
-    pub fn push(&mut self, value: LoadValue) {
+    pub(super) fn push(&mut self, value: LoadValue) {
         if self.values.len() == Self::CAPACITY {
             self.values.pop_front();
         }
@@ -24,27 +24,24 @@ impl LoadRing {
     }
 
     /// Puts a better value in the place of the newest one.
-    pub fn replace_latest(&mut self, value: LoadValue) {
+    pub(super) fn replace_latest(&mut self, value: LoadValue) {
         self.values.pop_back();
         self.push(value);
     }
 
     /// The newest `n` values, or as many as there are, oldest first.
-    #[must_use]
-    pub fn latest(&self, n: usize) -> Vec<LoadValue> {
+    pub(super) fn latest(&self, n: usize) -> Vec<LoadValue> {
         let skipped = self.values.len().saturating_sub(n);
         self.values.iter().skip(skipped).copied().collect()
     }
 
     /// Whether no value has been added.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
     /// The means of all values kept; `None` when there is none.
-    #[must_use]
-    pub fn averages(&self) -> Option<LoadAverages> {
+    pub(super) fn averages(&self) -> Option<LoadAverages> {
         let count = f64::from(
             u32::try_from(self.values.len())
                 .ok()

@@ -1,29 +1,23 @@
-//! Network interfaces.
+//! Network interfaces and what they carry.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::CollectError;
-use super::counters::interfaces::{InterfaceCounters, parse};
 use super::rate::per_second;
-use super::reread::Reread;
+use crate::carryover::Carryover;
+use crate::sources::{InterfaceCounters, Interfaces};
+use crate::{CollectError, HostRoots};
 use linux_api_wire::snapshot::Network;
 
-/// Reads `net/dev` of the process file system, see proc(5).
+/// Makes the rates of the interfaces from one reading to the next.
 #[derive(Debug)]
 pub(super) struct NetworkReader {
-    /// Of the host's first process, which in a container sees the host's interfaces.
-    host: Reread,
-    own: Reread,
-    /// Where the system file system tells of each interface.
-    folder: PathBuf,
-    known: HashMap<String, Known>,
+    source: Interfaces,
+    /// The reading before, by the interface's name.
+    previous: Carryover<String, Previous>,
 }
 
-/// What was found at the reading before.
 #[derive(Debug)]
-struct Known {
+struct Previous {
     read_at: Instant,
     received: u64,
     sent: u64,
@@ -31,62 +25,51 @@ struct Known {
 }
 
 impl NetworkReader {
-    pub(super) fn new(procfs: &Path, sysfs: &Path) -> Self {
+    pub(super) fn new(roots: &HostRoots) -> Self {
         Self {
-            host: Reread::new(procfs.join("1/net/dev")),
-            own: Reread::new(procfs.join("net/dev")),
-            folder: sysfs.join("class/net"),
-            known: HashMap::new(),
+            source: Interfaces::new(roots),
+            previous: Carryover::default(),
         }
     }
 
     /// All interfaces that were there at the reading before: only they have a rate.
     ///
     /// # Errors
-    /// When the file can't be read or says something else.
+    /// When the file can't be read or holds something else.
     pub(super) fn read(&mut self, now: Instant) -> Result<Vec<Network>, CollectError> {
-        // A container without the host's processes has no such file, nor a reason to fail.
-        let file = if self.host.bytes().is_ok() {
-            &mut self.host
-        } else {
-            &mut self.own
-        };
-        let lines = parse(&file.text()?);
-        let lines = lines.ok_or_else(|| file.malformed("counters of interfaces"))?;
-        let mut seen = HashMap::with_capacity(lines.len());
-        let mut shown = Vec::with_capacity(self.known.len());
-        for mut network in lines.into_iter().map(network) {
-            let before = self.known.remove(&network.interface);
-            let rates = before.as_ref().and_then(|before| {
-                let passed = now.saturating_duration_since(before.read_at);
-                let received = per_second(before.received, network.received_bytes, passed)?;
-                Some((
-                    received,
-                    per_second(before.sent, network.sent_bytes, passed)?,
-                ))
-            });
+        let interfaces = self.source.read()?;
+        let mut shown = Vec::with_capacity(interfaces.len());
+        for mut network in interfaces.into_iter().map(network) {
+            let previous = self.previous.take(&network.interface);
             // Counters that start again are those of another interface of this name.
-            let has_device = before
-                .filter(|_| rates.is_some())
-                .map(|before| before.has_device);
-            network.has_device = has_device
-                .unwrap_or_else(|| self.folder.join(&network.interface).join("device").exists());
-            let known = Known {
+            let rated = previous.filter(|previous| rate(&mut network, previous, now).is_some());
+            network.has_device = match &rated {
+                Some(previous) => previous.has_device,
+                None => self.source.has_device(&network.interface),
+            };
+            let reading = Previous {
                 read_at: now,
                 received: network.received_bytes,
                 sent: network.sent_bytes,
                 has_device: network.has_device,
             };
-            seen.insert(network.interface.clone(), known);
-            if let Some((received, sent)) = rates {
-                network.received_bytes_per_second = received;
-                network.sent_bytes_per_second = sent;
+            self.previous.keep(network.interface.clone(), reading);
+            if rated.is_some() {
                 shown.push(network);
             }
         }
-        self.known = seen;
+        self.previous.finish();
         Ok(shown)
     }
+}
+
+/// Fills in what happened since the reading before.
+fn rate(network: &mut Network, previous: &Previous, now: Instant) -> Option<()> {
+    let passed = now.saturating_duration_since(previous.read_at);
+    network.received_bytes_per_second =
+        per_second(previous.received, network.received_bytes, passed)?;
+    network.sent_bytes_per_second = per_second(previous.sent, network.sent_bytes, passed)?;
+    Some(())
 }
 
 fn network(line: InterfaceCounters) -> Network {
@@ -133,7 +116,7 @@ mod tests {
     #[test]
     fn rates_need_two_readings_and_counters_that_do_not_go_back() {
         let tree = Tree::new();
-        let mut reader = NetworkReader::new(&tree.path("proc"), &tree.path("sys"));
+        let mut reader = NetworkReader::new(&tree.roots());
         let start = Instant::now();
         write(
             &tree,
@@ -171,7 +154,7 @@ mod tests {
         write(&tree, "proc/net/dev", &[("eth0", 1, 1), ("bond0", 1, 1)]);
         std::fs::create_dir_all(tree.path("sys/class/net/eth0/device")).unwrap();
         std::fs::create_dir_all(tree.path("sys/class/net/bond0")).unwrap();
-        let mut reader = NetworkReader::new(&tree.path("proc"), &tree.path("sys"));
+        let mut reader = NetworkReader::new(&tree.roots());
         let now = Instant::now();
         reader.read(now).unwrap();
         let networks = reader.read(now + Duration::from_secs(1)).unwrap();
@@ -184,7 +167,7 @@ mod tests {
         let tree = Tree::new();
         write(&tree, "proc/net/dev", &[("eth0", 1, 1)]);
         write(&tree, "proc/1/net/dev", &[("wan", 1, 1)]);
-        let mut reader = NetworkReader::new(&tree.path("proc"), &tree.path("sys"));
+        let mut reader = NetworkReader::new(&tree.roots());
         let now = Instant::now();
         reader.read(now).unwrap();
         let networks = reader.read(now + Duration::from_secs(1)).unwrap();
@@ -194,7 +177,7 @@ mod tests {
     #[test]
     fn malformed_files_are_named() {
         let tree = Tree::new();
-        let mut reader = NetworkReader::new(&tree.path("proc"), &tree.path("sys"));
+        let mut reader = NetworkReader::new(&tree.roots());
         for line in [
             "eth0 1 2",
             "eth0: 1 2 3",

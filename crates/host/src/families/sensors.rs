@@ -6,32 +6,32 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::CollectError;
-use super::reread::Reread;
+use crate::sources::Reread;
+use crate::{CollectError, HostRoots};
 use linux_api_wire::snapshot::Sensor;
 
-/// How long the list of sensors is believed; devices come and go.
+/// How long the list of sensors is used; devices come and go.
 const LIST_KEPT_FOR: Duration = Duration::from_mins(1);
 
 /// What a sensor of a computer can measure, in degrees. Inputs that are not wired up, and chips on a
-/// bus that has an error, say much more or less.
+/// bus that has an error, give much more or less.
 const PLAUSIBLE: RangeInclusive<f64> = -100.0..=400.0;
 
 /// Reads `class/hwmon` of sysfs, see Documentation/hwmon/sysfs-interface.rst of the kernel.
 #[derive(Debug)]
 pub(super) struct SensorReader {
-    folder: PathBuf,
-    sensors: Vec<Known>,
+    directory: PathBuf,
+    sensors: Vec<Channel>,
     listed_at: Option<Instant>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct Channel {
     input: Reread,
     sensor: Sensor,
 }
 
-/// What tells sensors of one name apart.
+/// Where a sensor is, to distinguish those of one name.
 #[derive(Debug, Clone)]
 struct Origin {
     device: String,
@@ -42,15 +42,15 @@ struct Origin {
 }
 
 impl SensorReader {
-    pub(super) fn new(sysfs: &Path) -> Self {
+    pub(super) fn new(roots: &HostRoots) -> Self {
         Self {
-            folder: sysfs.join("class/hwmon"),
+            directory: roots.sysfs.join("class/hwmon"),
             sensors: Vec::new(),
             listed_at: None,
         }
     }
 
-    /// The sensors that answer now.
+    /// The sensors that give a value now.
     ///
     /// # Errors
     /// When the kernel has no list of sensors.
@@ -59,29 +59,29 @@ impl SensorReader {
             .listed_at
             .is_some_and(|then| now.saturating_duration_since(then) < LIST_KEPT_FOR);
         if !is_listed {
-            self.sensors = list(&self.folder)?;
+            self.sensors = list(&self.directory)?;
             self.listed_at = Some(now);
         }
         // A sensor that gives no value now, such as one of a sleeping device, is left out.
-        let read = self.sensors.iter_mut().filter_map(|known| {
-            let celsius = degrees(&known.input.text().ok()?)?;
+        let read = self.sensors.iter_mut().filter_map(|channel| {
+            let celsius = degrees(&channel.input.text().ok()?)?;
             let is_plausible = PLAUSIBLE.contains(&celsius);
             Some(Sensor {
                 celsius: is_plausible.then_some(celsius),
                 error: (!is_plausible).then(|| format!("the sensor says {celsius} °C")),
-                ..known.sensor.clone()
+                ..channel.sensor.clone()
             })
         });
         Ok(read.collect())
     }
 }
 
-fn list(folder: &Path) -> Result<Vec<Known>, CollectError> {
+fn list(directory: &Path) -> Result<Vec<Channel>, CollectError> {
     let failed = |source| CollectError::Read {
-        path: folder.to_owned(),
+        path: directory.to_owned(),
         source,
     };
-    let entries = fs::read_dir(folder).map_err(failed)?;
+    let entries = fs::read_dir(directory).map_err(failed)?;
     let mut chips: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
     chips.sort();
     let mut found = Vec::new();
@@ -92,11 +92,11 @@ fn list(folder: &Path) -> Result<Vec<Known>, CollectError> {
         }
     }
     make_unique(&mut found);
-    Ok(found.into_iter().map(|(known, _)| known).collect())
+    Ok(found.into_iter().map(|(channel, _)| channel).collect())
 }
 
 /// The sensors in one place.
-fn list_chip(chip: &Path, place: &Path) -> Vec<(Known, Origin)> {
+fn list_chip(chip: &Path, place: &Path) -> Vec<(Channel, Origin)> {
     let Some(chip_name) = attribute(&place.join("name")) else {
         return Vec::new();
     };
@@ -119,7 +119,7 @@ fn list_chip(chip: &Path, place: &Path) -> Vec<(Known, Origin)> {
         })
         .collect();
     numbers.sort_unstable();
-    let known = numbers.into_iter().map(|number| {
+    let channels = numbers.into_iter().map(|number| {
         let file = |suffix: &str| place.join(format!("temp{number}_{suffix}"));
         let limit = |suffix| {
             let degrees = degrees(&attribute(&file(suffix))?)?;
@@ -138,18 +138,18 @@ fn list_chip(chip: &Path, place: &Path) -> Vec<(Known, Origin)> {
             chip: chip.clone(),
             channel: format!("temp{number}"),
         };
-        let known = Known {
+        let channel = Channel {
             input: Reread::new(file("input")),
             sensor,
         };
-        (known, origin)
+        (channel, origin)
     });
-    known.collect()
+    channels.collect()
 }
 
 /// Gives each sensor a name of its own. Two disks of one kind have chips of one name: then the device
-/// tells them apart, within one device the channel, and where that is not enough the chip.
-fn make_unique(found: &mut [(Known, Origin)]) {
+/// is added, within one device the channel, and where that is not enough the chip.
+fn make_unique(found: &mut [(Channel, Origin)]) {
     let by: [fn(&Origin) -> String; 4] = [
         |origin| origin.device.clone(),
         |origin| origin.channel.clone(),
@@ -157,34 +157,34 @@ fn make_unique(found: &mut [(Known, Origin)]) {
         |origin| format!("{} {}", origin.chip, origin.channel),
     ];
     let mut groups: HashMap<String, Vec<usize>> = HashMap::new();
-    for (index, (known, _)) in found.iter().enumerate() {
-        let group = groups.entry(known.sensor.name.clone()).or_default();
+    for (index, (channel, _)) in found.iter().enumerate() {
+        let group = groups.entry(channel.sensor.name.clone()).or_default();
         group.push(index);
     }
     for (name, group) in groups {
         if group.len() == 1 {
             continue;
         }
-        // The last one is unique, unless a driver of old has its files in two places.
-        let tells_apart = |by: &&fn(&Origin) -> String| {
-            let told: HashSet<String> = group.iter().map(|index| by(&found[*index].1)).collect();
-            told.len() == group.len()
+        // The last one is unique, unless an old driver has its files in two places.
+        let is_unique = |by: &&fn(&Origin) -> String| {
+            let names: HashSet<String> = group.iter().map(|index| by(&found[*index].1)).collect();
+            names.len() == group.len()
         };
-        let by = by.iter().find(tells_apart).unwrap_or(&by[3]);
+        let by = by.iter().find(is_unique).unwrap_or(&by[3]);
         for index in group {
-            let (known, origin) = &mut found[index];
-            known.sensor.name = format!("{name} ({})", by(origin));
+            let (channel, origin) = &mut found[index];
+            channel.sensor.name = format!("{name} ({})", by(origin));
         }
     }
     // A label can be any text, also a name that was made here.
     let mut taken = HashSet::new();
-    for (known, origin) in found {
+    for (Channel { sensor, .. }, origin) in found {
         let mut number = 1;
-        let name = known.sensor.name.clone();
-        while !taken.insert(known.sensor.name.clone()) {
+        let name = sensor.name.clone();
+        while !taken.insert(sensor.name.clone()) {
             number += 1;
             let Origin { chip, channel, .. } = origin;
-            known.sensor.name = format!("{name} ({chip} {channel} {number})");
+            sensor.name = format!("{name} ({chip} {channel} {number})");
         }
     }
 }
@@ -231,7 +231,7 @@ mod tests {
             let link = tree.path(format!("sys/class/hwmon/{chip}/device"));
             std::os::unix::fs::symlink(format!("../../{device}"), link).unwrap();
         }
-        let mut reader = SensorReader::new(&tree.path("sys"));
+        let mut reader = SensorReader::new(&tree.roots());
         let now = Instant::now();
         let shown = |reader: &mut SensorReader, now| -> Vec<(String, f64)> {
             let sensors = reader.read(now).unwrap();
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn a_kernel_without_sensors_says_so() {
         let tree = Tree::new();
-        let error = SensorReader::new(&tree.path("sys"))
+        let error = SensorReader::new(&tree.roots())
             .read(Instant::now())
             .unwrap_err();
         assert!(error.to_string().contains("class/hwmon"), "{error}");
@@ -282,16 +282,16 @@ mod tests {
                 ..Sensor::default()
             };
             let input = Reread::new("");
-            (Known { input, sensor }, origin)
+            (Channel { input, sensor }, origin)
         };
-        let mut found: Vec<(Known, Origin)> = sensors.iter().map(known).collect();
+        let mut found: Vec<(Channel, Origin)> = sensors.iter().map(known).collect();
         make_unique(&mut found);
-        let names = found.into_iter().map(|(known, _)| known.sensor.name);
+        let names = found.into_iter().map(|(channel, _)| channel.sensor.name);
         names.collect()
     }
 
     #[test]
-    fn sensors_of_one_label_are_named_by_what_tells_them_apart() {
+    fn sensors_of_one_label_get_names_of_their_own() {
         assert_eq!(
             names(&[("a", "hwmon0", "temp1"), ("a", "hwmon0", "temp2")]),
             ["chip Other (temp1)", "chip Other (temp2)"]
@@ -326,7 +326,7 @@ mod tests {
             write(&format!("hwmon0/temp{number}_input"), input);
             write(&format!("hwmon0/temp{number}_label"), "Other\n");
         }
-        let mut reader = SensorReader::new(&tree.path("sys"));
+        let mut reader = SensorReader::new(&tree.roots());
         let shown = reader.read(Instant::now()).unwrap();
         let shown: Vec<_> = shown
             .into_iter()
@@ -354,7 +354,7 @@ mod tests {
         ] {
             write(&format!("hwmon0/temp{number}_input"), input);
         }
-        let mut reader = SensorReader::new(&tree.path("sys"));
+        let mut reader = SensorReader::new(&tree.roots());
         let shown = reader.read(Instant::now()).unwrap();
         let celsius: Vec<Option<f64>> = shown.iter().map(|one| one.celsius).collect();
         let expected = [Some(27.0), Some(-100.0), None, None, None, None];

@@ -1,8 +1,8 @@
 //! How full the mounted file systems are.
 //!
-//! A file system that another machine or a program serves may never answer: each of them is asked
+//! A file system that another machine or a program serves may never respond: each of them is polled
 //! on a thread of its own, again only when the thread before has returned. So a dead server costs
-//! one sleeping thread per mount and delays nobody.
+//! one sleeping thread per mount and delays nothing else.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -12,19 +12,18 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::mount_list::{MountList, below};
-use super::mounts::Mount;
 use super::rate::rounded;
-use super::{CollectError, HostRoots};
+use crate::sources::{Mount, MountList, below};
+use crate::{CollectError, HostRoots};
 use linux_api_wire::snapshot::Filesystem;
 
-/// How often remote file systems are asked: each time costs their server something.
+/// How often remote file systems are polled: each poll costs their server something.
 const REMOTE_PERIOD: Duration = Duration::from_secs(10);
 /// From when on a remote file system counts as stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(1);
-/// How long a reading waits for the first answers of new remote file systems.
+/// How long a reading waits for the first responses of new remote file systems.
 const FIRST_ANSWERS: Duration = Duration::from_millis(50);
-/// The most threads that ask at the same time, stuck ones included.
+/// The most threads that poll at the same time, stuck ones included.
 const PROBES_MAX: usize = 64;
 
 /// How full one file system is.
@@ -37,7 +36,7 @@ pub(super) struct Usage {
     inodes_used: u64,
 }
 
-/// Asks one file system.
+/// Polls one file system.
 type Probe = Arc<dyn Fn(&Path) -> io::Result<Usage> + Send + Sync>;
 
 fn statvfs(path: &Path) -> io::Result<Usage> {
@@ -52,11 +51,11 @@ fn statvfs(path: &Path) -> io::Result<Usage> {
     })
 }
 
-/// Reads `mountinfo` of the process file system and asks the file systems that it lists.
+/// Polls the file systems that `mountinfo` lists.
 pub(super) struct FilesystemReader {
     rootfs: PathBuf,
     list: MountList,
-    remote: HashMap<(String, PathBuf), Arc<Mutex<Remote>>>,
+    remote: HashMap<(String, PathBuf), Arc<Mutex<RemoteState>>>,
     probe: Probe,
     /// Cloned by each probing thread, so that they can be counted.
     probing: Arc<()>,
@@ -70,16 +69,16 @@ impl fmt::Debug for FilesystemReader {
     }
 }
 
-/// What is known of a remote file system.
+/// How the polling of a remote file system stands.
 #[derive(Debug, Default)]
-struct Remote {
-    /// Since when a thread waits for its answer.
-    asked: Option<Instant>,
-    /// When it was last asked, answered or not.
-    last_asked: Option<Instant>,
-    /// Its last good answer.
-    answer: Option<(Usage, Instant)>,
-    /// Why the newest answer was none.
+struct RemoteState {
+    /// Since when a thread waits for its response.
+    polled: Option<Instant>,
+    /// When it was last polled, with or without a response.
+    last_polled: Option<Instant>,
+    /// Its last good response.
+    usage: Option<(Usage, Instant)>,
+    /// Why the newest poll failed.
     error: Option<String>,
 }
 
@@ -107,7 +106,7 @@ impl FilesystemReader {
             let known: HashSet<_> = self.list.mounts().iter().map(key).collect();
             self.remote.retain(|key, _| known.contains(key));
         }
-        self.ask_remote(now);
+        self.poll_remote(now);
         let mounts = self.list.mounts();
         let mut shown = Vec::with_capacity(mounts.len());
         for mount in mounts {
@@ -138,8 +137,8 @@ impl FilesystemReader {
         Ok(shown)
     }
 
-    /// Asks the remote file systems whose turn it is, and gives new ones a moment to answer.
-    fn ask_remote(&mut self, now: Instant) {
+    /// Polls the remote file systems whose turn it is, and gives new ones a moment to respond.
+    fn poll_remote(&mut self, now: Instant) {
         let (answered, answers) = sync_channel(PROBES_MAX);
         let mut new = 0;
         for mount in self.list.mounts().iter().filter(|mount| mount.is_remote) {
@@ -147,15 +146,17 @@ impl FilesystemReader {
             let is_new = {
                 let mut state = remote.lock().unwrap_or_else(PoisonError::into_inner);
                 let is_due = state
-                    .last_asked
+                    .last_polled
                     .is_none_or(|then| now.saturating_duration_since(then) >= REMOTE_PERIOD);
-                if state.asked.is_some() || !is_due || Arc::strong_count(&self.probing) > PROBES_MAX
+                if state.polled.is_some()
+                    || !is_due
+                    || Arc::strong_count(&self.probing) > PROBES_MAX
                 {
                     continue;
                 }
-                let is_new = state.last_asked.is_none();
-                state.asked = Some(now);
-                state.last_asked = Some(now);
+                let is_new = state.last_polled.is_none();
+                state.polled = Some(now);
+                state.last_polled = Some(now);
                 is_new
             };
             let path = below(&self.rootfs, &mount.point);
@@ -166,8 +167,13 @@ impl FilesystemReader {
         wait_for(&answers, new);
     }
 
-    /// Starts a thread that asks one file system.
-    fn start(&self, path: PathBuf, remote: Arc<Mutex<Remote>>, answered: SyncSender<()>) -> bool {
+    /// Starts a thread that polls one file system.
+    fn start(
+        &self,
+        path: PathBuf,
+        remote: Arc<Mutex<RemoteState>>,
+        answered: SyncSender<()>,
+    ) -> bool {
         let (probe, probing) = (Arc::clone(&self.probe), Arc::clone(&self.probing));
         let state = Arc::clone(&remote);
         let started = std::thread::Builder::new()
@@ -176,29 +182,29 @@ impl FilesystemReader {
             .spawn(move || {
                 let answer = probe(&path);
                 let mut remote = remote.lock().unwrap_or_else(PoisonError::into_inner);
-                remote.asked = None;
+                remote.polled = None;
                 match answer {
                     Ok(usage) => {
-                        remote.answer = Some((usage, Instant::now()));
+                        remote.usage = Some((usage, Instant::now()));
                         remote.error = None;
                     }
                     Err(error) => remote.error = Some(error.to_string()),
                 }
                 drop(remote);
                 drop(probing);
-                // Nobody waits any more when it was late.
+                // Nothing waits any more when it was late.
                 let _ = answered.try_send(());
             });
         if let Err(error) = &started {
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.asked = None;
+            state.polled = None;
             state.error = Some(format!("can't start a thread to ask it: {error}"));
         }
         started.is_ok()
     }
 }
 
-/// Waits until so many have answered, for a moment at most.
+/// Waits until so many have responded, for a moment at most.
 fn wait_for(answers: &Receiver<()>, count: usize) {
     let until = Instant::now() + FIRST_ANSWERS;
     for _ in 0..count {
@@ -209,11 +215,11 @@ fn wait_for(answers: &Receiver<()>, count: usize) {
     }
 }
 
-impl Remote {
+impl RemoteState {
     fn show(&self, filesystem: &mut Filesystem, now: Instant) {
         let since = |then: Instant| now.saturating_duration_since(then);
-        let waited = self.asked.map(since);
-        if let Some((usage, then)) = self.answer {
+        let waited = self.polled.map(since);
+        if let Some((usage, then)) = self.usage {
             fill(filesystem, usage);
             filesystem.age_ms = millis(since(then));
         } else {

@@ -1,9 +1,9 @@
-//! Network interfaces with everything that `net/dev` tells of them.
+//! `net/dev`: what the network interfaces have carried.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
-use crate::reread::Reread;
+use super::{Source, read_number};
 use crate::{CollectError, HostRoots};
 
 /// The counters of one interface since it came up, in the order of [`InterfaceCounters::RECEIVE`]
@@ -14,8 +14,6 @@ pub struct InterfaceCounters {
     pub name: String,
     /// What came in.
     pub receive: [u64; 8],
-    /// Packets that came in and that nothing handled; kernels before 4.6 don't count them.
-    pub receive_nohandler: Option<u64>,
     /// What went out.
     pub transmit: [u64; 8],
 }
@@ -47,56 +45,52 @@ impl InterfaceCounters {
 
 /// Reads `net/dev` of the process file system.
 #[derive(Debug)]
-pub(super) struct InterfaceReader {
+pub(crate) struct Interfaces {
     /// Of the host's first process, which in a container sees the host's interfaces.
-    host: Reread,
-    own: Reread,
-    /// Where the system file system tells of each interface.
-    folder: PathBuf,
-    /// What it tells of packets that nobody took, by interface.
-    nohandler: HashMap<String, Reread>,
+    host: Source<Vec<InterfaceCounters>>,
+    own: Source<Vec<InterfaceCounters>>,
+    /// Where the system file system describes each interface.
+    directory: PathBuf,
 }
 
-impl InterfaceReader {
-    pub(super) fn new(roots: &HostRoots) -> Self {
-        let procfs = &roots.procfs;
+impl Interfaces {
+    pub(crate) fn new(roots: &HostRoots) -> Self {
+        let file = |path| Source::new(roots.procfs.join(path), "counters of interfaces", parse);
         Self {
-            folder: roots.sysfs.join("class/net"),
-            nohandler: HashMap::new(),
-            host: Reread::new(procfs.join("1/net/dev")),
-            own: Reread::new(procfs.join("net/dev")),
+            host: file("1/net/dev"),
+            own: file("net/dev"),
+            directory: roots.sysfs.join("class/net"),
         }
     }
 
-    pub(super) fn read(&mut self) -> Result<Vec<InterfaceCounters>, CollectError> {
-        let file = if self.host.bytes().is_ok() {
-            &mut self.host
-        } else {
-            &mut self.own
-        };
-        let interfaces = parse(&file.text()?);
-        let mut interfaces = interfaces.ok_or_else(|| file.malformed("counters of interfaces"))?;
-        let mut seen = HashMap::with_capacity(interfaces.len());
-        for one in &mut interfaces {
-            let known = self.nohandler.remove_entry(&one.name);
-            let (name, mut file) = known.unwrap_or_else(|| {
-                let path = self.folder.join(&one.name);
-                let file = Reread::new(path.join("statistics/rx_nohandler"));
-                (one.name.clone(), file)
-            });
-            let text = file.text().ok();
-            one.receive_nohandler = text.and_then(|text| text.trim().parse().ok());
-            seen.insert(name, file);
+    /// All interfaces, in the order of the file.
+    ///
+    /// # Errors
+    /// When the file can't be read or holds something else.
+    pub(crate) fn read(&mut self) -> Result<Vec<InterfaceCounters>, CollectError> {
+        match self.host.read() {
+            // A container without the host's processes has no such file, nor a reason to fail.
+            Err(CollectError::Read { .. }) => self.own.read(),
+            read => read,
         }
-        self.nohandler = seen;
-        Ok(interfaces)
+    }
+
+    /// Whether a device stands behind an interface.
+    pub(crate) fn has_device(&self, name: &str) -> bool {
+        self.directory.join(name).join("device").exists()
+    }
+
+    /// Packets that an interface received and that nothing handled; kernels before 4.6 don't count
+    /// them.
+    pub(crate) fn unhandled(&self, name: &str) -> Option<u64> {
+        read_number(&self.directory.join(name).join("statistics/rx_nohandler"))
     }
 }
 
 /// Two lines of headings, then `NAME: ` and sixteen counters, eight for each direction; a line that
 /// is anything else is passed over, and so is a second one of an interface. `None` when there are
 /// lines and none of them is good.
-pub(crate) fn parse(text: &str) -> Option<Vec<InterfaceCounters>> {
+fn parse(text: &str) -> Option<Vec<InterfaceCounters>> {
     let mut seen = HashSet::new();
     let lines = text.lines().skip(2).filter(|line| !line.trim().is_empty());
     let is_empty = lines.clone().next().is_none();
@@ -116,7 +110,6 @@ pub(crate) fn parse(text: &str) -> Option<Vec<InterfaceCounters>> {
             seen.insert(name.trim()).then(|| InterfaceCounters {
                 name: name.trim().to_owned(),
                 receive,
-                receive_nohandler: None,
                 transmit,
             })
         })

@@ -87,16 +87,16 @@ const NETWORK: &[&str] = &[
 
 /// A mounted file system.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Mount {
-    /// Major and minor number of its device, which tell file systems apart.
-    pub(super) device_number: String,
+pub(crate) struct Mount {
+    /// Major and minor number of its device, which identify file systems.
+    pub(crate) device_number: String,
     /// Where it is mounted on the host.
-    pub(super) point: PathBuf,
-    pub(super) kind: String,
-    pub(super) source: String,
-    pub(super) read_only: bool,
+    pub(crate) point: PathBuf,
+    pub(crate) kind: String,
+    pub(crate) source: String,
+    pub(crate) read_only: bool,
     /// Whether another machine or a program serves it.
-    pub(super) is_remote: bool,
+    pub(crate) is_remote: bool,
 }
 
 /// The file systems that hold files, each once, in the order in which they were mounted.
@@ -110,7 +110,7 @@ pub(super) struct Mount {
 ///
 /// Hosts with many containers have tens of thousands of mounts, and a change every second: the time
 /// grows with the number of mounts, and only what is listed is copied.
-pub(super) fn file_systems(
+pub(crate) fn file_systems(
     mountinfo: &[u8],
     below: Option<&Path>,
     before: &[Mount],
@@ -144,12 +144,12 @@ pub(super) fn file_systems(
             let was_named = named
                 .get(line.device)
                 .is_some_and(|point| point.as_os_str().as_bytes() == &*line.point);
-            let place = line.place(index, was_named);
+            let rank = line.rank(index, was_named);
             match candidates.entry(line.device) {
                 Entry::Vacant(entry) => {
-                    entry.insert(Candidates::new(place));
+                    entry.insert(Candidates::new(rank));
                 }
-                Entry::Occupied(mut entry) => entry.get_mut().add(place),
+                Entry::Occupied(mut entry) => entry.get_mut().add(rank),
             }
         }
     }
@@ -183,23 +183,23 @@ fn split_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// The mounts of one file system: the best of them, and the rest, which is rarely looked at.
 #[derive(Debug)]
 struct Candidates {
-    best: Place,
-    rest: Vec<Reverse<Place>>,
+    best: Rank,
+    rest: Vec<Reverse<Rank>>,
 }
 
 impl Candidates {
-    fn new(best: Place) -> Self {
+    fn new(best: Rank) -> Self {
         Self {
             best,
             rest: Vec::new(),
         }
     }
 
-    fn add(&mut self, mut place: Place) {
-        if place < self.best {
-            std::mem::swap(&mut place, &mut self.best);
+    fn add(&mut self, mut rank: Rank) {
+        if rank < self.best {
+            std::mem::swap(&mut rank, &mut self.best);
         }
-        self.rest.push(Reverse(place));
+        self.rest.push(Reverse(rank));
     }
 
     /// Their indices.
@@ -210,7 +210,7 @@ impl Candidates {
             if let Some(rest) = rest.take() {
                 heap = BinaryHeap::from(rest);
             }
-            heap.pop().map(|Reverse(place)| place.index)
+            heap.pop().map(|Reverse(rank)| rank.index)
         });
         std::iter::once(self.best.index).chain(others)
     }
@@ -230,7 +230,7 @@ fn inside<'a>(point: &[u8], rootfs: &Path) -> Option<Cow<'a, [u8]>> {
 /// written, the shortest path, and the part nearest to the root of the file system: image-based
 /// hosts mount `/var` and `/etc` from one file system, of which `/etc` is a small part.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct Rank {
     is_not_root: bool,
     is_new: bool,
     read_only: bool,
@@ -309,7 +309,7 @@ impl<'a> Line<'a> {
                 || name.is_some_and(|name| name.starts_with(b".mount_")))
     }
 
-    fn place(&self, index: usize, was_named: bool) -> Place {
+    fn rank(&self, index: usize, was_named: bool) -> Rank {
         // The kernel writes no slash that is not needed, and counting bytes is quick.
         let depth = |path: &[u8]| {
             let slash = |byte: &u8| u32::from(*byte == b'/');
@@ -318,7 +318,7 @@ impl<'a> Line<'a> {
                 path => path.iter().map(slash).sum::<u32>(),
             }
         };
-        Place {
+        Rank {
             is_not_root: *self.point != *b"/",
             is_new: !was_named,
             read_only: self.is_read_only(),

@@ -1,13 +1,12 @@
-//! The kernel's load averages.
+//! `loadavg`: the kernel's load averages.
 
-use super::CollectError;
-use super::reread::Reread;
+use super::Source;
+use crate::HostRoots;
 use linux_api_wire::snapshot::Load;
 
-/// Reads `loadavg` of the process file system, see proc(5).
-pub(super) fn read(file: &mut Reread) -> Result<Load, CollectError> {
-    let load = parse(&file.text()?);
-    load.ok_or_else(|| file.malformed("load averages"))
+/// The file, see proc(5).
+pub(crate) fn source(roots: &HostRoots) -> Source<Load> {
+    Source::new(roots.procfs.join("loadavg"), "load averages", parse)
 }
 
 fn parse(text: &str) -> Option<Load> {

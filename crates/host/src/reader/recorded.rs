@@ -1,5 +1,5 @@
 //! Whole snapshots of recorded hosts: the trees below `tests/fixtures/host`, in the formats of
-//! several kernels. What changes until the second reading lies in the folder `later` of each.
+//! several kernels. What changes until the second reading lies in the directory `later` of each.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ use linux_api_wire::snapshot::{Memory, Processes, Session, Swap};
 
 const KIB: u64 = 1024;
 
-/// Copies a folder and all below it, over what is there.
+/// Copies a directory and all below it, over what is there.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use rustix::event::{PollFd, PollFlags, Timespec};
 
-use super::CollectError;
+use crate::CollectError;
 
 /// Room for most files of procfs; others make the buffer grow once.
 const BUFFER_BYTES: usize = 4096;
@@ -17,7 +18,7 @@ const FILE_BYTES_MAX: usize = 64 << 20;
 
 /// A file that stays open, with a buffer that stays allocated.
 #[derive(Debug)]
-pub(super) struct Reread {
+pub(crate) struct Reread {
     path: PathBuf,
     file: Option<File>,
     buffer: Vec<u8>,
@@ -27,7 +28,7 @@ pub(super) struct Reread {
 
 impl Reread {
     /// Opens nothing yet.
-    pub(super) fn new(path: impl Into<PathBuf>) -> Self {
+    pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
             file: None,
@@ -40,7 +41,7 @@ impl Reread {
     ///
     /// # Errors
     /// When it can't be opened or read.
-    pub(super) fn bytes(&mut self) -> Result<&[u8], CollectError> {
+    pub(crate) fn bytes(&mut self) -> Result<&[u8], CollectError> {
         let was_open = self.file.is_some();
         let length = match self.fill() {
             // What was open may have been of a process or device that is gone.
@@ -64,13 +65,13 @@ impl Reread {
     }
 
     /// What the last reading found; empty before the first.
-    pub(super) fn last_bytes(&self) -> &[u8] {
+    pub(crate) fn last_bytes(&self) -> &[u8] {
         &self.buffer[..self.length]
     }
 
     /// Whether the kernel has announced a change since the last call, or since the file was opened.
     /// `None` for a file that announces nothing: only some of procfs do.
-    pub(super) fn is_announced(&self) -> Option<bool> {
+    pub(crate) fn is_announced(&self) -> Option<bool> {
         let file = self.file.as_ref()?;
         let kind = rustix::fs::fstatfs(file).ok()?.f_type;
         if kind != rustix::fs::PROC_SUPER_MAGIC {
@@ -85,12 +86,12 @@ impl Reread {
     ///
     /// # Errors
     /// As [`Self::bytes`].
-    pub(super) fn text(&mut self) -> Result<Cow<'_, str>, CollectError> {
+    pub(crate) fn text(&mut self) -> Result<Cow<'_, str>, CollectError> {
         self.bytes().map(String::from_utf8_lossy)
     }
 
     /// The error for a file that does not say what it should.
-    pub(super) fn malformed(&self, expected: &'static str) -> CollectError {
+    pub(crate) fn malformed(&self, expected: &'static str) -> CollectError {
         CollectError::Malformed {
             path: self.path.clone(),
             expected,
@@ -123,13 +124,22 @@ impl Reread {
     }
 }
 
+/// The number that a file of sysfs holds. For files of which a host may have thousands: unlike a
+/// [`Reread`] it is not kept open, because a process may have only so many files open.
+pub(crate) fn read_number<T: FromStr>(path: &Path) -> Option<T> {
+    let mut buffer = [0; 24];
+    let length = File::open(path).ok()?.read_at(&mut buffer, 0).ok()?;
+    let text = std::str::from_utf8(&buffer[..length]).ok()?;
+    text.trim().parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::Tree;
 
     #[test]
-    fn a_file_is_read_anew_each_time_whatever_its_length() {
+    fn a_file_is_read_again_each_time_whatever_its_length() {
         let tree = Tree::new();
         let mut file = Reread::new(tree.path("proc/file"));
         assert!(file.bytes().is_err());

@@ -1,176 +1,135 @@
 //! What the processors do, together and each.
 
-use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::CollectError;
-use super::counters::stat::{RESTART_TICKS, parse_ticks};
 use super::rate::rounded;
-use super::reread::Reread;
+use crate::carryover::Carryover;
+use crate::sources::cpuinfo::{self, CpuInfo};
+use crate::sources::stat::{self, CpuTicks, KernelCounters, RESTART_TICKS};
+use crate::sources::{Source, read_number};
+use crate::{CollectError, HostRoots};
 use linux_api_wire::snapshot::{Core, Cpu, CpuSeconds};
 
-/// How long clocks from `cpuinfo` are believed: the file is long, and on many hosts the kernel has
-/// to ask each processor for it. As often is looked whether there is something better.
+/// How long clocks from `cpuinfo` are used: the file is long, and on many hosts the kernel has to
+/// interrupt each processor for it. As often is checked whether there is something better.
 const CLOCKS_KEPT_FOR: Duration = Duration::from_secs(10);
 
-/// Kinds of time: user nice system idle iowait irq softirq steal. The next two of the file, guest
-/// and `guest_nice`, stand in user and nice already.
-type Ticks = [u64; 8];
-
-/// Reads `stat` of the process file system, see proc(5), and the clocks of the processors.
+/// Makes shares of time from one reading of `stat` to the next, and reads the clocks.
 #[derive(Debug)]
 pub(super) struct CpuReader {
-    stat: Reread,
-    /// Counters at the reading before, and what they were shown as; all processors under `None`.
-    previous: HashMap<Option<u32>, (Ticks, Shares)>,
+    stat: Source<KernelCounters>,
+    /// The reading before, and what it was shown as; all processors under `None`.
+    previous: Carryover<Option<u32>, (CpuTicks, Shares)>,
     clocks: Clocks,
 }
 
 impl CpuReader {
-    pub(super) fn new(procfs: &Path, sysfs: &Path) -> Self {
+    pub(super) fn new(roots: &HostRoots) -> Self {
         Self {
-            stat: Reread::new(procfs.join("stat")),
-            previous: HashMap::new(),
-            clocks: Clocks::new(procfs, sysfs),
+            stat: stat::source(roots),
+            previous: Carryover::default(),
+            clocks: Clocks::new(roots),
         }
     }
 
     /// What happened since the reading before, at the first reading since the host started.
     ///
     /// # Errors
-    /// When the file can't be read or says something else.
+    /// When the file can't be read or holds something else.
     pub(super) fn read(&mut self, now: Instant) -> Result<Cpu, CollectError> {
-        let parsed = parse(&self.stat.text()?);
-        let (total, cores) = parsed.ok_or_else(|| self.stat.malformed("line of CPU times"))?;
-        let mut seen = HashMap::with_capacity(cores.len() + 1);
-        let mut shares = |number: Option<u32>, ticks: Ticks| {
-            let shares = Shares::between(self.previous.get(&number), &ticks);
-            seen.insert(number, (ticks, shares));
-            shares
-        };
-        let all = shares(None, total);
-        let per_core = cores.into_iter().map(|(core, ticks)| {
-            let shares = shares(Some(core), ticks);
+        let KernelCounters { total, cpus, .. } = self.stat.read()?;
+        let all = self.shares(None, total);
+        let per_core = cpus.into_iter().map(|(core, ticks)| {
+            let shares = self.shares(Some(core), ticks);
             Core {
                 core,
-                usage_percent: rounded(shares.usage),
-                iowait_percent: rounded(shares.iowait),
-                steal_percent: rounded(shares.steal),
+                usage_percent: shares.usage(),
+                iowait_percent: shares.of(&["iowait"]),
+                steal_percent: shares.of(&["steal"]),
                 frequency_mhz: None,
-                seconds: seconds(&ticks),
             }
         });
-        let mut cpu = Cpu {
-            usage_percent: rounded(all.usage),
-            user_percent: rounded(all.user),
-            system_percent: rounded(all.system),
-            iowait_percent: rounded(all.iowait),
-            steal_percent: rounded(all.steal),
-            per_core: per_core.collect(),
+        let mut per_core: Vec<Core> = per_core.collect();
+        self.previous.finish();
+        self.clocks.fill(&mut per_core, now);
+        Ok(Cpu {
+            usage_percent: all.usage(),
+            user_percent: all.of(&["user", "nice"]),
+            system_percent: all.of(&["system", "irq", "softirq"]),
+            iowait_percent: all.of(&["iowait"]),
+            steal_percent: all.of(&["steal"]),
+            irq_percent: all.of(&["irq"]),
+            softirq_percent: all.of(&["softirq"]),
+            per_core,
             seconds: seconds(&total),
-        };
-        self.previous = seen;
-        self.clocks.fill(&mut cpu.per_core, now);
-        Ok(cpu)
+        })
+    }
+
+    /// What one processor did, or all of them.
+    fn shares(&mut self, number: Option<u32>, ticks: CpuTicks) -> Shares {
+        let shares = Shares::between(self.previous.take(&number), &ticks);
+        self.previous.keep(number, (ticks, shares));
+        shares
     }
 }
 
-/// Parts of some time in percent.
+/// How many ticks of some time a processor spent in each of [`CpuTicks::MODES`].
 #[derive(Debug, Clone, Copy, Default)]
-struct Shares {
-    usage: f64,
-    user: f64,
-    system: f64,
-    iowait: f64,
-    steal: f64,
-}
+struct Shares([u64; 8]);
 
 impl Shares {
+    fn between(before: Option<(CpuTicks, Self)>, CpuTicks(now): &CpuTicks) -> Self {
+        let mut grown = Self(std::array::from_fn(|mode| now[mode]));
+        if let Some((CpuTicks(before), shares)) = before {
+            let fell = |mode: usize| before[mode].saturating_sub(now[mode]);
+            // After a pause of the machine counters may start lower, and without the time that was
+            // idle all the rest would be work.
+            if fell(CpuTicks::IDLE) > 0 || (0..8).any(|mode| fell(mode) > RESTART_TICKS) {
+                return shares;
+            }
+            for (grown, before) in grown.0.iter_mut().zip(before) {
+                // Counters can go back a little, proc(5) warns of iowait.
+                *grown = grown.saturating_sub(before);
+            }
+            if grown.total() == 0 {
+                // Read again within one tick: what was true then still is.
+                return shares;
+            }
+        }
+        grown
+    }
+
+    fn total(&self) -> u64 {
+        self.0
+            .iter()
+            .fold(0, |sum, ticks| sum.saturating_add(*ticks))
+    }
+
+    /// Time spent in these modes, in percent.
+    fn of(&self, modes: &[&str]) -> f64 {
+        self.percent(|mode| modes.contains(&mode))
+    }
+
+    /// Time spent on work, in percent.
+    fn usage(&self) -> f64 {
+        self.percent(|mode| !["idle", "iowait"].contains(&mode))
+    }
+
     #[expect(
         clippy::cast_precision_loss,
         reason = "2^53 ticks are a million years of a processor"
     )]
-    fn between(before: Option<&(Ticks, Self)>, now: &Ticks) -> Self {
-        const IDLE: usize = 3;
-        let mut grown = *now;
-        if let Some((before, shares)) = before {
-            let fell = |kind: usize| before[kind].saturating_sub(now[kind]);
-            // After a pause of the machine counters may start lower, and without the time that was
-            // idle all the rest would be work.
-            if fell(IDLE) > 0 || (0..now.len()).any(|kind| fell(kind) > RESTART_TICKS) {
-                return *shares;
-            }
-            for (grown, before) in grown.iter_mut().zip(before) {
-                // Counters can go back a little, proc(5) warns of iowait.
-                *grown = grown.saturating_sub(*before);
-            }
-        }
-        let total: u64 = grown.iter().fold(0, |sum, kind| sum.saturating_add(*kind));
-        if total == 0 {
-            // Asked again within one tick: what was true then still is.
-            return before.map_or_else(Self::default, |(_, shares)| *shares);
-        }
-        let [user, nice, system, idle, iowait, irq, softirq, steal] = grown;
-        let percent = |ticks: u64| 100.0 * ticks as f64 / total as f64;
-        Self {
-            usage: percent(total - idle - iowait),
-            user: percent(user + nice),
-            system: percent(system + irq + softirq),
-            iowait: percent(iowait),
-            steal: percent(steal),
-        }
+    fn percent(&self, counts: impl Fn(&str) -> bool) -> f64 {
+        let modes = CpuTicks::MODES.iter().zip(self.0);
+        let part = modes.filter(|(mode, _)| counts(mode));
+        let part: u64 = part.fold(0, |sum, (_, ticks)| sum.saturating_add(ticks));
+        rounded(100.0 * part as f64 / self.total().max(1) as f64)
     }
 }
 
-/// The lines `cpu` and `cpuN` with their counters: all processors together, and each. A line that is
-/// odd costs its processor, and the first of two lines counts; without a line for all, it is the
-/// sum of the others.
-fn parse(text: &str) -> Option<(Ticks, Vec<(u32, Ticks)>)> {
-    let mut total = None;
-    let mut cores = Vec::new();
-    let mut seen = HashSet::new();
-    for line in text.lines() {
-        let Some(rest) = line.strip_prefix("cpu") else {
-            // They stand at the top, and what follows may be long.
-            break;
-        };
-        let Some((number, ticks)) = rest
-            .split_once(' ')
-            .and_then(|(number, counters)| Some((number, parse_ticks(counters)?)))
-        else {
-            continue;
-        };
-        if number.is_empty() {
-            total = total.or(Some(ticks));
-        } else if let Ok(number) = number.parse()
-            && seen.insert(number)
-        {
-            cores.push((number, ticks));
-        }
-    }
-    let sum = || {
-        let add = |mut sum: Ticks, (_, ticks): &(u32, Ticks)| {
-            for (sum, ticks) in sum.iter_mut().zip(ticks) {
-                *sum = sum.saturating_add(*ticks);
-            }
-            sum
-        };
-        (!cores.is_empty()).then(|| cores.iter().fold(Ticks::default(), add))
-    };
-    Some((total.or_else(sum)?, cores))
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "2^53 ticks are a million years of a processor"
-)]
-fn seconds(ticks: &Ticks) -> CpuSeconds {
-    let per_second = rustix::param::clock_ticks_per_second().max(1) as f64;
-    let [user, nice, system, idle, iowait, irq, softirq, steal] =
-        ticks.map(|ticks| ticks as f64 / per_second);
+fn seconds(ticks: &CpuTicks) -> CpuSeconds {
+    let [user, nice, system, idle, iowait, irq, softirq, steal, ..] = ticks.seconds();
     CpuSeconds {
         user,
         nice,
@@ -186,40 +145,41 @@ fn seconds(ticks: &Ticks) -> CpuSeconds {
 /// How fast the processors run.
 #[derive(Debug)]
 struct Clocks {
-    folder: PathBuf,
-    cpuinfo: Reread,
+    directory: PathBuf,
+    cpuinfo: Source<CpuInfo>,
     /// Whether the kernel changes the clocks of some processor itself.
     has_cpufreq: bool,
-    from_cpuinfo: HashMap<u32, f64>,
-    /// When it was last looked for either.
+    from_cpuinfo: CpuInfo,
+    /// When either was last looked for.
     looked_at: Option<Instant>,
 }
 
 impl Clocks {
-    fn new(procfs: &Path, sysfs: &Path) -> Self {
+    fn new(roots: &HostRoots) -> Self {
         Self {
-            cpuinfo: Reread::new(procfs.join("cpuinfo")),
+            directory: roots.sysfs.join("devices/system/cpu"),
+            cpuinfo: cpuinfo::source(roots),
             has_cpufreq: false,
-            folder: sysfs.join("devices/system/cpu"),
-            from_cpuinfo: HashMap::new(),
+            from_cpuinfo: CpuInfo::default(),
             looked_at: None,
         }
     }
 
     fn fill(&mut self, cores: &mut [Core], now: Instant) {
-        let is_known = self
+        let is_recent = self
             .looked_at
             .is_some_and(|then| now.saturating_duration_since(then) < CLOCKS_KEPT_FOR);
-        if !is_known {
+        if !is_recent {
             self.look(cores);
             self.looked_at = Some(now);
         }
         for core in cores {
-            core.frequency_mhz = if self.has_cpufreq {
+            let mhz = if self.has_cpufreq {
                 self.cpufreq(core.core)
             } else {
-                self.from_cpuinfo.get(&core.core).copied()
+                self.from_cpuinfo.clocks.get(&core.core).copied()
             };
+            core.frequency_mhz = mhz.map(rounded);
         }
     }
 
@@ -227,52 +187,21 @@ impl Clocks {
     /// offline at the start come later.
     fn look(&mut self, cores: &[Core]) {
         let has_cpufreq = |core: &Core| {
-            let folder = self.folder.join(format!("cpu{}/cpufreq", core.core));
-            folder.is_dir()
+            let directory = self.directory.join(format!("cpu{}/cpufreq", core.core));
+            directory.is_dir()
         };
         self.has_cpufreq = cores.iter().any(has_cpufreq);
         if !self.has_cpufreq {
-            let text = self.cpuinfo.text().unwrap_or_default();
-            self.from_cpuinfo = parse_cpuinfo(&text);
+            self.from_cpuinfo = self.cpuinfo.read().unwrap_or_default();
         }
     }
 
-    /// The clock of one processor. Not kept open: there may be hundreds, and a process may have
-    /// only so many files open.
+    /// The clock of one processor in MHz.
     fn cpufreq(&self, core: u32) -> Option<f64> {
-        let path = self
-            .folder
-            .join(format!("cpu{core}/cpufreq/scaling_cur_freq"));
-        let mut buffer = [0; 24];
-        let length = File::open(path).ok()?.read_at(&mut buffer, 0).ok()?;
-        let text = std::str::from_utf8(&buffer[..length]).ok()?;
-        let khz: u32 = text.trim().parse().ok()?;
-        (khz > 0).then(|| rounded(f64::from(khz) / 1000.0))
+        let file = format!("cpu{core}/cpufreq/scaling_cur_freq");
+        let khz: u32 = read_number(&self.directory.join(file))?;
+        (khz > 0).then(|| f64::from(khz) / 1000.0)
     }
-}
-
-/// `processor` and `cpu MHz` of each processor; many machines tell no clock.
-fn parse_cpuinfo(text: &str) -> HashMap<u32, f64> {
-    let mut clocks = HashMap::new();
-    let mut processor = None;
-    for line in text.lines() {
-        let Some((key, value)) = line.split_once(':') else {
-            continue;
-        };
-        match key.trim_end() {
-            "processor" => processor = value.trim().parse().ok(),
-            "cpu MHz" => {
-                let mhz: Option<f64> = value.trim().parse().ok();
-                if let Some((processor, mhz)) = processor.zip(mhz)
-                    && mhz > 0.0
-                {
-                    clocks.insert(processor, rounded(mhz));
-                }
-            }
-            _ => {}
-        }
-    }
-    clocks
 }
 
 #[cfg(test)]
@@ -282,7 +211,7 @@ mod tests {
     use crate::testing::Tree;
 
     fn reader(tree: &Tree) -> CpuReader {
-        CpuReader::new(&tree.path("proc"), &tree.path("sys"))
+        CpuReader::new(&tree.roots())
     }
 
     #[test]
@@ -303,6 +232,7 @@ mod tests {
             (25.0, 3.0, 12.0)
         );
         assert_eq!((cpu.iowait_percent, cpu.steal_percent), (5.0, 10.0));
+        assert_eq!((cpu.irq_percent, cpu.softirq_percent), (4.0, 5.0));
         assert_eq!(cpu.per_core[0].usage_percent, 25.0);
         assert_eq!(cpu.seconds.softirq, cpu.seconds.iowait);
         assert!(cpu.seconds.softirq > 0.0);

@@ -5,7 +5,8 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::CollectError;
+use crate::CollectError;
+use crate::processes::parse_state;
 use linux_api_wire::process::ProcessStatus;
 use linux_api_wire::snapshot::Processes;
 
@@ -14,7 +15,7 @@ const STAT_BYTES: usize = 256;
 
 /// Counts the processes below the process file system. One that ends meanwhile, or is hidden, is
 /// left out.
-pub(super) fn read(procfs: &Path) -> Result<Processes, CollectError> {
+pub(crate) fn count_processes(procfs: &Path) -> Result<Processes, CollectError> {
     let failed = |source| CollectError::Read {
         path: procfs.to_owned(),
         source,
@@ -40,10 +41,7 @@ pub(super) fn read(procfs: &Path) -> Result<Processes, CollectError> {
 fn status(path: &Path) -> Option<ProcessStatus> {
     let mut buffer = [0; STAT_BYTES];
     let length = File::open(path).ok()?.read(&mut buffer).ok()?;
-    // The name may hold parentheses, but only numbers follow the state.
-    let close = buffer[..length].iter().rposition(|byte| *byte == b')')?;
-    let letter = buffer[..length].get(close + 2)?;
-    Some(ProcessStatus::from_letter(*letter))
+    parse_state(&buffer[..length])
 }
 
 fn count(counts: &mut Processes, status: ProcessStatus) {
@@ -86,12 +84,12 @@ mod tests {
             stopped: 2,
             zombie: 1,
         };
-        assert_eq!(read(&tree.path("proc")).unwrap(), expected);
+        assert_eq!(count_processes(&tree.path("proc")).unwrap(), expected);
     }
 
     #[test]
     fn a_tree_that_is_missing_is_named() {
-        let error = read(Path::new("/nonexistent/proc")).unwrap_err();
+        let error = count_processes(Path::new("/nonexistent/proc")).unwrap_err();
         assert!(error.to_string().contains("/nonexistent"), "{error}");
     }
 }

@@ -11,22 +11,22 @@ use std::time::{Duration, Instant};
 
 use rustix::time::ClockId;
 
-use super::mounts::{self, Mount};
-use super::reread::Reread;
-use super::{CollectError, HostRoots};
+use super::Reread;
+use super::mountinfo::{self, Mount};
+use crate::{CollectError, HostRoots};
 
 /// How often it is read without an announcement: a file system that turns read-only because of a
 /// fault announces nothing.
 const UNANNOUNCED: Duration = Duration::from_secs(10);
 /// After a reading that took this much processor time or more, the next one waits.
-const DEAR: Duration = Duration::from_millis(2);
+const EXPENSIVE: Duration = Duration::from_millis(2);
 /// For so many times what it took.
 const PAUSE_FACTOR: u32 = 100;
 /// But no longer than this.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
 /// The file systems that hold files, as of the last reading of the table.
-pub(super) struct MountList {
+pub(crate) struct MountList {
     rootfs: PathBuf,
     /// Of the host's first process: our own may be of a container or a sandbox.
     host: Reread,
@@ -37,7 +37,7 @@ pub(super) struct MountList {
     last: Option<Reading>,
 }
 
-/// When the table was read.
+/// A reading of the table.
 #[derive(Debug, Clone, Copy)]
 struct Reading {
     at: Instant,
@@ -57,7 +57,7 @@ impl fmt::Debug for MountList {
 }
 
 impl MountList {
-    pub(super) fn new(roots: &HostRoots) -> Self {
+    pub(crate) fn new(roots: &HostRoots) -> Self {
         Self {
             rootfs: roots.rootfs.clone(),
             host: Reread::new(roots.procfs.join("1/mountinfo")),
@@ -69,7 +69,7 @@ impl MountList {
     }
 
     /// The file systems as of the last reading.
-    pub(super) fn mounts(&self) -> &[Mount] {
+    pub(crate) fn mounts(&self) -> &[Mount] {
         &self.mounts
     }
 
@@ -77,7 +77,7 @@ impl MountList {
     ///
     /// # Errors
     /// When the table can't be read.
-    pub(super) fn refresh(&mut self, now: Instant) -> Result<bool, CollectError> {
+    pub(crate) fn refresh(&mut self, now: Instant) -> Result<bool, CollectError> {
         if !self.is_due(now) {
             return Ok(false);
         }
@@ -124,7 +124,7 @@ impl MountList {
         let has_prefix = !is_host && self.rootfs != Path::new("/");
         let rootfs = has_prefix.then_some(self.rootfs.as_path());
         let is_file = |point: &Path| below(&self.rootfs, point).is_file();
-        self.mounts = mounts::file_systems(&self.text, rootfs, &self.mounts, is_file);
+        self.mounts = mountinfo::file_systems(&self.text, rootfs, &self.mounts, is_file);
         Ok((is_host, true))
     }
 }
@@ -132,7 +132,7 @@ impl MountList {
 impl Reading {
     /// For how long the next one waits.
     fn pause(self) -> Duration {
-        if self.cost < DEAR {
+        if self.cost < EXPENSIVE {
             return Duration::ZERO;
         }
         self.cost.saturating_mul(PAUSE_FACTOR).min(PAUSE_MAX)
@@ -146,7 +146,7 @@ fn processor_time() -> Duration {
 }
 
 /// A path of the host as this process sees it.
-pub(super) fn below(rootfs: &Path, path: &Path) -> PathBuf {
+pub(crate) fn below(rootfs: &Path, path: &Path) -> PathBuf {
     rootfs.join(path.strip_prefix("/").unwrap_or(path))
 }
 
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dear_reading_is_repeated_later() {
+    fn an_expensive_reading_is_repeated_later() {
         let pause = |cost| {
             Reading {
                 at: Instant::now(),
@@ -189,10 +189,13 @@ mod tests {
         let start = Instant::now();
         assert!(list.refresh(start).unwrap());
         assert_eq!(list.mounts().len(), 1);
-        let dear = Duration::from_millis(40);
-        list.last = list.last.map(|last| Reading { cost: dear, ..last });
+        let expensive = Duration::from_millis(40);
+        list.last = list.last.map(|last| Reading {
+            cost: expensive,
+            ..last
+        });
         tree.write("proc/1/mountinfo", format!("{ROOT}{DATA}"));
-        let pause = dear * PAUSE_FACTOR;
+        let pause = expensive * PAUSE_FACTOR;
         assert!(!list.refresh(start + pause.mul_f64(0.99)).unwrap());
         assert_eq!(list.mounts().len(), 1);
         // A file that announces nothing, as this one, is read whenever it may be.

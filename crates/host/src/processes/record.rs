@@ -18,12 +18,12 @@ const SPREAD_SECONDS: u32 = 10;
 /// A process as young as this may still be changing its account, its group and its name.
 const YOUNG: Duration = Duration::from_secs(5);
 
-/// A process that was seen.
+/// What the scans so far have found of a process.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct Record {
     pub(super) start_ticks: u64,
     pub(super) usage: Usage,
-    /// When it was seen last.
+    /// When it was last seen.
     pub(super) seen: Instant,
     pub(super) description: Arc<ProcessDescription>,
     described: Instant,
@@ -57,7 +57,7 @@ impl Usage {
     };
 }
 
-impl Known {
+impl Record {
     pub(super) fn new(
         stat: &Stat<'_>,
         description: ProcessDescription,
@@ -79,7 +79,7 @@ impl Known {
     }
 
     /// Whether the description should be read again: another program runs in the process, or
-    /// nobody has looked for a while.
+    /// it has not been read for a while.
     pub(super) fn may_differ(&self, pid: u32, stat: &Stat<'_>, moment: Moment<'_>) -> bool {
         let sooner = Duration::from_secs((pid % SPREAD_SECONDS).into());
         self.short_name[..] != *stat.name

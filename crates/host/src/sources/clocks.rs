@@ -1,6 +1,6 @@
 //! What the host's clock runs by: its time zone, and the kernel's sources of time.
 //!
-//! Both change rarely, so they are looked at once a minute however often they are asked for.
+//! Both change rarely, so they are read once a minute however often they are needed.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use chrono::{DateTime, Local, Offset, Utc};
 use crate::{HostRoots, read_text};
 use linux_api_wire::time::Clock;
 
-/// How long an answer is good for.
-const GOOD_FOR: Duration = Duration::from_mins(1);
+/// How long a reading is used.
+const KEPT_FOR: Duration = Duration::from_mins(1);
 /// The zone of this process, unless its environment names another.
 const ZONE_FILE: &str = "/etc/localtime";
 
@@ -44,38 +44,38 @@ pub struct ClockInfo {
     pub sources: Vec<ClockSource>,
 }
 
-/// Reads them now and then.
+/// Reads both, once a minute.
 #[derive(Debug)]
-pub(super) struct ClockReader {
-    folder: PathBuf,
-    known: Option<(Instant, ClockInfo)>,
+pub(crate) struct ClockReader {
+    directory: PathBuf,
+    newest: Option<(Instant, ClockInfo)>,
 }
 
 impl ClockReader {
-    pub(super) fn new(roots: &HostRoots) -> Self {
+    pub(crate) fn new(roots: &HostRoots) -> Self {
         Self {
-            folder: roots.sysfs.join("devices/system/clocksource"),
-            known: None,
+            directory: roots.sysfs.join("devices/system/clocksource"),
+            newest: None,
         }
     }
 
-    pub(super) fn read(&mut self) -> ClockInfo {
-        if let Some((time, info)) = &self.known
-            && time.elapsed() < GOOD_FOR
+    pub(crate) fn read(&mut self) -> ClockInfo {
+        if let Some((time, info)) = &self.newest
+            && time.elapsed() < KEPT_FOR
         {
             return info.clone();
         }
         let info = ClockInfo {
             zone: zone(),
-            sources: sources(&self.folder),
+            sources: sources(&self.directory),
         };
-        self.known = Some((Instant::now(), info.clone()));
+        self.newest = Some((Instant::now(), info.clone()));
         info
     }
 }
 
-fn sources(folder: &Path) -> Vec<ClockSource> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+fn sources(directory: &Path) -> Vec<ClockSource> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let found = entries.filter_map(|entry| {
         let name = entry.file_name();
         let device = name.to_str()?.strip_prefix("clocksource")?.to_owned();
@@ -186,12 +186,12 @@ mod tests {
     #[test]
     fn sources_are_read_by_device_and_then_remembered() {
         let tree = Tree::new();
-        let folder = "sys/devices/system/clocksource/clocksource0";
+        let directory = "sys/devices/system/clocksource/clocksource0";
         tree.write(
-            &format!("{folder}/available_clocksource"),
+            &format!("{directory}/available_clocksource"),
             "tsc hpet acpi_pm \n",
         );
-        tree.write(&format!("{folder}/current_clocksource"), "tsc\n");
+        tree.write(&format!("{directory}/current_clocksource"), "tsc\n");
         let mut reader = ClockReader::new(&tree.roots());
         let expected = ClockSource {
             device: "0".to_owned(),
@@ -199,7 +199,7 @@ mod tests {
             current: Some("tsc".to_owned()),
         };
         assert_eq!(reader.read().sources, std::slice::from_ref(&expected));
-        tree.write(&format!("{folder}/current_clocksource"), "hpet\n");
+        tree.write(&format!("{directory}/current_clocksource"), "hpet\n");
         assert_eq!(reader.read().sources, [expected]);
         assert!(!reader.read().zone.name.is_empty());
     }

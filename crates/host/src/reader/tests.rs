@@ -1,12 +1,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
+use crate::families::SLOW;
 use linux_api_wire::snapshot::Load;
 
 const SHORT: Duration = Duration::from_millis(30);
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 
-fn uptime(_: &HostRoots) -> Read {
+fn uptime(_: &HostRoots) -> FamilyReader {
     Box::new(|_| Ok(FamilyValue::Uptime(7)))
 }
 
@@ -18,7 +19,7 @@ fn status(snapshot: &Snapshot, family: Family) -> (bool, Option<&str>) {
 #[tokio::test]
 async fn a_family_that_is_stuck_delays_the_others_once() {
     static IS_STUCK: AtomicBool = AtomicBool::new(false);
-    let stuck: Make = |_| {
+    let stuck: MakeReader = |_| {
         Box::new(|_| {
             while IS_STUCK.load(Ordering::SeqCst) {
                 std::thread::sleep(Duration::from_millis(1));
@@ -28,7 +29,7 @@ async fn a_family_that_is_stuck_delays_the_others_once() {
     };
     let plans = [
         (Family::Load, Duration::ZERO, stuck),
-        (Family::Uptime, Duration::ZERO, uptime as Make),
+        (Family::Uptime, Duration::ZERO, uptime as MakeReader),
     ];
     let mut reader = HostReader::with_plans(HostRoots::default(), &plans, SHORT);
     let first = reader.read(NOW).await;
@@ -53,7 +54,7 @@ async fn a_family_that_is_stuck_delays_the_others_once() {
 
 #[tokio::test]
 async fn a_panic_is_the_error_of_its_family_and_a_new_reader_goes_on() {
-    let panics: Make = |_| {
+    let panics: MakeReader = |_| {
         let mut readings = 0;
         Box::new(move |_| {
             readings += 1;
@@ -63,7 +64,7 @@ async fn a_panic_is_the_error_of_its_family_and_a_new_reader_goes_on() {
     };
     let plans = [
         (Family::Load, Duration::ZERO, panics),
-        (Family::Uptime, Duration::ZERO, uptime as Make),
+        (Family::Uptime, Duration::ZERO, uptime as MakeReader),
     ];
     let mut reader = HostReader::with_plans(HostRoots::default(), &plans, DEADLINE);
     assert_eq!(status(&reader.read(NOW).await, Family::Load), (true, None));
@@ -94,7 +95,7 @@ async fn what_cannot_be_read_is_absent_with_the_reason() {
 #[tokio::test]
 async fn slow_families_are_read_less_often_and_show_their_age() {
     static READINGS: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    let slow: Make = |_| {
+    let slow: MakeReader = |_| {
         Box::new(|_| {
             READINGS.fetch_add(1, Ordering::SeqCst);
             Ok(FamilyValue::Uptime(1))

@@ -4,20 +4,20 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::CollectError;
+use crate::CollectError;
 use linux_api_wire::snapshot::Session;
 use linux_api_wire::time::Timestamp;
 
-/// Nobody has so many logins; a file with more is not one.
+/// No host has so many logins; a file with more is something else.
 const UTMP_BYTES_MAX: usize = 8 << 20;
 
 /// Reads the sessions of the host whose root is `rootfs`.
 ///
 /// # Errors
 /// When there are neither logind's files nor `utmp`, or they can't be read.
-pub(super) fn read(rootfs: &Path, procfs: &Path) -> Result<Vec<Session>, CollectError> {
-    let folder = rootfs.join("run/systemd/sessions");
-    let mut sessions = match fs::read_dir(&folder) {
+pub(crate) fn list_sessions(rootfs: &Path, procfs: &Path) -> Result<Vec<Session>, CollectError> {
+    let directory = rootfs.join("run/systemd/sessions");
+    let mut sessions = match fs::read_dir(&directory) {
         Ok(entries) => read_logind(entries),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let path = rootfs.join("run/utmp");
@@ -35,7 +35,7 @@ pub(super) fn read(rootfs: &Path, procfs: &Path) -> Result<Vec<Session>, Collect
         }
         Err(source) => {
             return Err(CollectError::Read {
-                path: folder,
+                path: directory,
                 source,
             });
         }
@@ -65,7 +65,7 @@ fn parse_logind(text: &str) -> Option<Session> {
         let value = line.trim_matches('"');
         (!value.is_empty()).then(|| value.to_owned())
     };
-    // Service managers, greeters, background jobs: nobody sits there. Old versions tell no class.
+    // Service managers, greeters, background jobs: no person is logged in. Old versions write no class.
     if !value("CLASS").is_none_or(|class| class.starts_with("user")) {
         return None;
     }
@@ -153,11 +153,11 @@ mod tests {
     }
 
     fn listed(tree: &Tree) -> Vec<Session> {
-        read(&tree.path(""), &tree.path("proc")).unwrap()
+        list_sessions(&tree.path(""), &tree.path("proc")).unwrap()
     }
 
     #[test]
-    fn people_are_told_from_greeters_and_managers() {
+    fn greeters_and_managers_are_no_logins() {
         let tree = Tree::new();
         let write =
             |name: &str, text: &str| tree.write(&format!("run/systemd/sessions/{name}"), text);
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_host_that_keeps_no_record_says_so() {
         let tree = Tree::new();
-        let error = read(&tree.path(""), &tree.path("proc")).unwrap_err();
+        let error = list_sessions(&tree.path(""), &tree.path("proc")).unwrap_err();
         assert!(error.to_string().contains("run/utmp"), "{error}");
     }
 }

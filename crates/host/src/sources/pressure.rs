@@ -1,23 +1,22 @@
 //! Pressure stall information: time lost to waiting, see Documentation/accounting/psi.rst of the
 //! kernel.
 
-use std::path::Path;
-
-use super::CollectError;
-use super::reread::Reread;
+use super::Source;
+use crate::{CollectError, HostRoots};
 use linux_api_wire::snapshot::{Pressure, PressureShare, ResourcePressure};
 
 /// Reads the three files below `pressure` of the process file system.
 #[derive(Debug)]
-pub(super) struct PressureReader {
-    cpu: Reread,
-    memory: Reread,
-    io: Reread,
+pub(crate) struct PressureFiles {
+    cpu: Source<ResourcePressure>,
+    memory: Source<ResourcePressure>,
+    io: Source<ResourcePressure>,
 }
 
-impl PressureReader {
-    pub(super) fn new(procfs: &Path) -> Self {
-        let file = |name: &str| Reread::new(procfs.join("pressure").join(name));
+impl PressureFiles {
+    pub(crate) fn new(roots: &HostRoots) -> Self {
+        let directory = roots.procfs.join("pressure");
+        let file = |name| Source::new(directory.join(name), "pressure", parse);
         Self {
             cpu: file("cpu"),
             memory: file("memory"),
@@ -27,9 +26,8 @@ impl PressureReader {
 
     /// # Errors
     /// When the kernel does not measure it (too old, or started with `psi=0`).
-    pub(super) fn read(&mut self) -> Result<Pressure, CollectError> {
-        let cpu = resource(&mut self.cpu);
-        let (memory, io) = (resource(&mut self.memory), resource(&mut self.io));
+    pub(crate) fn read(&mut self) -> Result<Pressure, CollectError> {
+        let (cpu, memory, io) = (self.cpu.read(), self.memory.read(), self.io.read());
         if let (Err(_), Err(_)) = (&memory, &io) {
             // When there is none of them, the first says why.
             let cpu = Some(cpu?);
@@ -44,11 +42,6 @@ impl PressureReader {
             io: io.ok(),
         })
     }
-}
-
-fn resource(file: &mut Reread) -> Result<ResourcePressure, CollectError> {
-    let pressure = parse(&file.text()?);
-    pressure.ok_or_else(|| file.malformed("pressure"))
 }
 
 /// The lines `some` and `full`; others, and a `full` that is odd, cost nothing else.
@@ -121,7 +114,7 @@ mod tests {
         tree.write("proc/pressure/cpu", "some avg10=inf\n");
         tree.write("proc/pressure/memory", "");
         tree.write("proc/pressure/io", format!("odd\nfull avg10=x\n{good}"));
-        let mut reader = PressureReader::new(&tree.path("proc"));
+        let mut reader = PressureFiles::new(&tree.roots());
         let pressure = reader.read().unwrap();
         assert_eq!((pressure.cpu, pressure.memory), (None, None));
         let io = pressure.io.unwrap();

@@ -12,111 +12,45 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
+use super::families::{EAGER, FAMILIES, FamilyReader, MakeReader, Plan};
 use super::lane::Lane;
-use super::reread::Reread;
-use super::{
-    CollectError, HostRoots, cpu, disks, filesystems, load_average, memory, networks, pressure,
-    process_counts, sensors, sessions, system,
-};
+use super::{CollectError, HostRoots, system};
 use linux_api_wire::snapshot::{Family, FamilyStatus, FamilyValue, Snapshot};
 use linux_api_wire::time::Timestamp;
 
 /// How long a family may take before the others go on without it.
 const DEADLINE: Duration = Duration::from_millis(500);
-/// For what changes slowly and costs more than a few small reads.
-const SLOW: Duration = Duration::from_secs(10);
-
-/// Slow families that are as fresh as the rest while somebody looks.
-const EAGER: [Family; 2] = [Family::Processes, Family::Sessions];
-
-/// Reads one family; knows what it read before.
-type Read = Box<dyn FnMut(Instant) -> Result<FamilyValue, CollectError> + Send>;
-/// Makes a reader that has read nothing yet.
-type Make = fn(&HostRoots) -> Read;
-
-/// How each family is read, and how often at most.
-const PLANS: [(Family, Duration, Make); 12] = [
-    (Family::Cpu, Duration::ZERO, |roots| {
-        let mut reader = cpu::CpuReader::new(&roots.procfs, &roots.sysfs);
-        Box::new(move |now| reader.read(now).map(FamilyValue::Cpu))
-    }),
-    (Family::Load, Duration::ZERO, |roots| {
-        let mut file = Reread::new(roots.procfs.join("loadavg"));
-        Box::new(move |_| load_average::read(&mut file).map(FamilyValue::Load))
-    }),
-    (Family::Memory, Duration::ZERO, |roots| {
-        let mut file = Reread::new(roots.procfs.join("meminfo"));
-        Box::new(move |_| memory::read_memory(&mut file).map(FamilyValue::Memory))
-    }),
-    (Family::Swap, Duration::ZERO, |roots| {
-        let mut file = Reread::new(roots.procfs.join("meminfo"));
-        Box::new(move |_| memory::read_swap(&mut file).map(FamilyValue::Swap))
-    }),
-    (Family::Disks, Duration::ZERO, |roots| {
-        let mut reader = disks::DiskReader::new(&roots.procfs, &roots.sysfs);
-        Box::new(move |now| reader.read(now).map(FamilyValue::Disks))
-    }),
-    (Family::Networks, Duration::ZERO, |roots| {
-        let mut reader = networks::NetworkReader::new(&roots.procfs, &roots.sysfs);
-        Box::new(move |now| reader.read(now).map(FamilyValue::Networks))
-    }),
-    (Family::Pressure, Duration::ZERO, |roots| {
-        let mut reader = pressure::PressureReader::new(&roots.procfs);
-        Box::new(move |_| reader.read().map(FamilyValue::Pressure))
-    }),
-    (Family::Uptime, Duration::ZERO, |roots| {
-        let mut file = Reread::new(roots.procfs.join("uptime"));
-        Box::new(move |_| system::read_uptime_seconds(&mut file).map(FamilyValue::Uptime))
-    }),
-    (Family::Processes, SLOW, |roots| {
-        let procfs = roots.procfs.clone();
-        Box::new(move |_| process_counts::read(&procfs).map(FamilyValue::Processes))
-    }),
-    (Family::Sessions, SLOW, |roots| {
-        let roots = roots.clone();
-        Box::new(move |_| sessions::read(&roots.rootfs, &roots.procfs).map(FamilyValue::Sessions))
-    }),
-    (Family::Filesystems, Duration::ZERO, |roots| {
-        let mut reader = filesystems::FilesystemReader::new(roots);
-        Box::new(move |now| reader.read(now).map(FamilyValue::Filesystems))
-    }),
-    (Family::Sensors, SLOW, |roots| {
-        let mut reader = sensors::SensorReader::new(&roots.sysfs);
-        Box::new(move |now| reader.read(now).map(FamilyValue::Sensors))
-    }),
-];
-
 /// Reads snapshots of one host.
 pub struct HostReader {
     roots: HostRoots,
     deadline: Duration,
     slots: BTreeMap<Family, Slot>,
-    /// In the order in which they are read: what may get stuck comes last.
+    /// In the order in which they are read.
     order: Vec<Family>,
     lane: Lane,
-    done: mpsc::Receiver<Done>,
-    report: mpsc::Sender<Done>,
+    done: mpsc::Receiver<Outcome>,
+    report: mpsc::Sender<Outcome>,
     /// The newest value of each family.
     values: Snapshot,
     is_watched: bool,
 }
 
-/// What is known of the reading of one family.
+/// How the reading of one family stands.
 struct Slot {
     period: Duration,
-    make: Make,
+    make: MakeReader,
     /// Absent while it is being read.
-    read: Option<Read>,
+    read: Option<FamilyReader>,
     started: Option<Instant>,
     read_at: Option<Instant>,
     error: Option<String>,
 }
 
 /// A reading that ended.
-struct Done {
+struct Outcome {
     family: Family,
     /// Absent when it panicked: it can't be trusted any more.
-    read: Option<Read>,
+    read: Option<FamilyReader>,
     result: Result<FamilyValue, String>,
     at: Instant,
 }
@@ -133,14 +67,10 @@ impl HostReader {
     /// Reads nothing yet.
     #[must_use]
     pub fn new(roots: HostRoots) -> Self {
-        Self::with_plans(roots, &PLANS, DEADLINE)
+        Self::with_plans(roots, &FAMILIES, DEADLINE)
     }
 
-    fn with_plans(
-        roots: HostRoots,
-        plans: &[(Family, Duration, Make)],
-        deadline: Duration,
-    ) -> Self {
+    fn with_plans(roots: HostRoots, plans: &[Plan], deadline: Duration) -> Self {
         // One reading of each family at a time, so there is always room.
         let (report, done) = mpsc::channel(plans.len().max(1));
         let slots = plans.iter().map(|(family, period, make)| {
@@ -170,7 +100,7 @@ impl HostReader {
         }
     }
 
-    /// Says whether somebody looks at the snapshots: then processes are counted and logins listed at
+    /// Sets whether somebody looks at the snapshots: then processes are counted and logins listed at
     /// every reading, and otherwise every ten seconds.
     pub fn set_watched(&mut self, is_watched: bool) {
         self.is_watched = is_watched;
@@ -241,7 +171,7 @@ impl HostReader {
                     Err(_panic) => (None, Err("reading it panicked".to_owned())),
                 };
                 // Fails only when the reader of the host is gone.
-                let _ = report.try_send(Done {
+                let _ = report.try_send(Outcome {
                     family,
                     read,
                     result,
@@ -255,7 +185,7 @@ impl HostReader {
         waiting
     }
 
-    fn finish(&mut self, done: Done) {
+    fn finish(&mut self, done: Outcome) {
         let Some(slot) = self.slots.get_mut(&done.family) else {
             return;
         };
@@ -269,7 +199,7 @@ impl HostReader {
                 self.values.set(value);
             }
             Err(error) => {
-                // Said once: the cause will be the same two seconds later.
+                // Logged once: the cause will be the same two seconds later.
                 if slot.error.as_ref() != Some(&error) {
                     tracing::debug!(family = %done.family, error, "can't read a part of the host");
                 }
