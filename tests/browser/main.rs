@@ -9,7 +9,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-#[path = "../support/left_out.rs"]
+#[path = "../it/support/left_out.rs"]
 mod left_out;
 
 /// What it needs, by the names that systems give it.

@@ -1,0 +1,34 @@
+//! What the HTTP API promises, on both engines: the router in process where only answers matter,
+//! real sockets where the connection does.
+
+use crate::support::{database, left_out, pgbouncer, statement};
+mod app;
+mod contract;
+mod reply;
+mod wire;
+
+mod admin;
+mod audit;
+mod audit_list;
+mod connections;
+mod document;
+mod edge;
+mod errors;
+mod exposition;
+mod fleet;
+mod history;
+mod http;
+mod keys;
+mod legacy;
+mod losses;
+mod matrix;
+mod meanwhile;
+mod outage;
+mod random;
+mod refusals;
+mod service;
+mod slow;
+mod statistics;
+mod system;
+mod unix;
+mod users;

@@ -1,0 +1,22 @@
+//! The daemon as a process: starting, stopping, dying, and several of them on one database.
+
+use crate::support::{left_out, outage, pgpool, postgres};
+mod admin;
+mod audited;
+mod availability;
+mod database;
+mod doctor;
+mod endurance;
+mod hostile;
+mod lifecycle;
+mod many;
+mod process;
+mod processes;
+mod reload;
+mod remote_admin;
+mod revocation;
+mod samples;
+mod streams;
+mod systemd;
+mod tls;
+mod upgrade;

@@ -1,0 +1,288 @@
+//! What the guides say that a test can't do on any machine, each with its reason and with what is
+//! looked at all the same. `scripts/try-on-debian` runs the installation and the preparation of a
+//! server as they stand there, `scripts/try-image` the image.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::LazyLock;
+
+use linux_api_config::{Config, Section, example};
+
+use crate::guides::pages::root;
+
+/// Commands that begin alike and are not run.
+pub(crate) struct Listed {
+    /// How they begin, past `sudo`.
+    pub(crate) begins: &'static str,
+    /// Why they are not run.
+    pub(crate) reason: &'static str,
+    /// What must be so beyond what [`look_at`] sees to; says what is wrong.
+    check: fn(&str) -> Result<(), String>,
+}
+
+const fn listed(
+    begins: &'static str,
+    reason: &'static str,
+    check: fn(&str) -> Result<(), String>,
+) -> Listed {
+    Listed {
+        begins,
+        reason,
+        check,
+    }
+}
+
+const PACKAGES: &str = "changes the packages of this machine";
+const ROOT: &str = "writes where only root may";
+const SYSTEMD: &str = "needs a booted systemd";
+const ENGINE: &str = "needs a container engine";
+const SERVER: &str = "needs the accounts of a PostgreSQL server";
+const ACCOUNTS: &str = "changes the accounts of this machine";
+const HOST: &str = "changes this host";
+
+pub(crate) const LISTED: &[Listed] = &[
+    listed("apt-get ", PACKAGES, names_our_package),
+    listed("curl --proto '=https'", "installs a compiler", names_rustup),
+    listed(". \"$HOME/.cargo/env\"", "installs a compiler", nothing),
+    listed("cargo install ", PACKAGES, nothing),
+    listed("make ", "builds the program", names_a_target),
+    listed("podman ", ENGINE, nothing),
+    listed("docker compose ", ENGINE, nothing),
+    listed("cd packaging/container", ENGINE, is_a_path),
+    listed("mkdir -p state", ENGINE, nothing),
+    listed("./secrets.sh", "belongs to the engine", is_beside_compose),
+    listed("tar -xzf linux-api-", "needs a release", nothing),
+    listed("cd linux-api-", "needs a release", nothing),
+    listed("install ", ROOT, nothing),
+    listed("sed 's|/usr/bin/linux-api|", ROOT, replaces_in_the_unit),
+    listed("systemd-sysusers ", ACCOUNTS, nothing),
+    listed("systemd-tmpfiles ", ROOT, nothing),
+    listed("systemctl ", SYSTEMD, nothing),
+    listed(
+        "cat /var/lib/linux-api/first-admin-key",
+        ROOT,
+        names_the_first_key,
+    ),
+    listed(
+        "rm /var/lib/linux-api/first-admin-key",
+        ROOT,
+        names_the_first_key,
+    ),
+    listed("-u postgres ", SERVER, nothing),
+    listed("printf 'postgres://", ROOT, names_the_url_file),
+    listed("editor ", "wants a person", nothing),
+    listed("timedatectl ", HOST, nothing),
+    listed("hostnamectl ", HOST, nothing),
+    listed(
+        "cat > /etc/linux-api-firewall.nft",
+        HOST,
+        opens_ssh_and_https_alone,
+    ),
+    listed(
+        "cat > /etc/systemd/system/linux-api-firewall.service",
+        HOST,
+        loads_the_rules,
+    ),
+    listed("nft --check ", "needs the rights of root", nothing),
+    listed("adduser ", ACCOUNTS, nothing),
+    listed("usermod ", ACCOUNTS, names_our_group),
+    listed("ssh -N -L ", "needs another host", ends_where_we_listen),
+];
+
+/// The entry of a command, when it has one.
+pub(crate) fn entry(command: &str) -> Option<&'static Listed> {
+    let command = command.strip_prefix("sudo ").unwrap_or(command);
+    LISTED
+        .iter()
+        .find(|entry| command.starts_with(entry.begins))
+}
+
+impl Listed {
+    /// What can be said without running it.
+    pub(crate) fn check(&self, command: &str, place: &str) {
+        let seen = look_at(command).and_then(|()| (self.check)(command));
+        if let Err(fault) = seen {
+            panic!("{place}: {command}: {fault}");
+        }
+    }
+}
+
+/// Files of the repository, units, variables and profiles that a command names are there.
+fn look_at(command: &str) -> Result<(), String> {
+    let words = command.split(|it: char| it.is_whitespace() || "|'\"".contains(it));
+    let compose = command.starts_with("docker compose ");
+    let mut before = "";
+    for word in words {
+        let is_ours = ["packaging/", "completions/", "man/"]
+            .iter()
+            .any(|folder| word.starts_with(folder));
+        if is_ours && !exists(word) {
+            return Err(format!("there is no {word}"));
+        }
+        let is_unit = [".service", ".socket"]
+            .iter()
+            .any(|end| word.ends_with(end));
+        if is_unit && !word.contains('/') && !is_known_unit(word) {
+            return Err(format!("{word} is neither ours nor expected"));
+        }
+        if let Some((name, _)) = word.split_once('=')
+            && let Some(option) = name.strip_prefix("LINUX_API__")
+        {
+            let option = option.to_lowercase().replace("__", ".");
+            if !OPTIONS.contains(&option) {
+                return Err(format!("there is no option {option}"));
+            }
+        }
+        if compose && before == "--profile" && !has_profile(word) {
+            return Err(format!("compose.yaml has no profile {word}"));
+        }
+        before = word;
+    }
+    Ok(())
+}
+
+/// Every option of the configuration, `section.key`.
+pub(crate) static OPTIONS: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let config = Config::default();
+    let sections = config.sections().into_iter();
+    sections
+        .flat_map(Section::keys)
+        .map(|key| key.path())
+        .collect()
+});
+
+fn has_profile(name: &str) -> bool {
+    let compose = fs::read_to_string(root().join("packaging/container/compose.yaml")).unwrap();
+    let mut lines = compose.lines().map(str::trim);
+    lines.any(|line| {
+        let profiles = line.strip_prefix("profiles: [");
+        profiles.is_some_and(|profiles| {
+            profiles
+                .trim_end_matches(']')
+                .split(", ")
+                .any(|it| it == name)
+        })
+    })
+}
+
+/// Whether a file of the repository is there; its last part may have a star.
+fn exists(path: &str) -> bool {
+    let Some((folder, end)) = path.split_once("/*") else {
+        return root().join(path).exists();
+    };
+    let mut entries = fs::read_dir(root().join(folder)).unwrap();
+    entries.any(|entry| {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        name.ends_with(end)
+    })
+}
+
+fn is_known_unit(unit: &str) -> bool {
+    let others = ["postgresql.service", "linux-api-firewall.service"];
+    others.contains(&unit) || root().join("packaging/systemd").join(unit).exists()
+}
+
+fn require(is_so: bool, fault: &str) -> Result<(), String> {
+    if is_so { Ok(()) } else { Err(fault.to_owned()) }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "one check among others")]
+fn nothing(_: &str) -> Result<(), String> {
+    Ok(())
+}
+
+fn names_our_package(command: &str) -> Result<(), String> {
+    let ours = format!("linux-api_{}-1_amd64.deb", env!("CARGO_PKG_VERSION"));
+    let is_ours = !command.contains(".deb") || command.contains(&ours);
+    require(is_ours, "the package is called otherwise")
+}
+
+fn names_rustup(command: &str) -> Result<(), String> {
+    let is_so = command.contains("https://sh.rustup.rs") && exists("rust-toolchain.toml");
+    require(is_so, "rustup is somewhere else")
+}
+
+fn names_a_target(command: &str) -> Result<(), String> {
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
+    let target = command.split_whitespace().nth(1).unwrap();
+    require(
+        makefile.contains(&format!("\n{target}: ")),
+        "the Makefile has no such target",
+    )
+}
+
+fn is_a_path(command: &str) -> Result<(), String> {
+    let path = command.split_whitespace().nth(1).unwrap();
+    require(exists(path), "there is no such folder")
+}
+
+fn is_beside_compose(command: &str) -> Result<(), String> {
+    let path = format!("packaging/container/{}", command.trim_start_matches("./"));
+    require(exists(&path), "there is no such script")
+}
+
+fn replaces_in_the_unit(command: &str) -> Result<(), String> {
+    let unit = fs::read_to_string(root().join("packaging/systemd/linux-api.service")).unwrap();
+    let (old, _) = command.split_once('|').unwrap().1.split_once('|').unwrap();
+    require(unit.contains(old), "the unit has nothing to replace")
+}
+
+fn names_the_first_key(_: &str) -> Result<(), String> {
+    let source = fs::read_to_string(root().join("src/cli/remotes.rs")).unwrap();
+    require(
+        source.contains("\"first-admin-key\""),
+        "the file is called otherwise",
+    )
+}
+
+fn names_the_url_file(command: &str) -> Result<(), String> {
+    let is_so = command.ends_with(" /etc/linux-api/database_url");
+    require(is_so, "the file is called otherwise")
+}
+
+fn opens_ssh_and_https_alone(command: &str) -> Result<(), String> {
+    let is_so =
+        command.contains("policy drop;") && command.contains("tcp dport { 22, 443 } accept");
+    require(is_so, "other ports are open")?;
+    // The host may have rules of containers, VPNs or an administrator.
+    require(
+        !command.contains("flush ruleset")
+            && command.matches("table inet linux_api_firewall").count() == 3,
+        "it touches rules that are not its own",
+    )
+}
+
+fn loads_the_rules(command: &str) -> Result<(), String> {
+    let is_so = command.contains("nft --file /etc/linux-api-firewall.nft\n")
+        && command.contains("nft delete table inet linux_api_firewall\n");
+    require(is_so, "it loads other rules")
+}
+
+fn names_our_group(command: &str) -> Result<(), String> {
+    let accounts = fs::read_to_string(root().join("packaging/systemd/sysusers.conf")).unwrap();
+    let group = command.split_once("--groups ").map(|(_, rest)| rest);
+    let group = group.and_then(|rest| rest.split_whitespace().next());
+    require(
+        group.is_some_and(|group| accounts.contains(group)),
+        "sysusers.conf makes no such group",
+    )
+}
+
+fn ends_where_we_listen(command: &str) -> Result<(), String> {
+    let is_so = command.contains(":127.0.0.1:8080 ") && example().contains("127.0.0.1:8080");
+    require(is_so, "the daemon listens elsewhere")
+}
+
+#[test]
+fn what_a_listed_command_names_must_be_there() {
+    for wrong in [
+        "install -m 0644 packaging/systemd/other.conf /etc",
+        "systemctl enable linux-apis.service",
+        "podman run --env LINUX_API__SERVER__LISTENS=1",
+        "docker compose --profile other up",
+    ] {
+        assert!(look_at(wrong).is_err(), "{wrong}");
+    }
+    assert!(look_at("install -t /usr man/*.1").is_ok());
+    assert!(entry("rm -rf /").is_none());
+}

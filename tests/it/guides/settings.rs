@@ -1,0 +1,54 @@
+//! Blocks of TOML: what the daemon, setup and the dashboard read, each by its own reader.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use linux_api_config::tui::Tui;
+
+use crate::guides::stage::Stage;
+
+/// Reads it as the program does, and again with every line in effect that is commented out.
+pub(crate) fn check(stage: &Stage, place: &str, text: &str) {
+    // The files that are named are not here.
+    let secret = stage.path("database_url");
+    fs::write(&secret, "postgres://u@h/d").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    let secret = secret.to_str().unwrap();
+    let whole = text.replace("\n#url_file", "\nurl_file");
+    for text in [text, &whole] {
+        let here = text
+            .replace("/etc/linux-api/database_url", secret)
+            .replace("/etc/linux-api/database_direct_url", secret);
+        if text.contains("theme = ") {
+            let path = stage.path("tui.toml");
+            fs::write(&path, here).unwrap();
+            let read = Tui::load(Some(&path));
+            assert!(read.is_ok(), "{place}: {}", read.unwrap_err());
+            continue;
+        }
+        // Setup's answers have what no configuration has; a later command reads them here.
+        let (name, command) = if text.contains("kind = ") {
+            (
+                "answers.toml",
+                "linux-api setup --dry-run --answers answers.toml",
+            )
+        } else {
+            ("config.toml", "linux-api config check --config config.toml")
+        };
+        let path = stage.path(name);
+        fs::write(&path, here).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let ended = stage.run(command);
+        // A dry run in a folder shows the plan, and that no server runs there.
+        let in_the_way = ended.stdout.split_once("In the way as things are:\n");
+        let is_planned = in_the_way.is_some_and(|(_, why)| {
+            why.lines().count() == 1 && why.starts_with("- no server runs in a folder")
+        });
+        assert!(
+            ended.success || is_planned,
+            "{place}:\n{text}\n{}{}",
+            ended.stdout,
+            ended.stderr
+        );
+    }
+}

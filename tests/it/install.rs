@@ -1,0 +1,12 @@
+//! Setup, units and packages: what is put onto a host, and what is left when it goes.
+
+use crate::support::{left_out, postgres, small_program};
+mod answers;
+mod database;
+mod ordinary;
+mod prompts;
+mod scripts;
+mod setup;
+mod supply_chain;
+mod tree;
+mod units;

@@ -1,0 +1,21 @@
+//! The tests that need more than one crate or a whole daemon: one program, so that it is linked once and
+//! its modules share one PostgreSQL.
+
+#![cfg(test)]
+
+#[macro_use]
+mod support;
+
+mod api;
+mod architecture;
+mod backup;
+mod cli;
+mod client;
+mod config;
+mod daemon;
+mod flusher;
+mod guides;
+mod install;
+mod postgres;
+mod store;
+mod tui;

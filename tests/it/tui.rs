@@ -1,0 +1,6 @@
+//! The dashboard as the built program: in a real terminal, against real daemons.
+
+use crate::support::{daemon, left_out};
+mod hostile;
+mod slow;
+mod tmux;
