@@ -1,7 +1,15 @@
 //! Typed calls to a daemon over HTTP, and the remotes and keys they need.
 //!
-//! Knows nothing of the server, the store or the host: only the wire types of `api`. Whatever comes
-//! back is bounded in time and size, because a daemon may be broken or hostile.
+//! Knows nothing of the server, the store or the host, only the types of `wire`. A response is bounded in
+//! time and size, because a daemon may be broken or hostile.
+//!
+//! Start at [`Client`]: it is made for a [`Target`] (address and key) and has one method per route.
+//!
+//! - [`remotes::Remotes`]: the daemons that the user has named, in a file.
+//! - [`keys::Keys`]: their keys, in the desktop's keyring, the kernel's, or a private file.
+//! - [`local`]: finds the daemon of this machine and its key.
+//! - [`events::EventStream`]: the live stream; [`backoff::Backoff`]: pauses between retries.
+//! - [`error::ClientError`]: what went wrong, and what to do about it.
 
 mod address;
 pub mod backoff;

@@ -1,7 +1,15 @@
-//! What the administrator decides: defaults, then the file, the environment and the flags.
+//! What the administrator configures: defaults, then the file, the environment and the flags.
 //!
-//! Every option is defined once, in `sections.rs`; reading, showing, the commented example and the
-//! reference are made from that definition. Knows nothing of the modules that use the options.
+//! Every option is defined once, in `sections.rs` and `edge_sections.rs`; reading, showing, the commented
+//! example and the reference are made from that definition. Knows nothing of the crates that use it.
+//!
+//! Start at [`Config::load`], which takes [`Sources`] and returns [`Loaded`] or a [`ConfigError`] with all
+//! problems at once. To add an option, add a field with its default and doc comment to its section; a new type
+//! of value implements `ConfigValue`.
+//!
+//! - [`Section`], [`Key`]: the options as data, for `config show` and the reference.
+//! - [`Environment`]: the only reader of environment variables in the program.
+//! - [`example()`], [`reference()`]: the commented file and `docs/configuration.md`.
 
 mod database_url;
 mod day;

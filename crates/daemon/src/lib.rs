@@ -1,4 +1,12 @@
-//! The daemon: the HTTP server, what it runs in the background, and its logs.
+//! The daemon: the HTTP server, its background tasks, and its logs.
+//!
+//! Start at [`run::Daemon`]: it opens what [`run::Start`] describes, and serves until it is stopped.
+//!
+//! - `connections`: the accept loop; `edge`: the one layer around every route (limits, authentication, access log).
+//! - `router`: all routes on one screen; `routes`: their handlers; `error`: `ApiError`, the only error of handlers.
+//! - [`tasks`]: sampler, flusher, retention and their supervisor; [`recorder::Recorder`]: counts requests.
+//! - [`streams`]: server-sent events; `exposition`: `/metrics`.
+//! - [`state::AppState`]: what handlers use; [`telemetry`], [`access_log`]: the logs.
 
 pub mod access_log;
 mod bare_refusals;

@@ -1,8 +1,17 @@
-//! The database: one set of statements for SQLite and PostgreSQL.
+//! The database: one set of statements for SQLite and PostgreSQL. Knows no HTTP.
 //!
-//! Queries never touch a pool: `on_read!` and `in_write!` hand them a `Tx`, which is how a
-//! connection pooler, deadlines and write locks are right everywhere. This module knows nothing of
-//! HTTP.
+//! Start at [`Store`]. Its methods are in one file per subject ([`users`], [`api_keys`], [`audit`],
+//! [`host_samples`], [`request_queries`] …). Queries never touch a pool: `on_read!` and `in_write!` give them a
+//! `Tx`, which handles connection poolers, deadlines and write locks in one place.
+//!
+//! - [`availability`]: whether the database may be used now; every query is refused at once when not.
+//! - [`migrations`]: the schema, its lock and its log; `migrations/embedded.rs` lists the files.
+//! - [`backup`]: backups of both engines in one format, verify and restore.
+//! - `codec::Db`: how times and ids are stored; [`error`]: [`StoreError`] and [`Refusal`].
+//!
+//! To add a table: a pair of migrations per engine in `migrations/`, their lines in `migrations/embedded.rs`,
+//! the columns that SQLite stores as integers in `dump.rs`, and a file of queries here with its tests in
+//! `tests/store`, which run on both engines. CONTRIBUTING.md has the steps.
 
 pub mod api_keys;
 pub mod audit;

@@ -1,4 +1,14 @@
-//! Plain data of the domain: no I/O and no knowledge of any other module.
+//! What crosses the wire and what is stored, as plain data: no I/O and no knowledge of other crates.
+//!
+//! Start at [`snapshot`] for the state of a host, and at [`api`] for the bodies of requests and responses.
+//!
+//! - [`snapshot::Snapshot`]: one reading of a host, with a field per family; [`process`]: its processes.
+//! - [`series`]: the one list of figures with a history (`SERIES`).
+//! - [`filter::Filter`]: the language that selects processes, for the API and the dashboard.
+//! - [`request_stats`], [`sketch::Sketch`]: statistics of requests, and their mergeable percentiles.
+//! - [`user`], [`api_key`], [`authority`], [`audit`]: who may do what, and who did.
+//! - [`api::problem::Problem`], [`api::page::Page`]: errors and pages of the API.
+//! - [`time::Timestamp`], [`time::Clock`]: the only clock of the program.
 
 pub mod api;
 pub mod api_key;
