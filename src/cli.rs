@@ -1,4 +1,4 @@
-//! The command line: what can be asked for, and who answers.
+//! The command line: its commands and global options.
 
 mod additions;
 mod admin_target;
@@ -47,7 +47,7 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// Exit code for what a person broke off, as shells have it for Ctrl-C.
 pub const INTERRUPTED: u8 = 130;
-/// Exit code for what a restart can't fix, so that systemd does not try for ever.
+/// Exit code for what a restart can't fix, so that systemd does not try forever.
 pub const BAD_CONFIGURATION: u8 = 78;
 
 /// Monitor Linux hosts
@@ -63,10 +63,10 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct GlobalOptions {
-    /// Configuration file in place of the usual ones
+    /// Configuration file, instead of the default ones
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// How log lines look
+    /// Format of log lines
     #[arg(long, global = true, value_name = "FORMAT", value_parser = ["text", "json"])]
     log_format: Option<String>,
     /// Log more; may be given up to three times

@@ -56,7 +56,7 @@ pub(crate) fn record() -> Vec<Row> {
     }]
 }
 
-/// One transaction with 10 000 rows, written anew and replaced.
+/// One transaction with 10 000 rows, written again and replaced.
 pub(crate) fn flush() -> Vec<Row> {
     let folder = tempfile::tempdir().unwrap();
     let sqlite = format!("sqlite://{}/bench.db", folder.path().display());

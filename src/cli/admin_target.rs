@@ -48,7 +48,7 @@ impl AdminTarget {
         Ok(Self::Remote(client))
     }
 
-    /// The present time, as whoever answers here stamps rows.
+    /// The present time, by the clock that stamps rows in this place.
     pub(super) fn now(&self) -> Timestamp {
         match self {
             Self::Database(admin) => admin.store.clock().now(),
@@ -63,7 +63,7 @@ impl AdminTarget {
     }
 }
 
-/// Asks a daemon, and again when it limits how many requests a key may send: scripts that change many
+/// Sends a request, and retries when the daemon is rate-limiting: scripts that change many
 /// users are to get on.
 async fn patiently<T>(ask: impl AsyncFn() -> Result<T, ClientError>) -> Result<T, ClientError> {
     let mut waits = 0;

@@ -20,7 +20,7 @@ const REMEMBERED: usize = 1_000;
 
 /// Show the audit log
 ///
-/// Of the configured database, or with --remote of a daemon's.
+/// That of the configured database, or with --remote that of a daemon.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     #[command(flatten)]
@@ -59,7 +59,7 @@ struct List {
     /// The newest rows to show
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
-    /// Go on with what is written from now on, until interrupted
+    /// Keep printing new rows until interrupted
     #[arg(long, short = 'f')]
     follow: bool,
     /// Print JSON: a list, or one object per line while following
@@ -113,7 +113,7 @@ impl List {
                 }
                 Err(error) if is_passing(&error) => {
                     if !is_away {
-                        output::note(&format!("{error:#}; asking again"));
+                        output::note(&format!("{error:#}; retrying"));
                     }
                     is_away = true;
                 }
@@ -147,7 +147,7 @@ impl List {
 
 /// Which rows were printed already.
 struct Seen {
-    /// Rows up to this id are not asked for any more.
+    /// Rows up to this id are not requested any more.
     floor: Option<i64>,
     ids: BTreeSet<i64>,
 }

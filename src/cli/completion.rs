@@ -1,4 +1,4 @@
-//! Completion in shells: the script that a shell loads, and what it asks this program at each Tab.
+//! Completion in shells: the script that a shell loads, and the program's part at each Tab.
 
 use std::ffi::OsString;
 use std::io::Read as _;
@@ -18,7 +18,7 @@ use linux_api_client::remotes::Remotes;
 use linux_api_config::Environment;
 use linux_api_wire::api_key::Scope;
 
-/// Set by the scripts when they ask what could come next.
+/// Set by the scripts when they request candidates.
 const VARIABLE: &str = "LINUX_API_COMPLETE";
 const NAME: &str = "linux-api";
 const SHELLS: [&dyn EnvCompleter; 3] = [&Bash, &Zsh, &Fish];
@@ -105,7 +105,7 @@ fn completer() -> anyhow::Result<String> {
     Ok(path.to_string_lossy().into_owned())
 }
 
-/// Answers the script of a shell, when that is who asks; `None` in a run for people.
+/// Prints candidates when called by the script of a shell; `None` in a normal run.
 ///
 /// To be called before any thread is started: the environment is changed, so that programs started
 /// from here are not taken for questions too.

@@ -11,7 +11,7 @@ use clap::Subcommand;
 
 use super::{Context, output};
 
-/// Show, check or start the configuration
+/// Show, check or create the configuration
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     #[command(subcommand)]

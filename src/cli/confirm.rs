@@ -1,4 +1,4 @@
-//! Asking before something is destroyed.
+//! Confirmations of destructive commands.
 
 use std::io::IsTerminal;
 
@@ -6,13 +6,13 @@ use anyhow::bail;
 
 use linux_api_setup::prompt::asked;
 
-/// Whether a person wants it: `yes` answers for them. Without a terminal nobody can be asked.
+/// Whether the user confirms; `yes` skips the prompt. Without a terminal there is no prompt.
 pub(super) fn ask(question: &str, yes: bool) -> anyhow::Result<bool> {
     if yes {
         return Ok(true);
     }
     if !std::io::stdin().is_terminal() {
-        bail!("{question} There is no terminal to ask on: say --yes");
+        bail!("{question} There is no terminal to confirm on: use --yes");
     }
     asked(inquire::Confirm::new(question).with_default(false).prompt())
 }

@@ -30,7 +30,7 @@ impl Administration {
     /// Opens the configured database and names it on standard error.
     ///
     /// On SQLite, root first becomes the owner of the file, so that nothing is left behind which
-    /// the daemon can't write: this call then does not return, the program starts anew.
+    /// the daemon can't write: this call then does not return, the program starts again.
     pub(super) async fn open(ctx: &Context) -> anyhow::Result<Self> {
         let loaded = ctx.load(Vec::new())?;
         let database = &loaded.config.database;
@@ -82,7 +82,7 @@ pub(super) fn must_exist(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-/// Where the daemon of an SQLite database keeps its data: the folder of the file, when it is called as
+/// Where the daemon of an SQLite database keeps its data: the directory of the file, when it is called as
 /// the daemon calls it.
 pub(super) fn data_folder(path: &Path, loaded: &Loaded) -> PathBuf {
     let is_usual = path.file_name() == Some(OsStr::new(DATABASE_FILE));
@@ -91,7 +91,7 @@ pub(super) fn data_folder(path: &Path, loaded: &Loaded) -> PathBuf {
 }
 
 /// Restarts the program as the owner of `path`, when root runs it and another account owns that, with
-/// the owner's home in place of root's and `data` for the folder of the daemon's data.
+/// the owner's home in place of root's and `data` for the directory of the daemon's data.
 ///
 /// # Errors
 /// When that fails; nothing was changed.
@@ -108,7 +108,7 @@ pub(super) fn become_owner(
     if ctx.options.acting_uid.is_some() {
         bail!("can't become the owner of {}", path.display());
     }
-    // By itself, not by its path: the owner may not come to the folder of root that it lies in.
+    // By itself, not by its path: the owner may not come to the directory of root that it lies in.
     let mut command = Command::new("/proc/self/exe");
     command
         .arg0(std::env::args_os().next().unwrap_or_default())
@@ -143,7 +143,7 @@ const ROOTS_OWN: [&str; 6] = [
     "DBUS_SESSION_BUS_ADDRESS",
 ];
 
-/// The home of a local account; the root folder, which holds none of its files, when it has none.
+/// The home of a local account; the root directory, which holds none of its files, when it has none.
 fn home_of(uid: u32) -> String {
     account_field(uid, 5).unwrap_or_else(|| "/".to_owned())
 }

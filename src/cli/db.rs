@@ -17,10 +17,8 @@ use std::process::ExitCode;
 
 use super::Context;
 
-/// Look after the database and its backups
-///
-/// Works on the configured database and its backup folder. What changes something is in the audit
-/// log.
+/// Manage the database and its backups
+/// Works on the configured database and its backup directory. Changes are recorded in the audit log.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     #[command(subcommand)]

@@ -1,6 +1,6 @@
 //! `linux-api doctor`: checks everything it can, and says what to do about each failure.
 //!
-//! Each file below looks at one thing and answers [`Finding`]s. Nothing is changed, but for a probe that
+//! Each file below checks one thing and returns [`Finding`]s. Nothing is changed, but for a probe that
 //! the keyring keeps for a moment, and a daemon may run or not.
 
 mod backups;
@@ -24,10 +24,10 @@ use serde::Serialize;
 use super::table::table;
 use super::{Context, FAILED, output};
 
-/// Check everything and say what to do about each failure
+/// Check everything and suggest a fix for each failure
 ///
-/// Changes nothing, with or without a running daemon. Exits with 1 when something failed; warnings
-/// are no failure.
+/// Changes nothing, with or without a running daemon. Exits with 1 when a check failed; warnings are not
+/// failures.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Print JSON
@@ -40,7 +40,7 @@ pub(super) struct Options {
 #[serde(rename_all = "lowercase")]
 enum Verdict {
     Ok,
-    /// It works, and somebody should look at it.
+    /// It works, but needs attention.
     Warn,
     /// Something does not work, or is not safe.
     Fail,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::USAGE;
 use super::sanitize::{escape_json, sanitize};
 
-/// Nobody reads the output any more, as in `linux-api … | head`; not a failure.
+/// The reader of the output has gone, as in `linux-api … | head`; not a failure.
 #[derive(Debug, thiserror::Error)]
 #[error("the output was closed")]
 pub(crate) struct Closed;
@@ -18,7 +18,7 @@ pub(crate) struct Closed;
 /// Prints text for people, with a line break at its end.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when nobody reads it.
+/// When the output can't be written, [`Closed`] when its reader has gone.
 pub(crate) fn text(text: &str) -> anyhow::Result<()> {
     let text = sanitize(text);
     let end = if text.ends_with('\n') { "" } else { "\n" };
@@ -28,25 +28,25 @@ pub(crate) fn text(text: &str) -> anyhow::Result<()> {
 /// Prints a value for programs.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when nobody reads it.
+/// When the output can't be written, [`Closed`] when its reader has gone.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    let text = serde_json::to_string_pretty(value).context("write the answer as JSON")?;
+    let text = serde_json::to_string_pretty(value).context("write the output as JSON")?;
     write(format!("{}\n", escape_json(&text)).as_bytes())
 }
 
 /// Prints a value for programs as one line.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when nobody reads it.
+/// When the output can't be written, [`Closed`] when its reader has gone.
 pub(crate) fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
-    let text = serde_json::to_string(value).context("write the answer as JSON")?;
+    let text = serde_json::to_string(value).context("write the output as JSON")?;
     write(format!("{}\n", escape_json(&text)).as_bytes())
 }
 
 /// Says that a file was written.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when nobody reads it.
+/// When the output can't be written, [`Closed`] when its reader has gone.
 pub(crate) fn written(path: &Path) -> anyhow::Result<()> {
     text(&format!("{} written", path.display()))
 }
@@ -59,7 +59,7 @@ fn write(bytes: &[u8]) -> anyhow::Result<()> {
     }
 }
 
-/// Tells a person something beside the output.
+/// Prints a note for people, beside the output.
 pub(super) fn note(text: &str) {
     complain(&format!("{text}\n"));
 }
@@ -94,7 +94,7 @@ pub(super) fn usage(answer: &clap::Error) -> ExitCode {
     u8::try_from(answer.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
-/// Answers somebody who gave no command.
+/// Prints what a run without a command shows.
 pub(super) fn what_next(text: &str) -> ExitCode {
     complain(text);
     ExitCode::from(USAGE)

@@ -19,7 +19,7 @@ const DRAWINGS: u8 = 10;
 pub(super) struct Shown {
     /// Whether standard error is a terminal, which can draw over what it drew.
     is_terminal: bool,
-    /// Whether lines were asked away by `-q`.
+    /// Whether `-q` suppresses lines.
     is_quiet: bool,
     step: Mutex<Option<Step>>,
 }

@@ -19,10 +19,10 @@ const LOOK: Duration = Duration::from_millis(50);
 /// The daemon's process, in what systemd runs for `ExecReload=`.
 const MAINPID: &str = "MAINPID";
 
-/// Have the running daemon read its configuration again
+/// Reload the configuration of the running daemon
 ///
 /// Waits up to 15 seconds for the result and fails with the reason when the daemon refuses the
-/// configuration; it then goes on with the old one. `systemctl reload linux-api` does the same.
+/// configuration; the daemon then keeps the old one. `systemctl reload linux-api` does the same.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {}
 
@@ -36,14 +36,13 @@ impl Options {
                 let folder = found.map(|(folder, _)| folder);
                 let folder = folder.or_else(|| ctx.data_folders().into_iter().next());
                 (
-                    folder.context("the folder of the daemon's data is unknown")?,
+                    folder.context("the data directory of the daemon is unknown")?,
                     pid,
                 )
             }
             (None, Some((folder, record))) => (folder, record.pid),
             (None, None) => bail!(
-                "no running daemon left its number in {}; under systemd, root may run: systemctl \
-                 reload linux-api",
+                "no running daemon has a record in {}; under systemd, root may run: systemctl reload linux-api",
                 shown(&ctx.data_folders())
             ),
         };
@@ -88,12 +87,12 @@ impl Options {
 
 fn report(record: &Record) -> anyhow::Result<ExitCode> {
     if let Some(reason) = &record.refused {
-        bail!("the daemon refuses the new configuration and goes on with the old one: {reason}");
+        bail!("the daemon refuses the new configuration and keeps the old one: {reason}");
     }
     output::text("reloaded")?;
     if !record.waiting.is_empty() {
         let options = record.waiting.join(", ");
-        output::text(&format!("changed and waiting for a restart: {options}"))?;
+        output::text(&format!("changed, applied at the next restart: {options}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -24,7 +24,7 @@ const KEY_MAX: u64 = 4096;
 /// What the daemon of this machine is called while there are no remotes.
 const LOCAL: &str = "local";
 
-/// Add, list, test and remove the daemons to watch
+/// Add, list, test and remove the daemons to monitor
 ///
 /// The list is kept in remotes.toml in the user's configuration directory, the keys in a keyring.
 #[derive(Debug, clap::Args)]
@@ -35,9 +35,9 @@ pub(super) struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Add a daemon, or give one another address or key
+    /// Add a daemon, or change the address or key of one
     ///
-    /// Asks for the API key, or takes it from `LINUX_API_KEY` or from standard input. Nothing is saved
+    /// Prompts for the API key, or reads it from `LINUX_API_KEY` or from standard input. Nothing is saved
     /// unless the daemon accepts it; `--offline` saves a daemon that can't be reached now.
     Add(Add),
     /// List the daemons
@@ -46,12 +46,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Ask one daemon, or all, and show who answers
+    /// Poll one daemon, or all, and show which respond
     Test {
-        /// Which one; all when absent, and without remotes the daemon of this machine
+        /// The remote; default: all, or without remotes the daemon of this machine
         #[arg(add = completion::remotes())]
         name: Option<String>,
-        /// Print the answers as JSON
+        /// Print the responses as JSON
         #[arg(long)]
         json: bool,
     },
@@ -66,7 +66,7 @@ enum Command {
         /// Which one
         #[arg(conflicts_with = "none", add = completion::remotes())]
         name: Option<String>,
-        /// Have no default any more
+        /// Remove the default
         #[arg(long)]
         none: bool,
     },
@@ -74,7 +74,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Add {
-    /// What to call it
+    /// Name for it
     name: String,
     #[arg(
         help = "Where it listens, such as https://web-03.example:8443 or unix:/run/linux-api/api.sock"
@@ -89,7 +89,7 @@ struct Add {
     /// Keep the key in a file that only this user can read, not in a keyring
     #[arg(long)]
     key_file: bool,
-    /// Save it even if it can't be reached now, with a key that nobody checked
+    /// Save it even if it can't be reached now, with an unchecked key
     #[arg(long)]
     offline: bool,
 }
@@ -187,7 +187,7 @@ impl Add {
         let name = &self.name;
         let mut said = match response {
             Ok((user, latency)) => format!(
-                "{name} {verb}: {address} answers {user} ({role}) after {latency} ms\n",
+                "{name} {verb}: {address} accepts {user} ({role}), {latency} ms\n",
                 user = user.user.username,
                 role = user.user_perm.role,
                 latency = latency.as_millis(),
@@ -206,7 +206,7 @@ impl Add {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Keeps the key in a keyring. Where that of the desktop is not there, a person is asked whether
+    /// Keeps the key in a keyring. Where the desktop has none, the user is prompted whether
     /// a file would be better; scripts say so with a flag.
     async fn keep(
         &self,
@@ -259,7 +259,7 @@ impl Add {
                 .without_confirmation()
                 .with_display_mode(inquire::PasswordDisplayMode::Masked)
                 .prompt()
-                .context("ask for the key")?
+                .context("prompt for the key")?
         } else {
             let mut line = String::new();
             std::io::stdin()

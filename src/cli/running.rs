@@ -23,7 +23,7 @@ pub(super) struct Running {
 
 impl Running {
     /// The process with this number; `None` when there is none. From here on it is this process or
-    /// none, whoever gets its number next.
+    /// none, also when its PID is reused.
     pub(super) fn find(pid: Pid) -> anyhow::Result<Option<Self>> {
         match pidfd_open(pid, PidfdFlags::empty()) {
             Ok(handle) => Ok(Some(Self { pid, handle })),

@@ -37,7 +37,7 @@ pub(super) struct Options {
     /// Refuse to start while migrations are pending, instead of applying them
     #[arg(long)]
     no_migrate: bool,
-    /// Start with a throwaway database and a key that everybody may see
+    /// Start with a throwaway database and a key that is shown on the screen
     #[arg(long)]
     demo: bool,
     /// Run in the background once ready; `linux-api stop` ends it
@@ -135,7 +135,7 @@ fn unreachable_stop() -> anyhow::Result<ExitCode> {
     anyhow::bail!("signals can't be received any more")
 }
 
-/// SIGTERM and SIGINT: the first asks for a clean stop.
+/// SIGTERM and SIGINT: the first begins a clean stop.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,

@@ -1,4 +1,4 @@
-//! `linux-api setup`: brings the daemon onto this host, and takes it away again.
+//! `linux-api setup`: installs the daemon on this host, and removes it.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -17,15 +17,15 @@ use linux_api_setup::{prompt, removal};
 
 /// Install the daemon on this host, or remove it
 ///
-/// Asks what it needs to know, shows what it is going to do, and does it once you agree. It can be
-/// interrupted and run again at any time: what is done is found and kept.
+/// Prompts for what it needs, shows its plan, and applies it after your confirmation. It can be
+/// interrupted and run again at any time: completed steps are detected and kept.
 #[derive(Debug, clap::Args)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a flag of its own on the command line"
 )]
 pub(super) struct Options {
-    /// Ask nothing and take every default, or the answers of --answers
+    /// Accept every default, or the answers of --answers, without questions
     #[arg(long)]
     yes: bool,
     /// Take the answers from this TOML file, or a pipe such as `<(command)`, instead of asking
@@ -34,7 +34,7 @@ pub(super) struct Options {
     /// Show what would be done and every file that would be written; change nothing
     #[arg(long)]
     dry_run: bool,
-    /// Work on the system in this folder, which is not running, in place of this one
+    /// Work on the system in this directory, which is not running
     #[arg(
         long,
         value_name = "DIR",
@@ -121,7 +121,7 @@ impl Options {
         }
         let answers = Answers::default();
         let facts = facts::gather(tree, program, &answers).await?;
-        // No answer changes these, so nothing is asked before.
+        // No answer changes these, so there is no prompt before them.
         let known = plan::unanswerable(&answers, &facts);
         if !known.is_empty() {
             bail!("nothing was changed, because\n- {}", known.join("\n- "));
@@ -149,12 +149,12 @@ impl Options {
     }
 }
 
-/// All that is in the way at once, so that it can be mended at once.
+/// Reports all obstacles at once, so that they can be fixed at once.
 fn refuse_obstacles(plan: &Plan, facts: &Facts) -> anyhow::Result<()> {
     if plan.obstacles.is_empty() {
         return Ok(());
     }
-    // Without root's rights much of the rest can't be seen rightly.
+    // Without root privileges most other checks are unreliable.
     let shown = if facts.is_live && !facts.is_root {
         &plan.obstacles[..1]
     } else {
@@ -191,10 +191,7 @@ fn show_whole(plan: &Plan) -> anyhow::Result<()> {
         output::text(&format!("--- {title}\n{}\n", text.trim_end()))?;
     }
     if !plan.obstacles.is_empty() {
-        output::text(&format!(
-            "In the way as things are:\n- {}",
-            plan.obstacles.join("\n- ")
-        ))?;
+        output::text(&format!("Obstacles:\n- {}", plan.obstacles.join("\n- ")))?;
     }
     Ok(())
 }
@@ -219,11 +216,11 @@ fn report(plan: &Plan, finished: Finished, tree: &Tree) -> anyhow::Result<()> {
     }
     if !tree.is_live() {
         return output::text(
-            "\nAll is in place. The daemon starts with the system in that folder; the first start \
-             leaves the first admin's key in /var/lib/linux-api/first-admin-key.",
+            "\nEverything is in place. The daemon starts with that system; its first start \
+             writes the first admin's key to /var/lib/linux-api/first-admin-key.",
         );
     }
-    output::text(&format!("\nlinux-api answers at {}", plan.address))?;
+    output::text(&format!("\nlinux-api is running at {}", plan.address))?;
     match finished.key {
         Some(key) => {
             output::text(&format!(
@@ -239,9 +236,9 @@ fn report(plan: &Plan, finished: Finished, tree: &Tree) -> anyhow::Result<()> {
     output::text(
         "\nWhat next?\n\n  \
          sudo linux-api status             is it up and ready?\n  \
-         sudo linux-api tui                watch this host\n  \
+         sudo linux-api tui                monitor this host\n  \
          sudo linux-api user add NAME      a user with a key of its own\n  \
          sudo usermod -aG linux-api NAME   let a Linux account read over the Unix socket\n  \
-         journalctl -u linux-api           what the daemon says",
+         journalctl -u linux-api           the log of the daemon",
     )
 }

@@ -13,10 +13,10 @@ use linux_api_wire::api::health::Check;
 
 /// Show whether the daemon is up and ready
 ///
-/// Asks the daemon of this machine; exits with 0 when it is ready, 1 otherwise.
+/// Polls the daemon of this machine; exits with 0 when it is ready, 1 otherwise.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Print the answer as JSON
+    /// Print the response as JSON
     #[arg(long)]
     json: bool,
 }
@@ -57,7 +57,7 @@ impl Options {
                 ClientError::Offline { .. } => "start one with: linux-api serve",
                 _ => error.advice(),
             };
-            anyhow::Error::new(error).context(format!("no daemon answers at {base}; {next}"))
+            anyhow::Error::new(error).context(format!("no daemon responds at {base}; {next}"))
         })?;
         if self.json {
             output::json(&readiness)?;

@@ -18,9 +18,9 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What a daemon may take beyond its shutdown timeout, to write what it holds.
 const SPARE: Duration = Duration::from_secs(10);
 
-/// End the daemon that was started with `serve --detach`
+/// Stop the daemon that was started with `serve --detach`
 ///
-/// Waits until running requests have ended and everything is written.
+/// Waits until running requests have completed and all data is written.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {}
 

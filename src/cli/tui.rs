@@ -20,10 +20,10 @@ use linux_api_tui::{HostTarget, LaunchOptions};
 use linux_api_wire::time::Clock;
 use linux_api_wire::tui::ThemeName;
 
-/// Watch one or many hosts in the terminal
+/// Monitor one or many hosts in the terminal
 ///
-/// Shows all remotes, those that are named, or without any the daemon of this machine. Keys,
-/// colours and pace are set in tui.toml beside remotes.toml.
+/// Shows all remotes, or the given ones; without remotes, the daemon of this machine. Keys, colours and
+/// interval are set in tui.toml beside remotes.toml.
 #[derive(Debug, clap::Args)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -42,7 +42,7 @@ pub(super) struct Options {
     /// Change nothing on any host
     #[arg(long)]
     read_only: bool,
-    /// Use no characters beyond ASCII
+    /// Use ASCII characters only
     #[arg(long)]
     ascii: bool,
     /// Leave the mouse to the terminal

@@ -47,16 +47,16 @@ enum Command {
         /// Login name: up to 32 letters, digits, `_`, `.` and `-`, the first a letter or `_`
         #[arg(value_parser = parse_user_name)]
         name: String,
-        /// Make it an admin
+        /// Make the user an admin
         #[arg(long)]
         admin: bool,
-        /// Do not let it use the API yet
+        /// Create it inactive: it can't use the API yet
         #[arg(long)]
         inactive: bool,
-        /// Make no key; `user key create` makes one later
+        /// Create no key; `user key create` creates one later
         #[arg(long, conflicts_with = "scopes")]
         no_key: bool,
-        /// What its key may do at most; may be repeated. Without it all that the user's role may
+        /// Limit its key to this scope; may be repeated. Default: everything that the user's role allows
         #[arg(long = "scope", value_name = "SCOPE", add = completion::scopes())]
         scopes: Vec<Scope>,
         /// Print JSON
@@ -68,17 +68,17 @@ enum Command {
         /// Login name or id
         #[arg(add = completion::users())]
         user: String,
-        /// Do not ask
+        /// Skip the confirmation
         #[arg(long)]
         yes: bool,
     },
-    /// Let a user use the API
+    /// Activate a user
     Activate {
         /// Login name or id
         #[arg(add = completion::users())]
         user: String,
     },
-    /// Keep a user from using the API
+    /// Deactivate a user: its keys are refused
     Deactivate {
         /// Login name or id
         #[arg(add = completion::users())]
@@ -89,7 +89,7 @@ enum Command {
         /// Login name or id
         #[arg(add = completion::users())]
         user: String,
-        /// The most it may do
+        /// The role
         #[arg(value_parser = ["viewer", "admin"])]
         role: String,
     },

@@ -15,7 +15,7 @@ struct Situation {
     problems: usize,
     /// This account may not read the configuration, which may well be right.
     is_denied: bool,
-    /// The daemon of this host answers.
+    /// The daemon of this host responds.
     is_running: bool,
     /// There is a database, so a daemon ran before or is set up.
     has_database: bool,
@@ -59,7 +59,7 @@ async fn is_running(loaded: &Loaded) -> bool {
     }
 }
 
-/// A file that is there, or a server that somebody configured.
+/// A file that exists, or a server that is configured.
 fn has_database(loaded: &Loaded) -> bool {
     match linux_api_daemon::run::database::options(&loaded.config.database).sqlite_path() {
         Ok(Some(path)) => path.exists(),
@@ -82,7 +82,7 @@ fn say(situation: &Situation) -> String {
                 ("linux-api tui --demo", "look at the dashboard"),
                 (
                     "linux-api remote add NAME URL",
-                    "watch a host you have a key for",
+                    "monitor a host you have a key for",
                 ),
             ],
         )
@@ -91,17 +91,17 @@ fn say(situation: &Situation) -> String {
             "The configuration can't be used.".to_owned(),
             &[
                 ("linux-api config check", "lists what is wrong with it"),
-                ("linux-api doctor", "looks at everything else too"),
+                ("linux-api doctor", "checks everything else too"),
             ],
         )
     } else if situation.is_running {
         (
             "The daemon of this host is running.".to_owned(),
             &[
-                ("linux-api tui", "watch it in the terminal"),
+                ("linux-api tui", "monitor it in the terminal"),
                 ("linux-api status", "is it ready?"),
-                ("linux-api user add NAME", "let somebody use the API"),
-                ("linux-api doctor", "is all as it should be?"),
+                ("linux-api user add NAME", "add a user of the API"),
+                ("linux-api doctor", "is everything as it should be?"),
             ],
         )
     } else if situation.has_database {
@@ -112,20 +112,20 @@ fn say(situation: &Situation) -> String {
                     "linux-api serve",
                     "start it (or: systemctl start linux-api)",
                 ),
-                ("linux-api doctor", "find out what keeps it from running"),
-                ("linux-api tui", "watch other hosts in the terminal"),
+                ("linux-api doctor", "find out why it does not run"),
+                ("linux-api tui", "monitor other hosts in the terminal"),
             ],
         )
     } else if remotes > 0 {
         (
             format!(
-                "You watch {remotes} other host{}.",
+                "You monitor {remotes} other host{}.",
                 if remotes == 1 { "" } else { "s" }
             ),
             &[
-                ("linux-api tui", "watch them in the terminal"),
-                ("linux-api remote test", "do they answer?"),
-                ("linux-api serve", "let this host be watched too"),
+                ("linux-api tui", "monitor them in the terminal"),
+                ("linux-api remote test", "do they respond?"),
+                ("linux-api serve", "let this host be monitored too"),
             ],
         )
     } else {
@@ -140,7 +140,7 @@ fn say(situation: &Situation) -> String {
                 ("linux-api tui --demo", "look at the dashboard first"),
                 (
                     "linux-api remote add NAME URL",
-                    "watch a host that has a daemon already",
+                    "monitor a host that has a daemon already",
                 ),
             ],
         )
@@ -215,6 +215,6 @@ mod tests {
             remotes: 1,
             ..Situation::default()
         };
-        assert!(said(&watching).contains("You watch 1 other host."));
+        assert!(said(&watching).contains("You monitor 1 other host."));
     }
 }

@@ -62,7 +62,7 @@ fn find(program: &str) -> Option<PathBuf> {
     places.find(|place| place.is_file())
 }
 
-/// A folder with the script and what it imports, fetched once.
+/// A directory with the script and what it imports, fetched once.
 fn prepare(npm: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser");
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser");

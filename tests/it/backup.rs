@@ -24,7 +24,7 @@ use tempfile::TempDir;
 mod damage;
 mod kills;
 
-/// A database with a few rows, and a folder for backups.
+/// A database with a few rows, and a directory for backups.
 struct Fixture {
     store: Store,
     clock: ManualClock,

@@ -141,7 +141,7 @@ fn an_unreadable_system_file_is_never_passed_over() {
     sources.environment.system_config = Some(folder.path().join("missing.toml"));
     assert_eq!(load(&sources).file, Some(user));
 
-    // A folder in place of the file can't be read by anybody, not even by root.
+    // A directory in place of the file can't be read by anybody, not even by root.
     sources.environment.system_config = Some(folder.path().to_owned());
     let message = refusal(&sources);
     let expected = format!(
@@ -306,7 +306,7 @@ fn the_credential_of_systemd_is_used_when_nothing_else_is_set() {
 
 /// A setting of the database names the file `closed`, which can't be read; that is refused.
 fn with_closed_file(folder: &TempDir, setting: &str) -> Sources {
-    // A folder can't be read as a file, by root neither.
+    // A directory can't be read as a file, by root neither.
     let closed = folder.path().join("closed");
     fs::create_dir(&closed).expect("make a folder");
     let text = format!("[database]\n{setting} = '{}'\n", closed.display());

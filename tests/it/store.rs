@@ -136,7 +136,7 @@ fn new_key(id: &str) -> NewKey {
     }
 }
 
-/// Makes a user whose first key is `key_NAME`.
+/// Creates a user whose first key is `key_NAME`.
 async fn add_user(store: &Store, name: &str, role: Role) -> User {
     let key = new_key(&format!("key_{name}"));
     let user = new_user(name, role);

@@ -20,7 +20,7 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// A hash of nothing in use, checked when a key's id is unknown, so that the answer takes as long.
+/// A hash of nothing in use, checked when a key's id is unknown, so that the response takes as long.
 /// Its parameters are those of every other hash.
 const DUMMY: &str = "$argon2id$v=19$m=19456,t=2,p=1$bGludXgtYXBpLWR1bW15$\
     8OdStaBJ2TFpYzmNLkXW1GcXzxDM4/jbwbcFGlPzVzg";
@@ -72,7 +72,7 @@ impl Hasher {
         .await?
     }
 
-    /// Whether `key` has the stored hash. Without one it works as long and answers no.
+    /// Whether `key` has the stored hash. Without one it takes as long and returns `false`.
     ///
     /// # Errors
     /// [`HashError::Busy`] when too many wait.

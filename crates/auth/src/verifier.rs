@@ -1,6 +1,6 @@
 //! Turns the key of a request into an [`Identity`].
 //!
-//! A slow hash per request would be a lever for attackers and a burden for everybody, so accepted
+//! A slow hash per request would be a lever for attackers and a burden for all, so accepted
 //! keys are kept in a bounded cache. An entry is found by the SHA-256 of the whole key, is bound to
 //! the stored hash, and counts only at the revision of users and keys at which it was read; at a
 //! newer one the row is read again, without a slow hash when the stored one is still the same.
@@ -51,7 +51,7 @@ pub struct KeyRecord {
     pub user: User,
 }
 
-/// The database can't be asked.
+/// The database can't be queried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceAway;
 
@@ -109,7 +109,7 @@ pub struct OtherKey<'a> {
 /// Why a key was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejected {
-    /// Unknown, wrong, revoked or expired: nobody is told which.
+    /// Unknown, wrong, revoked or expired: the response does not say which.
     Invalid,
     /// Too many keys are being checked just now.
     Busy,
@@ -389,7 +389,7 @@ impl<S: KeySource> Verifier<S> {
     }
 
     /// Has the row of a remembered key read again after some user or key changed, and waits a
-    /// moment for that. Answers what is known then; `None` when the key no longer counts.
+    /// moment for that. Returns what is known then; `None` when the key no longer counts.
     async fn recheck(&self, digest: [u8; 32], entry: Arc<Accepted>) -> Option<Arc<Accepted>> {
         if !self.inner.source.is_ready() {
             entry.unchecked_since.get_or_init(Instant::now);

@@ -26,7 +26,9 @@ pub enum AddressError {
     #[error("the scheme {0} is not known; use https, http or unix")]
     Scheme(String),
     /// User and password in the URL would end up in files and on screens.
-    #[error("leave user, password, query and fragment out of the URL; the key is asked for")]
+    #[error(
+        "leave user, password, query and fragment out of the URL; you are prompted for the key"
+    )]
     TooMuch,
     /// A socket is named by its full path.
     #[error("give the full path of the socket, as in unix:/run/linux-api/api.sock")]
@@ -51,7 +53,7 @@ impl Address {
         matches!(self, Self::Http(url) if url.scheme() == "https")
     }
 
-    /// Whether nobody between here and the daemon can read along: TLS, this machine, or a socket.
+    /// Whether the connection can't be eavesdropped: TLS, this machine, or a socket.
     #[must_use]
     pub fn is_private(&self) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! How long to wait before asking again.
+//! How long to wait before a retry.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::error::ClientError;
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Doubles from one second to half a minute, a little differently for everybody, so that a daemon
+/// Doubles from one second to half a minute, with jitter, so that a daemon
 /// that comes back is not run over by all its clients at once.
 #[derive(Debug, Default)]
 pub struct Backoff {
@@ -17,7 +17,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Asking worked: the next failure waits the shortest time again.
+    /// Success: the next failure waits the shortest time again.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
@@ -28,7 +28,7 @@ impl Backoff {
         self.failures > 0
     }
 
-    /// Asking failed: how long to wait now. A daemon that names a time gets it.
+    /// Failure: how long to wait now. A time that the daemon names is respected.
     pub fn after(&mut self, error: &ClientError) -> Duration {
         if let ClientError::Refused {
             retry_after: Some(named),

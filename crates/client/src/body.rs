@@ -1,4 +1,4 @@
-//! Reading answers without trusting their size.
+//! Reading responses without trusting their size.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use super::Address;
 use super::error::ClientError;
 use linux_api_wire::api::problem::Problem;
 
-/// Most bytes of an answer: a page of a thousand processes with long command lines fits.
+/// Most bytes of a response: a page of a thousand processes with long command lines fits.
 const ANSWER_MAX: usize = 8 << 20;
 /// Most bytes of a refusal.
 const REFUSAL_MAX: usize = 64 << 10;
 /// Most characters of a reason that a daemon gives.
 const REASON_MAX: usize = 300;
 
-/// Reads an answer as JSON.
+/// Reads a response as JSON.
 pub(super) async fn json<T: DeserializeOwned>(
     address: &Address,
     response: Response,

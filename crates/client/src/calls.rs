@@ -42,7 +42,7 @@ pub struct AuditQuery {
     /// The most rows, 1 to 1000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<u32>,
-    /// Where the page starts, from an earlier answer.
+    /// Where the page starts, from an earlier response.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
     /// Name of the user who did it.
@@ -75,11 +75,11 @@ pub struct ProcessPage<'a> {
     pub sort: &'a str,
     /// `asc` or `desc`.
     pub order: &'a str,
-    /// The columns to answer.
+    /// The columns to return.
     pub fields: &'a str,
     /// The most processes, 1 to 1000.
     pub limit: usize,
-    /// Where the page starts, from an earlier answer.
+    /// Where the page starts, from an earlier response.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
 }
@@ -103,7 +103,7 @@ impl Client {
         self.get("/livez", NONE).await
     }
 
-    /// Whether the daemon can do its work; needs no key. A daemon that is not ready is an answer
+    /// Whether the daemon can do its work; needs no key. A daemon that is not ready is a response
     /// too, not an error.
     pub async fn readiness(&self) -> Result<Readiness, ClientError> {
         let request = self.request(Method::GET, "/readyz").timeout(READ_TIMEOUT);
@@ -306,7 +306,7 @@ impl Client {
         self.get("/api/v1/system/load/system/values", &query).await
     }
 
-    /// A change that always has an answer.
+    /// A change that always has a response body.
     async fn expect_change<T: serde::de::DeserializeOwned>(
         &self,
         request: reqwest::RequestBuilder,

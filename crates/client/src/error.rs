@@ -1,4 +1,4 @@
-//! What can go wrong when asking a daemon, sorted by what to do about it.
+//! What can go wrong with a request to a daemon, grouped by what to do about it.
 
 use std::error::Error;
 use std::io;
@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use super::Address;
 
-/// A question to a daemon that got no good answer.
+/// A request to a daemon that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
-    /// Nothing answers there, or not in time.
-    #[error("{address} does not answer: {reason}")]
+    /// Nothing responds there, or not in time.
+    #[error("{address} does not respond: {reason}")]
     Offline {
-        /// Who was asked.
+        /// The daemon's address.
         address: String,
         /// Why, in a few words.
         reason: String,
@@ -23,7 +23,7 @@ pub enum ClientError {
         in_plain_words(code, detail)
     )]
     Refused {
-        /// Who was asked.
+        /// The daemon's address.
         address: String,
         /// The HTTP status.
         status: u16,
@@ -31,13 +31,13 @@ pub enum ClientError {
         code: String,
         /// The reason for people.
         detail: String,
-        /// After which time to ask again.
+        /// When to retry.
         retry_after: Option<Duration>,
     },
-    /// What answers is no linux-api, another version, or broken.
-    #[error("{address} gives an answer that makes no sense: {reason}")]
+    /// The response is not from a linux-api, or from another version, or broken.
+    #[error("{address} sends an unexpected response: {reason}")]
     BadAnswer {
-        /// Who was asked.
+        /// The daemon's address.
         address: String,
         /// What is wrong with it.
         reason: String,
@@ -51,7 +51,7 @@ pub enum ClientError {
     /// Asking would not be safe: the key would lie open, or the other side can't prove who it is.
     #[error("{address} was not asked: {reason}")]
     Unsafe {
-        /// Who was to be asked.
+        /// The daemon's address.
         address: String,
         /// What is missing for safety.
         reason: String,
@@ -90,7 +90,7 @@ impl ClientError {
             return Self::Unsafe { address, reason };
         }
         let reason = innermost(error);
-        // A daemon that stops in the middle of an answer is away, whatever it said before.
+        // A daemon that stops in the middle of a response is away, whatever it sent before.
         if is_broken_off(error) {
             Self::Offline { address, reason }
         } else {
@@ -148,7 +148,7 @@ impl ClientError {
             Self::Refused {
                 status: 500..=599, ..
             } => "the daemon has a problem: linux-api status on that host says more",
-            Self::Refused { .. } => "change what was asked for",
+            Self::Refused { .. } => "change the request",
             Self::BadAnswer { .. } => {
                 "check that the address leads to linux-api, and that both versions fit"
             }
@@ -162,7 +162,7 @@ impl ClientError {
         }
     }
 
-    /// Whether asking again later may help without anybody changing anything here.
+    /// Whether a retry may help without a change here.
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {

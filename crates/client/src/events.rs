@@ -25,10 +25,10 @@ pub struct Event {
     pub data: String,
 }
 
-/// What a stream has to tell.
+/// One update of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Update {
-    /// The daemon answers, after this time.
+    /// The daemon responds, after this time.
     Connected(Duration),
     /// Something came.
     Event(Event),
@@ -100,7 +100,7 @@ impl Client {
 }
 
 impl EventStream {
-    /// The next thing that happens; never ends. Dropped while it connects, it connects anew at the
+    /// The next thing that happens; never ends. Dropped while it connects, it connects again at the
     /// next call.
     pub async fn next(&mut self) -> Update {
         loop {

@@ -1,6 +1,6 @@
 //! Where API keys are kept: the keyring of the desktop, that of the kernel, or a private file.
 //!
-//! Keyrings are asked from a thread of their own. A keyring may wait for somebody to unlock it, and
+//! Keyrings are accessed from a thread of their own. A keyring may wait for its user to unlock it, and
 //! the runtime would wait for its blocking threads when the program ends; this thread just dies.
 
 use std::fmt;
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 /// What the entries in keyrings are filed under.
 const SERVICE: &str = "linux-api";
-/// Longest time for a keyring to answer, somebody unlocking it included.
+/// Longest time for a keyring to respond, including the time to unlock it.
 const DEADLINE: Duration = Duration::from_millis(4500);
 /// Most bytes of a key file; keys have 64.
 const FILE_MAX: u64 = 4096;
@@ -62,9 +62,9 @@ impl KeyPlace {
 /// A key could not be kept or found.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The keyring did not answer in time: nearly always because it is locked.
+    /// The keyring did not respond in time: nearly always because it is locked.
     #[error(
-        "{0} did not answer within 5 seconds; unlock it and try again, or use --key-file or LINUX_API_KEY"
+        "{0} did not respond within 5 seconds; unlock it and try again, or use --key-file or LINUX_API_KEY"
     )]
     Slow(KeyPlace),
     /// The keyring says no.
@@ -125,7 +125,7 @@ impl KeyError {
         let reason = match (error, place) {
             (keyring_core::Error::NoEntry, _) => return Self::Missing { place, name },
             (keyring_core::Error::NoStorageAccess(_), KeyPlace::Kernel) => {
-                "this session has no keyring, as under su, sudo and cron: log in anew".to_owned()
+                "this session has no keyring, as under su, sudo and cron: log in again".to_owned()
             }
             (keyring_core::Error::NoStorageAccess(cause), _) => {
                 format!("{cause}; unlock it and try again")
@@ -149,7 +149,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// Key files are kept in `folder`. The desktop's keyring is asked only when there is a session
+    /// Key files are kept in `folder`. The desktop's keyring is used only when there is a session
     /// bus: without one its library would start one.
     #[must_use]
     pub const fn new(folder: PathBuf, session_bus: bool) -> Self {
@@ -224,7 +224,7 @@ impl Keys {
     /// Looks in both keyrings.
     ///
     /// # Errors
-    /// When neither holds it: the error of the last one that was asked.
+    /// When neither holds it: the error of the last one that was tried.
     pub async fn find(&self, name: &str) -> Result<SecretString, KeyError> {
         if self.secret_service
             && let Ok(key) = self.get(KeyPlace::SecretService, name).await
@@ -255,7 +255,7 @@ impl Keys {
     }
 }
 
-/// Asks a keyring about one entry, within the deadline.
+/// Accesses one entry of a keyring, within the deadline.
 async fn ask<T: Send + 'static>(
     place: KeyPlace,
     name: &str,
@@ -268,7 +268,7 @@ async fn ask<T: Send + 'static>(
         let result = open(place)
             .and_then(|store| store.build(SERVICE, &entry, None))
             .and_then(|entry| question(&entry));
-        // Nobody waits any more when the deadline has passed.
+        // The receiver is gone when the deadline has passed.
         let _ = answer.send(result);
     };
     let unusable = |reason: String| KeyError::Unusable { place, reason };
@@ -278,7 +278,7 @@ async fn ask<T: Send + 'static>(
         .map_err(|error| unusable(error.to_string()))?;
     match tokio::time::timeout(DEADLINE, answered).await {
         Err(_) => Err(KeyError::Slow(place)),
-        Ok(Err(_)) => Err(unusable("it ended without an answer".to_owned())),
+        Ok(Err(_)) => Err(unusable("it ended without a response".to_owned())),
         Ok(Ok(Ok(value))) => Ok(value),
         Ok(Ok(Err(error))) => Err(KeyError::of(place, name, &error)),
     }

@@ -39,7 +39,7 @@ pub use statistics::{Buckets, HistoryRange};
 
 /// Longest time to set up a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Longest time for an answer to a question, its body included.
+/// Longest time for the response to a read, its body included.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time for a change: it hashes keys and waits for the database.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -70,7 +70,7 @@ pub struct Client {
 enum Trust {
     /// Who has a certificate that is trusted.
     Certificates,
-    /// Everybody: for probes that carry no key.
+    /// Any certificate: for probes that carry no key.
     Anybody,
 }
 
@@ -96,7 +96,7 @@ impl Client {
         Self::prepare(target, Trust::Certificates)
     }
 
-    /// Prepares a connection for probes of a daemon on this machine. No key is sent and no answer
+    /// Prepares a connection for probes of a daemon on this machine. No key is sent and no response
     /// is acted on, so a certificate that is for the name that others use will do.
     ///
     /// # Errors
@@ -133,14 +133,14 @@ impl Client {
             value.set_sensitive(true);
             headers.insert("x-api-key", value);
         }
-        // The same provider everywhere: two in one binary would have to be told apart.
+        // The same provider everywhere: two in one binary would have to be distinguished.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut builder = reqwest::Client::builder()
             .default_headers(headers)
             .connect_timeout(CONNECT_TIMEOUT)
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(4)
-            // A redirect would carry the key to a host that nobody chose.
+            // A redirect would carry the key to a host that the user did not choose.
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy();
         if let Address::Unix(path) = &address {
@@ -176,7 +176,7 @@ impl Client {
         self.http.request(method, self.address.url(path))
     }
 
-    /// Asks for a JSON document.
+    /// Gets a JSON document.
     async fn get<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -187,7 +187,7 @@ impl Client {
         body::json(&self.address, response).await
     }
 
-    /// Asks for a change; `None` when the daemon says that nothing was to be changed.
+    /// Requests a change; `None` when the daemon says that there was nothing to change.
     async fn change<T: DeserializeOwned>(
         &self,
         request: RequestBuilder,

@@ -24,7 +24,7 @@ pub struct Places {
 #[derive(Debug, thiserror::Error)]
 pub enum LocalError {
     /// There is none.
-    #[error("no daemon answers on this machine ({0}); start one with: linux-api serve")]
+    #[error("no daemon responds on this machine ({0}); start one with: linux-api serve")]
     Away(String),
     /// There is one, and no key for it.
     #[error(
@@ -60,7 +60,7 @@ fn reachable(mut listen: SocketAddr) -> SocketAddr {
 /// one that the daemon left in its file.
 ///
 /// # Errors
-/// When no daemon answers, or none lets this user in.
+/// When no daemon responds, or none accepts this user.
 pub async fn find(
     places: &Places,
     keys: &Keys,

@@ -109,7 +109,7 @@ impl Remotes {
         Ok(remotes)
     }
 
-    /// Writes the file anew, whole or not at all.
+    /// Writes the file again, whole or not at all.
     ///
     /// # Errors
     /// When it can't be written.

@@ -140,7 +140,7 @@ impl fmt::Debug for DatabaseUrl {
 }
 
 /// The part before the last `@`, and the rest after it without the scheme. A password may hold any
-/// character when somebody forgot to encode it, so the last one counts.
+/// character when it was not encoded, so the last one counts.
 fn parts(url: &str) -> (&str, &str) {
     let (_, rest) = url.split_once("://").unwrap_or(("", url));
     rest.rsplit_once('@').unwrap_or(("", rest))

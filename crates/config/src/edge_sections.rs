@@ -9,13 +9,12 @@ use super::route_table::RouteTable;
 use super::section::section;
 
 section! {
-    /// How many requests each client may send. Limits are kept by each daemon for itself: several
-    /// daemons do not count together.
+    /// How many requests each client may send. Each daemon keeps its own limits.
     pub struct RateLimit in "rate_limit" {
-        /// Whether there are limits at all.
+        /// Whether limits are enabled.
         enabled: bool = true;
-        /// Requests that read, per key. A rate is earned evenly; `burst` may be spent at once
-        /// after a pause, and is the number before the slash when it is left out.
+        /// Requests that read, per key. The limit replenishes evenly at the rate; `burst` is how many
+        /// may be sent at once after a pause, by default the number before the slash.
         per_key: Rate = Rate::new(10, 1, 60);
         /// Requests that change something, per key.
         per_key_writes: Rate = Rate::new(30, 60, 10);
@@ -37,46 +36,46 @@ section! {
     pub struct Cors in "cors" {
         /// Their origins, exactly as browsers send them.
         origins: List<WebOrigin> = List::default();
-        /// How long browsers may remember the permission.
+        /// How long browsers may cache the permission.
         max_age: Duration = Duration::from_mins(10),
             in Duration::ZERO..=Duration::from_hours(24);
     }
 }
 
 section! {
-    /// Who may read the series for Prometheus at `/metrics`.
+    /// Who may scrape `/metrics`.
     pub struct Metrics in "metrics" {
-        /// Networks whose addresses need no key for it. Keys with the scope `metrics:read` may read
-        /// it from anywhere.
+        /// Networks whose clients need no key for it. Keys with the scope `metrics:read` may scrape it
+        /// from anywhere.
         networks: List<Network> = List::default();
     }
 }
 
 section! {
-    /// Routes that are switched off.
+    /// Disabled routes.
     pub struct Routes in "routes" {
         /// Routes by template or prefix, for one method or all (`GET` means `HEAD` too), and the
-        /// reason that clients are told; empty for the usual words. `/livez` and `/readyz` always answer:
-        /// `{ "/api/v1/admin/*" = "Maintenance until noon." }`.
+        /// reason that clients get; empty for the default text. `/livez` and `/readyz` can't be switched
+        /// off: `{ "/api/v1/admin/*" = "Maintenance until noon." }`.
         disabled: RouteTable<String> = RouteTable::default();
-        /// When clients are told to come back.
+        /// When clients should retry (`Retry-After`).
         retry_after: Duration = Duration::from_mins(5),
             in Duration::from_secs(1)..=Duration::from_hours(24);
     }
 }
 
 section! {
-    /// What the Python Linux-API left behind: its oldest routes, and keys that it made.
+    /// Compatibility with the Python Linux-API: its oldest routes, and imported keys.
     pub struct Legacy in "legacy" {
-        /// Whether the routes below `/api/legacy` are answered. They keep the limits that they had:
+        /// Whether the routes below `/api/legacy` are served. They keep their old limits:
         /// `rate_limit.routes` sets others.
         enabled: bool = true;
-        /// The day that clients of these routes are told as their end. Nothing happens on it.
+        /// The end of these routes as announced to clients (`Sunset`). Nothing happens on that day.
         sunset: Day = Day::new(2027, 12, 31);
-        /// Until when imported keys are accepted for the first time whose hash is slow to check:
-        /// those of the old SQLite file. Keys that were used by then go on working.
+        /// Until when imported keys with a slow hash (those of the old SQLite file) are accepted for the
+        /// first time. Keys that were used by then keep working.
         pbkdf2_until: Day = Day::new(2027, 12, 31);
-        /// How many such hashes are computed in a minute, for all clients together. Each takes about
+        /// How many such hashes are computed per minute, for all clients together. Each takes about
         /// a third of a second of one processor.
         pbkdf2_per_minute: u32 = 12, in 1..=1_000;
     }

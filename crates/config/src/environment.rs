@@ -1,4 +1,4 @@
-//! What the process is told by its surroundings, read once.
+//! The environment of the process, read once.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -29,7 +29,7 @@ const KNOWN: [&str; 15] = [
     // What is imported from the Python Linux-API, and the secret of its keys.
     "LINUX_API_IMPORT_POSTGRES_URL",
     "API_KEY_SECRET",
-    // Whether there may be a keyring to ask.
+    // Whether there may be a keyring.
     "DBUS_SESSION_BUS_ADDRESS",
     "XDG_RUNTIME_DIR",
     // What the terminal can show.
@@ -140,7 +140,8 @@ impl Environment {
             .is_some_and(|stream| *stream == *format!("{device}:{inode}"))
     }
 
-    /// Where a daemon of this account keeps its data: systemd's state directory (the first, when there are several), else the user's.
+    /// Where a daemon of this account keeps its data: systemd's state directory (the first, when there
+    /// are several), else the user's.
     #[must_use]
     pub fn data_dir(&self) -> Option<PathBuf> {
         let state = self.variables.get(STATE_DIRECTORY);

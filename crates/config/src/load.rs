@@ -48,12 +48,12 @@ pub struct Loaded {
     pub data_dir: PathBuf,
     /// Where the value of each option comes from.
     pub origins: Origins,
-    /// Sentences about variables that nobody reads and that look like some that are read.
+    /// Warnings about unused variables whose names resemble options.
     pub misspelt: Vec<String>,
 }
 
 impl Loaded {
-    /// The error for an option whose value can't be used by whoever uses it.
+    /// The error for an option whose value its user can't use.
     #[must_use]
     pub fn refuse(&self, key: &str, message: &str) -> ConfigError {
         ConfigError::new(vec![Problem::implied(self.origins.of(key), key, message)])

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Where the value of an option comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody set it.
+    /// Not set.
     Default,
     /// The configuration file.
     File(PathBuf),

@@ -23,7 +23,7 @@ pub struct RoutePattern {
 
 impl RoutePattern {
     /// Whether a request with this method for this template (or path, when no route is there) is
-    /// meant. `GET` means `HEAD` too, which asks the same of the host.
+    /// meant. `GET` means `HEAD` too, which costs the host the same.
     #[must_use]
     pub fn matches(&self, method: &str, path: &str) -> bool {
         let path_matches = if self.is_prefix {

@@ -18,7 +18,7 @@ use linux_api_wire::log::{AccessLog, LogFormat};
 pub const SYSTEM_DATA: &str = "/var/lib/linux-api";
 /// Name of the database file in the data directory.
 pub const DATABASE_FILE: &str = "linux-api.db";
-/// Name of the backup folder in the data directory.
+/// Name of the backup directory in the data directory.
 pub(super) const BACKUP_FOLDER: &str = "backups";
 
 const TIMEOUT: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_hours(1);
@@ -26,19 +26,19 @@ const AGE: RangeInclusive<Duration> = Duration::from_hours(1)..=Duration::from_h
 const INTERVAL: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(10);
 
 config! {
-    /// Where and how the daemon answers.
+    /// Where and how the daemon listens.
     server: Server,
     /// How many requests each client may send.
     rate_limit: RateLimit,
     /// Which web pages of other origins may call the API.
     cors: Cors,
-    /// Routes that are switched off.
+    /// Disabled routes.
     routes: Routes,
     /// Who may read the series for Prometheus.
     metrics: Metrics,
     /// What the Python Linux-API left behind.
     legacy: Legacy,
-    /// Where users, keys and measurements are kept.
+    /// Where users, keys and measurements are stored.
     database: Database,
     /// How keys are verified.
     auth: Auth,
@@ -52,7 +52,7 @@ config! {
     retention: Retention,
     /// What is logged, and how.
     log: Log,
-    /// Copies of the database.
+    /// Backups of the database.
     backup: Backup,
     /// The documentation of the API.
     docs: Docs,
@@ -63,7 +63,7 @@ config! {
 }
 
 section! {
-    /// Where and how the daemon answers.
+    /// Where and how the daemon listens.
     pub struct Server in "server" {
         /// Address and port for HTTP, or for HTTPS when there is a certificate. Beyond loopback a
         /// certificate or `trusted_proxies` are needed.
@@ -72,33 +72,33 @@ section! {
         tls_certificate: Option<PathBuf> = None, example "/etc/linux-api/tls/cert.pem";
         /// File with the key of the certificate (PEM).
         tls_key: Option<PathBuf> = None, example "/etc/linux-api/tls/key.pem";
-        /// Whether to listen beyond loopback without TLS and without a proxy: everybody on the way
-        /// can then read the keys.
+        /// Whether to listen beyond loopback without TLS and without a proxy: everyone on the network
+        /// path can then read the keys.
         insecure: bool = false;
-        /// Networks of proxies whose word on the client's address is taken.
+        /// Networks of proxies that are trusted to name the client's address.
         trusted_proxies: List<Network> = List::default();
-        /// Host names to answer to, besides localhost, the names of this host and the address that
-        /// a connection came in at. `*.example.com` means all below, `*` any.
+        /// Accepted host names, besides localhost, the names of this host and the address that
+        /// a connection came in at. `*.example.com` matches all subdomains, `*` any name.
         hosts: List<HostPattern> = List::default();
-        /// Unix socket to answer on as well. Its clients need no key: they are known by their
+        /// Unix socket to listen on as well. Its clients need no key: they are identified by their
         /// Linux account.
         unix: Option<PathBuf> = None, example "/run/linux-api/api.sock";
-        /// Which Linux account is which user over the Unix socket.
+        /// Which Linux account is mapped to which user on the Unix socket.
         unix_peers: BTreeMap<String, String> =
             BTreeMap::from([("root".to_owned(), "admin".to_owned())]);
-        /// Linux group whose members are viewers over the Unix socket; empty for none.
+        /// Linux group whose members are viewers on the Unix socket; empty for none.
         unix_viewer_group: String = "linux-api".to_owned();
         /// Longest time for a client to send the headers of a request.
         header_timeout: Duration = Duration::from_secs(10), in TIMEOUT;
         /// Longest time for a client to send the body of a request.
         body_timeout: Duration = Duration::from_secs(30), in TIMEOUT;
-        /// Longest time for a client to take an answer.
+        /// Longest time for a client to read a response.
         write_timeout: Duration = Duration::from_mins(1), in TIMEOUT;
-        /// Longest time for the daemon to make an answer.
+        /// Longest time for the daemon to make a response.
         request_timeout: Duration = Duration::from_secs(30), in TIMEOUT;
         /// Longest time for open requests to end when the daemon stops.
         shutdown_timeout: Duration = Duration::from_secs(10), in TIMEOUT;
-        /// Most open connections in all; fewer where the limit of open files, less 256, is lower.
+        /// Most open connections in total; lowered to the limit of open files less 256.
         max_connections: usize = 1_024, in 1..=1_000_000;
         /// Most open connections from one address.
         max_connections_per_address: usize = 256, in 1..=1_000_000;
@@ -106,7 +106,7 @@ section! {
 }
 
 section! {
-    /// Where users, keys and measurements are kept.
+    /// Where users, keys and measurements are stored.
     pub struct Database in "database" {
         /// The database. Without it the SQLite file `linux-api.db` in the data directory: that is
         /// `/var/lib/linux-api` under systemd, else the user's own (`~/.local/share/linux-api`).
@@ -115,7 +115,7 @@ section! {
         /// File that holds the URL, in place of `url`. Without either, or when this account may not
         /// read the file, the systemd credential `database_url` is used when there is one.
         url_file: Option<PathBuf> = None, example "/etc/linux-api/database_url";
-        /// PostgreSQL past the pooler, for migrations, backup and restore.
+        /// PostgreSQL without the pooler, for migrations, backup and restore.
         direct_url: Option<DatabaseUrl> = None, example "postgres://linux_api@db.example/linux_api";
         /// File that holds the direct URL, in place of `direct_url`. Without either, or when this
         /// account may not read the file, the systemd credential `database_direct_url` is used when
@@ -127,10 +127,10 @@ section! {
         pool_size: u32 = 5, in 1..=1_000;
         /// Longest time for one call to the database.
         deadline: Duration = Duration::from_secs(5), in TIMEOUT;
-        /// Whether the daemon brings the schema up to date when it starts.
+        /// Whether the daemon applies pending migrations at its start.
         migrate: bool = true;
-        /// Whether measurements are kept by TimescaleDB where the PostgreSQL server offers it. A
-        /// plain database is upgraded in place when the daemon starts.
+        /// Whether measurements are stored by TimescaleDB where the PostgreSQL server has it. A plain
+        /// database is upgraded in place at the start of the daemon.
         timescaledb: bool = true;
         /// Longest time to wait for another daemon's migration.
         lock_timeout: Duration = Duration::from_mins(5), in TIMEOUT;
@@ -140,14 +140,14 @@ section! {
 section! {
     /// How keys are verified.
     pub struct Auth in "auth" {
-        /// How long verified keys keep reading while the database is away.
+        /// How long verified keys can still read while the database is away.
         outage_grace: Duration = Duration::from_mins(10),
             in Duration::ZERO..=Duration::from_hours(24);
-        /// Most verified keys remembered.
+        /// Most verified keys in the cache.
         cache_size: usize = 10_000, in 1..=1_000_000;
         /// Most keys that wait to be verified.
         hash_queue: usize = 32, in 1..=10_000;
-        /// How often to look for keys that were revoked elsewhere, while keys are in use. On
+        /// How often to poll for keys that were revoked elsewhere, while keys are in use. On
         /// PostgreSQL at most once a second.
         revocation_poll: Duration = Duration::from_millis(500),
             in Duration::from_millis(50)..=Duration::from_secs(1);
@@ -157,22 +157,21 @@ section! {
 section! {
     /// How often the host is read.
     pub struct Sampler in "sampler" {
-        /// Time between two readings. While somebody watches a live stream, the host is read as
-        /// often as that asks for.
+        /// Time between two readings. While there are live streams, the host is read as often as the
+        /// fastest requires.
         interval: Duration = Duration::from_secs(2),
             in *INTERVAL.start()..=Duration::from_mins(1);
     }
 }
 
 section! {
-    /// What live streams of the host may take up.
+    /// Limits of live streams of the host.
     pub struct Stream in "stream" {
-        /// Most open streams in all.
+        /// Most open streams in total.
         max: usize = 200, in 1..=100_000;
         /// Most open streams of one key, or of one Linux account over the Unix socket.
         max_per_key: usize = 20, in 1..=100_000;
-        /// Longest silence on a stream; then a comment is sent, so that both ends know that the
-        /// other is there.
+        /// Longest time without an event on a stream; then a comment is sent as heartbeat.
         heartbeat: Duration = Duration::from_secs(15),
             in Duration::from_millis(100)..=Duration::from_mins(10);
         /// How long a client may be behind before its stream is ended.
@@ -204,8 +203,8 @@ section! {
         /// How long each row of the audit log is kept.
         audit: Duration = Duration::from_hours(24 * 730),
             in Duration::from_hours(24)..=*AGE.end();
-        /// From what size of the database on the oldest minutes are deleted before their time, a day
-        /// of them every ten minutes, but never those of the last 24 hours.
+        /// Above this size of the database the oldest minutes are deleted early, a day of them every ten
+        /// minutes, but never those of the last 24 hours.
         max_size: Option<Size> = None, example "10GiB";
     }
 }
@@ -213,11 +212,11 @@ section! {
 section! {
     /// What is logged, and how.
     pub struct Log in "log" {
-        /// Least level of the messages that are written, or directives for single modules.
+        /// Minimum level of messages, or directives for single modules.
         level: LogFilter = LogFilter::default();
-        /// Lines for people or for programs.
+        /// Format of log lines: for people or for programs.
         format: LogFormat = LogFormat::Text;
-        /// Which requests are logged: those that failed or were slow, all, or none.
+        /// Which requests are logged: failed and slow ones, all, or none.
         access: AccessLog = AccessLog::Errors;
         /// A request that takes at least this long is slow.
         slow: Duration = Duration::from_secs(1), in Duration::from_millis(1)..=*TIMEOUT.end();
@@ -237,21 +236,20 @@ choice! {
 }
 
 section! {
-    /// Copies of the database.
+    /// Backups of the database.
     pub struct Backup in "backup" {
-        /// What is saved before a migration: everything, only users, keys, audit log and settings,
+        /// What is backed up before a migration: everything, only users, keys, audit log and settings,
         /// or nothing.
         before_migration: BeforeMigration = BeforeMigration::All;
-        /// Where backups are kept. Without it the folder `backups` in the data directory.
+        /// Where backups are stored. Default: the directory `backups` in the data directory.
         directory: PathBuf = Path::new(SYSTEM_DATA).join(BACKUP_FOLDER);
         /// Whether the daemon makes a backup each time it starts.
         at_start: bool = false;
         /// How often the daemon makes a backup. Of several daemons on one database one does it.
         every: Option<Duration> = None, example "24h";
-        /// How many of the backups that it made by itself the daemon keeps. The newest whole one
-        /// always stays.
+        /// How many of its own scheduled backups the daemon keeps. The newest intact one always stays.
         keep: usize = 14, in 1..=100_000;
-        /// After what time the daemon deletes a backup that it made by itself.
+        /// At which age the daemon deletes its own scheduled backups.
         max_age: Option<Duration> = None, example "90d";
     }
 }
@@ -259,11 +257,11 @@ section! {
 section! {
     /// The documentation of the API.
     pub struct Docs in "docs" {
-        /// Whether `/docs` and `/openapi.json` are answered.
+        /// Whether `/docs` and `/openapi.json` are served.
         enabled: bool = true;
-        /// What the API is called there.
+        /// Title of the API there.
         title: String = "Linux API".to_owned();
-        /// What the first page says about it. Without it a sentence about linux-api.
+        /// Description on the first page. Default: a sentence about linux-api.
         description: Option<String> = None, example "System information of our hosts.";
     }
 }
@@ -271,18 +269,18 @@ section! {
 section! {
     /// The demonstration.
     pub struct Demo in "demo" {
-        /// Whether to run with a throwaway database and a key that everybody may see.
+        /// Whether to run with a throwaway database and a key that is shown on the screen.
         enabled: bool = false;
     }
 }
 
 section! {
-    /// Which host this is, and where it is found by a daemon in a container.
+    /// The host's name, and where its files are for a daemon in a container.
     pub struct Host in "host" {
         /// Name of this host in a database that several share, for programs: letters, digits and
-        /// `-_.:`, at most 64. Without it it is made of the host's machine-id.
+        /// `-_.:`, at most 64. Default: derived from the host's machine-id.
         id: Option<String> = None, example "web-1";
-        /// What the list of hosts says about this one, for people and dashboards.
+        /// Labels of this host in the list of hosts, for people and dashboards.
         labels: BTreeMap<String, String> = BTreeMap::new();
         /// The host's /proc.
         procfs: PathBuf = PathBuf::from("/proc");

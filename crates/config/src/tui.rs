@@ -48,7 +48,7 @@ section! {
         preset: Preset = Preset::Default;
         /// Keys of single actions, over those of the preset.
         keys: BTreeMap<String, String> = BTreeMap::new();
-        /// How often the host that is looked at is asked.
+        /// How often the selected host is polled.
         interval: Duration = Duration::from_secs(2),
             in Duration::from_secs(1)..=Duration::from_hours(1);
         /// Whether the mouse is used.

@@ -1,4 +1,4 @@
-//! What can't be told from one option alone.
+//! Rules that concern more than one option.
 
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -45,7 +45,7 @@ impl Loader {
         self.labels_have_usable_names();
     }
 
-    /// A limit that the empty database exceeds would delete all but a day, for ever.
+    /// A limit that the empty database exceeds would delete all but a day, forever.
     fn a_limit_leaves_room(&mut self) {
         const LEAST: u64 = 16 << 20;
         let max = self.config.retention.max_size;
@@ -116,7 +116,7 @@ impl Loader {
         let server = &self.config.server;
         let address = server.listen;
         let is_safe = server.carries_keys_safely(address.ip());
-        // A problem of these options has been told already.
+        // A problem of these options has been reported already.
         let told = ["server.tls_", "server.trusted_proxies", "server.insecure"];
         let told = self
             .problems
@@ -125,8 +125,7 @@ impl Loader {
         if !is_safe && !told {
             let origin = self.origins.of("server.listen");
             let message = format!(
-                "{address} can be reached from other machines, and without TLS everybody on the \
-                 way can read the keys: set server.tls_certificate and server.tls_key, or \
+                "{address} can be reached from other machines, and without TLS everyone on the network path can read the keys: set server.tls_certificate and server.tls_key, or \
                  server.trusted_proxies when a proxy with TLS stands in front, or listen on \
                  127.0.0.1"
             );
@@ -139,7 +138,8 @@ impl Loader {
         for pattern in self.config.routes.disabled.0.keys() {
             if let Some(path @ ("/livez" | "/readyz")) = pattern.template() {
                 let origin = self.origins.of("routes.disabled");
-                let message = format!("{path} can't be switched off: systemd and others ask it");
+                let message =
+                    format!("{path} can't be switched off: systemd and load balancers poll it");
                 self.problems
                     .push(Problem::implied(origin, "routes.disabled", &message));
             }
@@ -160,7 +160,7 @@ impl Loader {
         }
     }
 
-    /// A configuration file with a password in it must not be open to everybody. Checked before
+    /// A configuration file with a password in it must not be world-readable. Checked before
     /// the other layers are applied: the password lies open also while none of them needs it.
     pub(super) fn passwords_are_private(&mut self) {
         let database = &self.config.database;

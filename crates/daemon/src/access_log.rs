@@ -40,11 +40,11 @@ pub struct AccessRecord {
     pub method: &'static str,
     /// The template of its route, never the raw path.
     pub route: Arc<str>,
-    /// The status of the answer.
+    /// The status of the response.
     pub status: u16,
-    /// From the request's head to the answer's head.
+    /// From the request's head to the response's head.
     pub duration: Duration,
-    /// The id that the client was told.
+    /// The id that the client got.
     pub request_id: Box<str>,
     /// Whose request it was, when it was authenticated.
     pub user_id: Option<UserId>,
@@ -119,7 +119,7 @@ impl AccessLogger {
             .spawn(move || {
                 let _at_end = at_end;
                 writer.run(&mut records);
-                // In this order: whoever waited for the end must not reach the queue any more.
+                // In this order: those who waited for the end must not reach the queue any more.
                 drop(records);
                 drop::<SyncSender<()>>(alive);
             })?;
@@ -199,7 +199,7 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Takes what waits; answers whether the logger was closed.
+    /// Takes what waits; returns whether the logger was closed.
     fn drain(&mut self, records: &mut Receiver<Message>) -> bool {
         while let Ok(message) = records.try_recv() {
             match message {

@@ -1,5 +1,5 @@
-//! hyper refuses a head that it can't read before any service of ours is asked, and says nothing but
-//! the status. On its way out such an answer gets the body and the headers that all others have.
+//! hyper refuses a head that it can't read before it calls our service, and sends nothing but the
+//! status. On its way out such a response gets the body and the headers that all others have.
 
 use std::io;
 use std::pin::Pin;
@@ -12,9 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::edge::{RequestIds, set_common_headers};
 use super::error::{ApiError, PROBLEM_JSON};
 
-/// How an answer of hyper's own begins.
+/// How a response of hyper's own begins.
 const BEGIN: &[u8] = b"HTTP/1.1 4";
-/// What it says of its body, and what only answers of ours carry.
+/// What it says of its body, and what only our responses carry.
 const BARE: &str = "content-length: 0\r\n";
 const OURS: &str = "x-request-id: ";
 
@@ -28,7 +28,7 @@ pub(super) struct Explained<S> {
     line_ended: bool,
 }
 
-/// An answer that goes out in place of a bare one.
+/// A response that is sent in place of a bare one.
 struct Fuller {
     bytes: Vec<u8>,
     written: usize,
@@ -48,7 +48,7 @@ impl<S> Explained<S> {
 }
 
 impl<S: AsyncWrite + Unpin> Explained<S> {
-    /// Writes the answer that stands for a bare one; ready with the length of that when it is out.
+    /// Writes the response in place of a bare one; ready with the length of that when it is written.
     fn poll_fuller(
         &mut self,
         context: &mut Context<'_>,
@@ -108,7 +108,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Explained<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // A bare answer is a head and nothing else.
+        // A bare response is a head and nothing else.
         let head = slices.iter().find(|slice| !slice.is_empty());
         match head.and_then(|head| self.instead_of(head)) {
             Some(fuller) => self.poll_fuller(context, fuller),
@@ -129,7 +129,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Explained<S> {
     }
 }
 
-/// The whole answer in place of a bare one of hyper's; nothing for any other bytes.
+/// The whole response in place of a bare one of hyper's; nothing for any other bytes.
 fn explain(bytes: &[u8], line_ended: bool, request_ids: &RequestIds) -> Option<Fuller> {
     if !bytes.starts_with(BEGIN) {
         return None;
@@ -157,7 +157,7 @@ fn explain(bytes: &[u8], line_ended: bool, request_ids: &RequestIds) -> Option<F
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     set_common_headers(&mut headers, &request_id, None);
     let mut answer = format!("HTTP/1.1 {status}").into_bytes();
-    // hyper's clock is read once a second for all answers.
+    // hyper's clock is read once a second for all responses.
     if let Some(date) = head.split("\r\n").find(|line| line.starts_with("date: ")) {
         answer.extend_from_slice(b"\r\n");
         answer.extend_from_slice(date.as_bytes());

@@ -42,7 +42,7 @@ impl ClientAddress {
 ///
 /// `X-Forwarded-For` and `Forwarded` (RFC 7239) are read only when `peer` is trusted. A proxy
 /// commonly writes one of them and passes the other through as the client sent it, so when both are
-/// there and differ, or one can't be read, nobody knows the client. It is not the proxy either, which
+/// there and differ, or one can't be parsed, the client is unknown. It is not the proxy either, which
 /// may be allowed what strangers are not.
 pub fn client_address(
     peer: IpAddr,
@@ -94,7 +94,7 @@ fn rightmost_untrusted(
         }
         farthest = Some(hop);
     }
-    // All of them are proxies: the first asked for itself.
+    // All of them are proxies: the first is the client.
     farthest
 }
 

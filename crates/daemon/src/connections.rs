@@ -1,4 +1,4 @@
-//! Accepting connections and serving HTTP/1.1 on each, within limits, until told to stop.
+//! Accepting connections and serving HTTP/1.1 on each, within limits, until stopped.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -45,7 +45,7 @@ const LAST_WORD: Duration = Duration::from_millis(100);
 pub struct Limits {
     /// From the first byte of a request's head to its last, and between requests.
     pub header_timeout: Duration,
-    /// How long a client may take nothing of an answer that waits for it.
+    /// How long a client may read nothing of a pending response.
     pub write_timeout: Duration,
     /// How long running requests are waited for at a stop.
     pub shutdown_timeout: Duration,
@@ -61,7 +61,8 @@ pub struct Limits {
 pub struct Listener {
     /// The socket.
     pub socket: ListeningSocket,
-    /// Somebody else holds it too, so that whoever connects after a stop waits for the next daemon.
+    /// Another process (systemd) holds it too, so that clients that connect after a stop wait for the
+    /// next daemon.
     pub outlives_us: bool,
 }
 
@@ -91,7 +92,7 @@ impl ListeningSocket {
 
 struct Shared {
     service: Service,
-    /// Ends handshakes when nobody is let in any more.
+    /// Ends handshakes when no more connections are accepted.
     closed: CancellationToken,
     /// Ends what is still going on when the time to end is over.
     cut: CancellationToken,
@@ -107,10 +108,10 @@ struct Shared {
 }
 
 impl Shared {
-    /// Waits until there is room for one more connection. Asked for after accepting: a listener
+    /// Waits until there is room for one more connection. Called after accepting: a listener
     /// that waited with a place in its hand would keep it from the others.
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
-        // An error says that the semaphore was closed, which nobody does.
+        // An error says that the semaphore was closed, which never happens.
         Arc::clone(&self.places).acquire_owned().await.ok()
     }
 }
@@ -154,12 +155,12 @@ pub async fn serve(
         let _ = tokio::time::timeout(LAST_CALL, rest).await;
     });
     futures_util::future::join_all(last).await;
-    // Nobody new comes in. A connection that has sent nothing yet would be closed like an idle one,
-    // though its request may be on the way.
+    // No new connection is accepted. A connection that has sent nothing yet would be closed like an idle
+    // one, though its request may be on the way.
     drop(listeners);
     tokio::time::sleep(LAST_WORD).await;
     shared.closed.cancel();
-    // Idle connections close at once, busy ones after their answer.
+    // Idle connections close at once, busy ones after their response.
     if tokio::time::timeout(limits.shutdown_timeout, graceful.shutdown())
         .await
         .is_err()
@@ -227,7 +228,7 @@ async fn accept_tcp(
         remote: address,
         local: stream.local_addr()?.ip(),
     };
-    // Answers are small and whole: waiting to fill a packet only delays them.
+    // Responses are small and complete: waiting to fill a packet only delays them.
     stream.set_nodelay(true)?;
     let held = (shared.place().await, visit);
     match certificates {

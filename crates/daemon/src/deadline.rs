@@ -3,7 +3,7 @@
 //! hyper sets a deadline for each request's head and drops it when the head is there. A timer of the
 //! runtime for each would be put into its wheel and taken out again, both under the wheel's lock.
 //! Here the connection keeps one timer that rings at the earliest deadline it was ever set for, is
-//! left alone when that deadline is dropped, and set anew when it rings for nothing.
+//! left alone when that deadline is dropped, and set again when it rings for nothing.
 
 use std::future::Future;
 use std::pin::Pin;

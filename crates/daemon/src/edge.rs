@@ -4,7 +4,7 @@
 //! It is one layer because a chain of small ones costs more than half of the throughput. It stands
 //! before the router, finds the route in a table of its own, and denies by default: a route that is
 //! not in the table is not found, and one that is not listed as public needs a key, whatever its
-//! handler asks for.
+//! handler requires.
 
 mod audited;
 mod authenticate;
@@ -118,7 +118,7 @@ pub(crate) struct AccessPolicy {
 
 impl AccessPolicy {
     fn wants(self, template: Option<&str>, status: u16, duration: Duration) -> bool {
-        // Probes ask again and again; why they fail is told by those who notice it first.
+        // Probes come repeatedly; why they fail is logged where it is noticed first.
         let is_probe = template.is_some_and(|template| PROBES.contains(&template));
         (self.which == AccessLog::All || !is_probe) && self.which.wants(status, duration, self.slow)
     }
@@ -161,7 +161,7 @@ where
 
     fn call(&mut self, request: Request) -> Self::Future {
         let state = Arc::clone(&self.state);
-        // The service that was asked whether it is ready is the one to call.
+        // The service that was polled for readiness is the one to call.
         let ready = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, ready);
         let mut request = request;
@@ -238,7 +238,7 @@ impl EdgeState {
             && let Some(error) = outcome.extensions().get::<ApiError>()
             && !error.is_audited()
             // What the daemon could not do is in its log. It is mostly the database that failed, and
-            // nobody is to wait for it once more.
+            // no other caller has to wait for it.
             && !error.status().is_server_error()
         {
             let identity = tally.identity.as_deref();
@@ -351,7 +351,7 @@ impl EdgeState {
         Ok(Some(self.body_timeout))
     }
 
-    /// Notes in the audit log that somebody asked for a change that was not made.
+    /// Records a refused change in the audit log.
     async fn note_refusal(
         &self,
         error: &ApiError,
@@ -386,7 +386,7 @@ impl EdgeState {
         if !self.causes.is_due() {
             return;
         }
-        // An outage may end by itself; a full disk wants somebody.
+        // An outage may end by itself; a full disk needs an operator.
         if outcome.status() == StatusCode::INSUFFICIENT_STORAGE {
             tracing::error!(cause, "requests fail because of the database");
         } else {
@@ -444,7 +444,7 @@ fn check_host(
     }
 }
 
-/// Gives every answer its common headers, and every error its body.
+/// Gives every response its common headers, and every error its body.
 fn complete(
     mut response: Response,
     (route, deprecation): (Option<&Route>, Option<&Deprecation>),

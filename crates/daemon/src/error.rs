@@ -1,4 +1,4 @@
-//! The one error type of HTTP handlers, and how it becomes an answer.
+//! The one error type of HTTP handlers, and how it becomes a response.
 //!
 //! What clients see is in [`ApiError`]; the cause of an internal error is logged here, once, and
 //! never sent. The edge layer adds the request id and the common headers.
@@ -21,10 +21,10 @@ use linux_api_wire::user::Role;
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 /// When to come back after an overload or an outage, in seconds.
 const RETRY_SOON: u32 = 1;
-/// When to come back for what ends when somebody else leaves, in seconds.
+/// When to come back for what ends when someone else leaves, in seconds.
 const RETRY_LATER: u32 = 10;
 
-/// Why a request was not answered as asked.
+/// Why a request failed.
 #[derive(Debug, Clone)]
 pub struct ApiError {
     status: StatusCode,
@@ -100,7 +100,7 @@ impl ApiError {
         self.audited
     }
 
-    /// Why, in the words of the answer; its code where the words depend on the route.
+    /// Why, in the words of the response; its code where the words depend on the route.
     pub(crate) fn reason(&self) -> &str {
         if self.detail.is_empty() {
             self.code

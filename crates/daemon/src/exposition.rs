@@ -1,7 +1,7 @@
 //! `GET /metrics`: the daemon and its host in the text formats that Prometheus reads.
 //!
 //! The host's series have node_exporter's names, types and labels, so that boards made for it show
-//! them. Nothing here asks the database.
+//! them. Nothing here uses the database.
 
 mod format;
 mod host;
@@ -21,7 +21,7 @@ use writer::Writer;
 
 pub(crate) use format::Format;
 
-/// Everything that one answer tells.
+/// Everything in one response.
 #[derive(Debug)]
 pub(crate) struct Exposition {
     /// When it was read.
@@ -36,7 +36,7 @@ pub(crate) struct Exposition {
     pub(crate) requests: Totals,
     /// How the writing of measurements goes.
     pub(crate) flusher: FlusherHealth,
-    /// Minutes of the host's series that nobody stored in time.
+    /// Minutes of the host's series that were not stored in time.
     pub(crate) dropped_minutes: u64,
     /// Series of the newest reading for which the history has no room.
     pub(crate) left_out_series: u64,
@@ -47,7 +47,7 @@ pub(crate) struct Exposition {
 }
 
 impl Exposition {
-    /// The answer's body.
+    /// The response's body.
     pub(crate) fn render(&self, format: Format) -> String {
         let mut writer = Writer::new(format);
         own::write(&mut writer, self);

@@ -91,7 +91,7 @@ pub mod scope {
     scopes!(HostRead MetricsRead StatsRead KeysSelf UsersAdmin AuditRead);
 }
 
-/// Whoever sent the request, allowed to do what `S` names.
+/// The sender of the request, allowed to do what `S` names.
 #[derive(Debug)]
 pub struct Caller<S> {
     /// Who the key or the Linux account says it is.
@@ -134,7 +134,7 @@ impl<S: Required, A: Sync> FromRequestParts<A> for Caller<S> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &A) -> Result<Self, ApiError> {
-        // Absent only when a route is public and yet asks for a caller.
+        // Absent only when a route is public and yet requires a caller.
         let info = parts.extensions.get::<RequestInfo>();
         let info = info.ok_or_else(ApiError::key_missing)?;
         let identity = info.identity.as_ref().ok_or_else(ApiError::key_missing)?;
@@ -150,7 +150,7 @@ impl<S: Required, A: Sync> FromRequestParts<A> for Caller<S> {
     }
 }
 
-/// Whoever may read the series for Prometheus: a caller, or anybody on a network that is allowed to.
+/// A client that may scrape `/metrics`: a caller, or any client on an allowed network.
 #[derive(Debug)]
 pub(crate) struct Scraper;
 

@@ -1,7 +1,7 @@
-//! Which host a request is for, and whether this daemon answers to that name.
+//! Which host a request is for, and whether this daemon accepts that name.
 //!
 //! A page of a foreign site may resolve its own name to this machine's address (DNS rebinding), and
-//! the browser then takes the API for a part of that site. The `Host` header gives it away.
+//! the browser then takes the API for a part of that site. The `Host` header reveals it.
 
 use std::net::{IpAddr, Ipv6Addr};
 

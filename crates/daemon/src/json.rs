@@ -1,4 +1,4 @@
-//! Answers as JSON.
+//! Responses as JSON.
 
 use axum::body::Bytes;
 use axum::http::{HeaderValue, header};
@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::error::ApiError;
 use super::unread::{Shared, UnreadMemory};
 
-/// An answer of 200 with this as its body.
+/// A response with status 200 and this body.
 ///
 /// axum's own writes into a buffer that is made to be shared, where each of the many short pieces
 /// costs more than in a plain one.

@@ -1,4 +1,4 @@
-//! What somebody should know about the configuration of a daemon that runs.
+//! Notices about the configuration of a running daemon.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -71,7 +71,7 @@ impl Notices {
         }
         if !state.waiting.is_empty() && in_full {
             let options = state.waiting.join(", ");
-            shown.push(format!("changed and waiting for a restart: {options}"));
+            shown.push(format!("changed, applied at the next restart: {options}"));
         }
         shown
     }

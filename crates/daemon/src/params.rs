@@ -278,7 +278,7 @@ impl BodyReader {
         }
     }
 
-    /// Every field that nobody asked for is a problem.
+    /// Every remaining field is a problem.
     pub(crate) fn finish(mut self) -> Result<(), ApiError> {
         let extra: Vec<String> = self.fields.keys().take(20).cloned().collect();
         for name in extra {

@@ -1,4 +1,4 @@
-//! Counts requests: who records pays well under a microsecond and waits for nobody.
+//! Counts requests: recording takes well under a microsecond and never waits.
 //!
 //! Each thread has a shard of its own, so the lock of a shard is free unless [`Recorder::take`]
 //! passes by. Knows nothing of HTTP, of databases, or of who takes what it counted.

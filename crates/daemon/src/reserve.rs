@@ -18,7 +18,7 @@ use super::connections::ListeningSocket;
 /// How long a client that is turned away may take to send its request, which is read before the
 /// connection is closed: otherwise the kernel would throw away the response.
 const PATIENCE: Duration = Duration::from_millis(20);
-/// The episode is over when nobody was turned away for so long.
+/// The episode is over when no connection was refused for so long.
 const QUIET: Duration = Duration::from_secs(10);
 /// The whole response; there is no room to say more.
 const RESPONSE: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
@@ -137,7 +137,7 @@ fn spare() -> Option<File> {
     File::open("/dev/null").ok()
 }
 
-/// The connection that waits, if it still does and nobody else took the descriptor.
+/// The connection that waits, if it still does and no one else took the descriptor.
 fn accepted<S, A>(accept: impl Future<Output = io::Result<(S, A)>>) -> Option<S> {
     let (stream, _) = accept.now_or_never()?.ok()?;
     Some(stream)

@@ -98,7 +98,7 @@ pub struct Start {
     pub log_sink: LogSink,
     /// Changes the level of the log at a reload.
     pub telemetry: telemetry::Guard,
-    /// Each asks for a reload.
+    /// Each requests a reload.
     pub hangup: Signal,
     /// Sockets that systemd passed on.
     pub sockets: PassedSockets,
@@ -181,7 +181,7 @@ impl Daemon {
             record: Record::new(bound.addresses.url()),
             data_dir: loaded.data_dir.clone(),
         };
-        // The folder of a demo is its own; nobody looks for it there.
+        // The directory of a demo is its own; no command looks for it there.
         if demo.is_none() {
             reload.record.keep(&reload.data_dir).await;
         }
@@ -328,7 +328,8 @@ impl Daemon {
         }
         end.cancel();
         supervisor.wait().await;
-        // A server that hangs answers no good-bye; it must not keep the daemon from ending.
+        // A server that hangs does not confirm the end of a connection; it must not keep the daemon from
+        // ending.
         let _ = tokio::time::timeout(LAST_GOODBYE, self.store.close()).await;
         if let Some(socket) = &self.bound.own_socket {
             socket.remove();
@@ -413,7 +414,7 @@ fn limits_of(config: &Config) -> Limits {
     }
 }
 
-/// A folder that goes away with the daemon.
+/// A directory that goes away with the daemon.
 pub(crate) struct Demo(PathBuf);
 
 impl Demo {

@@ -120,7 +120,7 @@ impl tower::Service<Request<Body>> for Service {
     }
 }
 
-/// The service that answers requests.
+/// The service that handles requests.
 ///
 /// # Errors
 /// When the OpenAPI document can't be written as JSON.

@@ -86,7 +86,7 @@ pub fn key_away(error: StoreError) -> SourceAway {
     SourceAway
 }
 
-/// Everything that handlers may ask for, each part by its own type.
+/// Everything that handlers may use, each part by its own type.
 #[derive(Debug)]
 pub struct AppState {
     /// The database.
@@ -133,7 +133,7 @@ impl Deref for SharedState {
     }
 }
 
-/// Lets handlers ask for the parts of the state.
+/// Lets handlers extract the parts of the state.
 macro_rules! parts {
     ($($field:ident: $part:ty),+ $(,)?) => {$(
         impl FromRef<SharedState> for $part {

@@ -1,7 +1,7 @@
 //! Live streams of the host's figures as server-sent events.
 //!
 //! Each reader takes the newest snapshot when it is due and able to: nothing is queued for it, so a
-//! slow one misses snapshots and costs no memory. What many readers ask for is written as JSON once
+//! slow one misses snapshots and costs no memory. What many readers request is encoded as JSON once
 //! per snapshot. Readers are bounded per key and in all.
 
 mod pace;
@@ -55,7 +55,7 @@ pub(crate) enum Credentials {
     Unix { uid: u32, gid: u32 },
 }
 
-/// What a reader asked for.
+/// What a reader requested.
 #[derive(Debug)]
 pub(crate) struct Content {
     /// In the order of the families, each once.
@@ -87,7 +87,7 @@ impl Guard {
             Credentials::Unix { uid, gid } => match self.unix_peers.identify(*uid, *gid).await {
                 Ok(identity) => identity,
                 Err(error) if error.status().is_server_error() => return Some(away()),
-                Err(_) => return Some(end("key_ended", "The account is nobody's any more.")),
+                Err(_) => return Some(end("key_ended", "The account no longer exists.")),
             },
         };
         let denied = identity.allow(Scope::HostRead).is_err();
@@ -182,7 +182,7 @@ impl Streams {
 }
 
 impl Hub {
-    /// The event of a snapshot, written once for all who ask for the same.
+    /// The event of a snapshot, encoded once for all who request the same.
     fn frame(&self, snapshot: &Arc<Snapshot>, families: &[Family]) -> Bytes {
         let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let since = snapshot.since_taken();

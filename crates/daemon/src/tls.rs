@@ -66,7 +66,7 @@ impl Certificates {
     /// Reads the certificate chain and its key.
     ///
     /// # Errors
-    /// When a file can't be read or used, or everybody may read the key.
+    /// When a file can't be read or used, or the key is world-readable.
     pub fn load(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let unusable = |reason| TlsError::Unusable {

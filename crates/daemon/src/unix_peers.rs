@@ -26,7 +26,7 @@ const ACCOUNTS_MAX: usize = 1024;
 pub(crate) struct UnixPeers {
     /// Linux account to user name.
     users: BTreeMap<String, String>,
-    /// Members of this Linux group are viewers; nobody is when empty.
+    /// Members of this Linux group are viewers; there are none when it is empty.
     viewer_group: String,
     store: Store,
     collector: Collector,

@@ -64,7 +64,7 @@ impl UnreadMemory {
     /// 503 when there would be no memory for it.
     pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, ApiError> {
         let turn = Arc::clone(&self.turns).acquire_owned().await;
-        // An error says that the semaphore was closed, which nobody does.
+        // An error says that the semaphore was closed, which never happens.
         let turn = turn.map_err(|error| ApiError::internal(&error))?;
         if self.units.available_permits() * UNIT < SMALL {
             return Err(ApiError::unread_memory_full());

@@ -1,7 +1,8 @@
-//! Reading files that a person named: a name may lead to a pipe that blocks for ever, or to a device
+//! Reading files that a person named: a name may lead to a pipe that blocks forever, or to a device
 //! that never ends.
 //!
-//! [`open`] and [`read`] accept regular files only, up to a size; [`write_whole`] replaces a file atomically.
+//! [`open`] and [`read`] accept regular files only, up to a size; [`write_whole`] replaces a file
+//! atomically.
 
 use std::fs::File;
 use std::io::{self, Read, Write};

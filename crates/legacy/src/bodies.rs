@@ -16,7 +16,7 @@ pub(crate) enum LegacyRole {
 }
 
 impl LegacyRole {
-    /// The word in requests and answers.
+    /// The word in requests and responses.
     #[must_use]
     pub(crate) const fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What the administrator wants, asked for or read from a file.
+//! What the administrator wants, from prompts or from a file.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::PermissionsExt;
@@ -99,7 +99,7 @@ pub struct Database {
     pub role: String,
     /// Database to make on the local server, of the same characters.
     pub name: String,
-    /// Folder of the local server's Unix socket.
+    /// Directory of the local server's Unix socket.
     pub socket: PathBuf,
     /// Port of the local server.
     pub port: u16,

@@ -22,7 +22,7 @@ use linux_api_client::Client;
 /// How long a daemon that was started may take until it is ready.
 const READY_PATIENCE: Duration = Duration::from_mins(1);
 
-/// Who is told how far it is.
+/// Receives the progress.
 pub trait Witness {
     /// A step begins.
     fn begins(&mut self, number: usize, total: usize, title: &str);
@@ -33,7 +33,7 @@ pub trait Witness {
 /// What came of it.
 #[derive(Debug, Default)]
 pub struct Finished {
-    /// The first admin's key, when the daemon made one that nobody has fetched yet.
+    /// The first admin's key, when the daemon created one that was not read yet.
     pub key: Option<PlainKey>,
     /// Advice that is no failure.
     pub hints: Vec<String>,
@@ -68,7 +68,7 @@ pub async fn apply(
     Ok(finished)
 }
 
-/// Removes the file that the first admin's key was taken from, once somebody has it.
+/// Removes the file of the first admin's key, once the key was shown.
 ///
 /// # Errors
 /// When it can't be removed.
@@ -87,7 +87,7 @@ fn said(outcome: &str) -> Told {
 fn changed(changed: Changed) -> Told {
     said(match changed {
         Changed::Yes => "done",
-        Changed::No => "as it was",
+        Changed::No => "unchanged",
     })
 }
 
@@ -118,7 +118,7 @@ async fn perform(step: &Step, tree: &Tree, finished: &mut Finished) -> anyhow::R
     }
 }
 
-/// The numbers behind a name. In a folder that is no running system the account may be made by its
+/// The numbers behind a name. In a directory that is no running system the account may be made by its
 /// first boot; until then root owns everything, and systemd-tmpfiles hands it over.
 fn numbers(tree: &Tree, who: Who) -> anyhow::Result<Owner> {
     let account = match who {
@@ -144,7 +144,7 @@ fn write(tree: &Tree, file: &FileSpec) -> anyhow::Result<Changed> {
     Ok(tree.write(&file.path, text.as_bytes(), file.mode, owner)?)
 }
 
-/// The program that is asked to install itself is the one that was tried, so it is copied.
+/// The running program is copied, because it is the one that was tried.
 fn install_program(tree: &Tree, from: &Path) -> anyhow::Result<Changed> {
     let target = Path::new(PROGRAM);
     let same = |a: &Path, b: &Path| {
@@ -157,7 +157,7 @@ fn install_program(tree: &Tree, from: &Path) -> anyhow::Result<Changed> {
     let program =
         std::fs::read(from).with_context(|| format!("read the program {}", from.display()))?;
     if !program.starts_with(b"\x7fELF") {
-        bail!("{} is no program for Linux", from.display());
+        bail!("{} is not a Linux program", from.display());
     }
     Ok(tree.write(target, &program, 0o755, Owner::ROOT)?)
 }
@@ -166,7 +166,7 @@ async fn make_account(tree: &Tree) -> anyhow::Result<Told> {
     const SYSUSERS: &[&str] = &["/usr/bin/systemd-sysusers", "/bin/systemd-sysusers"];
     const USERADD: &[&str] = &["/usr/sbin/useradd", "/sbin/useradd"];
     if facts::account(tree)?.is_some() {
-        return Ok(said("as it was"));
+        return Ok(said("unchanged"));
     }
     if !tree.gives_away() {
         return Ok(said("left to the first boot (systemd-sysusers)"));
@@ -263,7 +263,7 @@ async fn start(tree: &Tree, anew: bool) -> anyhow::Result<Told> {
     let started = service::start(tree, &files.map(Path::new), anew).await?;
     Ok(said(match started {
         Started::Fresh => "started",
-        Started::Anew => "started anew",
+        Started::Anew => "restarted",
         Started::RanAlready => "runs already",
     }))
 }
@@ -292,7 +292,7 @@ async fn wait_until_ready(address: &str) -> anyhow::Result<Told> {
     }
 }
 
-/// Takes the key as the daemon left it. The folder is the daemon's own, so what lies there is
+/// Takes the key as the daemon left it. The directory is the daemon's own, so what lies there is
 /// looked at with care: a link or a text that is no key is not shown.
 fn take_key(tree: &Tree) -> anyhow::Result<Option<PlainKey>> {
     let Some(content) = tree.read(Path::new(KEY_FILE), KEY_LEN as u64 + 1)? else {

@@ -28,7 +28,7 @@ pub(super) struct Call<'a> {
 const TAIL: usize = 15;
 
 impl Call<'_> {
-    /// Runs it; answers what it said.
+    /// Runs it; returns its output.
     ///
     /// # Errors
     /// When it is not there, takes too long, or fails; then with the end of what it said.

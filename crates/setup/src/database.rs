@@ -21,7 +21,7 @@ const PSQL: &[&str] = &[
     "/usr/local/bin/psql",
     "/usr/pgsql/bin/psql",
 ];
-/// How long a fresh server may take to answer.
+/// How long a fresh server may take to respond.
 const SERVER_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Makes role and database; all of it may have been done before. psql itself quotes the variables.
@@ -65,14 +65,14 @@ pub(super) async fn install(manager: PackageManager) -> anyhow::Result<()> {
         let call = Call {
             programs: &[program],
             arguments,
-            // Its own default asks nobody on TCP for a password, but a service for their name.
+            // Its own default on TCP is not a password but ident, which queries a service for the user's
+            // name.
             variables: &[("PGSETUP_INITDB_OPTIONS", "--auth-host=scram-sha-256")],
             patience: Some(Duration::from_mins(30)),
             ..Call::default()
         };
         call.run().await.with_context(|| {
-            "PostgreSQL can't be installed; fix what the package manager reports, or install it \
-             yourself and answer kind = \"local\""
+            "PostgreSQL can't be installed; fix what the package manager reports, or install it yourself and set kind = \"local\""
         })?;
     }
     Ok(())
@@ -162,7 +162,7 @@ fn new_password() -> anyhow::Result<SecretString> {
         let mut bytes = [0_u8; 32];
         rand::rngs::SysRng
             .try_fill_bytes(&mut bytes)
-            .context("draw random bytes")?;
+            .context("generate random bytes")?;
         // Those beyond would make the first letters likelier.
         let even = bytes.iter().filter(|byte| **byte < 248);
         password.extend(even.map(|byte| char::from(ALPHABET[usize::from(byte % 62)])));
@@ -203,7 +203,7 @@ impl<'a> Server<'a> {
     /// A server that was just installed may still be starting.
     async fn wait(&self, patience: Duration) -> anyhow::Result<()> {
         if !PSQL.iter().any(|path| Path::new(path).exists()) {
-            bail!("psql is not here: install the client of PostgreSQL and run setup again");
+            bail!("psql is not installed: install the client of PostgreSQL and run setup again");
         }
         let give_up = tokio::time::Instant::now() + patience;
         loop {
@@ -212,7 +212,7 @@ impl<'a> Server<'a> {
                 Err(error) if tokio::time::Instant::now() >= give_up => {
                     return Err(error).with_context(|| {
                         format!(
-                            "the PostgreSQL server does not answer at {} port {}: start it \
+                            "the PostgreSQL server does not respond at {} port {}: start it \
                              (systemctl start postgresql), or answer another database.socket or \
                              database.port",
                             self.local.socket.display(),
@@ -323,7 +323,7 @@ async fn offer_timescale(url: &SecretString, told: &mut Told) -> anyhow::Result<
         .map_err(|error| explain(error.into()))?;
     if !may_create {
         bail!(
-            "the database's role may not make the schema linux_api: as the database's owner, run \
+            "the database's role may not create the schema linux_api: as the database's owner, run \
              `grant create on database NAME to ROLE`"
         );
     }
@@ -356,7 +356,7 @@ fn explain(error: StoreError) -> anyhow::Error {
     // https://www.postgresql.org/docs/current/errcodes-appendix.html
     let advice = match (&error, code.as_deref()) {
         (_, Some("28P01" | "28000")) => {
-            "the server refuses user or password: correct them in the URL. (A server that asks \
+            "the server rejects user or password: correct them in the URL. (A server that requires \
              `ident` instead of a password on 127.0.0.1 wants `scram-sha-256` in that line of its \
              pg_hba.conf.)"
         }
@@ -368,8 +368,7 @@ fn explain(error: StoreError) -> anyhow::Error {
             "use a newer server: packages of every version are at https://www.postgresql.org/download/"
         }
         (StoreError::Unavailable(_) | StoreError::DeadlineExceeded(_), _) => {
-            "the server can't be reached: see that it runs, that the URL has the right host and \
-             port, and that no firewall stands between"
+            "the server can't be reached: check that it runs, that the URL has the right host and port, and that no firewall blocks it"
         }
         _ => "the database can't be used",
     };

@@ -39,7 +39,7 @@ const PEM_LIMIT: usize = 1 << 20;
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Facts {
-    /// It is the running system and no folder with another one.
+    /// It is the running system and no directory with another one.
     pub is_live: bool,
     /// This process has the rights of root.
     pub is_root: bool,
@@ -49,7 +49,7 @@ pub struct Facts {
     pub packaged_units: Option<PathBuf>,
     /// The program to install when they did not.
     pub program: PathBuf,
-    /// Somebody asked for that program by its name.
+    /// That program was named explicitly.
     pub program_is_named: bool,
     /// It is the one that came with the package.
     pub program_is_packaged: bool,
@@ -115,7 +115,7 @@ pub struct TlsFiles {
 pub struct Candidate {
     /// Where it is.
     pub path: PathBuf,
-    /// Somebody named it; otherwise it is the program that runs.
+    /// It was named; otherwise it is the running program.
     pub is_named: bool,
 }
 
@@ -226,11 +226,11 @@ fn find_config(tree: &Tree) -> Result<Option<FoundConfig>, TreeError> {
     Ok(Some(FoundConfig { text, says }))
 }
 
-/// The URLs in the files that a configuration names. In a folder with a system these are files
+/// The URLs in the files that a configuration names. In a directory with a system these are files
 /// below it, and none of this machine's.
 fn flags_below(tree: &Tree, text: &str) -> Result<Vec<Flag>, String> {
     let mut flags = Vec::new();
-    // A text that is no TOML is told about by whoever reads it as a whole.
+    // A text that is not TOML is reported where it is read as a whole.
     let table = text.parse::<toml::Table>().unwrap_or_default();
     for (key, name) in [
         ("database.url", "url_file"),
@@ -274,7 +274,7 @@ fn left_behind(tree: &Tree) -> Result<Vec<PathBuf>, TreeError> {
         let found = tree.look(Path::new(path))?;
         Ok(found.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink))
     };
-    // `systemctl mask` makes a link, which somebody meant.
+    // `systemctl mask` makes a link, which is intended.
     if is_link(&service)? {
         return Ok(Vec::new());
     }

@@ -1,5 +1,5 @@
-//! Asks for a line of text, with the editing that shells have: Ctrl-U, Ctrl-W, Ctrl-A, Ctrl-K and the
-//! others. inquire, which asks everything else, types a `u` for Ctrl-U.
+//! Prompts for a line of text, with the editing that shells have: Ctrl-U, Ctrl-W, Ctrl-A, Ctrl-K and the
+//! others. inquire, which makes all other prompts, inserts a `u` for Ctrl-U.
 
 use std::io::Write as _;
 
@@ -11,7 +11,7 @@ use rustyline::history::MemHistory;
 
 use super::prompt::Stopped;
 
-/// The line that a person types, without the blanks around it; `default` for an empty one. Asked for
+/// The line that a person types, without the blanks around it; `default` for an empty one. Prompts
 /// again, with the reason, while `check` refuses it.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ pub use configuration::PACKAGED as PACKAGED_CONFIG;
 pub use database::{check_name, check_url};
 pub use steps::{Content, FileSpec, LocalDatabase, Step, Who};
 
-/// What an ordinary account is told.
+/// The message for an ordinary account.
 pub const ONLY_ROOT: &str =
     "setup changes the system, which only root may do: sudo linux-api setup";
 /// Account and group of the daemon.
@@ -57,7 +57,7 @@ pub const UNITS: &str = "/etc/systemd/system";
 pub const PORT_DROP_IN: &str = "/etc/systemd/system/linux-api.service.d/port.conf";
 /// Where setup puts the account's definition.
 pub const SYSUSERS: &str = "/etc/sysusers.d/linux-api.conf";
-/// Where setup puts the folders' definition.
+/// Where setup puts the directories' definition.
 pub const TMPFILES: &str = "/etc/tmpfiles.d/linux-api.conf";
 
 const SERVICE_TEXT: &str = include_str!("../../../packaging/systemd/linux-api.service");
@@ -72,9 +72,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What has to be fixed first, each with how.
     pub obstacles: Vec<String>,
-    /// What somebody should know, and which is in nobody's way.
+    /// Notes that are not obstacles.
     pub notes: Vec<String>,
-    /// Where the daemon will answer on this host.
+    /// The daemon's address on this host.
     pub address: String,
 }
 
@@ -121,7 +121,7 @@ pub fn plan(answers: &Answers, facts: &Facts) -> Plan {
     }
 }
 
-/// What is in the way whatever the answers are: it is said before anything is asked.
+/// Obstacles that no answer can remove: they are reported before the first prompt.
 #[must_use]
 pub fn unanswerable(answers: &Answers, facts: &Facts) -> Vec<String> {
     let mut planner = Planner::new(answers, facts);
@@ -194,7 +194,7 @@ impl<'a> Planner<'a> {
         }
         if !self.facts.has_systemd {
             self.obstacle(
-                "systemd does not run this system, and setup hands the daemon over to it: start \
+                "systemd does not run this system, and setup installs the daemon as its service: start \
                  `linux-api serve` by what runs your services, or prepare another system's folder \
                  with --root DIR",
             );
@@ -270,7 +270,7 @@ impl<'a> Planner<'a> {
         };
         if !server.carries_keys_safely(server.listen.ip()) {
             self.obstacle(format!(
-                "{} can be reached from other machines, and without TLS everybody on the way can \
+                "{} can be reached from other machines, and without TLS everyone on the network path can \
                  read the keys: answer with a certificate ([tls] certificate, key), with \
                  trusted_proxies when a proxy with TLS stands in front, or listen on 127.0.0.1",
                 server.listen
@@ -333,7 +333,7 @@ impl<'a> Planner<'a> {
         if let Some(old) = differs {
             if self.answers.configuration != Existing::Replace {
                 self.obstacle(format!(
-                    "{CONFIG} is there already and says something else: keep it \
+                    "{CONFIG} exists already and differs: keep it \
                      (configuration = \"keep\" in the answers), or have it saved and replaced \
                      (configuration = \"replace\")"
                 ));

@@ -10,7 +10,7 @@ use super::facts::Candidate;
 
 /// The checksums beside a program, as `sha256sum` writes them.
 const CHECKSUMS: &str = "SHA256SUMS";
-/// How long it may take to tell its version.
+/// How long `--version` may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why it can't be installed.
@@ -21,11 +21,11 @@ pub(super) async fn refusal(program: &Candidate) -> Option<String> {
         Err(error) => return Some(format!("{shown}: {error}")),
     };
     if !content.starts_with(b"\x7fELF") {
-        return Some(format!("{shown} is no program for Linux"));
+        return Some(format!("{shown} is not a Linux program"));
     }
     if !fits_checksum(&program.path, &content) {
         return Some(format!(
-            "{shown} is not what {CHECKSUMS} beside it says, so it is damaged or another one: get \
+            "{shown} does not match {CHECKSUMS} beside it, so it is damaged or another one: get \
              it anew"
         ));
     }
@@ -69,14 +69,15 @@ async fn answers_as_itself(path: &Path) -> Result<(), String> {
         patience: Some(PATIENCE),
         ..Call::default()
     };
-    let said = call.run().await.map_err(|error| {
-        format!("{shown} does not run here, so nothing is replaced by it: {error:#}")
-    })?;
+    let said = call
+        .run()
+        .await
+        .map_err(|error| format!("{shown} does not run here, so it is not installed: {error:#}"))?;
     if said.starts_with("linux-api ") {
         return Ok(());
     }
     let said = said.lines().next().unwrap_or_default().to_owned();
     Err(format!(
-        "{shown} is not linux-api: asked for its version, it says {said:?}"
+        "{shown} is not linux-api: for --version it prints {said:?}"
     ))
 }

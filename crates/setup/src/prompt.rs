@@ -1,4 +1,4 @@
-//! Asks for the answers on a terminal.
+//! Prompts for the answers on a terminal.
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
@@ -26,14 +26,14 @@ const LOCAL: &str = "PostgreSQL on this host: make role and database";
 const INSTALL: &str = "PostgreSQL on this host: install it from the system's packages first";
 const URL: &str = "PostgreSQL elsewhere: I have its URL";
 
-const KEEP: &str = "Keep it and go on with what it says";
-const REPLACE: &str = "Save it beside and write a new one";
+const KEEP: &str = "Keep it and use its settings";
+const REPLACE: &str = "Save a copy and write a new one";
 const UPGRADE: &str = "Upgrade: install this program, keep the configuration";
-const CHANGE: &str = "Change: answer the questions anew; the configuration is saved beside";
+const CHANGE: &str = "Change: configure it again; a copy of the configuration is saved";
 const REMOVE: &str = "Remove: stop the daemon and remove the program; configuration and data stay";
 const STOP: &str = "Stop here";
-const KEEP_URL: &str = "Keep that one and use it";
-const REPLACE_URL: &str = "Forget that one and use the one that I named";
+const KEEP_URL: &str = "Use that one";
+const REPLACE_URL: &str = "Use the one that I named, and forget that one";
 
 /// The person gave up.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +43,7 @@ pub struct Stopped;
 /// What came of a question; one that was broken off is no failure of the program.
 ///
 /// # Errors
-/// [`Stopped`] when the person gave up, else why nobody could be asked.
+/// [`Stopped`] when the user gave up, else why there was no prompt.
 pub fn asked<T>(answer: Result<T, InquireError>) -> anyhow::Result<T> {
     match answer {
         Err(InquireError::OperationInterrupted | InquireError::OperationCanceled) => {
@@ -68,7 +68,7 @@ enum Next {
     Remove,
 }
 
-/// Asks one question after another.
+/// Prompts for one answer after another.
 ///
 /// # Errors
 /// When there is no terminal, or the person gives up.
@@ -107,11 +107,9 @@ fn ask_url(answers: &mut Answers, kept: &str) -> anyhow::Result<()> {
     if !differs {
         return Ok(());
     }
-    let about = DatabaseUrl::from_text(kept).map_or_else(
-        |_| "nothing that can be used".to_owned(),
-        |url| url.to_string(),
-    );
-    let question = format!("{URL_FILE} names another database already, {about}. What with it?");
+    let about = DatabaseUrl::from_text(kept)
+        .map_or_else(|_| "not a usable URL".to_owned(), |url| url.to_string());
+    let question = format!("{URL_FILE} names another database already, {about}. Which one to use?");
     match select(&question, &[KEEP_URL, REPLACE_URL, STOP])? {
         KEEP_URL => {
             answers.database = Database {
@@ -125,7 +123,7 @@ fn ask_url(answers: &mut Answers, kept: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asks whether to go on.
+/// Prompts whether to continue.
 ///
 /// # Errors
 /// When there is no terminal, or the person gives up.
@@ -139,7 +137,7 @@ fn select(question: &str, choices: &[&'static str]) -> anyhow::Result<&'static s
 
 fn ask_existing(is_installed: bool, says: Option<&Says>) -> anyhow::Result<Next> {
     let about = says.map_or_else(
-        || "which can't be used as it is".to_owned(),
+        || "which is not valid".to_owned(),
         |says| format!("listening on {}, database {}", says.listen, says.database),
     );
     if is_installed {
@@ -286,9 +284,7 @@ fn ask_database(answers: &mut Answers, facts: &Facts) -> anyhow::Result<()> {
 
 fn is_file(text: &str) -> Result<(), String> {
     let found = std::path::Path::new(text).is_file();
-    found
-        .then_some(())
-        .ok_or_else(|| "there is no such file".to_owned())
+    found.then_some(()).ok_or_else(|| "no such file".to_owned())
 }
 
 fn checked(

@@ -14,14 +14,14 @@ use super::plan::{
 use super::service;
 use super::tree::{Changed, Tree};
 
-/// One thing to take away.
+/// One thing to remove.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removal {
     /// End the daemon and keep systemd from starting it.
     Stop,
     /// A file of setup's, or a link to one.
     File(PathBuf),
-    /// A folder with all in it.
+    /// A directory with all in it.
     Folder(PathBuf),
     /// The daemon's account and group.
     Account,
@@ -34,13 +34,13 @@ impl Removal {
         match self {
             Self::Stop => format!("stop {SERVICE} and {SOCKET}"),
             Self::File(path) => format!("remove {}", path.display()),
-            Self::Folder(path) => format!("remove {} and all in it", path.display()),
+            Self::Folder(path) => format!("remove {} and its content", path.display()),
             Self::Account => format!("remove the account and the group {ACCOUNT}"),
         }
     }
 }
 
-/// What is to be taken away; with `purge` also configuration, keys, measurements and backups.
+/// What is to be removed; with `purge` also configuration, keys, measurements and backups.
 #[must_use]
 pub fn plan(is_live: bool, purge: bool) -> Vec<Removal> {
     let mut steps = Vec::new();
@@ -85,18 +85,17 @@ pub async fn apply(
     let mut hints = Vec::new();
     if tree.look(Path::new(PACKAGED_PROGRAM))?.is_some() {
         hints.push(
-            "program and units came with a package; it removes them: apt-get remove linux-api, or \
-             dnf remove linux-api"
+            "program and units belong to a package; remove it: apt-get remove linux-api, or dnf remove linux-api"
                 .to_owned(),
         );
     }
     let purged = steps.contains(&Removal::Account);
     hints.push(if purged {
-        "a PostgreSQL database is left as it is; to drop one that setup made: sudo -u postgres \
+        "a PostgreSQL database is left as it is; to drop one that setup created: sudo -u postgres \
          dropdb linux_api; sudo -u postgres dropuser linux_api"
             .to_owned()
     } else {
-        format!("{CONFIG_FOLDER} and {DATA_FOLDER} are kept; with --purge they go too")
+        format!("{CONFIG_FOLDER} and {DATA_FOLDER} are kept; --purge removes them too")
     });
     Ok(hints)
 }
@@ -115,7 +114,7 @@ async fn perform(step: &Removal, tree: &Tree) -> anyhow::Result<&'static str> {
 }
 
 /// The account, and its group: userdel leaves that when it has other members, or where
-/// /etc/login.defs does not ask for its removal.
+/// /etc/login.defs does not have it removed.
 async fn remove_account(tree: &Tree) -> anyhow::Result<&'static str> {
     const USERDEL: &[&str] = &["/usr/sbin/userdel", "/sbin/userdel"];
     const GROUPDEL: &[&str] = &["/usr/sbin/groupdel", "/sbin/groupdel"];

@@ -77,10 +77,10 @@ pub(super) enum Started {
     RanAlready,
 }
 
-/// Starts the daemon; anew when one of `files` is younger than it, or when told so.
+/// Starts the daemon; again when one of `files` is younger than it, or when requested.
 pub(super) async fn start(tree: &Tree, files: &[&Path], anew: bool) -> anyhow::Result<Started> {
     if !is_active(SERVICE).await {
-        // After too many failures systemd refuses a start until it is told to forget them.
+        // After too many failures systemd refuses a start until they are reset.
         let _ = systemctl(&["reset-failed", SERVICE]).await;
         run_or_explain("start").await?;
         return Ok(Started::Fresh);
@@ -123,7 +123,7 @@ async fn run_or_explain(verb: &str) -> anyhow::Result<()> {
     let log = call.run().await.unwrap_or_default();
     Err(error).with_context(|| {
         format!(
-            "the daemon does not start; fix what it reports and run setup again. Its last words:\n{}",
+            "the daemon does not start; fix what it reports and run setup again. The end of its log:\n{}",
             log.trim_end()
         )
     })

@@ -1,7 +1,7 @@
-//! Files below a root folder, reached without following symbolic links.
+//! Files below a root directory, reached without following symbolic links.
 //!
-//! Setup runs as root in folders that others may have prepared. Every part of a path is opened by
-//! the folder before it; a link in the way is an error that names it. Files get their content under
+//! Setup runs as root in directories that others may have prepared. Every part of a path is opened by
+//! the directory before it; a link in the way is an error that names it. Files get their content under
 //! another name and appear whole, with their owner and mode, or not at all.
 
 use std::ffi::{OsStr, OsString};
@@ -17,18 +17,17 @@ use rustix::io::Errno;
 /// Why something below the root can't be done.
 #[derive(Debug, thiserror::Error)]
 pub enum TreeError {
-    /// Somebody put a symbolic link where a file or folder belongs.
+    /// There is a symbolic link where a file or directory belongs.
     #[error(
-        "{0} is a symbolic link, and setup follows none: whoever made it could have root write \
-         elsewhere. Look where it leads, remove it, and run setup again"
+        "{0} is a symbolic link, and setup follows none: its creator could make root write elsewhere. Check where it leads, remove it, and run setup again"
     )]
     Link(PathBuf),
-    /// Something else is where a file or folder belongs.
-    #[error("{0} is neither a file nor a folder as expected; move it away and run setup again")]
+    /// Something else is where a file or directory belongs.
+    #[error("{0} is neither a file nor a directory as expected; move it and run setup again")]
     InTheWay(PathBuf),
     /// The disk has no room left.
     #[error(
-        "no room is left on the disk of {0}; free some and run setup again: what is done is kept"
+        "no space is left on the disk of {0}; free some and run setup again: completed steps are kept"
     )]
     Full(PathBuf),
     /// Anything else.
@@ -64,7 +63,7 @@ pub enum Changed {
     No,
 }
 
-/// A folder and all below it.
+/// A directory and all below it.
 #[derive(Debug)]
 pub struct Tree {
     root: PathBuf,
@@ -79,7 +78,7 @@ const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::CLOEXEC);
 
 impl Tree {
-    /// Opens the root folder, which must exist.
+    /// Opens the root directory, which must exist.
     ///
     /// # Errors
     /// When it can't be opened.
@@ -133,13 +132,13 @@ impl Tree {
         self.error(path, errno)
     }
 
-    /// Opens the folder that holds `path`, and makes those that are missing.
+    /// Opens the directory that holds `path`, and makes those that are missing.
     fn made_parent(&self, path: &Path) -> Result<OwnedFd, TreeError> {
         let folder = self.parent(path, true)?;
         folder.ok_or_else(|| self.error(path, Errno::NOENT))
     }
 
-    /// Opens the folder that holds `path`, and makes those that are missing when asked to.
+    /// Opens the directory that holds `path`, and creates missing ones when requested.
     fn parent(&self, path: &Path, make: bool) -> Result<Option<OwnedFd>, TreeError> {
         let mut at = rustix::io::dup(&self.handle).map_err(|errno| self.error(path, errno))?;
         let mut walked = PathBuf::from("/");
@@ -231,7 +230,7 @@ impl Tree {
         }
     }
 
-    /// Makes a folder, or gives the one that is there its mode and owner.
+    /// Makes a directory, or gives the one that is there its mode and owner.
     ///
     /// # Errors
     /// When something else is there, or it can't be made.
@@ -329,7 +328,7 @@ impl Tree {
     /// Removes a file or a link, and what an interrupted [`Tree::write`] left beside it.
     ///
     /// # Errors
-    /// When it is a folder or can't be removed.
+    /// When it is a directory or can't be removed.
     pub fn remove(&self, path: &Path) -> Result<Changed, TreeError> {
         let draft = self.remove_one(&path.with_file_name(draft_name(self.name(path)?)))?;
         let itself = self.remove_one(path)?;
@@ -347,10 +346,10 @@ impl Tree {
         }
     }
 
-    /// Removes a folder and all in it; a link in its place is an error.
+    /// Removes a directory and all in it; a link in its place is an error.
     ///
     /// # Errors
-    /// When it is no folder or can't be removed.
+    /// When it is no directory or can't be removed.
     pub fn remove_all(&self, path: &Path) -> Result<Changed, TreeError> {
         let Some(stat) = self.look(path)? else {
             return Ok(Changed::No);
@@ -370,7 +369,7 @@ impl Tree {
             && (belongs || !self.gives_away)
     }
 
-    /// The owner first: until then nobody else may do anything with it.
+    /// The owner first: until then no one else may do anything with it.
     fn hand_over(&self, handle: &impl AsFd, mode: u32, owner: Owner) -> Result<(), Errno> {
         if self.gives_away {
             let (uid, gid) = (Uid::from_raw(owner.uid), Gid::from_raw(owner.gid));

@@ -320,7 +320,7 @@ impl Store {
         })
     }
 
-    /// Ends a key at once and for ever; `false` when it was revoked before.
+    /// Ends a key at once and forever; `false` when it was revoked before.
     ///
     /// # Errors
     /// [`Refusal::UserNotFound`], [`Refusal::KeyNotFound`], [`Refusal::Immutable`] for another's

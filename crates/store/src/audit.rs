@@ -138,7 +138,7 @@ impl Store {
     /// When the database fails; then nothing is deleted.
     pub async fn delete_old_audit(&self, cutoff: Timestamp) -> Result<u64, StoreError> {
         const DUE: &str = "select id from audit_log where time < $1 limit 1";
-        // The trigger on the log lets rows before this time go. Nobody else ever sees the setting:
+        // The trigger on the log lets rows before this time go. No other transaction ever sees the setting:
         // it lives within this transaction.
         const OPEN: &str = "insert into settings (name, value) values ('audit_expired_before', $1)";
         const DELETE: &str = "
@@ -169,7 +169,7 @@ impl Store {
         Ok(deleted)
     }
 
-    /// Notes what somebody did, or why it was not done, when the change itself lies outside of
+    /// Records a change or why it was refused, when the change itself lies outside of
     /// the database.
     ///
     /// # Errors

@@ -226,7 +226,7 @@ impl Store {
         self.inner.tracker.suspicion.notified().await;
     }
 
-    /// Changes the state, and tells everyone who follows it.
+    /// Changes the state, and notifies all subscribers.
     pub fn set_availability(&self, state: Availability) {
         self.inner.tracker.state.send_if_modified(|known| {
             let differs = *known != state;
@@ -282,7 +282,7 @@ impl Store {
             return;
         }
         match error {
-            // After an I/O error nothing tells what of the file is on disk and what is only in
+            // After an I/O error it is unknown what of the file is on disk and what is only in
             // memory, so this handle on it is not used on.
             StoreError::Unavailable(_) if error.is_disk_failure() => {
                 if self.is_ready() {

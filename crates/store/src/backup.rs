@@ -1,8 +1,8 @@
-//! Backups: one folder each, in a format that both engines read and write.
+//! Backups: one directory each, in a format that both engines read and write.
 //!
-//! A folder holds `manifest.json` and one zstd-compressed file of JSON lines per table. It gets
+//! A directory holds `manifest.json` and one zstd-compressed file of JSON lines per table. It gets
 //! its final name only after all of it was written, synced, read back and compared, so that every
-//! folder with such a name is whole. This module knows nothing of HTTP and of the schedule.
+//! directory with such a name is whole. This module knows nothing of HTTP and of the schedule.
 
 mod error;
 mod list;
@@ -68,7 +68,7 @@ impl Scope {
 /// A finished backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupInfo {
-    /// Its folder.
+    /// Its directory.
     pub path: PathBuf,
     /// What it holds.
     pub manifest: Manifest,
@@ -77,24 +77,24 @@ pub struct BackupInfo {
 /// Which backup to make, and where.
 #[derive(Clone, Copy)]
 pub struct Order<'a> {
-    /// Below which folder, which is made when it is missing.
+    /// Below which directory, which is made when it is missing.
     pub folder: &'a Path,
     /// Of which tables.
     pub scope: Scope,
     /// Why.
     pub reason: Reason,
-    /// Is told how many rows were read.
+    /// Receives the number of rows read.
     pub progress: &'a dyn Progress,
 }
 
-/// Writes a backup into a new folder.
+/// Writes a backup into a new directory.
 ///
 /// All tables are read in one snapshot, a few rows at a time, while others go on writing. Dropping
 /// the future stops the backup and removes what was written.
 ///
 /// # Errors
 /// When the database fails, has no schema or a newer one than this program knows, or when the
-/// files can't be written or don't read back as they were written; then no folder is left behind.
+/// files can't be written or don't read back as they were written; then no directory is left behind.
 pub async fn create(store: &Store, order: Order<'_>) -> Result<BackupInfo, BackupError> {
     let mut snapshot = store.snapshot().await?;
     let made = create_from(&mut snapshot, store, order).await;
@@ -154,7 +154,7 @@ async fn create_from(
     }
 }
 
-/// Hands the tables to the writer. It finishes only when it is told so: an error here closes the
+/// Hands the tables to the writer. It finishes only on request: an error here closes the
 /// channel early, and then the writer removes what it wrote.
 async fn copy(
     snapshot: &mut Session,

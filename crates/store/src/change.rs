@@ -1,6 +1,6 @@
 //! How users and keys are changed: in one transaction that first bumps the revision of users and
 //! keys. That row's lock lets only one such change run at a time, on both engines, and the new
-//! revision tells every daemon that something changed.
+//! revision shows every daemon that something changed.
 //!
 //! The caller of a change over HTTP was identified when the head of the request had been read.
 //! The body, the hash of a new key and the lock come after that, and take as long as they take. So

@@ -18,7 +18,7 @@ pub struct Description {
 }
 
 impl Store {
-    /// Asks the database what it is.
+    /// Queries the versions of the database.
     ///
     /// # Errors
     /// When it can't be reached within the deadline.

@@ -68,7 +68,7 @@ pub(crate) struct Lines {
 #[derive(Debug)]
 pub(crate) enum CopyError {
     Store(StoreError),
-    /// Nobody takes the lines any more.
+    /// The receiver of the lines has gone.
     Closed,
 }
 
@@ -106,7 +106,7 @@ const SQLITE_TIMES: &[(&str, &str)] = &[
     ("users", "last_login"),
 ];
 
-/// Tables that others refer to come first, so that rows can be put back in this order.
+/// Tables that others refer to come first, so that rows can be restored in this order.
 const FIRST: [&str; 2] = ["settings", "users"];
 
 /// Lines are handed on when they reach this size.

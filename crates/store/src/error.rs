@@ -25,10 +25,10 @@ pub enum Refusal {
     /// No active admin would remain.
     #[error("no active admin would remain")]
     LastAdmin,
-    /// Nobody sets their own role.
+    /// Users can't change their own role.
     #[error("own role")]
     OwnRole,
-    /// Nobody deactivates themselves.
+    /// Users can't deactivate themselves.
     #[error("own account")]
     OwnAccount,
     /// The user has as many usable keys as allowed.
@@ -48,14 +48,14 @@ pub enum Refusal {
     ScopesExceeded,
 }
 
-/// Why the database did not do what was asked.
+/// Why an operation of the database failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A rule forbids it.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The database did not answer in time.
-    #[error("the database did not answer within {0:?}")]
+    /// The database did not respond in time.
+    #[error("the database did not respond within {0:?}")]
     DeadlineExceeded(Duration),
     /// The database can't be reached or has no free connection.
     #[error("the database can't be reached: {}", in_words(.0))]
@@ -128,7 +128,7 @@ impl StoreError {
     }
 
     /// Whether the server refuses this program's account or database: it will go on doing so until
-    /// somebody changes the configuration or the server.
+    /// the configuration or the server is changed.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         let Self::Unavailable(sqlx::Error::Database(answer)) = self else {

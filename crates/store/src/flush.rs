@@ -37,7 +37,7 @@ impl Store {
     /// Writes a batch, all of it or nothing.
     ///
     /// # Errors
-    /// When the database fails or does not answer within the deadline. It may then have been
+    /// When the database fails or does not respond within the deadline. It may then have been
     /// written all the same; writing it again is right in either case.
     pub async fn flush(&self, batch: Batch<'_>) -> Result<(), StoreError> {
         let now = self.clock().now();

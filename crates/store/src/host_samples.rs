@@ -18,7 +18,7 @@ pub(super) const SERIES_CONFLICT: &str = " on conflict (host_id, name, labels) d
 pub(super) const FIND: &str = "select id, name, labels from host_series where host_id = ";
 pub(super) const SAMPLES: &str =
     "insert into host_samples as old (series_id, time, samples, mean, max) ";
-/// Two starts of a daemon may share a minute; whoever saw more of it tells of it.
+/// Two starts of a daemon may share a minute; the one with more readings counts.
 pub(super) const SAMPLES_CONFLICT: &str = "
     on conflict (series_id, time) do update set
         samples = excluded.samples, mean = excluded.mean, max = excluded.max

@@ -17,7 +17,7 @@ use linux_api_wire::sketch::Sketch;
 use linux_api_wire::time::Timestamp;
 use linux_api_wire::user::{Role, UserId};
 
-/// The Python program did not tell methods apart.
+/// The Python program did not record methods.
 const METHOD: &str = RequestMethod::Other.as_str();
 
 /// A user about to be imported.
@@ -27,7 +27,7 @@ pub struct ImportedUser {
     pub id: UserId,
     /// Its name here.
     pub name: String,
-    /// The most it may do.
+    /// The role.
     pub role: Role,
     /// Whether it may do anything.
     pub active: bool,
@@ -134,8 +134,8 @@ impl Store {
     /// Adds users and keys in one transaction. What is there already stays as it is.
     ///
     /// # Errors
-    /// [`Refusal::NameTaken`] when somebody was faster, a refusal of the actor, or when the database
-    /// fails.
+    /// [`Refusal::NameTaken`] when the name was taken meanwhile, a refusal of the actor, or when the
+    /// database fails.
     pub async fn import_users(&self, actor: &Actor, import: &UserImport) -> Result<(), StoreError> {
         const USER: &str = "
             insert into users (id, name, role, active, immutable, created_at, last_login)
@@ -194,7 +194,7 @@ impl Store {
         })
     }
 
-    /// Keeps a secret under this name unless there is one, and answers the one that is kept.
+    /// Stores a secret under this name unless there is one, and returns the stored one.
     ///
     /// # Errors
     /// When the database fails.
@@ -220,7 +220,7 @@ impl Store {
     /// to one with fewer requests.
     ///
     /// # Errors
-    /// When the database fails or does not answer within the deadline.
+    /// When the database fails or does not respond within the deadline.
     pub async fn import_stats(
         &self,
         from: &ImportedFrom,
@@ -260,7 +260,7 @@ impl Store {
     /// Writes imported statuses, as [`Store::import_stats`] does.
     ///
     /// # Errors
-    /// When the database fails or does not answer within the deadline.
+    /// When the database fails or does not respond within the deadline.
     pub async fn import_statuses(
         &self,
         from: &ImportedFrom,

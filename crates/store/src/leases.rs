@@ -70,7 +70,8 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets daemons that were killed a day ago or earlier, and those that tell of a day to come.
+    /// Removes the leases of daemons that were killed a day ago or earlier, and those with times in the
+    /// future.
     ///
     /// # Errors
     /// When the database can't be reached within the deadline.

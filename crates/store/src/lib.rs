@@ -1,17 +1,18 @@
 //! The database: one set of statements for SQLite and PostgreSQL. Knows no HTTP.
 //!
 //! Start at [`Store`]. Its methods are in one file per subject ([`users`], [`api_keys`], [`audit`],
-//! [`host_samples`], [`request_queries`] …). Queries never touch a pool: `on_read!` and `in_write!` give them a
-//! `Tx`, which handles connection poolers, deadlines and write locks in one place.
+//! [`host_samples`], [`request_queries`] …). Queries never touch a pool: `on_read!` and `in_write!` give
+//! them a `Tx`, which handles connection poolers, deadlines and write locks in one place.
 //!
 //! - [`availability`]: whether the database may be used now; every query is refused at once when not.
 //! - [`migrations`]: the schema, its lock and its log; `migrations/embedded.rs` lists the files.
 //! - [`backup`]: backups of both engines in one format, verify and restore.
 //! - `codec::Db`: how times and ids are stored; [`error`]: [`StoreError`] and [`Refusal`].
 //!
-//! To add a table: a pair of migrations per engine in `migrations/`, their lines in `migrations/embedded.rs`,
-//! the columns that SQLite stores as integers in `dump.rs`, and a file of queries here with its tests in
-//! `tests/store`, which run on both engines. CONTRIBUTING.md has the steps.
+//! To add a table: a pair of migrations per engine in `migrations/`, their lines in
+//! `migrations/embedded.rs`, the columns that SQLite stores as integers in `dump.rs`, and a file of
+//! queries here with its tests in `tests/store`, which run on both engines. CONTRIBUTING.md has the
+//! steps.
 
 pub mod api_keys;
 pub mod audit;
@@ -92,7 +93,7 @@ struct Inner {
 pub struct PoolState {
     /// Open connections.
     pub open: u32,
-    /// Open connections that nobody uses just now.
+    /// Open connections that are not in use.
     pub idle: usize,
     /// The most that may be open.
     pub max: u32,
@@ -118,7 +119,7 @@ impl Store {
             .map_or_else(PoolState::default, |pool| pool.state())
     }
 
-    /// Answers when the database does.
+    /// Returns when the database responds.
     ///
     /// # Errors
     /// When it can't be reached within the deadline.
@@ -146,8 +147,8 @@ impl Store {
     /// this program may still use the schema: one statement, one round trip.
     ///
     /// # Errors
-    /// [`migrations::SchemaError::TooNew`] when another program raised what it takes to use the database, and
-    /// when the database can't be reached within the deadline.
+    /// [`migrations::SchemaError::TooNew`] when another program raised what it takes to use the
+    /// database, and when the database can't be reached within the deadline.
     pub async fn refresh_auth_revision(&self) -> Result<i64, StoreError> {
         let rows = self.within_deadline(self.read_vital_settings()).await?;
         let vital = VitalSettings::of(&rows)?;

@@ -52,7 +52,7 @@ impl RowSum {
     }
 }
 
-/// Reads whole lines into values; the error tells what is wrong with which line.
+/// Reads whole lines into values; the error names the line and what is wrong with it.
 pub(crate) fn parse(columns: &[Column], lines: &[u8]) -> Result<Vec<Values>, String> {
     let lines = lines.split_inclusive(|byte| *byte == b'\n');
     lines
@@ -200,7 +200,7 @@ impl Session {
         self.run(sql).await
     }
 
-    /// Lets ids that the database gives go on after those that were loaded, and tells whether
+    /// Lets ids that the database gives continue after those that were loaded, and returns whether
     /// every reference leads somewhere.
     pub(super) async fn finish_loading(&mut self) -> Result<(), StoreError> {
         const BROKEN: &str = "select count(*) from pragma_foreign_key_check";

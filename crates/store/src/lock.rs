@@ -1,7 +1,7 @@
 //! Locks on files beside an SQLite database. The kernel gives them back however a process ends.
 //!
 //! `DATABASE.lock` is held while migrating, `DATABASE.in-use` is shared by all who have the
-//! database open, so that whoever replaces it can tell that nobody has.
+//! database open, so that a restore can check that no process has.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -15,14 +15,14 @@ use super::migrations::SchemaError;
 use super::new_file::create_private_folder;
 use super::{Options, StoreError};
 
-/// Nobody else has the SQLite database open, for as long as this lives.
+/// No other process has the SQLite database open, for as long as this lives.
 #[derive(Debug, Clone)]
 pub(crate) struct SoleUse {
     pub(super) file: Arc<File>,
 }
 
 impl SoleUse {
-    /// Takes it, or tells that somebody else has the database open.
+    /// Takes it, or fails when another process has the database open.
     pub(crate) fn of(options: &Options) -> Result<Option<Self>, StoreError> {
         let Some(path) = options.sqlite_path()? else {
             return Ok(None);
@@ -42,7 +42,7 @@ impl SoleUse {
     }
 }
 
-/// Shares the use of the database; waits while somebody replaces it.
+/// Shares the use of the database; waits while it is being replaced.
 pub(super) async fn shared(database: &Path, timeout: Duration) -> Result<Arc<File>, StoreError> {
     let how = FlockOperation::NonBlockingLockShared;
     let file = take(database, "in-use", timeout, how).await?;

@@ -51,7 +51,7 @@ pub enum SchemaError {
     /// The revision to go to is none.
     #[error("there is no revision {asked}: {why}")]
     NoSuchRevision {
-        /// What was asked for.
+        /// The requested revision.
         asked: i64,
         /// Which ones there are.
         why: String,
@@ -135,9 +135,9 @@ pub struct Run<'a> {
     /// The revision to stop at. Without it, the newest when migrating, and one less when taking
     /// back.
     pub target: Option<i64>,
-    /// Who asked for it, for the audit log; nobody when the daemon does it as it starts.
+    /// Who requested it, for the audit log; `None` when the daemon does it at its start.
     pub actor: Option<&'a Actor>,
-    /// Is told which migration runs.
+    /// Receives the migration that runs.
     pub progress: &'a dyn Progress,
 }
 
@@ -264,7 +264,7 @@ impl Store {
         self.migrate_as(&Run::default(), backup).await
     }
 
-    /// The same up to a chosen revision, on somebody's behalf.
+    /// The same up to a chosen revision, on behalf of an actor.
     ///
     /// # Errors
     /// As for [`Store::migrate`], and when there is no such revision or the database is above it.
@@ -313,7 +313,7 @@ impl Store {
         self.rollback_as(&run, backup).await
     }
 
-    /// The same on somebody's behalf; without a target, the newest migration.
+    /// The same on behalf of an actor; without a target, the newest migration.
     ///
     /// # Errors
     /// As for [`Store::rollback`].

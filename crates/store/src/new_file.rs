@@ -14,7 +14,7 @@ pub(super) fn cannot_create(path: &Path) -> impl FnOnce(std::io::Error) -> Store
     move |error| StoreError::Unusable(format!("can't create the database {path}: {error}"))
 }
 
-/// Makes the folder (0700) of the database.
+/// Makes the directory (0700) of the database.
 pub(super) fn create_private_folder(path: &Path) -> Result<(), StoreError> {
     let parent = path.parent();
     let Some(folder) = parent.filter(|folder| !folder.as_os_str().is_empty()) else {
@@ -32,7 +32,7 @@ pub(super) fn create_private_folder(path: &Path) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// [`StoreError::EmptyFile`] when there is an empty file: that is never one of ours, and to begin
-/// anew in it could be to overlook a loss.
+/// again in it could be to overlook a loss.
 pub(super) async fn create_database(path: &Path) -> Result<(), StoreError> {
     match std::fs::metadata(path) {
         Ok(found) if found.is_file() && found.len() == 0 => {
@@ -76,7 +76,7 @@ async fn fill_new(path: &Path) -> Result<(), StoreError> {
         .map_err(cannot_create(path))
 }
 
-/// Puts the names in the folder of `path` on disk.
+/// Puts the names in the directory of `path` on disk.
 fn sync_folder(path: &Path) -> std::io::Result<()> {
     let folder = path
         .parent()

@@ -24,7 +24,7 @@ use linux_api_wire::time::Clock;
 const SQLITE_MIN: (u32, u32, u32) = (3, 51, 3);
 /// How long it may take to find out why the database is away.
 const EXPLAIN: Duration = Duration::from_secs(1);
-/// A server that does not respond within this is taken for away.
+/// A server that does not respond within this is treated as away.
 const PROBE: Duration = Duration::from_secs(2);
 /// The oldest PostgreSQL that the statements are written for.
 const POSTGRES_MIN: u32 = 15;
@@ -136,7 +136,7 @@ impl Options {
         let options = PgConnectOptions::from_str(url.expose_secret())
             .map_err(|error| StoreError::BadUrl(format!("bad PostgreSQL URL: {error}")))?
             .application_name("linux-api")
-            // PgBouncer refuses clients that ask for it, and numbers travel in binary here.
+            // PgBouncer refuses clients that set it, and numbers travel in binary here.
             .extra_float_digits(None);
         Ok(if session {
             // A migration and a backup may take longer than any call.
@@ -189,7 +189,7 @@ impl Store {
         Self::open_in(options, clock, None).await
     }
 
-    /// Opens the database for a change that nobody else may be about.
+    /// Opens the database for a change that no one else may be about.
     ///
     /// # Errors
     /// [`StoreError::InUse`] while a daemon or, on SQLite, another command has it open, and as for
@@ -292,7 +292,7 @@ impl Store {
         };
         match tokio::time::timeout(EXPLAIN, pools.connect.connect()).await {
             Ok(Err(cause)) => cause.into(),
-            // The server is there, and it is the pool that is used up; or it does not answer.
+            // The server is there, and it is the pool that is used up; or it does not respond.
             Ok(Ok(_)) | Err(_) => error,
         }
     }
@@ -311,7 +311,7 @@ async fn open_sqlite(options: &Options, sole: Option<&SoleUse>) -> Result<Sqlite
         .max_connections(1)
         .acquire_timeout(options.deadline)
         // SQLite itself rolls back when the disk is full, and the driver then takes the connection
-        // for one inside a transaction, for ever. The answer to a ping comes after the rollback.
+        // for one inside a transaction, forever. The response to a ping comes after the rollback.
         .after_release(|connection, _| {
             Box::pin(async move {
                 connection.ping().await?;
@@ -347,7 +347,7 @@ async fn open_sqlite(options: &Options, sole: Option<&SoleUse>) -> Result<Sqlite
     Ok(pools)
 }
 
-/// Switching a new file to WAL answers "busy" at once, whatever the busy timeout, while another
+/// Switching a new file to WAL fails with "busy" at once, whatever the busy timeout, while another
 /// program does the same.
 async fn first_connection(writer: &SqlitePool, deadline: Duration) -> Result<(), sqlx::Error> {
     const RETRY: Duration = Duration::from_millis(10);

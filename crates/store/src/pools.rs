@@ -37,7 +37,7 @@ pub(crate) struct SqlitePools {
     pub(crate) reader: SqlitePool,
     pub(crate) path: PathBuf,
     pub(super) file: FileId,
-    /// Tells others that the database is open here.
+    /// Shows others that the database is open here.
     pub(super) _in_use: Arc<File>,
 }
 

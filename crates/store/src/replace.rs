@@ -1,4 +1,4 @@
-//! Putting the content of a backup in the place of a database's, in one step: whoever looks sees
+//! Putting the content of a backup in the place of a database's, in one step: readers see
 //! the old content or the new.
 //!
 //! On SQLite a new file is filled beside the old one and renamed onto it, so that it also works
@@ -115,7 +115,7 @@ impl Replacement {
         })
     }
 
-    /// A database that nobody else sees: in a file at `path` on SQLite, else in a schema that is
+    /// A database that no one else sees: in a file at `path` on SQLite, else in a schema that is
     /// never committed.
     pub(crate) async fn scratch(options: &Options, path: PathBuf) -> Result<Self, StoreError> {
         let (session, file) = match options.engine()? {
@@ -143,7 +143,7 @@ impl Replacement {
         matches!(self.place, RestoreTarget::Tables)
     }
 
-    /// Brings the schema to `revision`, and answers its tables.
+    /// Brings the schema to `revision`, and returns its tables.
     pub(crate) async fn prepare(
         &mut self,
         revision: i64,
@@ -186,8 +186,8 @@ impl Replacement {
         self.session.finish_loading().await
     }
 
-    /// Puts the new content in place. `has_copy` tells whether the old one was saved elsewhere;
-    /// if not, it is kept beside. Answers where.
+    /// Puts the new content in place. `has_copy` says whether the old one was saved elsewhere; if not,
+    /// it is kept beside it. Returns where.
     pub(crate) async fn commit(
         mut self,
         note: Note<'_>,

@@ -18,11 +18,11 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 /// What the groups of a list are.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Groups {
-    /// Times, and methods when they are told apart.
+    /// Times, and methods when they are separate.
     Totals,
-    /// Times and routes, and methods when they are told apart.
+    /// Times and routes, and methods when they are separate.
     Routes,
-    /// Times, routes and these statuses, and methods when they are told apart.
+    /// Times, routes and these statuses, and methods when they are separate.
     Statuses(Option<u16>),
 }
 

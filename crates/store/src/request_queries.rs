@@ -40,7 +40,7 @@ pub struct Span {
 pub struct TotalRow {
     /// When the bucket begins.
     pub time: Timestamp,
-    /// Their method, when they are told apart by it.
+    /// Their method, when rows are per method.
     pub method: Option<String>,
     /// How many there were.
     pub requests: i64,
@@ -59,7 +59,7 @@ pub struct StatusRow {
     pub time: Timestamp,
     /// Template of the route.
     pub route: String,
-    /// Their method, when they are told apart by it.
+    /// Their method, when rows are per method.
     pub method: Option<String>,
     /// HTTP status.
     pub status: i32,
@@ -165,7 +165,7 @@ macro_rules! read_windows {
 pub(super) use {nearest, push_filter, push_hosts, push_status};
 
 impl Store {
-    /// The ids of the hosts that a filter asks for; `None` for all.
+    /// The ids of the hosts that a filter selects; `None` for all.
     pub(super) async fn hosts_of(
         &self,
         filter: &StatsFilter,

@@ -23,7 +23,7 @@ pub struct RouteRow {
     pub time: Timestamp,
     /// Template of the route.
     pub route: String,
-    /// Their method, when they are told apart by it.
+    /// Their method, when rows are per method.
     pub method: Option<String>,
     /// The requests; without their statuses. Where some were imported, their part of the sketch is
     /// an estimate from stored percentiles.
@@ -42,7 +42,7 @@ pub struct RoutePosition {
     pub time: Timestamp,
     /// Its route.
     pub route: String,
-    /// Its method, when the page tells methods apart.
+    /// Its method, when rows are per method.
     pub method: Option<String>,
 }
 
@@ -79,8 +79,8 @@ macro_rules! push_page {
         let to = place.map_or($filter.to, |place| place.time.min($filter.to));
         push_filter!($query, $filter, $hosts, to);
         if let Some(place) = place {
-            // Nothing is later than the place. With an `or` in place of this `not`, SQLite asks for
-            // both parts apart and sorts the whole range, which takes it seconds.
+            // Nothing is later than the place. With an `or` in place of this `not`, SQLite evaluates
+            // both parts separately and sorts the whole range, which takes it seconds.
             $query
                 .push(" and not (time = ")
                 .push_bind($crate::codec::Db(place.time));

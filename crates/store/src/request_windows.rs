@@ -1,6 +1,6 @@
 //! Pages of statistics are read window by window.
 //!
-//! A page is some groups from one end of a range, but a database that is asked to group and then to
+//! A page is some groups from one end of a range, but a database that has to group and then to
 //! cut off groups the whole range first, which may be millions of rows. Rows of one time are never
 //! far from each other, so a window of a few times holds whole groups, and a few windows a page.
 
@@ -79,7 +79,7 @@ impl Windows {
         window
     }
 
-    /// The most groups that a window has to answer.
+    /// The most groups that a window has to return.
     pub(super) fn limit(&self) -> i64 {
         i64::try_from(self.needed).unwrap_or(i64::MAX)
     }

@@ -32,7 +32,7 @@ enum OwnPool {
 
 impl OwnPool {
     /// Waits until the connection is closed, which a dropped pool does at some later time. An
-    /// SQLite connection that is closed late would take away the log of the file's successor.
+    /// SQLite connection that is closed late would remove the log of the file's successor.
     async fn close(self) {
         match self {
             Self::Sqlite(pool) => pool.close().await,
@@ -109,7 +109,7 @@ impl Session {
         let schema = sqlx::query("select 1 from pg_namespace where nspname = 'linux_api'")
             .fetch_optional(&mut *transaction)
             .await?;
-        // Asked first: "if not exists" needs the right to create even when it exists.
+        // Queried first: "if not exists" needs the privilege to create even when it exists.
         if schema.is_none() {
             sqlx::raw_sql("create schema linux_api")
                 .execute(&mut *transaction)
@@ -122,7 +122,7 @@ impl Session {
         Ok(Self::on_postgres(transaction, pool))
     }
 
-    /// A transaction in a schema that nobody else sees and that goes away with it.
+    /// A transaction in a schema that no one else sees and that goes away with it.
     pub(super) async fn scratch_on_postgres(options: &Options) -> Result<Self, StoreError> {
         let pool = Self::one_connection(options)?;
         let mut transaction = pool.begin().await?;
@@ -194,7 +194,7 @@ impl Session {
             .connect_lazy_with(options.postgres(true)?))
     }
 
-    /// Runs statements that answer nothing. The text holds nothing but names from the catalog,
+    /// Runs statements that return nothing. The text holds nothing but names from the catalog,
     /// quoted, and words of our own.
     pub(super) async fn run(&mut self, sql: String) -> Result<(), StoreError> {
         let query = sqlx::raw_sql(AssertSqlSafe(sql));
@@ -205,7 +205,7 @@ impl Session {
         Ok(())
     }
 
-    /// A number that each engine is asked for in its own words.
+    /// A number that each engine has its own query for.
     pub(super) async fn number(
         &mut self,
         sqlite: &'static str,

@@ -1,7 +1,7 @@
 //! TimescaleDB: where its extension is to be had, the tables of measurements become hypertables.
 //!
 //! Rows, columns and statements stay the same; what changes is how they lie on disk. Time tables are
-//! cut into chunks, chunks that nobody writes to any more are compressed, and old ones are dropped
+//! cut into chunks, chunks that are no longer written to are compressed, and old ones are dropped
 //! whole. Everything here can be repeated, and starts from whatever is there.
 
 use crate::codec::Db;
@@ -23,7 +23,7 @@ struct TimeTable {
     /// From what age on a chunk is compressed; the buckets that are still written are younger.
     compress_after: &'static str,
     /// What makes a segment of a compressed chunk; one series is read at a time, routes together. What
-    /// is asked about a rare status would unpack all of the usual one, were they not apart.
+    /// is queried for a rare status would decompress all of the usual one, were they not separate.
     segment_by: &'static str,
     /// The order of the rows in a compressed chunk: that of the queries.
     order_by: &'static str,
@@ -129,7 +129,7 @@ impl Store {
     /// # Errors
     /// When the database can't be reached within the deadline.
     pub async fn timescale(&self) -> Result<Timescale, StoreError> {
-        // The library's setting exists while it is loaded; who asks which are loaded needs rights.
+        // The library's setting exists while it is loaded; listing loaded libraries needs privileges.
         const EXTENSION: &str = "
             select (select extversion from pg_catalog.pg_extension where extname = 'timescaledb'),
                 (select default_version from pg_catalog.pg_available_extensions
@@ -241,7 +241,7 @@ impl Store {
         })
     }
 
-    /// Drops the chunks of a resolution that hold nothing from `cutoff` on, and answers how many.
+    /// Drops the chunks of a resolution that hold nothing from `cutoff` on, and returns how many.
     ///
     /// # Errors
     /// When the database fails, or the tables are no hypertables.
@@ -266,7 +266,7 @@ impl Store {
     }
 
     /// Compresses chunks that TimescaleDB's own jobs should have compressed a day before `now`, the
-    /// oldest first and at most `most`, and answers how many. Servers are known on which these jobs
+    /// oldest first and at most `most`, and returns how many. Servers are known on which these jobs
     /// fail each time, for a fault between versions of the extension and of PostgreSQL.
     ///
     /// # Errors

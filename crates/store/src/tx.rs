@@ -84,7 +84,7 @@ where
         Ok(done.count())
     }
 
-    /// As [`Self::execute_bulk`], with rows to answer.
+    /// As [`Self::execute_bulk`], for statements that return rows.
     pub(crate) async fn fetch_bulk<O>(
         &mut self,
         query: QueryAs<'_, DB, O, DB::Arguments>,
@@ -141,10 +141,10 @@ where
 }
 
 /// A PostgreSQL connection that is in use, and closed unless [`Held::settle`] says that the server
-/// has answered all that it was asked.
+/// has responded to all queries.
 ///
 /// The pool waits, with no bound, for a connection that it gets back in the middle of a query to
-/// answer that query. After an outage some never do, and each takes a place in the pool for good.
+/// respond to that query. After an outage some never do, and each takes a place in the pool for good.
 pub(crate) struct Held {
     connection: PoolConnection<Postgres>,
     settled: bool,
@@ -282,7 +282,7 @@ impl Store {
         }
     }
 
-    /// Gives up when the database does not answer in time, and as soon as it is known to be away.
+    /// Gives up when the database does not respond in time, and as soon as it is known to be away.
     pub(super) async fn within_deadline<T>(
         &self,
         work: impl Future<Output = Result<T, StoreError>>,
@@ -333,7 +333,7 @@ macro_rules! on_read {
     }};
 }
 
-/// Runs queries in one write transaction, within the deadline: committed when the body answers
+/// Runs queries in one write transaction, within the deadline: committed when the body returns
 /// `Ok`, rolled back otherwise.
 macro_rules! in_write {
     ($store:expr, |$tx:ident| $body:expr) => {{

@@ -14,7 +14,7 @@ pub(super) const COLUMNS_BY_ID: &str = "\
     /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login
     from users where id = $1";
 
-/// Adds the row of a new user and answers it.
+/// Adds the row of a new user and returns it.
 macro_rules! insert_user {
     ($tx:expr, $now:expr, $id:expr, $user:expr) => {{
         let user: &NewUser = $user;
@@ -56,7 +56,7 @@ macro_rules! user_to_change {
     }};
 }
 
-/// Refuses a change that took away the last active admin; `$user` is how it was before.
+/// Refuses a change that removed the last active admin; `$user` is how it was before.
 macro_rules! keep_an_admin {
     ($tx:expr, $user:expr) => {{
         if $user.role == Role::Admin && $user.active {
@@ -111,7 +111,7 @@ impl UserRow {
 pub struct NewUser {
     /// Unique, already checked and lower-cased.
     pub name: String,
-    /// The most it may do.
+    /// The role.
     pub role: Role,
     /// Whether it may do anything yet.
     pub active: bool,
@@ -129,7 +129,7 @@ pub enum UserPage {
 }
 
 impl Store {
-    /// Makes a user, with its first key when there is one, in one transaction.
+    /// Creates a user, with its first key when there is one, in one transaction.
     ///
     /// # Errors
     /// [`Refusal::NameTaken`], [`Refusal::KeyTaken`], [`Refusal::ScopesExceeded`], a refusal of the
@@ -332,8 +332,8 @@ impl Store {
         })
     }
 
-    /// Protects a user from changes, or takes the protection off, which only who has the database
-    /// itself may; `false` when it already was so.
+    /// Protects a user from changes, or removes the protection, which requires direct database access;
+    /// `false` when it already was so.
     ///
     /// # Errors
     /// [`Refusal::UserNotFound`], [`Refusal::Immutable`] for taking it off otherwise, a refusal of

@@ -61,7 +61,7 @@ impl Scope {
         Self::AuditRead,
     ];
 
-    /// The name used in requests, in answers and in the database.
+    /// The name used in requests, in responses and in the database.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

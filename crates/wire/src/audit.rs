@@ -51,7 +51,7 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Whoever sent a request without a key that is accepted.
+    /// The sender of a request without an accepted key.
     #[must_use]
     pub fn nobody(address: Option<IpAddr>, request_id: String) -> Self {
         Self {

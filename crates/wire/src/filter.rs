@@ -33,13 +33,13 @@ pub const MAX_PATTERNS: usize = 8;
 pub struct Filter(Expression);
 
 impl Filter {
-    /// Whether the row is one that the filter asks for.
+    /// Whether the filter selects the row.
     #[must_use]
     pub fn matches(&self, row: &FilterRow<'_>) -> bool {
         matcher::matches(&self.0, row)
     }
 
-    /// Whether it looks at control groups, which lists of processes leave out unless asked for.
+    /// Whether it looks at control groups, which lists of processes leave out unless requested.
     #[must_use]
     pub fn reads_cgroups(&self) -> bool {
         self.0.reads(expression::TextColumn::Cgroup)

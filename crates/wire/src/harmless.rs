@@ -1,4 +1,4 @@
-//! Which characters may reach a terminal, whoever wrote them.
+//! Which characters may reach a terminal, regardless of their source.
 
 /// Whether a character neither steers a terminal, nor turns the direction of text, nor hides in it.
 /// Line breaks and tabs are not among them; the caller decides about those.

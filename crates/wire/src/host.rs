@@ -15,7 +15,7 @@ pub struct SystemInfo {
     pub version: String,
     /// Hardware, for instance `x86_64`.
     pub machine: String,
-    /// Model of the first CPU, empty where the kernel does not tell.
+    /// Model of the first CPU, empty where the kernel does not report it.
     pub processor: String,
     /// Logical CPUs that are online.
     pub cpu_count: u32,

@@ -22,7 +22,7 @@ pub enum ProcessStatus {
     Stopped,
     /// Stopped by a debugger.
     TracingStop,
-    /// Ended, and its parent has not asked how.
+    /// Exited, not yet reaped by the parent.
     Zombie,
     /// About to vanish.
     Dead,
@@ -125,7 +125,7 @@ pub struct ProcessDescription {
     pub placement: Placement,
 }
 
-/// Control group of a process, and what its path tells.
+/// Control group of a process, and what its path shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Placement {
     /// Path of the control group: the unified one, else systemd's, else the first that is not `/`.
@@ -193,7 +193,7 @@ pub struct IoRates {
 pub enum Unavailable {
     /// The daemon has no right to read it.
     PermissionDenied,
-    /// The kernel does not tell it.
+    /// The kernel does not report it.
     NotSupported,
     /// It is a difference between two scans, and this is the first one that saw the process.
     FirstScan,

@@ -1,6 +1,6 @@
-//! How far long work is, told to whoever watches.
+//! Progress of long work, for an observer.
 
-/// Is told how far long work is. Steps follow one another; each is counted from zero.
+/// Receives the progress of long work. Steps follow one another; each is counted from zero.
 pub trait Progress: Send + Sync {
     /// A step begins. `total` is how many rows it will take, when that is known.
     fn begin(&self, step: &str, total: Option<u64>);
@@ -10,7 +10,7 @@ pub trait Progress: Send + Sync {
     fn end(&self);
 }
 
-/// Nobody watches.
+/// No observer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Unwatched;
 

@@ -44,7 +44,7 @@ impl RequestMethod {
         Self::Other,
     ];
 
-    /// The name in the database and in answers.
+    /// The name in the database and in responses.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -16,7 +16,7 @@ pub use names::{ParseSeriesError, SeriesKey, SeriesSelector};
 pub struct Series {
     /// Family dot field.
     pub name: &'static str,
-    /// Key of the label that tells the members apart; absent when there is one member only.
+    /// Key of the label that distinguishes the members; absent when there is one member only.
     pub label: Option<&'static str>,
     /// Unit of the values: `percent`, `bytes`, `bytes_per_second`, `celsius`, `seconds` or `count`.
     pub unit: &'static str,

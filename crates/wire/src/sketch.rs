@@ -43,7 +43,7 @@ static KEYS_OF_MICROS: LazyLock<Box<[i16]>> = LazyLock::new(|| {
 
 /// How often which values were seen, up to a relative error of 1 %.
 ///
-/// Made for seconds: values from a nanosecond to a thousand million are told apart, smaller and
+/// Made for seconds: values from a nanosecond to a thousand million are distinguished, smaller and
 /// negative ones count as zero.
 #[derive(Debug, Clone, Default)]
 pub struct Sketch {
@@ -288,7 +288,7 @@ mod tests {
             for value in &values {
                 reference.add(*value);
             }
-            // It answers with the value below.
+            // It returns the value below.
             let (rank, _) = place(q, values.len() as u64);
             let [below, _] = sketch_of(&values).neighbours(rank);
             prop_assert_eq!(Some(below), reference.quantile(q).unwrap());

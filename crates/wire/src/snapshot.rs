@@ -70,7 +70,7 @@ macro_rules! define_families {
             pub host: Arc<str>,
             /// When it was taken, by the wall clock.
             pub time: Timestamp,
-            /// The same by a clock that nobody sets, which ages are measured with.
+            /// The same by the monotonic clock, which ages are measured with.
             pub taken: Option<Instant>,
             $($(#[doc = $doc])+ pub $field: Option<Arc<$type>>,)+
             /// How the reading of each family went.

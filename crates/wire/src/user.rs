@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::time::Timestamp;
 
-/// Identifies a user for ever, whatever the name.
+/// Identifies a user forever, whatever the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UserId(pub Uuid);

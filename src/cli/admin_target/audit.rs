@@ -8,7 +8,7 @@ use linux_api_store::audit::AuditFilter;
 use linux_api_wire::api::audit::AuditEntry;
 use linux_api_wire::time::Timestamp;
 
-/// The most rows that are read at once; the API answers no more.
+/// The most rows that are read at once; the API returns no more.
 const PAGE: u32 = 1000;
 
 /// Which rows are wanted; all conditions must hold.
@@ -101,7 +101,7 @@ impl AdminTarget {
     }
 }
 
-/// Whether asking again later may help without anybody changing anything here.
+/// Whether a retry may help without a change here.
 pub(in crate::cli) fn is_passing(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let of_store = cause.downcast_ref::<StoreError>();

@@ -122,7 +122,7 @@ impl AdminTarget {
         made.map_err(|failed| failed.explain(self, &user.username))
     }
 
-    /// Ends a key for ever; `false` when it was revoked before.
+    /// Ends a key forever; `false` when it was revoked before.
     pub(in crate::cli) async fn revoke_key(
         &self,
         user: &ListedUser,

@@ -12,7 +12,7 @@ pub(super) enum Failed {
     Client(ClientError),
 }
 
-/// A daemon's answer and what to do about it.
+/// A daemon's response and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}; {advice}", advice = .0.advice())]
 pub(super) struct Advised(pub(super) ClientError);
@@ -56,7 +56,7 @@ impl Failed {
     }
 }
 
-/// The rule behind the `code` of an answer.
+/// The rule behind the `code` of a response.
 fn refusal_of(code: &str) -> Option<Refusal> {
     Some(match code {
         "name_taken" => Refusal::NameTaken,

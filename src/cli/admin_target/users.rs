@@ -20,7 +20,7 @@ use linux_api_wire::user::{Role, User, UserId};
 
 /// How many users are read at once from a database.
 const PAGE: u32 = 1000;
-/// The most that the API answers at once.
+/// The most that the API returns at once.
 const REMOTE_PAGE: u32 = 100;
 
 /// A user about to be made.
@@ -55,7 +55,7 @@ impl AdminTarget {
         Ok(users)
     }
 
-    /// Hands over page after page until `more` answers `false`.
+    /// Passes page after page until `more` returns `false`.
     async fn each_page_of_users(
         &self,
         mut more: impl FnMut(Vec<ListedUser>) -> bool,
@@ -100,7 +100,7 @@ impl AdminTarget {
         }
     }
 
-    /// The user with this name or id, which somebody wants to change: that there is none, is noted
+    /// The user with this name or id, which is to be changed: that there is none, is noted
     /// in the audit log as for any other change that was not made.
     pub(in crate::cli) async fn user_for(
         &self,
@@ -152,7 +152,7 @@ impl AdminTarget {
         Ok(by_id.or(by_name))
     }
 
-    /// Makes a user, with its first key unless it is to have none.
+    /// Creates a user, with its first key unless it is to have none.
     pub(in crate::cli) async fn add_user(&self, account: &NewAccount) -> anyhow::Result<MadeUser> {
         let made = match self {
             Self::Database(admin) => add_to_database(admin, account).await?,
@@ -270,7 +270,7 @@ async fn add_over_http(client: &Client, account: &NewAccount) -> Result<MadeUser
     let made = patiently(async || client.register_user(&wanted).await).await?;
     let mut api_key = Some(made.api_key);
     if scopes.is_none() {
-        // The API makes each user with a key; nobody has seen this one.
+        // The API creates each user with a key; this one was never shown.
         let key_id = api_key
             .take()
             .and_then(|key| PlainKey::parse(&key).map(|key| key.id()));

@@ -10,17 +10,17 @@ use crate::cli::{Context, output};
 use linux_api_store::backup::{self, Order, Reason, Scope};
 use linux_api_wire::audit::Action;
 
-/// Make a backup, also while the daemon runs
+/// Make a backup, also while the daemon is running
 ///
-/// All tables are read at one moment. The backup is read back and compared before it gets its
-/// name, so that one which is interrupted or does not fit the disk is never listed.
+/// All tables are read in one snapshot. The backup is read back and compared before it gets its name, so
+/// that one that is interrupted or does not fit on the disk is never listed.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Only users, keys, the audit log and settings
     #[arg(long)]
     security: bool,
-    /// Folder for the backup in place of backup.directory
-    #[arg(long, value_name = "FOLDER")]
+    /// Directory for the backup, instead of backup.directory
+    #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]

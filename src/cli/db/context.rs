@@ -1,4 +1,4 @@
-//! Which database and which folder of backups the commands work on.
+//! Which database and which directory of backups the commands work on.
 
 use std::path::{Path, PathBuf};
 
@@ -28,9 +28,9 @@ pub(super) struct DatabaseContext {
 impl DatabaseContext {
     /// Reads the configuration and names the database on standard error.
     ///
-    /// Root first becomes the owner of the SQLite file, or else of the backup folder, so that
+    /// Root first becomes the owner of the SQLite file, or else of the backup directory, so that
     /// nothing is left behind which the daemon can't write: this call then does not return, the
-    /// program starts anew.
+    /// program starts again.
     pub(super) fn of(ctx: &Context) -> anyhow::Result<Self> {
         let loaded = ctx.load(Vec::new())?;
         let options = options(&loaded.config.database);
@@ -116,7 +116,7 @@ impl DatabaseContext {
         Ok(())
     }
 
-    /// A backup that was named: a path when there is a slash in it, else one in the folder.
+    /// A backup that was named: a path when there is a slash in it, else one in the directory.
     pub(super) fn backup(&self, named: &Path) -> anyhow::Result<PathBuf> {
         find(self.backups(), named)
     }
@@ -133,14 +133,14 @@ impl DatabaseContext {
         let failed = outcome.is_err();
         let noted = store.audit(&self.actor, action, target, outcome).await;
         match noted {
-            // What failed is told to the person, and that matters more than the log.
+            // The user sees what failed, and that matters more than the log.
             Err(_) if failed => Ok(()),
             noted => noted.context("note it in the audit log"),
         }
     }
 
     /// Notes why something was not done, in a database that this command does not have open. The
-    /// person is told in any case.
+    /// user is informed in any case.
     pub(super) async fn note_refused(
         &self,
         database: StoreOptions,
@@ -156,19 +156,19 @@ impl DatabaseContext {
         }
     }
 
-    /// The folder of the backups.
+    /// The directory of the backups.
     pub(super) fn backups(&self) -> &Path {
         &self.loaded.config.backup.directory
     }
 }
 
-/// The path itself, or the nearest folder above it that exists.
+/// The path itself, or the nearest directory above it that exists.
 fn nearest(path: &Path) -> Option<PathBuf> {
     let found = path.ancestors().find(|path| path.exists());
     found.map(Path::to_owned)
 }
 
-/// The folder of a backup. A name leads to a folder of its own below `folder` and nowhere else.
+/// The directory of a backup. A name leads to a directory of its own below `folder` and nowhere else.
 fn find(folder: &Path, named: &Path) -> anyhow::Result<PathBuf> {
     let text = named.to_string_lossy();
     if text.contains('/') {

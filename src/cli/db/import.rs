@@ -33,8 +33,8 @@ const PAGE: u32 = 1_000;
 
 /// Import users, keys and measurements of the Python Linux-API
 ///
-/// Its databases are only read, and may be in use. Its keys go on working. Importing again adds what
-/// is new and changes nothing else; users that were deleted here do not come back.
+/// Its databases are only read, and may be in use. Its keys keep working. Importing again adds what is
+/// new and changes nothing else; users that were deleted here are not imported again.
 #[derive(Debug, clap::Args)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -43,19 +43,19 @@ const PAGE: u32 = 1_000;
 pub(super) struct Options {
     #[command(flatten)]
     sources: SourceOptions,
-    /// Give users whose name is taken another one, with this at its end
+    /// Rename users whose name is taken, by appending this
     #[arg(long, value_name = "TEXT", value_parser = suffix, conflicts_with = "merge")]
     rename_suffix: Option<String>,
-    /// Take users of the same name for the same person, with the keys of both
+    /// Merge users of the same name into one, with the keys of both
     #[arg(long)]
     merge: bool,
-    /// Leave out what was measured
+    /// Skip the measurements
     #[arg(long)]
     without_measurements: bool,
-    /// Host that the measurements are about, by its id; this one unless given
+    /// Host of the measurements, by its id; default: this one
     #[arg(long, value_name = "ID", value_parser = host_id)]
     host: Option<String>,
-    /// Only say what would be done
+    /// Only show what would be done
     #[arg(long)]
     dry_run: bool,
     /// Print JSON
@@ -190,7 +190,7 @@ impl Options {
         Ok(done?)
     }
 
-    /// A name is taken and nobody said what to do.
+    /// A name is taken, and no option says what to do.
     async fn stop(
         &self,
         place: &DatabaseContext,
@@ -258,7 +258,7 @@ async fn import_users(
     import.secrets.push((OWN_SECRET.to_owned(), new_secret()?));
     match store.import_users(&place.actor, &import).await {
         Err(StoreError::Refused(_)) => {
-            bail!("somebody made a user of the same name just now: import again")
+            bail!("a user of the same name was created meanwhile: import again")
         }
         done => done.context("write users and keys"),
     }

@@ -13,8 +13,8 @@ use linux_api_wire::audit::Action;
 
 /// Apply pending migrations, after a backup
 ///
-/// All of them run in one transaction. A database that is new is made, on either engine. The daemon does so as it starts, unless database.migrate is
-/// false.
+/// All of them run in one transaction. A new database is created, on either engine. The daemon does the
+/// same at its start, unless database.migrate is false.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Revision to stop at

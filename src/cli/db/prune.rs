@@ -14,20 +14,20 @@ use linux_api_wire::time::Clock;
 
 /// Delete backups by number and age, never the newest intact backup
 ///
-/// Without options by `backup.keep` and `backup.max_age`; the daemon does that by itself with those
+/// Default: the limits of `backup.keep` and `backup.max_age`, which the daemon applies to the backups
 /// that it made.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// The newest ones to keep
+    /// How many of the newest to keep
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     keep: Option<u32>,
-    /// Delete those that are older: a duration such as 90d, a date, or a time
+    /// Delete backups that are older: a duration such as 90d, a date, or a time
     #[arg(long, value_name = "TIME", value_parser = when::age)]
     older_than: Option<Duration>,
     /// Only show what would be deleted
     #[arg(long)]
     dry_run: bool,
-    /// Do not ask
+    /// Skip the confirmation
     #[arg(long)]
     yes: bool,
 }

@@ -18,19 +18,19 @@ use linux_api_wire::time::Clock;
 
 /// Replace everything in the database by a backup
 ///
-/// Refused while a daemon uses the database. What is there is saved first, all rows are compared,
-/// then they change places in one step. If interrupted, you have either the old or the new
+/// Refused while a daemon uses the database. The current content is saved first, all rows are compared,
+/// then the databases are swapped in one step. If interrupted, you have either the old or the new
 /// database, never a mix. A backup from one engine can be restored into the other.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Name of a backup in the backup folder, or the path of one
+    /// Name of a backup in the backup directory, or the path of one
     #[arg(value_name = "NAME|PATH")]
     backup: PathBuf,
-    /// Another database than the configured one; - reads the URL from standard input, so that
-    /// nobody sees a password in it
+    /// Another database than the configured one; - reads the URL from standard input, which keeps a
+    /// password out of the process list
     #[arg(long, value_name = "URL")]
     into: Option<String>,
-    /// Do not ask
+    /// Skip the confirmation
     #[arg(long)]
     yes: bool,
 }

@@ -15,14 +15,14 @@ use linux_api_wire::audit::Action;
 
 /// Revert the newest migration, after a backup
 ///
-/// For going back to an older program. What only the newer tables hold is lost, so stop the daemon
-/// first: it would apply the migration again when it starts.
+/// For downgrading to an older program. Data that only the newer tables hold is lost. Stop the daemon
+/// first: it would apply the migration again at its start.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Take back every migration above this revision; 0 empties the database
+    /// Revert every migration above this revision; 0 empties the database
     #[arg(long, value_name = "REVISION", value_parser = clap::value_parser!(i64).range(0..))]
     to: Option<i64>,
-    /// Do not ask
+    /// Skip the confirmation
     #[arg(long)]
     yes: bool,
 }

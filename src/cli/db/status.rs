@@ -42,7 +42,7 @@ struct Status {
     last_backup: Option<Listed>,
 }
 
-/// What TimescaleDB is for the database, as `GET /api/v1/health/database` tells it.
+/// Whether the database uses TimescaleDB, as in `GET /api/v1/health/database`.
 #[derive(Serialize)]
 struct Extension {
     #[serde(flatten)]
@@ -183,7 +183,7 @@ impl Extension {
     }
 }
 
-/// How long ago, in the largest unit that tells something.
+/// How long ago, in the largest useful unit.
 fn age(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} s"),

@@ -15,16 +15,16 @@ use linux_api_wire::time::Clock;
 
 /// Read a backup in full and compare it with its checksums
 ///
-/// Without a name the newest one. Exits with 1 when one is damaged.
+/// Default: the newest one. Exits with 1 when one is damaged.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Name of a backup in the backup folder, or the path of one
+    /// Name of a backup in the backup directory, or the path of one
     #[arg(value_name = "NAME|PATH", conflicts_with = "all")]
     backup: Option<PathBuf>,
-    /// Every folder that looks like a backup, also those that are not listed
+    /// Every directory that looks like a backup, also those that are not listed
     #[arg(long)]
     all: bool,
-    /// Also restore it into a database that only exists for this, and compare every row
+    /// Also restore it into a scratch database, and compare every row
     #[arg(long)]
     restore: bool,
     /// Print JSON

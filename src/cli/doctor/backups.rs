@@ -10,7 +10,7 @@ use linux_api_wire::time::{Clock, Timestamp};
 
 const CHECK: &str = "backups";
 const DAY: Duration = Duration::from_hours(24);
-/// From this age of the newest backup on somebody should look.
+/// From this age of the newest backup on it is a warning.
 const OLD: Duration = Duration::from_hours(24 * 30);
 /// A database may be this old without any.
 const YOUNG: Duration = Duration::from_hours(24 * 7);
@@ -23,7 +23,7 @@ pub(super) async fn check(folder: &Path, store: Option<&Store>) -> Finding {
             return Finding::fail(
                 CHECK,
                 error.to_string(),
-                "let this account read the folder, or set backup.directory",
+                "let this account read the directory, or set backup.directory",
             );
         }
     };

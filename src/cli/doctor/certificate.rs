@@ -13,7 +13,7 @@ use linux_api_daemon::tls::Certificates;
 use linux_api_wire::time::{Clock, Timestamp};
 
 const CHECK: &str = "certificate";
-/// From so long before its end on somebody should renew it.
+/// From so long before its expiry on it is a warning.
 const SOON: Duration = Duration::from_hours(24 * 14);
 const RENEW: &str = "renew it, then reload the daemon: systemctl reload linux-api, or SIGHUP";
 
@@ -107,7 +107,7 @@ mod tests {
             tls_key: Some(key.clone()),
             ..Server::default()
         };
-        // What rcgen makes without being told holds from 1975 to 4096.
+        // By default, certificates of rcgen are valid from 1975 to 4096.
         let found = check(&server);
         assert_eq!(found.result, Verdict::Ok, "{found:?}");
         assert!(found.detail.starts_with("valid until 4096-"), "{found:?}");

@@ -1,4 +1,4 @@
-//! Whether the database answers, what it is, and whether its schema fits.
+//! Whether the database responds, what it is, and whether its schema fits.
 
 use crate::cli::{Context, database};
 use linux_api_config::Loaded;
@@ -11,8 +11,8 @@ use super::Finding;
 const DATABASE: &str = "database";
 const MIGRATIONS: &str = "migrations";
 
-/// Opens the configured database; nothing when its file does not exist yet. Root becomes the owner of
-/// the file first, and this call then does not return.
+/// Opens the configured database; nothing when its file does not exist yet. When run as root, it first
+/// switches to the owner of the file; this call then does not return.
 pub(super) async fn open(
     ctx: &Context,
     loaded: &Loaded,

@@ -11,11 +11,11 @@ use linux_api_config::Loaded;
 
 const CHECK: &str = "files";
 
-/// A file or folder, and which rights others may not have on it.
+/// A file or directory, and which rights others may not have on it.
 struct Private {
     path: PathBuf,
     forbidden: u32,
-    /// A folder whose files are listed, too.
+    /// A directory whose files are listed, too.
     each: bool,
 }
 
@@ -39,7 +39,7 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Finding> {
     }];
     if let Some(path) = &database {
         watched.extend(with_companions(path).map(|path| Private::of(path, 0o077)));
-        // Only a folder of the program's own: others may have any use for theirs.
+        // Only a directory of the program's own: others may have any use for theirs.
         if path.parent() == Some(&loaded.data_dir) {
             watched.push(Private::of(loaded.data_dir.clone(), 0o077));
         }

@@ -79,7 +79,7 @@ fn judge(own: &HostIdentity, hosts: &[HostRow], now: Timestamp) -> Finding {
         return Finding::warn(
             CHECK,
             format!("another host is called {} too (id {})", own.name, other.id),
-            "give one of them another name, or tell them apart by host.labels",
+            "rename one of them, or distinguish them by host.labels",
         );
     }
     Finding::ok(

@@ -15,7 +15,7 @@ pub(super) async fn check(ctx: &Context) -> Finding {
     if ctx.options.acting_uid.is_some() {
         return Finding::ok(
             CHECK,
-            "not looked at: keyrings are personal, so ask as the person who uses the dashboard",
+            "not checked: keyrings are personal, so run this as the user of the dashboard",
         );
     }
     let remotes = match ctx.remotes() {

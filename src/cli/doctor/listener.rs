@@ -1,4 +1,4 @@
-//! Whether the daemon answers at its address, or could.
+//! Whether the daemon responds at its address, or could.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -50,16 +50,13 @@ pub(super) async fn check(config: &Config) -> Finding {
         Err(ClientError::Offline { reason, .. }) => could_listen(listen, &reason),
         Err(error) => Finding::fail(
             CHECK,
-            format!(
-                "what answers at {url} is no daemon of this program: {}",
-                error.in_short()
-            ),
+            format!("{url} is served by another program: {}", error.in_short()),
             "stop that program, or change server.listen",
         ),
     }
 }
 
-/// Nothing answers: whether a daemon could take the port.
+/// Nothing responds: whether a daemon could listen on the port.
 fn could_listen(listen: SocketAddr, reason: &str) -> Finding {
     match TcpListener::bind(listen) {
         Ok(_) => Finding::ok(
@@ -68,7 +65,7 @@ fn could_listen(listen: SocketAddr, reason: &str) -> Finding {
         ),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Finding::fail(
             CHECK,
-            format!("a program holds {listen} and does not answer ({reason})"),
+            format!("a program listens on {listen} and does not respond ({reason})"),
             "look which one with: ss -ltnp; stop it, or change server.listen",
         ),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Finding::warn(
@@ -78,7 +75,7 @@ fn could_listen(listen: SocketAddr, reason: &str) -> Finding {
         ),
         Err(error) => Finding::fail(
             CHECK,
-            format!("nobody can listen on {listen}: {error}"),
+            format!("can't listen on {listen}: {error}"),
             "set server.listen to an address of this host",
         ),
     }
@@ -125,9 +122,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_of_another_host_fails() {
-        // From the range that is kept for documentation, so it is nobody's.
+        // From the range that is reserved for documentation, so no host has it.
         let found = could_listen("192.0.2.1:8080".parse().unwrap(), "");
         assert_eq!(found.result, Verdict::Fail);
-        assert!(found.detail.contains("nobody can listen"), "{found:?}");
+        assert!(found.detail.contains("can't listen"), "{found:?}");
     }
 }

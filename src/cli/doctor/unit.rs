@@ -34,7 +34,7 @@ pub(super) async fn check(root: &Path) -> Finding {
             Ok(properties) => judge(&properties),
             Err(reason) => Finding::warn(
                 CHECK,
-                format!("systemctl does not answer: {reason}"),
+                format!("systemctl does not respond: {reason}"),
                 format!("look yourself: systemctl status {UNIT}"),
             ),
         },
@@ -54,7 +54,7 @@ async fn ask() -> Result<BTreeMap<String, String>, String> {
         .kill_on_drop(true);
     let asked = tokio::time::timeout(DEADLINE, command.output()).await;
     let output = asked
-        .map_err(|_| format!("no answer within {DEADLINE:?}"))?
+        .map_err(|_| format!("no response within {DEADLINE:?}"))?
         .map_err(|error| error.to_string())?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).trim().to_owned());

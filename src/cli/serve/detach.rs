@@ -22,7 +22,7 @@ fn log_file(loaded: &Loaded) -> PathBuf {
 }
 
 /// The last thing that the daemon says to the process that started it. A closed output alone does
-/// not tell a daemon that is ready from one that is about to die.
+/// not distinguish a daemon that is ready from one that is about to exit.
 const READY: char = '\0';
 
 /// Starts this program again in the background, shows what it says until it is ready, and ends.
@@ -31,7 +31,7 @@ pub(super) fn start(loaded: &Loaded) -> anyhow::Result<ExitCode> {
         .recursive(true)
         .mode(0o700)
         .create(&loaded.data_dir)
-        .with_context(|| format!("make the folder {}", loaded.data_dir.display()))?;
+        .with_context(|| format!("create the directory {}", loaded.data_dir.display()))?;
     let log_path = log_file(loaded);
     let mut log = OpenOptions::new()
         .append(true)
@@ -58,7 +58,7 @@ pub(super) fn start(loaded: &Loaded) -> anyhow::Result<ExitCode> {
         // Ends when the daemon is ready and lets go of its output, or when it dies.
         stdout
             .read_to_string(&mut said)
-            .context("read what the daemon says")?;
+            .context("read the log of the daemon")?;
     }
     let is_ready = said.ends_with(READY);
     output::text(said.trim_end_matches(READY))?;
@@ -120,7 +120,7 @@ impl Background {
         reason = "only a daemon in the background does this"
     )]
     pub(super) fn ready(&self) -> anyhow::Result<()> {
-        // Nobody may be reading any more; the daemon goes on all the same.
+        // The reader may be gone; the daemon continues nevertheless.
         let _ = rustix::io::write(rustix::stdio::stdout(), &[READY as u8]);
         let nothing = OpenOptions::new()
             .write(true)

@@ -31,7 +31,7 @@ pub(super) fn late_key(loaded: &Loaded, ctx: &Context, is_detached: bool) -> Lat
             );
         }),
         None => output::text(&format!(
-            "The database is ready. The key of the first admin, shown this once:\n\n{}\n",
+            "The database is ready. The key of the first admin, shown only once:\n\n{}\n",
             key.expose()
         )),
     })
@@ -65,7 +65,7 @@ pub(super) async fn show_key(
     }
     let demo = loaded.config.demo.enabled;
     let listen = loaded.config.server.listen;
-    // Nobody finds a daemon again whose port changes with each start, and a demo's key is of no
+    // A daemon whose port changes at each start can't be found again, and a demo's key is of no
     // use after it.
     let expected = format!("http://{listen}");
     let kept = if addresses.url() == Some(expected) && !demo {

@@ -25,7 +25,7 @@ pub(super) struct Options {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// List a user's keys, ended ones included
+    /// List a user's keys, including revoked and expired ones
     List {
         /// Login name or id
         #[arg(add = completion::users())]
@@ -34,15 +34,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Make one more key and print it, once
+    /// Create another key and print it, once
     Create {
         /// Login name or id
         #[arg(add = completion::users())]
         user: String,
-        /// What to call the key
+        /// Name for the key
         #[arg(long, default_value = "made on the command line", value_parser = parse_key_name)]
         name: String,
-        /// What it may do at most; may be repeated. Without it all that the user's role may
+        /// Limit it to this scope; may be repeated. Default: everything that the user's role allows
         #[arg(long = "scope", value_name = "SCOPE", add = completion::scopes())]
         scopes: Vec<Scope>,
         /// When it stops working: a duration from now such as 30d, a date, or a time such as
@@ -60,21 +60,21 @@ enum Command {
         user: String,
         /// Id of the key: the 12 characters after `lapi_`
         key: String,
-        /// For how long the old key keeps working, at most 7 days
+        /// How long the old key keeps working, at most 7 days
         #[arg(long, default_value = "1h", value_name = "DURATION", value_parser = parse_overlap)]
         overlap: Duration,
         /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Revoke a key: it is refused within two seconds by every daemon
+    /// Revoke a key: every daemon refuses it within two seconds
     Revoke {
         /// Login name or id
         #[arg(add = completion::users())]
         user: String,
         /// Id of the key: the 12 characters after `lapi_`
         key: String,
-        /// Do not ask
+        /// Skip the confirmation
         #[arg(long)]
         yes: bool,
     },

@@ -102,7 +102,7 @@ async fn bad_pages_name_the_field(database: Database) {
     let admin = app.admin().await;
     let integer = "Input should be a valid integer, unable to parse string as an integer";
     let least = "Input should be greater than or equal to 1";
-    let cursor = "Input should be a cursor from an earlier answer";
+    let cursor = "Input should be a cursor from an earlier response";
     let huge = "9".repeat(60);
     for (query, name, message) in [
         ("page=0", "page", least),

@@ -85,7 +85,7 @@ async fn bad_filters_name_the_field(database: Database) {
     let admin = app.admin().await;
     let long = "x".repeat(129);
     let time = "Input should be a valid datetime or date";
-    let cursor = "Input should be a cursor from an earlier answer";
+    let cursor = "Input should be a cursor from an earlier response";
     for (query, field, message) in [
         (
             "limit=0",

@@ -99,6 +99,6 @@ async fn hosts_are_listed_in_pages(database: Database) {
     let reply = app.get(&viewer.key, "/api/v1/fleet/hosts?cursor=x").await;
     reply.expect_invalid(&[(
         &["query", "cursor"],
-        "Input should be a cursor from an earlier answer",
+        "Input should be a cursor from an earlier response",
     )]);
 }

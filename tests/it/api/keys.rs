@@ -436,7 +436,7 @@ async fn keys_are_paged_newest_first(database: Database) {
     let limit = "Input should be less than or equal to 1000";
     let reply = app.get(&viewer.key, &format!("{OWN}?limit=1001")).await;
     reply.expect_invalid(&[(&["query", "limit"], limit)]);
-    let cursor = "Input should be a cursor from an earlier answer";
+    let cursor = "Input should be a cursor from an earlier response";
     let reply = app.get(&viewer.key, &format!("{OWN}?cursor=%00")).await;
     reply.expect_invalid(&[(&["query", "cursor"], cursor)]);
 }

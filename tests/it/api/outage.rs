@@ -176,7 +176,7 @@ async fn a_daemon_without_its_database_serves_the_host_to_known_keys() {
 
         let ready = app.get_openly("/readyz").await.expect(503);
         assert_eq!(ready["status"], "not ready");
-        let expected = json!({"ok": false, "detail": "the database does not answer"});
+        let expected = json!({"ok": false, "detail": "the database does not respond"});
         assert_eq!(ready["checks"]["database"], expected, "{line:?}");
     }
 }

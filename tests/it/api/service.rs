@@ -54,7 +54,7 @@ async fn a_closed_database_is_not_ready_and_yet_alive(database: Database) {
     app.get_openly("/livez").await.expect(200);
     let ready = app.get_openly("/readyz").await.expect(503);
     assert_eq!(ready["status"], "not ready");
-    let expected = json!({"ok": false, "detail": "the database does not answer"});
+    let expected = json!({"ok": false, "detail": "the database does not respond"});
     assert_eq!(ready["checks"]["database"], expected);
     assert_eq!(ready["checks"]["migrations"]["ok"], false);
 }

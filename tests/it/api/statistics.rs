@@ -465,18 +465,18 @@ async fn bad_parameters_are_named(database: Database) {
         (
             "routes?cursor=!",
             "cursor",
-            "Input should be a valid datetime or date, or a cursor from an earlier answer",
+            "Input should be a valid datetime or date, or a cursor from an earlier response",
         ),
         // The cursor of a list by method, and one of a list that is not.
         (
             "routes?cursor=cjE6MTgwMDAwMDAwMDAwMDpHRVQ6L2E",
             "cursor",
-            "Input should be a cursor from an answer with the same by",
+            "Input should be a cursor from a response with the same by",
         ),
         (
             "routes?by=method&cursor=cjE6MTgwMDAwMDAwMDAwMDo6L2E",
             "cursor",
-            "Input should be a cursor from an answer with the same by",
+            "Input should be a cursor from a response with the same by",
         ),
         (
             "status-codes?status_code=99",

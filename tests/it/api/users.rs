@@ -269,7 +269,7 @@ async fn deleting_answers_the_old_texts(database: Database) {
         app.delete(key, DELETE, Some(body)).await
     };
     let unknown = Uuid::new_v4().to_string();
-    // A viewer may delete nobody else, and learns nothing about who exists.
+    // A viewer may delete no one else, and learns nothing about who exists.
     for id in [&other.id(), &unknown] {
         delete(&viewer.key, id).await.expect_problem(
             403,

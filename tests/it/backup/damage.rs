@@ -1,4 +1,4 @@
-//! Damaged backups, and folders that can't be written or hold other things.
+//! Damaged backups, and directories that can't be written or hold other things.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::backup::damage::Numbers;
 use crate::backup::{Fixture, add_user, no_backup};
 
-/// What changes a file or a folder, by kind. Each is swept on its own, and strace counts them for
+/// What changes a file or a directory, by kind. Each is swept on its own, and strace counts them for
 /// each thread.
 const WRITES: [&str; 5] = [
     "pwrite64",
@@ -78,7 +78,7 @@ impl Scene {
         }
     }
 
-    /// The same in a folder of its own, for one run on SQLite.
+    /// The same in a directory of its own, for one run on SQLite.
     fn copy(&self) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let done = Command::new("cp")

@@ -51,7 +51,7 @@ pub(crate) fn options(url: &str) -> Options {
 }
 
 impl Fixture {
-    /// Restores into a database, which nobody else may have open.
+    /// Restores into a database, which no one else may have open.
     pub(crate) async fn restore_into(
         &self,
         path: &Path,

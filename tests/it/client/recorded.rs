@@ -1,6 +1,6 @@
 //! Responses of released daemons, as recorded, and of daemons to come: this client reads them all.
 //!
-//! Each folder of `tests/fixtures/responses` holds what one version answers. They are never changed: a
+//! Each directory of `tests/fixtures/responses` holds what one version answers. They are never changed: a
 //! client of today must read what a daemon of back then sends.
 
 use std::fs;

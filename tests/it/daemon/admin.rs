@@ -247,7 +247,7 @@ fn root_beside_a_daemon_of_another_account_takes_nothing_from_it() {
     }
     let home = TempDir::new().unwrap();
     chown(home.path(), Some(OTHER), Some(OTHER)).unwrap();
-    // The other account may not come to the folder that the program was built in.
+    // The other account may not come to the directory that the program was built in.
     let program = home.path().join("linux-api");
     fs::copy(assert_cmd::cargo::cargo_bin!("linux-api"), &program).unwrap();
     let start = || {

@@ -327,7 +327,7 @@ fn stop_signals_no_other_program() {
 #[test]
 fn a_limit_of_processes_is_an_error_and_no_panic() {
     let home = TempDir::new().unwrap();
-    // Root has no such limit, so the program runs as somebody else, from where that may read it.
+    // Root has no such limit, so the program runs as someone else, from where that may read it.
     let program = home.path().join("linux-api");
     fs::copy(linux_api(home.path(), &[]).get_program(), &program).unwrap();
     for path in [home.path(), &program] {

@@ -120,7 +120,7 @@ fn in_the_background_until_it_is_stopped() {
     assert!(text(&stopped.stdout).contains("no daemon runs in the background"));
     let down = run(&home, &["status"], &variables);
     assert_eq!(down.status.code(), Some(1));
-    assert!(text(&down.stderr).contains(&format!("no daemon answers at http://{listen}")));
+    assert!(text(&down.stderr).contains(&format!("no daemon responds at http://{listen}")));
 
     let _end = StopAtEnd(&home);
     // Paths mean the same as in the foreground.
@@ -232,7 +232,7 @@ fn with_migrations_off_an_empty_database_is_refused_and_stays_empty() {
 #[test]
 fn the_journal_gets_priorities_and_no_second_time() {
     let home = TempDir::new().unwrap();
-    // The daemon's standard error is this file; it is made anew with the same inode.
+    // The daemon's standard error is this file; it is made again with the same inode.
     let log = home.path().join("log");
     fs::write(&log, "").unwrap();
     let about = fs::metadata(&log).unwrap();

@@ -313,7 +313,7 @@ fn a_remote_is_named_and_its_key_is_found() {
     let unknown = ["audit", "list", "--remote", "nowhere"];
     said(&mut linux_api(both.elsewhere.path(), &unknown)).refused("nowhere");
     let gone = ["user", "--remote", "http://127.0.0.1:1", "list"];
-    said(&mut linux_api(both.elsewhere.path(), &gone)).refused("does not answer");
+    said(&mut linux_api(both.elsewhere.path(), &gone)).refused("does not respond");
     let open = ["user", "list", "--remote", "http://192.0.2.1:80"];
     let mut open = linux_api(both.elsewhere.path(), &open);
     said(open.env("LINUX_API_KEY", &both.key)).refused("use https");

@@ -144,7 +144,7 @@ fn told_until(socket: &UnixDatagram, last: &str) -> Vec<String> {
     told
 }
 
-/// Where systemd would listen, in this folder.
+/// Where systemd would listen, in this directory.
 fn notify_socket(home: &TempDir) -> (std::path::PathBuf, UnixDatagram) {
     let path = home.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -222,7 +222,7 @@ fn systemd_is_told_of_start_reload_life_and_stop() {
 fn the_status_line_says_that_the_database_is_away_whatever_else_happens() {
     let home = TempDir::new().unwrap();
     let (path, socket) = notify_socket(&home);
-    // Bound and not listened at: nobody else gets this port, and nobody answers.
+    // Bound and not listened at: no one else gets this port, and nobody answers.
     let closed = held_port();
     let config = home.path().join("config.toml");
     std::fs::write(&config, "").unwrap();

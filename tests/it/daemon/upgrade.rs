@@ -43,7 +43,7 @@ impl Upgrade {
             .execute(&mut connection)
             .await
             .unwrap();
-        // The rows are as old as the fixture, and minutes are not kept for ever. The newest is to be
+        // The rows are as old as the fixture, and minutes are not kept forever. The newest is to be
         // two hours old.
         sqlx::raw_sql(
             "create temp table shift as

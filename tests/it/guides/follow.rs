@@ -24,10 +24,10 @@ const STOPS: &[(&str, &str)] = &[
         "linux-api db import --from /opt/Linux-API --dry-run",
         "names are taken: admin (v1), admin (legacy). Say --merge",
     ),
-    // The stage is a folder, where setup shows what it would do and what is in its way.
+    // The stage is a directory, where setup shows what it would do and what is in its way.
     (
         "sudo linux-api setup --answers answers.toml",
-        "no server runs in a folder",
+        "no server runs below a directory",
     ),
 ];
 

@@ -39,8 +39,8 @@ pub(crate) fn check(stage: &Stage, place: &str, text: &str) {
         fs::write(&path, here).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let ended = stage.run(command);
-        // A dry run in a folder shows the plan, and that no server runs there.
-        let in_the_way = ended.stdout.split_once("In the way as things are:\n");
+        // A dry run in a directory shows the plan, and that no server runs there.
+        let in_the_way = ended.stdout.split_once("Obstacles:\n");
         let is_planned = in_the_way.is_some_and(|(_, why)| {
             why.lines().count() == 1 && why.starts_with("- no server runs in a folder")
         });

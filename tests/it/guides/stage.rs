@@ -22,7 +22,7 @@ use crate::guides::small_program::small_program;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Stands for the program. Setup works on a folder, answers come from here, and keys go to files
+/// Stands for the program. Setup works on a directory, answers come from here, and keys go to files
 /// and not to the keyring of whoever runs the tests.
 const PROGRAM: &str = r#"#!/bin/bash
 case "$1 $2" in
@@ -162,7 +162,7 @@ impl Daemon {
 }
 
 impl Other {
-    /// Its authority is `ca.pem` in the folder.
+    /// Its authority is `ca.pem` in the directory.
     fn start(folder: &Path) -> Self {
         let home = TempDir::new().unwrap();
         let key = KeyPair::generate().unwrap();
@@ -256,7 +256,7 @@ impl Stage {
     }
 
     /// Starts the daemon again on a recorded host, which has every kind of device, unlike the
-    /// container or the bare folder in which the tests may run.
+    /// container or the bare directory in which the tests may run.
     pub(crate) fn start_on_recorded_host(&mut self) {
         self.stop();
         let host = pages::root().join("tests/fixtures/host/kernel-6.18-cgroup-v2");

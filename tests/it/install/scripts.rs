@@ -18,7 +18,7 @@ fn script(name: &str) -> Command {
 }
 
 /// `scripts/require-test-programs` as root, on a machine without `absent-program` whose apt-get runs
-/// this script. It finds its folder in `$HERE`.
+/// this script. It finds its directory in `$HERE`.
 fn require(apt_get: &str, test_all: bool) -> (Output, TempDir) {
     let folder = TempDir::new().unwrap();
     for (name, body) in [("apt-get", apt_get), ("id", "echo 0")] {

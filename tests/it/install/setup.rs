@@ -1,4 +1,4 @@
-//! `linux-api setup` on a folder with a system: what it leaves, however it was interrupted.
+//! `linux-api setup` on a directory with a system: what it leaves, however it was interrupted.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -93,7 +93,7 @@ fn a_dry_run_shows_every_file_and_writes_none() {
         "[database]\nkind = 'install'\npackage_manager = 'dnf'\n",
     );
     let shown = system.run(&["--dry-run", "--answers", answers.to_str().unwrap()]);
-    // The plan is shown whole, and what is in its way: a server can't run in a folder.
+    // The plan is shown whole, and what is in its way: a server can't run in a directory.
     assert_eq!(shown.status.code(), Some(1));
     let said = String::from_utf8(shown.stdout).unwrap();
     assert!(system.all().is_empty());
@@ -103,7 +103,7 @@ fn a_dry_run_shows_every_file_and_writes_none() {
         "--- /etc/linux-api/config.toml (0640 root:linux-api)",
         "url_file = \"/etc/linux-api/database_url\"",
         "ExecStart=/usr/local/bin/linux-api serve",
-        "In the way as things are:\n- no server runs in a folder",
+        "Obstacles:\n- no server runs in a folder",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
@@ -315,7 +315,7 @@ fn a_package_takes_the_place_of_what_setup_had_brought() {
     assert!(exists(&system.path(own)));
     system.install_package();
     let said = good(&system.run(&["--yes"]));
-    assert!(said.contains("it hides what the package brought"), "{said}");
+    assert!(said.contains("it hides the file of the package"), "{said}");
     for path in [
         own,
         "etc/systemd/system/linux-api.socket",
@@ -393,7 +393,10 @@ fn a_configuration_below_a_root_names_files_below_that_root() {
     assert!(why.contains(&missing.display().to_string()), "{why}");
     fs::write(&missing, "postgres://u:hunter2@h/d\n").unwrap();
     let said = good(&system.run(&keep));
-    assert!(said.contains("see that the database can be used"), "{said}");
+    assert!(
+        said.contains("check that the database can be used"),
+        "{said}"
+    );
 }
 
 #[test]

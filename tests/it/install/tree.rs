@@ -1,4 +1,4 @@
-//! A folder with a system in it, and setup run on that.
+//! A directory with a system in it, and setup run on that.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -146,7 +146,7 @@ pub(crate) fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// Whether a test may mount something that nobody else sees, and says so where it may not: as an
+/// Whether a test may mount something that no one else sees, and says so where it may not: as an
 /// ordinary account, in most containers, below a changed root.
 pub(crate) fn may_mount() -> bool {
     let folder = TempDir::new().unwrap();

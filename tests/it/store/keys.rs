@@ -203,7 +203,7 @@ async fn keys_of_an_immutable_user_are_its_own(database: Database) {
     rotated.unwrap();
     assert!(store.revoke_key(&own, fixed.id, &id).await.unwrap());
 
-    // Only who has the database itself makes keys for it, and takes the protection off.
+    // Only someone with direct database access creates keys for it or removes the protection.
     let outcome = store.set_immutable(&boss, fixed.id, false).await;
     assert_eq!(refusal(outcome), Refusal::Immutable);
     let local = Actor::local(0, "root".to_owned());

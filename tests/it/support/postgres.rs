@@ -22,7 +22,7 @@ const MISSING: &str = "the tests need PostgreSQL: install it (Debian, Ubuntu: `s
      LINUX_API_TEST_POSTGRES_URL to a server where they may create databases";
 
 /// Ends when the write end of its standard input is closed, which the kernel does whatever way
-/// the test process ends. Then it stops the server and removes its folder.
+/// the test process ends. Then it stops the server and removes its directory.
 const WATCHDOG: &str = r#"
 trap '' HUP INT TERM
 cat >/dev/null
@@ -150,7 +150,7 @@ fn start() -> Server {
     panic!("PostgreSQL does not start:\n{log}");
 }
 
-/// Makes an empty cluster in the folder `data`.
+/// Makes an empty cluster in the directory `data`.
 pub(crate) fn initialise(account: Option<&Account>, folder: &Path, programs: &Path) {
     let data = folder.join("data");
     let data = data
@@ -172,7 +172,7 @@ pub(crate) fn initialise(account: Option<&Account>, folder: &Path, programs: &Pa
         .unwrap_or_else(|log| panic!("initdb failed:\n{log}"));
 }
 
-/// The folder of the newest server binaries. Debian keeps them out of `PATH`; a `pg_ctl` that is
+/// The directory of the newest server binaries. Debian keeps them out of `PATH`; a `pg_ctl` that is
 /// in it may be somebody's wrapper.
 pub(crate) fn programs() -> Option<PathBuf> {
     let debian = fs::read_dir("/usr/lib/postgresql")
@@ -230,7 +230,7 @@ impl Account {
 }
 
 pub(crate) fn private_folder(account: Option<&Account>) -> PathBuf {
-    // Root's own temporary folder may be closed to others, and a socket's path must be short.
+    // Root's own temporary directory may be closed to others, and a socket's path must be short.
     let parent = if account.is_some() {
         PathBuf::from("/tmp")
     } else {

@@ -42,7 +42,7 @@ pub(crate) async fn fresh_database() -> Option<String> {
     Some(format!("{server}/{name}"))
 }
 
-/// Whether the server's folder of libraries has the extension's.
+/// Whether the server's directory of libraries has the extension's.
 fn is_installed(programs: &Path) -> bool {
     let output = Command::new(programs.join("pg_config"))
         .arg("--pkglibdir")

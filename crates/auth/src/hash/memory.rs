@@ -28,7 +28,7 @@ struct Waiting {
 }
 
 impl std::fmt::Debug for Memory {
-    // What hashes leave in it is nobody's business.
+    // What hashes leave in it must not be read.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Memory").finish_non_exhaustive()
     }

@@ -5,7 +5,7 @@ use linux_api_wire::api_key::Scopes;
 use linux_api_wire::time::ManualClock;
 use linux_api_wire::user::Role;
 
-/// A database of one key, that counts how often it is asked.
+/// A database of one key that counts its queries.
 #[derive(Debug, Clone)]
 struct Fake(Arc<Mutex<State>>);
 
@@ -15,7 +15,7 @@ struct State {
     revision: i64,
     /// Since when nothing is read any more.
     away: Option<Instant>,
-    /// The database is there, and answers nobody.
+    /// The database is there, and never responds.
     hangs: bool,
     asked: usize,
 }

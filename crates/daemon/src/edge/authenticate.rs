@@ -68,7 +68,7 @@ impl Asked<'_> {
     }
 }
 
-/// Keeps what a limit says for the answer's headers.
+/// Keeps what a limit says for the response's headers.
 fn note(
     counted: Option<Result<Standing, Exceeded>>,
     standing: &mut Option<Standing>,

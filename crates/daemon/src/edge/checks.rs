@@ -1,6 +1,6 @@
 //! Keys that are being checked right now.
 //!
-//! A client that begins with many requests at once sends one key that nobody knows yet many times.
+//! A client that begins with many requests at once sends one unverified key many times.
 //! They all wait for one check, so before it they count as one failure; the others count when it has
 //! failed.
 

@@ -1,4 +1,4 @@
-//! Which pages of other origins a browser lets read answers: those that are listed, and no other.
+//! Which pages of other origins a browser lets read responses: those that are listed, and no other.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const VARY: HeaderValue = HeaderValue::from_static(
     "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
 );
 
-// A page of a public site that asks a private network needs a word more in some browsers.
+// For requests from a public site to a private network some browsers require another header.
 const ASKS_PRIVATE: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOWS_PRIVATE: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 
@@ -55,7 +55,7 @@ impl CorsRules {
         self.origins.iter().any(listed).then(|| origin.clone())
     }
 
-    /// The answer to a browser that asks before it sends the request itself.
+    /// The response to a browser's preflight.
     pub(crate) fn preflight(&self, method: &Method, headers: &HeaderMap) -> Option<Response> {
         let asks = method == Method::OPTIONS
             && headers.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
@@ -80,7 +80,7 @@ impl CorsRules {
     }
 }
 
-/// Lets the page of `origin` read the answer. Never with credentials: keys are no cookies.
+/// Lets the page of `origin` read the response. Never with credentials: keys are no cookies.
 pub(crate) fn allow(headers: &mut HeaderMap, origin: HeaderValue) {
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);

@@ -1,4 +1,4 @@
-//! Headers that every answer carries.
+//! Headers that every response carries.
 
 use std::sync::LazyLock;
 
@@ -6,9 +6,9 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::limiter::Standing;
 
-/// Answers are data, to be shown in no frame and to run nothing.
+/// Responses are data, to be shown in no frame and to run nothing.
 const CONTENT_SECURITY: &str = "default-src 'none'; frame-ancestors 'none'";
-/// The documentation's page runs its own scripts and asks this daemon, nothing else. Swagger UI
+/// The documentation's page runs its own scripts and connects to this daemon, nothing else. Swagger UI
 /// sets styles on its elements and draws its pictures from data URLs.
 pub(crate) const DOCS_CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \

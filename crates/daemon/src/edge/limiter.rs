@@ -168,13 +168,13 @@ mod tests {
         fn accepted_is_burst_and_rate_times_time(
             count in 1_u32..500,
             unit in prop::sample::select(vec!["s", "minute", "hour"]),
-            // With a burst of 1 nothing is saved up between being earned and being asked for.
+            // With a burst of 1 nothing is saved up between replenishing and the next request.
             burst in 2_u32..500,
             step_ms in 1_u64..200,
         ) {
             let (limiter, clock) = limiter(&format!("{count}/{unit} burst {burst}"));
             let interval = limiter.rate().interval();
-            // Several requests per interval, so that the limit is always asked for more than it has.
+            // Several requests per interval, so that requests always exceed the limit.
             let step = Duration::from_millis(step_ms).min(interval / 3);
             let mut accepted = 0_u64;
             for _ in 0..burst {

@@ -12,7 +12,7 @@ use linux_api_auth::identity::Identity;
 use linux_api_config::{Rate, RateLimit, RoutePattern, RouteTable};
 use linux_api_wire::audit::Via;
 
-/// Whoever a request was accepted from: a key's public id, or a Linux account behind NULs, which
+/// The accepted sender of a request: a key's public id, or a Linux account behind NULs, which
 /// no id has.
 type Caller = [u8; 12];
 /// An IPv4 address, an IPv6 network of 64 bits, or a Linux account.
@@ -200,14 +200,14 @@ fn caller_of(identity: &Identity) -> Caller {
             }
         }
         Via::Unix(uid) | Via::Cli(uid) => caller[8..].copy_from_slice(&uid.to_be_bytes()),
-        // The program itself sends no requests, and who is nobody has no limit of their own.
+        // The program itself sends no requests, and a client without identity has no limit of its own.
         Via::System | Via::Nobody => {}
     }
     caller
 }
 
 /// The first 64 bits of an IPv6 address; IPv4 addresses lie in `0:1::/32`, accounts in `0:2::/32`
-/// and clients that nobody can tell apart at `0:3::`, which nobody has: all of `::/8` is reserved.
+/// and clients that can't be distinguished at `0:3::`, which no client has: all of `::/8` is reserved.
 fn origin_of(client: Client) -> Origin {
     match client {
         Client::Address(ClientAddress::Known(address)) => match address.to_canonical() {

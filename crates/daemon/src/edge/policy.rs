@@ -46,7 +46,7 @@ impl Policy {
     }
 }
 
-/// Shows the newest policy to everybody who holds it. Cheap to clone.
+/// Shows the newest policy to all holders. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct PolicyHandle {
     policy: Arc<ArcSwap<Policy>>,
@@ -79,7 +79,7 @@ impl PolicyHandle {
     }
 }
 
-/// Routes that are switched off.
+/// Disabled routes.
 #[derive(Debug, Default)]
 pub(crate) struct DisabledRoutes {
     /// Those that say most come first.

@@ -1,4 +1,4 @@
-//! Request ids: a random prefix per process and a counter, unique without asking anybody.
+//! Request ids: a random prefix per process and a counter, unique without coordination.
 
 use std::fmt;
 use std::ops::Deref;

@@ -71,7 +71,7 @@ impl Route {
     }
 
     /// Whether a request must carry a key. Unknown methods need none: they are refused anyway, and
-    /// nobody learns from that more than from the documentation.
+    /// that reveals no more than the documentation.
     pub(crate) fn needs_key(&self, method: &Method) -> bool {
         // A route that is not documented is not public for that.
         !self.is_public && (self.methods.is_empty() || self.methods.contains(method))

@@ -10,10 +10,10 @@ use crate::access_log::AccessRecord;
 use linux_api_auth::identity::Identity;
 use linux_api_wire::request_stats::{RequestMethod, UNMATCHED_ROUTE};
 
-/// The status, as nginx has it, of a request whose client went away before the answer.
+/// The status, as nginx has it, of a request whose client disconnected before the response.
 const CLIENT_GONE: u16 = 499;
 
-/// Marks a request of the daemon to itself. Nobody asked for it, so it is neither counted nor logged.
+/// Marks a request of the daemon to itself. No client sent it, so it is neither counted nor logged.
 #[derive(Debug, Clone, Copy)]
 pub struct OwnProbe;
 

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// How an answer is written.
+/// The format of a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// OpenMetrics 1.0, see <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
@@ -17,7 +17,7 @@ impl Format {
         "application/openmetrics-text; version=1.0.0; charset=utf-8";
     const TEXT_KIND: &'static str = "text/plain; version=0.0.4; charset=utf-8";
 
-    /// What a client asks for; the older format unless it prefers the newer.
+    /// The format that a client accepts; the older one unless it prefers the newer.
     pub(crate) fn wanted(headers: &HeaderMap) -> Self {
         let (mut open_metrics, mut text) = (0.0_f32, 0.0_f32);
         let values = headers.get_all(header::ACCEPT).into_iter();
@@ -32,7 +32,7 @@ impl Format {
                 _ => {}
             }
         }
-        // Both at once are asked for by clients that know both.
+        // Clients that know both accept both.
         if open_metrics > 0.0 && open_metrics >= text {
             Self::OpenMetrics
         } else {

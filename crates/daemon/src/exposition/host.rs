@@ -121,7 +121,7 @@ fn write_filesystems(writer: &mut Writer, all: &[Filesystem]) {
             ("mountpoint", one.mount_point.clone()),
         ]
     };
-    // As with node_exporter, one that does not answer has no sizes.
+    // As with node_exporter, one that does not respond has no sizes.
     let answering = || all.iter().filter(|one| one.error.is_none());
     for (name, help, figure) in FILESYSTEM {
         let series = answering().filter_map(|one| Some((labels(one), figure(one)?)));

@@ -38,7 +38,7 @@ fn requests(writer: &mut Writer, all: &Exposition) {
             (labels, *count)
         })
     });
-    let help = "Requests answered, by method, template of the route and status";
+    let help = "Requests served, by method, template of the route and status";
     writer.counters(("linux_api_http_requests", help), statuses);
     let durations = requests.iter().map(|(key, stats)| {
         let labels = [("method", key.method.as_str()), ("route", &*key.route)];
@@ -50,7 +50,7 @@ fn requests(writer: &mut Writer, all: &Exposition) {
         };
         (labels, distribution)
     });
-    let help = "Time from the head of a request to the head of its answer; bounds are within 1 %";
+    let help = "Time from the head of a request to the head of its response; bounds are within 1 %";
     writer.histograms(("linux_api_http_request_duration_seconds", help), durations);
 }
 
@@ -126,7 +126,7 @@ fn sampler(writer: &mut Writer, all: &Exposition) {
     let failing = families().map(|(family, status)| (label(family), status.error.is_some()));
     let help = "Whether a part of the host can't be read now";
     writer.gauges(("linux_api_sampler_failing", help), failing);
-    let help = "Aggregates of a minute of the host that were given up because nobody stored them";
+    let help = "Minutes of the host's series that were dropped because they could not be stored";
     writer.counter(
         ("linux_api_sampler_dropped_aggregates", help),
         Some(all.dropped_minutes),

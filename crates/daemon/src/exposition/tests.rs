@@ -11,7 +11,7 @@ use linux_api_wire::request_stats::RequestMethod;
 
 const TIME: Timestamp = Timestamp::from_millis(1_800_000_000_250);
 
-/// What is told of a recorded host, with a few requests.
+/// The exposition of a recorded host, with a few requests.
 async fn of_host(host: &str) -> Exposition {
     let tree = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../tests/fixtures/host")

@@ -36,7 +36,7 @@ impl From<f64> for Number {
     }
 }
 
-/// The name of a family and what it tells. Names of counters are without `_total`.
+/// The name of a family and its help text. Names of counters are without `_total`.
 pub(super) type Head<'a> = (&'a str, &'a str);
 
 /// The names and values of a series' labels.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use linux_api_wire::api::history::HistorySeries;
 use linux_api_wire::time::Timestamp;
 
-/// The most points of one answer.
+/// The most points of one response.
 pub(super) const POINTS_MAX: usize = 10_000;
 
 /// What is known of a series from a time on.

@@ -14,7 +14,7 @@ use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::series::{SeriesKey, SeriesSelector};
 use linux_api_wire::time::Timestamp;
 
-/// The most rows that the database answers for one request.
+/// The most rows that are read from the database for one request.
 const ROWS_MAX: u64 = 50_000;
 /// More buckets than this are read as longer ones, where there are such.
 const BUCKETS_ENOUGH: u64 = 250_000;
@@ -71,14 +71,14 @@ impl StoredSeries<'_> {
             if longer <= begin_with {
                 continue;
             }
-            // Where even the longer ones are more than an answer has points, they lose nothing.
+            // Where even the longer ones exceed the points of a response, they lose nothing.
             let fits = self.buckets(resolution, extent) <= BUCKETS_ENOUGH
                 && self.buckets(longer, extent) <= POINTS_MAX as u64;
             if fits && extent.oldest.is_some_and(|oldest| oldest <= self.from) {
                 break;
             }
             let of_longer = self.extent(longer).await?;
-            // The bucket that holds the oldest of the shorter ones tells of no more than they do.
+            // The bucket that holds the oldest of the shorter ones covers no more than they do.
             let knows_more = of_longer.first.is_some_and(|first| {
                 let begun = extent.oldest.map(|oldest| longer.start_of(oldest));
                 begun.is_none_or(|begun| first < begun)

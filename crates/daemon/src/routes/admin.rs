@@ -23,10 +23,10 @@ pub(crate) struct ListUsers {
     /// Which page, from 1; ignored when `cursor` is given.
     #[param(minimum = 1, default = 1, required = false)]
     page: i64,
-    /// The most users to answer.
+    /// The most users to return.
     #[param(minimum = 1, maximum = 100, default = 50, required = false)]
     limit: i64,
-    /// Where the next page starts, from the `Link` header of an earlier answer.
+    /// Where the next page starts, from the `Link` header of an earlier response.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor>,
 }
@@ -180,7 +180,7 @@ pub(crate) async fn activate_user(
 
 /// Deactivate a user
 ///
-/// 204 when the user is not active. Nobody deactivates themselves or the last active admin.
+/// 204 when the user is not active. Admins can't deactivate themselves or the last active admin.
 #[utoipa::path(
     patch,
     path = "/api/v1/admin/users/{user_id}/deactivate",
@@ -202,8 +202,9 @@ pub(crate) async fn deactivate_user(
 
 /// Protect a user
 ///
-/// From then on nobody changes or deletes it, nor its keys, but itself; only someone with direct
-/// database access removes the protection (`linux-api user protect --off`). 204 when the user is protected already.
+/// From then on only the user itself can change or delete it and its keys; only someone with direct
+/// database access removes the protection (`linux-api user protect --off`). 204 when the user is
+/// protected already.
 #[utoipa::path(
     patch,
     path = "/api/v1/admin/users/{user_id}/protect",

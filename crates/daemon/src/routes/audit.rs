@@ -16,10 +16,10 @@ use linux_api_wire::api::page::{Cursor, Page};
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListAudit {
-    /// The most rows to answer.
+    /// The most rows to return.
     #[param(minimum = 1, maximum = 1000, default = 100, required = false)]
     limit: i64,
-    /// Where the next page starts, from `next_cursor` of an earlier answer.
+    /// Where the next page starts, from `next_cursor` of an earlier response.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor>,
     /// Name of the user who did it.

@@ -51,7 +51,7 @@ pub(crate) async fn show_openapi(State(docs): State<Docs>) -> Result<Response, A
     Ok(response)
 }
 
-/// The first page of the documentation. Its files are asked for below `/docs/`.
+/// The first page of the documentation. Its files are below `/docs/`.
 pub(crate) async fn show_docs(
     State(docs): State<Docs>,
     headers: HeaderMap,

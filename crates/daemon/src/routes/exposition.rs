@@ -11,9 +11,9 @@ use crate::state::SharedState;
 
 /// Show all series of the daemon and its host
 ///
-/// For Prometheus and what reads its text formats: OpenMetrics 1.0 for clients that ask for it, else
-/// the format 0.0.4. The host's series have node_exporter's names. Without a key it answers
-/// addresses in `metrics.networks`.
+/// For Prometheus and compatible scrapers: OpenMetrics 1.0 for clients that accept it, else the format
+/// 0.0.4. The host's series have node_exporter's names. Without a key it serves addresses in
+/// `metrics.networks`.
 #[utoipa::path(
     get,
     path = "/metrics",

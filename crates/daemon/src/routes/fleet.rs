@@ -17,10 +17,10 @@ use linux_api_wire::time::{Clock, Timestamp};
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListHosts {
-    /// The most hosts to answer.
+    /// The most hosts to return.
     #[param(minimum = 1, maximum = 1000, default = 100, required = false)]
     limit: i64,
-    /// Where the next page starts, from `next_cursor` of an earlier answer.
+    /// Where the next page starts, from `next_cursor` of an earlier response.
     #[param(value_type = Option<String>)]
     cursor: Option<HostCursor>,
 }

@@ -82,7 +82,7 @@ fn flush_worker(health: FlusherHealth) -> FlushWorker {
 
 /// Show whether the database can be used
 ///
-/// Answers 200 also while it can't, so that the answer says why.
+/// The status is 200 also while it can't, and the body says why.
 #[utoipa::path(
     get,
     path = "/api/v1/health/database",
@@ -99,7 +99,7 @@ pub(crate) async fn show_database_health(
     if let Err(error) = &asked {
         tracing::debug!(%error, "the database can't be used");
     }
-    // Not part of the latency: it reads the server's folder of extensions.
+    // Not part of the latency: it reads the server's directory of extensions.
     let timescale = match store.engine() {
         Engine::Postgres if asked.is_ok() => store.timescale().await.ok(),
         _ => None,

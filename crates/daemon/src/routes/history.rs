@@ -26,7 +26,7 @@ const IDS_MAX: usize = 5;
 /// How long a range is without a beginning.
 const USUAL: Duration = Duration::from_hours(1);
 
-/// What to answer.
+/// What to return.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ShowHistory {
@@ -79,7 +79,7 @@ impl FromQuery for ShowHistory {
 /// Show series of a host over time
 ///
 /// At most 10 000 points in all, as means and largest values of equal steps. From 60 seconds on
-/// they come from the database, below from the last hour in memory. Steps are longer than asked for
+/// they come from the database, below from the last hour in memory. Steps are longer than requested
 /// where they would be too many points, or are kept no more.
 #[utoipa::path(
     get,

@@ -65,10 +65,10 @@ impl FromBody for RotateKey {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListKeys {
-    /// The most keys to answer.
+    /// The most keys to return.
     #[param(minimum = 1, maximum = 1000, default = 100, required = false)]
     limit: i64,
-    /// Where the next page starts, from `next_cursor` of an earlier answer.
+    /// Where the next page starts, from `next_cursor` of an earlier response.
     #[param(value_type = Option<String>)]
     cursor: Option<Cursor>,
 }
@@ -127,7 +127,7 @@ pub(crate) async fn create_own_key(
 
 /// Revoke one of the caller's keys
 ///
-/// It ends at once and for ever. 204 when it was revoked before.
+/// It ends at once and forever. 204 when it was revoked before.
 #[utoipa::path(
     delete,
     path = "/api/v1/user/keys/{key_id}",
@@ -201,7 +201,7 @@ pub(crate) async fn list_user_keys(
 
 /// Create a key for a user
 ///
-/// The key is shown this once. Nobody else makes keys for an immutable user.
+/// The key is shown only once. Only the user itself can create keys of an immutable user.
 #[utoipa::path(
     post,
     path = "/api/v1/admin/users/{user_id}/keys",
@@ -225,7 +225,7 @@ pub(crate) async fn create_user_key(
 
 /// Revoke a user's key
 ///
-/// It ends at once and for ever. 204 when it was revoked before.
+/// It ends at once and forever. 204 when it was revoked before.
 #[utoipa::path(
     delete,
     path = "/api/v1/admin/users/{user_id}/keys/{key_id}",

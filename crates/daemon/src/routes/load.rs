@@ -13,7 +13,7 @@ use linux_api_wire::api::system::{
 };
 use linux_api_wire::host::{LoadAverages, LoadValue};
 
-/// How many values to answer.
+/// How many values to return.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct LastMinutes {

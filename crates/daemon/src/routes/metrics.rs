@@ -29,7 +29,7 @@ pub(crate) struct ListGlobal {
     /// Buckets that begin at or before this time.
     #[param(value_type = Option<String>, format = DateTime)]
     end_time: Option<Timestamp>,
-    /// The most rows to answer.
+    /// The most rows to return.
     #[param(minimum = 1, maximum = 1000, default = 100, required = false)]
     limit: i64,
     /// How many rows to leave out first.
@@ -115,7 +115,7 @@ pub(crate) struct ListStatusCodes {
     /// Buckets that begin at or before this time.
     #[param(value_type = Option<String>, format = DateTime)]
     end_time: Option<Timestamp>,
-    /// The most rows to answer.
+    /// The most rows to return.
     #[param(minimum = 1, maximum = 1000, default = 100, required = false)]
     limit: i64,
     /// How many rows to leave out first.

@@ -33,19 +33,19 @@ pub(crate) struct QueryProcesses {
         example = "user = www-data and (cpu > 5 or memory > 1G)"
     )]
     filter: Option<Filter>,
-    /// The column to sort by: any of the answer, or `cpu` or `memory`.
+    /// The column to sort by: any of the response, or `cpu` or `memory`.
     #[param(value_type = Option<String>, default = "pid", example = "cpu")]
     sort: Column,
     /// Without it amounts start with the largest, everything else with the smallest.
     #[param(value_type = Option<String>, pattern = "^(asc|desc)$", example = "desc")]
     order: Order,
-    /// The columns to answer, with commas between them; all without it.
+    /// The columns to return, comma-separated; default all.
     #[param(value_type = Option<String>, example = "pid,name,cpu_percent")]
     fields: Fields,
-    /// The most processes to answer.
+    /// The most processes to return.
     #[param(minimum = 1, maximum = 1000, default = 100, required = false)]
     limit: i64,
-    /// Where the next page starts, from `next_cursor` of an earlier answer with the same `sort`
+    /// Where the next page starts, from `next_cursor` of an earlier response with the same `sort`
     /// and `order`.
     #[param(value_type = Option<String>)]
     cursor: Option<ProcessCursor>,
@@ -60,7 +60,7 @@ impl FromQuery for QueryProcesses {
             .as_ref()
             .is_some_and(|cursor| !cursor.is_of(sort, order))
         {
-            let message = "Input should be a cursor from an answer with the same sort and order";
+            let message = "Input should be a cursor from a response with the same sort and order";
             query.problem("cursor", message);
         }
         Self {

@@ -57,7 +57,7 @@ pub(crate) async fn probe_liveness() -> Json<Liveness> {
 
 /// Readiness probe
 ///
-/// The database answers, its schema is right, and what waits to be written gets written.
+/// The database responds, its schema is right, and queued measurements are being written.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -123,11 +123,11 @@ fn check(ok: bool, detail: impl Into<String>) -> Check {
     }
 }
 
-/// For strangers, who are not told addresses and names of the network behind the daemon.
-const AWAY: &str = "the database does not answer";
+/// For clients from other hosts, which don't get addresses and names of the network behind the daemon.
+const AWAY: &str = "the database does not respond";
 
 impl DatabaseChecks {
-    /// Of a database that is not in use, by what is known of it: nothing is asked for it.
+    /// Of a database that is not in use, from what is known of it: it is not queried.
     fn of(state: &Availability, in_full: bool) -> Self {
         let reason = state.reason();
         let (database, migrations) = match state {

@@ -26,7 +26,7 @@ use linux_api_wire::snapshot::{self as model, Family, FamilyValue};
 /// How long the first reading of a daemon that has just started is waited for.
 const FIRST_READING: Duration = Duration::from_secs(2);
 
-/// Families that cost more to read, and are read rarely while nobody looks.
+/// Families that cost more to read, and are read rarely while no client requests them.
 const LATE: [Family; 2] = [Family::Processes, Family::Sessions];
 /// From which age on they are read for this reader.
 const LATE_AFTER: Duration = Duration::from_secs(1);
@@ -67,7 +67,7 @@ async fn with_presence(
     Arc::new(fresh)
 }
 
-/// Which families to answer.
+/// Which families to return.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ShowSnapshot {
@@ -84,7 +84,7 @@ impl FromQuery for ShowSnapshot {
     }
 }
 
-/// The families asked for, in their own order and each once.
+/// The requested families, in their own order and each once.
 fn families(query: &mut QueryReader) -> Vec<Family> {
     let mut families = query
         .words("include")
@@ -154,9 +154,10 @@ impl FromQuery for StreamSnapshots {
 /// Stream readings of the host
 ///
 /// Server-sent events: `snapshot` with a reading at every interval, the first at once, and right
-/// after it `processes` with the busiest ones when they were asked for; comments when there is nothing to send; and `end` with the reason before the stream ends, because the
-/// daemon stops, the key was revoked, or the client was behind for too long. A client that is a
-/// little slow gets fewer readings, never old ones.
+/// after it `processes` with the busiest ones when they were requested; comments when there is nothing
+/// to send; and `end` with the reason before the stream ends, because the daemon stops, the key was
+/// revoked, or the client was behind for too long. A client that is a little slow gets fewer readings,
+/// never old ones.
 #[utoipa::path(
     get,
     path = "/api/v1/system/stream",
@@ -187,7 +188,7 @@ pub(crate) async fn stream_snapshots(
         (Key::Missing, Some(Peer::Unix { uid, gid })) => {
             (format!("uid {uid}"), Credentials::Unix { uid, gid })
         }
-        // The edge let nobody else in.
+        // The edge let no one else in.
         _ => return Err(ApiError::key_missing()),
     };
     let interval = Duration::from_secs(query.interval.unsigned_abs());

@@ -65,7 +65,7 @@ pub(super) struct Preparation {
 }
 
 impl Preparation {
-    /// Connects once and prepares what is found; then the database is ready. Answers the key of the
+    /// Connects once and prepares what is found; then the database is ready. Returns the key of the
     /// first admin when this made it.
     ///
     /// # Errors
@@ -147,7 +147,7 @@ async fn use_timescaledb(store: &Store) {
     }
 }
 
-/// Shows the steps of the preparation: to systemd, and to those who ask whether the daemon is ready.
+/// Shows the steps of the preparation: to systemd, and in `/readyz`.
 struct Steps<'a>(&'a Store);
 
 impl Progress for Steps<'_> {

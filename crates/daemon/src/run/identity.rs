@@ -81,7 +81,7 @@ pub(super) fn instance_id() -> anyhow::Result<Arc<str>> {
     random_id().map(Arc::from)
 }
 
-/// machine-id(5) asks that the id itself is shown to nobody, so this is a hash of it.
+/// machine-id(5) requires that the id itself is not exposed, so this is a hash of it.
 fn of_machine_id(rootfs: &Path) -> Option<String> {
     let text = linux_api_files::read_text(&rootfs.join("etc/machine-id")).ok()?;
     let machine_id = text.trim();
@@ -134,7 +134,7 @@ fn random_id() -> anyhow::Result<String> {
     let mut bytes = [0_u8; 8];
     rand::rngs::SysRng
         .try_fill_bytes(&mut bytes)
-        .context("draw random bytes")?;
+        .context("generate random bytes")?;
     Ok(hex(&bytes))
 }
 

@@ -34,7 +34,7 @@ pub(super) struct Keeper {
     pub(super) preparation: Preparation,
     /// Shows the first admin's key, should the database be empty.
     pub(super) late_key: LateKey,
-    /// Somebody changed something and wants a refused database to be looked at now.
+    /// A request to check a refused database again now, after a change.
     pub(super) retry: Arc<Notify>,
     /// What systemd shows.
     pub(super) status: StatusLine,
@@ -115,7 +115,7 @@ impl Keeper {
         }
     }
 
-    /// Watches the database until told to stop.
+    /// Watches the database until stopped.
     pub(super) async fn run(self, stop: CancellationToken) {
         stop.run_until_cancelled(Box::pin(self.watch())).await;
     }

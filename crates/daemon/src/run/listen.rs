@@ -126,7 +126,7 @@ pub(super) fn check(loaded: &Loaded) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Refuses a path that is somebody's file, or whose folder is missing.
+/// Refuses a path that is an existing file, or whose directory is missing.
 fn look_at_unix(path: &Path) -> anyhow::Result<()> {
     let explain = || format!("listen on {} (server.unix)", path.display());
     match std::fs::symlink_metadata(path) {
@@ -135,7 +135,7 @@ fn look_at_unix(path: &Path) -> anyhow::Result<()> {
         Err(_) => {
             let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
             let is_missing = folder.is_some_and(|folder| !folder.exists());
-            anyhow::ensure!(!is_missing, "{}: its folder is missing", explain());
+            anyhow::ensure!(!is_missing, "{}: its directory is missing", explain());
             Ok(())
         }
     }
@@ -175,7 +175,7 @@ pub(super) async fn bind(loaded: &Loaded, handed: PassedSockets) -> anyhow::Resu
         tcp: Vec::new(),
     };
     for socket in &sockets {
-        let address = socket.local_addr().context("ask for the own address")?;
+        let address = socket.local_addr().context("read the own address")?;
         if config.demo.enabled && !address.ip().is_loopback() {
             let message = "the demo's key is public, so it only listens on loopback";
             return Err(loaded.refuse("server.listen", message).into());
@@ -245,7 +245,7 @@ pub(super) fn host_name() -> String {
 
 fn bind_unix(path: &Path) -> anyhow::Result<UnixListener> {
     let explain = || format!("listen on {} (server.unix)", path.display());
-    // Only a socket that its process left behind is replaced: anything else there is somebody's.
+    // Only a socket that its process left behind is replaced: anything else there belongs to someone.
     if let Ok(found) = std::fs::symlink_metadata(path) {
         if !found.file_type().is_socket() {
             anyhow::bail!("{}: there is a file that is no socket", explain());

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use linux_api_files::write_whole;
 
-/// The file, in the folder of the daemon's data.
+/// The file, in the directory of the daemon's data.
 const FILE: &str = "daemon.json";
 /// The largest file that is read.
 const SIZE_MAX: u64 = 64 << 10;
@@ -59,7 +59,7 @@ impl Record {
         }
     }
 
-    /// What the daemon of this folder left; `None` when there is nothing that can be read.
+    /// What the daemon of this directory left; `None` when there is nothing that can be read.
     #[must_use]
     pub fn read(folder: &Path) -> Option<Self> {
         let path = path(folder);

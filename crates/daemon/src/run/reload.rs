@@ -84,13 +84,13 @@ pub(super) struct Reload {
     pub(super) retry_database: Arc<Notify>,
     /// What systemd shows afterwards.
     pub(super) status: StatusLine,
-    /// What commands beside the daemon are told, and where they look for it.
+    /// The record for commands beside the daemon, and where it is.
     pub(super) record: Record,
     pub(super) data_dir: PathBuf,
 }
 
 impl Reload {
-    /// Reloads at each SIGHUP, for ever.
+    /// Reloads at each SIGHUP, forever.
     pub(super) async fn run(&self, hangup: &mut Signal) {
         let mut reading = None;
         let mut record = self.record.clone();

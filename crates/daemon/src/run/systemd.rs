@@ -1,4 +1,4 @@
-//! What systemd is told, and what it hands over.
+//! Notifications to systemd, and the sockets that it passes.
 
 use std::net::TcpListener as StdTcpListener;
 use std::os::unix::net::UnixListener as StdUnixListener;
@@ -62,7 +62,7 @@ pub(super) fn tell_ready(status: &str) {
     tell(&format!("READY=1\n{}", notify::status(status)));
 }
 
-/// Asks for more time again and again until the work is done. Without it systemd would end a
+/// Extends the timeout repeatedly until the work is done. Without it systemd would end a
 /// start that takes longer than usual, in the middle of a backup or a migration.
 pub(super) async fn while_told_to_wait<T>(work: impl Future<Output = T>) -> T {
     const MORE: Duration = Duration::from_mins(1);
@@ -108,7 +108,7 @@ impl Liveness {
         }
     }
 
-    /// Asks the service itself, past the sockets: a flood of connections is no reason to restart.
+    /// Probes the service itself, bypassing the sockets: a flood of connections is no reason to restart.
     async fn check(&self, patience: Duration) -> Result<(), &'static str> {
         if self.supervisor.failure().is_some() {
             return Err("a background task has failed");
@@ -128,7 +128,7 @@ impl Liveness {
         match answer {
             Err(_) => Err("/livez takes too long"),
             Ok(Ok(answer)) if answer.status() == StatusCode::OK => Ok(()),
-            Ok(_) => Err("/livez does not answer 200"),
+            Ok(_) => Err("/livez does not return 200"),
         }
     }
 

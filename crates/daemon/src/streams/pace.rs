@@ -50,7 +50,7 @@ impl Pace {
         self.given = Some(now);
     }
 
-    /// Called when the connection asks for the next event, which it does when it has passed the one
+    /// Called when the connection polls for the next event, which it does when it has passed the one
     /// before on: whether the reader has been behind for too long.
     pub(super) fn is_too_slow(&mut self, now: Instant) -> bool {
         let Some(given) = self.given else {

@@ -76,7 +76,7 @@ fn missing(error: &CollectError) -> Bytes {
     Bytes::from_static(b": the processes can't be read\n\n")
 }
 
-/// As the route of the processes answers them, without a cursor: the next page would be of another
+/// As the route of the processes returns them, without a cursor: the next page would be of another
 /// moment.
 fn busiest(scan: &ProcessScan, limit: usize) -> Bytes {
     let selection = Selection {

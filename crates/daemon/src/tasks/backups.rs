@@ -25,7 +25,7 @@ const LEASE_NAME: &str = "backup";
 /// When backups are made, where, and how long they are kept.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Below which folder.
+    /// Below which directory.
     pub folder: PathBuf,
     /// Whether to make one when the daemon starts.
     pub at_start: bool,
@@ -45,7 +45,7 @@ struct Maker {
     failed: bool,
 }
 
-/// Makes backups until told to stop. `holder` is the id of this start of the daemon.
+/// Makes backups until stopped. `holder` is the id of this start of the daemon.
 pub async fn run(store: Store, plan: Plan, holder: Arc<str>, stop: CancellationToken) {
     let mut maker = Maker {
         reason: plan.at_start.then_some(Reason::Start),
@@ -127,7 +127,7 @@ pub async fn turn(
 /// Deletes the backups that the rule gives up.
 ///
 /// # Errors
-/// When the folder can't be read or one can't be deleted.
+/// When the directory can't be read or one can't be deleted.
 pub async fn prune(store: &Store, folder: PathBuf, rule: Rule) -> Result<(), BackupError> {
     let now = store.clock().now();
     let found = blocking(move || backup::surplus(&folder, rule, now)).await?;

@@ -1,4 +1,4 @@
-//! Writes what was measured, again and again until told to stop.
+//! Writes measurements at each interval until stopped.
 //!
 //! Each attempt is one transaction within the store's deadline and writes whole states, so trying
 //! again never counts twice. While the database is away, states wait in bounded memory; when it is
@@ -116,7 +116,7 @@ impl<S: KeySource> Flusher<S> {
         }
     }
 
-    /// Writes until told to stop, and once more then.
+    /// Writes until stopped, and once more then.
     pub async fn run(mut self, stop: CancellationToken) {
         self.recover().await;
         let mut ticks = interval(self.settings.interval);
@@ -246,7 +246,7 @@ impl<S: KeySource> Flusher<S> {
         }
     }
 
-    /// Notes a failure, and answers how long to wait before the next attempt.
+    /// Records a failure, and returns how long to wait before the next attempt.
     fn note_failure(&mut self, error: &StoreError) -> Duration {
         let mut failures = 0;
         self.handle.update(|health| {
@@ -312,7 +312,7 @@ impl<S: KeySource> Flusher<S> {
                     self.queue.recover(content.buckets, content.samples);
                     self.recovered.push(Recovered { path, foreign });
                 }
-                // Another daemon of the same folder stored it meanwhile, or a later start can read it.
+                // Another daemon of the same directory stored it meanwhile, or a later start can read it.
                 Err(SpoolError::Io(error)) => {
                     if error.kind() != std::io::ErrorKind::NotFound {
                         tracing::warn!(path = %path.display(), %error, "can't read measurements of an earlier start; they wait for the next");

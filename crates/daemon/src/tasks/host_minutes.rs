@@ -9,7 +9,7 @@ use linux_api_wire::fleet::HostSample;
 use linux_api_wire::series::{Minute, MinuteValue};
 use linux_api_wire::snapshot::Snapshot;
 
-/// Hands over until told to stop, and what is known of the open minute then.
+/// Passes minutes on until stopped, then also what is known of the open minute.
 pub async fn run(host: HostSampler, flusher: FlusherHandle, stop: CancellationToken) {
     let mut told = host.subscribe();
     while let Some(Ok(())) = stop.run_until_cancelled(told.changed()).await {

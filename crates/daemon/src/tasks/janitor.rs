@@ -62,7 +62,7 @@ struct Janitor {
     failed: bool,
 }
 
-/// Cleans until told to stop. `holder` is the id of this start of the daemon.
+/// Cleans until stopped. `holder` is the id of this start of the daemon.
 pub async fn run(store: Store, retention: Retention, holder: Arc<str>, stop: CancellationToken) {
     let mut janitor = Janitor {
         clock: ClockWatch::new(&store),

@@ -21,7 +21,7 @@ pub fn max_age(engine: Engine) -> Duration {
     }
 }
 
-/// Reads the revision every `interval` while keys are used; nobody else needs to know it at once.
+/// Reads the revision every `interval` while keys are used; no one else needs to know it at once.
 pub async fn run(store: Store, interval: Duration, stop: CancellationToken) {
     let interval = match store.engine() {
         Engine::Sqlite => interval,

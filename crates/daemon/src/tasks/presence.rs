@@ -1,4 +1,4 @@
-//! Says that this daemon lives, so that nobody replaces the database under it.
+//! Records that this daemon is alive, so that the database is not replaced under it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use linux_api_store::Store;
 /// Three times within what the word is good for.
 const INTERVAL: Duration = Duration::from_secs(20);
 
-/// A daemon that others are told of.
+/// A daemon that is announced to others.
 struct Presence {
     store: Store,
     instance_id: Arc<str>,
-    /// What people are told.
+    /// Its name for people.
     host: String,
 }
 
-/// Announces the daemon until told to stop, and then that it is gone. `host` is what people see.
+/// Announces the daemon until stopped, and then that it is gone. `host` is the name that people see.
 pub async fn run(store: Store, instance_id: Arc<str>, host: String, stop: CancellationToken) {
     let mut presence = Presence {
         store,
@@ -47,11 +47,11 @@ impl Presence {
     }
 
     async fn announce(&self) {
-        // While the database is away, nobody replaces it either.
+        // While the database is away, it is not replaced either.
         self.store.ready().await;
         let said = self.store.say_present(&self.instance_id, &self.host);
         if let Err(error) = said.await {
-            tracing::debug!(%error, "could not tell others that this daemon lives");
+            tracing::debug!(%error, "could not record that this daemon is alive");
         }
     }
 }

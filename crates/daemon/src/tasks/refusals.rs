@@ -17,7 +17,7 @@ struct Writer {
     failed: bool,
 }
 
-/// Writes them until told to stop, and then what is left.
+/// Writes them until stopped, and then what is left.
 pub async fn run(store: Store, stop: CancellationToken) {
     let mut writer = Writer {
         store,

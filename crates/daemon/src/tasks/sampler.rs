@@ -1,4 +1,4 @@
-//! Reads the host again and again, and keeps what is asked for most: the newest snapshot, the last
+//! Reads the host at each interval, and keeps what is requested most: the newest snapshot, the last
 //! hour, the load of the last day and the minutes that wait to be stored.
 
 use std::collections::BTreeMap;
@@ -29,7 +29,7 @@ use recent::Recent;
 
 /// Between the reading that only counters are taken of and the first snapshot.
 const FIRST_WINDOW: Duration = Duration::from_millis(200);
-/// Nobody gets snapshots faster by asking.
+/// Requests can't make it faster than this.
 const DEMAND_MIN: Duration = Duration::from_secs(1);
 
 /// Where snapshots come from.
@@ -37,7 +37,7 @@ pub trait Source: Send {
     /// Takes one. Rates are measured from one call to the next.
     fn read(&mut self, time: Timestamp) -> impl Future<Output = Snapshot> + Send;
 
-    /// Says whether somebody looks at the snapshots as they come.
+    /// Whether there are readers of live snapshots.
     fn set_watched(&mut self, _is_watched: bool) {}
 }
 
@@ -73,7 +73,7 @@ struct Shared {
     load: LoadSampler,
     recent: RwLock<Recent>,
     minutes: Mutex<Minutes>,
-    /// How many ask for snapshots at each interval.
+    /// How many readers request each interval.
     demands: Mutex<BTreeMap<Duration, usize>>,
     demands_changed: Notify,
     /// Whether it was said that series are left out.
@@ -102,7 +102,7 @@ impl HostSampler {
         self.0.newest.borrow().clone()
     }
 
-    /// Tells of every new snapshot.
+    /// Announces every new snapshot.
     #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Option<Arc<Snapshot>>> {
         self.0.newest.subscribe()
@@ -114,7 +114,7 @@ impl HostSampler {
         self.0.load.clone()
     }
 
-    /// The values of the last hour of every series that `selector` asks for, oldest first, at most
+    /// The values of the last hour of every series that `selector` selects, oldest first, at most
     /// one per second, from `from` to `to` inclusively.
     #[must_use]
     pub fn recent(
@@ -146,7 +146,7 @@ impl HostSampler {
         self.minutes().forget(time);
     }
 
-    /// Minutes lost because nobody stored them in time.
+    /// Minutes lost because they were not stored in time.
     #[must_use]
     pub fn dropped_minutes(&self) -> u64 {
         self.minutes().dropped()
@@ -159,7 +159,7 @@ impl HostSampler {
         self.minutes().left_out()
     }
 
-    /// Asks for snapshots at least this often, for as long as the returned value lives. Once a
+    /// Requests snapshots at least this often, for as long as the returned value lives. Once a
     /// second is the most.
     #[must_use]
     pub fn demand(&self, interval: Duration) -> Demand {
@@ -172,7 +172,7 @@ impl HostSampler {
         }
     }
 
-    /// Reads the host every `interval`, and as often as somebody asks for, until told to stop.
+    /// Reads the host every `interval`, and as often as readers request, until stopped.
     pub async fn run<S: Source>(self, mut source: S, interval: Duration, stop: CancellationToken) {
         stop.run_until_cancelled(self.sample(&mut source, interval))
             .await;
@@ -258,7 +258,7 @@ impl HostSampler {
     }
 }
 
-/// Somebody who asks for snapshots; ends when dropped.
+/// A reader that requests snapshots; ends when dropped.
 #[derive(Debug)]
 pub struct Demand {
     sampler: HostSampler,

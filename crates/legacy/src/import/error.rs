@@ -10,7 +10,7 @@ pub enum ImportError {
     /// The URL can't be read. It may hold a password, so it is not repeated.
     #[error("the URL of the PostgreSQL database can't be read: {0}")]
     Url(String),
-    /// The old PostgreSQL does not answer as it should.
+    /// The old PostgreSQL does not respond as it should.
     #[error("the PostgreSQL database of the Python program can't be read: {0}")]
     Postgres(#[source] sqlx::Error),
     /// It is another database.
@@ -19,7 +19,7 @@ pub enum ImportError {
          migrations applied?"
     )]
     NoTable(&'static str),
-    /// The old SQLite file does not answer as it should.
+    /// The old SQLite file does not respond as it should.
     #[error("{path}: can't be read: {cause}")]
     Sqlite {
         /// Which file.

@@ -16,7 +16,7 @@ use linux_api_wire::time::Timestamp;
 
 /// About how many rows one transaction writes.
 const BATCH: usize = 4_000;
-/// After how many rows those who watch are told.
+/// After how many rows progress is reported.
 const TELL: u64 = 1_000;
 
 /// From when on which buckets are kept; older ones would be deleted soon.

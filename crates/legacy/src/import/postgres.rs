@@ -149,7 +149,7 @@ impl PythonPostgres {
         Ok(rows.into_iter().map(UserRow::into_user).collect())
     }
 
-    /// What tells this installation apart from all others: its first user can't be deleted.
+    /// What identifies this installation: its first user can't be deleted.
     ///
     /// # Errors
     /// When the database fails.

@@ -28,7 +28,7 @@ impl Origin {
 pub struct SourceUser {
     /// Where it comes from.
     pub origin: Origin,
-    /// What tells it apart from all others, of other installations too.
+    /// What identifies it, also among other installations.
     pub source: String,
     /// Its id, where it had one.
     pub id: Option<UserId>,

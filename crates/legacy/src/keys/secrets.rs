@@ -25,9 +25,9 @@ use linux_api_wire::api_key::{HMAC_SCHEME, KeyId, PBKDF2_SCHEME};
 
 /// The name of this program's own secret among the settings.
 pub const OWN_SECRET: &str = "imported.own";
-/// What the names of old HMAC secrets begin with.
+/// Prefix of the names of old HMAC secrets.
 const HMAC_SECRET: &str = "imported.hmac.";
-/// What the names of old peppers begin with.
+/// Prefix of the names of old peppers.
 const PEPPER: &str = "imported.pepper.";
 /// How many rounds a hash may have; the Python program's have 600 000.
 const ROUNDS: RangeInclusive<u32> = Params::MIN_ROUNDS..=10_000_000;
@@ -135,7 +135,7 @@ pub fn imported_key_id(origin: &str) -> KeyId {
     )
 }
 
-/// Tells secrets apart without giving them away.
+/// Distinguishes secrets without revealing them.
 #[must_use]
 pub fn fingerprint(secret: &SecretString) -> String {
     let text = format!("linux-api fingerprint {}", secret.expose_secret());

@@ -20,7 +20,7 @@ use linux_api_wire::api::problem::Problem;
 use linux_api_wire::api_key::{Scope, Scopes};
 use linux_api_wire::user::User;
 
-/// Fewest characters of a key that somebody chose.
+/// Fewest characters of a chosen key.
 const KEY_MIN: usize = 32;
 /// Most characters of one: the edge reads no longer ones.
 const KEY_MAX: usize = 256;
@@ -193,7 +193,7 @@ fn usable_name(text: &str) -> Result<String, ApiError> {
     Ok(text.to_ascii_lowercase())
 }
 
-/// A key that somebody chose. It has a secret's length but not this program's form, so it is found by
+/// A key that was chosen by a user. It has a secret's length but not this program's form, so it is found by
 /// an HMAC, as imported keys are.
 async fn given_key(store: &Store, text: &str, scopes: Scopes) -> Result<NewKey, ApiError> {
     let length = text.chars().count();
@@ -244,7 +244,7 @@ impl FromQuery for DeleteLegacyUser {
 
 /// Delete a user
 ///
-/// Another than the caller only an admin may; nobody may delete `admin`.
+/// Only an admin may delete another user; `admin` can't be deleted.
 #[utoipa::path(
     delete,
     path = "/api/legacy/users/delete",

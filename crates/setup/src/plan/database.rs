@@ -36,7 +36,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
 }
 
 impl Planner<'_> {
-    /// Sees that the database of the answers can be used; answers its URL when it has one that is
+    /// Checks that the database of the answers can be used; returns its URL when it has one that is
     /// given.
     pub(super) fn check_given_database(&mut self) -> Option<SecretString> {
         if self.answers.database.kind() != Kind::Url {
@@ -71,7 +71,7 @@ impl Planner<'_> {
         };
         if !agrees {
             self.obstacle(format!(
-                "configuration = \"keep\" goes on with {CONFIG}, whose database is {kept}, and the \
+                "configuration = \"keep\" uses {CONFIG}, whose database is {kept}, and the \
                  answers name another one: leave [database] out of them, or have the \
                  configuration replaced (configuration = \"replace\")"
             ));
@@ -81,14 +81,14 @@ impl Planner<'_> {
         }
     }
 
-    /// Whether the URL that is kept may be written anew; what is there may be all that knows the
+    /// Whether the URL that is kept may be written again; what is there may be all that knows the
     /// password of a database in use.
     fn may_replace_url(&mut self) -> bool {
         let may = self.answers.configuration == Existing::Replace;
         if !may {
             self.obstacle(format!(
                 "{URL_FILE} names another database already: replace it (configuration = \
-                 \"replace\"), or go on with it (kind = \"url\", with neither url nor url_file)"
+                 \"replace\"), or use it (kind = \"url\", with neither url nor url_file)"
             ));
         }
         may
@@ -108,8 +108,7 @@ impl Planner<'_> {
                 match self.facts.package_manager {
                     Some(manager) => self.steps.push(Step::Install(manager)),
                     None => self.obstacle(
-                        "neither apt-get nor dnf is here to install PostgreSQL with: install it \
-                         yourself and answer kind = \"local\", or give a URL",
+                        "there is neither apt-get nor dnf to install PostgreSQL: install it yourself and set kind = \"local\", or give a URL",
                     ),
                 }
                 self.add_local_database();
@@ -151,7 +150,7 @@ impl Planner<'_> {
         }
         if !self.facts.is_live {
             self.obstacle(
-                "no server runs in a folder: with --root the database can be kind = \"sqlite\" or \
+                "no server runs below a directory: with --root the database can be kind = \"sqlite\" or \
                  \"url\"",
             );
         }

@@ -1,4 +1,4 @@
-//! The steps of a plan, and how they are told to people.
+//! The steps of a plan, and their titles.
 
 use std::path::PathBuf;
 
@@ -59,7 +59,7 @@ pub struct LocalDatabase {
     pub role: String,
     /// Its name.
     pub name: String,
-    /// Folder of the server's Unix socket.
+    /// Directory of the server's Unix socket.
     pub socket: PathBuf,
     /// The server's port.
     pub port: u16,
@@ -77,7 +77,7 @@ impl From<&Database> for LocalDatabase {
 }
 
 impl LocalDatabase {
-    /// Its URL. Over TCP, where the server asks everybody for the password: on the socket it would
+    /// Its URL. Over TCP, where the server requires the password: on the socket it would
     /// know the daemon by its account, and root, who runs the other commands, not at all.
     #[must_use]
     pub fn url(&self, password: &str) -> String {
@@ -113,7 +113,7 @@ pub enum Step {
     File(FileSpec),
     /// Make the daemon's account.
     Account,
-    /// Make a folder.
+    /// Make a directory.
     Folder {
         /// Where.
         path: PathBuf,
@@ -136,12 +136,12 @@ pub enum Step {
         /// Where the units are.
         units: PathBuf,
     },
-    /// Start the daemon, or start it anew when it runs with something older.
+    /// Start the daemon, or start it again when it runs with something older.
     Start {
         /// It is known to run with something else.
         anew: bool,
     },
-    /// Wait until it answers that it is ready.
+    /// Wait until it is ready.
     Ready(String),
     /// Take the first admin's key from where the daemon left it.
     Key,
@@ -154,7 +154,7 @@ impl Step {
         match self {
             Self::Program { from } => format!("install {} as {PROGRAM}", from.display()),
             Self::Remove(path) => format!(
-                "remove {}: it hides what the package brought",
+                "remove {}: it hides the file of the package",
                 path.display()
             ),
             Self::File(file) => format!(
@@ -163,7 +163,7 @@ impl Step {
                 file.mode,
                 file.owner.as_str()
             ),
-            Self::Account => format!("make the system account {ACCOUNT}"),
+            Self::Account => format!("create the system account {ACCOUNT}"),
             Self::Folder { path, mode, owner } => {
                 format!("make {} ({mode:04o} {})", path.display(), owner.as_str())
             }
@@ -176,17 +176,19 @@ impl Step {
                 format!("install the PostgreSQL server: {}", commands.join("; "))
             }
             Self::LocalDatabase(local) => format!(
-                "make the role {} and the database {} on the server at {}, and keep the URL in \
+                "create the role {} and the database {} on the server at {}, and store the URL in \
                  {URL_FILE}",
                 local.role,
                 local.name,
                 local.socket.display()
             ),
-            Self::CheckDatabase { .. } => "see that the database can be used".to_owned(),
-            Self::Enable { .. } => format!("have systemd start {SOCKET} and {SERVICE}"),
-            Self::Start { .. } => format!("start {SERVICE}: it migrates and makes the first admin"),
-            Self::Ready(address) => format!("wait until {address}/readyz answers"),
-            Self::Key => "take the first admin's key".to_owned(),
+            Self::CheckDatabase { .. } => "check that the database can be used".to_owned(),
+            Self::Enable { .. } => format!("enable {SOCKET} and {SERVICE}"),
+            Self::Start { .. } => {
+                format!("start {SERVICE}: it applies migrations and creates the first admin")
+            }
+            Self::Ready(address) => format!("wait until {address}/readyz responds"),
+            Self::Key => "read the first admin's key".to_owned(),
         }
     }
 }

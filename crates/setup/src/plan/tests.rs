@@ -116,7 +116,7 @@ fn a_folder_with_a_system_gets_files_and_no_processes() {
     assert_eq!(steps(&offline).last().unwrap(), "Enable");
 
     let local = plan(&answers("database = { kind = 'local' }"), &facts);
-    only_obstacle(&local, "no server runs in a folder");
+    only_obstacle(&local, "no server runs below a directory");
 }
 
 #[test]

@@ -25,12 +25,12 @@ pub enum BackupError {
         /// Newest revision that this program knows.
         known: i64,
     },
-    /// A file or folder can't be written or read.
+    /// A file or directory can't be written or read.
     #[error("{doing} {}: {source}{}", path.display(), remedy(source))]
     Files {
         /// What was tried, for instance `can't write`.
         doing: &'static str,
-        /// On which file or folder.
+        /// On which file or directory.
         path: PathBuf,
         /// What the system answered.
         #[source]
@@ -107,13 +107,13 @@ pub(super) fn files(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) 
 fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "; free space there, or choose another folder for backups"
+            "; free space there, or choose another directory for backups"
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             "; give this program's account the right to write there, or choose another folder for \
              backups"
         }
-        io::ErrorKind::NotADirectory => "; choose a folder for backups",
+        io::ErrorKind::NotADirectory => "; choose a directory for backups",
         _ => "",
     }
 }

@@ -13,7 +13,7 @@ use super::{BackupError, BackupInfo};
 /// so is a backup whose manifest is damaged. The tables are not read: [`super::check`] does that.
 ///
 /// # Errors
-/// When the folder can't be read. One that does not exist holds no backups.
+/// When the directory can't be read. One that does not exist holds no backups.
 pub fn list(folder: &Path) -> Result<Vec<BackupInfo>, BackupError> {
     let mut found = Vec::new();
     for path in folders(folder)? {
@@ -25,10 +25,10 @@ pub fn list(folder: &Path) -> Result<Vec<BackupInfo>, BackupError> {
     Ok(found)
 }
 
-/// Every folder below `folder` whose name is that of a backup, whatever it holds, newest first.
+/// Every directory below `folder` whose name is that of a backup, whatever it holds, newest first.
 ///
 /// # Errors
-/// When the folder can't be read. One that does not exist holds no backups.
+/// When the directory can't be read. One that does not exist holds no backups.
 pub fn folders(folder: &Path) -> Result<Vec<PathBuf>, BackupError> {
     let cannot = || files("can't read", folder);
     let entries = match fs::read_dir(folder) {

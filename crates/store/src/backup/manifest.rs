@@ -59,7 +59,7 @@ impl Manifest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reason {
-    /// Somebody asked for it.
+    /// Made on demand.
     Command,
     /// Migrations were about to run.
     Migration,
@@ -90,7 +90,7 @@ impl Reason {
         }
     }
 
-    /// Whether the daemon made it without being asked.
+    /// Whether the daemon made it by itself.
     #[must_use]
     pub const fn is_automatic(self) -> bool {
         matches!(self, Self::Migration | Self::Start | Self::Schedule)
@@ -152,7 +152,7 @@ impl Draft {
     }
 }
 
-/// Whether a folder's name is one that [`Draft::name`] made, with a number added or not.
+/// Whether a directory's name is one that [`Draft::name`] made, with a number added or not.
 pub(super) fn is_backup_name(name: &str) -> bool {
     const PATTERN: &[u8] = b"0000-00-00T00-00-00.000Z-r";
     let Some((time, rest)) = name.as_bytes().split_at_checked(PATTERN.len()) else {
@@ -210,7 +210,7 @@ pub(super) fn from_bytes(path: &Path, bytes: &[u8]) -> Result<Manifest, BackupEr
     let manifest: Manifest = serde_json::from_slice(bytes).map_err(not_ours)?;
     for table in &manifest.tables {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        // A name with a slash would lead out of the folder.
+        // A name with a slash would lead out of the directory.
         if !table.name.bytes().all(plain) || table.file != file_name(&table.name) {
             return Err(damaged("it names a file that no backup has"));
         }

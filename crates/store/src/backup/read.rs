@@ -16,7 +16,7 @@ use crate::dump::Lines;
 
 const CANNOT_READ: &str = "can't read";
 
-/// Reads all of the backup in the folder `path` and compares it with its manifest. Takes as long as
+/// Reads all of the backup in the directory `path` and compares it with its manifest. Takes as long as
 /// reading takes, so call it where blocking is allowed.
 ///
 /// # Errors
@@ -122,7 +122,7 @@ pub(super) fn send_lines(
         }
         let is_over = lines.bytes.len() == length;
         if is_over || lines.bytes.len() >= BYTES {
-            // Whoever takes them has given up and says why.
+            // Their receiver has given up and reports why.
             if lines.rows > 0 && to.blocking_send(std::mem::take(&mut lines)).is_err() {
                 return Ok(());
             }
@@ -133,7 +133,7 @@ pub(super) fn send_lines(
     }
 }
 
-/// Opens a plain file; a link could lead anywhere, and a pipe would never answer.
+/// Opens a plain file; a link could lead anywhere, and a pipe would block forever.
 fn open(path: &Path) -> Result<File, BackupError> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = OpenOptions::new()

@@ -19,17 +19,17 @@ use linux_api_wire::time::Clock;
 
 /// Which backup goes where.
 pub struct RestoreOrder<'a> {
-    /// The folder of the backup.
+    /// The directory of the backup.
     pub backup: &'a Path,
     /// The database that it replaces.
     pub target: Options,
-    /// Below which folder the safety copy is made.
+    /// Below which directory the safety copy is made.
     pub copies: &'a Path,
-    /// Who asked for it.
+    /// Who requested it.
     pub actor: &'a Actor,
     /// What rows are stamped with.
     pub clock: &'a Clock,
-    /// Is told how many rows are in place.
+    /// Receives the number of rows in place.
     pub progress: &'a dyn Progress,
 }
 
@@ -144,7 +144,7 @@ pub async fn try_restore(
     Ok(manifest)
 }
 
-/// Reads all of the backup and tells whether this program can restore it.
+/// Reads all of the backup and returns whether this program can restore it.
 async fn checked(backup: &Path) -> Result<Manifest, BackupError> {
     let path = backup.to_owned();
     let manifest = tokio::task::spawn_blocking(move || check(&path))
@@ -182,7 +182,7 @@ impl Old {
         let opened = Store::open_in(order.target.clone(), order.clock.clone(), sole).await;
         match opened {
             Ok(store) => old.store = Some(store),
-            // A restore is what mends a broken file.
+            // A restore is how a broken file is repaired.
             Err(error) if path.is_some() => {
                 tracing::warn!(%error, "the database can't be opened");
                 old.revision = -1;

@@ -9,7 +9,7 @@ use linux_api_wire::time::Timestamp;
 /// Which backups are kept. One goes when either limit says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
-    /// The newest ones to keep.
+    /// How many of the newest to keep.
     pub keep: Option<usize>,
     /// How old one may be.
     pub max_age: Option<Duration>,
@@ -31,7 +31,7 @@ pub struct Pruned {
 /// among them. Takes as long as reading takes, so call it where blocking is allowed.
 ///
 /// # Errors
-/// When the folder can't be read.
+/// When the directory can't be read.
 pub fn surplus(folder: &Path, rule: Rule, now: Timestamp) -> Result<Pruned, BackupError> {
     let all = list(folder)?;
     let concerned = |info: &BackupInfo| !rule.automatic_only || info.manifest.reason.is_automatic();

@@ -1,4 +1,4 @@
-//! Folders that are no backups: not yet, or no longer.
+//! Directories that are no backups: not yet, or no longer.
 
 use std::fs::{self, DirBuilder, File};
 use std::os::unix::fs::DirBuilderExt;
@@ -12,19 +12,19 @@ use super::error::files;
 use super::manifest::is_backup_name;
 
 pub(super) const CANNOT_WRITE: &str = "can't write";
-/// Starts the name of a folder that is no backup.
+/// Starts the name of a directory that is no backup.
 const PREFIX: &str = ".tmp-";
 
-/// A folder that is removed unless it was given its final name.
+/// A directory that is removed unless it was given its final name.
 pub(super) struct Temporary {
     pub(super) path: PathBuf,
     pub(super) keep: bool,
-    /// Tells other programs that somebody is at work here; ends with this process.
+    /// Shows other programs that it is in use; ends with this process.
     _lock: Option<File>,
 }
 
 impl Temporary {
-    /// A new folder below `parent`, for the backup of this name. What others left there that were
+    /// A new directory below `parent`, for the backup of this name. What others left there that were
     /// killed is removed.
     pub(super) fn begin(parent: &Path, name: &str) -> Result<Self, BackupError> {
         let private = |path: &Path, recursive| {
@@ -32,11 +32,11 @@ impl Temporary {
                 .recursive(recursive)
                 .mode(0o700)
                 .create(path)
-                .map_err(files("can't create the folder", path))
+                .map_err(files("can't create the directory", path))
         };
         private(parent, true)?;
-        // Held until our own folder is locked, so that nobody takes it for an abandoned one. Some
-        // network file systems can't lock folders; there, abandoned ones stay.
+        // Held until our own directory is locked, so that it is not taken for an abandoned one. Some
+        // network file systems can't lock directories; there, abandoned ones stay.
         let sweeping = lock(parent, FlockOperation::LockExclusive);
         if sweeping.is_some() {
             remove_abandoned(parent);
@@ -50,7 +50,7 @@ impl Temporary {
         })
     }
 
-    /// A folder that is there already.
+    /// A directory that is there already.
     fn of(path: PathBuf) -> Self {
         Self {
             path,
@@ -95,7 +95,7 @@ fn lock(folder: &Path, how: FlockOperation) -> Option<File> {
     Some(file)
 }
 
-/// Removes what backups left that were killed: folders of ours that nobody has locked.
+/// Removes what backups left that were killed: directories of ours that are not locked.
 fn remove_abandoned(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
@@ -111,7 +111,7 @@ fn remove_abandoned(parent: &Path) {
     }
 }
 
-/// A file's name lasts only when its folder is written as well.
+/// A file's name lasts only when its directory is written as well.
 pub(super) fn sync_folder(path: &Path) -> Result<(), BackupError> {
     File::open(path)
         .and_then(|folder| folder.sync_all())

@@ -15,7 +15,7 @@ use super::temporary::{CANNOT_WRITE, Temporary, sync_folder};
 use super::{BackupError, BackupInfo, Manifest, TableFile, check};
 use crate::dump::{Lines, Table};
 
-/// What the reader of the database tells the writer.
+/// What the reader of the database sends to the writer.
 pub(super) enum Message {
     /// The next table, and where its lines come from.
     Table(Table, mpsc::Receiver<Lines>),
@@ -29,7 +29,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Writes until it is told to finish. Blocks.
+    /// Writes until the end is sent. Blocks.
     pub(super) fn run(
         parent: &Path,
         draft: Draft,
@@ -106,7 +106,7 @@ impl Writer {
         Ok(BackupInfo { path, manifest })
     }
 
-    /// Gives the folder its final name, with a number added when another backup has it.
+    /// Gives the directory its final name, with a number added when another backup has it.
     fn rename(&self, name: &str) -> Result<PathBuf, BackupError> {
         let mut number = 1;
         loop {
@@ -123,7 +123,7 @@ impl Writer {
     }
 }
 
-/// Never onto another backup. A rename replaces no folder that holds anything, so that the plain
+/// Never onto another backup. A rename replaces no directory that holds anything, so that the plain
 /// one will do where the file system does not know the flag.
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
     match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::audit::AuditRow;
 
-/// One thing that somebody did or was refused.
+/// One change that was made or refused.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "id": 17,

@@ -63,7 +63,7 @@ pub struct Readiness {
 /// The parts that readiness depends on.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct Checks {
-    /// The database answers.
+    /// The database responds.
     pub database: Check,
     /// Its schema is what this program needs.
     pub migrations: Check,
@@ -115,7 +115,7 @@ pub struct SamplerHealth {
     /// When the host was last read.
     #[schema(format = DateTime)]
     pub last_reading: Option<String>,
-    /// Minutes of the host's series that were given up because nobody stored them.
+    /// Minutes of the host's series that were dropped because they could not be stored.
     pub dropped_minutes: u64,
     /// Series of the newest reading that had no room in the history, because the host has more than
     /// are kept (1024).
@@ -212,17 +212,17 @@ pub struct DatabaseHealth {
     pub metric_database: Ready,
     /// `sqlite` or `postgresql`.
     pub engine: String,
-    /// Version of the engine, while it answers.
+    /// Version of the engine, while it responds.
     pub version: Option<String>,
     /// Version of TimescaleDB, where it is installed in the database.
     pub timescaledb: Option<String>,
-    /// What TimescaleDB is for the database, while that answers; not with SQLite.
+    /// Whether the database uses TimescaleDB, while it responds; absent for SQLite.
     pub timescale: Option<TimescaleHealth>,
-    /// How long it took to answer, in seconds.
+    /// Its response time, in seconds.
     pub latency_seconds: Option<f64>,
     /// Why it can't be used.
     pub error: Option<String>,
-    /// The schema, while the database answers.
+    /// The schema, while the database responds.
     pub schema: Option<SchemaHealth>,
     /// Connections of this daemon.
     pub pool: PoolHealth,
@@ -245,10 +245,10 @@ pub struct TimescaleHealth {
     pub compressed_chunks: i64,
 }
 
-/// Whether the database answers and has the right schema.
+/// Whether the database responds and has the right schema.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct DatabaseReady {
-    /// It answers.
+    /// It responds.
     pub ready: bool,
     /// Its schema is older than this program's.
     pub migration_needed: bool,

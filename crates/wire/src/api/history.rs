@@ -27,9 +27,9 @@ pub struct History {
     /// Where it ends.
     #[schema(format = DateTime)]
     pub to: String,
-    /// Time between two points, in seconds; longer than asked for where there would be too many.
+    /// Time between two points, in seconds; longer than requested where there would be too many.
     pub step: u64,
-    /// The series that were asked for and have points in the range.
+    /// The requested series that have points in the range.
     pub series: Vec<HistorySeries>,
 }
 
@@ -38,7 +38,7 @@ pub struct History {
 pub struct HistorySeries {
     /// Family dot field.
     pub name: String,
-    /// What tells it from others of its name.
+    /// What distinguishes it from others of its name.
     pub labels: BTreeMap<String, String>,
     /// Unit of the values.
     pub unit: String,
@@ -62,7 +62,7 @@ pub struct SeriesDescription {
     pub unit: String,
     /// What it is, in a few words.
     pub meaning: String,
-    /// Names of the labels that tell its members apart; empty when there is one member only.
+    /// Names of the labels that distinguish its members; empty when there is one member only.
     pub labels: Vec<String>,
 }
 

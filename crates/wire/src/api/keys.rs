@@ -14,7 +14,7 @@ use crate::api_key::{ApiKey, Scope};
     "expires_at": "2036-01-01T00:00:00Z"
 }))]
 pub struct CreateKey {
-    /// What to call it.
+    /// Name for it.
     #[schema(min_length = 1, max_length = 64)]
     pub name: String,
     /// What it may do; all that the user's role may when empty or absent.

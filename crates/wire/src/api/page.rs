@@ -27,7 +27,7 @@ pub struct Cursor {
 
 /// The text is no cursor that this program made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Input should be a cursor from an earlier answer")]
+#[error("Input should be a cursor from an earlier response")]
 pub struct ParseCursorError;
 
 impl Cursor {

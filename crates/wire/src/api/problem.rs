@@ -14,7 +14,7 @@ use utoipa::ToSchema;
     "request_id": "c0ffee12-1a"
 }))]
 pub struct Problem {
-    /// Always `about:blank`: `code` tells kinds apart.
+    /// Always `about:blank`: `code` distinguishes kinds.
     #[serde(rename = "type")]
     pub kind: String,
     /// The status in words.

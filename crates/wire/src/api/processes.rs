@@ -18,7 +18,7 @@ pub use cursor::{ParseProcessCursorError, ProcessCursor};
 pub use selection::{Picked, Selection};
 pub use value::SelectedProcess;
 
-/// A process. Only the fields that were asked for are there.
+/// A process. Only the requested fields are present.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 #[schema(example = json!({
@@ -47,7 +47,7 @@ pub struct Process {
     pub command: String,
     /// Number of the account that it runs as.
     pub uid: Option<u32>,
-    /// Name of that account; null when it has none, or when a directory is still being asked.
+    /// Name of that account; null when it has none, or while a directory service is still being queried.
     pub user: Option<String>,
     /// `running`, `sleeping`, `idle`, `disk-sleep`, `stopped`, `zombie` and rarer ones.
     pub state: String,
@@ -90,7 +90,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// What a filter sees of it. Fields that were not asked for count as absent.
+    /// What a filter sees of it. Fields that were not requested count as absent.
     #[must_use]
     pub fn filter_row(&self) -> FilterRow<'_> {
         FilterRow {

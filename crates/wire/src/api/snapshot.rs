@@ -17,7 +17,7 @@ use crate::time::Timestamp;
 
 /// Everything read of the host at one moment.
 ///
-/// Families that were not asked for are absent. One that can't be read is `null`, and its entry in
+/// Families that were not requested are absent. One that can't be read is `null`, and its entry in
 /// `status` says why.
 #[derive(Debug, Clone, Default, PartialEq, ToSchema)]
 #[schema(example = example)]
@@ -121,7 +121,7 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Writes a family when it has a status, so that "not asked for" and "can't be read" differ.
+/// Writes a family when it has a status, so that "not requested" and "can't be read" differ.
 impl Serialize for Snapshot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;

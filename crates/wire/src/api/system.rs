@@ -59,7 +59,7 @@ pub struct SystemInfo {
     pub version: String,
     /// Hardware architecture.
     pub machine: String,
-    /// Model of the processor; empty when the kernel does not tell.
+    /// Model of the processor; empty when the kernel does not report it.
     pub processor: String,
     /// Logical processors.
     pub cpu_count: u32,
@@ -84,7 +84,7 @@ pub struct Account {
     pub shell: String,
 }
 
-/// A Linux account under the name that was asked for.
+/// A Linux account under the requested name.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "root": {

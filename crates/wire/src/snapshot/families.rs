@@ -42,7 +42,7 @@ pub struct Core {
     pub iowait_percent: f64,
     /// Time that the hypervisor gave to others.
     pub steal_percent: f64,
-    /// Its clock, where the kernel tells.
+    /// Its clock, where the kernel reports it.
     pub frequency_mhz: Option<f64>,
 }
 
@@ -111,7 +111,7 @@ pub struct Memory {
     pub used_bytes: u64,
     /// What programs could get without swapping.
     pub available_bytes: u64,
-    /// What nobody uses at all.
+    /// Memory that is not used at all.
     pub free_bytes: u64,
     /// Buffers of block devices.
     pub buffers_bytes: u64,
@@ -160,7 +160,7 @@ pub struct Filesystem {
     pub read_only: bool,
     /// Whether another machine or a program serves it (network and FUSE file systems).
     pub network: bool,
-    /// Whether it does not answer now; the figures are then of an earlier time.
+    /// Whether it does not respond now; the figures are then of an earlier time.
     pub stale: bool,
     /// Age of the figures in milliseconds, or how long it has not answered when there are none.
     pub age_ms: u64,
@@ -182,7 +182,7 @@ impl Filesystem {
         (all > 0.0).then(|| 100.0 * used / all)
     }
 
-    /// As [`Self::fullness`], where that says whether somebody has to do something: `None` for what
+    /// As [`Self::fullness`], where that says whether an operator has to act: `None` for what
     /// can only be read, such as the image that a host starts from, which is full from the start.
     #[must_use]
     pub fn strain(&self) -> Option<f64> {
@@ -278,7 +278,7 @@ pub struct Pressure {
 pub struct ResourcePressure {
     /// Time in which at least one task waited.
     pub some: PressureShare,
-    /// Time in which all tasks waited; older kernels don't tell for processors.
+    /// Time in which all tasks waited; older kernels don't report it for processors.
     pub full: Option<PressureShare>,
 }
 
@@ -316,7 +316,7 @@ pub struct Processes {
     pub zombie: u32,
 }
 
-/// Somebody who is logged in.
+/// A login session.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Session {
     /// Name of the Linux account.

@@ -20,8 +20,8 @@ const SECRET_MAX: u64 = 64 * 1024;
 /// Where to import from.
 #[derive(Debug, clap::Args)]
 pub(super) struct SourceOptions {
-    /// Folder of the Python program, for its .env and its users.db
-    #[arg(long, value_name = "FOLDER")]
+    /// Directory of the Python program, with its .env and its users.db
+    #[arg(long, value_name = "DIR")]
     from: Option<PathBuf>,
     /// Its .env, for the URL of PostgreSQL and the secret of its keys
     #[arg(long, value_name = "FILE")]
@@ -32,7 +32,7 @@ pub(super) struct SourceOptions {
     /// URL of its PostgreSQL database, without a password (that may come from PGPASSWORD)
     #[arg(long, value_name = "URL", conflicts_with = "postgres_url_file")]
     postgres: Option<String>,
-    /// File with that URL, password and all; - for standard input; else the variable
+    /// File with that URL, including the password; - for standard input; else the variable
     /// `LINUX_API_IMPORT_POSTGRES_URL` is read
     #[arg(long, value_name = "FILE")]
     postgres_url_file: Option<PathBuf>,
@@ -58,7 +58,7 @@ impl SourceOptions {
             let about = std::fs::metadata(folder);
             let about = about.with_context(|| format!("--from: look at {}", folder.display()))?;
             if !about.is_dir() {
-                bail!("--from: {} is no folder", folder.display());
+                bail!("--from: {} is not a directory", folder.display());
             }
         }
         let env_file = self.env_file()?;
@@ -112,7 +112,7 @@ impl SourceOptions {
         Ok(found)
     }
 
-    /// The named `.env`, else that in the program's folder when there is one.
+    /// The named `.env`, else that in the program's directory when there is one.
     fn env_file(&self) -> anyhow::Result<EnvFile> {
         let in_folder = self.from.as_ref().map(|folder| folder.join(".env"));
         let named = self.env_file.clone();
@@ -122,7 +122,7 @@ impl SourceOptions {
         }
     }
 
-    /// The named file, else that in the program's folder when there is one.
+    /// The named file, else that in the program's directory when there is one.
     fn sqlite(&self) -> Option<PathBuf> {
         let in_folder = self.from.as_ref().map(|folder| folder.join("users.db"));
         let named = self.sqlite.clone();
@@ -164,7 +164,7 @@ impl SourceOptions {
         }
         let variable = ctx.environment.text(SECRET_VARIABLE);
         let variable = variable.map(|text| text.to_owned().into());
-        // A file that somebody named says more than a variable that happens to be set.
+        // An explicitly named file takes precedence over a variable that happens to be set.
         Ok(env_file.api_key_secret().or(variable))
     }
 

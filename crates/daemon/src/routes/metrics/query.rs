@@ -9,7 +9,7 @@ use crate::params::QueryReader;
 use linux_api_wire::request_stats::{Resolution, UNMATCHED_ROUTE};
 use linux_api_wire::time::Timestamp;
 
-/// Clients whose clocks are ahead by no more than this ask for no future.
+/// A time that is ahead by no more than this is not in the future: clocks of clients differ.
 const SKEW: Duration = Duration::from_mins(1);
 /// Both ends of what a timestamp column and a four-digit year can hold.
 const EARLIEST: Timestamp = Timestamp::from_millis(-62_135_596_800_000);
@@ -28,7 +28,7 @@ pub(crate) enum Bucket {
     Day,
 }
 
-/// What rows are told apart by, besides time and route.
+/// What distinguishes rows, besides time and route.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "only describes the parameter in the document")]
 pub(crate) enum SplitBy {
@@ -101,7 +101,7 @@ pub(super) fn range(
         return Err(ApiError::invalid(problems));
     }
     let from = start.1.map_or(EARLIEST, |from| match resolution {
-        // Minutes have always been asked for by the times that they begin at.
+        // Minutes have always been selected by the times that they begin at.
         Resolution::Minute => from,
         // An hour or a day that the range begins in belongs to it.
         _ => resolution.start_of(from).max(EARLIEST),

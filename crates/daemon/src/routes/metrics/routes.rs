@@ -29,11 +29,11 @@ pub(crate) struct ListRoutes {
     /// Buckets that begin at or before this time.
     #[param(value_type = Option<String>, format = DateTime)]
     end: Option<Timestamp>,
-    /// Where the next page starts: `next_cursor` of the `Link` header of an earlier answer, or a
+    /// Where the next page starts: `next_cursor` of the `Link` header of an earlier response, or a
     /// time that all rows lie before.
     #[param(value_type = Option<String>)]
     cursor: Option<After>,
-    /// The most rows to answer.
+    /// The most rows to return.
     #[param(minimum = 1, maximum = 1000, default = 100, required = false)]
     limit: i64,
     /// How long the buckets are.
@@ -62,7 +62,7 @@ impl FromQuery for ListRoutes {
             let row = || RouteCursor::decode(text).map(After::Row);
             let after = parse_time(text).map(After::Time).or_else(row);
             after.ok_or_else(|| {
-                "Input should be a valid datetime or date, or a cursor from an earlier answer"
+                "Input should be a valid datetime or date, or a cursor from an earlier response"
                     .to_owned()
             })
         };
@@ -105,7 +105,7 @@ pub(crate) async fn list_route_metrics(
 ) -> Result<(HeaderMap, Json<Vec<RouteMetrics>>), ApiError> {
     let limit = u32::try_from(query.limit).unwrap_or(1);
     let (filter, position) = query.resolve(clock.now())?;
-    // One more than asked for tells whether there is a next page.
+    // One more than requested shows whether there is a next page.
     let mut rows = store
         .list_route_stats(&filter, position.as_ref(), limit + 1)
         .await?;
@@ -139,7 +139,7 @@ impl ListRoutes {
             }
             // The rows of such a list are no rows of this one.
             Some(After::Row(cursor)) if cursor.method.is_some() != self.by_method => {
-                let message = "Input should be a cursor from an answer with the same by";
+                let message = "Input should be a cursor from a response with the same by";
                 return Err(ApiError::invalid(vec![QueryReader::wrong(
                     "cursor", message,
                 )]));

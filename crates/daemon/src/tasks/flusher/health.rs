@@ -1,4 +1,4 @@
-//! How the writing goes, for those who ask.
+//! The health of the flusher.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -47,7 +47,7 @@ impl FlusherHealth {
         }
     }
 
-    /// Whether nothing was written for so many attempts that somebody should look.
+    /// Whether so many attempts failed that it needs attention.
     #[must_use]
     pub fn is_stuck(&self) -> bool {
         self.consecutive_failures >= STUCK

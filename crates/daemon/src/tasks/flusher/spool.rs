@@ -107,7 +107,7 @@ pub(super) fn write(folder: &Path, instance_id: &str, content: &Content) -> io::
     Ok(path)
 }
 
-/// Writes a file that others leave alone for as long as the answer lives.
+/// Writes a file that others don't touch while the returned lock lives.
 fn write_to(path: &Path, body: &[u8]) -> io::Result<File> {
     let mut file = loop {
         let file = OpenOptions::new()
@@ -116,7 +116,7 @@ fn write_to(path: &Path, body: &[u8]) -> io::Result<File> {
             .truncate(true)
             .mode(0o600)
             .open(path)?;
-        // Where files can't be locked, nobody removes them either.
+        // Where files can't be locked, they are not removed either.
         let _ = file.lock();
         // Another start may have removed it before it was locked.
         if file.metadata()?.nlink() > 0 {
@@ -130,7 +130,7 @@ fn write_to(path: &Path, body: &[u8]) -> io::Result<File> {
     Ok(file)
 }
 
-/// Removes what was begun by processes that ended meanwhile: nobody holds it any more.
+/// Removes unfinished files of processes that ended meanwhile: no process locks them.
 pub(super) fn remove_unfinished(folder: &Path) -> io::Result<()> {
     for path in files(folder, &format!(".{UNFINISHED}"))? {
         let file = File::open(&path)?;
@@ -361,7 +361,7 @@ mod tests {
     #[test]
     fn what_can_not_be_finished_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        // Nothing can take the place of a folder that is not empty.
+        // Nothing can take the place of a directory that is not empty.
         fs::create_dir_all(folder.path().join("spool-a1.json/full")).unwrap();
         assert!(write(folder.path(), "a1", &content()).is_err());
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

@@ -11,7 +11,7 @@ use ring::LoadRing;
 
 mod ring;
 
-/// The first value is measured over this time, as nobody wants to wait a minute for it.
+/// The first value is measured over this time, because a minute would be a long wait.
 const FIRST_WINDOW: Duration = Duration::from_secs(1);
 /// From one value to the next.
 const MINUTE: Duration = Duration::from_mins(1);

@@ -1,4 +1,4 @@
-//! Means and maxima per minute, until somebody stores them.
+//! Means and maxima per minute, until they are stored.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -11,7 +11,7 @@ const BEGIN: Timestamp = Timestamp::from_millis(600_000);
 /// What a host says: load, busy and idle CPU seconds. `None` when it can't be read.
 type Said = Option<(f64, f64, f64)>;
 
-/// What a host says now, and the times at which it was asked.
+/// The current values of a host, and the times at which it was read.
 #[derive(Clone, Default)]
 struct Script(Arc<Mutex<Said>>, Arc<Mutex<Vec<Timestamp>>>);
 

@@ -1,4 +1,4 @@
-//! The columns of the process list: their names, and which of them are asked for.
+//! The columns of the process list: their names, and which of them are requested.
 
 use std::str::FromStr;
 

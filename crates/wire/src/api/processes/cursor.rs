@@ -22,7 +22,7 @@ pub struct ProcessCursor {
 
 /// The text is no cursor that this program made.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Input should be a cursor from an earlier answer")]
+#[error("Input should be a cursor from an earlier response")]
 pub struct ParseProcessCursorError;
 
 impl ProcessCursor {

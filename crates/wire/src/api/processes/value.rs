@@ -84,7 +84,7 @@ impl Column {
     }
 }
 
-/// A process with the fields that were asked for. Written as [`WireProcess`] is, without copying
+/// A process with the requested fields. Written as [`WireProcess`] is, without copying
 /// anything.
 #[derive(Debug, Clone, Copy)]
 pub struct SelectedProcess<'a> {
