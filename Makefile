@@ -23,7 +23,8 @@ test: ## Run every test; installs PostgreSQL, poolers and tmux when they are mis
 	./scripts/require-test-programs
 	CARGO="$(CARGO)" ./scripts/run-tests
 
-lint: ## Check format, lints and documentation; warnings are errors
+lint: ## Check words, format, lints and documentation; warnings are errors
+	./scripts/check-words
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --package linux-api --no-default-features --locked -- -D warnings

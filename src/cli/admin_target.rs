@@ -75,7 +75,9 @@ async fn patiently<T>(ask: impl AsyncFn() -> Result<T, ClientError>) -> Result<T
                 ..
             }) if wait <= WAIT_MAX && waits < WAITS_MAX => {
                 waits += 1;
-                output::note(&format!("the daemon limits requests: waiting for {wait:?}"));
+                output::note(&format!(
+                    "the daemon is rate-limiting: waiting for {wait:?}"
+                ));
                 tokio::time::sleep(wait).await;
             }
             answer => return answer,

@@ -96,7 +96,7 @@ impl List {
         if !self.follow {
             return self.print_all(rows);
         }
-        let mut seen = Seen::new(&rows);
+        let mut seen = PrintedRows::new(&rows);
         self.print_each(rows)?;
         let mut is_away = false;
         loop {
@@ -146,13 +146,13 @@ impl List {
 }
 
 /// Which rows were printed already.
-struct Seen {
+struct PrintedRows {
     /// Rows up to this id are not requested any more.
     floor: Option<i64>,
     ids: BTreeSet<i64>,
 }
 
-impl Seen {
+impl PrintedRows {
     /// `rows` were printed before following began.
     fn new(rows: &[AuditEntry]) -> Self {
         Self {
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn a_row_that_comes_late_is_new_and_no_row_is_new_twice() {
-        let mut seen = Seen::new(&[]);
+        let mut seen = PrintedRows::new(&[]);
         assert!(seen.is_new(2) && seen.is_new(1));
         assert!(!seen.is_new(2) && !seen.is_new(1));
         for id in 3..=1_100 {

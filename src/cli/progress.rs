@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(5);
 const DRAWINGS: u8 = 10;
 
 /// Shows a person how far long work is.
-pub(super) struct Shown {
+pub(super) struct TerminalProgress {
     /// Whether standard error is a terminal, which can draw over what it drew.
     is_terminal: bool,
     /// Whether `-q` suppresses lines.
@@ -33,7 +33,7 @@ struct Step {
     bar: Option<ProgressBar>,
 }
 
-impl Shown {
+impl TerminalProgress {
     pub(super) fn new(ctx: &Context) -> Self {
         Self {
             is_terminal: std::io::stderr().is_terminal(),
@@ -64,7 +64,7 @@ impl Shown {
     }
 }
 
-impl Progress for Shown {
+impl Progress for TerminalProgress {
     fn begin(&self, step: &str, total: Option<u64>) {
         let bar = self.bar(step, total);
         let now = Instant::now();
@@ -110,7 +110,7 @@ impl Progress for Shown {
     }
 }
 
-impl Drop for Shown {
+impl Drop for TerminalProgress {
     /// A step that failed leaves no bar before the error.
     fn drop(&mut self) {
         self.with_step(|current| {

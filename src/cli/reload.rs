@@ -47,7 +47,7 @@ impl Options {
             ),
         };
         let before = Record::read(&folder);
-        let number = Pid::from_raw(pid).with_context(|| format!("{pid} is no process number"))?;
+        let number = Pid::from_raw(pid).with_context(|| format!("{pid} is not a PID"))?;
         let Some(daemon) = Running::find(number)? else {
             bail!("process {pid} has ended: no daemon runs");
         };

@@ -106,7 +106,7 @@ pub(super) fn parse_label(text: &str) -> Result<(String, String), String> {
 
 /// A remote as `list --json` shows it.
 #[derive(Debug, Serialize)]
-struct Listed<'a> {
+struct RemoteRow<'a> {
     name: &'a str,
     default: bool,
     #[serde(flatten)]
@@ -115,7 +115,7 @@ struct Listed<'a> {
 
 /// A remote as `test --json` shows it.
 #[derive(Debug, Serialize)]
-struct Tested {
+struct TestRow {
     name: String,
     url: String,
     ok: bool,
@@ -247,7 +247,7 @@ impl Add {
         if !address.is_private() {
             // Before anybody types a key that can't be used.
             bail!(
-                "{address}: plain http would show the key to everybody on the way; use https, or a \
+                "{address}: plain http would expose the key on the network; use https, or a \
                  tunnel to http://127.0.0.1"
             );
         }
@@ -271,7 +271,7 @@ impl Add {
         };
         let key = SecretString::from(key.trim());
         if key.expose_secret().is_empty() {
-            bail!("no key was given; set LINUX_API_KEY or write it to standard input");
+            bail!("no key; set LINUX_API_KEY or pass it on standard input");
         }
         Ok(Some(key))
     }
@@ -299,10 +299,10 @@ fn list(ctx: &Context, json: bool) -> anyhow::Result<ExitCode> {
     let remotes = ctx.remotes()?;
     let is_default = |name: &str| remotes.default.as_deref() == Some(name);
     if json {
-        let listed: Vec<Listed<'_>> = remotes
+        let listed: Vec<RemoteRow<'_>> = remotes
             .remotes
             .iter()
-            .map(|(name, remote)| Listed {
+            .map(|(name, remote)| RemoteRow {
                 name,
                 default: is_default(name),
                 remote,
@@ -346,11 +346,11 @@ async fn test(ctx: &Context, name: Option<String>, json: bool) -> anyhow::Result
         None => remotes.remotes.keys().cloned().collect(),
     };
     let asked = names.into_iter().map(|name| test_one(ctx, &remotes, name));
-    let tested: Vec<Tested> = futures_util::future::join_all(asked).await;
+    let tested: Vec<TestRow> = futures_util::future::join_all(asked).await;
     if json {
         output::json(&tested)?;
     } else {
-        let row = |tested: &Tested| {
+        let row = |tested: &TestRow| {
             let answer = match (&tested.error, &tested.user, &tested.role) {
                 (None, Some(user), Some(role)) => format!("ok, as {user} ({role})"),
                 (error, ..) => error.clone().unwrap_or_default(),
@@ -373,9 +373,9 @@ async fn test(ctx: &Context, name: Option<String>, json: bool) -> anyhow::Result
     })
 }
 
-async fn test_one(ctx: &Context, remotes: &Remotes, name: String) -> Tested {
+async fn test_one(ctx: &Context, remotes: &Remotes, name: String) -> TestRow {
     let url = remotes.remotes.get(&name).map(|remote| remote.url.clone());
-    let mut tested = Tested {
+    let mut tested = TestRow {
         url: url.unwrap_or_default(),
         name,
         ok: false,

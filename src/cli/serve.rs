@@ -132,7 +132,7 @@ impl Options {
 
 /// `Signals::watch` only ends when signals can't be waited for any more.
 fn unreachable_stop() -> anyhow::Result<ExitCode> {
-    anyhow::bail!("signals can't be received any more")
+    anyhow::bail!("can't receive signals")
 }
 
 /// SIGTERM and SIGINT: the first begins a clean stop.

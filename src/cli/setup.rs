@@ -224,7 +224,7 @@ fn report(plan: &Plan, finished: Finished, tree: &Tree) -> anyhow::Result<()> {
     match finished.key {
         Some(key) => {
             output::text(&format!(
-                "\nThe key of the first admin, shown this once:\n\n{}",
+                "\nThe key of the first admin, shown only once:\n\n{}",
                 key.expose()
             ))?;
             apply::forget_key(tree)?;

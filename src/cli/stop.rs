@@ -40,7 +40,7 @@ impl Options {
         file.read_to_string(&mut text)
             .with_context(|| format!("read {}", path.display()))?;
         let Some(pid) = text.trim().parse().ok().and_then(Pid::from_raw) else {
-            bail!("{} holds no process number", path.display());
+            bail!("{} holds no PID", path.display());
         };
         let Some(process) = Running::find(pid)? else {
             bail!(
@@ -78,6 +78,6 @@ fn has_ended(file: &File) -> bool {
 }
 
 fn nothing_runs() -> anyhow::Result<ExitCode> {
-    output::text("no daemon runs in the background")?;
+    output::text("no daemon is running in the background")?;
     Ok(ExitCode::from(FAILED))
 }

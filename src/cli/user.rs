@@ -166,7 +166,7 @@ async fn add(place: &AdminTarget, account: &NewAccount, json: bool) -> anyhow::R
     };
     let said = format!("added {} ({}{state})", made.username, account.role);
     match &made.api_key {
-        Some(key) => output::text(&format!("{said}\n\nIts key, shown this once:\n\n{key}\n")),
+        Some(key) => output::text(&format!("{said}\n\nIts key, shown only once:\n\n{key}\n")),
         None => output::text(&format!(
             "{said}, without a key; linux-api user key create {} makes one",
             made.username

@@ -56,7 +56,7 @@ fn future_at(text: &str, now: Timestamp) -> Result<Timestamp, String> {
         When::Moment(time) => time,
     };
     if time <= now {
-        return Err("the time has passed already".to_owned());
+        return Err("the time is in the past".to_owned());
     }
     Ok(time)
 }
@@ -79,7 +79,7 @@ fn past_at(text: &str, now: Timestamp) -> Result<Timestamp, NotATime> {
 /// How long ago something was: `30d`, or the time since a date or time.
 ///
 /// # Errors
-/// When the text is no time, or the time is still to come.
+/// When the text is no time, or the time is in the future.
 pub(super) fn age(text: &str) -> Result<Duration, String> {
     age_at(text, Clock::system().now())
 }
@@ -88,7 +88,7 @@ fn age_at(text: &str, now: Timestamp) -> Result<Duration, String> {
     match text.parse().map_err(|error: NotATime| error.to_string())? {
         When::Span(span) => Ok(span),
         When::Moment(time) if time <= now => Ok(now.since(time)),
-        When::Moment(_) => Err("the time is still to come".to_owned()),
+        When::Moment(_) => Err("the time is in the future".to_owned()),
     }
 }
 

@@ -306,7 +306,7 @@ fn a_new_database_is_made_by_a_migration() {
     linux_api(&home, &["db", "migrate", "--dry-run"])
         .assert()
         .success()
-        .stdout(contains("would make the database"));
+        .stdout(contains("would create the database"));
     assert!(!file.exists());
     linux_api(&home, &["db", "migrate"])
         .assert()

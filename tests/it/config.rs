@@ -367,7 +367,7 @@ fn a_password_in_an_open_file_is_refused() {
     assert_eq!(
         refusal(&file(&path)),
         format!(
-            "{shown}: database.url: holds a password and everybody may read the file: \
+            "{shown}: database.url: holds a password and the file is world-readable: \
              chmod 640 {shown}"
         )
     );

@@ -32,7 +32,7 @@ impl fmt::Debug for PlainKey {
 
 /// The operating system gave no random bytes.
 #[derive(Debug, thiserror::Error)]
-#[error("the operating system gave no random bytes")]
+#[error("the operating system has no random bytes")]
 pub struct NoRandomness;
 
 impl PlainKey {

@@ -103,7 +103,7 @@ pub enum KeyError {
         reason: String,
     },
     /// There is none of that name.
-    #[error("{place} holds no key for {name}; run linux-api remote add again")]
+    #[error("{place} has no key for {name}; run linux-api remote add again")]
     Missing {
         /// Where it was looked for.
         place: KeyPlace,

@@ -118,7 +118,7 @@ impl Client {
         };
         if target.key.is_some() && !address.is_private() {
             return Err(unsafe_to_use(
-                "plain http would show the key to everybody on the way; use https".to_owned(),
+                "plain http would expose the key on the network; use https".to_owned(),
             ));
         }
         let mut headers = HeaderMap::new();

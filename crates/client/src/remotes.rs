@@ -66,7 +66,8 @@ pub enum RemotesError {
     Unknown(String),
     /// A name that can't be one.
     #[error(
-        "{0:?} can't be a name: use 1 to 64 letters, digits, dots, hyphens and underscores, and begin with a letter or digit"
+        "{0:?} can't be a name: use 1 to 64 letters, digits, dots, hyphens and underscores, and \
+         begin with a letter or digit"
     )]
     Name(String),
     /// The URL of a remote is none.

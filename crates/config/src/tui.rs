@@ -53,7 +53,7 @@ section! {
             in Duration::from_secs(1)..=Duration::from_hours(1);
         /// Whether the mouse is used.
         mouse: bool = true;
-        /// Whether only ASCII is drawn.
+        /// Whether only ASCII is shown.
         ascii: bool = false;
     }
 }

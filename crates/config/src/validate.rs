@@ -125,7 +125,8 @@ impl Loader {
         if !is_safe && !told {
             let origin = self.origins.of("server.listen");
             let message = format!(
-                "{address} can be reached from other machines, and without TLS everyone on the network path can read the keys: set server.tls_certificate and server.tls_key, or \
+                "{address} can be reached from other machines, and without TLS everyone on the \
+                 network path can read the keys: set server.tls_certificate and server.tls_key, or \
                  server.trusted_proxies when a proxy with TLS stands in front, or listen on \
                  127.0.0.1"
             );
@@ -176,7 +177,7 @@ impl Loader {
             if open && url.is_some_and(super::DatabaseUrl::has_password) {
                 let path = path.display();
                 let message =
-                    format!("holds a password and everybody may read the file: chmod 640 {path}");
+                    format!("holds a password and the file is world-readable: chmod 640 {path}");
                 self.problems.push(Problem::new(origin, key, message));
             }
         }

@@ -20,7 +20,7 @@ pub enum ClientAddress {
 }
 
 impl ClientAddress {
-    /// Its own address, or the nearest to it that is known: for the log, never to let anybody in.
+    /// Its own address, or the nearest to it that is known: for the log, never for access.
     #[must_use]
     pub fn nearest(self) -> IpAddr {
         match self {

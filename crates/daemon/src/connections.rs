@@ -270,8 +270,13 @@ async fn accept_unix(
     Ok(())
 }
 
-fn spawn<S>(stream: S, peer: Peer, shared: &Arc<Shared>, graceful: &GracefulShutdown, held: Held)
-where
+fn spawn<S>(
+    stream: S,
+    peer: Peer,
+    shared: &Arc<Shared>,
+    graceful: &GracefulShutdown,
+    held: ConnectionPermits,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let connection = run(stream, peer, shared, graceful.watcher(), held);
@@ -279,7 +284,7 @@ where
 }
 
 /// What a connection takes up until it ends.
-type Held = (Option<OwnedSemaphorePermit>, Option<Visit>);
+type ConnectionPermits = (Option<OwnedSemaphorePermit>, Option<Visit>);
 
 /// Serves one connection to its end.
 fn run<S>(
@@ -287,7 +292,7 @@ fn run<S>(
     peer: Peer,
     shared: &Arc<Shared>,
     watcher: Watcher,
-    held: Held,
+    held: ConnectionPermits,
 ) -> impl Future<Output = ()> + Send + use<S>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,

@@ -54,8 +54,8 @@ use linux_api_wire::audit::{Origin, Via};
 use linux_api_wire::log::AccessLog;
 use linux_api_wire::time::Clock;
 
-use audited::Wanted;
-use authenticate::Asked;
+use audited::AuditedChange;
+use authenticate::RequestContext;
 use limiter::Standing;
 use limits::Client;
 use policy::Policy;
@@ -298,7 +298,7 @@ impl EdgeState {
             // Only a service without the accept loop around it knows no peer.
             return Err(ApiError::key_missing());
         };
-        let asked = Asked {
+        let asked = RequestContext {
             method: request.method(),
             path,
             client,
@@ -355,7 +355,7 @@ impl EdgeState {
     async fn note_refusal(
         &self,
         error: &ApiError,
-        wanted: Wanted,
+        wanted: AuditedChange,
         identity: Option<&Identity>,
         address: Option<IpAddr>,
         request_id: &str,

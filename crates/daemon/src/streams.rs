@@ -119,13 +119,13 @@ struct Hub {
     stop: CancellationToken,
     /// Open streams by key.
     open: Mutex<HashMap<String, usize>>,
-    written: Mutex<Written>,
+    written: Mutex<FrameCache>,
     top: Top,
 }
 
 /// What was written of the newest snapshot, by content.
 #[derive(Debug, Default)]
-struct Written {
+struct FrameCache {
     snapshot: Option<Arc<Snapshot>>,
     frames: HashMap<Vec<Family>, Bytes>,
 }
@@ -190,7 +190,7 @@ impl Hub {
     }
 }
 
-impl Written {
+impl FrameCache {
     fn frame(&mut self, snapshot: &Arc<Snapshot>, families: &[Family], since: Duration) -> Bytes {
         let is_same = self
             .snapshot
@@ -347,7 +347,7 @@ mod tests {
             Arc::new(snapshot)
         };
         let (first, second) = (snapshot(7), snapshot(8));
-        let mut written = Written::default();
+        let mut written = FrameCache::default();
         let mut frame = |snapshot, families: &[Family], since: u64| {
             written.frame(snapshot, families, Duration::from_millis(since))
         };

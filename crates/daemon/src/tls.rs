@@ -24,7 +24,7 @@ pub enum TlsError {
         source: io::Error,
     },
     /// A file holds something else.
-    #[error("{} holds no {expected} in PEM form", path.display())]
+    #[error("{} contains no {expected} in PEM format", path.display())]
     Empty {
         /// Which.
         path: PathBuf,
@@ -32,7 +32,7 @@ pub enum TlsError {
         expected: &'static str,
     },
     /// Others could take the key.
-    #[error("everybody may read {path}: chmod 640 {path}", path = path.display())]
+    #[error("{path} is world-readable: chmod 640 {path}", path = path.display())]
     KeyIsOpen {
         /// Where it is.
         path: PathBuf,
@@ -175,7 +175,7 @@ mod tests {
             error(&key, &key),
             format!("{} holds no certificate in PEM form", shown(&key))
         );
-        assert!(error(&certificate, &certificate).starts_with("everybody may read "));
+        assert!(error(&certificate, &certificate).contains("is world-readable"));
         let empty = write(&folder, "empty.pem", "", 0o600);
         assert_eq!(
             error(&certificate, &empty),

@@ -32,11 +32,11 @@ pub(crate) struct UnixPeers {
     collector: Collector,
     /// How long a mapped account keeps its last identity while the database is away.
     outage_grace: Duration,
-    known: Mutex<HashMap<(u32, u32), Known>>,
+    known: Mutex<HashMap<(u32, u32), CachedIdentity>>,
 }
 
 #[derive(Debug, Clone)]
-struct Known {
+struct CachedIdentity {
     identity: Arc<Identity>,
     revision: i64,
     /// When it was last read, from the database where it is there.
@@ -109,7 +109,7 @@ impl UnixPeers {
             }
         };
         let identity = Arc::new(Identity { user, scopes, via });
-        let entry = Known {
+        let entry = CachedIdentity {
             identity: Arc::clone(&identity),
             revision,
             since: Instant::now(),
@@ -172,7 +172,7 @@ impl UnixPeers {
             .map_err(|error| ApiError::host_unreadable(&error))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(u32, u32), Known>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(u32, u32), CachedIdentity>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

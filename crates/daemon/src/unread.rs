@@ -118,19 +118,19 @@ impl UnreadMemory {
 }
 
 /// Bytes that count until their last clone is dropped.
-struct Held {
+struct CountedBytes {
     bytes: Bytes,
     _permit: OwnedSemaphorePermit,
 }
 
-impl AsRef<[u8]> for Held {
+impl AsRef<[u8]> for CountedBytes {
     fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
 
 fn held(bytes: Bytes, permit: OwnedSemaphorePermit) -> Bytes {
-    Bytes::from_owner(Held {
+    Bytes::from_owner(CountedBytes {
         bytes,
         _permit: permit,
     })

@@ -112,7 +112,7 @@ pub(crate) struct LegacyCreated {
     pub(crate) user: LegacyNewUser,
 }
 
-/// A new user and its key, which is shown this once.
+/// A new user and its key, which is shown only once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub(crate) struct LegacyNewUser {
     /// Its name.

@@ -17,7 +17,7 @@ mod sqlite;
 
 pub use env_file::{EnvFile, without_driver};
 pub use error::ImportError;
-pub use measurements::{Kept, MeasurementsReport, import_measurements};
+pub use measurements::{Cutoffs, MeasurementsReport, import_measurements};
 pub use plan::{Fate, KeyFate, OnConflict, Plan, PlannedUser, Present, key_id_of, plan};
 pub use postgres::{Counts, PythonPostgres};
 pub use source::{Origin, SourceUser};

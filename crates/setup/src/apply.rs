@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::commands::Call;
-use super::database::{self, Told};
+use super::database::{self, StepOutcome};
 use super::facts;
 use super::plan::{
     ACCOUNT, CERTIFICATE, CONFIG, Content, DATA_FOLDER, FileSpec, KEY_FILE, PROGRAM, Plan, SERVICE,
@@ -77,21 +77,21 @@ pub fn forget_key(tree: &Tree) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn said(outcome: &str) -> Told {
-    Told {
+fn said(outcome: &str) -> StepOutcome {
+    StepOutcome {
         outcome: outcome.to_owned(),
         hints: Vec::new(),
     }
 }
 
-fn changed(changed: Changed) -> Told {
+fn changed(changed: Changed) -> StepOutcome {
     said(match changed {
         Changed::Yes => "done",
         Changed::No => "unchanged",
     })
 }
 
-async fn perform(step: &Step, tree: &Tree, finished: &mut Finished) -> anyhow::Result<Told> {
+async fn perform(step: &Step, tree: &Tree, finished: &mut Finished) -> anyhow::Result<StepOutcome> {
     match step {
         Step::Program { from } => install_program(tree, from).map(changed),
         Step::Remove(path) => Ok(changed(tree.remove(path)?)),
@@ -162,7 +162,7 @@ fn install_program(tree: &Tree, from: &Path) -> anyhow::Result<Changed> {
     Ok(tree.write(target, &program, 0o755, Owner::ROOT)?)
 }
 
-async fn make_account(tree: &Tree) -> anyhow::Result<Told> {
+async fn make_account(tree: &Tree) -> anyhow::Result<StepOutcome> {
     const SYSUSERS: &[&str] = &["/usr/bin/systemd-sysusers", "/bin/systemd-sysusers"];
     const USERADD: &[&str] = &["/usr/sbin/useradd", "/sbin/useradd"];
     if facts::account(tree)?.is_some() {
@@ -212,7 +212,7 @@ async fn make_account(tree: &Tree) -> anyhow::Result<Told> {
     Ok(said("done"))
 }
 
-async fn check_database(tree: &Tree, url: Option<&SecretString>) -> anyhow::Result<Told> {
+async fn check_database(tree: &Tree, url: Option<&SecretString>) -> anyhow::Result<StepOutcome> {
     if !tree.is_live() {
         return Ok(said("left to the first start"));
     }
@@ -223,7 +223,7 @@ async fn check_database(tree: &Tree, url: Option<&SecretString>) -> anyhow::Resu
     database::check(&String::from_utf8_lossy(&content).trim().into()).await
 }
 
-async fn enable(tree: &Tree, units: &Path) -> anyhow::Result<Told> {
+async fn enable(tree: &Tree, units: &Path) -> anyhow::Result<StepOutcome> {
     if tree.is_live() {
         service::enable().await?;
         return Ok(said("done"));
@@ -249,7 +249,7 @@ pub(super) fn links() -> [(String, &'static str); 2] {
     ]
 }
 
-async fn start(tree: &Tree, anew: bool) -> anyhow::Result<Told> {
+async fn start(tree: &Tree, anew: bool) -> anyhow::Result<StepOutcome> {
     let service = format!("{UNITS}/{SERVICE}");
     let files = [
         PROGRAM,
@@ -268,7 +268,7 @@ async fn start(tree: &Tree, anew: bool) -> anyhow::Result<Told> {
     }))
 }
 
-async fn wait_until_ready(address: &str) -> anyhow::Result<Told> {
+async fn wait_until_ready(address: &str) -> anyhow::Result<StepOutcome> {
     let client = Client::for_probes(address.parse().with_context(|| address.to_owned())?)?;
     let give_up = tokio::time::Instant::now() + READY_PATIENCE;
     loop {

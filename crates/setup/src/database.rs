@@ -43,7 +43,7 @@ const TIMESCALE_ENABLE: &str = "create extension if not exists timescaledb;";
 
 /// What a step has to say when it succeeded.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct StepOutcome {
     /// What was found or done, in a few words.
     pub outcome: String,
     /// Advice that is no failure.
@@ -72,14 +72,18 @@ pub(super) async fn install(manager: PackageManager) -> anyhow::Result<()> {
             ..Call::default()
         };
         call.run().await.with_context(|| {
-            "PostgreSQL can't be installed; fix what the package manager reports, or install it yourself and set kind = \"local\""
+            "PostgreSQL can't be installed; fix what the package manager reports, or install it \
+             yourself and set kind = \"local\""
         })?;
     }
     Ok(())
 }
 
 /// Makes role and database on the server of this host, and keeps their URL.
-pub(super) async fn create_local(tree: &Tree, local: &LocalDatabase) -> anyhow::Result<Told> {
+pub(super) async fn create_local(
+    tree: &Tree,
+    local: &LocalDatabase,
+) -> anyhow::Result<StepOutcome> {
     let server = Server::find(local)?;
     server.wait(SERVER_PATIENCE).await?;
     let path = Path::new(URL_FILE);
@@ -95,7 +99,7 @@ pub(super) async fn create_local(tree: &Tree, local: &LocalDatabase) -> anyhow::
     let url = format!("{}\n", local.url(password.expose_secret()));
     let kept = tree.write(path, url.as_bytes(), 0o600, Owner::ROOT)?;
     server.ask("postgres", CREATE, Some(&password)).await?;
-    let mut told = Told {
+    let mut told = StepOutcome {
         outcome: match kept {
             Changed::Yes => "made".to_owned(),
             Changed::No => "there already".to_owned(),
@@ -281,7 +285,7 @@ impl<'a> Server<'a> {
 /// # Errors
 /// Says what to do: when it can't be reached, refuses user or password, is too old, lets this role
 /// make no schema, or holds the schema of a newer release.
-pub async fn check(url: &SecretString) -> anyhow::Result<Told> {
+pub async fn check(url: &SecretString) -> anyhow::Result<StepOutcome> {
     let mut options = Options::new(url.expose_secret());
     options.pool_size = 1;
     let store = Store::open(options, Clock::system())
@@ -291,7 +295,7 @@ pub async fn check(url: &SecretString) -> anyhow::Result<Told> {
     store.schema_state().await.map_err(explain)?;
     let description = store.describe().await.map_err(explain)?;
     store.close().await;
-    let mut told = Told {
+    let mut told = StepOutcome {
         outcome: format!("PostgreSQL {}", description.version),
         hints: Vec::new(),
     };
@@ -305,7 +309,7 @@ pub async fn check(url: &SecretString) -> anyhow::Result<Told> {
 }
 
 /// Enables TimescaleDB where the server has it and the role may.
-async fn offer_timescale(url: &SecretString, told: &mut Told) -> anyhow::Result<()> {
+async fn offer_timescale(url: &SecretString, told: &mut StepOutcome) -> anyhow::Result<()> {
     const AVAILABLE: &str = "
         select exists (select from pg_available_extensions where name = 'timescaledb'),
             has_database_privilege(current_database(), 'create')
@@ -368,7 +372,8 @@ fn explain(error: StoreError) -> anyhow::Error {
             "use a newer server: packages of every version are at https://www.postgresql.org/download/"
         }
         (StoreError::Unavailable(_) | StoreError::DeadlineExceeded(_), _) => {
-            "the server can't be reached: check that it runs, that the URL has the right host and port, and that no firewall blocks it"
+            "the server can't be reached: check that it runs, that the URL has the right host and \
+             port, and that no firewall blocks it"
         }
         _ => "the database can't be used",
     };

@@ -72,7 +72,7 @@ pub struct Facts {
     /// An administrator lets the unit listen below that.
     pub may_bind_low: bool,
     /// Why the daemon could not listen where it is to.
-    pub address_refused: Option<Refused>,
+    pub address_refused: Option<ListenProblem>,
     /// The system's package manager.
     pub package_manager: Option<PackageManager>,
     /// There is an account that a PostgreSQL server of this host runs as.
@@ -87,12 +87,12 @@ pub struct FoundConfig {
     /// Its text.
     pub text: String,
     /// What it says, or why it is wrong.
-    pub says: Result<Says, String>,
+    pub says: Result<ConfigSummary, String>,
 }
 
 /// What setup has to know of a configuration that it keeps.
 #[derive(Debug, Clone)]
-pub struct Says {
+pub struct ConfigSummary {
     /// Where the daemon listens.
     pub listen: SocketAddr,
     /// The daemon itself speaks TLS.
@@ -218,7 +218,7 @@ fn find_config(tree: &Tree) -> Result<Option<FoundConfig>, TreeError> {
         };
         Config::load(&sources).map_err(|error| error.to_string())
     });
-    let says = loaded.map(|loaded| Says {
+    let says = loaded.map(|loaded| ConfigSummary {
         listen: loaded.config.server.listen,
         has_tls: loaded.config.server.tls_certificate.is_some(),
         database: loaded.config.database.url,

@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::answers::{Answers, Existing};
-use super::facts::{Facts, Refused, Says};
+use super::facts::{ConfigSummary, Facts, ListenProblem};
 use linux_api_config::{ConfigValue, List, Network, Server};
 
 pub use configuration::PACKAGED as PACKAGED_CONFIG;
@@ -202,7 +202,7 @@ impl<'a> Planner<'a> {
     }
 
     /// The configuration that stays as it is, when that was decided.
-    fn kept(&mut self) -> Option<Says> {
+    fn kept(&mut self) -> Option<ConfigSummary> {
         let found = self.facts.config.as_ref()?;
         if self.answers.configuration != Existing::Keep {
             return None;

@@ -135,7 +135,7 @@ fn select(question: &str, choices: &[&'static str]) -> anyhow::Result<&'static s
     asked(Select::new(question, choices.to_vec()).prompt())
 }
 
-fn ask_existing(is_installed: bool, says: Option<&Says>) -> anyhow::Result<Next> {
+fn ask_existing(is_installed: bool, says: Option<&ConfigSummary>) -> anyhow::Result<Next> {
     let about = says.map_or_else(
         || "which is not valid".to_owned(),
         |says| format!("listening on {}, database {}", says.listen, says.database),

@@ -61,7 +61,7 @@ pub fn plan(is_live: bool, purge: bool) -> Vec<Removal> {
     steps
 }
 
-/// Takes it away. What is gone already is no failure.
+/// Removes it. What is gone already is no failure.
 ///
 /// # Errors
 /// Names the step that failed; run again, it goes on.
@@ -85,7 +85,8 @@ pub async fn apply(
     let mut hints = Vec::new();
     if tree.look(Path::new(PACKAGED_PROGRAM))?.is_some() {
         hints.push(
-            "program and units belong to a package; remove it: apt-get remove linux-api, or dnf remove linux-api"
+            "program and units belong to a package; remove it: apt-get remove linux-api, or dnf \
+             remove linux-api"
                 .to_owned(),
         );
     }

@@ -19,7 +19,8 @@ use rustix::io::Errno;
 pub enum TreeError {
     /// There is a symbolic link where a file or directory belongs.
     #[error(
-        "{0} is a symbolic link, and setup follows none: its creator could make root write elsewhere. Check where it leads, remove it, and run setup again"
+        "{0} is a symbolic link, and setup follows none: its creator could make root write \
+         elsewhere. Check where it leads, remove it, and run setup again"
     )]
     Link(PathBuf),
     /// Something else is where a file or directory belongs.

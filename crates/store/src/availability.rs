@@ -275,7 +275,7 @@ impl Store {
         }
     }
 
-    /// Draws conclusions from an error that a call met.
+    /// Updates the state after an error of a call.
     pub(super) fn observe(&self, error: &StoreError) {
         let tracker = &self.inner.tracker;
         if self.is_preparing || !tracker.is_supervised.load(Ordering::Relaxed) {

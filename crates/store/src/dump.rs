@@ -221,8 +221,8 @@ impl Session {
             where n.nspname = current_schema() and c.relkind in ('r', 'p') and not c.relispartition
                 and a.attnum > 0 and not a.attisdropped and c.relname <> '_sqlx_migrations'
             order by c.relname collate \"C\", a.attnum";
-        type Found = (String, String, String, i64);
-        let found: Vec<Found> = match &mut self.open {
+        type ColumnRow = (String, String, String, i64);
+        let found: Vec<ColumnRow> = match &mut self.open {
             Open::Sqlite(transaction) => {
                 let query = sqlx::query_as(SQLITE);
                 query.fetch_all(&mut **transaction).await?

@@ -61,7 +61,7 @@ pub enum StoreError {
     #[error("the database can't be reached: {}", in_words(.0))]
     Unavailable(sqlx::Error),
     /// The database has no room left.
-    #[error("the database has no room left: {}; free space on its disk", in_words(.0))]
+    #[error("the disk of the database is full: {}; free space on it", in_words(.0))]
     Full(sqlx::Error),
     /// A stored value is not what the program wrote.
     #[error("{table}.{column} holds a value that this program did not write")]
@@ -86,7 +86,7 @@ pub enum StoreError {
     #[error("{0}")]
     BadUrl(String),
     /// There is a file of the database's name without anything in it.
-    #[error("the database {0} exists and is empty; remove it to begin with a new database")]
+    #[error("the database {0} exists and is empty; remove it to start with a new database")]
     EmptyFile(String),
     /// The file or the server is not what this program can use.
     #[error("{0}")]
@@ -105,7 +105,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether a later try may succeed without anybody doing anything.
+    /// Whether a later retry may succeed without intervention.
     #[must_use]
     pub fn is_outage(&self) -> bool {
         matches!(

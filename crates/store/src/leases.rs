@@ -19,7 +19,7 @@ impl Store {
     ///
     /// A row and not a lock of the session, because behind a pooler there is no session. The
     /// clocks of hosts may differ, so the work must stay right when two hold it for a moment. A lease
-    /// that would last longer than anybody takes one is the word of a clock that was ahead.
+    /// that would last longer than any is taken for comes from a clock that was ahead.
     ///
     /// # Errors
     /// When the database can't be reached within the deadline.

@@ -57,7 +57,7 @@ pub enum SchemaError {
         why: String,
     },
     /// A migration that was applied is not the one that this program holds.
-    #[error("migration {0} was applied in another form than this program holds")]
+    #[error("migration {0} was applied in another version than this program's")]
     Altered(i64),
     /// A migration failed and was rolled back.
     #[error("migration {revision} failed and was rolled back: {message}")]

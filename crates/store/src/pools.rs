@@ -60,8 +60,8 @@ impl SqlitePools {
             }
         };
         let reason = format!(
-            "the database {} {what} while it was open; move the old file back, or restart the \
-             daemon to use what is there now",
+            "the database {} {what} while it was open; restore the old file, or restart the daemon \
+             to use the new one",
             self.path.display()
         );
         Err(StoreError::NotReady {

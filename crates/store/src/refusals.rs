@@ -32,7 +32,7 @@ pub(super) struct Refusals(Mutex<HashMap<String, Recent>>);
 
 /// Refusals that were counted and have no row of their own.
 #[derive(Debug)]
-struct Counted {
+struct RefusalCount {
     origin: Origin,
     since: Timestamp,
     count: u64,
@@ -65,12 +65,12 @@ impl Refusals {
     }
 
     /// Takes out the callers whose window has ended, or all.
-    fn take_ended(&self, now: Timestamp, all: bool) -> Vec<Counted> {
+    fn take_ended(&self, now: Timestamp, all: bool) -> Vec<RefusalCount> {
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let ended = recent.extract_if(|_, entry| all || now.since(entry.start) >= WINDOW);
         ended
             .filter(|(_, entry)| entry.counted > 0)
-            .map(|(_, entry)| Counted {
+            .map(|(_, entry)| RefusalCount {
                 origin: entry.last,
                 since: entry.start,
                 count: entry.counted,
@@ -79,7 +79,7 @@ impl Refusals {
     }
 
     /// Puts back what could not be written.
-    fn put_back(&self, counted: &Counted) {
+    fn put_back(&self, counted: &RefusalCount) {
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = recent
             .entry(counted.origin.via.to_string())

@@ -140,24 +140,24 @@ where
     }
 }
 
-/// A PostgreSQL connection that is in use, and closed unless [`Held::settle`] says that the server
+/// A PostgreSQL connection that is in use, and closed unless [`PooledConnection::settle`] says that the server
 /// has responded to all queries.
 ///
 /// The pool waits, with no bound, for a connection that it gets back in the middle of a query to
 /// respond to that query. After an outage some never do, and each takes a place in the pool for good.
-pub(crate) struct Held {
+pub(crate) struct PooledConnection {
     connection: PoolConnection<Postgres>,
     settled: bool,
 }
 
-impl Held {
+impl PooledConnection {
     /// It may go back to the pool.
     pub(crate) fn settle(mut self) {
         self.settled = true;
     }
 }
 
-impl Drop for Held {
+impl Drop for PooledConnection {
     fn drop(&mut self) {
         if !self.settled {
             self.connection.close_on_drop();
@@ -165,7 +165,7 @@ impl Drop for Held {
     }
 }
 
-impl Deref for Held {
+impl Deref for PooledConnection {
     type Target = PgConnection;
 
     fn deref(&self) -> &PgConnection {
@@ -173,7 +173,7 @@ impl Deref for Held {
     }
 }
 
-impl DerefMut for Held {
+impl DerefMut for PooledConnection {
     fn deref_mut(&mut self) -> &mut PgConnection {
         &mut self.connection
     }
@@ -250,7 +250,10 @@ impl Store {
         }
     }
 
-    pub(super) async fn hold_postgres(&self, pools: &PostgresPools) -> Result<Held, sqlx::Error> {
+    pub(super) async fn hold_postgres(
+        &self,
+        pools: &PostgresPools,
+    ) -> Result<PooledConnection, sqlx::Error> {
         let wait = async {
             tokio::time::sleep(SLOW_CONNECTION).await;
             self.suspect();
@@ -262,7 +265,7 @@ impl Store {
             connection = Box::pin(pools.acquire()) => connection?,
             () = wait => return Err(sqlx::Error::PoolTimedOut),
         };
-        Ok(Held {
+        Ok(PooledConnection {
             connection,
             settled: false,
         })

@@ -60,7 +60,7 @@ impl AdminTarget {
         after: Option<i64>,
     ) -> anyhow::Result<Vec<AuditEntry>> {
         let rows = self.audit_rows(conditions, limit, after.unwrap_or(i64::MIN));
-        rows.await.map_err(Failed::into_error)
+        rows.await.map_err(ChangeError::into_error)
     }
 
     async fn audit_rows(
@@ -68,7 +68,7 @@ impl AdminTarget {
         conditions: &AuditConditions,
         limit: u32,
         after: i64,
-    ) -> Result<Vec<AuditEntry>, Failed> {
+    ) -> Result<Vec<AuditEntry>, ChangeError> {
         let mut rows: Vec<AuditEntry> = Vec::new();
         let mut cursor = None;
         loop {
@@ -105,7 +105,7 @@ impl AdminTarget {
 pub(in crate::cli) fn is_passing(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let of_store = cause.downcast_ref::<StoreError>();
-        let of_client = cause.downcast_ref::<Advised>();
+        let of_client = cause.downcast_ref::<AdvisedError>();
         of_store.is_some_and(StoreError::is_outage)
             || of_client.is_some_and(|error| error.0.is_passing())
     })

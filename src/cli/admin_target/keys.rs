@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::refused::Failed;
+use super::refused::ChangeError;
 use super::users::parse_id;
 use super::{AdminTarget, patiently};
 use linux_api_auth::hash::Hasher;
@@ -23,7 +23,7 @@ impl AdminTarget {
         keys.map_err(|failed| failed.explain(self, &user.username))
     }
 
-    async fn all_keys(&self, user: &ListedUser) -> Result<Vec<ListedKey>, Failed> {
+    async fn all_keys(&self, user: &ListedUser) -> Result<Vec<ListedKey>, ChangeError> {
         let mut keys = Vec::new();
         match self {
             Self::Database(admin) => {
@@ -65,7 +65,7 @@ impl AdminTarget {
         scopes: Vec<Scope>,
         expires_at: Option<Timestamp>,
     ) -> anyhow::Result<IssuedKey> {
-        let made: Result<IssuedKey, Failed> = match self {
+        let made: Result<IssuedKey, ChangeError> = match self {
             Self::Database(admin) => {
                 let id = parse_id(&user.user_id)?;
                 let (secret, mut key) = new_key(name).await?;
@@ -75,7 +75,7 @@ impl AdminTarget {
                 key.expires_at = expires_at;
                 let made = admin.store.create_key(&admin.actor, id, &key).await;
                 made.map(|key| IssuedKey::new(&key, secret.expose()))
-                    .map_err(Failed::from)
+                    .map_err(ChangeError::from)
             }
             Self::Remote(client) => {
                 let wanted = CreateKey {
@@ -85,7 +85,7 @@ impl AdminTarget {
                 };
                 let id = Some(user.user_id.as_str());
                 let made = patiently(async || client.create_key(id, &wanted).await).await;
-                made.map_err(Failed::from)
+                made.map_err(ChangeError::from)
             }
         };
         made.map_err(|failed| failed.explain(self, &user.username))
@@ -98,7 +98,7 @@ impl AdminTarget {
         key_id: &str,
         overlap: Duration,
     ) -> anyhow::Result<IssuedKey> {
-        let made: Result<IssuedKey, Failed> = match self {
+        let made: Result<IssuedKey, ChangeError> = match self {
             Self::Database(admin) => {
                 let id = parse_id(&user.user_id)?;
                 let (secret, next) = new_key("").await?;
@@ -108,7 +108,7 @@ impl AdminTarget {
                     .rotate_key(&admin.actor, id, &old, &next, overlap);
                 let made = rotated.await;
                 made.map(|key| IssuedKey::new(&key, secret.expose()))
-                    .map_err(Failed::from)
+                    .map_err(ChangeError::from)
             }
             Self::Remote(client) => {
                 let rotate = RotateKey {
@@ -116,7 +116,7 @@ impl AdminTarget {
                 };
                 let id = Some(user.user_id.as_str());
                 let made = patiently(async || client.rotate_key(id, key_id, &rotate).await);
-                made.await.map_err(Failed::from)
+                made.await.map_err(ChangeError::from)
             }
         };
         made.map_err(|failed| failed.explain(self, &user.username))
@@ -128,17 +128,17 @@ impl AdminTarget {
         user: &ListedUser,
         key_id: &str,
     ) -> anyhow::Result<bool> {
-        let revoked: Result<bool, Failed> = match self {
+        let revoked: Result<bool, ChangeError> = match self {
             Self::Database(admin) => {
                 let id = parse_id(&user.user_id)?;
                 let key = KeyId(key_id.to_owned());
                 let revoked = admin.store.revoke_key(&admin.actor, id, &key).await;
-                revoked.map_err(Failed::from)
+                revoked.map_err(ChangeError::from)
             }
             Self::Remote(client) => {
                 let id = Some(user.user_id.as_str());
                 let revoked = patiently(async || client.revoke_key(id, key_id).await).await;
-                revoked.map(|it| it.is_some()).map_err(Failed::from)
+                revoked.map(|it| it.is_some()).map_err(ChangeError::from)
             }
         };
         revoked.map_err(|failed| failed.explain(self, &user.username))

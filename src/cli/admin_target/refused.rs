@@ -7,7 +7,7 @@ use super::AdminTarget;
 
 /// A change that was not made.
 #[derive(Debug)]
-pub(super) enum Failed {
+pub(super) enum ChangeError {
     Store(StoreError),
     Client(ClientError),
 }
@@ -15,21 +15,21 @@ pub(super) enum Failed {
 /// A daemon's response and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}; {advice}", advice = .0.advice())]
-pub(super) struct Advised(pub(super) ClientError);
+pub(super) struct AdvisedError(pub(super) ClientError);
 
-impl From<StoreError> for Failed {
+impl From<StoreError> for ChangeError {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
     }
 }
 
-impl From<ClientError> for Failed {
+impl From<ClientError> for ChangeError {
     fn from(error: ClientError) -> Self {
         Self::Client(error)
     }
 }
 
-impl Failed {
+impl ChangeError {
     /// The rule that forbids it, when one does.
     pub(super) fn refusal(&self) -> Option<Refusal> {
         match self {
@@ -51,7 +51,7 @@ impl Failed {
     pub(super) fn into_error(self) -> anyhow::Error {
         match self {
             Self::Store(error) => error.into(),
-            Self::Client(error) => Advised(error).into(),
+            Self::Client(error) => AdvisedError(error).into(),
         }
     }
 }
@@ -74,7 +74,7 @@ fn refusal_of(code: &str) -> Option<Refusal> {
 
 fn advice(refusal: Refusal, place: &AdminTarget, name: &str) -> String {
     match (refusal, place) {
-        (Refusal::NameTaken, _) => format!("there is a user {name} already"),
+        (Refusal::NameTaken, _) => format!("the user {name} exists already"),
         (Refusal::UserNotFound, _) => format!("the user {name} has just been deleted"),
         (Refusal::Immutable, AdminTarget::Database(_)) => format!(
             "{name} is protected; take that off first with: linux-api user protect --off {name}"
@@ -84,7 +84,7 @@ fn advice(refusal: Refusal, place: &AdminTarget, name: &str) -> String {
              the command on the daemon's host, without --remote"
         ),
         (Refusal::LastAdmin, _) => {
-            format!("{name} is the last active admin; make another one first")
+            format!("{name} is the last active admin; create another one first")
         }
         (Refusal::TooManyKeys, _) => {
             format!("{name} has as many keys as a user may; revoke one first")

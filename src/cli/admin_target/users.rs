@@ -51,7 +51,7 @@ impl AdminTarget {
             true
         })
         .await
-        .map_err(Failed::into_error)?;
+        .map_err(ChangeError::into_error)?;
         Ok(users)
     }
 
@@ -59,7 +59,7 @@ impl AdminTarget {
     async fn each_page_of_users(
         &self,
         mut more: impl FnMut(Vec<ListedUser>) -> bool,
-    ) -> Result<(), Failed> {
+    ) -> Result<(), ChangeError> {
         match self {
             Self::Database(admin) => {
                 let mut start = UserPage::Offset(0);
@@ -94,7 +94,7 @@ impl AdminTarget {
 
     /// The user with this name or id.
     pub(in crate::cli) async fn user(&self, text: &str) -> anyhow::Result<ListedUser> {
-        match self.look_up(text).await.map_err(Failed::into_error)? {
+        match self.look_up(text).await.map_err(ChangeError::into_error)? {
             Some(user) => Ok(user),
             None => bail!("there is no user {text:?}; `linux-api user list` shows all"),
         }
@@ -107,7 +107,7 @@ impl AdminTarget {
         action: Action,
         text: &str,
     ) -> anyhow::Result<ListedUser> {
-        let found = self.look_up(text).await.map_err(Failed::into_error)?;
+        let found = self.look_up(text).await.map_err(ChangeError::into_error)?;
         if let (None, Self::Database(admin)) = (&found, self) {
             let name: String = text.chars().take(64).collect();
             let reason = Refusal::UserNotFound.to_string();
@@ -122,7 +122,7 @@ impl AdminTarget {
         }
     }
 
-    async fn look_up(&self, text: &str) -> Result<Option<ListedUser>, Failed> {
+    async fn look_up(&self, text: &str) -> Result<Option<ListedUser>, ChangeError> {
         let id = Uuid::parse_str(text).ok().map(|id| id.to_string());
         let name = text.to_lowercase();
         if let Self::Database(admin) = self {
@@ -163,15 +163,15 @@ impl AdminTarget {
 
     /// Deletes a user and all its keys.
     pub(in crate::cli) async fn delete_user(&self, user: &ListedUser) -> anyhow::Result<()> {
-        let deleted: Result<(), Failed> = match self {
+        let deleted: Result<(), ChangeError> = match self {
             Self::Database(admin) => {
                 let id = parse_id(&user.user_id)?;
                 let deleted = admin.store.delete_user(&admin.actor, id).await;
-                deleted.map_err(Failed::from)
+                deleted.map_err(ChangeError::from)
             }
             Self::Remote(client) => {
                 let deleted = patiently(async || client.delete_user(&user.user_id).await);
-                deleted.await.map(drop).map_err(Failed::from)
+                deleted.await.map(drop).map_err(ChangeError::from)
             }
         };
         deleted.map_err(|failed| failed.explain(self, &user.username))
@@ -183,16 +183,16 @@ impl AdminTarget {
         user: &ListedUser,
         active: bool,
     ) -> anyhow::Result<bool> {
-        let changed: Result<bool, Failed> = match self {
+        let changed: Result<bool, ChangeError> = match self {
             Self::Database(admin) => {
                 let id = parse_id(&user.user_id)?;
                 let changed = admin.store.set_active(&admin.actor, id, active).await;
-                changed.map_err(Failed::from)
+                changed.map_err(ChangeError::from)
             }
             Self::Remote(client) => {
                 let id = &user.user_id;
                 let changed = patiently(async || client.set_active(id, active).await).await;
-                changed.map(|it| it.is_some()).map_err(Failed::from)
+                changed.map(|it| it.is_some()).map_err(ChangeError::from)
             }
         };
         changed.map_err(|failed| failed.explain(self, &user.username))
@@ -204,16 +204,16 @@ impl AdminTarget {
         user: &ListedUser,
         role: Role,
     ) -> anyhow::Result<bool> {
-        let changed: Result<bool, Failed> = match self {
+        let changed: Result<bool, ChangeError> = match self {
             Self::Database(admin) => {
                 let id = parse_id(&user.user_id)?;
                 let changed = admin.store.set_role(&admin.actor, id, role).await;
-                changed.map_err(Failed::from)
+                changed.map_err(ChangeError::from)
             }
             Self::Remote(client) => {
                 let (id, is_admin) = (&user.user_id, role == Role::Admin);
                 let changed = patiently(async || client.set_role(id, is_admin).await).await;
-                changed.map(|it| it.is_some()).map_err(Failed::from)
+                changed.map(|it| it.is_some()).map_err(ChangeError::from)
             }
         };
         changed.map_err(|failed| failed.explain(self, &user.username))
@@ -226,11 +226,11 @@ impl AdminTarget {
         user: &ListedUser,
         protected: bool,
     ) -> anyhow::Result<bool> {
-        let changed: Result<bool, Failed> = match self {
+        let changed: Result<bool, ChangeError> = match self {
             Self::Database(admin) => {
                 let id = parse_id(&user.user_id)?;
                 let changed = admin.store.set_immutable(&admin.actor, id, protected).await;
-                changed.map_err(Failed::from)
+                changed.map_err(ChangeError::from)
             }
             Self::Remote(_) if !protected => bail!(
                 "only someone with direct database access may remove the protection: run the command on the \
@@ -239,7 +239,7 @@ impl AdminTarget {
             Self::Remote(client) => {
                 let id = &user.user_id;
                 let changed = patiently(async || client.protect_user(id).await).await;
-                changed.map(|it| it.is_some()).map_err(Failed::from)
+                changed.map(|it| it.is_some()).map_err(ChangeError::from)
             }
         };
         changed.map_err(|failed| failed.explain(self, &user.username))
@@ -253,13 +253,13 @@ pub(super) fn parse_id(text: &str) -> Result<UserId, StoreError> {
         .map_err(|_| Refusal::UserNotFound.into())
 }
 
-impl From<Failed> for anyhow::Error {
-    fn from(failed: Failed) -> Self {
+impl From<ChangeError> for anyhow::Error {
+    fn from(failed: ChangeError) -> Self {
         failed.into_error()
     }
 }
 
-async fn add_over_http(client: &Client, account: &NewAccount) -> Result<MadeUser, Failed> {
+async fn add_over_http(client: &Client, account: &NewAccount) -> Result<MadeUser, ChangeError> {
     let scopes = account.key.map(Scopes::chosen);
     let wanted = RegisterUser {
         username: account.name.clone(),
@@ -288,7 +288,7 @@ async fn add_over_http(client: &Client, account: &NewAccount) -> Result<MadeUser
 async fn add_to_database(
     admin: &Administration,
     account: &NewAccount,
-) -> anyhow::Result<Result<MadeUser, Failed>> {
+) -> anyhow::Result<Result<MadeUser, ChangeError>> {
     let user = NewUser {
         name: account.name.clone(),
         role: account.role,
@@ -310,7 +310,7 @@ async fn add_to_database(
     }
     let made = admin.store.create_user(&admin.actor, &user, key.as_ref());
     let made: Result<User, StoreError> = made.await;
-    Ok(made.map_err(Failed::from).map(|made| MadeUser {
+    Ok(made.map_err(ChangeError::from).map(|made| MadeUser {
         username: made.name,
         user_id: made.id.to_string(),
         api_key: secret.map(|secret| secret.expose().to_owned()),

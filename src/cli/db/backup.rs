@@ -31,7 +31,7 @@ impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let place = DatabaseContext::of(ctx)?;
         let store = place.open().await?;
-        let progress = Shown::new(ctx);
+        let progress = TerminalProgress::new(ctx);
         let scope = if self.security {
             Scope::Security
         } else {
@@ -60,7 +60,7 @@ impl Options {
             )
             .await?;
         store.close().await;
-        let listed = Listed::from(made?);
+        let listed = BackupRow::from(made?);
         if self.json {
             output::json(&listed)?;
         } else {

@@ -23,7 +23,7 @@ pub(super) struct Options {
 
 /// One backup, for programs.
 #[derive(Debug, Serialize)]
-pub(super) struct Listed {
+pub(super) struct BackupRow {
     pub(super) name: String,
     pub(super) path: PathBuf,
     pub(super) time: Timestamp,
@@ -36,7 +36,7 @@ pub(super) struct Listed {
     pub(super) bytes: u64,
 }
 
-impl From<BackupInfo> for Listed {
+impl From<BackupInfo> for BackupRow {
     fn from(info: BackupInfo) -> Self {
         let (rows, bytes) = (info.manifest.rows(), info.manifest.bytes());
         let manifest = info.manifest;
@@ -55,7 +55,7 @@ impl From<BackupInfo> for Listed {
     }
 }
 
-impl Listed {
+impl BackupRow {
     /// One line for a person.
     pub(super) fn in_words(&self) -> String {
         format!(
@@ -86,7 +86,7 @@ impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let place = DatabaseContext::of(ctx)?;
         let listed = backup::list(place.backups())?;
-        let listed: Vec<Listed> = listed.into_iter().map(Listed::from).collect();
+        let listed: Vec<BackupRow> = listed.into_iter().map(BackupRow::from).collect();
         if self.json {
             output::json(&listed)?;
         } else if listed.is_empty() {
@@ -98,7 +98,7 @@ impl Options {
             let heads = [
                 "NAME", "REASON", "SCOPE", "ENGINE", "REVISION", "ROWS", "SIZE",
             ];
-            let rows: Vec<_> = listed.into_iter().map(Listed::cells).collect();
+            let rows: Vec<_> = listed.into_iter().map(BackupRow::cells).collect();
             output::text(&format!(
                 "in {}\n\n{}",
                 place.backups().display(),

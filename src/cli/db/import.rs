@@ -16,7 +16,7 @@ use crate::cli::{Context, FAILED, output};
 use linux_api_daemon::run::identity;
 use linux_api_host::{Collector, HostRoots};
 use linux_api_legacy::import::{
-    Kept, MeasurementsReport, OnConflict, Plan, Present, PythonPostgres, SourceUser,
+    Cutoffs, MeasurementsReport, OnConflict, Plan, Present, PythonPostgres, SourceUser,
     import_measurements, key_id_of, plan,
 };
 use linux_api_legacy::keys::{OWN_SECRET, hmac_setting, new_secret};
@@ -107,7 +107,7 @@ impl Options {
             .as_mut()
             .filter(|_| !self.without_measurements)
         {
-            let progress = Shown::new(ctx);
+            let progress = TerminalProgress::new(ctx);
             let target = target.as_ref().filter(|_| !self.dry_run);
             let done = self
                 .measurements(&place, postgres, target, &progress)
@@ -161,7 +161,7 @@ impl Options {
         let counts = source.counts().await?;
         let retention = &place.loaded.config.retention;
         let now = Clock::system().now();
-        let kept = Kept {
+        let kept = Cutoffs {
             minutes: now.saturating_sub(retention.minutes),
             hours: now.saturating_sub(retention.hours),
             days: now.saturating_sub(retention.days),
@@ -248,7 +248,7 @@ async fn import_users(
     place: &DatabaseContext,
     store: &Store,
     plan: &Plan,
-    found: &Found,
+    found: &ImportSources,
 ) -> anyhow::Result<()> {
     let mut import = plan.to_import();
     if let Some(secret) = &found.api_key_secret {

@@ -29,7 +29,7 @@ impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let place = DatabaseContext::of(ctx)?;
         if self.dry_run && place.is_new()? {
-            return output::text("would make the database, with all migrations")
+            return output::text("would create the database, with all migrations")
                 .map(|()| ExitCode::SUCCESS);
         }
         let store = place.open_or_make().await?;
@@ -96,7 +96,7 @@ impl Options {
         output::note("moving the measurements into hypertables of TimescaleDB");
         let after = store.use_timescaledb().await?;
         if after.is_used() {
-            output::text("TimescaleDB keeps the measurements now")?;
+            output::text("measurements are now stored by TimescaleDB")?;
         }
         Ok(())
     }

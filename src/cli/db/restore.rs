@@ -40,7 +40,7 @@ impl Options {
         let place = DatabaseContext::of(ctx)?;
         let path = place.backup(&self.backup)?;
         let (target, shown) = self.target(&place)?;
-        let progress = Shown::new(ctx);
+        let progress = TerminalProgress::new(ctx);
         let reading = path.clone();
         let checked = tokio::task::spawn_blocking(move || backup::check(&reading));
         let manifest = checked.await.context("read the backup")??;
@@ -49,7 +49,7 @@ impl Options {
             Scope::Security => "users, keys, the audit log and settings",
         };
         let question = format!(
-            "Replace {what} in {shown} by the backup of {} ({} rows)? What is there is saved first.",
+            "Replace {what} in {shown} by the backup of {} ({} rows)? The current content is saved first.",
             manifest.time,
             manifest.rows()
         );
@@ -83,11 +83,14 @@ impl Options {
             manifest.time
         ))?;
         if let Some(safety) = restored.safety {
-            output::text(&format!("what was there before: {}", safety.path.display()))?;
+            output::text(&format!(
+                "previous content saved as: {}",
+                safety.path.display()
+            ))?;
         }
         if let Some(kept) = restored.kept {
             output::text(&format!(
-                "what was there before could not be read; it is kept as: {kept}"
+                "the previous database could not be read; it is kept as: {kept}"
             ))?;
         }
         let known = Store::newest_revision(target.engine()?);

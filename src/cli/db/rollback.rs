@@ -73,7 +73,7 @@ impl Options {
         if !confirm::ask(&question, self.yes)? {
             bail!("nothing was changed");
         }
-        let progress = Shown::new(ctx);
+        let progress = TerminalProgress::new(ctx);
         let run = Run {
             target: Some(target),
             actor: Some(&place.actor),
@@ -88,7 +88,7 @@ impl Options {
         match done {
             Ok(Migrated::Nothing) => output::text("nothing to do"),
             Ok(Migrated::From(from, to)) => {
-                output::text(&format!("went back from revision {from} to {to}"))
+                output::text(&format!("reverted from revision {from} to {to}"))
             }
             Err(error) => {
                 let outcome: Result<String, _> = Err(&error);

@@ -39,7 +39,7 @@ struct Status {
     bytes: i64,
     tables: Vec<TableRows>,
     backup_directory: String,
-    last_backup: Option<Listed>,
+    last_backup: Option<BackupRow>,
 }
 
 /// Whether the database uses TimescaleDB, as in `GET /api/v1/health/database`.
@@ -110,7 +110,7 @@ impl Status {
                 .map(|(name, rows)| TableRows { name, rows })
                 .collect(),
             backup_directory: folder.display().to_string(),
-            last_backup: newest.map(Listed::from),
+            last_backup: newest.map(BackupRow::from),
         })
     }
 
@@ -161,7 +161,7 @@ impl Extension {
     fn in_words(&self, version: Option<&str>) -> String {
         let found = &self.found;
         let how = if !self.enabled {
-            "the configuration says no; set database.timescaledb = true"
+            "disabled by the configuration; set database.timescaledb = true"
         } else if found.loaded {
             "use it with: linux-api db migrate"
         } else {

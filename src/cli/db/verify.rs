@@ -34,7 +34,7 @@ pub(super) struct Options {
 
 /// What was found, for programs.
 #[derive(Serialize)]
-struct Found {
+struct VerifyRow {
     path: PathBuf,
     ok: bool,
     rows: Option<u64>,
@@ -58,7 +58,7 @@ impl Options {
         let mut found = Vec::new();
         for path in paths {
             let checked = self.verify(&path, &place, ctx).await;
-            let one = Found {
+            let one = VerifyRow {
                 path,
                 ok: checked.is_ok(),
                 rows: checked.as_ref().ok().map(Manifest::rows),
@@ -86,7 +86,7 @@ impl Options {
         place: &DatabaseContext,
         ctx: &Context,
     ) -> Result<Manifest, BackupError> {
-        let progress = Shown::new(ctx);
+        let progress = TerminalProgress::new(ctx);
         if self.restore {
             let clock = Clock::system();
             let folder = place.backups();
@@ -104,7 +104,7 @@ impl Options {
     }
 }
 
-impl Found {
+impl VerifyRow {
     fn print(&self) -> anyhow::Result<()> {
         let name = name_of(&self.path);
         output::text(&match (&self.error, self.rows) {

@@ -19,7 +19,7 @@ const RENEW: &str = "renew it, then reload the daemon: systemctl reload linux-ap
 
 pub(super) fn check(server: &Server) -> Finding {
     let (Some(certificate), Some(key)) = (&server.tls_certificate, &server.tls_key) else {
-        return Finding::ok(CHECK, "none: the daemon speaks plain HTTP");
+        return Finding::ok(CHECK, "none: the daemon serves plain HTTP");
     };
     if let Err(error) = Certificates::load(certificate, key) {
         let mut said = error.to_string();

@@ -40,7 +40,7 @@ fn judge(now: Timestamp, server: Option<Timestamp>, newest: Option<Timestamp>) -
     match newest {
         Some(newest) if newest.since(now) > TOLERANCE => Finding::fail(
             CHECK,
-            format!("{now}, but something was changed at {newest}"),
+            format!("{now}, but the newest change is from {newest}"),
             ADVICE,
         ),
         _ => Finding::ok(CHECK, now.to_string()),

@@ -46,7 +46,7 @@ pub(super) async fn check(
             return vec![Finding::warn(
                 DATABASE,
                 format!("there is no {url} yet"),
-                "start the daemon, which makes it: linux-api serve",
+                "start the daemon, which creates it: linux-api serve",
             )];
         }
         Some(Err(error)) => return vec![unreachable(&url.to_string(), error)],
@@ -72,7 +72,7 @@ fn unreachable(url: &str, error: &StoreError) -> Finding {
         StoreError::Unavailable(_) | StoreError::DeadlineExceeded(_) => {
             "check that the server runs and that database.url is right; the daemon waits for it"
         }
-        StoreError::Full(_) => "make room on the disk of the database",
+        StoreError::Full(_) => "free space on the disk of the database",
         _ => "check database.url, and that this account may use it",
     };
     Finding::fail(DATABASE, format!("{url}: {error}"), advice)
@@ -95,8 +95,10 @@ fn schema(state: Result<SchemaState, StoreError>, last_failure: Option<String>) 
         Ok(state) => state,
         Err(error) => {
             let advice = match &error {
-                StoreError::Schema(_) => "run the program that this schema is of",
-                _ => "check that the database is whole; restore a backup if it is not",
+                StoreError::Schema(_) => {
+                    "run the version of the program that this schema belongs to"
+                }
+                _ => "check that the database is intact; restore a backup if it is not",
             };
             return Finding::fail(MIGRATIONS, error.to_string(), advice);
         }
@@ -114,7 +116,7 @@ fn schema(state: Result<SchemaState, StoreError>, last_failure: Option<String>) 
     Finding::warn(
         MIGRATIONS,
         format!(
-            "revision {}, and {} more to come up to {}",
+            "revision {}, {} pending up to {}",
             state.current,
             state.pending.len(),
             state.known

@@ -56,7 +56,10 @@ pub(super) fn check(loaded: &Loaded) -> Vec<Finding> {
         findings.extend(strangers(path));
     }
     if findings.is_empty() {
-        findings.push(Finding::ok(CHECK, "what is secret is closed to others"));
+        findings.push(Finding::ok(
+            CHECK,
+            "secrets are readable by their owner only",
+        ));
     }
     findings
 }
@@ -92,7 +95,7 @@ fn open_to_others(watched: &Private) -> Vec<Finding> {
             let safe = mode & !watched.forbidden;
             findings.push(Finding::fail(
                 CHECK,
-                format!("others may use {} (mode {mode:o})", path.display()),
+                format!("others may access {} (mode {mode:o})", path.display()),
                 format!("chmod {safe:o} {}", path.display()),
             ));
         }

@@ -24,7 +24,7 @@ pub(super) async fn check(loaded: &Loaded, store: Option<&Store>) -> Finding {
     });
     let own = match identity::known(host, &collector, &loaded.data_dir) {
         Ok(Some(own)) => own,
-        Ok(None) => return Finding::ok(CHECK, "none yet; the daemon makes one up"),
+        Ok(None) => return Finding::ok(CHECK, "none yet; the daemon generates one"),
         Err(error) => {
             return Finding::fail(
                 CHECK,
@@ -41,7 +41,7 @@ pub(super) async fn check(loaded: &Loaded, store: Option<&Store>) -> Finding {
         Err(error) => Finding::warn(
             CHECK,
             format!("can't read the list of hosts: {error}"),
-            "see what is said about the database and its migrations",
+            "see the checks of the database and its migrations",
         ),
     }
 }

@@ -39,7 +39,7 @@ fn pressure(procfs: &Path) -> Finding {
     if !folder.exists() {
         return Finding::ok(
             PRESSURE,
-            "this kernel has none: its figures are left out (boot with psi=1 if it can have them)",
+            "not supported by this kernel; its figures are left out (try booting with psi=1)",
         );
     }
     for name in ["cpu", "memory", "io"] {

@@ -32,8 +32,8 @@ pub(super) async fn check(ctx: &Context) -> Finding {
         if let Err(error) = keys.get(place, name).await {
             return Finding::fail(
                 CHECK,
-                format!("the key of the remote {name} is not to be had: {error}"),
-                format!("give it again: linux-api remote add {name} {}", remote.url),
+                format!("can't get the key of the remote {name}: {error}"),
+                format!("set it again: linux-api remote add {name} {}", remote.url),
             );
         }
     }

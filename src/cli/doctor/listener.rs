@@ -21,7 +21,7 @@ pub(super) async fn check(config: &Config) -> Finding {
     let Some(client) = client else {
         return Finding::fail(
             CHECK,
-            format!("{url} is no address"),
+            format!("{url} is not an address"),
             "change server.listen",
         );
     };
@@ -66,7 +66,7 @@ fn could_listen(listen: SocketAddr, reason: &str) -> Finding {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Finding::fail(
             CHECK,
             format!("a program listens on {listen} and does not respond ({reason})"),
-            "look which one with: ss -ltnp; stop it, or change server.listen",
+            "find it with: ss -ltnp; stop it, or change server.listen",
         ),
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Finding::warn(
             CHECK,
@@ -115,7 +115,7 @@ mod tests {
         let found = check(&at(listen)).await;
         assert_eq!(found.result, Verdict::Fail);
         assert!(
-            found.detail.contains("no daemon of this program"),
+            found.detail.contains("served by another program"),
             "{found:?}"
         );
     }

@@ -41,7 +41,7 @@ pub(super) fn check(database: &Path) -> Option<Finding> {
              it was open",
             database.display()
         ),
-        "move the old file back, or restart the daemon to use what is there now",
+        "restore the old file, or restart the daemon to use the new one",
     ))
 }
 

@@ -27,11 +27,11 @@ pub(super) async fn check(host: &Host) -> Finding {
 
 fn judge(left_out: usize) -> Finding {
     if left_out == 0 {
-        return Finding::ok(CHECK, "there is room for every series of this host");
+        return Finding::ok(CHECK, "every series of this host is kept");
     }
     Finding::warn(
         CHECK,
-        format!("{left_out} series of this host are not kept: it has more than there is room for"),
+        format!("{left_out} series of this host are not kept: it has more than the limit"),
         "of many file systems, disks, interfaces and sensors the history has the first ones; \
          scrape /metrics to keep them all elsewhere",
     )

@@ -28,7 +28,7 @@ pub(super) async fn check(root: &Path) -> Finding {
         .iter()
         .any(|folder| root.join(folder).join(UNIT).exists());
     match (installed, is_booted) {
-        (false, _) => Finding::ok(CHECK, "none is installed; linux-api setup makes one"),
+        (false, _) => Finding::ok(CHECK, "not installed; linux-api setup installs it"),
         (true, false) => Finding::ok(CHECK, "installed, and systemd does not run here"),
         (true, true) => match ask().await {
             Ok(properties) => judge(&properties),

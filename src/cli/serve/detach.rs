@@ -63,7 +63,7 @@ pub(super) fn start(loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let is_ready = said.ends_with(READY);
     output::text(said.trim_end_matches(READY))?;
     if !is_ready {
-        let status = child.wait().context("look after the daemon")?;
+        let status = child.wait().context("wait for the daemon")?;
         log.seek(SeekFrom::Start(said_before))
             .context("read the log")?;
         let mut why = String::new();
@@ -73,7 +73,7 @@ pub(super) fn start(loaded: &Loaded) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(code.unwrap_or(FAILED)));
     }
     output::text(&format!(
-        "It runs in the background as process {}; its log is {}. End it with: linux-api stop",
+        "It runs in the background as process {}; its log is {}. Stop it with: linux-api stop",
         child.id(),
         log_path.display()
     ))?;
@@ -103,7 +103,7 @@ impl Background {
             let mut pid = String::new();
             file.read_to_string(&mut pid).unwrap_or_default();
             bail!(
-                "a daemon runs in the background already, as process {}",
+                "a daemon is already running in the background, as process {}",
                 pid.trim()
             );
         }
@@ -126,6 +126,6 @@ impl Background {
             .write(true)
             .open("/dev/null")
             .context("open /dev/null")?;
-        rustix::stdio::dup2_stdout(&nothing).context("let go of the output")
+        rustix::stdio::dup2_stdout(&nothing).context("detach from the output")
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn late_key(loaded: &Loaded, ctx: &Context, is_detached: bool) -> Lat
         Some(path) => keep(path, key).inspect(|()| {
             tracing::warn!(
                 path = %path.display(),
-                "created the first admin; its key is in a file: remove it once you have it"
+                "created the first admin; its key is in a file: remove it after reading"
             );
         }),
         None => output::text(&format!(
@@ -82,7 +82,7 @@ pub(super) async fn show_key(
         )
     });
     output::text(&format!(
-        "linux-api listens on {addresses}\n\nThe key of the first admin, shown this once:\n\n\
+        "linux-api listens on {addresses}\n\nThe key of the first admin, shown only once:\n\n\
          {key}\n\n{kept}{example}",
         key = key.expose(),
     ))

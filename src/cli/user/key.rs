@@ -93,7 +93,7 @@ impl Options {
             } => {
                 let user = place.user_for(Action::KeyCreate, &user).await?;
                 let made = place.create_key(&user, &name, scopes, expires).await?;
-                let said = format!("made a key for {}", user.username);
+                let said = format!("created a key for {}", user.username);
                 print_new(&made, &said, json)
             }
             Command::Rotate {
@@ -174,7 +174,7 @@ fn print_new(key: &IssuedKey, said: &str, json: bool) -> anyhow::Result<()> {
         return output::json(key);
     }
     output::text(&format!(
-        "{said}\n\nThe new key, shown this once:\n\n{}\n",
+        "{said}\n\nThe new key, shown only once:\n\n{}\n",
         key.api_key
     ))
 }

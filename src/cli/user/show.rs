@@ -50,7 +50,7 @@ pub(super) fn print_keys(keys: &[ListedKey], now: Timestamp) -> anyhow::Result<(
             key.name.clone(),
             state_of(key, now).to_owned(),
             if scopes.is_empty() {
-                "all of the role".to_owned()
+                "all scopes of the role".to_owned()
             } else {
                 scopes.join(",")
             },

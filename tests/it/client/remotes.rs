@@ -110,7 +110,10 @@ fn bad_names_addresses_and_unknown_remotes_say_so() {
         (["add", "../web", "https://a"].as_slice(), "can't be a name"),
         (&["add", "web", "ftp://a"], "scheme ftp"),
         (&["add", "web", "http://web-03.example"], "use https"),
-        (&["add", "web", "http://127.0.0.1:1"], "no key was given"),
+        (
+            &["add", "web", "http://127.0.0.1:1"],
+            "no key; set LINUX_API_KEY",
+        ),
         (&["test", "nobody"], "no remote nobody"),
         (&["remove", "nobody"], "no remote nobody"),
         (&["default", "nobody"], "no remote nobody"),

@@ -337,7 +337,7 @@ fn a_backup_folder_that_can_not_be_written_stops_the_migration() {
     assert!(!output.status.success());
     let text = said(&output);
     assert!(text.contains("nothing was migrated"), "{text}");
-    assert!(text.contains("choose a folder"), "{text}");
+    assert!(text.contains("choose a directory"), "{text}");
     assert!(text.contains("backup.before_migration"), "{text}");
     let waiting = host.command(&["db", "status"]).output().unwrap();
     assert_eq!(waiting.status.code(), Some(1));

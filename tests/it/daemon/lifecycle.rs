@@ -117,7 +117,7 @@ fn in_the_background_until_it_is_stopped() {
 
     let stopped = run(&home, &["stop"], &variables);
     assert_eq!(stopped.status.code(), Some(1));
-    assert!(text(&stopped.stdout).contains("no daemon runs in the background"));
+    assert!(text(&stopped.stdout).contains("no daemon is running in the background"));
     let down = run(&home, &["status"], &variables);
     assert_eq!(down.status.code(), Some(1));
     assert!(text(&down.stderr).contains(&format!("no daemon responds at http://{listen}")));
@@ -130,14 +130,14 @@ fn in_the_background_until_it_is_stopped() {
     assert!(started.status.success(), "{started:?}");
     let said = text(&started.stdout);
     assert!(
-        said.contains("lapi_") && said.contains("End it with: linux-api stop"),
+        said.contains("lapi_") && said.contains("Stop it with: linux-api stop"),
         "{said}"
     );
     for _ in 0..5 {
         let second = run(&home, &["serve", "--detach"], &variables);
         assert_eq!(second.status.code(), Some(1), "{second:?}");
         assert!(
-            text(&second.stdout).contains("in the background already"),
+            text(&second.stdout).contains("already running in the background"),
             "{second:?}"
         );
     }

@@ -193,7 +193,7 @@ fn a_certificate_that_cannot_be_used_stops_the_start() {
     let output = command.output().unwrap();
     assert!(!output.status.success());
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("everybody may read"), "{said}");
+    assert!(said.contains("is world-readable"), "{said}");
 }
 
 #[test]

@@ -114,7 +114,7 @@ async fn one_that_is_too_old_is_told_with_its_version() {
 async fn wrong_credentials_and_a_missing_database_are_told_apart() {
     let why = refusal(&refusing("28P01", "password authentication failed")).await;
     assert!(
-        why.starts_with("the server refuses user or password"),
+        why.starts_with("the server rejects user or password"),
         "{why}"
     );
     assert!(!why.contains("canary-password"), "{why}");

@@ -220,7 +220,7 @@ fn a_disk_without_room_is_named_and_with_room_again_it_goes_on() {
     let said = text(&done.stdout) + &text(&done.stderr);
     assert!(done.status.success(), "{said}");
     assert!(said.contains("exit 1"), "{said}");
-    assert!(said.contains("no room is left on the disk of"), "{said}");
+    assert!(said.contains("no space is left on the disk of"), "{said}");
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn what_is_no_program_is_not_installed() {
     let system = System::new();
     system.beside("program", "#!/bin/sh\n");
     let why = refused(&system.run(&["--yes"]));
-    assert!(why.contains("is no program for Linux"), "{why}");
+    assert!(why.contains("is not a Linux program"), "{why}");
     assert!(!exists(&system.path("usr/local/bin/linux-api")));
 }
 
@@ -375,7 +375,7 @@ fn units_that_systemctl_has_enabled_are_as_good_as_those_of_setup() {
     fs::remove_file(&other).unwrap();
     symlink("/dev/null", &other).unwrap();
     let why = refused(&system.run(&["--yes"]));
-    assert!(why.contains("is neither a file nor a folder"), "{why}");
+    assert!(why.contains("is neither a file nor a directory"), "{why}");
 }
 
 #[test]

@@ -8,13 +8,13 @@ use linux_api_wire::audit::Action;
 
 /// A change that a request asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(super) struct AuditedChange {
     pub(super) action: Action,
     /// `key:ID` or `user:ID` when the path names one.
     pub(super) target: Option<String>,
 }
 
-impl Wanted {
+impl AuditedChange {
     /// What a request wants to change, if anything.
     pub(super) fn by(method: &Method, route: Option<&Route>, path: &str) -> Option<Self> {
         let route = route?;

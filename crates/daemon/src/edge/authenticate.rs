@@ -15,7 +15,7 @@ use linux_api_auth::verifier::{Recalled, Rejected};
 const KEY_MAX: usize = 256;
 
 /// A request as far as it matters here.
-pub(super) struct Asked<'a> {
+pub(super) struct RequestContext<'a> {
     pub(super) method: &'a Method,
     /// The template of the route.
     pub(super) path: &'a str,
@@ -23,7 +23,7 @@ pub(super) struct Asked<'a> {
     pub(super) limits: Option<&'a RateLimits>,
 }
 
-impl Asked<'_> {
+impl RequestContext<'_> {
     /// Counts the request as one that needs no key.
     pub(super) fn count_keyless(&self, standing: &mut Option<Standing>) -> Result<(), ApiError> {
         let counted = self
@@ -93,7 +93,7 @@ impl EdgeState {
     /// The caller. One that is not known yet counts against the limits of its address.
     pub(super) async fn authenticate(
         &self,
-        asked: &Asked<'_>,
+        asked: &RequestContext<'_>,
         headers: &HeaderMap,
         standing: &mut Option<Standing>,
     ) -> Result<Arc<Identity>, ApiError> {

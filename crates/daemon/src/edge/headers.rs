@@ -9,7 +9,7 @@ use super::limiter::Standing;
 /// Responses are data, to be shown in no frame and to run nothing.
 const CONTENT_SECURITY: &str = "default-src 'none'; frame-ancestors 'none'";
 /// The documentation's page runs its own scripts and connects to this daemon, nothing else. Swagger UI
-/// sets styles on its elements and draws its pictures from data URLs.
+/// sets styles on its elements and loads its pictures from data URLs.
 pub(crate) const DOCS_CONTENT_SECURITY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      font-src 'self' data:; connect-src 'self'; base-uri 'self'; form-action 'none'; \

@@ -124,7 +124,7 @@ impl<K: Eq + Hash + Copy, C: Clock> Limiter<K, C> {
         }
     }
 
-    /// Gives back what [`check`](Self::check) counted.
+    /// Reverts what [`check`](Self::check) counted.
     pub(crate) fn give_back(&self, client: K) {
         self.store.give_back(client);
     }

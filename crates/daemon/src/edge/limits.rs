@@ -18,7 +18,7 @@ type Caller = [u8; 12];
 /// An IPv4 address, an IPv6 network of 64 bits, or a Linux account.
 type Origin = u64;
 
-/// Where a request comes from before anybody knows whose it is.
+/// Where a request comes from, before authentication.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Client {
     /// Over the network.

@@ -30,7 +30,7 @@ pub(super) struct StoredSeries<'a> {
     pub(super) to: Timestamp,
 }
 
-type Found = Vec<(HistorySeries, Vec<Reading>)>;
+type StoredSeries = Vec<(HistorySeries, Vec<Reading>)>;
 
 impl StoredSeries<'_> {
     /// The series with a reading per step, and how long the steps are: `step` seconds or longer.
@@ -143,7 +143,7 @@ fn resolution(step: u64) -> Resolution {
 }
 
 /// Rows come by labels, so each run of equal labels is one series.
-fn by_labels(selector: &SeriesSelector, rows: Vec<SampleRow>) -> Found {
+fn by_labels(selector: &SeriesSelector, rows: Vec<SampleRow>) -> StoredSeries {
     let mut series: BTreeMap<String, Vec<Reading>> = BTreeMap::new();
     for row in rows {
         series.entry(row.labels).or_default().push(Reading {

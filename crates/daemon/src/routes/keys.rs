@@ -102,7 +102,7 @@ pub(crate) async fn list_own_keys(
 
 /// Create a key for the caller
 ///
-/// The key is shown this once. A key that was narrowed to some scopes can give no others.
+/// The key is shown only once. A key that was narrowed to some scopes can give no others.
 #[utoipa::path(
     post,
     path = "/api/v1/user/keys",

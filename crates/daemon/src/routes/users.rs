@@ -54,7 +54,7 @@ impl FromBody for DeleteUser {
 
 /// Register a user
 ///
-/// Creates a user with one key, which is shown this once. A key that was narrowed to some scopes
+/// Creates a user with one key, which is shown only once. A key that was narrowed to some scopes
 /// gives the new key no more than those.
 #[utoipa::path(
     post,

@@ -191,7 +191,7 @@ impl Fresh {
 pub(super) fn shout_if_insecure(is_insecure: bool, notices: &Notices) {
     if is_insecure {
         tracing::warn!(
-            "server.insecure IS SET: KEYS TRAVEL IN THE CLEAR and everybody on the way can read them"
+            "server.insecure IS SET: KEYS TRAVEL IN THE CLEAR and everyone on the network path can read them"
         );
     }
     notices.note_insecure(is_insecure);

@@ -25,11 +25,11 @@ pub(super) struct Top {
     collector: Collector,
     /// What readers that stand still hold of the events of earlier snapshots counts there.
     unread: UnreadMemory,
-    written: Mutex<Written>,
+    written: Mutex<FrameCache>,
 }
 
 #[derive(Debug, Default)]
-struct Written {
+struct FrameCache {
     snapshot: Option<Arc<Snapshot>>,
     frames: HashMap<usize, Bytes>,
 }

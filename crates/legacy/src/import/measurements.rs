@@ -21,7 +21,7 @@ const TELL: u64 = 1_000;
 
 /// From when on which buckets are kept; older ones would be deleted soon.
 #[derive(Debug, Clone, Copy)]
-pub struct Kept {
+pub struct Cutoffs {
     /// Minutes.
     pub minutes: Timestamp,
     /// Hours.
@@ -30,7 +30,7 @@ pub struct Kept {
     pub days: Timestamp,
 }
 
-impl Kept {
+impl Cutoffs {
     fn by_resolution(self) -> [Timestamp; 3] {
         [self.minutes, self.hours, self.days]
     }
@@ -83,7 +83,7 @@ pub async fn import_measurements(
     source: &mut PythonPostgres,
     counts: Counts,
     target: Option<(&Store, &ImportedFrom)>,
-    kept: Kept,
+    kept: Cutoffs,
     progress: &dyn Progress,
 ) -> Result<MeasurementsReport, ImportError> {
     let mut report = MeasurementsReport::default();
@@ -102,7 +102,7 @@ pub async fn import_measurements(
 async fn import_requests(
     source: &mut PythonPostgres,
     target: Option<(&Store, &ImportedFrom)>,
-    kept: Kept,
+    kept: Cutoffs,
     progress: &dyn Progress,
     report: &mut MeasurementsReport,
 ) -> Result<(), ImportError> {
@@ -163,7 +163,7 @@ async fn write_requests(
 async fn import_statuses(
     source: &mut PythonPostgres,
     target: Option<(&Store, &ImportedFrom)>,
-    kept: Kept,
+    kept: Cutoffs,
     progress: &dyn Progress,
     report: &mut MeasurementsReport,
 ) -> Result<(), ImportError> {

@@ -75,7 +75,7 @@ pub trait ImportedSource: Send + Sync + 'static {
 
 /// What is known of imported keys at one revision of users and keys.
 #[derive(Debug)]
-struct Known {
+struct KnownImports {
     revision: i64,
     imported: Imported,
 }
@@ -84,11 +84,11 @@ struct Known {
 pub struct ImportedKeys<S> {
     source: S,
     limits: Pbkdf2Limits,
-    known: Mutex<Option<Arc<Known>>>,
+    known: Mutex<Option<Arc<KnownImports>>>,
     running: Semaphore,
     queue: Semaphore,
     budget: RateLimiter<NotKeyed, InMemoryState, MonotonicClock, NoOpMiddleware<Point>>,
-    refuted: std::sync::Mutex<Refuted>,
+    refuted: std::sync::Mutex<Mismatches>,
 }
 
 type Point = <MonotonicClock as governor::clock::Clock>::Instant;
@@ -103,9 +103,9 @@ impl<S> std::fmt::Debug for ImportedKeys<S> {
 
 /// Keys by their digest, each with the stored keys that it is not and when it was last seen.
 #[derive(Debug, Default)]
-struct Refuted(HashMap<[u8; 32], (HashSet<KeyId>, Instant)>);
+struct Mismatches(HashMap<[u8; 32], (HashSet<KeyId>, Instant)>);
 
-impl Refuted {
+impl Mismatches {
     /// What this key is not.
     fn of(&mut self, key: [u8; 32]) -> HashSet<KeyId> {
         let Some((ids, seen)) = self.0.get_mut(&key) else {
@@ -234,7 +234,7 @@ impl<S: ImportedSource> ImportedKeys<S> {
                 if let Some(now) = &*known {
                     let mut rest = now.imported.clone();
                     rest.unproven.retain(|(other, _)| other != id);
-                    *known = Some(Arc::new(Known {
+                    *known = Some(Arc::new(KnownImports {
                         revision: now.revision,
                         imported: rest,
                     }));

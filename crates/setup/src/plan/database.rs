@@ -108,7 +108,8 @@ impl Planner<'_> {
                 match self.facts.package_manager {
                     Some(manager) => self.steps.push(Step::Install(manager)),
                     None => self.obstacle(
-                        "there is neither apt-get nor dnf to install PostgreSQL: install it yourself and set kind = \"local\", or give a URL",
+                        "there is neither apt-get nor dnf to install PostgreSQL: install it \
+                         yourself and set kind = \"local\", or give a URL",
                     ),
                 }
                 self.add_local_database();

@@ -107,7 +107,7 @@ pub enum Step {
         /// The copy's original.
         from: PathBuf,
     },
-    /// Take away a file that an installation without a package left and that hides the package's.
+    /// Remove a file that an installation without a package left and that hides the package's.
     Remove(PathBuf),
     /// Write a file.
     File(FileSpec),

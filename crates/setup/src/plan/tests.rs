@@ -16,7 +16,7 @@ fn answers(text: &str) -> Answers {
 }
 
 fn found(text: &str, listen: &str) -> FoundConfig {
-    let says = Says {
+    let says = ConfigSummary {
         listen: listen.parse().unwrap(),
         has_tls: false,
         database: DatabaseUrl::from_text("postgres://u:pw@h/d").unwrap(),
@@ -124,7 +124,7 @@ fn everything_that_is_in_the_way_is_told_at_once_and_with_what_to_do() {
     let facts = Facts {
         is_root: false,
         has_systemd: false,
-        address_refused: Some(Refused::Taken),
+        address_refused: Some(ListenProblem::Taken),
         ..bare()
     };
     let plan = plan(&Answers::default(), &facts);
@@ -338,7 +338,7 @@ fn the_url_that_is_there_is_used_when_no_other_is_given() {
 fn what_is_kept_is_used_or_contradicted_and_never_passed_over() {
     let facts = |kept: &str, given: Option<&str>| Facts {
         config: Some(FoundConfig {
-            says: Ok(Says {
+            says: Ok(ConfigSummary {
                 listen: "127.0.0.1:8080".parse().unwrap(),
                 has_tls: false,
                 database: DatabaseUrl::from_text(kept).unwrap(),

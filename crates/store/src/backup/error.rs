@@ -81,7 +81,7 @@ pub enum BackupError {
     )]
     Differs(String),
     /// The backup was interrupted.
-    #[error("the backup was stopped: {0}")]
+    #[error("the backup was aborted: {0}")]
     Stopped(String),
 }
 

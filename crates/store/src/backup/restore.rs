@@ -107,7 +107,7 @@ pub async fn restore(order: RestoreOrder<'_>) -> Result<Restored, BackupError> {
         actor: order.actor,
         target: format!("backup:{}", name.to_string_lossy()),
         detail: match &safety {
-            Some(safety) => format!("what was there before: {}", safety.path.display()),
+            Some(safety) => format!("previous content saved as: {}", safety.path.display()),
             None => String::new(),
         },
         clock: order.clock,

@@ -61,7 +61,7 @@ pub struct IssuedKey {
     /// When it stops working.
     #[schema(format = DateTime)]
     pub expires_at: Option<String>,
-    /// The key itself. It is shown this once.
+    /// The key itself. It is shown only once.
     pub api_key: String,
 }
 

@@ -15,7 +15,7 @@ use crate::process::{ProcessDetails, ProcessStatus, ResourceLimit, Unavailable};
 
 pub use column::{Column, Fields, Order, ParseColumnError, ParseOrderError};
 pub use cursor::{ParseProcessCursorError, ProcessCursor};
-pub use selection::{Picked, Selection};
+pub use selection::{SelectedRows, Selection};
 pub use value::SelectedProcess;
 
 /// A process. Only the requested fields are present.

@@ -41,7 +41,7 @@ pub struct RegisteredUser {
     /// Id of the new user.
     #[schema(format = Uuid)]
     pub user_id: String,
-    /// Its API key. It is shown this once.
+    /// Its API key. It is shown only once.
     pub api_key: String,
 }
 

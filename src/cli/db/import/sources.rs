@@ -43,7 +43,7 @@ pub(super) struct SourceOptions {
 }
 
 /// What there is to import.
-pub(super) struct Found {
+pub(super) struct ImportSources {
     pub(super) users: Vec<SourceUser>,
     pub(super) postgres: Option<PythonPostgres>,
     /// What v1 keys were made with, when there are any.
@@ -53,7 +53,7 @@ pub(super) struct Found {
 }
 
 impl SourceOptions {
-    pub(super) async fn read(&self, ctx: &Context) -> anyhow::Result<Found> {
+    pub(super) async fn read(&self, ctx: &Context) -> anyhow::Result<ImportSources> {
         if let Some(folder) = &self.from {
             let about = std::fs::metadata(folder);
             let about = about.with_context(|| format!("--from: look at {}", folder.display()))?;
@@ -62,7 +62,7 @@ impl SourceOptions {
             }
         }
         let env_file = self.env_file()?;
-        let mut found = Found {
+        let mut found = ImportSources {
             users: Vec::new(),
             postgres: None,
             api_key_secret: None,

@@ -29,7 +29,7 @@ pub struct Selection {
 
 /// The rows of a page.
 #[derive(Debug, Clone)]
-pub struct Picked<'a> {
+pub struct SelectedRows<'a> {
     /// How many rows the filter picks, on all pages.
     pub total: usize,
     /// The rows of this page, in order.
@@ -111,7 +111,7 @@ fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
 impl Selection {
     /// The rows of the page, and where the next one begins.
     #[must_use]
-    pub fn pick<'a>(&self, scan: &'a ProcessScan) -> Picked<'a> {
+    pub fn pick<'a>(&self, scan: &'a ProcessScan) -> SelectedRows<'a> {
         let memory = scan.memory_total_bytes;
         let (sort, order) = (self.sort, self.order);
         let picks = |process: &&Process| {
@@ -148,7 +148,7 @@ impl Selection {
                 pid: last.pid,
                 key: key.clone().into_owned(),
             });
-        Picked {
+        SelectedRows {
             total,
             rows: rows.into_iter().map(|(_, process)| process).collect(),
             next,
