@@ -73,7 +73,7 @@ impl Shell {
 /// # Errors
 /// When a script can't be written as text.
 pub fn scripts() -> anyhow::Result<Vec<(&'static str, String)>> {
-    // By name: where a package puts the program is in everybody's PATH.
+    // By name: the directory in which a package installs the program is in every PATH.
     let script = |shell: Shell| Ok((shell.file(), shell.script("linux-api")?));
     Shell::ALL.into_iter().map(script).collect()
 }

@@ -28,7 +28,7 @@ pub(super) struct Options {
     /// Accept every default, or the answers of --answers, without questions
     #[arg(long)]
     yes: bool,
-    /// Take the answers from this TOML file, or a pipe such as `<(command)`, instead of asking
+    /// Read the answers from this TOML file, or a pipe such as `<(command)`, instead of prompting
     #[arg(long, value_name = "FILE", conflicts_with = "uninstall")]
     answers: Option<PathBuf>,
     /// Show what would be done and every file that would be written; change nothing

@@ -17,7 +17,7 @@ pub enum ClientError {
         /// Why, in a few words.
         reason: String,
     },
-    /// The daemon answers, and says no.
+    /// The daemon refuses the request.
     #[error(
         "{address} refuses: {} ({status} {code})",
         in_plain_words(code, detail)
@@ -45,11 +45,11 @@ pub enum ClientError {
     /// What is there speaks no TLS.
     #[error("{address}: no TLS is spoken there")]
     NoTls {
-        /// Who was to be asked.
+        /// The daemon's address.
         address: String,
     },
-    /// Asking would not be safe: the key would lie open, or the other side can't prove who it is.
-    #[error("{address} was not asked: {reason}")]
+    /// A request would not be safe: the key would be readable, or the server can't prove its identity.
+    #[error("no request was sent to {address}: {reason}")]
     Unsafe {
         /// The daemon's address.
         address: String,
@@ -116,7 +116,7 @@ impl ClientError {
                 detail,
                 ..
             } => format!("{status} {}", in_plain_words(code, detail)),
-            Self::BadAnswer { reason, .. } => format!("bad answer: {reason}"),
+            Self::BadAnswer { reason, .. } => format!("unexpected response: {reason}"),
         }
     }
 
@@ -232,7 +232,7 @@ fn is_no_http(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-/// Whether the connection ended before the answer did.
+/// Whether the connection ended before the response did.
 fn is_broken_off(error: &(dyn Error + 'static)) -> bool {
     causes(error).into_iter().any(|cause| {
         cause.is::<io::Error>()

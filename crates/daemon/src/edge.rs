@@ -100,7 +100,7 @@ pub(crate) struct EdgeState {
     pub(crate) request_timeout: Duration,
     pub(crate) body_timeout: Duration,
     pub(crate) clock: Clock,
-    /// What clients of old routes are told.
+    /// What responses of old routes announce.
     pub(crate) deprecation: Option<Deprecation>,
     /// When it was last said why requests fail.
     pub(crate) causes: Throttle,
@@ -203,7 +203,7 @@ impl EdgeState {
         let mut tally = Tally::begin(self, template, method.as_str(), request_id, address);
         tally.is_own = request.extensions().get::<OwnProbe>().is_some();
         let origin = policy.cors.origin(request.headers());
-        let wanted = Wanted::by(&method, route, request.uri().path());
+        let wanted = AuditedChange::by(&method, route, request.uri().path());
         let mut info = RequestInfo {
             id: request_id,
             peer,

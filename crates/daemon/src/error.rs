@@ -389,7 +389,7 @@ impl From<HostProblem> for ApiError {
                 Self::new(StatusCode::BAD_REQUEST, "host_invalid", detail)
             }
             HostProblem::Foreign => {
-                let detail = "This daemon does not answer to that host name; see server.hosts.";
+                let detail = "This daemon does not accept that host name; see server.hosts.";
                 Self::new(StatusCode::MISDIRECTED_REQUEST, "host_foreign", detail)
             }
         }

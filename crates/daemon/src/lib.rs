@@ -2,8 +2,9 @@
 //!
 //! Start at [`run::Daemon`]: it opens what [`run::Start`] describes, and serves until it is stopped.
 //!
-//! - `connections`: the accept loop; `edge`: the one layer around every route (limits, authentication, access log).
-//! - `router`: all routes on one screen; `routes`: their handlers; `error`: `ApiError`, the only error of handlers.
+//! - `connections`: the accept loop; `edge`: the one layer around every route (limits, authentication, access
+//!   log).
+//! - `route_list`: all routes in one list; `routes`: their handlers; `error`: `ApiError`, the only error of handlers.
 //! - [`tasks`]: sampler, flusher, retention and their supervisor; [`recorder::Recorder`]: counts requests.
 //! - [`streams`]: server-sent events; `exposition`: `/metrics`.
 //! - [`state::AppState`]: what handlers use; [`telemetry`], [`access_log`]: the logs.

@@ -1,6 +1,6 @@
 //! Routes below a prefix of their own that will end, which another crate brings along: their usual
-//! limits, their words for a refused key, and what their clients are told (that they will end, when, and
-//! what to use instead).
+//! limits, their words for a refused key, and what their responses announce (that they will end, when,
+//! and what to use instead).
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
@@ -16,7 +16,7 @@ pub struct OldRoutes {
     pub routes: Routes,
     /// Their limits where the configuration has no others.
     pub limits: RouteTable<Rate>,
-    /// What their clients are told.
+    /// What their responses announce.
     pub deprecation: Deprecation,
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn base() -> OpenApi {
     document
 }
 
-/// Adds to every operation the answers that the edge layer may give, and corrects the shapes of all.
+/// Adds to every operation the responses of the edge layer, and corrects the schemas of all.
 /// What lies below `old` will end.
 pub(crate) fn complete(document: &mut OpenApi, old: Option<&str>) {
     shapes::describe(document);

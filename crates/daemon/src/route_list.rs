@@ -25,7 +25,7 @@ pub type Handler = UtoipaMethodRouter<SharedState>;
 pub(crate) struct Entry {
     pub(crate) template: String,
     pub(crate) method: Method,
-    /// The scope that it takes; `None` when anybody may call it.
+    /// The scope that it takes; `None` when it is public.
     pub(crate) scope: Option<Scope>,
     /// What it changes, in the words of the audit log.
     pub(crate) action: Option<Action>,

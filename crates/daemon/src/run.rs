@@ -77,7 +77,7 @@ pub struct Additions {
 }
 
 impl Additions {
-    /// The routes that this configuration has; switched off, what clients are told of them stays.
+    /// The routes that this configuration has; switched off, their deprecation stays.
     #[must_use]
     pub fn routes(&self, config: &Legacy) -> Option<OldRoutes> {
         let mut old = self.old_routes?(config);
@@ -393,7 +393,7 @@ fn stream_limits(config: &Config) -> StreamLimits {
     }
 }
 
-/// Tells the request ids of this process from those of others.
+/// Distinguishes the request ids of this process from those of others.
 fn request_id_prefix() -> anyhow::Result<u32> {
     let mut prefix = [0_u8; 4];
     rand::rngs::SysRng

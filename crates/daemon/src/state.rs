@@ -75,7 +75,7 @@ pub fn key_record(stored: StoredKey) -> KeyRecord {
     }
 }
 
-/// That a key could not be looked up, after the log was told why.
+/// That a key could not be looked up, after the reason was logged.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 #[must_use]
 pub fn key_away(error: StoreError) -> SourceAway {

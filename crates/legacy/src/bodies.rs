@@ -119,7 +119,7 @@ pub(crate) struct LegacyNewUser {
     pub(crate) username: String,
     /// Its role.
     pub(crate) role: LegacyRole,
-    /// Its key: the one that was asked for, else a new one.
+    /// Its key: the requested one, else a new one.
     pub(crate) api_key: String,
 }
 

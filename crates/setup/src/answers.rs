@@ -11,7 +11,7 @@ use serde::Deserialize;
 /// How long a command may take to write answers to a pipe.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Answers to all questions of setup. Every one has a default: `--yes` takes them all.
+/// Answers to all questions of setup. Every one has a default: `--yes` accepts them all.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Answers {

@@ -154,8 +154,8 @@ pub(super) async fn refuses_local(
     refused.err().map(|error| format!("{error:#}"))
 }
 
-const NO_TIMESCALE: &str = "TimescaleDB is not installed on the server: all works without it, and \
-     with it long histories of many hosts take less room (docs/postgresql.md says how)";
+const NO_TIMESCALE: &str = "TimescaleDB is not installed on the server: everything works without \
+     it; with it, long histories of many hosts take less space (see docs/postgresql.md)";
 
 /// Letters and digits, so that it stands in a URL and in SQL as it is; 190 bits.
 fn new_password() -> anyhow::Result<SecretString> {
@@ -182,17 +182,17 @@ fn account() -> anyhow::Result<(u32, u32)> {
         .lines()
         .find_map(|line| line.strip_prefix("postgres:"))
         .context(
-            "PostgreSQL is not installed here (there is no account postgres): answer \
-             kind = \"install\", or give the URL of a server elsewhere with kind = \"url\"",
+            "PostgreSQL is not installed here (there is no account postgres): set kind = \
+             \"install\", or give the URL of a server elsewhere with kind = \"url\"",
         )?;
     let mut numbers = line.split(':').skip(1).map(str::parse);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(uid)), Some(Ok(gid))) => Ok((uid, gid)),
-        _ => bail!("/etc/passwd: the account postgres has no numbers"),
+        _ => bail!("/etc/passwd: the account postgres has no valid UID and GID"),
     }
 }
 
-/// The server of this host, asked by its own account over its socket.
+/// The server of this host, as its own account over its socket.
 struct Server<'a> {
     local: &'a LocalDatabase,
     account: (u32, u32),
@@ -229,12 +229,12 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// A role that is there has a password that nobody here knows.
+    /// The password of an existing role is not known here.
     async fn refuse_foreign_role(&self) -> anyhow::Result<()> {
         let found = self.ask("postgres", ROLE_EXISTS, None).await?;
         if found.contains("taken") {
             bail!(
-                "the server has a role {role} already, and its password is not known here: answer \
+                "the server already has a role {role}, and its password is not known here: set \
                  another database.role, or give the URL of its database with kind = \"url\"",
                 role = self.local.role
             );

@@ -26,7 +26,7 @@ use super::service;
 use super::tree::{Tree, TreeError};
 use linux_api_config::{Config, DatabaseUrl, Environment, Flag, Sources};
 
-pub use self::address::Refused;
+pub use self::address::ListenProblem;
 
 /// The largest configuration file that is looked at.
 const CONFIG_LIMIT: u64 = 1 << 20;

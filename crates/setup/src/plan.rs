@@ -146,7 +146,7 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
 pub fn obstacles_of_address(
     answers: &Answers,
     facts: &Facts,
-    refused: Option<&Refused>,
+    refused: Option<&ListenProblem>,
 ) -> Vec<String> {
     let mut planner = Planner::empty(answers, facts);
     planner.check_address(answers.listen, refused);
@@ -220,13 +220,13 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn check_address(&mut self, listen: SocketAddr, refused: Option<&Refused>) {
+    fn check_address(&mut self, listen: SocketAddr, refused: Option<&ListenProblem>) {
         match refused {
-            Some(Refused::Taken) => self.obstacle(format!(
+            Some(ListenProblem::Taken) => self.obstacle(format!(
                 "another program listens on {listen} already: `ss -ltnp` names it; end it, or \
                  choose another address (listen = \"ADDRESS:PORT\" in a file of answers)"
             )),
-            Some(Refused::Other(why)) => self.obstacle(format!(
+            Some(ListenProblem::Other(why)) => self.obstacle(format!(
                 "nothing can listen on {listen}: {why}; choose an address of this host \
                  (listen = \"ADDRESS:PORT\" in a file of answers)"
             )),

@@ -9,7 +9,7 @@ use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select};
 use secrecy::ExposeSecret;
 
 use super::answers::{Answers, Database, Existing, Kind, Tls};
-use super::facts::{self, Facts, Says};
+use super::facts::{self, ConfigSummary, Facts};
 use super::line;
 use super::plan::{self, CONFIG, LocalDatabase, PACKAGED_CONFIG, URL_FILE, check_name, check_url};
 use linux_api_config::{ConfigValue, DatabaseUrl, List, Network};
@@ -21,8 +21,8 @@ const OWN_TLS: &str = "Other machines, with a certificate that I have";
 /// Where a daemon with TLS of its own listens unless something else is said.
 const OWN_TLS_LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, 8443));
 
-const SQLITE: &str = "SQLite: a file on this host, nothing to look after";
-const LOCAL: &str = "PostgreSQL on this host: make role and database";
+const SQLITE: &str = "SQLite: a file on this host, no server to run";
+const LOCAL: &str = "PostgreSQL on this host: create role and database";
 const INSTALL: &str = "PostgreSQL on this host: install it from the system's packages first";
 const URL: &str = "PostgreSQL elsewhere: I have its URL";
 
@@ -180,7 +180,7 @@ fn ask_reach(answers: &mut Answers, facts: &Facts) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Certificate and key that belong together; asked for again until they do.
+/// Certificate and key that belong together; prompts again until they do.
 fn ask_tls() -> anyhow::Result<Tls> {
     let mut before: Option<Tls> = None;
     loop {
@@ -243,7 +243,7 @@ fn kinds(facts: &Facts) -> Vec<&'static str> {
     if facts.has_local_server {
         kinds.push(LOCAL);
     }
-    // No server runs in a folder.
+    // No server runs in a directory.
     if facts.is_live && facts.package_manager.is_some() {
         kinds.push(INSTALL);
     }
@@ -275,8 +275,8 @@ fn ask_database(answers: &mut Answers, facts: &Facts) -> anyhow::Result<()> {
             database.url = Some(asked(url)?.trim().into());
         }
         Kind::Local | Kind::Install => {
-            database.role = line::ask("Role to make:", Some(&database.role), check_name)?;
-            database.name = line::ask("Database to make:", Some(&database.name), check_name)?;
+            database.role = line::ask("Role to create:", Some(&database.role), check_name)?;
+            database.name = line::ask("Database to create:", Some(&database.name), check_name)?;
         }
     }
     Ok(())

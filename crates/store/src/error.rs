@@ -91,7 +91,7 @@ pub enum StoreError {
     /// The file or the server is not what this program can use.
     #[error("{0}")]
     Unusable(String),
-    /// Somebody else uses the database, and must not meanwhile.
+    /// Another process uses the database, and must not meanwhile.
     #[error(
         "{0}: stop it first (systemctl stop linux-api.socket linux-api.service, or linux-api stop)"
     )]

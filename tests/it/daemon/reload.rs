@@ -248,7 +248,7 @@ fn a_certificate_that_is_missing_is_refused_before_it_is_needed() {
     fs::write(home.path().join("config.toml"), text).unwrap();
     let mut check = linux_api(home.path(), &["--config", "config.toml", "config", "check"]);
     let output = check.output().unwrap();
-    // What a restart can't fix: systemd does not try for ever.
+    // What a restart can't fix: systemd does not try forever.
     assert_eq!(output.status.code(), Some(78));
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(

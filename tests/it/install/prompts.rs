@@ -116,7 +116,7 @@ fn a_typed_line_can_be_edited() {
     assert!(written.contains("127.0.0.1:9123"), "{written}");
 }
 
-/// On a running system that only looks like one: systemd's folder is there, and its network is its own.
+/// On a running system that only looks like one: systemd's directory is there, and its network is its own.
 #[test]
 fn what_is_in_the_way_is_said_before_the_question_and_at_it() {
     if !is_root() || !may_mount() || !Path::new("/usr/sbin/ip").exists() {

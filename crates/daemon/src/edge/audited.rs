@@ -6,7 +6,7 @@ use axum::http::Method;
 use super::routes::Route;
 use linux_api_wire::audit::Action;
 
-/// A change that a request asks for.
+/// A change that is requested.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AuditedChange {
     pub(super) action: Action,
@@ -43,7 +43,7 @@ mod tests {
     fn the_path_names_what_is_to_be_changed() {
         let table = RouteTable::new(&router::documented(None).2);
         let wanted = |method: Method, path: &str| {
-            Wanted::by(&method, table.find(path), path)
+            AuditedChange::by(&method, table.find(path), path)
                 .map(|wanted| (wanted.action.as_str(), wanted.target))
         };
         assert_eq!(

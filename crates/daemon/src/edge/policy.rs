@@ -54,7 +54,7 @@ pub struct PolicyHandle {
 }
 
 impl PolicyHandle {
-    /// The policy that the configuration asks for, on a host of this name. Routes that the
+    /// The policy of the configuration, on a host of this name. Routes that the
     /// configuration has no limit for have their usual one, which is taken from `old`.
     #[must_use]
     pub fn new(config: &Config, host_name: &str, old: Option<&mut OldRoutes>) -> Self {

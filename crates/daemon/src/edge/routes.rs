@@ -9,7 +9,7 @@ use linux_api_wire::audit::Action;
 /// Always answered, whatever is limited or switched off.
 pub(crate) const PROBES: [&str; 2] = ["/livez", "/readyz"];
 
-/// Browsers ask for it by themselves; a configuration may name it.
+/// Browsers request it by themselves; a configuration may name it.
 const FAVICON: &str = "/favicon.ico";
 
 /// Needs no key from the networks in `metrics.networks`.

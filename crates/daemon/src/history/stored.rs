@@ -30,11 +30,11 @@ pub(super) struct StoredSeries<'a> {
     pub(super) to: Timestamp,
 }
 
-type StoredSeries = Vec<(HistorySeries, Vec<Reading>)>;
+type SeriesReadings = Vec<(HistorySeries, Vec<Reading>)>;
 
 impl StoredSeries<'_> {
     /// The series with a reading per step, and how long the steps are: `step` seconds or longer.
-    pub(super) async fn read(&self, step: u64) -> Result<(Found, u64), HistoryError> {
+    pub(super) async fn read(&self, step: u64) -> Result<(SeriesReadings, u64), HistoryError> {
         let (resolution, extent) = self.resolution(step).await?;
         let series = u64::try_from(extent.series).unwrap_or(0);
         if series > POINTS_MAX as u64 || self.buckets(resolution, extent) > BUCKETS_MAX {
@@ -143,7 +143,7 @@ fn resolution(step: u64) -> Resolution {
 }
 
 /// Rows come by labels, so each run of equal labels is one series.
-fn by_labels(selector: &SeriesSelector, rows: Vec<SampleRow>) -> StoredSeries {
+fn by_labels(selector: &SeriesSelector, rows: Vec<SampleRow>) -> SeriesReadings {
     let mut series: BTreeMap<String, Vec<Reading>> = BTreeMap::new();
     for row in rows {
         series.entry(row.labels).or_default().push(Reading {

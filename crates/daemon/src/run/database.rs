@@ -138,7 +138,7 @@ async fn use_timescaledb(store: &Store) {
     match store.use_timescaledb().await {
         Ok(found) if found.is_used() => {
             let version = found.version.unwrap_or_default();
-            tracing::info!(version, "TimescaleDB keeps the measurements");
+            tracing::info!(version, "measurements are stored by TimescaleDB");
         }
         Ok(_) => {}
         Err(error) => {

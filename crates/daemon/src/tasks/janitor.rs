@@ -120,7 +120,7 @@ impl SweepError {
     }
 }
 
-/// Deletes everything that is too old now, rows or chunks of them, and answers how many; `None` when
+/// Deletes everything that is too old now, rows or chunks of them, and returns how many; `None` when
 /// another daemon is the one to do it.
 ///
 /// # Errors

@@ -64,7 +64,7 @@ pub trait ImportedSource: Send + Sync + 'static {
     /// What keys of the Python program are checked with.
     fn imported(&self) -> impl Future<Output = Result<Imported, SourceAway>> + Send;
 
-    /// Puts another hash in the place of `old`, unless somebody was faster.
+    /// Replaces the hash `old`, unless it was replaced meanwhile.
     fn replace_hash(
         &self,
         id: &KeyId,
@@ -173,13 +173,13 @@ impl<S: ImportedSource> ImportedKeys<S> {
     }
 
     /// What there is at this revision, read once.
-    async fn known(&self, revision: i64) -> Result<Arc<Known>, Rejected> {
+    async fn known(&self, revision: i64) -> Result<Arc<KnownImports>, Rejected> {
         let mut known = self.known.lock().await;
         match &*known {
             Some(known) if known.revision >= revision => Ok(Arc::clone(known)),
             _ => {
                 let imported = self.source.imported().await.map_err(away)?;
-                let fresh = Arc::new(Known { revision, imported });
+                let fresh = Arc::new(KnownImports { revision, imported });
                 *known = Some(Arc::clone(&fresh));
                 Ok(fresh)
             }
@@ -248,14 +248,14 @@ impl<S: ImportedSource> ImportedKeys<S> {
 }
 
 impl<S> ImportedKeys<S> {
-    fn refuted(&self) -> std::sync::MutexGuard<'_, Refuted> {
+    fn refuted(&self) -> std::sync::MutexGuard<'_, Mismatches> {
         self.refuted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 impl<S> ImportedKeys<S> {
-    /// With how many stored keys this one was compared in vain.
+    /// The number of stored keys that this one was compared with and did not match.
     pub(super) fn refuted_count(&self, key: &str) -> usize {
         use sha2::{Digest, Sha256};
         let digest: [u8; 32] = Sha256::digest(key.as_bytes()).into();

@@ -8,18 +8,18 @@ use super::{Facts, FoundConfig, SERVICE, Tree, UNITS};
 
 /// Why an address can't be listened on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
-    /// Somebody else does.
+pub enum ListenProblem {
+    /// Another process does.
     Taken,
     /// Anything else, in words.
     Other(String),
 }
 
 impl Facts {
-    /// Why the daemon could not listen on `listen`, as far as that can be tried: in a folder with a
+    /// Why the daemon could not listen on `listen`, as far as that can be tried: in a directory with a
     /// system it can't, and where the daemon listens already it does.
     #[must_use]
-    pub fn refuses(&self, listen: SocketAddr) -> Option<Refused> {
+    pub fn refuses(&self, listen: SocketAddr) -> Option<ListenProblem> {
         let is_own = self.service_runs && is_own_port(self.config.as_ref(), listen);
         if !self.is_live || is_own {
             return None;
@@ -34,7 +34,7 @@ impl Facts {
         let ports = listen.port()..=listen.port().saturating_add(TRIED);
         let mut addresses = ports.map(|port| SocketAddr::new(listen.ip(), port));
         addresses
-            .find(|address| self.refuses(*address) != Some(Refused::Taken))
+            .find(|address| self.refuses(*address) != Some(ListenProblem::Taken))
             .unwrap_or(listen)
     }
 }
@@ -73,27 +73,30 @@ pub(super) fn may_bind_low(tree: &Tree) -> bool {
     })
 }
 
-pub(super) fn refused(listen: SocketAddr) -> Option<Refused> {
+pub(super) fn refused(listen: SocketAddr) -> Option<ListenProblem> {
     match TcpListener::bind(listen) {
         Ok(_) => None,
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Some(Refused::Taken),
-        Err(error) => Some(Refused::Other(error.to_string())),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Some(ListenProblem::Taken),
+        Err(error) => Some(ListenProblem::Other(error.to_string())),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Says;
+    use super::super::ConfigSummary;
     use super::*;
     use linux_api_config::{ConfigValue, DatabaseUrl};
 
     #[test]
     fn an_address_in_use_is_told_from_one_that_is_not_here() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-        assert_eq!(refused(taken.local_addr().unwrap()), Some(Refused::Taken));
+        assert_eq!(
+            refused(taken.local_addr().unwrap()),
+            Some(ListenProblem::Taken)
+        );
         // A network for documentation (RFC 5737), no host has an address of it.
         let elsewhere = refused("192.0.2.1:8080".parse().unwrap());
-        assert!(matches!(elsewhere, Some(Refused::Other(_))));
+        assert!(matches!(elsewhere, Some(ListenProblem::Other(_))));
         assert_eq!(refused("127.0.0.1:0".parse().unwrap()), None);
     }
 
@@ -105,7 +108,7 @@ mod tests {
         assert_eq!(offered.ip(), address.ip());
         assert!(offered.port() > address.port(), "{offered}");
         assert_eq!(refused(offered), None);
-        // A folder with a system has no ports.
+        // A directory with a system has no ports.
         let folder = Facts {
             is_live: false,
             ..Facts::bare()
@@ -114,7 +117,7 @@ mod tests {
         // The daemon that runs listens there, and nowhere else.
         let says = |listen| FoundConfig {
             text: String::new(),
-            says: Ok(Says {
+            says: Ok(ConfigSummary {
                 listen,
                 has_tls: false,
                 database: DatabaseUrl::from_text("sqlite:///var/lib/x.db").unwrap(),
@@ -127,6 +130,6 @@ mod tests {
         };
         assert_eq!(runs(address).refuses(address), None);
         let elsewhere = runs(offered).refuses(address);
-        assert_eq!(elsewhere, Some(Refused::Taken));
+        assert_eq!(elsewhere, Some(ListenProblem::Taken));
     }
 }

@@ -13,9 +13,7 @@ use linux_api_config::{ConfigValue, DatabaseUrl, Engine};
 pub fn check_url(text: &str) -> Result<(), String> {
     match DatabaseUrl::from_text(text)?.engine() {
         Engine::Postgres => Ok(()),
-        Engine::Sqlite => {
-            Err("it names an SQLite file: answer kind = \"sqlite\" for one".to_owned())
-        }
+        Engine::Sqlite => Err("it names an SQLite file: set kind = \"sqlite\" for one".to_owned()),
     }
 }
 

@@ -270,7 +270,7 @@ fn role_and_database_are_made_and_a_password_in_use_is_kept() {
 #[test]
 fn a_server_that_will_not_do_is_in_the_way_of_the_first_step() {
     let facts = Facts {
-        local_refused: Some("the PostgreSQL server does not answer".to_owned()),
+        local_refused: Some("the PostgreSQL server does not respond".to_owned()),
         ..bare()
     };
     let local = plan(&answers("database.kind = 'local'"), &facts);
@@ -403,14 +403,14 @@ fn a_port_that_the_daemon_may_not_have_is_refused_with_the_ways_out() {
         assert_eq!(plan(&answers(low), &facts).obstacles, Vec::<String>::new());
     }
     // The question is put again with the same words, and with what trying the address came out as.
-    let asked = |text: &str, refused: Option<&Refused>| {
+    let asked = |text: &str, refused: Option<&ListenProblem>| {
         obstacles_of_address(&answers(text), &bare(), refused).join("; ")
     };
     assert_eq!(asked("", None), "");
     assert!(asked(low, None).contains("from 1024 up"));
     assert!(asked("listen = '127.0.0.1:0'", None).contains("port 0"));
     assert!(asked("listen = '0.0.0.0:8080'", None).contains("without TLS"));
-    assert!(asked("", Some(&Refused::Taken)).contains("`ss -ltnp` names it"));
+    assert!(asked("", Some(&ListenProblem::Taken)).contains("`ss -ltnp` names it"));
     // One that is kept and works is none of setup's business.
     let with = |service_runs| Facts {
         config: Some(found("other", "127.0.0.1:443")),

@@ -1,4 +1,4 @@
-//! How series are named: one member with its label, and which members a request asks for.
+//! How series are named: one member with its label, and which members a request selects.
 
 use std::fmt;
 use std::str::FromStr;
@@ -60,7 +60,7 @@ impl fmt::Display for SeriesKey {
     }
 }
 
-/// Which members of a series somebody asks for: all, or the one with a label.
+/// Which members of a series are requested: all, or the one with a label.
 #[derive(Debug, Clone)]
 pub struct SeriesSelector {
     /// Which series.
@@ -70,7 +70,7 @@ pub struct SeriesSelector {
 }
 
 impl SeriesSelector {
-    /// Whether it asks for this one.
+    /// Whether it selects this one.
     #[must_use]
     pub fn matches(&self, key: &SeriesKey) -> bool {
         self.series.name == key.series.name
@@ -81,7 +81,7 @@ impl SeriesSelector {
     }
 }
 
-/// Why a text asks for no series.
+/// Why a text selects no series.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ParseSeriesError {
     /// There is no series of this name.

@@ -18,7 +18,7 @@ fn secret(text: &str) -> SecretString {
     text.to_owned().into()
 }
 
-/// A database of one key, that counts how often it is asked.
+/// A database of one key that counts its queries.
 #[derive(Clone)]
 struct Fake(Arc<StdMutex<State>>);
 
@@ -150,7 +150,7 @@ impl Bench {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_key_is_not_is_forgotten_after_an_hour_and_by_the_least_recent() {
-    let mut refuted = Refuted::default();
+    let mut refuted = Mismatches::default();
     let id = || PlainKey::generate().unwrap().id();
     refuted.remember([1; 32], id());
     refuted.remember([1; 32], id());
@@ -202,7 +202,7 @@ async fn slow_hashes_have_a_budget_and_a_client_that_comes_back_goes_on_where_it
     // Three of five are tried; the next is earned after twenty seconds.
     let stopped = bench.check("given-key").await.unwrap_err();
     assert!(matches!(stopped, Rejected::Later(1..=20)), "{stopped:?}");
-    // Nobody else has anything left to spend.
+    // No other client has anything left to spend.
     let other = bench.check("some-other-key").await.unwrap_err();
     assert!(matches!(other, Rejected::Later(_)), "{other:?}");
     // With a budget for two more it is found: what was tried is not tried again.
