@@ -42,7 +42,7 @@ pub(crate) fn check(stage: &Stage, place: &str, text: &str) {
         // A dry run in a directory shows the plan, and that no server runs there.
         let in_the_way = ended.stdout.split_once("Obstacles:\n");
         let is_planned = in_the_way.is_some_and(|(_, why)| {
-            why.lines().count() == 1 && why.starts_with("- no server runs in a folder")
+            why.lines().count() == 1 && why.starts_with("- no server runs below a directory")
         });
         assert!(
             ended.success || is_planned,

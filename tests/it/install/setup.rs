@@ -103,7 +103,7 @@ fn a_dry_run_shows_every_file_and_writes_none() {
         "--- /etc/linux-api/config.toml (0640 root:linux-api)",
         "url_file = \"/etc/linux-api/database_url\"",
         "ExecStart=/usr/local/bin/linux-api serve",
-        "Obstacles:\n- no server runs in a folder",
+        "Obstacles:\n- no server runs below a directory",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
