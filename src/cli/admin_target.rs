@@ -1,5 +1,5 @@
 //! Where users, keys and the audit log are administered: the configured database, or a daemon over
-//! HTTP. Commands are written once and ask a [`AdminTarget`], which answers both alike.
+//! HTTP. Commands are written once against an [`AdminTarget`], which serves both.
 
 mod audit;
 mod keys;
@@ -24,7 +24,7 @@ const WAITS_MAX: u32 = 5;
 /// Which place a command is for.
 #[derive(Debug, clap::Args)]
 pub(super) struct AdminTargetOptions {
-    /// Ask this daemon over HTTP, a remote's name or a URL, instead of using the database
+    /// Use the API of this daemon (name of a remote, or a URL) instead of the database
     #[arg(long, global = true, value_name = "NAME|URL", add = completion::remotes())]
     remote: Option<String>,
 }

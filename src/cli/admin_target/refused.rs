@@ -77,7 +77,7 @@ fn advice(refusal: Refusal, place: &AdminTarget, name: &str) -> String {
         (Refusal::NameTaken, _) => format!("the user {name} exists already"),
         (Refusal::UserNotFound, _) => format!("the user {name} has just been deleted"),
         (Refusal::Immutable, AdminTarget::Database(_)) => format!(
-            "{name} is protected; take that off first with: linux-api user protect --off {name}"
+            "{name} is protected; remove the protection first: linux-api user protect --off {name}"
         ),
         (Refusal::Immutable, AdminTarget::Remote(_)) => format!(
             "{name} is protected, and only someone with direct database access may change it: run \

@@ -15,7 +15,7 @@ use linux_api_wire::audit::{Action, Actor};
 use linux_api_wire::progress::Progress;
 use linux_api_wire::time::Clock;
 
-/// The configured database and the folder of its backups.
+/// The configured database and the directory of its backups.
 pub(super) struct DatabaseContext {
     pub(super) loaded: Loaded,
     pub(super) options: StoreOptions,
