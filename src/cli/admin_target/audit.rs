@@ -1,6 +1,6 @@
 //! The audit log, in the database or over HTTP.
 
-use super::refused::{Advised, Failed};
+use super::refused::{AdvisedError, ChangeError};
 use super::{AdminTarget, patiently};
 use linux_api_client::AuditQuery;
 use linux_api_store::StoreError;

@@ -4,7 +4,7 @@ use anyhow::bail;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::refused::Failed;
+use super::refused::ChangeError;
 use super::{AdminTarget, patiently};
 use crate::cli::database::Administration;
 use linux_api_auth::hash::Hasher;

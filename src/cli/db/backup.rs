@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::backups::{Listed, name_of};
+use super::backups::{BackupRow, name_of};
 use super::context::DatabaseContext;
-use crate::cli::progress::Shown;
+use crate::cli::progress::TerminalProgress;
 use crate::cli::{Context, output};
 use linux_api_store::backup::{self, Order, Reason, Scope};
 use linux_api_wire::audit::Action;

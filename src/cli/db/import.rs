@@ -9,9 +9,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 
 use self::report::Report;
-use self::sources::{Found, SourceOptions};
+use self::sources::{ImportSources, SourceOptions};
 use super::context::DatabaseContext;
-use crate::cli::progress::Shown;
+use crate::cli::progress::TerminalProgress;
 use crate::cli::{Context, FAILED, output};
 use linux_api_daemon::run::identity;
 use linux_api_host::{Collector, HostRoots};

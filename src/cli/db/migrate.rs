@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::context::DatabaseContext;
-use crate::cli::progress::Shown;
+use crate::cli::progress::TerminalProgress;
 use crate::cli::{Context, output};
 use linux_api_config::BeforeMigration;
 use linux_api_store::Store;
@@ -48,7 +48,7 @@ impl Options {
         store: &Store,
         ctx: &Context,
     ) -> anyhow::Result<()> {
-        let progress = Shown::new(ctx);
+        let progress = TerminalProgress::new(ctx);
         let run = Run {
             target: self.to,
             actor: Some(&place.actor),

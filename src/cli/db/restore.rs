@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 
 use super::backups::name_of;
 use super::context::DatabaseContext;
-use crate::cli::progress::Shown;
+use crate::cli::progress::TerminalProgress;
 use crate::cli::{Context, confirm, output};
 use linux_api_config::{ConfigValue, DatabaseUrl};
 use linux_api_store::backup::{self, RestoreOrder, Scope};

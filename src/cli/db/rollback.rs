@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 
 use super::context::DatabaseContext;
-use crate::cli::progress::Shown;
+use crate::cli::progress::TerminalProgress;
 use crate::cli::{Context, confirm, output};
 use linux_api_config::BeforeMigration;
 use linux_api_store::Store;

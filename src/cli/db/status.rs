@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::backups::{Listed, size};
+use super::backups::{BackupRow, size};
 use super::context::DatabaseContext;
 use crate::cli::{Context, output};
 use linux_api_store::backup;

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::backups::name_of;
 use super::context::DatabaseContext;
-use crate::cli::progress::Shown;
+use crate::cli::progress::TerminalProgress;
 use crate::cli::{Context, FAILED, output};
 use linux_api_store::backup::{self, BackupError, Manifest};
 use linux_api_wire::progress::Progress;
