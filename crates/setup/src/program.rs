@@ -26,7 +26,7 @@ pub(super) async fn refusal(program: &Candidate) -> Option<String> {
     if !fits_checksum(&program.path, &content) {
         return Some(format!(
             "{shown} does not match {CHECKSUMS} beside it, so it is damaged or another one: get \
-             it anew"
+             it again"
         ));
     }
     // The one that runs has shown what it is.

@@ -131,7 +131,7 @@ fn a_configuration_that_says_something_else_stops_it_before_anything_is_done() {
     fs::write(system.path("etc/linux-api/config.toml"), own).unwrap();
     let before = system.all();
     let why = refused(&system.run(&["--yes"]));
-    assert!(why.contains("config.toml is there already"), "{why}");
+    assert!(why.contains("config.toml exists already"), "{why}");
     assert_eq!(system.all(), before);
 
     let with = |text: &str| {
@@ -297,7 +297,7 @@ fn a_program_that_is_damaged_or_another_one_replaces_none() {
     tried(b"\x7fELF and so on", "does not run here");
     tried(&built("curl 8.0"), "is not linux-api");
     let sums = system.beside("SHA256SUMS", &format!("{}  program\n", "0".repeat(64)));
-    tried(small_program(), "is not what SHA256SUMS beside it says");
+    tried(small_program(), "does not match SHA256SUMS beside it");
     let sum = Command::new("sha256sum")
         .arg("program")
         .current_dir(sums.parent().unwrap())

@@ -274,7 +274,7 @@ fn a_server_that_will_not_do_is_in_the_way_of_the_first_step() {
         ..bare()
     };
     let local = plan(&answers("database.kind = 'local'"), &facts);
-    only_obstacle(&local, "server does not answer");
+    only_obstacle(&local, "server does not respond");
 }
 
 #[test]
