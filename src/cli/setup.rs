@@ -115,7 +115,7 @@ impl Options {
         }
         if !std::io::stdin().is_terminal() {
             bail!(
-                "there is no terminal to ask on: say --yes for every default, or --answers FILE; \
+                "there is no terminal for prompts: use --yes for every default, or --answers FILE; \
                  --dry-run shows what would be done"
             );
         }

@@ -351,7 +351,7 @@ fn messages_name_the_cause_and_what_to_do() {
     )
     .assert()
     .failure()
-    .stderr(contains("neither an .env").and(contains("name the folder").not()));
+    .stderr(contains("neither an .env").and(contains("name the directory").not()));
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     linux_api(&home, &["serve", "--listen", &address])

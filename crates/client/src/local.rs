@@ -28,7 +28,7 @@ pub enum LocalError {
     Away(String),
     /// There is one, and no key for it.
     #[error(
-        "a daemon answers at {address}, but there is no key for it ({reason}); \
+        "a daemon is running at {address}, but there is no key for it ({reason}); \
          set LINUX_API_KEY, or run: linux-api remote add local {address} (with --key-file where \
          there is no keyring)"
     )]

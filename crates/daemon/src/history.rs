@@ -39,7 +39,7 @@ pub(crate) struct Question<'a> {
 pub(crate) enum HistoryError {
     /// So many that not each has room for a point.
     #[error(
-        "Input should name fewer series: {0} of them are too many for one answer; a label in braces \
+        "Input should name fewer series: {0} of them are too many for one response; a label in braces \
          or a shorter range narrows it"
     )]
     TooMany(u64),

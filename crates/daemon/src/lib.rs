@@ -4,7 +4,7 @@
 //!
 //! - `connections`: the accept loop; `edge`: the one layer around every route (limits, authentication, access
 //!   log).
-//! - `route_list`: all routes in one list; `routes`: their handlers; `error`: `ApiError`, the only error of handlers.
+//! - `router`: the one list of routes; `routes`: their handlers; `error`: `ApiError`, the only error of handlers.
 //! - [`tasks`]: sampler, flusher, retention and their supervisor; [`recorder::Recorder`]: counts requests.
 //! - [`streams`]: server-sent events; `exposition`: `/metrics`.
 //! - [`state::AppState`]: what handlers use; [`telemetry`], [`access_log`]: the logs.

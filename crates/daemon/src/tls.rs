@@ -173,13 +173,13 @@ mod tests {
         );
         assert_eq!(
             error(&key, &key),
-            format!("{} holds no certificate in PEM form", shown(&key))
+            format!("{} contains no certificate in PEM format", shown(&key))
         );
         assert!(error(&certificate, &certificate).contains("is world-readable"));
         let empty = write(&folder, "empty.pem", "", 0o600);
         assert_eq!(
             error(&certificate, &empty),
-            format!("{} holds no private key in PEM form", shown(&empty))
+            format!("{} contains no private key in PEM format", shown(&empty))
         );
         let other = write(
             &folder,

@@ -239,7 +239,7 @@ impl<'a> Planner<'a> {
         let first = self.facts.first_free_port;
         if port == 0 {
             self.obstacle(
-                "port 0 is another port with each start, and nobody would find the daemon: choose \
+                "port 0 is another port at each start, so clients would not find the daemon: choose \
                  one (listen = \"ADDRESS:PORT\" in a file of answers)",
             );
         } else if port < first && !self.facts.may_bind_low && !(kept && self.facts.service_runs) {

@@ -100,12 +100,12 @@ fn advice(refusal: Refusal, place: &AdminTarget, name: &str) -> String {
             _,
         ) => refusal.to_string(),
         (Refusal::OwnRole, _) => {
-            "nobody changes their own role: ask another admin, or run this on the daemon's host, \
+            "users can't change their own role: have another admin do it, or run this on the daemon's host, \
              without --remote"
                 .to_owned()
         }
         (Refusal::OwnAccount, _) => {
-            "nobody deactivates themselves: ask another admin, or run this on the daemon's host, \
+            "users can't deactivate themselves: have another admin do it, or run this on the daemon's host, \
              without --remote"
                 .to_owned()
         }

@@ -94,7 +94,7 @@ fn story(host: &Host) {
     assert_eq!(host.status(&viewer), 200);
     assert!(
         host.fail(&["user", "add", "alice1"])
-            .contains("a user alice1 already")
+            .contains("the user alice1 exists already")
     );
     assert!(
         host.fail(&["user", "add", "a!"])
@@ -129,7 +129,7 @@ fn story(host: &Host) {
 
     let public = &viewer[5..17];
     let asked = host.fail(&["user", "key", "revoke", "alice1", public]);
-    assert!(asked.contains("say --yes"), "{asked}");
+    assert!(asked.contains("use --yes"), "{asked}");
     assert_eq!(host.status(&viewer), 200);
     host.run(&["user", "key", "revoke", "alice1", public, "--yes"]);
     host.becomes(&viewer, 401);

@@ -138,7 +138,7 @@ fn story(host: &Host) {
 
     // Without a terminal nobody is asked, and nothing is done.
     for command in [&["db", "restore", &name] as &[&str], &["db", "rollback"]] {
-        assert!(host.fail(command).contains("say --yes"), "{command:?}");
+        assert!(host.fail(command).contains("use --yes"), "{command:?}");
     }
     host.run(&["db", "restore", &name, "--yes"]);
     assert_eq!(users(&host.json(&["db", "status"])), 1);
@@ -164,7 +164,7 @@ fn story(host: &Host) {
     );
 
     let asked = host.fail(&["db", "prune", "--keep", "1"]);
-    assert!(asked.contains("say --yes"), "{asked}");
+    assert!(asked.contains("use --yes"), "{asked}");
     let dry = host.run(&["db", "prune", "--keep", "1", "--dry-run"]);
     assert!(dry.contains("would delete"), "{dry}");
     host.run(&["db", "prune", "--keep", "1", "--yes"]);

@@ -77,7 +77,7 @@ fn what_needs_a_restart_is_named() {
         daemon
             .get("/readyz")
             .1
-            .contains("waiting for a restart: sampler.interval")
+            .contains("applied at the next restart: sampler.interval")
     );
     assert_eq!(daemon.get("/docs").0, 200, "it still has them");
 }
@@ -196,7 +196,10 @@ fn the_command_waits_for_the_result_and_says_it() {
     fs::write(&config, "[docs]\nenabled = false\n").unwrap();
     let (out, _, code) = command(&daemon, &["reload"], &[]);
     assert_eq!(code, 0);
-    assert!(out.contains("waiting for a restart: docs.enabled"), "{out}");
+    assert!(
+        out.contains("applied at the next restart: docs.enabled"),
+        "{out}"
+    );
 
     fs::write(&config, "[docs]\nenabled = 'perhaps'\n").unwrap();
     let (_, err, code) = command(&daemon, &["reload"], &[]);

@@ -192,7 +192,7 @@ fn what_is_done_is_said_alike_and_ruled_alike() {
             &["user", "delete", "nobody", "--yes"][..],
             "there is no user",
         ),
-        (&["user", "delete", "NAME"], "say --yes"),
+        (&["user", "delete", "NAME"], "use --yes"),
         (
             &["user", "key", "revoke", "NAME", "aaaaaaaaaaaa", "--yes"],
             "no such key",
@@ -210,7 +210,7 @@ fn what_is_done_is_said_alike_and_ruled_alike() {
                 "--expires",
                 "2001-01-01T00:00:00Z",
             ],
-            "passed",
+            "in the past",
         ),
         (&["user", "key", "create", "NAME", "--name", " "], "1 to 64"),
         (
@@ -286,8 +286,8 @@ fn what_takes_the_database_is_refused_over_http() {
     ] {
         boss_says(arguments).refused(locked);
     }
-    boss_says(&["user", "role", "boss1", "viewer"]).refused("nobody changes their own role");
-    boss_says(&["user", "deactivate", "boss1"]).refused("nobody deactivates themselves");
+    boss_says(&["user", "role", "boss1", "viewer"]).refused("users can't change their own role");
+    boss_says(&["user", "deactivate", "boss1"]).refused("users can't deactivate themselves");
     // Who has the database may.
     both.here(&["user", "key", "revoke", "alice1", &alice, "--yes"])
         .well();

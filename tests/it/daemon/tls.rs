@@ -176,7 +176,7 @@ fn a_new_certificate_serves_new_connections_and_breaks_none() {
     eventually(|| {
         ask(&mut old, "/readyz")
             .unwrap()
-            .contains("holds no certificate")
+            .contains("contains no certificate")
     });
     assert_eq!(serial(&authority, &daemon.address), [2]);
 }

@@ -110,7 +110,7 @@ fn remedy(error: &io::Error) -> &'static str {
             "; free space there, or choose another directory for backups"
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "; give this program's account the right to write there, or choose another folder for \
+            "; give this program's account the right to write there, or choose another directory for \
              backups"
         }
         io::ErrorKind::NotADirectory => "; choose a directory for backups",

@@ -105,7 +105,7 @@ impl SourceOptions {
                 );
             }
             bail!(
-                "there is nothing to import from: name the folder of the Python program by --from, \
+                "there is nothing to import from: name the directory of the Python program by --from, \
                  or its parts by --env-file, --postgres, --postgres-url-file and --sqlite"
             );
         }
