@@ -11,7 +11,7 @@
 //!
 //! To add a table: a pair of migrations per engine in `migrations/`, their lines in
 //! `migrations/embedded.rs`, the columns that SQLite stores as integers in `dump.rs`, and a file of
-//! queries here with its tests in `tests/store`, which run on both engines. CONTRIBUTING.md has the
+//! queries here with its tests in `tests/it/store`, which run on both engines. CONTRIBUTING.md has the
 //! steps.
 
 pub mod api_keys;

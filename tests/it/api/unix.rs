@@ -248,7 +248,7 @@ async fn each_account_on_one_socket_is_itself(database: Database) {
     let own = connect(&path).await.ask(&me).await.expect(200);
     assert_eq!(own["user"]["username"], "boss");
     if own_account().0 != 0 {
-        // Only root can be somebody else for a moment.
+        // Only root can be someone else for a moment.
         crate::api::left_out::for_want_of("root", "run it as root");
         return;
     }
