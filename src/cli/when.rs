@@ -130,8 +130,12 @@ mod tests {
                 "{error}"
             );
         }
-        assert!(future_at("2020-01-01", now).unwrap_err().contains("passed"));
+        assert!(future_at("2020-01-01", now).unwrap_err().contains("past"));
         assert!(future_at("0s", now).is_err());
-        assert!(age_at("2099-01-01", now).unwrap_err().contains("to come"));
+        assert!(
+            age_at("2099-01-01", now)
+                .unwrap_err()
+                .contains("in the future")
+        );
     }
 }

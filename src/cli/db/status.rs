@@ -226,7 +226,7 @@ mod tests {
             (
                 extension(false, false, true),
                 version,
-                "installed but not used (the configuration says no; set database.timescaledb",
+                "installed but not used (disabled by the configuration; set database.timescaledb",
             ),
             (
                 extension(false, true, true),

@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(schema(Ok(state(2, &[])), None).result, Verdict::Ok);
         let behind = schema(Ok(state(1, &[2])), None);
         assert_eq!(behind.result, Verdict::Warn);
-        assert_eq!(behind.detail, "revision 1, and 1 more to come up to 2");
+        assert_eq!(behind.detail, "revision 1, 1 pending up to 2");
         let newer = Err(SchemaError::TooNew {
             found: 9,
             known: 2,

@@ -228,7 +228,9 @@ fn a_shell_stops_and_continues_it() {
     terminal.keys(&["3"]);
     terminal.wait_for(&["COMMAND", "processes, CPU%"]);
     terminal.keys(&["q"]);
-    terminal.wait_for(&["unbroken", "ready>"]);
+    terminal.wait_until(|_| terminal.format("#{alternate_on}") == "0");
+    terminal.keys(&["echo re''turned", "Enter"]);
+    terminal.wait_for(&["returned"]);
 }
 
 fn send(pid: &str, signal: Signal) {
