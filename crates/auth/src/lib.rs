@@ -6,7 +6,7 @@
 //! - [`hash`]: argon2id, in bounded memory and off the async threads.
 //! - [`verifier::Verifier`]: the cache of accepted keys, and what a key rests on while the database is away.
 //! - [`identity::Identity`]: the user behind a request, with role, activation and scopes.
-//! - [`imported`]: the hashes of the Python Linux-API.
+//! - [`verifier::OtherKeys`]: keys of another form, which the crate `legacy` checks.
 
 pub mod hash;
 pub mod identity;
