@@ -9,6 +9,8 @@ mod confirm;
 mod database;
 mod db;
 mod doctor;
+mod examples;
+mod help;
 mod output;
 mod progress;
 mod reload;
@@ -30,7 +32,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgAction, Parser, Subcommand};
+use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use additions::openapi;
 pub use completion::{answer as answer_shell, scripts as completion_scripts};
@@ -62,6 +64,7 @@ pub struct Cli {
 
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Global options")]
 pub(crate) struct GlobalOptions {
     /// Configuration file, instead of the default ones
     #[arg(long, global = true, value_name = "FILE")]
@@ -122,6 +125,7 @@ enum Command {
     Config(config::Options),
     Doctor(doctor::Options),
     Completion(completion::Options),
+    Help(help::Options),
 }
 
 /// What every command is given besides its own options.
@@ -175,14 +179,24 @@ impl Command {
             Self::Config(options) => options.run(ctx),
             Self::Doctor(options) => options.run(ctx).await,
             Self::Completion(options) => options.run(),
+            Self::Help(options) => options.run(),
         }
     }
+}
+
+/// The whole command line.
+#[must_use]
+pub fn command() -> clap::Command {
+    examples::add_to(Cli::command())
 }
 
 /// Does what the arguments say and reports what went wrong.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let environment = Environment::capture();
-    let Cli { options, command } = match Cli::try_parse_from(arguments) {
+    let parsed = command()
+        .try_get_matches_from(arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let Cli { options, command } = match parsed {
         Ok(cli) => cli,
         Err(answer) => return output::usage(&answer),
     };

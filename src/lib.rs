@@ -5,12 +5,10 @@
 
 pub mod cli;
 
-use clap::CommandFactory as _;
-
 /// The whole command line.
 #[must_use]
 pub fn command() -> clap::Command {
-    cli::Cli::command()
+    cli::command()
 }
 
 /// The script that completes commands in each shell, by the name under which a package installs it.

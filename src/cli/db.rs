@@ -18,6 +18,7 @@ use std::process::ExitCode;
 use super::Context;
 
 /// Manage the database and its backups
+///
 /// Works on the configured database and its backup directory. Changes are recorded in the audit log.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {

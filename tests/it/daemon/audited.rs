@@ -119,6 +119,7 @@ const OTHERS: &[&str] = &[
     "db status",
     "db verify",
     "doctor",
+    "help",
     "reload",
     "remote add",
     "remote default",

@@ -1,0 +1,209 @@
+//! Examples in the long help and the man page of each command.
+
+use clap::Command;
+
+/// A command by its words, and lines that a person may type; what follows `  #` says what for.
+const EXAMPLES: &[(&str, &[&str])] = &[
+    (
+        "serve",
+        &[
+            "linux-api serve",
+            "linux-api serve --demo  # a throwaway database",
+            "linux-api serve --listen 127.0.0.1:9000 --detach",
+        ],
+    ),
+    ("status", &["linux-api status", "linux-api status --json"]),
+    ("reload", &["sudo linux-api reload"]),
+    ("stop", &["linux-api stop"]),
+    (
+        "setup",
+        &[
+            "sudo linux-api setup --dry-run  # only the plan",
+            "sudo linux-api setup",
+            "sudo linux-api setup --uninstall",
+        ],
+    ),
+    (
+        "tui",
+        &[
+            "linux-api tui",
+            "linux-api tui web-01 db-01  # two remotes",
+            "linux-api tui --label role=db --read-only",
+            "linux-api tui --demo",
+        ],
+    ),
+    (
+        "remote add",
+        &["linux-api remote add web-01 https://web-01.example:8443 --label role=web"],
+    ),
+    ("remote list", &["linux-api remote list"]),
+    (
+        "remote test",
+        &["linux-api remote test", "linux-api remote test web-01"],
+    ),
+    ("remote default", &["linux-api remote default web-01"]),
+    ("remote remove", &["linux-api remote remove web-01"]),
+    (
+        "user list",
+        &[
+            "linux-api user list",
+            "linux-api user list --remote web-01 --json",
+        ],
+    ),
+    ("user show", &["linux-api user show alice"]),
+    (
+        "user add",
+        &[
+            "linux-api user add alice",
+            "linux-api user add prometheus --scope metrics:read",
+            "linux-api user add grafana --no-key",
+        ],
+    ),
+    ("user delete", &["linux-api user delete alice"]),
+    ("user activate", &["linux-api user activate alice"]),
+    ("user deactivate", &["linux-api user deactivate alice"]),
+    ("user role", &["linux-api user role alice admin"]),
+    (
+        "user protect",
+        &[
+            "linux-api user protect alice",
+            "linux-api user protect alice --off",
+        ],
+    ),
+    ("user key list", &["linux-api user key list alice"]),
+    (
+        "user key create",
+        &["linux-api user key create alice --name laptop --expires 90d"],
+    ),
+    (
+        "user key rotate",
+        &["linux-api user key rotate alice EXAMPLEkey01 --overlap 1h"],
+    ),
+    (
+        "user key revoke",
+        &["linux-api user key revoke alice EXAMPLEkey01"],
+    ),
+    ("db status", &["linux-api db status"]),
+    (
+        "db migrate",
+        &["linux-api db migrate --dry-run", "linux-api db migrate"],
+    ),
+    ("db rollback", &["linux-api db rollback"]),
+    ("db log", &["linux-api db log"]),
+    (
+        "db backup",
+        &[
+            "linux-api db backup",
+            "linux-api db backup --security --to /mnt/backup  # users, keys, audit log",
+        ],
+    ),
+    ("db backups", &["linux-api db backups"]),
+    (
+        "db verify",
+        &["linux-api db verify", "linux-api db verify --all --restore"],
+    ),
+    (
+        "db restore",
+        &[
+            "sudo systemctl stop linux-api.socket linux-api.service",
+            "sudo linux-api db restore 2026-11-23T07-02-00.000Z",
+        ],
+    ),
+    ("db prune", &["linux-api db prune --keep 14 --dry-run"]),
+    (
+        "db import",
+        &["sudo linux-api db import --from /srv/linux-api --dry-run"],
+    ),
+    (
+        "audit list",
+        &[
+            "linux-api audit list --from 12h --result refused",
+            "linux-api audit list --follow",
+        ],
+    ),
+    ("config show", &["linux-api config show"]),
+    ("config check", &["linux-api config check"]),
+    (
+        "config init",
+        &["linux-api config init --output /etc/linux-api/config.toml"],
+    ),
+    (
+        "doctor",
+        &["sudo linux-api doctor", "linux-api doctor --json"],
+    ),
+    (
+        "completion",
+        &["linux-api completion bash > ~/.local/share/bash-completion/completions/linux-api"],
+    ),
+    ("help", &["linux-api help user add"]),
+];
+
+/// Adds them to the commands of this build.
+pub(super) fn add_to(mut command: Command) -> Command {
+    for (path, lines) in EXAMPLES {
+        let words: Vec<&str> = path.split(' ').collect();
+        command = at(command, &words, lines);
+    }
+    command
+}
+
+fn at(command: Command, path: &[&str], lines: &[&str]) -> Command {
+    let [first, rest @ ..] = path else {
+        return command.after_long_help(format!("Examples:\n  {}", lines.join("\n  ")));
+    };
+    // A build may lack a command that is behind a feature.
+    if command.find_subcommand(first).is_none() {
+        return command;
+    }
+    command.mut_subcommand(*first, |below| at(below, rest, lines))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::command;
+
+    /// The words of a line, without what a shell takes for itself.
+    fn words(line: &str) -> Vec<&str> {
+        let line = line.split("  #").next().unwrap();
+        let line = line.split(" > ").next().unwrap();
+        let words = line.split_whitespace();
+        words.skip_while(|word| *word == "sudo").collect()
+    }
+
+    #[test]
+    fn every_example_can_be_typed() {
+        for (path, lines) in EXAMPLES {
+            let ours = lines.iter().map(|line| words(line));
+            let ours: Vec<_> = ours.filter(|words| words[0] == "linux-api").collect();
+            assert!(!ours.is_empty(), "{path}");
+            for words in ours {
+                let typed = words[1..].join(" ");
+                assert!(typed.starts_with(path), "{typed} stands at {path}");
+                let parsed = command().try_get_matches_from(&words);
+                assert!(parsed.is_ok(), "{typed}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_has_one() {
+        fn leaves(command: &Command, path: &str, found: &mut Vec<String>) {
+            let mut below = command.get_subcommands().filter(|one| !one.is_hide_set());
+            let Some(first) = below.next() else {
+                found.push(path.to_owned());
+                return;
+            };
+            for one in std::iter::once(first).chain(below) {
+                let name = format!("{path} {}", one.get_name());
+                leaves(one, name.trim_start(), found);
+            }
+        }
+        let mut found = Vec::new();
+        leaves(&command(), "", &mut found);
+        for path in found {
+            let has = EXAMPLES.iter().any(|(known, _)| **known == path);
+            assert!(has, "{path} has no example");
+        }
+    }
+}
