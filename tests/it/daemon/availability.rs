@@ -34,6 +34,11 @@ fn log(home: &Path) -> String {
     fs::read_to_string(home.join("log")).unwrap()
 }
 
+/// Waits for a line of the log: it is written by a thread of its own, perhaps after the response.
+fn logged(home: &Path, words: &str) {
+    eventually(|| log(home).contains(words));
+}
+
 fn sqlite_file(home: &Path) -> PathBuf {
     home.join(".local/share/linux-api/linux-api.db")
 }
@@ -153,8 +158,7 @@ fn an_account_that_the_server_refuses_is_named_and_waited_for() {
     assert_eq!(found["code"], "database_away");
     let detail = found["checks"]["database"]["detail"].as_str().unwrap();
     assert!(detail.contains("nobody_of_this_name"), "{detail}");
-    let said = log(home.path());
-    assert!(said.contains("a restart does not help"), "{said}");
+    logged(home.path(), "a restart does not help");
 }
 
 #[test]
@@ -200,7 +204,7 @@ fn a_database_file_that_was_replaced_is_not_used_on() {
     let found = readiness(&daemon);
     assert_eq!(found["code"], "database_replaced", "{found}");
     assert_eq!(daemon.get(UPTIME, Some(&key)).0, 503);
-    assert!(log(home.path()).contains("was replaced by another file"));
+    logged(home.path(), "was replaced by another file");
     fs::rename(&aside, &file).unwrap();
     eventually(|| is_ready(&daemon));
     assert_eq!(daemon.get(ME, Some(&key)).0, 200);

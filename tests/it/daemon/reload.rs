@@ -90,7 +90,7 @@ fn an_invalid_configuration_is_refused_whole_and_shown() {
     eventually(|| shown().1.contains("cors.origins"));
     assert_eq!(shown().0, 200, "it goes on working");
     assert_eq!(daemon.get("/docs").0, 200, "the old one stays");
-    assert!(daemon.log().contains("refused"));
+    eventually(|| daemon.log().contains("refused"));
     let mut status = linux_api(daemon.home.path(), &["status"]);
     status.env("LINUX_API__SERVER__LISTEN", &daemon.daemon.address);
     let status = status.output().unwrap();
