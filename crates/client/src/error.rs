@@ -90,7 +90,7 @@ impl ClientError {
             return Self::Unsafe { address, reason };
         }
         let reason = innermost(error);
-        // A daemon that stops in the middle of a response is away, whatever it sent before.
+        // A daemon that stops in the middle of a response is away, even after a part of it.
         if is_broken_off(error) {
             Self::Offline { address, reason }
         } else {

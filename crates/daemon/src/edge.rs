@@ -100,7 +100,7 @@ pub(crate) struct EdgeState {
     pub(crate) request_timeout: Duration,
     pub(crate) body_timeout: Duration,
     pub(crate) clock: Clock,
-    /// What responses of old routes announce.
+    /// What responses of deprecated routes announce.
     pub(crate) deprecation: Option<Deprecation>,
     /// When it was last said why requests fail.
     pub(crate) causes: Throttle,

@@ -18,7 +18,7 @@ use linux_api_wire::host::Account;
 /// By its absolute path, so that nobody can put another program before it.
 pub(super) const GETENT: &str = "/usr/bin/getent";
 
-/// A directory that takes longer counts as unreachable; somebody waits for the answer.
+/// A directory that takes longer counts as unreachable: a caller is waiting.
 const DEADLINE: Duration = Duration::from_secs(2);
 
 /// The longest name, see `LOGIN_NAME_MAX` in limits.h; also far below what an argument may have.
@@ -69,7 +69,7 @@ impl Collector {
         Ok(parse_accounts(&answer).find(|account| account.uid == uid))
     }
 
-    /// Whether somebody with this user and primary group id belongs to a group. Nobody belongs to
+    /// Whether an account with this user and primary group id belongs to a group. Nobody belongs to
     /// a group that does not exist.
     ///
     /// # Errors

@@ -23,7 +23,7 @@ pub(crate) use sessions::list_sessions;
 /// For what changes slowly and costs more than a few small reads.
 pub(crate) const SLOW: Duration = Duration::from_secs(10);
 
-/// Slow families that are as fresh as the rest while somebody looks.
+/// Slow families that are as fresh as the rest while a reader is watching.
 pub(crate) const EAGER: [Family; 2] = [Family::Processes, Family::Sessions];
 
 /// Reads one family, and keeps what it measures the next reading from.

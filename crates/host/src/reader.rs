@@ -100,7 +100,7 @@ impl HostReader {
         }
     }
 
-    /// Sets whether somebody looks at the snapshots: then processes are counted and logins listed at
+    /// Sets whether a reader watches the snapshots: then processes are counted and logins listed at
     /// every reading, and otherwise every ten seconds.
     pub fn set_watched(&mut self, is_watched: bool) {
         self.is_watched = is_watched;

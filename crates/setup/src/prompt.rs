@@ -159,7 +159,7 @@ fn ask_existing(is_installed: bool, says: Option<&ConfigSummary>) -> anyhow::Res
 }
 
 fn ask_reach(answers: &mut Answers, facts: &Facts) -> anyhow::Result<()> {
-    // Said before the first question: somebody may rather end that program than choose another port.
+    // Reported before the first question: a person may rather end that program than choose another port.
     let usual = offered(answers.listen, facts)?;
     let reach = select("Who may reach the daemon?", &[LOOPBACK, PROXY, OWN_TLS])?;
     match reach {

@@ -46,7 +46,7 @@ pub(crate) struct UsualLimits {
 }
 
 impl UsualLimits {
-    /// Takes those of old routes.
+    /// Takes the limits of deprecated routes.
     pub(crate) fn of(old: &mut OldRoutes) -> Self {
         Self {
             prefix: old.deprecation.prefix,
