@@ -13,6 +13,7 @@ mod examples;
 mod help;
 mod output;
 mod progress;
+mod proxy;
 mod reload;
 mod remote;
 mod remotes;
@@ -78,6 +79,9 @@ pub(crate) struct GlobalOptions {
     /// Log less; may be given up to three times
     #[arg(short, long, global = true, action = ArgAction::Count)]
     quiet: u8,
+    /// Copy this program to hosts behind ssh:// that have none; it goes to the cache of that account
+    #[arg(long, global = true)]
+    push: bool,
     /// The Linux account that gave the command, when root became another one since
     #[arg(long, global = true, hide = true, value_name = "UID")]
     acting_uid: Option<u32>,
@@ -126,6 +130,8 @@ enum Command {
     Doctor(doctor::Options),
     Completion(completion::Options),
     Help(help::Options),
+    #[command(hide = true)]
+    Proxy(proxy::Options),
 }
 
 /// What every command is given besides its own options.
@@ -180,6 +186,7 @@ impl Command {
             Self::Doctor(options) => options.run(ctx).await,
             Self::Completion(options) => options.run(),
             Self::Help(options) => options.run(),
+            Self::Proxy(options) => options.run(ctx).await,
         }
     }
 }

@@ -107,10 +107,7 @@ impl Client {
     /// too, not an error.
     pub async fn readiness(&self) -> Result<Readiness, ClientError> {
         let request = self.request(Method::GET, "/readyz").timeout(READ_TIMEOUT);
-        let response = request
-            .send()
-            .await
-            .map_err(|error| ClientError::of(&self.address, &error))?;
+        let response = self.execute(request).await?;
         match response.status().as_u16() {
             200 | 503 => body::json(&self.address, response).await,
             _ => Err(body::refusal(&self.address, response).await),
