@@ -1,6 +1,7 @@
 //! `linux-api serve`: the daemon.
 
 pub(super) mod detach;
+mod ephemeral;
 mod first_admin;
 
 use std::process::ExitCode;
@@ -40,6 +41,12 @@ pub(super) struct Options {
     /// Start with a throwaway database and a key that is shown on the screen
     #[arg(long)]
     demo: bool,
+    /// Serve this account alone, on a Unix socket and from memory; keep nothing
+    ///
+    /// No port, no key, no data directory: history begins now and ends with the daemon. The socket is
+    /// `$XDG_RUNTIME_DIR/linux-api/api.sock`, else `/tmp/linux-api-UID/api.sock`, or where `--unix` says.
+    #[arg(long, conflicts_with_all = ["listen", "no_migrate", "demo", "detach", "detached"])]
+    ephemeral: bool,
     /// Run in the background once ready; `linux-api stop` ends it
     #[arg(long)]
     detach: bool,
@@ -73,6 +80,14 @@ impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         // From the first moment on, so that a stop during a migration is a stop too.
         let mut signals = Signals::new()?;
+        if self.ephemeral {
+            let stop = signals.stop.clone();
+            let work = Box::pin(ephemeral::run(ctx, self.unix, stop));
+            return tokio::select! {
+                done = work => done,
+                () = signals.watch() => unreachable_stop(),
+            };
+        }
         let hangup = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
         let sockets = PassedSockets::take()?;
         let flags = self.flags();

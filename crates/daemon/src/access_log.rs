@@ -97,6 +97,19 @@ impl AccessLogger {
         Self::start(output, format, LogSink::Plain)
     }
 
+    /// One that writes nothing, and has no thread: records are counted as dropped.
+    #[must_use]
+    pub fn none() -> Self {
+        let (queue, _) = channel(1);
+        let (_, ended) = mpsc::sync_channel(0);
+        Self(Arc::new(Shared {
+            queue,
+            dropped: Arc::default(),
+            has_ended: CancellationToken::new(),
+            ended: Mutex::new(ended),
+        }))
+    }
+
     fn start<W>(output: W, format: LogFormat, sink: LogSink) -> io::Result<Self>
     where
         W: Write + Send + 'static,

@@ -14,7 +14,8 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
@@ -75,6 +76,8 @@ pub enum ListeningSocket {
     Tls(TcpListener, Certificates),
     /// Over a Unix socket.
     Unix(UnixListener),
+    /// From this process: each is one end of a pair of Unix sockets.
+    Channel(Mutex<Receiver<UnixStream>>),
 }
 
 impl ListeningSocket {
@@ -180,7 +183,14 @@ async fn accept(listener: &ListeningSocket, shared: &Arc<Shared>, graceful: &Gra
             ListeningSocket::Tls(listener, certificates) => {
                 accept_tcp(listener, Some(certificates), shared, graceful).await
             }
-            ListeningSocket::Unix(listener) => accept_unix(listener, shared, graceful).await,
+            ListeningSocket::Unix(listener) => match listener.accept().await {
+                Ok((stream, _)) => serve_unix(stream, shared, graceful).await,
+                Err(error) => Err(error),
+            },
+            ListeningSocket::Channel(connections) => {
+                let stream = receive(connections).await;
+                serve_unix(stream, shared, graceful).await
+            }
         };
         match accepted {
             Ok(()) => shared.reserve.note_room(),
@@ -254,12 +264,23 @@ async fn accept_tcp(
     Ok(())
 }
 
-async fn accept_unix(
-    listener: &UnixListener,
+/// The next connection of this process; never when there can be none any more.
+async fn receive(connections: &Mutex<Receiver<UnixStream>>) -> UnixStream {
+    let next = std::future::poll_fn(|context| {
+        let mut connections = connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.poll_recv(context)
+    });
+    match next.await {
+        Some(stream) => stream,
+        None => std::future::pending().await,
+    }
+}
+
+async fn serve_unix(
+    stream: UnixStream,
     shared: &Arc<Shared>,
     graceful: &GracefulShutdown,
 ) -> io::Result<()> {
-    let (stream, _) = listener.accept().await?;
     let account = stream.peer_cred()?;
     let peer = Peer::Unix {
         uid: account.uid(),

@@ -271,6 +271,6 @@ fn own_host_id(place: &DatabaseContext) -> anyhow::Result<String> {
         sysfs: host.sysfs.clone(),
         rootfs: host.rootfs.clone(),
     });
-    let identity = identity::host(host, &collector, &place.loaded.data_dir)?;
+    let identity = identity::host(host, &collector, Some(&place.loaded.data_dir))?;
     Ok(identity.id.to_string())
 }

@@ -18,7 +18,7 @@ use linux_api_daemon::access_log::AccessLogger;
 use linux_api_daemon::notices::Notices;
 use linux_api_daemon::peer::Peer;
 use linux_api_daemon::recorder::Recorder;
-use linux_api_daemon::server::{self, Parts, PolicyHandle, Service};
+use linux_api_daemon::server::{self, Parts, PolicyHandle, Service, UnixAccounts};
 use linux_api_daemon::state::StoredKeys;
 use linux_api_daemon::streams::StreamLimits;
 use linux_api_daemon::tasks::flusher::FlusherHandle;
@@ -158,8 +158,11 @@ impl App {
             request_id_prefix: 0xc0ff_ee12,
             request_timeout: setup.request_timeout,
             body_timeout: setup.body_timeout,
-            unix_peers: setup.unix_peers,
-            unix_viewer_group: setup.unix_viewer_group,
+            unix_accounts: UnixAccounts::Configured {
+                users: setup.unix_peers,
+                viewer_group: setup.unix_viewer_group,
+            },
+            history_since: None,
             outage_grace: setup.outage_grace,
             docs_enabled: setup.docs_enabled,
             docs_title: setup.docs_title,

@@ -43,8 +43,7 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
         verifier: Verifier::new(StoredKeys(store.clone()), limits, clock.clone(), None),
         checks: RunningChecks::default(),
         unix_peers: Arc::new(UnixPeers::new(
-            BTreeMap::new(),
-            String::new(),
+            crate::unix_peers::UnixAccounts::Own(0),
             store.clone(),
             Collector::default(),
             Duration::ZERO,

@@ -46,7 +46,7 @@ impl Measuring<'_> {
         &self,
         config: &Config,
         host: HostIdentity,
-        state_folder: PathBuf,
+        state_folder: Option<PathBuf>,
         supervisor: &Supervisor,
         end: &CancellationToken,
     ) -> anyhow::Result<()> {
@@ -77,7 +77,8 @@ impl Measuring<'_> {
             supervisor.spawn("presence", end, presence);
         }
         let backup = &config.backup;
-        if !config.demo.enabled && (backup.at_start || backup.every.is_some()) {
+        let is_lasting = state_folder.is_some() && !config.demo.enabled;
+        if is_lasting && (backup.at_start || backup.every.is_some()) {
             let plan = Plan {
                 folder: backup.directory.clone(),
                 at_start: backup.at_start,

@@ -52,8 +52,9 @@ pub struct Settings {
     pub host: HostIdentity,
     /// Which start of it.
     pub instance_id: Arc<str>,
-    /// Where the file is kept that holds what could not be written before a stop.
-    pub state_folder: PathBuf,
+    /// Where the file is kept that holds what could not be written before a stop; without it, that is
+    /// lost.
+    pub state_folder: Option<PathBuf>,
 }
 
 /// Writes requests, samples of the host and uses of keys.
@@ -272,7 +273,9 @@ impl<S: KeySource> Flusher<S> {
 
     /// Reads what earlier starts could not write.
     async fn recover(&mut self) {
-        let folder = self.settings.state_folder.clone();
+        let Some(folder) = self.settings.state_folder.clone() else {
+            return;
+        };
         let files = tokio::task::spawn_blocking(move || {
             if let Err(error) = spool::remove_unfinished(&folder) {
                 tracing::warn!(%error, "can't remove what an earlier start did not finish");
@@ -358,16 +361,16 @@ impl<S: KeySource> Flusher<S> {
             self.remove_recovered().await;
             return;
         }
+        let Some(folder) = self.settings.state_folder.clone() else {
+            return;
+        };
         let content = Content {
             database: Some(self.store.mark()),
             host_id: Some(self.settings.host.id.to_string()),
             buckets: self.queue.buckets(usize::MAX),
             samples: self.queue.samples(usize::MAX),
         };
-        let (folder, instance_id) = (
-            self.settings.state_folder.clone(),
-            Arc::clone(&self.settings.instance_id),
-        );
+        let instance_id = Arc::clone(&self.settings.instance_id);
         let saved =
             tokio::task::spawn_blocking(move || spool::write(&folder, &instance_id, &content));
         let timed_out = written.is_err();

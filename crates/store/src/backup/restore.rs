@@ -53,6 +53,12 @@ pub struct Restored {
 /// When the backup is damaged, does not fit, or the database is in use or fails: then it is left
 /// as it was.
 pub async fn restore(order: RestoreOrder<'_>) -> Result<Restored, BackupError> {
+    if order.target.memory_name().is_some() {
+        // What replaces it would be a file.
+        return Err(BackupError::NotRestored(StoreError::BadUrl(
+            "a database in memory can't be restored into".to_owned(),
+        )));
+    }
     let manifest = checked(order.backup).await?;
     let sole = SoleUse::of(&order.target).map_err(BackupError::NotRestored)?;
     let old = Old::open(&order, sole.as_ref()).await?;

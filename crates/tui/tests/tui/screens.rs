@@ -98,6 +98,7 @@ fn empty() {
                 AnyQuery::History(query) => Ok(AnyResponse::History(History {
                     from: query.from.to_string(),
                     to: query.to.to_string(),
+                    history_since: None,
                     step: query.step,
                     series: Vec::new(),
                 })),
