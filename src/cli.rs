@@ -11,6 +11,7 @@ mod db;
 mod doctor;
 mod examples;
 mod help;
+mod here;
 mod output;
 mod progress;
 mod proxy;

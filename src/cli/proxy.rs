@@ -13,11 +13,12 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::net::unix::pipe;
 
-use super::Context;
+use super::{Context, here};
 use linux_api_client::channel::Channel;
 use linux_api_client::error::ClientError;
 use linux_api_client::tunnel::{self, Hello, MakeConnection};
 use linux_api_client::{Address, Client, Target};
+use linux_api_daemon::run::ephemeral::Ephemeral;
 
 /// Connect standard input and output with the daemon of this host, for clients that come by ssh
 #[derive(Debug, clap::Args)]
@@ -27,7 +28,7 @@ impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let input = input().context("use standard input")?;
         let mut output = output().context("use standard output")?;
-        let (hello, connect) = daemon(ctx).await?;
+        let (hello, connect, _ephemeral) = daemon(ctx).await?;
         output.write_all(hello.line().as_bytes()).await?;
         output.flush().await?;
         tunnel::serve(tokio::io::join(input, output), connect).await;
@@ -35,23 +36,27 @@ impl Options {
     }
 }
 
-/// The daemon of this host that accepts this account.
-async fn daemon(ctx: &Context) -> anyhow::Result<(Hello, MakeConnection)> {
-    let mut reason = "no daemon runs there".to_owned();
+/// The daemon of this host that accepts this account, else one that lives as long as this process.
+async fn daemon(ctx: &Context) -> anyhow::Result<(Hello, MakeConnection, Option<Ephemeral>)> {
+    let mut hello = Hello {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        ephemeral: false,
+        reason: None,
+    };
     for path in ctx.sockets() {
         match accepts(&path).await {
-            Ok(()) => {
-                let hello = Hello {
-                    version: env!("CARGO_PKG_VERSION").to_owned(),
-                    ephemeral: false,
-                    reason: None,
-                };
-                return Ok((hello, through(path)));
-            }
-            Err(error) => reason = error,
+            Ok(()) => return Ok((hello, through(path), None)),
+            Err(reason) => hello.reason = Some(reason),
         }
     }
-    anyhow::bail!("{reason}")
+    let daemon = here::start(ctx).await?;
+    let connector = daemon.connector();
+    hello.ephemeral = true;
+    let connect: MakeConnection = Arc::new(move || {
+        let connected = here::connect(&connector).map_err(|error| error.in_short());
+        Box::pin(async { connected })
+    });
+    Ok((hello, connect, Some(daemon)))
 }
 
 /// Whether the daemon at this socket knows the account; else why it does not help.

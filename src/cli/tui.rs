@@ -8,10 +8,12 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 
 use super::remote::parse_label;
-use super::{Context, completion};
+use super::{Context, completion, here};
 use linux_api_client::error::ClientError;
+use linux_api_client::local::LocalError;
 use linux_api_client::remotes::Remotes;
 use linux_api_config::tui::Tui;
+use linux_api_daemon::run::ephemeral::Ephemeral;
 use linux_api_files::write_whole;
 use linux_api_tui::app::DashboardSettings;
 use linux_api_tui::keymap::Keymap;
@@ -61,7 +63,7 @@ impl Options {
         let memory = if self.demo {
             linux_api_tui::run_demo(start, clock).await
         } else {
-            let targets = self.targets(ctx, &remotes).await?;
+            let (targets, _daemon) = self.targets(ctx, &remotes).await?;
             linux_api_tui::run(targets, start, clock).await
         };
         let memory = memory.context("use the terminal")?;
@@ -102,7 +104,12 @@ impl Options {
         })
     }
 
-    async fn targets(&self, ctx: &Context, remotes: &Remotes) -> anyhow::Result<Vec<HostTarget>> {
+    /// The hosts to show, and the daemon of this process where this host has no other.
+    async fn targets(
+        &self,
+        ctx: &Context,
+        remotes: &Remotes,
+    ) -> anyhow::Result<(Vec<HostTarget>, Option<Ephemeral>)> {
         let names: Vec<String> = if !self.remotes.is_empty() {
             let fitting = remotes.with_labels(&self.labels);
             let named = self.remotes.iter().filter(|name| {
@@ -112,11 +119,7 @@ impl Options {
             });
             named.cloned().collect()
         } else if self.labels.is_empty() && remotes.remotes.is_empty() {
-            return Ok(vec![HostTarget {
-                name: "local".to_owned(),
-                labels: BTreeMap::new(),
-                target: Ok(ctx.local_target().await?),
-            }]);
+            return local(ctx).await;
         } else {
             let fitting = remotes.with_labels(&self.labels).into_iter();
             fitting.map(str::to_owned).collect()
@@ -126,8 +129,32 @@ impl Options {
         }
         let found = names.into_iter().map(|name| find(ctx, remotes, name));
         let found = futures_util::future::join_all(found).await;
-        found.into_iter().collect()
+        let found: anyhow::Result<Vec<HostTarget>> = found.into_iter().collect();
+        Ok((found?, None))
     }
+}
+
+/// This host: its daemon, else one of this process for this session only.
+async fn local(ctx: &Context) -> anyhow::Result<(Vec<HostTarget>, Option<Ephemeral>)> {
+    let (target, daemon) = match ctx.local_target().await {
+        Ok(target) => (target, None),
+        // A daemon that is there and wants a key is not passed over in silence.
+        Err(error) if is_there(&error) => return Err(error),
+        Err(_) => {
+            let daemon = here::start(ctx).await?;
+            (here::target(&daemon), Some(daemon))
+        }
+    };
+    let host = HostTarget {
+        name: "local".to_owned(),
+        labels: BTreeMap::new(),
+        target: Ok(target),
+    };
+    Ok((vec![host], daemon))
+}
+
+fn is_there(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(LocalError::NoKey { .. }))
 }
 
 /// One host. A name that is unknown is an error at once; a key that can't be had now must not hide

@@ -43,6 +43,11 @@ pub trait Connect: fmt::Debug + Send + Sync {
     /// When the daemon can't be reached, and why.
     fn connect(&self) -> BoxFuture<'_, Result<Channel, ClientError>>;
 
+    /// What kind of session the present one is, for people; nothing where it is the usual one.
+    fn session(&self) -> Option<String> {
+        None
+    }
+
     /// Lets this program be copied to the host if it has none. Does nothing where that is no question.
     fn allow_push(&self) {}
 }

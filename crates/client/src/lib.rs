@@ -223,6 +223,15 @@ impl Client {
         }
     }
 
+    /// What kind of session the present one is, for people, such as one that keeps no history.
+    #[must_use]
+    pub fn session(&self) -> Option<String> {
+        match &self.transport {
+            Transport::Channel(channel) => channel.connect.session(),
+            Transport::Address(_) => None,
+        }
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = self.address.url(path);
         match &self.transport {

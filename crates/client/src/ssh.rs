@@ -109,6 +109,14 @@ impl Connect for Ssh {
         })
     }
 
+    fn session(&self) -> Option<String> {
+        let place = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Ok(session)) = place.as_ref().and_then(Shared::peek) else {
+            return None;
+        };
+        session.kind()
+    }
+
     fn allow_push(&self) {
         self.may_push.store(true, Ordering::Relaxed);
         self.forget_failure();

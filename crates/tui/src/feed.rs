@@ -58,6 +58,7 @@ impl Feed {
             slots_made: 0,
             running: FuturesUnordered::new(),
             changes: FuturesUnordered::new(),
+            session: None,
             backoff: Backoff::default(),
         };
         tokio::spawn(task.run());
@@ -110,6 +111,8 @@ struct FeedTask {
     slots_made: u64,
     running: FuturesUnordered<BoxFuture<'static, PollResult>>,
     changes: FuturesUnordered<BoxFuture<'static, FeedEvent>>,
+    /// What kind of session it was last.
+    session: Option<String>,
     backoff: Backoff,
 }
 
@@ -275,6 +278,13 @@ impl FeedTask {
             _ => query.pace(every),
         };
         let mut news = vec![link];
+        if result.is_ok() {
+            let session = self.source.session();
+            if session != self.session {
+                self.session.clone_from(&session);
+                news.push(FeedEvent::Session(session));
+            }
+        }
         // Someone who looks at other things by now does not want this response.
         if let Some(slot) = self.slots.iter_mut().find(|slot| slot.number == number) {
             slot.running = false;

@@ -36,11 +36,21 @@ pub(super) enum Lack {
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     opener: Opener,
+    hello: Hello,
 }
 
 impl Session {
     pub(super) fn is_closed(&self) -> bool {
         self.opener.is_closed()
+    }
+
+    /// What kind of session it is, where that is not the usual one.
+    pub(super) fn kind(&self) -> Option<String> {
+        let reason = self.hello.reason.as_deref().map(clean);
+        let reason = reason.unwrap_or_else(|| "no daemon runs there".to_owned());
+        self.hello
+            .ephemeral
+            .then(|| format!("this session only: {reason}"))
     }
 
     pub(super) async fn connect(&self) -> io::Result<Channel> {
@@ -83,7 +93,7 @@ pub(super) async fn open(host: &SshHost) -> Result<Session, Lack> {
                 // Its standard input is closed now, which ends it; what does not end is killed.
                 let _ = tokio::time::timeout(FAREWELL, child.wait()).await;
             });
-            Ok(Session { opener })
+            Ok(Session { opener, hello })
         }
         Ok(Err(system)) => Err(Lack::Program(system)),
         Err(error) => {
