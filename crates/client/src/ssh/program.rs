@@ -44,21 +44,15 @@ pub fn find(machine: &str) -> Result<PathBuf, ProgramError> {
 fn find_beside(own: &Path, others: &Path, machine: &str) -> Result<PathBuf, ProgramError> {
     let wanted = number(machine);
     let is_right = |found: &Elf| wanted.is_some_and(|wanted| wanted == found.machine);
-    let found = inspect(own)?;
-    if let Some(elf) = &found
-        && is_right(elf)
-    {
-        return if elf.is_static {
-            Ok(own.to_owned())
-        } else {
-            Err(ProgramError::NotStatic)
-        };
-    }
-    let other = || ProgramError::OtherMachine {
-        machine: machine.to_owned(),
+    let is_own_right = match inspect(own)? {
+        Some(elf) if is_right(&elf) && elf.is_static => return Ok(own.to_owned()),
+        Some(elf) => is_right(&elf),
+        None => false,
     };
     if wanted.is_none() {
-        return Err(other());
+        return Err(ProgramError::OtherMachine {
+            machine: machine.to_owned(),
+        });
     }
     let name = format!("linux-api-{machine}");
     let beside = own.parent().map(|directory| directory.join(&name));
@@ -70,7 +64,13 @@ fn find_beside(own: &Path, others: &Path, machine: &str) -> Result<PathBuf, Prog
             return Ok(path);
         }
     }
-    Err(other())
+    Err(if is_own_right {
+        ProgramError::NotStatic
+    } else {
+        ProgramError::OtherMachine {
+            machine: machine.to_owned(),
+        }
+    })
 }
 
 /// Numbers of processors: <https://refspecs.linuxfoundation.org/elf/gabi4+/ch4.eheader.html>.
