@@ -245,7 +245,7 @@ impl Add {
             return Ok(None);
         }
         if !address.is_private() {
-            // Before anybody types a key that can't be used.
+            // Before a key is typed that can't be used.
             bail!(
                 "{address}: plain http would expose the key on the network; use https, or a \
                  tunnel to http://127.0.0.1"

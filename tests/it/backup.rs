@@ -353,7 +353,7 @@ async fn both_engines_have_the_same_columns_of_the_same_kinds() {
     assert_eq!(tables[0], tables[1]);
 }
 
-/// Changes a manifest and mends its checksum, as a newer program would have written it.
+/// Changes a manifest and corrects its checksum, as a newer program would have written it.
 fn rewrite_manifest(backup: &Path, change: impl FnOnce(&mut Value)) {
     let path = backup.join("manifest.json");
     let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -369,7 +369,7 @@ fn rewrite_manifest(backup: &Path, change: impl FnOnce(&mut Value)) {
     .unwrap();
 }
 
-/// Changes every row of a table and mends what the manifest says of it.
+/// Changes every row of a table and corrects what the manifest says of it.
 fn rewrite_rows(backup: &Path, table: &str, change: impl Fn(&mut Value)) {
     let path = backup.join(format!("{table}.jsonl.zst"));
     let text = zstd::decode_all(fs::File::open(&path).unwrap()).unwrap();

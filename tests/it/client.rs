@@ -146,7 +146,7 @@ async fn every_route_of_the_daemon_has_a_call() {
     assert_all_were_asked(&client).await;
 }
 
-/// The daemon itself says which of its routes were asked for.
+/// The daemon's own statistics show which of its routes were called.
 async fn assert_all_were_asked(client: &Client) {
     let document: serde_json::Value =
         serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();

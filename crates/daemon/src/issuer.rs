@@ -120,7 +120,7 @@ pub(crate) fn key_refused(error: StoreError) -> ApiError {
             let detail = "The user has as many usable keys as allowed; revoke one first.";
             ApiError::refused(StatusCode::CONFLICT, "too_many_keys", detail)
         }
-        // Keys are drawn, so that two alike are a fault of the random source.
+        // Keys are random, so that two alike are a fault of the random source.
         Refusal::KeyTaken => ApiError::internal(&refusal),
         Refusal::KeyEnded => {
             let detail = "The key is revoked or expired; make a new one.";

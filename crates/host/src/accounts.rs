@@ -1,8 +1,8 @@
 //! Accounts and groups of the operating system.
 //!
-//! The files come first, then `getent`, which also asks directories such as LDAP. The functions
-//! of libc are not used: a statically linked program crashes in them when the name service
-//! configuration names a module that has to be loaded.
+//! The files are read first, then `getent` is run, which also queries directories such as LDAP. The
+//! functions of libc are not used: a statically linked program crashes in them when the name
+//! service configuration names a module that has to be loaded.
 
 use std::io;
 use std::path::Path;
@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::{CollectError, Collector};
 use linux_api_wire::host::Account;
 
-/// By its absolute path, so that nobody can put another program before it.
+/// An absolute path, so that no other program of this name in `PATH` is run.
 pub(super) const GETENT: &str = "/usr/bin/getent";
 
 /// A directory that takes longer counts as unreachable: a caller is waiting.
@@ -39,7 +39,7 @@ impl Collector {
     /// Finds an account by its name.
     ///
     /// # Errors
-    /// When the file of accounts can't be read, or the directory does not answer.
+    /// When the file of accounts can't be read, or the directory does not respond.
     pub async fn find_account(&self, name: &str) -> Result<Option<Account>, CollectError> {
         if !can_be_name(name) {
             return Ok(None);
@@ -48,7 +48,7 @@ impl Collector {
         if let Some(account) = parse_accounts(&file).find(|account| account.user_name == name) {
             return Ok(Some(account));
         }
-        // getent takes a number for an id and would answer with an account of another name.
+        // getent takes a number for an id and would return an account of another name.
         if is_number(name) {
             return Ok(None);
         }
@@ -69,11 +69,11 @@ impl Collector {
         Ok(parse_accounts(&answer).find(|account| account.uid == uid))
     }
 
-    /// Whether an account with this user and primary group id belongs to a group. Nobody belongs to
-    /// a group that does not exist.
+    /// Whether an account with this user and primary group id belongs to a group. A group that does
+    /// not exist has no members.
     ///
     /// # Errors
-    /// When the files of groups or accounts can't be read, or the directory does not answer.
+    /// When the files of groups or accounts can't be read, or the directory does not respond.
     pub async fn is_in_group(
         &self,
         uid: u32,
@@ -117,7 +117,7 @@ impl Collector {
         }
     }
 
-    /// Asks the name services for one entry; no bytes when there is none or no getent.
+    /// Queries the name services for one entry; no bytes when there is none or no getent.
     async fn getent(&self, database: &str, key: &str) -> Result<Vec<u8>, CollectError> {
         let Some(program) = self.0.getent.clone() else {
             return Ok(Vec::new());
@@ -171,7 +171,7 @@ fn can_be_name(name: &str) -> bool {
     (1..=NAME_BYTES).contains(&name.len()) && !name.contains(['\0', '\n', ':'])
 }
 
-/// Whether strtoul(3), by which getent tells ids from names, reads all of it as a number.
+/// Whether strtoul(3), by which getent distinguishes ids from names, reads all of it as a number.
 fn is_number(name: &str) -> bool {
     let digits = name.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\x0b');
     let digits = digits.strip_prefix(['+', '-']).unwrap_or(digits);

@@ -294,7 +294,7 @@ impl Tree {
             .and_then(|()| Ok(rustix::fs::renameat(&folder, &draft, &folder, name)?))
             .and_then(|()| Ok(rustix::fs::fsync(&folder)?));
         written.map_err(|error| {
-            // The draft is of no use to anybody; the error is what counts.
+            // An incomplete draft is of no use; the error is what counts.
             let _ = rustix::fs::unlinkat(&folder, &draft, AtFlags::empty());
             self.io(path, &error)
         })?;

@@ -182,7 +182,7 @@ impl FeedTask {
                 },
                 |index| old.swap_remove(index),
             );
-            // Whoever looks closer now does not wait until the slower pace is over.
+            // A faster pace applies at once, not after the slower one has passed.
             if let Some(polled) = slot.polled {
                 slot.due = slot.due.min(polled + query.pace(plan.every));
             }

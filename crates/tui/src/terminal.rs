@@ -1,4 +1,4 @@
-//! The terminal: taken over at the start, given back whatever happens.
+//! The terminal: switched to the dashboard at the start, restored at every end, panics included.
 
 use std::io;
 use std::panic;
@@ -29,10 +29,10 @@ type Screen = Terminal<CleanBackend<CrosstermBackend<Canvas>>>;
 /// The terminal while the dashboard has it; dropping it gives the terminal back.
 pub(super) struct TerminalGuard {
     screen: Screen,
-    /// Told when any thread panics: a task that fails alone would leave a dashboard that only
+    /// Notified when any thread panics: a task that fails alone would leave a dashboard that only
     /// seems to work.
     pub(super) broken: Arc<Notify>,
-    /// Whether the terminal is ours now. It is given back once: a second time would put the cursor
+    /// Whether the terminal is ours now. It is restored once: a second time would put the cursor
     /// back over what was written in between.
     ours: Arc<AtomicBool>,
     outbox: Outbox,
@@ -50,7 +50,7 @@ impl TerminalGuard {
         let of_hook = Arc::clone(&ours);
         let out_of_hook = outbox.clone();
         panic::set_hook(Box::new(move |info| {
-            // First the terminal, or nobody could read what went wrong.
+            // First the terminal, or the message would be unreadable.
             let _ = give_back(&of_hook, &out_of_hook);
             before(info);
             tell.notify_one();
@@ -126,8 +126,8 @@ impl TerminalGuard {
         self.screen.size()
     }
 
-    /// Has the next drawing draw everything. `Terminal::clear` would ask the terminal for its
-    /// cursor, and the answer would go to whoever waits for keys.
+    /// Makes the next drawing draw everything. `Terminal::clear` would query the terminal for its
+    /// cursor, and its report would be read as keys.
     pub(super) fn redraw(&mut self) -> io::Result<()> {
         let size = self.screen.size()?;
         self.screen.resize(Rect::new(0, 0, size.width, size.height))
@@ -143,7 +143,7 @@ impl TerminalGuard {
         self.outbox.ready().await;
     }
 
-    /// Draws, unless the terminal was given back for good already.
+    /// Draws, unless the terminal was restored already.
     pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
         if self.ours.load(Ordering::SeqCst) {
             self.screen.draw(draw)?;

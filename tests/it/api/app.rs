@@ -133,7 +133,7 @@ impl App {
         let verifier = Verifier::new(keys, limits, clock.clock(), Some(other_keys));
         let recorder = Recorder::with_shards(2);
         let host = HostSampler::new(clock.clock());
-        // Streams end at once, so that every answer has an end.
+        // Streams end at once, so that every response has an end.
         let stop = CancellationToken::new();
         stop.cancel();
         let router = server::service(Parts {
@@ -301,7 +301,7 @@ impl App {
         self.send(request).await
     }
 
-    /// Sends any request, and holds the answer against the OpenAPI document.
+    /// Sends any request, and compares the response with the OpenAPI document.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Reply {
         let client: SocketAddr = CLIENT.parse().unwrap();
         request.extensions_mut().insert(Peer::Tcp {

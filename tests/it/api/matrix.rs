@@ -71,7 +71,7 @@ fn the_document_says_which_operations_need_a_key_and_how_they_refuse() {
 /// What a caller is to be answered.
 #[derive(Debug, PartialEq)]
 enum Answer {
-    /// Anything but 401 and 403: what is asked for need not exist.
+    /// Anything but 401 and 403: the resource need not exist.
     Admitted,
     Refused(u16, &'static str),
 }

@@ -1,4 +1,4 @@
-//! Whatever is asked, the answer is a declared one and never the fault of the daemon.
+//! Whatever the request, the response is a declared one and never a fault of the daemon.
 
 use axum::body::Body;
 use axum::http::{Method, Request};

@@ -1,4 +1,4 @@
-//! Statistics of requests: what is counted, and how the lists answer.
+//! Statistics of requests: what is counted, and what the lists return.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

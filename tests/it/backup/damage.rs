@@ -103,7 +103,7 @@ async fn a_folder_that_can_not_be_made_is_named_with_a_remedy() {
         assert!(text.contains(&*file.to_string_lossy()), "{text}");
     }
     if rustix::process::geteuid().is_root() {
-        // Root may write everywhere but where the kernel allows nobody to.
+        // Root may write everywhere but where the kernel refuses it to every account.
         let folder = Path::new("/proc/linux-api-backups");
         let outcome = fixture.backup_into(folder, Scope::All).await;
         let text = outcome.unwrap_err().to_string();

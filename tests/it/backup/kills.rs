@@ -259,7 +259,7 @@ async fn random_kills(work: Work, times: usize) {
     static SEED: AtomicUsize = AtomicUsize::new(1);
     let mut numbers = Numbers(SEED.fetch_add(1, Ordering::Relaxed) as u64);
     let scene = Scene::new(work, Fixture::postgres().await).await;
-    // As long as it takes when nobody disturbs it.
+    // As long as it takes undisturbed.
     let begin = Instant::now();
     scene.finish("undisturbed").await;
     let whole = begin.elapsed();

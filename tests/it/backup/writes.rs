@@ -21,8 +21,8 @@ on_both_engines! {
 /// Writers at the same time.
 const WRITERS: usize = 4;
 
-/// Writes again and again, each time requests and as many statuses in one transaction. Answers how
-/// long each write took.
+/// Writes in a loop, each time requests and as many statuses in one transaction. Returns how long
+/// each write took.
 async fn write(store: Store, writer: usize, stop: Arc<AtomicBool>) -> Vec<Duration> {
     let host = HostReport {
         identity: HostIdentity {

@@ -246,7 +246,7 @@ fn this_host_shows_a_process_until_it_ends() {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // What answers has its arguments; they come a moment after the process.
+    // A process that echoes has its arguments; they are set a moment after it starts.
     child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
     let mut answer = [0];
     child

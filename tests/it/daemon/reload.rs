@@ -56,7 +56,7 @@ fn limits_routes_and_the_log_level_change_at_once() {
     eventually(|| daemon.get("/docs").0 == 503);
     let codes: Vec<u16> = (0..4).map(|_| daemon.get("/").0).collect();
     assert_eq!(codes, [200, 200, 429, 429]);
-    // Nobody's count starts again.
+    // No client's count starts again.
     daemon.reload("[rate_limit]\nper_address = '1/hour burst 2'\n[log]\nlevel = 'debug'\n");
     eventually(|| daemon.get("/docs").0 != 503);
     assert_eq!(daemon.get("/").0, 429);
@@ -149,7 +149,7 @@ fn nothing_sent_before_a_stop_is_lost() {
         for _ in 0..4 {
             scope.spawn(|| {
                 loop {
-                    // Sent while the daemon was not asked to stop yet: answered.
+                    // A request from before the stop is still served.
                     let (status, _) = request(&address, "GET", "/livez", None);
                     if stopped.load(Ordering::SeqCst) {
                         return;

@@ -251,7 +251,7 @@ fn keys_are_made_rotated_and_revoked_over_http() {
     let revoke = ["user", "key", "revoke", "alice1", &next[5..17], "--yes"];
     both.there(&revoke).well();
     assert!(both.there(&revoke).well().contains("was revoked already"));
-    // The key of a viewer is told what it may not do, and by whom.
+    // The key of a viewer gets the reason for the refusal.
     both.there_with(&first, &["user", "list"])
         .refused("Admin access required");
     both.there_with("lapi_wrong", &["user", "list"])

@@ -100,7 +100,7 @@ impl Upgrade {
     }
 
     fn serve(&self) -> Daemon {
-        // All come at once here, and nobody is to be asked to wait.
+        // All requests come at once here, and no client may be rate-limited.
         let mut variables = vec![
             ("LINUX_API__LEGACY__PBKDF2_PER_MINUTE", "100"),
             ("LINUX_API__RATE_LIMIT__ENABLED", "false"),
@@ -133,7 +133,7 @@ fn json_of(daemon: &Daemon, path: &str, key: &str) -> Value {
 async fn the_whole_story(target_url: Option<String>) {
     let upgrade = Upgrade::new(target_url).await;
 
-    // Both sides have an admin, so nothing happens before somebody says what to do.
+    // Both sides have an admin, so nothing happens before the operator decides.
     let stopped = upgrade.import(&[]);
     assert!(!stopped.ok && stopped.err.contains("names are taken: admin (legacy)"));
     let dry = upgrade.import(&["--merge", "--dry-run"]);

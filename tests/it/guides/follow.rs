@@ -18,7 +18,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("docs/tui.md", &["web-03", "db-01"]),
 ];
 
-/// Commands that stop and say what has to be decided, as the page tells.
+/// Commands that stop and say what has to be decided, as the page says too.
 const STOPS: &[(&str, &str)] = &[
     (
         "linux-api db import --from /opt/Linux-API --dry-run",
@@ -112,7 +112,7 @@ impl Walk {
                 self.said = ended.stdout;
             }
             Way::Until(wanted) => {
-                // A stream tells its readers that the daemon stops.
+                // A stream notifies its readers that the daemon stops.
                 let is_stream = command.contains("/stream");
                 let then = if is_stream {
                     Then::StopTheDaemon
@@ -120,7 +120,7 @@ impl Walk {
                     Then::End
                 };
                 if command.contains("--result refused") {
-                    // Somebody is refused, so that there is something to show.
+                    // One request is refused, so that there is something to show.
                     self.stage.refuse();
                 }
                 self.said = self.stage.watch(&script, &[wanted.to_owned()], then);

@@ -25,7 +25,7 @@ pub(crate) struct Block {
     pub(crate) is_answer: bool,
 }
 
-/// A command with what the page says that it answers.
+/// A command, with the output that the page shows for it.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Documented {
     pub(crate) command: String,
@@ -105,7 +105,7 @@ impl Page {
 
 impl Block {
     /// The commands of a block of shell, each whole; with a prompt before them what follows a
-    /// command is its answer.
+    /// command is its output.
     pub(crate) fn commands(&self) -> Vec<Documented> {
         let prompts = self.language == "console";
         let mut found: Vec<Documented> = Vec::new();

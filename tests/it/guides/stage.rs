@@ -22,8 +22,8 @@ use crate::guides::small_program::small_program;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Stands for the program. Setup works on a directory, answers come from here, and keys go to files
-/// and not to the keyring of whoever runs the tests.
+/// Stands for the program. Setup works on a directory, its prompts are filled from here, and keys
+/// go to files and not to the keyring of the account that runs the tests.
 const PROGRAM: &str = r#"#!/bin/bash
 case "$1 $2" in
 "setup "*)
@@ -96,7 +96,7 @@ impl Session {
     /// Waits until none is left.
     fn wait(self) {
         let deadline = Instant::now() + PATIENCE;
-        // They are no children of ours, so nobody tells us.
+        // They are not our children, so their end has to be polled.
         while kill_process_group(self.0, Signal::CONT).is_ok() {
             assert!(Instant::now() < deadline, "it outlives its terminal");
             thread::sleep(Duration::from_millis(20));
@@ -304,7 +304,7 @@ impl Stage {
             .replace("/mnt", self.path("root").to_str().unwrap())
     }
 
-    /// What somebody would type: the key, or the header with it that curl waits for.
+    /// What a user would type: the key, or the header with it that curl waits for.
     fn typed(&self, command: &str) -> String {
         let is_other = command.contains("https://");
         let other = self.other.daemon.key.as_ref().filter(|_| is_other);
@@ -350,7 +350,7 @@ impl Stage {
             .stderr(error_writer);
         let mut group = Group(command.spawn().unwrap());
         drop(command);
-        // One that asks for nothing may have ended before.
+        // A program that reads no input may have ended before.
         let _ = writeln!(
             group.0.stdin.take().unwrap(),
             "{}",
@@ -371,8 +371,8 @@ impl Stage {
         })
     }
 
-    /// Runs a script until it has said all of these, then does `then`, and ends it. Answers what it
-    /// said until it was ended, or, when `then` ends it, all.
+    /// Runs a script until it has printed all of these, then does `then`, and ends it. Returns its
+    /// output until it was ended, or, when `then` ends it, all.
     pub(crate) fn watch(&mut self, script: &str, wanted: &[String], then: Then) -> String {
         let home = TempDir::new_in(self.home.path()).unwrap();
         let mut command = self.shell(script);
@@ -454,7 +454,7 @@ impl Stage {
         self.run(&command).stdout
     }
 
-    /// Asks for a change without a key, which is refused and audited.
+    /// Requests a change without a key, which is refused and audited.
     pub(crate) fn refuse(&self) {
         let user = "00000000-0000-4000-8000-000000000000";
         let url = format!("http://127.0.0.1:8080/api/v1/admin/users/{user}/activate");

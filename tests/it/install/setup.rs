@@ -332,7 +332,7 @@ fn a_package_takes_the_place_of_what_setup_had_brought() {
         fs::read_link(wants).unwrap().to_str().unwrap(),
         "/usr/lib/systemd/system/linux-api.service"
     );
-    // A unit that somebody wrote is theirs.
+    // A unit that the administrator wrote stays.
     let theirs = "[Service]\nExecStart=/usr/bin/linux-api serve\n";
     fs::write(system.path(own), theirs).unwrap();
     good(&system.run(&["--yes"]));

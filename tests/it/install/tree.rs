@@ -55,7 +55,7 @@ impl System {
     pub(crate) fn beside(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::write(&path, text).unwrap();
-        // Answers may hold a password.
+        // The file of answers may hold a password.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         path
     }
@@ -127,7 +127,7 @@ pub(crate) fn text(output: &[u8]) -> String {
     String::from_utf8(output.to_vec()).unwrap()
 }
 
-/// It succeeded; answers what it said.
+/// It succeeded; returns its output.
 #[track_caller]
 pub(crate) fn good(output: &Output) -> String {
     let errors = text(&output.stderr);
@@ -135,7 +135,7 @@ pub(crate) fn good(output: &Output) -> String {
     text(&output.stdout)
 }
 
-/// It failed; answers why.
+/// It failed; returns the reason it gave.
 #[track_caller]
 pub(crate) fn refused(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));

@@ -14,12 +14,12 @@ use linux_api_wire::time::Clock;
 use super::daemon::program;
 use super::tmux::{Terminal, descendants};
 
-/// Longest time for an answer to a key.
+/// Longest time for a response to a key.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Most memory, in KiB.
 const MEMORY: u64 = 100 << 10;
 
-/// What a daemon answers to a path; `None` is a body without end.
+/// The scripted daemon's body for a path; `None` is a body without end.
 type Answer = dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync;
 
 /// Serves until the test ends; says where.
@@ -72,7 +72,7 @@ fn talk_on(stream: &mut TcpStream) -> std::io::Result<()> {
     }
 }
 
-/// What the scripted daemon answers to a path, as JSON.
+/// The scripted daemon's honest response for a path, as JSON.
 fn honest(path: &str) -> Vec<u8> {
     let wanted = match path.split('?').next().unwrap_or_default() {
         "/api/v1/user/me" => AnyQuery::Me(MeQuery),

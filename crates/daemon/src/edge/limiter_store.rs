@@ -176,7 +176,7 @@ mod tests {
         assert!(limiter.check_key(&0).is_ok());
         assert!(limiter.check_key(&0).is_err());
 
-        // When all are idle they make room, and the memory is given back.
+        // When all are idle they make room, and the memory is freed.
         clock.advance(MINUTE * 3);
         for client in 2_000_000..2_001_000 {
             assert!(limiter.check_key(&client).is_ok());

@@ -1,8 +1,8 @@
 //! Names of the accounts that processes run as.
 //!
-//! The file of accounts is read again when it has changed. Directories such as LDAP are asked for
-//! the rest, beside the scans and never within one: a directory that does not answer would hold
-//! up everybody. Until it has answered an account has no name.
+//! The file of accounts is read again when it has changed. Other accounts are looked up in
+//! directories such as LDAP, in a task beside the scans: a directory that does not respond must not
+//! delay a scan. Until it has responded, an account has no name.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -14,10 +14,10 @@ use tokio::time::Instant;
 use crate::{Collector, accounts};
 use linux_api_wire::process::ProcessScan;
 
-/// How long an answer of a directory is believed, also that there is no such account.
+/// How long a result of a directory is cached, "no such account" included.
 const ANSWER_KEPT_FOR: Duration = Duration::from_mins(5);
 
-/// The most accounts to ask a directory for after one scan; the next one asks for more.
+/// Most look-ups in a directory after one scan; the next scan continues.
 const QUESTIONS: usize = 16;
 
 /// Names by user id. Clones share everything.
@@ -35,7 +35,7 @@ struct Names {
 #[derive(Debug)]
 struct Answer {
     name: Option<Arc<str>>,
-    /// Also while it is still being asked for.
+    /// When the look-up began or ended; until it ends there is no name.
     asked: Instant,
 }
 
@@ -75,7 +75,7 @@ impl AccountNames {
         })
     }
 
-    /// Picks accounts of a scan that have no name and were not asked for lately.
+    /// Picks accounts of a scan that have no name and were not looked up lately.
     fn open_questions(&self, scan: &ProcessScan) -> Vec<u32> {
         let nameless: BTreeSet<u32> = scan
             .processes
@@ -102,7 +102,7 @@ impl AccountNames {
         })
     }
 
-    /// Asks the directory for the accounts of a scan that are not in the file.
+    /// Looks up the accounts of a scan that are not in the file.
     pub(crate) fn ask(&self, collector: &Collector, scan: &ProcessScan) {
         let questions = self.open_questions(scan);
         if questions.is_empty() {

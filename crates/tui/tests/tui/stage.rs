@@ -28,7 +28,7 @@ pub(crate) struct Stage {
     answers: Vec<Answer>,
     clock: ManualClock,
     elapsed: Duration,
-    /// Effects that are not about asking hosts.
+    /// Effects other than polls of hosts.
     pub(crate) effects: Vec<Effect>,
 }
 
@@ -78,7 +78,7 @@ impl Stage {
         Self::new(hosts, size)
     }
 
-    /// The hosts of the scripted fleet, all of which answer like this.
+    /// The hosts of the scripted fleet, all of which respond like this.
     pub(crate) fn fleet_answering(
         size: (u16, u16),
         answer: impl Fn(&AnyQuery) -> Option<Result<AnyResponse, ClientError>> + 'static,
@@ -94,7 +94,7 @@ impl Stage {
         Self::new(hosts.collect(), size)
     }
 
-    /// One host that answers like this.
+    /// One host that responds like this.
     pub(crate) fn answering(
         size: (u16, u16),
         answer: impl Fn(&AnyQuery) -> Option<Result<AnyResponse, ClientError>> + 'static,
@@ -104,7 +104,7 @@ impl Stage {
         Self::new(vec![(host, Box::new(answer))], size)
     }
 
-    /// What happens, and what follows from it: hosts answer at once.
+    /// What happens, and what follows from it: hosts respond at once.
     pub(crate) fn send(&mut self, message: AppMessage) {
         let mut waiting = vec![message];
         while let Some(message) = waiting.pop() {

@@ -157,7 +157,7 @@ fn state_cell(state: &str, theme: &Theme) -> TableCell {
     TableCell::new(letter, style)
 }
 
-/// A command line without the folder of its program: on narrow terminals there would be nothing
+/// A command line without the directory of its program: on narrow terminals there would be nothing
 /// else to see. Sideways scrolling shows it.
 fn without_folder(command: &str) -> &str {
     let program = command.split(' ').next().unwrap_or_default();
