@@ -14,7 +14,7 @@ use linux_api_store::users::NewUser;
 use linux_api_store::{Options, Store};
 use linux_api_wire::api_key::{KeyId, Scopes};
 use linux_api_wire::audit::Actor;
-use linux_api_wire::progress::Unwatched;
+use linux_api_wire::progress::NoProgress;
 use linux_api_wire::time::ManualClock;
 use linux_api_wire::user::Role;
 use serde_json::Value;
@@ -99,7 +99,7 @@ impl Fixture {
             folder,
             scope,
             reason: Reason::Command,
-            progress: &Unwatched,
+            progress: &NoProgress,
         };
         backup::create(&self.store, order).await
     }

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use linux_api_config::{
-    Config, Environment, Flag, Key, Loaded, Origin, Section, Sources, example, reference,
+    Config, Environment, Flag, Key, LoadedConfig, Origin, Section, Sources, example, reference,
 };
 use tempfile::TempDir;
 
 mod upgrading;
 
-fn load(sources: &Sources) -> Loaded {
+fn load(sources: &Sources) -> LoadedConfig {
     Config::load(sources).unwrap_or_else(|error| panic!("{error}"))
 }
 

@@ -5,11 +5,13 @@ use crate::support::{postgres, small_program};
 mod answers;
 mod commands;
 mod follow;
+mod links;
 mod listed;
 mod names;
 mod pages;
 mod python;
 mod queries;
+mod scopes;
 mod settings;
 mod stage;
 

@@ -254,7 +254,7 @@ impl EdgeState {
             // is posted has taken it for the new key.
             Box::pin(self.verifier.hasher().spend()).await;
         }
-        self.tell_cause(&outcome);
+        self.log_cause(&outcome);
         let mut response = complete(
             outcome,
             (route, deprecation),
@@ -378,7 +378,7 @@ impl EdgeState {
     }
 
     /// Logs why the database fails requests, once in a while: it fails all of them alike.
-    fn tell_cause(&self, outcome: &Response) {
+    fn log_cause(&self, outcome: &Response) {
         let error = outcome.extensions().get::<ApiError>();
         let Some(cause) = error.and_then(ApiError::cause) else {
             return;

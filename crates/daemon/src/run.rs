@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use linux_api_auth::key::PlainKey;
 use linux_api_auth::verifier::{self, OtherKeys, Verifier};
-use linux_api_config::{Config, Legacy, Loaded};
+use linux_api_config::{Config, Legacy, LoadedConfig};
 use linux_api_host::{Collector, HostReader, HostRoots};
 use linux_api_store::{Availability, Store};
 use linux_api_wire::log::LogSink;
@@ -55,7 +55,7 @@ use database::Preparation;
 use first_admin::LateKey;
 use keeper::Keeper;
 use listen::{Addresses, Bound};
-use measuring::Measuring;
+use measuring::MeasuringParts;
 use record::Record;
 use reload::{Reader, Reload};
 use status_line::StatusLine;
@@ -91,7 +91,7 @@ impl Additions {
 /// What a daemon is started with.
 pub struct Start {
     /// The configuration, which was [checked](check::check).
-    pub loaded: Loaded,
+    pub loaded: LoadedConfig,
     /// Reads the configuration again at SIGHUP.
     pub reader: Reader,
     /// Where log lines go.
@@ -110,7 +110,7 @@ pub struct Start {
 
 /// A daemon that has its addresses and its database, and does not serve yet.
 pub struct Daemon {
-    loaded: Loaded,
+    loaded: LoadedConfig,
     demo: Option<Demo>,
     bound: Bound,
     store: Store,
@@ -152,8 +152,8 @@ impl Daemon {
             retry: Arc::default(),
             status: status.clone(),
         };
-        systemd::tell_status("opening the database");
-        let first_attempt = systemd::while_told_to_wait(Box::pin(keeper.first_attempt()));
+        systemd::notify_status("opening the database");
+        let first_attempt = systemd::while_extending_timeout(Box::pin(keeper.first_attempt()));
         let first_key = tokio::select! {
             key = first_attempt => key?,
             // Dropping a migration rolls it back.
@@ -261,7 +261,7 @@ impl Daemon {
         // Ended after the last request, so that it is counted too.
         let end = CancellationToken::new();
         self.start_tasks(config, &collector, &host, &supervisor, &end);
-        let measuring = Measuring {
+        let measuring = MeasuringParts {
             store: &self.store,
             verifier: &verifier,
             host: &host,
@@ -303,7 +303,7 @@ impl Daemon {
         let (stopping, watched) = (stop.clone(), end.clone());
         tokio::spawn(async move {
             stopping.cancelled().await;
-            systemd::tell_stopping();
+            systemd::notify_stopping();
         });
         if let Some(timeout) = systemd::watchdog() {
             let liveness = Liveness::new(router.clone(), supervisor.clone());
@@ -420,7 +420,7 @@ pub(crate) struct Demo(PathBuf);
 impl Demo {
     const PREFIX: &str = "demo-";
 
-    fn new(config: &Config, loaded: &Loaded) -> anyhow::Result<Option<Self>> {
+    fn new(config: &Config, loaded: &LoadedConfig) -> anyhow::Result<Option<Self>> {
         if !config.demo.enabled {
             return Ok(None);
         }

@@ -235,7 +235,7 @@ impl Tree {
     ///
     /// # Errors
     /// When something else is there, or it can't be made.
-    pub fn folder(&self, path: &Path, mode: u32, owner: Owner) -> Result<Changed, TreeError> {
+    pub fn directory(&self, path: &Path, mode: u32, owner: Owner) -> Result<Changed, TreeError> {
         let name = self.name(path)?;
         let folder = self.made_parent(path)?;
         let explain = |errno| self.error(path, errno);
@@ -446,12 +446,13 @@ mod tests {
         let name = folder.path().join("etc").display().to_string();
         let refusals = [
             tree.write(path, b"", 0o600, mine()).unwrap_err(),
-            tree.folder(path, 0o700, mine()).unwrap_err(),
+            tree.directory(path, 0o700, mine()).unwrap_err(),
             tree.read(path, 10).unwrap_err(),
             tree.remove(path).unwrap_err(),
             tree.link(path, Path::new("/")).unwrap_err(),
             tree.remove_all(Path::new("/etc")).unwrap_err(),
-            tree.folder(Path::new("/etc"), 0o700, mine()).unwrap_err(),
+            tree.directory(Path::new("/etc"), 0o700, mine())
+                .unwrap_err(),
             tree.write(Path::new("/etc"), b"", 0o600, mine())
                 .unwrap_err(),
         ];

@@ -22,11 +22,11 @@ use crate::{Session, Store};
 use linux_api_wire::progress::Progress;
 
 pub use error::BackupError;
-pub use list::{folders, list};
+pub use list::{backup_directories, list};
 pub use manifest::{FORMAT_VERSION, Manifest, Reason, TableFile};
 pub use read::check;
-pub use restore::{RestoreOrder, Restored, restore, try_restore};
-pub use retention::{Pruned, Rule, delete, surplus};
+pub use restore::{RestoreOrder, RestoreOutcome, restore, try_restore};
+pub use retention::{PrunePlan, Rule, delete, surplus};
 
 pub use crate::dump::{Column, Kind};
 

@@ -138,7 +138,7 @@ impl FeedTask {
                 Some(answer) = self.running.next() => self.answered(answer),
                 Some(news) = self.changes.next() => {
                     // What was changed is to be seen at once; a poll that began before may not.
-                    self.all_anew();
+                    self.restart_all();
                     vec![news]
                 }
                 () = tokio::time::sleep_until(next) => continue,
@@ -198,7 +198,7 @@ impl FeedTask {
     }
 
     /// Polls everything again; responses that are on their way are dropped.
-    fn all_anew(&mut self) {
+    fn restart_all(&mut self) {
         for slot in self.slots.iter_mut().filter(|slot| slot.running) {
             self.slots_made += 1;
             slot.number = self.slots_made;

@@ -45,15 +45,15 @@ impl TerminalGuard {
     pub(super) fn enter(mouse: bool, is_ascii: bool, outbox: Outbox) -> io::Result<Self> {
         let before = panic::take_hook();
         let broken = Arc::new(Notify::new());
-        let tell = Arc::clone(&broken);
+        let on_panic = Arc::clone(&broken);
         let ours = Arc::new(AtomicBool::new(false));
         let of_hook = Arc::clone(&ours);
         let out_of_hook = outbox.clone();
         panic::set_hook(Box::new(move |info| {
             // First the terminal, or the message would be unreadable.
-            let _ = give_back(&of_hook, &out_of_hook);
+            let _ = restore(&of_hook, &out_of_hook);
             before(info);
-            tell.notify_one();
+            on_panic.notify_one();
         }));
         let canvas = Canvas::default();
         let screen = Terminal::new(CleanBackend::new(
@@ -108,7 +108,7 @@ impl TerminalGuard {
     /// Gives the terminal back and stops, as the shell expects of Ctrl-Z; returns when the shell
     /// continues the program.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
-        give_back(&self.ours, &self.outbox)?;
+        restore(&self.ours, &self.outbox)?;
         let group = rustix::process::getpgrp();
         rustix::process::kill_process_group(group, rustix::process::Signal::STOP)?;
         self.take_again()
@@ -116,7 +116,7 @@ impl TerminalGuard {
 
     /// Takes the terminal over once more and draws everything: the shell had it in between.
     pub(super) fn take_again(&mut self) -> io::Result<()> {
-        give_back(&self.ours, &self.outbox)?;
+        restore(&self.ours, &self.outbox)?;
         self.take_over()?;
         self.redraw()
     }
@@ -156,12 +156,12 @@ impl TerminalGuard {
 impl Drop for TerminalGuard {
     fn drop(&mut self) {
         // A terminal that is gone needs nothing back.
-        let _ = give_back(&self.ours, &self.outbox);
+        let _ = restore(&self.ours, &self.outbox);
         self.outbox.end();
     }
 }
 
-fn give_back(ours: &AtomicBool, outbox: &Outbox) -> io::Result<()> {
+fn restore(ours: &AtomicBool, outbox: &Outbox) -> io::Result<()> {
     if !ours.swap(false, Ordering::SeqCst) {
         return Ok(());
     }

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use crate::cli::database::{actor, become_owner, data_folder, must_exist};
+use crate::cli::database::{actor, become_owner, data_directory, must_exist};
 use crate::cli::{Context, output};
-use linux_api_config::{BeforeMigration, Loaded};
+use linux_api_config::{BeforeMigration, LoadedConfig};
 use linux_api_daemon::run::database::options;
 use linux_api_daemon::telemetry;
 use linux_api_store::backup::{self, BackupError, Order, Reason, Scope};
@@ -17,7 +17,7 @@ use linux_api_wire::time::Clock;
 
 /// The configured database and the directory of its backups.
 pub(super) struct DatabaseContext {
-    pub(super) loaded: Loaded,
+    pub(super) loaded: LoadedConfig,
     pub(super) options: StoreOptions,
     /// The Linux account that gave the command.
     pub(super) actor: Actor,
@@ -36,7 +36,7 @@ impl DatabaseContext {
         let options = options(&loaded.config.database);
         let (anchor, data) = match options.sqlite_path()? {
             Some(path) => {
-                let data = data_folder(&path, &loaded);
+                let data = data_directory(&path, &loaded);
                 (path, data)
             }
             None => (

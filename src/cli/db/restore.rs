@@ -53,7 +53,7 @@ impl Options {
             manifest.time,
             manifest.rows()
         );
-        if !confirm::ask(&question, self.yes)? {
+        if !confirm::confirm(&question, self.yes)? {
             bail!("nothing was changed");
         }
         let clock = Clock::system();

@@ -237,7 +237,7 @@ impl App {
         let run = self
             .host
             .clone()
-            .run(Said(load, busy), interval, stop.clone());
+            .run(FixedHost(load, busy), interval, stop.clone());
         let task = tokio::spawn(run);
         told.changed().await.unwrap();
         stop.cancel();
@@ -327,9 +327,9 @@ impl App {
 }
 
 /// A host of which only load and use of the processors are known.
-struct Said(f64, u32);
+struct FixedHost(f64, u32);
 
-impl Source for Said {
+impl Source for FixedHost {
     async fn read(&mut self, time: Timestamp) -> Snapshot {
         let mut snapshot = Snapshot {
             host: "web-03".into(),

@@ -272,7 +272,7 @@ async fn a_lost_connection_leaves_no_backup_and_no_half_restore() {
             restored.await.unwrap_err().to_string()
         };
         assert!(text.contains("database"), "{step}: {text}");
-        for backup in backup::folders(&folder).unwrap() {
+        for backup in backup::backup_directories(&folder).unwrap() {
             backup::check(&backup).unwrap();
         }
         let names = names(&folder);

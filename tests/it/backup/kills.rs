@@ -163,7 +163,7 @@ impl Scene {
         let rows = store.rows_per_table().await.unwrap();
         assert!(rows.iter().any(|(name, _)| name == "users"), "{what}");
         store.close().await;
-        for path in backup::folders(&self.backups()).unwrap() {
+        for path in backup::backup_directories(&self.backups()).unwrap() {
             let checked = backup::check(&path);
             assert!(checked.is_ok(), "{what}: {} {checked:?}", path.display());
         }

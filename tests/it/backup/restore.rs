@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use linux_api_store::audit::AuditFilter;
 use linux_api_store::backup::{
-    self, BackupError, BackupInfo, Manifest, Reason, RestoreOrder, Restored, Scope,
+    self, BackupError, BackupInfo, Manifest, Reason, RestoreOrder, RestoreOutcome, Scope,
 };
 use linux_api_store::flush::{Batch, HostReport};
 use linux_api_store::{Engine, Options, Store};
 use linux_api_wire::audit::{Actor, Via};
 use linux_api_wire::fleet::{HostIdentity, HostSample};
-use linux_api_wire::progress::{Progress, Unwatched};
+use linux_api_wire::progress::{NoProgress, Progress};
 use linux_api_wire::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
@@ -56,8 +56,8 @@ impl Fixture {
         &self,
         path: &Path,
         url: &str,
-    ) -> Result<Restored, BackupError> {
-        self.restore_watched(path, url, &Unwatched).await
+    ) -> Result<RestoreOutcome, BackupError> {
+        self.restore_watched(path, url, &NoProgress).await
     }
 
     pub(crate) async fn restore_watched(
@@ -65,7 +65,7 @@ impl Fixture {
         path: &Path,
         url: &str,
         progress: &dyn Progress,
-    ) -> Result<Restored, BackupError> {
+    ) -> Result<RestoreOutcome, BackupError> {
         let clock = self.clock.clock();
         backup::restore(RestoreOrder {
             backup: path,
@@ -79,7 +79,10 @@ impl Fixture {
     }
 
     /// Restores into the fixture's own database and opens it again.
-    pub(crate) async fn restore(mut self, path: &Path) -> (Self, Result<Restored, BackupError>) {
+    pub(crate) async fn restore(
+        mut self,
+        path: &Path,
+    ) -> (Self, Result<RestoreOutcome, BackupError>) {
         self.store.close().await;
         // The lock on the file goes with the last handle.
         self.store = Store::open(options(&self.elsewhere()), self.clock.clock())
@@ -99,7 +102,7 @@ impl Fixture {
     async fn try_restore(&self, path: &Path) -> Result<Manifest, BackupError> {
         let (options, folder) = (options(&self.url), self.backups());
         let clock = self.clock.clock();
-        backup::try_restore(path, &options, &folder, &clock, &Unwatched).await
+        backup::try_restore(path, &options, &folder, &clock, &NoProgress).await
     }
 
     pub(crate) fn elsewhere(&self) -> String {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use linux_api_daemon::tasks::backups::{Plan, turn};
 use linux_api_store::audit::AuditFilter;
-use linux_api_store::backup::{self, BackupInfo, Order, Pruned, Reason, Rule, Scope};
-use linux_api_wire::progress::Unwatched;
+use linux_api_store::backup::{self, BackupInfo, Order, PrunePlan, Reason, Rule, Scope};
+use linux_api_wire::progress::NoProgress;
 
 use crate::backup::{Fixture, names};
 
@@ -26,12 +26,12 @@ impl Fixture {
             folder: &self.backups(),
             scope,
             reason,
-            progress: &Unwatched,
+            progress: &NoProgress,
         };
         backup::create(&self.store, order).await.unwrap()
     }
 
-    fn surplus(&self, keep: Option<usize>, max_age: Option<Duration>) -> Pruned {
+    fn surplus(&self, keep: Option<usize>, max_age: Option<Duration>) -> PrunePlan {
         let rule = Rule {
             keep,
             max_age,

@@ -28,7 +28,7 @@ struct Upgrade {
 }
 
 /// What a command said.
-struct Said {
+struct CommandOutput {
     ok: bool,
     out: String,
     err: String,
@@ -72,21 +72,21 @@ impl Upgrade {
         }
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
+    fn run(&self, arguments: &[&str]) -> CommandOutput {
         let mut command = linux_api(self.home.path(), arguments);
         if let Some(url) = &self.target_url {
             command.env("LINUX_API__DATABASE__URL", url);
         }
         let output = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Said {
+        CommandOutput {
             ok: output.status.success(),
             out: text(&output.stdout),
             err: text(&output.stderr),
         }
     }
 
-    fn import(&self, arguments: &[&str]) -> Said {
+    fn import(&self, arguments: &[&str]) -> CommandOutput {
         let home = self.home.path().to_str().unwrap();
         let all = [&["db", "import", "--from", home], arguments].concat();
         self.run(&all)

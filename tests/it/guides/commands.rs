@@ -1,6 +1,6 @@
 //! What is done with a command of a guide.
 
-use crate::guides::listed::{self, Listed};
+use crate::guides::listed::{self, UnrunCommand};
 
 /// How a command is tried.
 pub(crate) enum Way {
@@ -17,7 +17,7 @@ pub(crate) enum Way {
     /// Starts it again.
     Start,
     /// Can't be run here.
-    Listed(&'static Listed),
+    Listed(&'static UnrunCommand),
 }
 
 /// Decides it; a command that no rule covers is an error.

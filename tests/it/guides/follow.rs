@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use crate::guides::answers;
 use crate::guides::commands::{self, Way};
 use crate::guides::names;
-use crate::guides::pages::{Block, Documented, Page};
+use crate::guides::pages::{Block, DocumentedCommand, Page};
 use crate::guides::postgres::fresh_database;
 use crate::guides::python;
 use crate::guides::queries;
 use crate::guides::settings;
-use crate::guides::stage::{Stage, Then};
+use crate::guides::stage::{NextStep, Stage};
 
 /// Remotes that a page takes to be known already.
 const KNOWN: &[(&str, &[&str])] = &[
@@ -91,7 +91,7 @@ impl Walk {
         }
     }
 
-    fn command(&mut self, place: &str, documented: &Documented) {
+    fn command(&mut self, place: &str, documented: &DocumentedCommand) {
         let command = documented.command.as_str();
         let way = commands::way(command);
         let way = way.unwrap_or_else(|fault| panic!("{place}: {command}: {fault}"));
@@ -115,9 +115,9 @@ impl Walk {
                 // A stream notifies its readers that the daemon stops.
                 let is_stream = command.contains("/stream");
                 let then = if is_stream {
-                    Then::StopTheDaemon
+                    NextStep::StopTheDaemon
                 } else {
-                    Then::End
+                    NextStep::End
                 };
                 if command.contains("--result refused") {
                     // One request is refused, so that there is something to show.

@@ -73,7 +73,7 @@ struct Other {
 }
 
 /// How a command ended.
-pub(crate) struct Ended {
+pub(crate) struct CommandResult {
     pub(crate) success: bool,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -340,7 +340,7 @@ impl Stage {
     }
 
     /// Runs a script to its end; the key is on its standard input.
-    pub(crate) fn run(&self, script: &str) -> Ended {
+    pub(crate) fn run(&self, script: &str) -> CommandResult {
         let (mut reader, writer) = std::io::pipe().unwrap();
         let (mut errors, error_writer) = std::io::pipe().unwrap();
         let mut command = self.shell(script);
@@ -363,7 +363,7 @@ impl Stage {
             let stdout = receiver.recv_timeout(PATIENCE);
             let success = stdout.is_ok() && group.0.wait().unwrap().success();
             drop(group);
-            Ended {
+            CommandResult {
                 success,
                 stdout: stdout.unwrap_or_else(|_| "it did not end".to_owned()),
                 stderr: stderr.join().unwrap(),
@@ -373,7 +373,7 @@ impl Stage {
 
     /// Runs a script until it has printed all of these, then does `then`, and ends it. Returns its
     /// output until it was ended, or, when `then` ends it, all.
-    pub(crate) fn watch(&mut self, script: &str, wanted: &[String], then: Then) -> String {
+    pub(crate) fn watch(&mut self, script: &str, wanted: &[String], then: NextStep) -> String {
         let home = TempDir::new_in(self.home.path()).unwrap();
         let mut command = self.shell(script);
         if script.contains("linux-api serve") {
@@ -383,7 +383,7 @@ impl Stage {
                 .env("LINUX_API__SERVER__LISTEN", "127.0.0.1:0")
                 .env("LINUX_API__SERVER__UNIX", home.path().join("api.sock"));
         }
-        if then == Then::Quit {
+        if then == NextStep::Quit {
             command.env("LINUX_API_KEY", &self.key);
         }
         let (reader, writer) = std::io::pipe().unwrap();
@@ -413,8 +413,8 @@ impl Stage {
             if !seen && wanted.iter().all(|it| text.contains(it)) {
                 seen = true;
                 match then {
-                    Then::StopTheDaemon => self.stop(),
-                    Then::End | Then::Quit => drop(group.take()),
+                    NextStep::StopTheDaemon => self.stop(),
+                    NextStep::End | NextStep::Quit => drop(group.take()),
                 }
             }
         }
@@ -422,7 +422,7 @@ impl Stage {
         reading.join().unwrap();
         let said = String::from_utf8_lossy(&said).into_owned();
         assert!(seen, "{script}: no {wanted:?} in:\n{said}");
-        if then == Then::StopTheDaemon {
+        if then == NextStep::StopTheDaemon {
             self.start();
         }
         said
@@ -443,7 +443,7 @@ impl Stage {
             "PATH={SYSTEM_PATH} script --quiet --flush --command 'exec bash {}' /dev/null",
             path.display()
         );
-        self.watch(&script, wanted, Then::Quit);
+        self.watch(&script, wanted, NextStep::Quit);
         let pid: i32 = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
         Session(Pid::from_raw(pid).unwrap()).wait();
     }
@@ -465,7 +465,7 @@ impl Stage {
 
 /// What is done with a script that goes on when it has said what it should.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(crate) enum NextStep {
     End,
     /// It is a dashboard.
     Quit,

@@ -231,7 +231,7 @@ fn uninstalling_leaves_configuration_and_data_and_purging_leaves_nothing() {
     good(&system.run(&["--uninstall", "--yes"]));
     let files = |system: &System| -> Vec<String> {
         let all = system.all().into_iter();
-        all.filter(|(_, found)| !matches!(found, crate::install::tree::Found::Folder(_)))
+        all.filter(|(_, found)| !matches!(found, crate::install::tree::PathContent::Directory(_)))
             .map(|(path, _)| path.to_str().unwrap().to_owned())
             // Accounts are files of the system.
             .filter(|path| !is_list_of_accounts(path))
@@ -433,7 +433,7 @@ fn purging_also_takes_what_an_interrupted_run_left() {
     let all = system.all();
     let left: Vec<_> = all
         .iter()
-        .filter(|(_, found)| !matches!(found, crate::install::tree::Found::Folder(_)))
+        .filter(|(_, found)| !matches!(found, crate::install::tree::PathContent::Directory(_)))
         .collect();
     assert!(left.is_empty(), "{left:?}");
 }

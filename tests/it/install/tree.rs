@@ -27,8 +27,8 @@ pub(crate) struct System {
 
 /// What is at a path: mode and content, or where a link leads.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    Folder(u32),
+pub(crate) enum PathContent {
+    Directory(u32),
     File(u32, Vec<u8>),
     Link(PathBuf),
 }
@@ -78,7 +78,7 @@ impl System {
     }
 
     /// Everything that is there, by its path.
-    pub(crate) fn all(&self) -> BTreeMap<PathBuf, Found> {
+    pub(crate) fn all(&self) -> BTreeMap<PathBuf, PathContent> {
         let mut found = BTreeMap::new();
         let root = self.root();
         let mut folders = vec![root.clone()];
@@ -88,12 +88,12 @@ impl System {
                 let metadata = fs::symlink_metadata(&path).unwrap();
                 let mode = metadata.mode() & 0o7777;
                 let what = if metadata.is_symlink() {
-                    Found::Link(fs::read_link(&path).unwrap())
+                    PathContent::Link(fs::read_link(&path).unwrap())
                 } else if metadata.is_dir() {
                     folders.push(path.clone());
-                    Found::Folder(mode)
+                    PathContent::Directory(mode)
                 } else {
-                    Found::File(mode, fs::read(&path).unwrap())
+                    PathContent::File(mode, fs::read(&path).unwrap())
                 };
                 found.insert(path.strip_prefix(&root).unwrap().to_owned(), what);
             }

@@ -13,7 +13,7 @@ use linux_api_store::timescale::Timescale;
 use linux_api_store::{Engine, Options, Store};
 use linux_api_wire::audit::Actor;
 use linux_api_wire::fleet::{HostIdentity, HostSample};
-use linux_api_wire::progress::Unwatched;
+use linux_api_wire::progress::NoProgress;
 use linux_api_wire::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
@@ -376,7 +376,7 @@ async fn migrations_go_down_and_up_and_backups_hold_plain_rows() {
             folder: &folder,
             scope: Scope::All,
             reason: Reason::Command,
-            progress: &Unwatched,
+            progress: &NoProgress,
         };
         let made = backup::create(store, order).await;
         let manifest = backup::check(&made.unwrap().path).unwrap();
@@ -411,7 +411,7 @@ async fn a_backup_is_restored_into_hypertables() {
             folder: &folder,
             scope: Scope::All,
             reason: Reason::Command,
-            progress: &Unwatched,
+            progress: &NoProgress,
         };
         backup::create(store, order).await.unwrap().path
     };
@@ -436,7 +436,7 @@ async fn a_backup_is_restored_into_hypertables() {
             copies: &folder,
             actor: &Actor::system(),
             clock: &clock.clock(),
-            progress: &Unwatched,
+            progress: &NoProgress,
         };
         backup::restore(order).await.unwrap();
         let restored = database.store().await;

@@ -20,10 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const MEMORY: u64 = 100 << 10;
 
 /// The scripted daemon's body for a path; `None` is a body without end.
-type Answer = dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync;
+type ScriptedBody = dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync;
 
 /// Serves until the test ends; says where.
-fn serve(answer: Arc<Answer>) -> String {
+fn serve(answer: Arc<ScriptedBody>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -36,7 +36,7 @@ fn serve(answer: Arc<Answer>) -> String {
     url
 }
 
-fn talk(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
+fn talk(mut stream: TcpStream, answer: &ScriptedBody) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     loop {
         let Some(first) = lines.next().transpose()? else {

@@ -66,7 +66,7 @@ impl<K: Eq + Hash + Copy> LimiterStore<K> {
         (shard, at((hash >> 16) & 0xffff, SHARED))
     }
 
-    pub(super) fn give_back(&self, client: K) {
+    pub(super) fn refund(&self, client: K) {
         let (shard, place) = self.place(client);
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         let whole_again = match shard.clients.get_mut(&client) {

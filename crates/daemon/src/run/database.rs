@@ -11,7 +11,7 @@ use crate::tasks::backups;
 use linux_api_auth::key::PlainKey;
 use linux_api_config::{BeforeMigration, Config, Database, DatabaseUrl};
 use linux_api_store::backup::{self, BackupError, Order, Reason, Scope};
-use linux_api_store::migrations::{Migrated, Run, SchemaError};
+use linux_api_store::migrations::{MigrationOutcome, Run, SchemaError};
 use linux_api_store::{Availability, Options, Store, StoreError};
 use linux_api_wire::progress::Progress;
 use linux_api_wire::time::Clock;
@@ -119,7 +119,7 @@ impl Preparation {
                 Ok::<_, BackupError>(())
             })
             .await?;
-        if let Migrated::From(from, to) = migrated {
+        if let MigrationOutcome::From(from, to) = migrated {
             tracing::info!(from, to, "migrated the database");
         }
         if saved {
@@ -152,7 +152,7 @@ struct Steps<'a>(&'a Store);
 
 impl Progress for Steps<'_> {
     fn begin(&self, step: &str, _total: Option<u64>) {
-        systemd::tell_status(&format!("preparing the database: {step}"));
+        systemd::notify_status(&format!("preparing the database: {step}"));
         self.0
             .set_availability(Availability::Preparing { step: step.into() });
     }

@@ -12,7 +12,7 @@ use super::supervisor::every;
 use linux_api_store::Store;
 use linux_api_store::backup::{self, BackupError, BackupInfo, Order, Reason, Rule, Scope};
 use linux_api_wire::audit::{Action, Actor};
-use linux_api_wire::progress::Unwatched;
+use linux_api_wire::progress::NoProgress;
 
 /// How often to look whether a backup is due.
 const INTERVAL: Duration = Duration::from_mins(1);
@@ -107,7 +107,7 @@ pub async fn turn(
         folder: &plan.folder,
         scope: Scope::All,
         reason,
-        progress: &Unwatched,
+        progress: &NoProgress,
     };
     let info = tokio::select! {
         made = backup::create(store, order) => made?,

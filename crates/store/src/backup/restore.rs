@@ -35,7 +35,7 @@ pub struct RestoreOrder<'a> {
 
 /// What was done.
 #[derive(Debug)]
-pub struct Restored {
+pub struct RestoreOutcome {
     /// What the database holds now.
     pub manifest: Manifest,
     /// What it held before; nothing when that was empty or could not be read.
@@ -52,10 +52,10 @@ pub struct Restored {
 /// # Errors
 /// When the backup is damaged, does not fit, or the database is in use or fails: then it is left
 /// as it was.
-pub async fn restore(order: RestoreOrder<'_>) -> Result<Restored, BackupError> {
+pub async fn restore(order: RestoreOrder<'_>) -> Result<RestoreOutcome, BackupError> {
     let manifest = checked(order.backup).await?;
     let sole = SoleUse::of(&order.target).map_err(BackupError::NotRestored)?;
-    let old = Old::open(&order, sole.as_ref()).await?;
+    let old = OldDatabase::open(&order, sole.as_ref()).await?;
     let begun = Replacement::begin(&order.target, sole, order.clock).await;
     let mut replacement = match begun {
         Ok(replacement) => replacement,
@@ -113,7 +113,7 @@ pub async fn restore(order: RestoreOrder<'_>) -> Result<Restored, BackupError> {
         clock: order.clock,
     };
     let kept = replacement.commit(note, safety.is_some() || is_empty).await;
-    Ok(Restored {
+    Ok(RestoreOutcome {
         manifest,
         safety,
         kept: kept.map_err(BackupError::NotRestored)?,
@@ -161,14 +161,14 @@ async fn checked(backup: &Path) -> Result<Manifest, BackupError> {
 }
 
 /// The database before.
-struct Old {
+struct OldDatabase {
     /// Nothing when there is none, or a file that is no database any more.
     store: Option<Store>,
     revision: i64,
     auth_revision: i64,
 }
 
-impl Old {
+impl OldDatabase {
     async fn open(order: &RestoreOrder<'_>, sole: Option<&SoleUse>) -> Result<Self, BackupError> {
         let mut old = Self {
             store: None,

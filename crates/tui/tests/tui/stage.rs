@@ -21,11 +21,11 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 /// What a host says to a question.
-pub(crate) type Answer = Box<dyn Fn(&AnyQuery) -> Option<Result<AnyResponse, ClientError>>>;
+pub(crate) type Responder = Box<dyn Fn(&AnyQuery) -> Option<Result<AnyResponse, ClientError>>>;
 
 pub(crate) struct Stage {
     pub(crate) app: App,
-    answers: Vec<Answer>,
+    answers: Vec<Responder>,
     clock: ManualClock,
     elapsed: Duration,
     /// Effects other than polls of hosts.
@@ -44,7 +44,7 @@ fn settings() -> DashboardSettings {
 
 impl Stage {
     /// Hosts with what they say; `width` and `height` of the terminal.
-    pub(crate) fn new(hosts: Vec<(HostState, Answer)>, size: (u16, u16)) -> Self {
+    pub(crate) fn new(hosts: Vec<(HostState, Responder)>, size: (u16, u16)) -> Self {
         let start: Timestamp = "2026-11-23T07:02:00Z".parse().unwrap();
         let (hosts, answers) = hosts.into_iter().unzip();
         let mut stage = Self {
@@ -88,7 +88,7 @@ impl Stage {
         let hosts = demo::fleet(&clock.clock()).into_iter();
         let hosts = hosts.map(|(host, _)| {
             let answer = Rc::clone(&answer);
-            let answer: Answer = Box::new(move |wanted| answer(wanted));
+            let answer: Responder = Box::new(move |wanted| answer(wanted));
             (host, answer)
         });
         Self::new(hosts.collect(), size)
@@ -200,7 +200,7 @@ impl Stage {
 }
 
 /// What a host of the script says.
-pub(crate) fn scripted(script: DemoHost) -> Answer {
+pub(crate) fn scripted(script: DemoHost) -> Responder {
     Box::new(move |wanted| Some(script.respond(wanted)))
 }
 
