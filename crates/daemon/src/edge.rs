@@ -68,7 +68,7 @@ pub use policy::PolicyHandle;
 pub(crate) use request_id::{RequestId, RequestIds};
 use routes::EXPOSITION;
 use routes::Route;
-pub(crate) use routes::{PROBES, RouteTable, UNDOCUMENTED};
+pub(crate) use routes::{EdgeRoutes, PROBES, UNDOCUMENTED};
 pub use tally::OwnProbe;
 pub(crate) use throttle::Throttle;
 
@@ -86,7 +86,7 @@ const URI_MAX: usize = 8 << 10;
 /// What the layer works with.
 #[derive(Debug)]
 pub(crate) struct EdgeState {
-    pub(crate) routes: RouteTable,
+    pub(crate) routes: EdgeRoutes,
     pub(crate) policy: PolicyHandle,
     pub(crate) verifier: Verifier<StoredKeys>,
     pub(crate) checks: RunningChecks,

@@ -9,7 +9,7 @@ use crate::cli::{Context, output};
 use linux_api_config::{BeforeMigration, LoadedConfig};
 use linux_api_daemon::run::database::options;
 use linux_api_daemon::telemetry;
-use linux_api_store::backup::{self, BackupError, Order, Reason, Scope};
+use linux_api_store::backup::{self, BackupError, BackupOrder, BackupScope, Reason};
 use linux_api_store::{Options as StoreOptions, Store};
 use linux_api_wire::audit::{Action, Actor};
 use linux_api_wire::progress::Progress;
@@ -101,11 +101,11 @@ impl DatabaseContext {
         progress: &dyn Progress,
     ) -> Result<(), BackupError> {
         let scope = match self.loaded.config.backup.before_migration {
-            BeforeMigration::All => Scope::All,
-            BeforeMigration::Security => Scope::Security,
+            BeforeMigration::All => BackupScope::All,
+            BeforeMigration::Security => BackupScope::Security,
             BeforeMigration::Off => return Ok(()),
         };
-        let order = Order {
+        let order = BackupOrder {
             folder: self.backups(),
             scope,
             reason,

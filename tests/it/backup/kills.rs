@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use linux_api_store::audit::AuditFilter;
-use linux_api_store::backup::{self, Scope};
+use linux_api_store::backup::{self, BackupScope};
 use linux_api_store::{Options, Store};
 use linux_api_wire::time::Clock;
 use tempfile::TempDir;
@@ -59,7 +59,7 @@ impl Scene {
                 (strings(&["db", "migrate"]), (1, 2), (known, 2))
             }
             Work::Restore => {
-                let backup = fixture.backup(Scope::All).await.unwrap();
+                let backup = fixture.backup(BackupScope::All).await.unwrap();
                 add_user(&fixture.store, 3).await;
                 let name = backup.path.file_name().unwrap().to_str().unwrap();
                 let arguments = strings(&["db", "restore", name, "--yes"]);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use linux_api_daemon::tasks::janitor::{Retention, sweep};
-use linux_api_store::backup::{self, Order, Reason, RestoreOrder, Scope};
+use linux_api_store::backup::{self, BackupOrder, BackupScope, Reason, RestoreOrder};
 use linux_api_store::flush::{Batch, HostReport};
 use linux_api_store::host_samples::SampleFilter;
 use linux_api_store::request_queries::{Span, StatsFilter};
@@ -372,9 +372,9 @@ async fn migrations_go_down_and_up_and_backups_hold_plain_rows() {
     compress(&database).await;
     let copy = async |database: &Database, store: &Store| {
         let folder = database.folder.path().join("backups");
-        let order = Order {
+        let order = BackupOrder {
             folder: &folder,
-            scope: Scope::All,
+            scope: BackupScope::All,
             reason: Reason::Command,
             progress: &NoProgress,
         };
@@ -407,9 +407,9 @@ async fn a_backup_is_restored_into_hypertables() {
     let plain = Database::sqlite();
     let folder = database.folder.path().join("backups");
     let copy = async |store: &Store| {
-        let order = Order {
+        let order = BackupOrder {
             folder: &folder,
-            scope: Scope::All,
+            scope: BackupScope::All,
             reason: Reason::Command,
             progress: &NoProgress,
         };

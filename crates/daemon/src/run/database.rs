@@ -10,7 +10,7 @@ use super::{Demo, first_admin};
 use crate::tasks::backups;
 use linux_api_auth::key::PlainKey;
 use linux_api_config::{BeforeMigration, Config, Database, DatabaseUrl};
-use linux_api_store::backup::{self, BackupError, Order, Reason, Scope};
+use linux_api_store::backup::{self, BackupError, BackupOrder, BackupScope, Reason};
 use linux_api_store::migrations::{MigrationOutcome, Run, SchemaError};
 use linux_api_store::{Availability, Options, Store, StoreError};
 use linux_api_wire::progress::Progress;
@@ -94,8 +94,8 @@ impl Preparation {
     async fn migrate(&self, store: &Store) -> anyhow::Result<()> {
         let backup = &self.config.backup;
         let scope = match backup.before_migration {
-            BeforeMigration::All => Some(Scope::All),
-            BeforeMigration::Security => Some(Scope::Security),
+            BeforeMigration::All => Some(BackupScope::All),
+            BeforeMigration::Security => Some(BackupScope::Security),
             BeforeMigration::Off => None,
         };
         let steps = Steps(store);
@@ -107,7 +107,7 @@ impl Preparation {
         let migrated = store
             .migrate_as(&run, async |store: &Store| {
                 let Some(scope) = scope else { return Ok(()) };
-                let order = Order {
+                let order = BackupOrder {
                     folder: &backup.directory,
                     scope,
                     reason: Reason::Migration,

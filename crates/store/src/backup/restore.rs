@@ -8,7 +8,9 @@ use tokio::sync::mpsc;
 
 use super::read::send_lines;
 use super::temporary::Temporary;
-use super::{BackupError, BackupInfo, Manifest, Order, Reason, Scope, TableFile, check, create};
+use super::{
+    BackupError, BackupInfo, BackupOrder, BackupScope, Manifest, Reason, TableFile, check, create,
+};
 use crate::dump::{CopyError, Lines, Table};
 use crate::load::{RowSum, parse};
 use crate::replace::{Note, Replacement};
@@ -70,14 +72,17 @@ pub async fn restore(order: RestoreOrder<'_>) -> Result<RestoreOutcome, BackupEr
     let old_revision = old.revision;
     old.close().await;
     let safety = safety?;
-    if manifest.scope == Scope::Security && !is_empty && safety.is_none() {
+    if manifest.scope == BackupScope::Security && !is_empty && safety.is_none() {
         return Err(BackupError::Unfit(
             "the backup holds users and keys only, and the rest of the database can't be read: \
              restore a whole backup"
                 .to_owned(),
         ));
     }
-    if manifest.scope == Scope::Security && !is_empty && old_revision != manifest.schema_revision {
+    if manifest.scope == BackupScope::Security
+        && !is_empty
+        && old_revision != manifest.schema_revision
+    {
         return Err(BackupError::Unfit(format!(
             "the backup holds users and keys only and has schema revision {}, the database has \
              {old_revision}: bring the database there first with: linux-api db {} --to {0}",
@@ -92,7 +97,7 @@ pub async fn restore(order: RestoreOrder<'_>) -> Result<RestoreOutcome, BackupEr
     let mut sources = vec![Source::of(order.backup, &manifest)];
     let others = safety
         .as_ref()
-        .filter(|_| manifest.scope == Scope::Security && !replacement.leaves_other_tables());
+        .filter(|_| manifest.scope == BackupScope::Security && !replacement.leaves_other_tables());
     if let Some(safety) = others {
         sources.push(Source::of(&safety.path, &safety.manifest));
     }
@@ -210,9 +215,9 @@ impl OldDatabase {
         };
         let made = create(
             store,
-            Order {
+            BackupOrder {
                 folder: order.copies,
-                scope: Scope::All,
+                scope: BackupScope::All,
                 reason: Reason::Restore,
                 progress: order.progress,
             },

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{BackupError, BackupInfo, Scope, check, list, temporary};
+use super::{BackupError, BackupInfo, BackupScope, check, list, temporary};
 use linux_api_wire::time::Timestamp;
 
 /// Which backups are kept. One goes when either limit says so.
@@ -47,7 +47,7 @@ pub fn surplus(folder: &Path, rule: Rule, now: Timestamp) -> Result<PrunePlan, B
     if !surplus.is_empty() {
         let (mut any, mut whole) = (false, false);
         for info in all {
-            let is_whole = info.manifest.scope == Scope::All;
+            let is_whole = info.manifest.scope == BackupScope::All;
             if any && (whole || !is_whole) {
                 continue;
             }
