@@ -39,9 +39,9 @@ use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcomma
 pub use additions::openapi;
 pub use completion::{answer as answer_shell, scripts as completion_scripts};
 
-use linux_api_config::{Config, ConfigError, Environment, Flag, Loaded, Sources};
+use linux_api_config::{Config, ConfigError, Environment, Flag, LoadedConfig, Sources};
 use linux_api_daemon::tls::TlsError;
-use linux_api_setup::prompt::Stopped;
+use linux_api_setup::prompt::PromptAbort;
 use linux_api_store::StoreError;
 use linux_api_wire::log::LogSink;
 
@@ -147,7 +147,7 @@ impl Context {
     ///
     /// # Errors
     /// Lists all problems of the configuration.
-    pub(crate) fn load(&self, flags: Vec<Flag>) -> Result<Loaded, ConfigError> {
+    pub(crate) fn load(&self, flags: Vec<Flag>) -> Result<LoadedConfig, ConfigError> {
         Config::load(&Sources {
             config_path: self.options.config.clone(),
             environment: self.environment.clone(),
@@ -232,10 +232,10 @@ pub fn cannot_start(error: &std::io::Error) -> ExitCode {
 }
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<output::Closed>() {
+    if error.is::<output::OutputClosed>() {
         return ExitCode::SUCCESS;
     }
-    if error.is::<Stopped>() {
+    if error.is::<PromptAbort>() {
         output::farewell(error);
         return ExitCode::from(INTERRUPTED);
     }

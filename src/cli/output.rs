@@ -13,12 +13,12 @@ use super::sanitize::{escape_json, sanitize};
 /// The reader of the output has gone, as in `linux-api … | head`; not a failure.
 #[derive(Debug, thiserror::Error)]
 #[error("the output was closed")]
-pub(crate) struct Closed;
+pub(crate) struct OutputClosed;
 
 /// Prints text for people, with a line break at its end.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when its reader has gone.
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
 pub(crate) fn text(text: &str) -> anyhow::Result<()> {
     let text = sanitize(text);
     let end = if text.ends_with('\n') { "" } else { "\n" };
@@ -28,7 +28,7 @@ pub(crate) fn text(text: &str) -> anyhow::Result<()> {
 /// Prints a value for programs.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when its reader has gone.
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value).context("write the output as JSON")?;
     write(format!("{}\n", escape_json(&text)).as_bytes())
@@ -37,7 +37,7 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
 /// Prints a value for programs as one line.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when its reader has gone.
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
 pub(crate) fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string(value).context("write the output as JSON")?;
     write(format!("{}\n", escape_json(&text)).as_bytes())
@@ -46,7 +46,7 @@ pub(crate) fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
 /// Says that a file was written.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when its reader has gone.
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
 pub(crate) fn written(path: &Path) -> anyhow::Result<()> {
     text(&format!("{} written", path.display()))
 }
@@ -54,7 +54,7 @@ pub(crate) fn written(path: &Path) -> anyhow::Result<()> {
 fn write(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Closed.into()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(OutputClosed.into()),
         result => result.context("write to standard output"),
     }
 }

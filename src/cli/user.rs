@@ -177,7 +177,7 @@ async fn add(place: &AdminTarget, account: &NewAccount, json: bool) -> anyhow::R
 async fn delete(place: &AdminTarget, user: &str, yes: bool) -> anyhow::Result<()> {
     let user = place.user_for(Action::UserDelete, user).await?;
     let what = format!("Delete the user {} and all its keys?", user.username);
-    if !confirm::ask(&what, yes)? {
+    if !confirm::confirm(&what, yes)? {
         bail!("nothing was deleted");
     }
     place.delete_user(&user).await?;

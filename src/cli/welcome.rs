@@ -6,7 +6,7 @@ use clap::CommandFactory;
 
 use super::{Cli, Context, status};
 use linux_api_client::{Address, Client};
-use linux_api_config::Loaded;
+use linux_api_config::LoadedConfig;
 
 /// How things stand for this user on this host.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ pub(super) async fn text(ctx: &Context) -> String {
     say(&situation)
 }
 
-async fn is_running(loaded: &Loaded) -> bool {
+async fn is_running(loaded: &LoadedConfig) -> bool {
     let server = &loaded.config.server;
     let has_tls = server.tls_certificate.is_some();
     let scheme = if has_tls { "https" } else { "http" };
@@ -60,7 +60,7 @@ async fn is_running(loaded: &Loaded) -> bool {
 }
 
 /// A file that exists, or a server that is configured.
-fn has_database(loaded: &Loaded) -> bool {
+fn has_database(loaded: &LoadedConfig) -> bool {
     match linux_api_daemon::run::database::options(&loaded.config.database).sqlite_path() {
         Ok(Some(path)) => path.exists(),
         Ok(None) => true,

@@ -229,9 +229,10 @@ fn the_program_is_pushed_with_consent_only_checked_and_cleaned() {
     let own = sshd.path("client/linux-api");
     std::fs::copy(program(), &own).unwrap();
     let machine = std::env::consts::ARCH;
-    if !static_program(&sshd.path(&format!("client/linux-api-{machine}"))) {
-        panic!("cc can't build a static program; Debian has it in libc6-dev");
-    }
+    assert!(
+        static_program(&sshd.path(&format!("client/linux-api-{machine}"))),
+        "cc can't build a static program; Debian has what it needs in libc6-dev"
+    );
     let account = own_account();
     let url = format!("ssh://{account}@web-01");
     let push = |arguments: &[&str]| {

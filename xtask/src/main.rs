@@ -1,6 +1,6 @@
 //! `cargo xtask`: tasks of this repository that are more than a line of the Makefile.
 
-#![expect(clippy::print_stdout, reason = "it speaks to whoever typed it")]
+#![expect(clippy::print_stdout, reason = "it reports on the terminal")]
 
 mod generated;
 

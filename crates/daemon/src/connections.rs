@@ -21,7 +21,7 @@ use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::bare_refusals::Explained;
+use super::bare_refusals::ExplainedStream;
 use super::deadline::ConnectionTimer;
 use super::edge::{PolicyHandle, RequestIds};
 use super::peer::Peer;
@@ -93,7 +93,7 @@ impl ListeningSocket {
     }
 }
 
-struct Shared {
+struct ListenerCore {
     service: Service,
     /// Ends handshakes when no more connections are accepted.
     closed: CancellationToken,
@@ -110,7 +110,7 @@ struct Shared {
     reserve: Reserve,
 }
 
-impl Shared {
+impl ListenerCore {
     /// Waits until there is room for one more connection. Called after accepting: a listener
     /// that waited with a place in its hand would keep it from the others.
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
@@ -127,7 +127,7 @@ pub async fn serve(
     limits: Limits,
     stop: CancellationToken,
 ) {
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(ListenerCore {
         service,
         closed: CancellationToken::new(),
         cut: CancellationToken::new(),
@@ -176,7 +176,11 @@ pub async fn serve(
     }
 }
 
-async fn accept(listener: &ListeningSocket, shared: &Arc<Shared>, graceful: &GracefulShutdown) {
+async fn accept(
+    listener: &ListeningSocket,
+    shared: &Arc<ListenerCore>,
+    graceful: &GracefulShutdown,
+) {
     loop {
         let accepted = match listener {
             ListeningSocket::Tcp(listener) => accept_tcp(listener, None, shared, graceful).await,
@@ -222,7 +226,7 @@ fn is_clients_fault(error: &io::Error) -> bool {
 async fn accept_tcp(
     listener: &TcpListener,
     certificates: Option<&Certificates>,
-    shared: &Arc<Shared>,
+    shared: &Arc<ListenerCore>,
     graceful: &GracefulShutdown,
 ) -> io::Result<()> {
     let (stream, address) = listener.accept().await?;
@@ -278,7 +282,7 @@ async fn receive(connections: &Mutex<Receiver<UnixStream>>) -> UnixStream {
 
 async fn serve_unix(
     stream: UnixStream,
-    shared: &Arc<Shared>,
+    shared: &Arc<ListenerCore>,
     graceful: &GracefulShutdown,
 ) -> io::Result<()> {
     let account = stream.peer_cred()?;
@@ -294,7 +298,7 @@ async fn serve_unix(
 fn spawn<S>(
     stream: S,
     peer: Peer,
-    shared: &Arc<Shared>,
+    shared: &Arc<ListenerCore>,
     graceful: &GracefulShutdown,
     held: ConnectionPermits,
 ) where
@@ -311,7 +315,7 @@ type ConnectionPermits = (Option<OwnedSemaphorePermit>, Option<Visit>);
 fn run<S>(
     stream: S,
     peer: Peer,
-    shared: &Arc<Shared>,
+    shared: &Arc<ListenerCore>,
     watcher: Watcher,
     held: ConnectionPermits,
 ) -> impl Future<Output = ()> + Send + use<S>
@@ -325,7 +329,7 @@ where
         let own = Arc::clone(&own);
         async move { Ok::<_, Infallible>(own.respond(&mut request, peer).await) }
     });
-    let stream = Explained::new(stream, Arc::clone(&shared.request_ids));
+    let stream = ExplainedStream::new(stream, Arc::clone(&shared.request_ids));
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(shared.limits.write_timeout));
     let connection = http1::Builder::new()
@@ -346,12 +350,12 @@ where
 
 /// Counts a connection of an address for as long as it lives.
 struct Visit {
-    shared: Arc<Shared>,
+    shared: Arc<ListenerCore>,
     address: IpAddr,
 }
 
 impl Visit {
-    fn new(shared: &Arc<Shared>, address: SocketAddr) -> Option<Self> {
+    fn new(shared: &Arc<ListenerCore>, address: SocketAddr) -> Option<Self> {
         let address = address.ip().to_canonical();
         let mut addresses = shared
             .addresses

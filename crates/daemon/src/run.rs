@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use linux_api_auth::key::PlainKey;
 use linux_api_auth::verifier::OtherKeys;
-use linux_api_config::{Config, Legacy, Loaded};
+use linux_api_config::{Config, Legacy, LoadedConfig};
 use linux_api_store::{Availability, Store};
 use linux_api_wire::log::LogSink;
 use linux_api_wire::time::Clock;
@@ -79,7 +79,7 @@ impl Additions {
 /// What a daemon is started with.
 pub struct Start {
     /// The configuration, which was [checked](check::check).
-    pub loaded: Loaded,
+    pub loaded: LoadedConfig,
     /// Reads the configuration again at SIGHUP.
     pub reader: Reader,
     /// Where log lines go.
@@ -135,8 +135,8 @@ impl Daemon {
             retry: Arc::default(),
             status: status.clone(),
         };
-        systemd::tell_status("opening the database");
-        let first_attempt = systemd::while_told_to_wait(Box::pin(keeper.first_attempt()));
+        systemd::notify_status("opening the database");
+        let first_attempt = systemd::while_extending_timeout(Box::pin(keeper.first_attempt()));
         let first_key = tokio::select! {
             key = first_attempt => key?,
             // Dropping a migration rolls it back.
@@ -253,7 +253,7 @@ impl Daemon {
         let (stopping, watched) = (stop.clone(), end.clone());
         tokio::spawn(async move {
             stopping.cancelled().await;
-            systemd::tell_stopping();
+            systemd::notify_stopping();
         });
         if let Some(timeout) = systemd::watchdog() {
             let liveness = Liveness::new(running.service.clone(), supervisor.clone());
@@ -277,7 +277,7 @@ pub(crate) struct Demo(PathBuf);
 impl Demo {
     const PREFIX: &str = "demo-";
 
-    fn new(config: &Config, loaded: &Loaded) -> anyhow::Result<Option<Self>> {
+    fn new(config: &Config, loaded: &LoadedConfig) -> anyhow::Result<Option<Self>> {
         if !config.demo.enabled {
             return Ok(None);
         }

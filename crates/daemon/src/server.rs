@@ -14,7 +14,7 @@ use axum::response::Response;
 use tokio_util::sync::CancellationToken;
 
 use crate::access_log::AccessLogger;
-use crate::edge::{AccessPolicy, Edge, EdgeState, RequestIds, RouteTable, RunningChecks, Throttle};
+use crate::edge::{AccessPolicy, Edge, EdgeRoutes, EdgeState, RequestIds, RunningChecks, Throttle};
 use crate::issuer::Issuer;
 use crate::notices::Notices;
 use crate::old_routes::OldRoutes;
@@ -161,7 +161,7 @@ pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
         unread.clone(),
     );
     let edge = EdgeState {
-        routes: RouteTable::new(&entries),
+        routes: EdgeRoutes::new(&entries),
         policy: parts.policy,
         verifier: parts.verifier.clone(),
         checks: RunningChecks::default(),
@@ -212,8 +212,8 @@ pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
 }
 
 /// All routes that the service has with these old ones.
-pub(crate) fn route_table(mut old: Option<OldRoutes>) -> RouteTable {
-    RouteTable::new(&router::documented(old.as_mut()).2)
+pub(crate) fn route_table(mut old: Option<OldRoutes>) -> EdgeRoutes {
+    EdgeRoutes::new(&router::documented(old.as_mut()).2)
 }
 
 /// The OpenAPI document of the service, for people to read.

@@ -28,7 +28,7 @@ impl Collector {
     /// Finds an account by its name.
     ///
     /// # Errors
-    /// When the file of accounts can't be read, or the directory does not answer.
+    /// When the file of accounts can't be read, or the directory does not respond.
     pub async fn find_account(&self, name: &str) -> Result<Option<Account>, CollectError> {
         if !can_be_name(name) {
             return Ok(None);
@@ -37,7 +37,7 @@ impl Collector {
         if let Some(account) = parse_accounts(&file).find(|account| account.user_name == name) {
             return Ok(Some(account));
         }
-        // getent takes a number for an id and would answer with an account of another name.
+        // getent takes a number for an id and would return an account of another name.
         if is_number(name) {
             return Ok(None);
         }
@@ -58,11 +58,11 @@ impl Collector {
         Ok(parse_accounts(&answer).find(|account| account.uid == uid))
     }
 
-    /// Whether an account with this user and primary group id belongs to a group. Nobody belongs to
-    /// a group that does not exist.
+    /// Whether an account with this user and primary group id belongs to a group. A group that does
+    /// not exist has no members.
     ///
     /// # Errors
-    /// When the files of groups or accounts can't be read, or the directory does not answer.
+    /// When the files of groups or accounts can't be read, or the directory does not respond.
     pub async fn is_in_group(
         &self,
         uid: u32,
@@ -140,7 +140,7 @@ fn can_be_name(name: &str) -> bool {
     has_length && !name.starts_with('-') && !name.contains(['\0', '\n', ':'])
 }
 
-/// Whether strtoul(3), by which getent tells ids from names, reads all of it as a number.
+/// Whether strtoul(3), by which getent distinguishes ids from names, reads all of it as a number.
 fn is_number(name: &str) -> bool {
     let digits = name.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\x0b');
     let digits = digits.strip_prefix(['+', '-']).unwrap_or(digits);

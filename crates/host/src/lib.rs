@@ -164,7 +164,7 @@ struct Scans {
 }
 
 /// A scan, and the lock under which it was made.
-type Scanned = (Arc<ProcessScan>, OwnedMutexGuard<Scans>);
+type LockedScan = (Arc<ProcessScan>, OwnedMutexGuard<Scans>);
 
 impl Scans {
     /// The last scan, unless it is too old to be shared.
@@ -282,7 +282,7 @@ impl Collector {
     }
 
     /// Scans the processes for the holder of the lock, who gets it back.
-    async fn scan(&self, mut scans: OwnedMutexGuard<Scans>) -> Result<Scanned, CollectError> {
+    async fn scan(&self, mut scans: OwnedMutexGuard<Scans>) -> Result<LockedScan, CollectError> {
         // The lock goes along with the scan: a reader that leaves early would otherwise let the
         // next one start a second scan beside the first.
         let scan = self
@@ -299,7 +299,7 @@ impl Collector {
                 Ok((scan, scans))
             })
             .await?;
-        self.0.account_names.ask(self, &scan.0);
+        self.0.account_names.look_up_missing(self, &scan.0);
         Ok(scan)
     }
 

@@ -15,7 +15,7 @@ use super::availability::{Availability, Tracker};
 use super::error::is_busy;
 use super::lock::{self, SoleUse};
 use super::memory::{Anchor, MemoryName};
-use super::new_file::{cannot_create, create_database, create_private_folder};
+use super::new_file::{cannot_create, create_database, create_private_directory};
 use super::pools::{FileId, Pool, PostgresPools, SqliteContent, SqlitePools};
 use super::{Inner, Store, StoreError};
 use linux_api_wire::time::Clock;
@@ -329,7 +329,7 @@ impl Store {
 
 async fn open_sqlite(options: &Options, sole: Option<&SoleUse>) -> Result<SqlitePools, StoreError> {
     let (path, connect) = options.sqlite_file()?;
-    create_private_folder(&path)?;
+    create_private_directory(&path)?;
     let in_use = match sole {
         Some(sole) => Arc::clone(&sole.file),
         None => lock::shared(&path, options.lock_timeout).await?,

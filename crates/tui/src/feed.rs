@@ -141,7 +141,7 @@ impl FeedTask {
                 Some(answer) = self.running.next() => self.answered(answer),
                 Some(news) = self.changes.next() => {
                     // What was changed is to be seen at once; a poll that began before may not.
-                    self.all_anew();
+                    self.restart_all();
                     vec![news]
                 }
                 () = tokio::time::sleep_until(next) => continue,
@@ -185,7 +185,7 @@ impl FeedTask {
                 },
                 |index| old.swap_remove(index),
             );
-            // Whoever looks closer now does not wait until the slower pace is over.
+            // A faster pace applies at once, not after the slower one has passed.
             if let Some(polled) = slot.polled {
                 slot.due = slot.due.min(polled + query.pace(plan.every));
             }
@@ -201,7 +201,7 @@ impl FeedTask {
     }
 
     /// Polls everything again; responses that are on their way are dropped.
-    fn all_anew(&mut self) {
+    fn restart_all(&mut self) {
         for slot in self.slots.iter_mut().filter(|slot| slot.running) {
             self.slots_made += 1;
             slot.number = self.slots_made;

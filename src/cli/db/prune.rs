@@ -80,7 +80,7 @@ impl Options {
             size(bytes),
             names[0]
         );
-        if !confirm::ask(&question, self.yes)? {
+        if !confirm::confirm(&question, self.yes)? {
             bail!("nothing was deleted");
         }
         let store = place.open().await?;

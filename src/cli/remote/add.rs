@@ -136,7 +136,7 @@ impl Add {
             return Ok(kept?);
         }
         output::text(&problem)?;
-        if !confirm::ask("Keep the key in a file that only you can read?", false)? {
+        if !confirm::confirm("Keep the key in a file that only you can read?", false)? {
             return Ok(kept?);
         }
         keys.put(KeyPlace::File, &self.name, key).await?;

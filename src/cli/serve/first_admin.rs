@@ -13,14 +13,14 @@ use crate::cli::{Context, output};
 use linux_api_auth::key::PlainKey;
 use linux_api_client::keys::KeyPlace;
 use linux_api_client::local;
-use linux_api_config::Loaded;
+use linux_api_config::LoadedConfig;
 use linux_api_daemon::run::first_admin::LateKey;
 use linux_api_daemon::run::listen::Addresses;
 
 /// How the first admin's key is shown when it is created after the start: in a private file when
 /// standard output is the journal, which others may read, or nothing, as it is for a daemon in the
 /// background. Decided by what standard output is now; `is_detached` when it is let go of later.
-pub(super) fn late_key(loaded: &Loaded, ctx: &Context, is_detached: bool) -> LateKey {
+pub(super) fn late_key(loaded: &LoadedConfig, ctx: &Context, is_detached: bool) -> LateKey {
     let needs_file = is_detached || output_is_journal(ctx);
     let file = needs_file.then(|| loaded.data_dir.join(FIRST_KEY_FILE));
     LateKey::new(move |key| match &file {
@@ -46,7 +46,7 @@ fn keep(path: &Path, key: &PlainKey) -> anyhow::Result<()> {
 /// journal, which others may read. On standard output it is offered to this user's keyring too, so
 /// that `linux-api tui` finds it.
 pub(super) async fn show_key(
-    loaded: &Loaded,
+    loaded: &LoadedConfig,
     ctx: &Context,
     key: Option<&PlainKey>,
     addresses: &Addresses,

@@ -158,7 +158,7 @@ async fn rotate(
 async fn revoke(place: &AdminTarget, user: &str, key: &str, yes: bool) -> anyhow::Result<()> {
     let user = place.user_for(Action::KeyRevoke, user).await?;
     let name = &user.username;
-    if !confirm::ask(&format!("Revoke the key {key} of {name}?"), yes)? {
+    if !confirm::confirm(&format!("Revoke the key {key} of {name}?"), yes)? {
         bail!("nothing was revoked");
     }
     let revoked = place.revoke_key(&user, key).await?;

@@ -133,7 +133,7 @@ impl App {
         let verifier = Verifier::new(keys, limits, clock.clock(), Some(other_keys));
         let recorder = Recorder::with_shards(2);
         let host = HostSampler::new(clock.clock());
-        // Streams end at once, so that every answer has an end.
+        // Streams end at once, so that every response has an end.
         let stop = CancellationToken::new();
         stop.cancel();
         let router = server::service(Parts {
@@ -240,7 +240,7 @@ impl App {
         let run = self
             .host
             .clone()
-            .run(Said(load, busy), interval, stop.clone());
+            .run(FixedHost(load, busy), interval, stop.clone());
         let task = tokio::spawn(run);
         told.changed().await.unwrap();
         stop.cancel();
@@ -304,7 +304,7 @@ impl App {
         self.send(request).await
     }
 
-    /// Sends any request, and holds the answer against the OpenAPI document.
+    /// Sends any request, and compares the response with the OpenAPI document.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Reply {
         let client: SocketAddr = CLIENT.parse().unwrap();
         request.extensions_mut().insert(Peer::Tcp {
@@ -330,9 +330,9 @@ impl App {
 }
 
 /// A host of which only load and use of the processors are known.
-struct Said(f64, u32);
+struct FixedHost(f64, u32);
 
-impl Source for Said {
+impl Source for FixedHost {
     async fn read(&mut self, time: Timestamp) -> Snapshot {
         let mut snapshot = Snapshot {
             host: "web-03".into(),

@@ -66,8 +66,8 @@ impl Sshd {
             .unwrap();
         let sshd = Self {
             child,
-            port,
             directory,
+            port,
         };
         sshd.write_client(&sshd.host_lines("web-*", "known"));
         let deadline = Instant::now() + Duration::from_secs(20);

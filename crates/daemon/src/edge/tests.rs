@@ -38,7 +38,7 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
     };
     let recorder = Recorder::with_shards(1);
     let state = EdgeState {
-        routes: RouteTable::new(&crate::router::documented(None).2),
+        routes: EdgeRoutes::new(&crate::router::documented(None).2),
         policy: PolicyHandle::default(),
         verifier: Verifier::new(StoredKeys(store.clone()), limits, clock.clone(), None),
         checks: RunningChecks::default(),

@@ -9,7 +9,7 @@ use rand::TryRng;
 use tokio_util::sync::CancellationToken;
 
 use super::identity;
-use super::measuring::Measuring;
+use super::measuring::MeasuringParts;
 use crate::access_log::AccessLogger;
 use crate::notices::Notices;
 use crate::old_routes::OldRoutes;
@@ -80,7 +80,7 @@ impl Assembly {
         let supervisor = Supervisor::default();
         let end = CancellationToken::new();
         self.start_tasks(&collector, &host, &supervisor, &end);
-        let measuring = Measuring {
+        let measuring = MeasuringParts {
             store: &self.store,
             verifier: &verifier,
             host: &host,

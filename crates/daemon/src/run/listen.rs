@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, UnixListener};
 use super::systemd::{self, PassedSockets};
 use crate::server::{Listener, ListeningSocket};
 use crate::tls::Certificates;
-use linux_api_config::{Config, Loaded};
+use linux_api_config::{Config, LoadedConfig};
 
 /// Everything that the daemon listens on.
 #[derive(Debug)]
@@ -71,7 +71,7 @@ impl Addresses {
 
     /// Whether keys travel in the clear to one of them, because the administrator insists. What is
     /// configured may not be what the sockets are: systemd chose them, or they wait for a restart.
-    pub(super) fn check_clear_text(&self, loaded: &Loaded) -> anyhow::Result<bool> {
+    pub(super) fn check_clear_text(&self, loaded: &LoadedConfig) -> anyhow::Result<bool> {
         let mut server = loaded.config.server.clone();
         if !self.uses_tls {
             (server.tls_certificate, server.tls_key) = (None, None);
@@ -112,7 +112,7 @@ pub(super) fn certificates(config: &Config) -> anyhow::Result<Option<Certificate
 }
 
 /// Looks at what listening as configured takes, and opens nothing.
-pub(super) fn check(loaded: &Loaded) -> anyhow::Result<()> {
+pub(super) fn check(loaded: &LoadedConfig) -> anyhow::Result<()> {
     let config = &loaded.config;
     let certificates = certificates(config)?;
     let configured = Addresses {
@@ -142,7 +142,7 @@ fn look_at_unix(path: &Path) -> anyhow::Result<()> {
 }
 
 /// Listens as configured; sockets of systemd take the place of those of their kind.
-pub(super) async fn bind(loaded: &Loaded, handed: PassedSockets) -> anyhow::Result<Bound> {
+pub(super) async fn bind(loaded: &LoadedConfig, handed: PassedSockets) -> anyhow::Result<Bound> {
     let config = &loaded.config;
     let certificates = certificates(config)?;
     let mut sockets = Vec::new();

@@ -32,7 +32,7 @@ pub(super) fn automatic(config: &linux_api_config::Backup) -> Rule {
 }
 
 /// What the measurements come from and go to.
-pub(super) struct Measuring<'a> {
+pub(super) struct MeasuringParts<'a> {
     pub(super) store: &'a Store,
     pub(super) verifier: &'a Verifier<StoredKeys>,
     pub(super) host: &'a HostSampler,
@@ -40,7 +40,7 @@ pub(super) struct Measuring<'a> {
     pub(super) flusher: &'a FlusherHandle,
 }
 
-impl Measuring<'_> {
+impl MeasuringParts<'_> {
     /// Starts the tasks; they end with `end`.
     pub(super) fn start(
         &self,

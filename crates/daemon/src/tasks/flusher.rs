@@ -72,12 +72,12 @@ pub struct Flusher<S> {
     key_use_due: Instant,
     last_log: Option<Instant>,
     /// Files of earlier starts whose content is in the queue.
-    recovered: Vec<Recovered>,
+    recovered: Vec<RecoveredFile>,
 }
 
 /// A file that goes once its content is stored.
 #[derive(Debug)]
-struct Recovered {
+struct RecoveredFile {
     path: PathBuf,
     /// Samples of it that are another host's, which the queue has no place for; emptied when they
     /// are stored.
@@ -313,7 +313,7 @@ impl<S: KeySource> Flusher<S> {
                     let foreign = content.host_id.filter(|id| !is_own(id));
                     let foreign = foreign.map(|id| (id, std::mem::take(&mut content.samples)));
                     self.queue.recover(content.buckets, content.samples);
-                    self.recovered.push(Recovered { path, foreign });
+                    self.recovered.push(RecoveredFile { path, foreign });
                 }
                 // Another daemon of the same directory stored it meanwhile, or a later start can read it.
                 Err(SpoolError::Io(error)) => {
@@ -341,7 +341,7 @@ impl<S: KeySource> Flusher<S> {
             .into_iter()
             .partition(|one| one.foreign.is_none());
         self.recovered = left;
-        for Recovered { path, .. } in stored {
+        for RecoveredFile { path, .. } in stored {
             if let Err(error) = tokio::fs::remove_file(&path).await
                 && error.kind() != std::io::ErrorKind::NotFound
             {
