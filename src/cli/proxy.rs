@@ -46,7 +46,7 @@ async fn daemon(ctx: &Context) -> anyhow::Result<(Hello, MakeConnection, Option<
     for path in ctx.sockets() {
         match accepts(&path).await {
             Ok(()) => return Ok((hello, through(path), None)),
-            Err(reason) => hello.reason = Some(reason),
+            Err(reason) => hello.reason = hello.reason.or(reason),
         }
     }
     let daemon = here::start(ctx).await?;
@@ -59,25 +59,26 @@ async fn daemon(ctx: &Context) -> anyhow::Result<(Hello, MakeConnection, Option<
     Ok((hello, connect, Some(daemon)))
 }
 
-/// Whether the daemon at this socket knows the account; else why it does not help.
-async fn accepts(path: &Path) -> Result<(), String> {
+/// Whether the daemon at this socket knows the account; else why it does not help, where there is one.
+async fn accepts(path: &Path) -> Result<(), Option<String>> {
     match std::os::unix::net::UnixStream::connect(path) {
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            return Err("the daemon's socket is not for this account".to_owned());
+            return Err(Some(
+                "the daemon's socket is not for this account".to_owned(),
+            ));
         }
-        Err(_) => return Err("no daemon runs there".to_owned()),
+        Err(_) => return Err(None),
     }
     let client = Client::new(&Target::new(Address::Unix(path.to_owned())));
-    let client = client.map_err(|error| error.in_short())?;
+    let client = client.map_err(|error| Some(error.in_short()))?;
     match client.current_user().await {
         // A daemon in trouble is still the one to ask what is wrong.
         Ok(_) | Err(ClientError::Refused { status: 500.., .. }) => Ok(()),
-        Err(ClientError::Refused { status: 401, .. }) => Err(
-            "the daemon does not know this account; its administrator can add it to the group linux-api"
-                .to_owned(),
-        ),
-        Err(error) => Err(error.in_short()),
+        Err(ClientError::Refused { status: 401, .. }) => Err(Some(
+            "the daemon does not know this account (add it to the group linux-api)".to_owned(),
+        )),
+        Err(error) => Err(Some(error.in_short())),
     }
 }
 

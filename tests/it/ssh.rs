@@ -36,15 +36,15 @@ fn a_host_without_a_daemon_is_monitored_and_nothing_is_left_there() {
 #[test]
 fn a_daemon_of_the_host_knows_the_account_by_its_socket() {
     let Some(sshd) = Sshd::start("") else { return };
+    let config = format!("[server.unix_peers]\n{} = \"admin\"\n", own_account());
+    std::fs::write(sshd.path("config.toml"), config).unwrap();
     let mut daemon = Command::new(program())
         .args(["serve", "--listen", "127.0.0.1:0", "--unix"])
         .arg(sshd.path("api.sock"))
+        .arg("--config")
+        .arg(sshd.path("config.toml"))
         .env_clear()
         .env("HOME", sshd.path("client"))
-        .env(
-            "LINUX_API__SERVER__UNIX_PEERS",
-            format!("{{{} = \"admin\"}}", own_account()),
-        )
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -98,12 +98,13 @@ impl Hello {
             seen += line.len();
             let text = String::from_utf8_lossy(&line);
             let text = text.trim();
-            if let Some(json) = text.strip_prefix(GREETING) {
+            // What a shell prints last may lack the end of its line.
+            if let Some((_, json)) = text.split_once(GREETING) {
                 return serde_json::from_str(json)
                     .map(Ok)
                     .map_err(|_| HelloError::OtherProtocol("unreadable".to_owned()));
             }
-            if let Some(version) = text.strip_prefix("linux-api-proxy/") {
+            if let Some((_, version)) = text.split_once("linux-api-proxy/") {
                 let version = version.chars().take_while(char::is_ascii_digit);
                 return Err(HelloError::OtherProtocol(version.collect()));
             }
@@ -423,7 +424,7 @@ mod tests {
             ephemeral: true,
             reason: Some("no daemon".to_owned()),
         };
-        let text = format!("Welcome!\r\n\n{}rest", hello.line());
+        let text = format!("Welcome!\r\n\n$ {}rest", hello.line());
         assert_eq!(read(text.as_bytes()).await, Ok(Ok(hello.clone())));
         // A later version may say more, or less.
         let text = format!("{GREETING}{{\"colour\":1}}\n");

@@ -78,7 +78,8 @@ pub(super) async fn open(host: &SshHost) -> Result<Session, Lack> {
     let listening = tokio::spawn(printed.clone().collect(stderr));
     let mut stdout = BufReader::new(stdout);
     let hello = Hello::read(&mut stdout, |line| {
-        line.strip_prefix(NO_PROGRAM).and_then(System::parse)
+        let (_, system) = line.split_once(NO_PROGRAM)?;
+        System::parse(system)
     });
     let Ok(found) = tokio::time::timeout(PREPARE, hello).await else {
         let heard = printed.last_line();
