@@ -33,8 +33,12 @@ fn send(mut stream: UnixStream, method: &str, path: &str, body: &str) -> (u16, V
         body.len()
     )
     .unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
+    let mut bytes = Vec::new();
+    if let Err(error) = stream.read_to_end(&mut bytes) {
+        // A body that was refused unread resets the connection, after the response.
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+    let text = String::from_utf8(bytes).unwrap();
     let (head, body) = text.split_once("\r\n\r\n").expect("a whole response");
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
     (status, serde_json::from_str(body).unwrap_or(Value::Null))
