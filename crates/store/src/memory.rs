@@ -4,11 +4,16 @@
 //! it, so a connection that is used for nothing else, the [`Anchor`], stays open for as long as the
 //! store does.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::Mutex;
+
+use super::open::{check_version, writer_pool};
+use super::pools::{SqliteContent, SqlitePools};
+use super::{Options, StoreError};
 
 /// The scheme of the URLs of such databases. The configuration knows none like it.
 const SCHEME: &str = "memory";
@@ -71,11 +76,37 @@ impl Anchor {
     }
 }
 
+/// Connections to a database in memory. It has one reader, because there is no disk to wait for.
+/// `anchor` is what kept its content until now.
+pub(super) async fn open(
+    options: &Options,
+    name: &MemoryName,
+    anchor: Option<Arc<Anchor>>,
+) -> Result<SqlitePools, StoreError> {
+    let connect = name.connect_options(options.deadline);
+    let anchor = match anchor {
+        Some(anchor) => anchor,
+        None => Arc::new(Anchor::new(&connect).await?),
+    };
+    // None of them ends for want of use: opening it again costs more than it holds.
+    let steady = |pool: SqlitePoolOptions| pool.idle_timeout(None).max_lifetime(None);
+    let reader = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(options.deadline);
+    let pools = SqlitePools {
+        writer: steady(writer_pool(options)).connect_lazy_with(connect.clone()),
+        reader: steady(reader).connect_lazy_with(connect.read_only(true)),
+        content: SqliteContent::Memory(anchor),
+    };
+    check_version(&pools.writer).await?;
+    Ok(pools)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Store;
     use crate::backup::{self, BackupError};
-    use crate::{Options, Store};
     use linux_api_wire::audit::Actor;
     use linux_api_wire::progress::Unwatched;
     use linux_api_wire::time::Clock;

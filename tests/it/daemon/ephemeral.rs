@@ -26,13 +26,12 @@ const STRANGER: u32 = 54_321;
 fn send(mut stream: UnixStream, method: &str, path: &str, body: &str) -> (u16, Value) {
     stream.set_nonblocking(false).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(
-        stream,
+    let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
-    )
-    .unwrap();
+    );
+    stream.write_all(request.as_bytes()).unwrap();
     let mut bytes = Vec::new();
     if let Err(error) = stream.read_to_end(&mut bytes) {
         // A body that was refused unread resets the connection, after the response.
