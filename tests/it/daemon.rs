@@ -7,6 +7,7 @@ mod availability;
 mod database;
 mod doctor;
 mod endurance;
+mod ephemeral;
 mod hostile;
 mod lifecycle;
 mod many;

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::availability::{Availability, Tracker};
 use super::error::is_busy;
 use super::lock::{self, SoleUse};
-use super::memory::{Anchor, MemoryName};
+use super::memory::{self, MemoryName};
 use super::new_file::{cannot_create, create_database, create_private_directory};
 use super::pools::{FileId, Pool, PostgresPools, SqliteContent, SqlitePools};
 use super::{Inner, Store, StoreError};
@@ -260,7 +260,7 @@ impl Store {
                     files.writer.close().await;
                 }
                 let pools = match options.memory_name() {
-                    Some(name) => open_memory(options, &name, anchor).await?,
+                    Some(name) => memory::open(options, &name, anchor).await?,
                     None => open_sqlite(options, sole).await?,
                 };
                 Pool::Sqlite(Box::new(pools))
@@ -357,33 +357,7 @@ async fn open_sqlite(options: &Options, sole: Option<&SoleUse>) -> Result<Sqlite
     Ok(pools)
 }
 
-/// Connections to a database in memory. It has one reader, because there is no disk to wait for.
-/// `anchor` is what kept its content until now.
-async fn open_memory(
-    options: &Options,
-    name: &MemoryName,
-    anchor: Option<Arc<Anchor>>,
-) -> Result<SqlitePools, StoreError> {
-    let connect = name.connect_options(options.deadline);
-    let anchor = match anchor {
-        Some(anchor) => anchor,
-        None => Arc::new(Anchor::new(&connect).await?),
-    };
-    // None of them ends for want of use: opening it again costs more than it holds.
-    let steady = |pool: SqlitePoolOptions| pool.idle_timeout(None).max_lifetime(None);
-    let reader = SqlitePoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(options.deadline);
-    let pools = SqlitePools {
-        writer: steady(writer_pool(options)).connect_lazy_with(connect.clone()),
-        reader: steady(reader).connect_lazy_with(connect.read_only(true)),
-        content: SqliteContent::Memory(anchor),
-    };
-    check_version(&pools.writer).await?;
-    Ok(pools)
-}
-
-fn writer_pool(options: &Options) -> SqlitePoolOptions {
+pub(super) fn writer_pool(options: &Options) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(options.deadline)
@@ -397,7 +371,7 @@ fn writer_pool(options: &Options) -> SqlitePoolOptions {
         })
 }
 
-async fn check_version(writer: &SqlitePool) -> Result<(), StoreError> {
+pub(super) async fn check_version(writer: &SqlitePool) -> Result<(), StoreError> {
     let version: String = sqlx::query_scalar("select sqlite_version()")
         .fetch_one(writer)
         .await?;

@@ -80,13 +80,13 @@ impl SocketDirectory {
         let runtime = environment.text("XDG_RUNTIME_DIR").map(PathBuf::from);
         // Under sudo it may be that of another account.
         let runtime = runtime.filter(|path| path.is_absolute() && is_own_folder(path));
-        let path = match runtime {
-            Some(runtime) => runtime.join("linux-api"),
-            None => {
+        let path = runtime.map_or_else(
+            || {
                 let uid = rustix::process::geteuid().as_raw();
                 PathBuf::from(format!("/tmp/linux-api-{uid}"))
-            }
-        };
+            },
+            |runtime| runtime.join("linux-api"),
+        );
         Self::make_at(path)
     }
 

@@ -53,6 +53,7 @@ pub(crate) fn way(command: &str) -> Result<Way, String> {
 
 fn way_of_ours(arguments: &[&str]) -> Way {
     match arguments {
+        ["serve", "--ephemeral", ..] => Way::Until("listens on unix:"),
         ["serve", ..] => Way::Until("lapi_"),
         ["audit", .., "--follow", "--json"] => Way::Until("\"result\":\"refused\""),
         ["tui", rest @ ..] => Way::Terminal(shown(rest)),

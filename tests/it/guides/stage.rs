@@ -381,6 +381,7 @@ impl Stage {
             command
                 .env("HOME", home.path())
                 .env("LINUX_API__SERVER__LISTEN", "127.0.0.1:0")
+                .env("XDG_RUNTIME_DIR", home.path())
                 .env("LINUX_API__SERVER__UNIX", home.path().join("api.sock"));
         }
         if then == NextStep::Quit {
