@@ -108,7 +108,7 @@ mod tests {
     use crate::Store;
     use crate::backup::{self, BackupError};
     use linux_api_wire::audit::Actor;
-    use linux_api_wire::progress::Unwatched;
+    use linux_api_wire::progress::NoProgress;
     use linux_api_wire::time::Clock;
 
     const DAY: Duration = Duration::from_hours(24);
@@ -186,11 +186,11 @@ mod tests {
     async fn it_can_be_saved_and_is_never_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let store = migrated().await;
-        let order = backup::Order {
+        let order = backup::BackupOrder {
             folder: folder.path(),
-            scope: backup::Scope::All,
+            scope: backup::BackupScope::All,
             reason: backup::Reason::Command,
-            progress: &Unwatched,
+            progress: &NoProgress,
         };
         let saved = backup::create(&store, order).await.unwrap();
         let order = backup::RestoreOrder {
@@ -199,7 +199,7 @@ mod tests {
             copies: folder.path(),
             actor: &Actor::system(),
             clock: &Clock::system(),
-            progress: &Unwatched,
+            progress: &NoProgress,
         };
         let refused = backup::restore(order).await.unwrap_err().to_string();
         assert!(refused.contains("in memory"), "{refused}");
