@@ -73,7 +73,7 @@ async fn accepts(path: &Path) -> Result<(), Option<String>> {
     let client = Client::new(&Target::new(Address::Unix(path.to_owned())));
     let client = client.map_err(|error| Some(error.in_short()))?;
     match client.current_user().await {
-        // A daemon in trouble is still the one to ask what is wrong.
+        // A daemon in trouble can still say what is wrong.
         Ok(_) | Err(ClientError::Refused { status: 500.., .. }) => Ok(()),
         Err(ClientError::Refused { status: 401, .. }) => Err(Some(
             "the daemon does not know this account (add it to the group linux-api)".to_owned(),

@@ -78,7 +78,7 @@ impl Address {
         }
     }
 
-    /// Whether the daemon asks for a key. Elsewhere it knows the Linux account.
+    /// Whether the daemon requires a key. Elsewhere it knows the Linux account.
     #[must_use]
     pub fn needs_key(&self) -> bool {
         matches!(self, Self::Http(_))

@@ -200,5 +200,5 @@ impl Body for BoundBody {
     }
 }
 
-/// How long the set-up of a connection through another program may take: a login asks name services.
+/// How long the set-up of a connection through another program may take: a login may wait for name services.
 pub(super) const PREPARE: Duration = Duration::from_secs(20);

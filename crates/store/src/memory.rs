@@ -21,7 +21,7 @@ const SCHEME: &str = "memory";
 /// zero. They only save copying from memory to memory.
 const CACHE: &str = "-256";
 
-/// The name of a database in memory: whoever opens the same one in this process gets the same content.
+/// The name of a database in memory: all that open the same one in this process get the same content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct MemoryName(String);
 

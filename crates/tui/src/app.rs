@@ -209,7 +209,7 @@ impl App {
         self.view.screen().arrange(self);
     }
 
-    /// Asks once for each host that is opened and has no linux-api whether to copy it there.
+    /// Offers once for each host that is opened and has no linux-api to copy it there.
     fn offer_program(&mut self) {
         let is_time = self.view != View::Fleet && self.popups.is_empty();
         if !is_time || self.settings.read_only || !self.host().lacks_program() {

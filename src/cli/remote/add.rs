@@ -152,7 +152,7 @@ impl Add {
             return Ok(None);
         }
         if !address.is_private() {
-            // Before anybody types a key that can't be used.
+            // Before someone types a key that can't be used.
             bail!(
                 "{address}: plain http would expose the key on the network; use https, or a \
                  tunnel to http://127.0.0.1"

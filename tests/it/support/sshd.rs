@@ -26,7 +26,7 @@ impl Sshd {
             return None;
         }
         if rustix::process::geteuid().is_root() {
-            // It changes to this directory before anybody is logged in.
+            // It changes to this directory before each login.
             let _ = std::fs::create_dir_all("/run/sshd");
         }
         let directory = tempfile::tempdir().unwrap();

@@ -2,7 +2,7 @@
 //!
 //! It is the usual daemon ([`Assembly`]) with nothing beside it that lasts: no data directory, no
 //! record for other commands, no log of its own, no reload, nothing for systemd. The account that runs
-//! the process and root are viewers; nobody else is let in.
+//! the process and root are viewers; no other account is accepted.
 
 use std::fmt;
 use std::io;
