@@ -4,6 +4,7 @@ pub(super) mod detach;
 mod ephemeral;
 mod first_admin;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::additions::additions;
 use super::{Context, output};
-use linux_api_config::Flag;
+use linux_api_config::{Flag, LoadedConfig, Origin};
 use linux_api_daemon::run::check::check;
 use linux_api_daemon::run::reload::Reader;
 use linux_api_daemon::run::systemd::PassedSockets;
@@ -102,8 +103,8 @@ impl Options {
             .then(|| detach::Background::enter(&loaded))
             .transpose()?;
         let format = loaded.config.log.format;
-        let telemetry = telemetry::init(loaded.config.log.level.as_str(), format, ctx.log_sink())
-            .context("start logging")?;
+        let telemetry =
+            telemetry::init(level(&loaded), format, ctx.log_sink()).context("start logging")?;
         for name in &loaded.misspelt {
             tracing::warn!("{name}");
         }
@@ -142,6 +143,17 @@ impl Options {
             done = work => done,
             () = signals.watch() => unreachable_stop(),
         }
+    }
+}
+
+/// The level of the log. A person at a terminal reads the first words of the daemon: unless a level is set, no
+/// lines come between them but warnings.
+fn level(loaded: &LoadedConfig) -> &str {
+    let is_watched = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+    if is_watched && *loaded.origins.of("log.level") == Origin::Default {
+        "warn"
+    } else {
+        loaded.config.log.level.as_str()
     }
 }
 

@@ -51,6 +51,7 @@ follow! {
     quick_start: "docs/quick-start.md",
     releasing: "docs/releasing.md",
     security: "docs/security.md",
+    ssh: "docs/ssh.md",
     server_preparation: "docs/server-preparation.md",
     tui: "docs/tui.md",
     upgrading: "docs/upgrading.md",

@@ -39,8 +39,13 @@ const ENGINE: &str = "needs a container engine";
 const SERVER: &str = "needs the accounts of a PostgreSQL server";
 const ACCOUNTS: &str = "changes the accounts of this machine";
 const HOST: &str = "changes this host";
+const SSH: &str = "needs a host behind ssh";
 
 pub(crate) const LISTED: &[UnrunCommand] = &[
+    listed("linux-api tui ssh://", SSH, nothing),
+    listed("linux-api remote import ~/.ssh/config", SSH, nothing),
+    listed("linux-api remote add --push", SSH, nothing),
+    listed("linux-api remote clean", SSH, nothing),
     listed("apt-get ", PACKAGES, names_our_package),
     listed("curl --proto '=https'", "installs a compiler", names_rustup),
     listed(". \"$HOME/.cargo/env\"", "installs a compiler", nothing),
