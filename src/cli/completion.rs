@@ -1,5 +1,6 @@
 //! Completion in shells: the script that a shell loads, and the program's part at each Tab.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::process::{Command, ExitCode, Stdio};
@@ -16,7 +17,9 @@ use serde::Deserialize;
 use super::{Cli, output};
 use linux_api_client::remotes::Remotes;
 use linux_api_config::Environment;
+use linux_api_wire::api::processes::Column;
 use linux_api_wire::api_key::Scope;
+use linux_api_wire::series::SERIES;
 
 /// Set by the scripts when they request candidates.
 const VARIABLE: &str = "LINUX_API_COMPLETE";
@@ -145,6 +148,40 @@ pub(super) fn remotes() -> ArgValueCandidates {
     })
 }
 
+/// Completes the labels of the user's remotes.
+pub(super) fn labels() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let environment = Environment::capture();
+        let path = environment.config_dir().map(|it| it.join("remotes.toml"));
+        let remotes = path.and_then(|path| Remotes::load(&path).ok());
+        let remotes = remotes.unwrap_or_default().remotes.into_values();
+        let labels = remotes.flat_map(|remote| remote.labels);
+        let labels: BTreeSet<String> = labels
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        labels.into_iter().map(CompletionCandidate::new).collect()
+    })
+}
+
+/// Completes the columns of the process list.
+pub(super) fn columns() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let all = Column::ALL.iter();
+        all.map(|column| CompletionCandidate::new(column.as_str()))
+            .collect()
+    })
+}
+
+/// Completes the names of series.
+pub(super) fn series() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        SERIES
+            .iter()
+            .map(|series| CompletionCandidate::new(series.name).help(Some(series.meaning.into())))
+            .collect()
+    })
+}
+
 /// Completes the names of users: of the database, or of the daemon that `--remote` names.
 pub(super) fn users() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
@@ -190,7 +227,7 @@ fn passed_on(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut passed = Vec::new();
     let mut words = words.skip_while(|word| word != "--").skip(1).peekable();
     while let Some(word) = words.next() {
-        for option in ["--remote", "--config"] {
+        for option in ["--remote", "-r", "--config"] {
             if word == option {
                 if let Some(value) = words.peek() {
                     passed.extend([OsString::from(option), value.clone()]);

@@ -1,13 +1,12 @@
 //! `linux-api tui`: the dashboard.
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-use super::remote::parse_label;
+use super::hosts::{HostError, HostPlace};
 use super::{Context, completion};
 use linux_api_client::error::ClientError;
 use linux_api_client::remotes::Remotes;
@@ -30,14 +29,11 @@ use linux_api_wire::tui::ThemeName;
     reason = "each is a flag of its own on the command line"
 )]
 pub(super) struct Options {
-    /// Names of remotes, or URLs
-    #[arg(add = completion::remotes())]
-    remotes: Vec<String>,
-    /// Only remotes that carry this label; may be given several times
-    #[arg(short, long = "label", value_name = "LABEL=VALUE", value_parser = parse_label)]
-    labels: Vec<(String, String)>,
+    /// Names of remotes, or URLs, as with --remote
+    #[arg(value_name = "NAME|URL", add = completion::remotes())]
+    hosts: Vec<String>,
     /// Show a scripted fleet, without any daemon
-    #[arg(long, conflicts_with_all = ["remotes", "labels"])]
+    #[arg(long, conflicts_with_all = ["hosts", "remotes", "labels", "all"])]
     demo: bool,
     /// Change nothing on any host
     #[arg(long)]
@@ -85,7 +81,7 @@ impl Options {
         let environment = &ctx.environment;
         let colour = environment.text("NO_COLOR").is_none()
             && environment.text("TERM").is_none_or(|term| term != "dumb");
-        let ascii = self.ascii || options.ascii || !speaks_utf8(ctx);
+        let ascii = self.ascii || options.ascii || !ctx.speaks_utf8();
         let theme = Theme::new(options.theme, colour, ascii);
         let state = state_file(ctx).filter(|_| !self.demo);
         Ok(LaunchOptions {
@@ -97,78 +93,52 @@ impl Options {
                 colour: colour && options.theme != ThemeName::Mono,
             },
             mouse: options.mouse && !self.no_mouse,
-            first: remotes.default.clone().filter(|_| self.remotes.is_empty()),
+            first: remotes
+                .default
+                .clone()
+                .filter(|_| self.named(ctx).next().is_none()),
             state: state.and_then(|path| linux_api_files::read_text(&path).ok()),
         })
     }
 
     async fn targets(&self, ctx: &Context, remotes: &Remotes) -> anyhow::Result<Vec<HostTarget>> {
-        let names: Vec<String> = if !self.remotes.is_empty() {
-            let fitting = remotes.with_labels(&self.labels);
-            let named = self.remotes.iter().filter(|name| {
-                // A URL has no labels, and a name that is unknown is to be complained about.
-                let known = remotes.remotes.contains_key(*name);
-                self.labels.is_empty() || !known || fitting.contains(&name.as_str())
-            });
-            named.cloned().collect()
-        } else if self.labels.is_empty() && remotes.remotes.is_empty() {
-            return Ok(vec![HostTarget {
-                name: "local".to_owned(),
-                labels: BTreeMap::new(),
-                target: Ok(ctx.local_target().await?),
-            }]);
+        let given: Vec<String> = self.named(ctx).cloned().collect();
+        let places = if given.is_empty() && remotes.remotes.is_empty() && !ctx.means_many() {
+            let local = ctx.host_places().await?;
+            // Without any host there is nothing to show.
+            let found: Result<Vec<HostPlace>, HostError> =
+                local.into_iter().map(HostPlace::found).collect();
+            found?
         } else {
-            let fitting = remotes.with_labels(&self.labels).into_iter();
-            fitting.map(str::to_owned).collect()
+            let names = ctx.chosen(remotes, &given)?;
+            ctx.find_all(remotes, names).await?
         };
-        if names.is_empty() {
-            bail!("no remote carries these labels; linux-api remote list shows them");
-        }
-        let found = names.into_iter().map(|name| find(ctx, remotes, name));
-        let found = futures_util::future::join_all(found).await;
-        found.into_iter().collect()
+        Ok(places.into_iter().map(host_target).collect())
+    }
+
+    /// The hosts that are named, with --remote or without.
+    fn named<'a>(&'a self, ctx: &'a Context) -> impl Iterator<Item = &'a String> {
+        ctx.options.remotes.iter().chain(&self.hosts)
     }
 }
 
-/// One host. A name that is unknown is an error at once; a key that can't be had now must not hide
-/// the other hosts.
-async fn find(ctx: &Context, remotes: &Remotes, name: String) -> anyhow::Result<HostTarget> {
-    let known = remotes.remotes.get(&name);
-    let target = match (ctx.target(&name).await, known) {
-        (Ok(target), _) => Ok(target),
-        (Err(error), None) => return Err(error),
-        (Err(error), Some(remote)) => Err(ClientError::Unsafe {
-            address: remote.url.clone(),
-            reason: format!("{error:#}"),
-        }),
-    };
-    // What every URL begins with would be all that a narrow column shows of it.
-    let bare = name
-        .split_once("://")
-        .map_or(name.as_str(), |(_, rest)| rest);
-    Ok(HostTarget {
-        labels: known.map(|it| it.labels.clone()).unwrap_or_default(),
-        name: bare.trim_end_matches('/').to_owned(),
+/// As the dashboard takes it.
+fn host_target(place: HostPlace) -> HostTarget {
+    let target = place.target.map_err(|error| match error {
+        HostError::Client(error) => error,
+        other => ClientError::Unsafe {
+            address: place.name.clone(),
+            reason: other.to_string(),
+        },
+    });
+    HostTarget {
+        name: place.name,
+        labels: place.labels,
         target,
-    })
+    }
 }
 
 fn state_file(ctx: &Context) -> Option<PathBuf> {
     let folder = ctx.environment.user_state.as_deref()?;
     Some(folder.join("tui.toml"))
-}
-
-/// Whether the locale says that the terminal reads UTF-8; the first variable that is set decides.
-fn speaks_utf8(ctx: &Context) -> bool {
-    let names = ["LC_ALL", "LC_CTYPE", "LANG"];
-    let locale = names
-        .into_iter()
-        .find_map(|name| ctx.environment.text(name));
-    // Without a locale it is the C locale (POSIX), and a terminal that was started with it reads
-    // bytes above 0x7F as characters of their own, some of which steer it.
-    let Some(locale) = locale else {
-        return false;
-    };
-    let locale = locale.to_ascii_lowercase();
-    locale.contains("utf-8") || locale.contains("utf8")
 }

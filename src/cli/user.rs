@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use anyhow::bail;
 
-use super::admin_target::{AdminTarget, AdminTargetOptions, NewAccount};
-use super::{Context, completion, confirm, output};
+use super::admin_target::{AdminTarget, NewAccount};
+use super::{Context, completion, confirm, output, poll};
 use linux_api_wire::api_key::{Scope, Scopes};
 use linux_api_wire::audit::Action;
 use linux_api_wire::user::{Role, parse_user_name};
@@ -19,8 +19,6 @@ use linux_api_wire::user::{Role, parse_user_name};
 /// change is in the audit log. A user is named by its login name or its id.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    #[command(flatten)]
-    place: AdminTargetOptions,
     #[command(subcommand)]
     command: Command,
 }
@@ -28,19 +26,13 @@ pub(super) struct Options {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List all users
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(visible_alias = "ls")]
+    List,
     /// Show one user and its keys
     Show {
         /// Login name or id
         #[arg(add = completion::users())]
         user: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Create a user and print its first key, once
     Add {
@@ -59,18 +51,13 @@ enum Command {
         /// Limit its key to this scope; may be repeated. Default: everything that the user's role allows
         #[arg(long = "scope", value_name = "SCOPE", add = completion::scopes())]
         scopes: Vec<Scope>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Delete a user and all its keys
+    #[command(visible_aliases = ["rm", "remove"])]
     Delete {
         /// Login name or id
         #[arg(add = completion::users())]
         user: String,
-        /// Skip the confirmation
-        #[arg(long)]
-        yes: bool,
     },
     /// Activate a user
     Activate {
@@ -107,25 +94,31 @@ enum Command {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let place = AdminTarget::open(&self.place, ctx).await?;
-        let done = self.command.run(&place).await;
+        if ctx.means_many() {
+            // Only the list may be one of many daemons.
+            return poll::list(ctx, &show::users(), async |client| {
+                Ok(AdminTarget::Remote(client.clone()).users().await?)
+            })
+            .await;
+        }
+        let place = AdminTarget::open(ctx).await?;
+        let done = self.command.run(&place, ctx).await;
         place.close().await;
         done.map(|()| ExitCode::SUCCESS)
     }
 }
 
 impl Command {
-    async fn run(self, place: &AdminTarget) -> anyhow::Result<()> {
+    async fn run(self, place: &AdminTarget, ctx: &Context) -> anyhow::Result<()> {
         match self {
-            Self::List { json } => list(place, json).await,
-            Self::Show { user, json } => show::show(place, &user, json).await,
+            Self::List => show::users().print(ctx, &place.users().await?),
+            Self::Show { user } => show::show(place, &user, ctx).await,
             Self::Add {
                 name,
                 admin,
                 inactive,
                 no_key,
                 scopes,
-                json,
             } => {
                 let account = NewAccount {
                     name,
@@ -133,51 +126,39 @@ impl Command {
                     active: !inactive,
                     key: (!no_key).then_some(Scopes::only(scopes)),
                 };
-                add(place, &account, json).await
+                add(place, &account, ctx).await
             }
-            Self::Delete { user, yes } => delete(place, &user, yes).await,
+            Self::Delete { user } => delete(place, &user, ctx).await,
             Self::Activate { user } => set_active(place, &user, true).await,
             Self::Deactivate { user } => set_active(place, &user, false).await,
             Self::Role { user, role } => set_role(place, &user, role.parse()?).await,
             Self::Protect { user, off } => protect(place, &user, !off).await,
-            Self::Key(options) => options.run(place).await,
+            Self::Key(options) => options.run(place, ctx).await,
         }
     }
 }
 
-async fn list(place: &AdminTarget, json: bool) -> anyhow::Result<()> {
-    let users = place.users().await?;
-    if json {
-        output::json(&users)
-    } else {
-        show::print_users(&users)
-    }
-}
-
-async fn add(place: &AdminTarget, account: &NewAccount, json: bool) -> anyhow::Result<()> {
+async fn add(place: &AdminTarget, account: &NewAccount, ctx: &Context) -> anyhow::Result<()> {
     let made = place.add_user(account).await?;
-    if json {
-        return output::json(&made);
-    }
     let state = if account.active {
         ""
     } else {
         ", not yet active"
     };
     let said = format!("added {} ({}{state})", made.username, account.role);
-    match &made.api_key {
-        Some(key) => output::text(&format!("{said}\n\nIts key, shown only once:\n\n{key}\n")),
-        None => output::text(&format!(
+    output::document(ctx, &made, || match &made.api_key {
+        Some(key) => format!("{said}\n\nIts key, shown only once:\n\n{key}\n"),
+        None => format!(
             "{said}, without a key; linux-api user key create {} makes one",
             made.username
-        )),
-    }
+        ),
+    })
 }
 
-async fn delete(place: &AdminTarget, user: &str, yes: bool) -> anyhow::Result<()> {
+async fn delete(place: &AdminTarget, user: &str, ctx: &Context) -> anyhow::Result<()> {
     let user = place.user_for(Action::UserDelete, user).await?;
     let what = format!("Delete the user {} and all its keys?", user.username);
-    if !confirm::ask(&what, yes)? {
+    if !confirm::ask(ctx, &what)? {
         bail!("nothing was deleted");
     }
     place.delete_user(&user).await?;

@@ -140,7 +140,7 @@ fn init_writes_a_new_private_file_only() {
         .assert()
         .success()
         .stdout(contains("\n[server]\n"));
-    let arguments = ["config", "init", "--output", "new.toml"];
+    let arguments = ["config", "init", "new.toml"];
     linux_api(&home, &arguments)
         .assert()
         .success()

@@ -19,6 +19,7 @@ pub mod error;
 pub mod events;
 pub mod keys;
 pub mod local;
+pub mod raw;
 pub mod remotes;
 mod statistics;
 mod tls;
@@ -63,6 +64,8 @@ pub struct Target {
 pub struct Client {
     http: reqwest::Client,
     address: Address,
+    /// Longest time for a request, when it is not the usual one.
+    timeout: Option<Duration>,
 }
 
 /// Whom to believe.
@@ -163,7 +166,26 @@ impl Client {
         let http = builder
             .build()
             .map_err(|error| unsafe_to_use(format!("prepare the connection: {error}")))?;
-        Ok(Self { http, address })
+        Ok(Self {
+            http,
+            address,
+            timeout: None,
+        })
+    }
+
+    /// The same connection with another deadline for each request, its response included. Connecting
+    /// takes three seconds at most in any case.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self {
+            timeout: Some(timeout),
+            ..self
+        }
+    }
+
+    /// The deadline of a read.
+    fn read_timeout(&self) -> Duration {
+        self.timeout.unwrap_or(READ_TIMEOUT)
     }
 
     /// Where the daemon is.
@@ -183,7 +205,7 @@ impl Client {
         query: &(impl Serialize + ?Sized),
     ) -> Result<T, ClientError> {
         let request = self.request(Method::GET, path).query(query);
-        let response = self.send(request.timeout(READ_TIMEOUT)).await?;
+        let response = self.send(request.timeout(self.read_timeout())).await?;
         body::json(&self.address, response).await
     }
 
@@ -192,7 +214,9 @@ impl Client {
         &self,
         request: RequestBuilder,
     ) -> Result<Option<T>, ClientError> {
-        let response = self.send(request.timeout(WRITE_TIMEOUT)).await?;
+        let response = self
+            .send(request.timeout(self.timeout.unwrap_or(WRITE_TIMEOUT)))
+            .await?;
         if response.status() == reqwest::StatusCode::NO_CONTENT {
             return Ok(None);
         }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use super::show::print_keys;
+use super::show::{KeyRow, keys};
 use crate::cli::admin_target::AdminTarget;
-use crate::cli::{completion, confirm, output, when};
+use crate::cli::{Context, completion, confirm, output, when};
 use linux_api_config::ConfigValue;
 use linux_api_wire::api::keys::IssuedKey;
 use linux_api_wire::api_key::Scope;
@@ -26,13 +26,11 @@ pub(super) struct Options {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List a user's keys, including revoked and expired ones
+    #[command(visible_alias = "ls")]
     List {
         /// Login name or id
         #[arg(add = completion::users())]
         user: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Create another key and print it, once
     Create {
@@ -49,9 +47,6 @@ enum Command {
         /// 2036-01-01T08:00:00Z
         #[arg(long, value_name = "TIME", value_parser = when::future)]
         expires: Option<Timestamp>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Replace a key by a new one, which is printed once
     Rotate {
@@ -63,46 +58,37 @@ enum Command {
         /// How long the old key keeps working, at most 7 days
         #[arg(long, default_value = "1h", value_name = "DURATION", value_parser = parse_overlap)]
         overlap: Duration,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Revoke a key: every daemon refuses it within two seconds
+    #[command(visible_aliases = ["rm", "remove", "delete"])]
     Revoke {
         /// Login name or id
         #[arg(add = completion::users())]
         user: String,
         /// Id of the key: the 12 characters after `lapi_`
         key: String,
-        /// Skip the confirmation
-        #[arg(long)]
-        yes: bool,
     },
 }
 
 impl Options {
-    pub(super) async fn run(self, place: &AdminTarget) -> anyhow::Result<()> {
+    pub(super) async fn run(self, place: &AdminTarget, ctx: &Context) -> anyhow::Result<()> {
         match self.command {
-            Command::List { user, json } => list(place, &user, json).await,
+            Command::List { user } => list(place, &user, ctx).await,
             Command::Create {
                 user,
                 name,
                 scopes,
                 expires,
-                json,
             } => {
                 let user = place.user_for(Action::KeyCreate, &user).await?;
                 let made = place.create_key(&user, &name, scopes, expires).await?;
                 let said = format!("created a key for {}", user.username);
-                print_new(&made, &said, json)
+                print_new(&made, &said, ctx)
             }
-            Command::Rotate {
-                user,
-                key,
-                overlap,
-                json,
-            } => rotate(place, &user, &key, overlap, json).await,
-            Command::Revoke { user, key, yes } => revoke(place, &user, &key, yes).await,
+            Command::Rotate { user, key, overlap } => {
+                rotate(place, &user, &key, overlap, ctx).await
+            }
+            Command::Revoke { user, key } => revoke(place, &user, &key, ctx).await,
         }
     }
 }
@@ -126,13 +112,9 @@ fn parse_overlap(text: &str) -> Result<Duration, String> {
     Ok(overlap)
 }
 
-async fn list(place: &AdminTarget, user: &str, json: bool) -> anyhow::Result<()> {
+async fn list(place: &AdminTarget, user: &str, ctx: &Context) -> anyhow::Result<()> {
     let user = place.user(user).await?;
-    let keys = place.keys(&user).await?;
-    if json {
-        return output::json(&keys);
-    }
-    print_keys(&keys, place.now())
+    keys().print(ctx, &KeyRow::all(place.keys(&user).await?, place.now()))
 }
 
 async fn rotate(
@@ -140,7 +122,7 @@ async fn rotate(
     user: &str,
     key: &str,
     overlap: Duration,
-    json: bool,
+    ctx: &Context,
 ) -> anyhow::Result<()> {
     let user = place.user_for(Action::KeyRotate, user).await?;
     let made = place.rotate_key(&user, key, overlap).await?;
@@ -152,13 +134,13 @@ async fn rotate(
         let overlap = overlap.unwrap_or_default();
         format!("the key {key} of {} ends in {overlap}", user.username)
     };
-    print_new(&made, &said, json)
+    print_new(&made, &said, ctx)
 }
 
-async fn revoke(place: &AdminTarget, user: &str, key: &str, yes: bool) -> anyhow::Result<()> {
+async fn revoke(place: &AdminTarget, user: &str, key: &str, ctx: &Context) -> anyhow::Result<()> {
     let user = place.user_for(Action::KeyRevoke, user).await?;
     let name = &user.username;
-    if !confirm::ask(&format!("Revoke the key {key} of {name}?"), yes)? {
+    if !confirm::ask(ctx, &format!("Revoke the key {key} of {name}?"))? {
         bail!("nothing was revoked");
     }
     let revoked = place.revoke_key(&user, key).await?;
@@ -169,12 +151,11 @@ async fn revoke(place: &AdminTarget, user: &str, key: &str, yes: bool) -> anyhow
     })
 }
 
-fn print_new(key: &IssuedKey, said: &str, json: bool) -> anyhow::Result<()> {
-    if json {
-        return output::json(key);
-    }
-    output::text(&format!(
-        "{said}\n\nThe new key, shown only once:\n\n{}\n",
-        key.api_key
-    ))
+fn print_new(key: &IssuedKey, said: &str, ctx: &Context) -> anyhow::Result<()> {
+    output::document(ctx, key, || {
+        format!(
+            "{said}\n\nThe new key, shown only once:\n\n{}\n",
+            key.api_key
+        )
+    })
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::super::context::DatabaseContext;
-use crate::cli::table::table;
+use crate::cli::rows::{Cell, table};
 use linux_api_legacy::import::{Fate, KeyFate, MeasurementsReport, Plan, PlannedUser};
 
 /// What an import did, or would do.
@@ -67,7 +67,7 @@ impl From<&PlannedUser> for ReportedUser {
 }
 
 impl ReportedUser {
-    fn cells(&self) -> Vec<String> {
+    fn cells(&self) -> Vec<Cell> {
         let fate = match self.fate {
             "add" => "added",
             "rename" => "renamed",
@@ -83,14 +83,14 @@ impl ReportedUser {
             _ => "-",
         };
         vec![
-            self.from.to_owned(),
-            self.name.clone(),
-            self.role.to_owned(),
-            if self.active { "yes" } else { "no" }.to_owned(),
-            fate.to_owned(),
-            self.becomes.clone().unwrap_or_else(|| "-".to_owned()),
-            key.to_owned(),
-            self.notes.join("; "),
+            self.from.into(),
+            self.name.as_str().into(),
+            self.role.into(),
+            if self.active { "yes" } else { "no" }.into(),
+            fate.into(),
+            self.becomes.as_deref().unwrap_or("-").into(),
+            key.into(),
+            self.notes.join("; ").into(),
         ]
     }
 }
@@ -119,7 +119,7 @@ impl Report {
             "FROM", "NAME", "ROLE", "ACTIVE", "USER", "BECOMES", "KEY", "NOTE",
         ];
         let rows: Vec<_> = self.users.iter().map(ReportedUser::cells).collect();
-        let mut text = table(&heads, &rows);
+        let mut text = table(&heads, rows);
         if let Some(done) = &self.measurements {
             text.push('\n');
             text.push_str(&in_words(done));
