@@ -173,14 +173,17 @@ pub fn command() -> clap::Command {
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let environment = Environment::capture();
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let parsed = command()
-        .color(globals::color_of_usage(&arguments))
-        .try_get_matches_from(arguments)
+    let command = command().color(globals::color_of_usage(&arguments));
+    let parsed = command
+        .clone()
+        .try_get_matches_from(&arguments)
         .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
-    let (Cli { options, command }, matches) = match parsed {
+    let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(answer) => return output::usage(&answer),
     };
+    let mut options = cli.options;
+    options.merge(&command, &arguments);
     if let Some(complaint) = takes::complaint(&matches, &options) {
         return exit_code(&UsageError(complaint).into());
     }
@@ -188,7 +191,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         options,
         environment,
     };
-    let Some(command) = command else {
+    let Some(command) = cli.command else {
         return output::what_next(&welcome::text(&ctx).await);
     };
     match command.run(&ctx).await {

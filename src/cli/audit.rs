@@ -23,7 +23,7 @@ const REMEMBERED: usize = 1_000;
 
 /// Show the audit log
 ///
-/// That of the configured database, or with --remote that of a daemon.
+/// That of the configured database, which works without the daemon, or with --remote that of a daemon.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     #[command(subcommand)]

@@ -8,13 +8,13 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{CommandFactory as _, ValueEnum};
+use clap::ValueEnum;
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Shells, Zsh};
 use serde::Deserialize;
 
-use super::{Cli, output};
+use super::{command, output};
 use linux_api_client::remotes::Remotes;
 use linux_api_config::Environment;
 use linux_api_wire::api::processes::Column;
@@ -114,7 +114,7 @@ fn completer() -> anyhow::Result<String> {
 /// from here are not taken for questions too.
 pub fn answer(arguments: &[OsString]) -> Option<ExitCode> {
     let directory = std::env::current_dir().ok();
-    let asked = CompleteEnv::with_factory(Cli::command)
+    let asked = CompleteEnv::with_factory(command)
         .var(VARIABLE)
         .bin(NAME)
         .shells(Shells(&SHELLS))

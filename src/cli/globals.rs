@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, ColorChoice, ValueEnum};
+use clap::{ArgAction, ColorChoice, Command, ValueEnum};
 
 use super::{Context, completion};
 use linux_api_config::{ConfigValue, Flag};
@@ -56,7 +56,7 @@ pub(crate) struct GlobalOptions {
     /// Use this daemon instead of the one here; repeatable
     #[arg(short, long = "remote", global = true, value_name = "NAME|URL", add = completion::remotes())]
     pub(super) remotes: Vec<String>,
-    /// Use the remotes with this label; repeatable, all must fit
+    /// Use the remotes with this label; repeatable
     #[arg(short, long = "label", global = true, value_name = "KEY=VALUE", value_parser = parse_label, add = completion::labels())]
     pub(super) labels: Vec<(String, String)>,
     /// Use all remotes
@@ -122,6 +122,17 @@ pub(super) fn color_of_usage(arguments: &[OsString]) -> ColorChoice {
     }
 }
 
+/// Each value where it stands first.
+fn each_once<T: PartialEq>(values: Vec<T>) -> Vec<T> {
+    let mut kept: Vec<T> = Vec::new();
+    for value in values {
+        if !kept.contains(&value) {
+            kept.push(value);
+        }
+    }
+    kept
+}
+
 /// Reads `KEY=VALUE`.
 pub(super) fn parse_label(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
@@ -164,6 +175,42 @@ impl GlobalOptions {
             name: "--log-format",
         });
         level.into_iter().chain(format).collect()
+    }
+
+    /// Adds the hosts that are chosen before the command to those that are chosen after it: of an option that is
+    /// given at several levels the parser only keeps the values of the last one.
+    pub(super) fn merge(&mut self, command: &Command, arguments: &[OsString]) {
+        let (mut remotes, mut labels) = (Vec::new(), Vec::new());
+        let globals = command.get_arguments().filter(|it| it.is_global_set());
+        let parser = Command::new("level")
+            .args(globals.cloned())
+            .disable_help_flag(true)
+            .allow_external_subcommands(true);
+        let (mut below, mut rest) = (command, arguments.to_vec());
+        while below.has_subcommands() {
+            // All of it was parsed before, so this can't fail but at what has no subcommand.
+            let Ok(level) = parser.clone().try_get_matches_from(&rest) else {
+                break;
+            };
+            remotes.extend(level.get_many("remotes").into_iter().flatten().cloned());
+            labels.extend(level.get_many("labels").into_iter().flatten().cloned());
+            let Some((name, words)) = level.subcommand() else {
+                break;
+            };
+            let Some(next) = below.find_subcommand(name) else {
+                break;
+            };
+            below = next;
+            let words = words.get_many::<OsString>("").into_iter().flatten();
+            // The first word is taken for the program's name.
+            rest = std::iter::once(OsString::from(name))
+                .chain(words.cloned())
+                .collect();
+        }
+        remotes.append(&mut self.remotes);
+        labels.append(&mut self.labels);
+        self.remotes = each_once(remotes);
+        self.labels = each_once(labels);
     }
 
     /// How rows are printed.

@@ -10,6 +10,7 @@ use futures_util::stream;
 use super::Context;
 use super::admin_target::AdvisedError;
 use super::exit::UsageError;
+use super::globals::TIMEOUT;
 use linux_api_client::error::ClientError;
 use linux_api_client::local::LocalError;
 use linux_api_client::remotes::{Remotes, RemotesError};
@@ -74,6 +75,10 @@ impl HostError {
     /// What to do about it, when the reason does not say it.
     pub(super) fn advice(&self) -> Option<&'static str> {
         match self {
+            // The daemon knows the route, but not what was named.
+            Self::Client(ClientError::Refused {
+                status: 404, code, ..
+            }) if code != "not_found" => None,
             Self::Client(error) => Some(error.advice()),
             Self::Late(_) => Some("allow more time with --timeout"),
             Self::Local(_) | Self::Remotes(_) | Self::Other(_) => None,
@@ -107,6 +112,8 @@ impl HostPlace {
 pub(super) struct Host {
     /// What the user calls it.
     pub(super) name: String,
+    /// The labels of the remote.
+    pub(super) labels: BTreeMap<String, String>,
     /// The connection; nothing was sent yet, unless it is the daemon of this machine.
     pub(super) client: Result<Client, HostError>,
 }
@@ -129,6 +136,7 @@ impl Context {
         let places = self.host_places().await?;
         let connect = |place: HostPlace| Host {
             name: place.name,
+            labels: place.labels,
             client: place.target.and_then(|target| Ok(self.connect(&target)?)),
         };
         Ok(Hosts {
@@ -151,11 +159,8 @@ impl Context {
 
     /// Prepares a connection with the deadline of `--timeout`.
     pub(super) fn connect(&self, target: &Target) -> Result<Client, ClientError> {
-        let client = Client::new(target)?;
-        Ok(match self.options.timeout {
-            Some(timeout) => client.with_timeout(timeout),
-            None => client,
-        })
+        let timeout = self.options.timeout.unwrap_or(TIMEOUT);
+        Ok(Client::new(target)?.with_timeout(timeout))
     }
 
     /// Whether the options may choose several hosts.

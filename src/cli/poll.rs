@@ -99,10 +99,13 @@ pub(super) async fn list<T: Serialize>(
     fetch: impl AsyncFn(&Client) -> Result<Vec<T>, HostError>,
 ) -> anyhow::Result<ExitCode> {
     let hosts = ctx.hosts().await?;
-    Ok(list_of(ctx, hosts, listing, fetch, None).await?.into())
+    Ok(list_of(ctx, hosts, listing, fetch, None, |_, _| {})
+        .await?
+        .into())
 }
 
-/// As [`list`], with a row in place of the complaint about a host that failed.
+/// As [`list`], with a row in place of the complaint about a host that failed, and a last word on each row of the
+/// host with that name.
 ///
 /// # Errors
 /// When no host can be chosen, or the output can't be written.
@@ -112,8 +115,9 @@ pub(super) async fn list_failures<T: Serialize>(
     listing: &Listing<T>,
     fetch: impl AsyncFn(&Client) -> Result<Vec<T>, HostError>,
     failure: fn(&HostError) -> T,
+    complete: impl Fn(&str, &mut T),
 ) -> anyhow::Result<Worst> {
-    list_of(ctx, hosts, listing, fetch, Some(failure)).await
+    list_of(ctx, hosts, listing, fetch, Some(failure), complete).await
 }
 
 async fn list_of<T: Serialize>(
@@ -122,6 +126,7 @@ async fn list_of<T: Serialize>(
     listing: &Listing<T>,
     fetch: impl AsyncFn(&Client) -> Result<Vec<T>, HostError>,
     failure: Option<fn(&HostError) -> T>,
+    complete: impl Fn(&str, &mut T),
 ) -> anyhow::Result<Worst> {
     let mut worst = Worst::NONE;
     let mut polled = std::pin::pin!(poll(ctx, all, fetch));
@@ -134,7 +139,7 @@ async fn list_of<T: Serialize>(
         result,
     }) = polled.next().await
     {
-        let rows = match (result, failure) {
+        let mut rows = match (result, failure) {
             (Ok(rows), _) => rows,
             (Err(error), Some(failure)) => {
                 worst.note(exit::of_host(&error));
@@ -150,6 +155,9 @@ async fn list_of<T: Serialize>(
                 continue;
             }
         };
+        for row in &mut rows {
+            complete(&name, row);
+        }
         if is_stream {
             // As each host responds: what was printed is not held any longer.
             let host = are_many.then_some(name.as_str());

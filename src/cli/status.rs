@@ -1,6 +1,7 @@
 //! `linux-api status`: is the daemon up and ready?
 
 use std::cell::Cell as Shared;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ struct HostStatus {
     latency_ms: Option<u128>,
     /// Why it is not ready; warnings when it is.
     reason: Option<String>,
+    /// Labels of the remote.
+    labels: BTreeMap<String, String>,
 }
 
 /// Where this machine reaches a daemon that listens on `address`.
@@ -165,22 +168,43 @@ async fn of_many(ctx: &Context) -> anyhow::Result<ExitCode> {
                 let latency = row.latency_ms.map(|ms| format!("{ms} ms"));
                 latency.unwrap_or_else(|| NOT_KNOWN.to_owned()).into()
             }),
+            Column::wide("LABELS", |row| {
+                let labels = row.labels.iter();
+                let labels: Vec<String> = labels
+                    .map(|(key, value)| format!("{key}={value}"))
+                    .collect();
+                labels.join(" ").into()
+            }),
             Column::long("REASON", |row| {
                 row.reason.clone().unwrap_or_default().into()
             }),
         ],
+        // As its host.
         name: |_| String::new(),
         empty: "no host is chosen".to_owned(),
     };
     let not_ready = Shared::new(false);
     let hosts = ctx.hosts().await?;
+    let labels = hosts.all.iter();
+    let labels: BTreeMap<String, BTreeMap<String, String>> = labels
+        .map(|host| (host.name.clone(), host.labels.clone()))
+        .collect();
     let fetch = async |client: &Client| {
         let status = HostStatus::of(client).await?;
         not_ready.set(not_ready.get() || status.state != "ready");
         Ok(vec![status])
     };
-    let mut worst: Worst =
-        poll::list_failures(ctx, hosts, &listing, fetch, HostStatus::failed).await?;
+    let mut worst: Worst = poll::list_failures(
+        ctx,
+        hosts,
+        &listing,
+        fetch,
+        HostStatus::failed,
+        |name, row| {
+            row.labels = labels.get(name).cloned().unwrap_or_default();
+        },
+    )
+    .await?;
     if not_ready.get() {
         worst.note(FAILED);
     }
@@ -214,6 +238,7 @@ impl HostStatus {
             version: version(client).await,
             latency_ms: Some(latency.as_millis()),
             reason: Some(reason).filter(|reason| !reason.is_empty()),
+            labels: BTreeMap::new(),
         })
     }
 
@@ -227,6 +252,7 @@ impl HostStatus {
             version: None,
             latency_ms: None,
             reason: Some(error.in_short()),
+            labels: BTreeMap::new(),
         }
     }
 }

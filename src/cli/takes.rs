@@ -138,6 +138,9 @@ fn own_help(path: &str, id: &str) -> Option<&'static str> {
         ("yes", "setup") => {
             Some("Accept every default, or the answers of --answers, without questions")
         }
+        ("output", _) if rule(path)?.output == Output::Document => {
+            Some("Print as table, wide, json or jsonl")
+        }
         ("remotes", _) if rule(path)?.hosts == Hosts::One => Some(if opens_the_database(path) {
             "Use the API of this daemon instead of the database"
         } else {
@@ -239,6 +242,22 @@ pub(super) fn complaint(matches: &ArgMatches, options: &GlobalOptions) -> Option
             _ => "it polls no host",
         };
         return Some(format!("linux-api {path} takes no {name}: {why}"));
+    }
+    // The parser only sees these conflicts when both stand on the same side of the command.
+    let conflicts = [
+        (
+            options.all && !options.remotes.is_empty(),
+            "--all",
+            "--remote",
+        ),
+        (
+            options.json && options.output.is_some(),
+            "--json",
+            "--output",
+        ),
+    ];
+    if let Some((_, one, other)) = conflicts.into_iter().find(|(is_so, ..)| *is_so) {
+        return Some(format!("{one} can't be used with {other}"));
     }
     let has_hosts = !options.remotes.is_empty() || !options.labels.is_empty() || options.all;
     if options.timeout.is_some() && opens_the_database(&path) && !has_hosts {

@@ -15,7 +15,7 @@ use linux_api_wire::user::{Role, parse_user_name};
 
 /// Manage users and their keys
 ///
-/// Works on the configured database, also while the daemon runs, or with --remote over HTTP; each
+/// Works on the configured database, without the daemon and beside it, or with --remote over HTTP; each
 /// change is in the audit log. A user is named by its login name or its id.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {

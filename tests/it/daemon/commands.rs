@@ -60,6 +60,23 @@ fn hosts_are_chosen_by_name_label_or_all_before_and_after_the_command() {
         ]),
         "web\n"
     );
+    let levels = ["-r", "db", "remote", "-r", "web", "list", "-r", "viewer"];
+    let refused = fleet.run(&levels);
+    assert!(refused.code == 2 && refused.err.contains("remote list takes no --remote"));
+    let levels = [
+        "-r", "db", "process", "-r=web", "list", "-r", "viewer", "pid = 1", "-o", "name",
+    ];
+    assert_eq!(names(&levels), "db/1\nweb/1\nviewer/1\n");
+    for arguments in [
+        ["--all", "status", "-r", "web"],
+        ["-r", "web", "status", "--all"],
+    ] {
+        let ended = fleet.run(&arguments);
+        assert!(
+            ended.code == 2 && ended.err.contains("can't be used with"),
+            "{ended:?}"
+        );
+    }
     let all = fleet.run(&["--all", "status", "-o", "name"]);
     assert_eq!(
         (all.code, all.out.as_str()),
@@ -297,6 +314,11 @@ fn a_reader_that_goes_away_is_no_failure_and_no_name_steers_the_terminal() {
         .unwrap();
     let pid = hostile.id().to_string();
     let filter = format!("pid = {pid}");
+    // A scan is shared for a second.
+    crate::daemon::process::eventually(|| {
+        let found = ["web", "db"].map(|name| fleet.run(&["process", "list", &filter, "-r", name]));
+        found.iter().all(|list| list.out.contains("evil"))
+    });
     for format in ["table", "wide", "json", "jsonl"] {
         let arguments = [
             "process", "list", &filter, "-r", "web", "-o", format, "--color", "never",

@@ -12,7 +12,8 @@ pub(super) struct Fleet {
     pub(super) home: TempDir,
     pub(super) web: Daemon,
     pub(super) db: Daemon,
-    _homes: [TempDir; 2],
+    /// The daemons'.
+    homes: [TempDir; 2],
 }
 
 impl Fleet {
@@ -25,10 +26,10 @@ impl Fleet {
             home: TempDir::new().unwrap(),
             web,
             db,
-            _homes: homes,
+            homes,
         };
         let viewer = ["user", "add", "viewer1", "--json"];
-        let viewer = Self::ended(&mut linux_api(fleet._homes[1].path(), &viewer));
+        let viewer = Self::ended(&mut linux_api(fleet.homes[1].path(), &viewer));
         let viewer = viewer.json()["api_key"].as_str().unwrap().to_owned();
         let keys = [&fleet.web, &fleet.db].map(|daemon| daemon.key.clone().unwrap());
         let [web, db] = [&fleet.web, &fleet.db].map(|daemon| format!("http://{}", daemon.address));

@@ -167,6 +167,14 @@ fn status_has_a_row_for_each_host_with_the_reason_of_those_that_fail() {
         ["web", "db", "viewer", "dead", "wrong"].map(state),
         ["ready", "ready", "ready", "not reached", "not allowed"]
     );
+    let web = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["host"] == "web");
+    assert_eq!(web.unwrap()["labels"]["role"], "web");
+    let wide = fleet.run(&["status", "--all", "-o", "wide"]).out;
+    assert!(wide.contains("env=prod role=web"), "{wide}");
     let table = fleet.run(&["status", "--all"]).out;
     let dead = table.lines().find(|line| line.starts_with("dead")).unwrap();
     assert!(dead.contains("refused"), "{table}");
@@ -186,6 +194,8 @@ fn a_wide_history_ends_with_a_summary() {
         "uptime.seconds",
         "--from",
         "10min",
+        "--step",
+        "2s",
         "-o",
         "wide",
         "-r",
