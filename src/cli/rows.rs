@@ -8,7 +8,7 @@ use super::globals::Format;
 use super::{Context, output};
 use layout::{Head, Look, lay_out};
 
-pub(super) use layout::{clean, paint, table};
+pub(super) use layout::{clean, paint};
 
 /// How good or bad a cell is, as its colour says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -168,17 +168,6 @@ fn cut(text: &str, width: usize, utf8: bool) -> String {
     shown
 }
 
-/// Rows that are only for people, below their titles.
-pub(in crate::cli) fn table(titles: &[&'static str], rows: Vec<Vec<Cell>>) -> String {
-    let heads: Vec<Head> = titles.iter().map(|title| Head::text(title)).collect();
-    let look = Look {
-        width: None,
-        color: false,
-        utf8: true,
-    };
-    lay_out(&heads, rows, &look)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,7 +186,7 @@ mod tests {
     fn columns_align_also_beside_wide_characters_and_no_cell_forges_a_row() {
         let rows = vec![row(&["漢字", "x"]), row(&["a\nb", "\u{1b}[2Jy"])];
         assert_eq!(
-            table(&["NAME", "WHAT"], rows),
+            lay_out(&[Head::text("NAME"), Head::text("WHAT")], rows, &PLAIN),
             "NAME  WHAT\n漢字  x\na b   [2Jy\n"
         );
     }
