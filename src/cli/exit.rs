@@ -91,7 +91,7 @@ fn code_of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(error) = cause.downcast_ref() {
         return Some(of_client(error));
     }
-    if let Some(OnlyHostError { error }) = cause.downcast_ref() {
+    if let Some(OnlyHostError { error, .. }) = cause.downcast_ref() {
         return Some(of_host(error));
     }
     if let Some(error) = cause.downcast_ref::<HostError>() {

@@ -88,6 +88,22 @@ pub(super) fn document(
     }
 }
 
+/// As [`document`], with words whose parts were sanitised and then coloured.
+///
+/// # Errors
+/// When the output can't be written, [`Closed`] when its reader has gone.
+pub(super) fn styled_document(
+    ctx: &Context,
+    value: &impl Serialize,
+    words: impl FnOnce() -> String,
+) -> anyhow::Result<()> {
+    match ctx.format() {
+        Format::Json => json(value),
+        Format::Jsonl => json_line(value),
+        Format::Table | Format::Wide | Format::Name => styled(&words()),
+    }
+}
+
 /// Says that a file was written.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::exit::{self, UsageError, Worst};
 use super::globals::{Format, TIMEOUT};
-use super::hosts::{AT_ONCE, Host, HostError, Hosts};
+use super::hosts::{AT_ONCE, Host, HostError, Hosts, LOCAL};
 use super::rows::{JsonRow, Listing, clean};
 use super::{Context, output};
 use linux_api_client::Client;
@@ -25,9 +25,19 @@ struct Polled<T> {
 
 /// A single host's failure, with what to do about it.
 #[derive(Debug, thiserror::Error)]
-#[error("{error}{}", advice(.error))]
+#[error("{}{error}{}", whose(.name, .error), advice(.error))]
 pub(super) struct OnlyHostError {
+    /// What the user calls it; empty where that is of no help.
+    name: String,
     pub(super) error: HostError,
+}
+
+/// The name, where the error does not say it.
+fn whose(name: &str, error: &HostError) -> String {
+    if name.is_empty() || name == LOCAL || error.to_string().contains(name) {
+        return String::new();
+    }
+    format!("{name}: ")
 }
 
 fn advice(error: &HostError) -> String {
@@ -145,7 +155,7 @@ async fn list_of<T: Serialize>(
                 worst.note(exit::of_host(&error));
                 vec![failure(&error)]
             }
-            (Err(error), None) if !are_many => return Err(OnlyHostError { error }.into()),
+            (Err(error), None) if !are_many => return Err(OnlyHostError { name, error }.into()),
             (Err(error), None) if is_stream => {
                 complain(&name, &error, &mut worst);
                 continue;
@@ -186,7 +196,8 @@ async fn list_of<T: Serialize>(
 
 /// The only host's failure, with what to do about it.
 pub(super) fn only_host(error: HostError) -> anyhow::Error {
-    OnlyHostError { error }.into()
+    let name = String::new();
+    OnlyHostError { name, error }.into()
 }
 
 /// What all chosen hosts sent, in their order, each with its name; failures are complained about and noted in
@@ -205,7 +216,10 @@ pub(super) async fn collect<T>(
         match one.result {
             Ok(value) => held.push((one.name, value)),
             Err(error) if are_many => complain(&one.name, &error, worst),
-            Err(error) => return Err(only_host(error)),
+            Err(error) => {
+                let name = one.name;
+                return Err(OnlyHostError { name, error }.into());
+            }
         }
     }
     Ok((are_many, held))
@@ -214,7 +228,9 @@ pub(super) async fn collect<T>(
 /// The result of the only host.
 fn only<T>(polled: Vec<Polled<T>>) -> anyhow::Result<T> {
     match polled.into_iter().next() {
-        Some(one) => Ok(one.result.map_err(|error| OnlyHostError { error })?),
+        Some(Polled { name, result, .. }) => {
+            Ok(result.map_err(|error| OnlyHostError { name, error })?)
+        }
         None => Err(UsageError("no host is chosen".to_owned()).into()),
     }
 }
@@ -231,11 +247,7 @@ pub(super) async fn show<T: Serialize>(
     let Hosts { are_many, all } = ctx.hosts().await?;
     if !are_many {
         let document = only(poll_all(ctx, all, fetch).await)?;
-        match ctx.format() {
-            Format::Json => output::json(&document)?,
-            Format::Jsonl => output::json_line(&document)?,
-            Format::Table | Format::Wide | Format::Name => output::styled(&words(&document))?,
-        }
+        output::styled_document(ctx, &document, || words(&document))?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut worst = Worst::NONE;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
+use super::exit::UsageError;
 use super::hosts::{HostError, HostPlace};
 use super::{Context, completion};
 use linux_api_client::error::ClientError;
@@ -33,7 +34,7 @@ pub(super) struct Options {
     #[arg(value_name = "NAME|URL", add = completion::remotes())]
     hosts: Vec<String>,
     /// Show a scripted fleet, without any daemon
-    #[arg(long, conflicts_with_all = ["hosts", "remotes", "labels", "all"])]
+    #[arg(long)]
     demo: bool,
     /// Change nothing on any host
     #[arg(long)]
@@ -48,6 +49,10 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
+        if self.demo && (ctx.means_many() || self.named(ctx).next().is_some()) {
+            let problem = "--demo shows a scripted fleet: name no host beside it";
+            return Err(UsageError(problem.to_owned()).into());
+        }
         if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
             bail!("the dashboard needs a terminal for input and output");
         }

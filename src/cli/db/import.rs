@@ -11,7 +11,6 @@ use anyhow::{Context as _, bail};
 use self::report::Report;
 use self::sources::{ImportSources, SourceOptions};
 use super::context::DatabaseContext;
-use crate::cli::globals::Format;
 use crate::cli::progress::TerminalProgress;
 use crate::cli::{Context, FAILED, output};
 use linux_api_daemon::run::identity;
@@ -212,11 +211,7 @@ impl Options {
 }
 
 fn print(ctx: &Context, report: &Report) -> anyhow::Result<()> {
-    match ctx.format() {
-        Format::Json => output::json(report),
-        Format::Jsonl => output::json_line(report),
-        Format::Table | Format::Wide | Format::Name => output::styled(&report.in_words(ctx)),
-    }
+    output::styled_document(ctx, report, || report.in_words(ctx))
 }
 
 async fn present(store: &Store, sources: &[SourceUser]) -> anyhow::Result<Present> {

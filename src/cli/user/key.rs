@@ -1,12 +1,16 @@
 //! `linux-api user key`: the API keys of one user.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::bail;
+use serde_json::json;
 
+use super::report::{Report, reports};
 use super::show::{KeyRow, keys};
 use crate::cli::admin_target::AdminTarget;
-use crate::cli::{Context, completion, confirm, output, when};
+use crate::cli::{Context, completion, confirm, poll, when};
+use linux_api_client::Client;
 use linux_api_config::ConfigValue;
 use linux_api_wire::api::keys::IssuedKey;
 use linux_api_wire::api_key::Scope;
@@ -73,22 +77,47 @@ enum Command {
 impl Options {
     pub(super) async fn run(self, place: &AdminTarget, ctx: &Context) -> anyhow::Result<()> {
         match self.command {
-            Command::List { user } => list(place, &user, ctx).await,
+            Command::List { user } => keys().print(ctx, &list(place, &user).await?),
             Command::Create {
                 user,
                 name,
                 scopes,
                 expires,
             } => {
-                let user = place.user_for(Action::KeyCreate, &user).await?;
-                let made = place.create_key(&user, &name, scopes, expires).await?;
-                let said = format!("created a key for {}", user.username);
-                print_new(&made, &said, ctx)
+                let made = create(place, &user, &name, scopes, expires);
+                made.await?.print(ctx)
             }
             Command::Rotate { user, key, overlap } => {
-                rotate(place, &user, &key, overlap, ctx).await
+                rotate(place, &user, &key, overlap).await?.print(ctx)
             }
-            Command::Revoke { user, key } => revoke(place, &user, &key, ctx).await,
+            Command::Revoke { user, key } => revoke(place, &user, &key, ctx).await?.print(ctx),
+        }
+    }
+
+    pub(super) async fn run_on_many(self, ctx: &Context) -> anyhow::Result<ExitCode> {
+        let place = |client: &Client| AdminTarget::Remote(client.clone());
+        match self.command {
+            Command::List { user } => {
+                let fetch = async |client: &Client| Ok(list(&place(client), &user).await?);
+                poll::list(ctx, &keys(), fetch).await
+            }
+            Command::Create {
+                user,
+                name,
+                scopes,
+                expires,
+            } => {
+                let act = async |client: &Client| {
+                    let (place, scopes) = (place(client), scopes.clone());
+                    let made = create(&place, &user, &name, scopes, expires);
+                    Ok(vec![made.await?])
+                };
+                poll::list(ctx, &reports(true), act).await
+            }
+            // Refused before: each daemon has keys of its own.
+            Command::Rotate { .. } | Command::Revoke { .. } => {
+                bail!("a key is one of one daemon: use --remote once")
+            }
         }
     }
 }
@@ -112,9 +141,21 @@ fn parse_overlap(text: &str) -> Result<Duration, String> {
     Ok(overlap)
 }
 
-async fn list(place: &AdminTarget, user: &str, ctx: &Context) -> anyhow::Result<()> {
+async fn list(place: &AdminTarget, user: &str) -> anyhow::Result<Vec<KeyRow>> {
     let user = place.user(user).await?;
-    keys().print(ctx, &KeyRow::all(place.keys(&user).await?, place.now()))
+    Ok(KeyRow::all(place.keys(&user).await?, place.now()))
+}
+
+async fn create(
+    place: &AdminTarget,
+    user: &str,
+    name: &str,
+    scopes: Vec<Scope>,
+    expires: Option<Timestamp>,
+) -> anyhow::Result<Report> {
+    let user = place.user_for(Action::KeyCreate, user).await?;
+    let made = place.create_key(&user, name, scopes, expires).await?;
+    new_key(&made, format!("created a key for {}", user.username))
 }
 
 async fn rotate(
@@ -122,8 +163,7 @@ async fn rotate(
     user: &str,
     key: &str,
     overlap: Duration,
-    ctx: &Context,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Report> {
     let user = place.user_for(Action::KeyRotate, user).await?;
     let made = place.rotate_key(&user, key, overlap).await?;
     let said = if overlap.is_zero() {
@@ -134,28 +174,30 @@ async fn rotate(
         let overlap = overlap.unwrap_or_default();
         format!("the key {key} of {} ends in {overlap}", user.username)
     };
-    print_new(&made, &said, ctx)
+    new_key(&made, said)
 }
 
-async fn revoke(place: &AdminTarget, user: &str, key: &str, ctx: &Context) -> anyhow::Result<()> {
+async fn revoke(
+    place: &AdminTarget,
+    user: &str,
+    key: &str,
+    ctx: &Context,
+) -> anyhow::Result<Report> {
     let user = place.user_for(Action::KeyRevoke, user).await?;
     let name = &user.username;
     if !confirm::ask(ctx, &format!("Revoke the key {key} of {name}?"))? {
         bail!("nothing was revoked");
     }
-    let revoked = place.revoke_key(&user, key).await?;
-    output::text(&if revoked {
+    let changed = place.revoke_key(&user, key).await?;
+    let line = if changed {
         format!("revoked {key} of {name}")
     } else {
         format!("{key} of {name} was revoked already")
-    })
+    };
+    let json = json!({"username": name, "key_id": key, "revoked": true, "changed": changed});
+    Ok(Report::done(json, line))
 }
 
-fn print_new(key: &IssuedKey, said: &str, ctx: &Context) -> anyhow::Result<()> {
-    output::document(ctx, key, || {
-        format!(
-            "{said}\n\nThe new key, shown only once:\n\n{}\n",
-            key.api_key
-        )
-    })
+fn new_key(made: &IssuedKey, line: String) -> anyhow::Result<Report> {
+    Report::made(made, line, ("The new key", made.api_key.clone()))
 }

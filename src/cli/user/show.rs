@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
+use crate::cli::Context;
 use crate::cli::admin_target::AdminTarget;
 use crate::cli::rows::{Cell, Column, Listing, Tone};
 use crate::cli::units::minute;
-use crate::cli::{Context, output};
 use linux_api_wire::api::keys::ListedKey;
 use linux_api_wire::api::users::ListedUser;
 use linux_api_wire::time::Timestamp;
@@ -81,16 +81,30 @@ pub(super) fn keys() -> Listing<KeyRow> {
     }
 }
 
-pub(super) async fn show(place: &AdminTarget, user: &str, ctx: &Context) -> anyhow::Result<()> {
-    let user = place.user(user).await?;
-    let keys_of = place.keys(&user).await?;
-    if ctx.is_json() {
-        let both = serde_json::json!({"user": user, "keys": keys_of});
-        return output::document(ctx, &both, String::new);
+/// A user and its keys.
+#[derive(Debug, Serialize)]
+pub(super) struct UserKeys {
+    user: ListedUser,
+    keys: Vec<KeyRow>,
+}
+
+impl UserKeys {
+    /// Those of the user with this name or id.
+    pub(super) async fn of(place: &AdminTarget, user: &str) -> anyhow::Result<Self> {
+        let user = place.user(user).await?;
+        let keys = KeyRow::all(place.keys(&user).await?, place.now());
+        Ok(Self { user, keys })
     }
-    users().print(ctx, std::slice::from_ref(&user))?;
-    output::text("")?;
-    keys().print(ctx, &KeyRow::all(keys_of, place.now()))
+
+    pub(super) fn in_words(&self, ctx: &Context) -> String {
+        let user = users().in_words(ctx, std::slice::from_ref(&self.user));
+        let keys = if self.keys.is_empty() {
+            keys().empty + "\n"
+        } else {
+            keys().in_words(ctx, &self.keys)
+        };
+        format!("{user}\n{keys}")
+    }
 }
 
 fn state_of(key: &ListedKey, now: Timestamp) -> &'static str {

@@ -201,6 +201,11 @@ fn each_kind_of_end_has_its_exit_code() {
     assert_eq!(code(&["network", "list", "-r", "wrong"]), 3);
     assert_eq!(fleet.run(&["user", "list", "-r", "viewer"]).code, 3);
     assert_eq!(code(&["network", "list", "-r", "dead"]), 4);
+    let named = fleet.run(&["network", "list", "-r", "dead"]).err;
+    assert!(
+        named.starts_with("error: dead: http://127.0.0.1:1 does not respond"),
+        "{named}"
+    );
     assert_eq!(code(&["status", "-r", "dead"]), 4);
     assert_eq!(fleet.run(&["user", "list", "-r", "dead"]).code, 4);
     assert_eq!(code(&["remote", "test", "web"]), 0);
@@ -232,7 +237,11 @@ fn what_a_command_cannot_use_is_refused_by_name() {
         (&["serve", "-r", "web"][..], "serve", "--remote"),
         (&["setup", "--all", "--dry-run"], "setup", "--all"),
         (&["-l", "a=b", "db", "status"], "db status", "--label"),
-        (&["user", "show", "a", "--all"], "user show", "--all"),
+        (
+            &["user", "key", "revoke", "a", "b", "--all"],
+            "user key revoke",
+            "--all",
+        ),
         (&["config", "check", "--json"], "config check", "--json"),
         (&["-o", "wide", "stop"], "stop", "--output"),
         (&["process", "list", "-y"], "process list", "--yes"),
@@ -248,7 +257,17 @@ fn what_a_command_cannot_use_is_refused_by_name() {
         let said = format!("error: linux-api {command} takes no {option}: ");
         assert!(ended.err.starts_with(&said), "{arguments:?}: {}", ended.err);
     }
-    let two = run(&["user", "delete", "a", "-y", "-r", "web", "-r", "db"]);
+    for demo in [
+        &["tui", "--demo", "web"][..],
+        &["-r", "web", "tui", "--demo"],
+        &["tui", "--demo", "-l", "a=b"],
+    ] {
+        let ended = run(demo);
+        assert!(ended.code == 2 && ended.err.contains("--demo"), "{ended:?}");
+    }
+    let two = run(&[
+        "user", "key", "revoke", "a", "b", "-y", "-r", "web", "-r", "db",
+    ]);
     assert!(
         two.code == 2 && two.err.contains("one daemon at a time"),
         "{two:?}"
@@ -265,6 +284,66 @@ fn what_a_command_cannot_use_is_refused_by_name() {
     );
     let both = run(&["status", "--json", "-o", "wide"]);
     assert_eq!(both.code, 2, "{both:?}");
+}
+
+#[test]
+fn users_are_changed_on_several_daemons_at_once() {
+    let fleet = Fleet::start();
+    let prod = |arguments: &[&str]| fleet.run(&[arguments, &["-l", "env=prod"]].concat());
+    let made = prod(&["user", "add", "alice1", "--scope", "host:read", "--json"]).json();
+    let hosts: Vec<&Value> = made
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["host"])
+        .collect();
+    assert_eq!(hosts, ["db", "web"]);
+    assert!(made[0]["api_key"] != made[1]["api_key"], "{made}");
+    for (row, daemon) in [(&made[1], &fleet.web), (&made[0], &fleet.db)] {
+        let key = row["api_key"].as_str().unwrap();
+        assert_eq!(daemon.get("/api/v1/system/info/uptime", Some(key)).0, 200);
+    }
+    let text = prod(&["user", "deactivate", "alice1"]).well();
+    assert!(
+        text.starts_with("HOST  RESULT\n") && text.contains("web   alice1 is now inactive"),
+        "{text}"
+    );
+    let keys = prod(&["user", "key", "create", "alice1"]).well();
+    assert_eq!(keys.matches("lapi_").count(), 2, "{keys}");
+    assert_eq!(
+        prod(&["user", "key", "list", "alice1", "-o", "name"])
+            .well()
+            .lines()
+            .count(),
+        4
+    );
+    let shown = prod(&["user", "show", "alice1"]).well();
+    assert!(
+        shown.contains("== web") && shown.contains("== db"),
+        "{shown}"
+    );
+    // One host refuses: the change is made on the other.
+    let partly = [
+        "user", "role", "alice1", "admin", "-r", "viewer", "-r", "web",
+    ];
+    let partly = fleet.run(&partly);
+    assert_eq!(partly.code, 3, "{partly:?}");
+    assert!(
+        partly.err.starts_with("viewer: 403") && partly.out.contains("an admin"),
+        "{partly:?}"
+    );
+    let unconfirmed = prod(&["user", "delete", "alice1"]);
+    assert!(
+        unconfirmed.code == 1 && unconfirmed.err.contains("use --yes"),
+        "{unconfirmed:?}"
+    );
+    let gone = prod(&["user", "delete", "alice1", "-y", "-o", "jsonl"]).well();
+    assert_eq!(gone.matches("\"deleted\":true").count(), 2, "{gone}");
+    let again = prod(&["user", "delete", "alice1", "-y"]);
+    assert!(
+        again.code == 1 && again.err.contains("web: there is no user"),
+        "{again:?}"
+    );
 }
 
 #[test]
