@@ -15,6 +15,7 @@ mod exit;
 mod fleet;
 mod globals;
 mod help;
+mod here;
 mod history;
 mod host;
 mod hosts;
@@ -23,6 +24,7 @@ mod output;
 mod poll;
 mod process;
 mod progress;
+mod proxy;
 mod reload;
 mod remote;
 mod remotes;
@@ -54,8 +56,8 @@ pub use exit::{BAD_CONFIGURATION, FAILED, INTERRUPTED, NOT_ALLOWED, NOT_REACHED,
 
 use exit::UsageError;
 use globals::GlobalOptions;
-use linux_api_config::{Config, ConfigError, Environment, Flag, Loaded, Sources};
-use linux_api_setup::prompt::Stopped;
+use linux_api_config::{Config, ConfigError, Environment, Flag, LoadedConfig, Sources};
+use linux_api_setup::prompt::PromptAbort;
 use linux_api_wire::log::LogSink;
 
 /// Monitor Linux hosts
@@ -97,6 +99,8 @@ enum Command {
     Doctor(doctor::Options),
     Completion(completion::Options),
     Help(help::Options),
+    #[command(hide = true)]
+    Proxy(proxy::Options),
 }
 
 /// What every command is given besides its own options.
@@ -111,7 +115,7 @@ impl Context {
     ///
     /// # Errors
     /// Lists all problems of the configuration.
-    pub(crate) fn load(&self, flags: Vec<Flag>) -> Result<Loaded, ConfigError> {
+    pub(crate) fn load(&self, flags: Vec<Flag>) -> Result<LoadedConfig, ConfigError> {
         Config::load(&Sources {
             config_path: self.options.config.clone(),
             environment: self.environment.clone(),
@@ -159,6 +163,7 @@ impl Command {
             Self::Doctor(options) => options.run(ctx).await,
             Self::Completion(options) => options.run(),
             Self::Help(options) => options.run(),
+            Self::Proxy(options) => options.run(ctx).await,
         }
     }
 }
@@ -211,10 +216,10 @@ pub fn cannot_start(error: &std::io::Error) -> ExitCode {
 }
 
 fn exit_code(error: &anyhow::Error) -> ExitCode {
-    if error.is::<output::Closed>() {
+    if error.is::<output::OutputClosed>() {
         return ExitCode::SUCCESS;
     }
-    if error.is::<Stopped>() {
+    if error.is::<PromptAbort>() {
         output::farewell(error);
         return ExitCode::from(INTERRUPTED);
     }

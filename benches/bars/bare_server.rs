@@ -1,5 +1,5 @@
-//! What our responses are compared with: an axum handler that answers the same bytes and headers,
-//! in a process of its own as the daemon is.
+//! The reference for our responses: an axum handler that sends the same bytes and headers, in a
+//! process of its own as the daemon is.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -24,7 +24,7 @@ pub(crate) struct BareServer {
 }
 
 impl BareServer {
-    /// Starts a server that answers everything with this head's headers and this body.
+    /// Starts a server whose every response has this head's headers and this body.
     pub(crate) fn start(head: &str, body: &[u8]) -> Self {
         let (folder, address) = (tempfile::tempdir().unwrap(), free_address());
         fs::write(folder.path().join("head"), head).unwrap();

@@ -91,7 +91,7 @@ pub(crate) fn command(home: &Path, address: SocketAddr) -> Command {
     command
 }
 
-/// A loopback address that nobody listens on.
+/// A loopback address on which nothing listens.
 pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap()

@@ -1,5 +1,5 @@
 //! Whole routes with a key, limits and logs, beside a bare handler with the same allocator that
-//! answers the same bytes and headers: processor time of the server per request, and requests a
+//! sends the same bytes and headers: processor time of the server per request, and requests per
 //! second.
 
 use std::net::SocketAddr;

@@ -106,7 +106,7 @@ fn runtime() -> tokio::runtime::Runtime {
         .unwrap()
 }
 
-/// A connection that asks the same again and again.
+/// A connection that repeats one request.
 struct Connection {
     stream: TcpStream,
     request: String,

@@ -1,7 +1,8 @@
 //! The bars that the program is held to, each measured beside its reference in the same run.
 //!
-//! `make bench` prints one table; `make bench ONLY=scan` runs the groups whose name has that in
-//! it, `make bench ONLY=soak SOAK_SECONDS=1800` the long one, which runs only when it is named. One file per group: a function that answers rows, listed in [`GROUPS`].
+//! `make bench` prints one table; `make bench ONLY=scan` runs the groups whose name contains that
+//! word, `make bench ONLY=soak SOAK_SECONDS=1800` the long one, which runs only when it is named.
+//! Each group is one file with a function that returns rows, listed in [`GROUPS`].
 
 #![expect(clippy::unwrap_used, reason = "a bench may panic")]
 

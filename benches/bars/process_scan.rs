@@ -89,7 +89,7 @@ fn row(what: &'static str, ours: &[f64], plain: &[f64]) -> Row {
     }
 }
 
-/// Reads these files of every process and does nothing with them; answers milliseconds.
+/// Reads these files of every process and does nothing with them; returns milliseconds.
 fn plain_loop(files: &[&str]) -> f64 {
     let started = Instant::now();
     let mut buffer = vec![0; 16 << 10];

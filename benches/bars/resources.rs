@@ -1,4 +1,4 @@
-//! How soon the daemon answers, and how much memory it takes.
+//! How soon the daemon serves its first response, and how much memory it takes.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -61,7 +61,7 @@ fn is_ready(address: SocketAddr) -> bool {
         && answer.starts_with("HTTP/1.1 200 ")
 }
 
-/// Processor time while nobody asks for anything, with 300 processes on the machine.
+/// Processor time of a daemon without requests, with 300 processes on the machine.
 pub(crate) fn idle() -> Vec<Row> {
     let _sleepers = Sleepers::start_some(300);
     let home = tempfile::tempdir().unwrap();

@@ -108,7 +108,7 @@ fn scrape(address: SocketAddr, headers: &str, pid: u32) -> (f64, f64) {
     )
 }
 
-/// One scrape on a connection of its own, read to its end: the exporter tells no length.
+/// One scrape on a connection of its own, read to its end: the exporter sends no `Content-Length`.
 fn fetch(address: SocketAddr, headers: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     let end = format!("Host: {address}\r\n{headers}Connection: close\r\n\r\n");

@@ -20,7 +20,7 @@ fuzz_target!(|forged: &[u8]| {
         Some(client_address(PROXY, &headers, is_trusted))
     };
     let x = HeaderName::from_static("x-forwarded-for");
-    // Bytes that are no text spoil the whole line, and then nobody knows the client.
+    // Bytes that are no text spoil the whole line, and then the client is unknown.
     let is_text = forged
         .iter()
         .all(|byte| (0x20..0x7f).contains(byte) || *byte == b'\t');

@@ -36,7 +36,7 @@ impl AdminTarget {
         if ctx.options.remotes.is_empty() {
             return Ok(Self::Database(Administration::open(ctx).await?));
         }
-        let client = ctx.one_client().await?;
+        let (client, _here) = ctx.one_client().await?;
         output::note(&format!("daemon: {}", client.address()));
         Ok(Self::Remote(client))
     }

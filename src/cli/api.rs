@@ -130,7 +130,7 @@ impl Prepared {
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let prepared = self.prepare()?;
-        let client = ctx.one_client().await?;
+        let (client, _here) = ctx.one_client().await?;
         if self.paginate {
             pages::print(ctx, &client, prepared).await?;
             return Ok(ExitCode::SUCCESS);

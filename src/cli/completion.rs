@@ -130,7 +130,7 @@ pub fn answer(arguments: &[OsString]) -> Option<ExitCode> {
 pub(super) fn scopes() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         let all = Scope::ALL.into_iter();
-        all.map(|scope| CompletionCandidate::new(scope.as_str()))
+        all.map(|scope| CompletionCandidate::new(scope.as_str()).help(Some(scope.meaning().into())))
             .collect()
     })
 }

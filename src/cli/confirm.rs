@@ -5,10 +5,10 @@ use std::io::IsTerminal;
 use anyhow::bail;
 
 use super::Context;
-use linux_api_setup::prompt::asked;
+use linux_api_setup::prompt::result;
 
 /// Whether the user confirms; `--yes` skips the prompt. Without a terminal there is no prompt.
-pub(super) fn ask(ctx: &Context, question: &str) -> anyhow::Result<bool> {
+pub(super) fn confirm(ctx: &Context, question: &str) -> anyhow::Result<bool> {
     if ctx.options.yes {
         return Ok(true);
     }
@@ -20,5 +20,5 @@ pub(super) fn ask(ctx: &Context, question: &str) -> anyhow::Result<bool> {
 
 /// Whether the user confirms at the prompt.
 pub(super) fn prompt(question: &str) -> anyhow::Result<bool> {
-    asked(inquire::Confirm::new(question).with_default(false).prompt())
+    result(inquire::Confirm::new(question).with_default(false).prompt())
 }

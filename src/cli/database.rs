@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context as _, bail};
 
 use super::{Context, output};
-use linux_api_config::{DATABASE_FILE, Loaded};
+use linux_api_config::{DATABASE_FILE, LoadedConfig};
 use linux_api_daemon::run::database::options;
 use linux_api_daemon::telemetry;
 use linux_api_store::migrations::SchemaError;
@@ -37,7 +37,7 @@ impl Administration {
         let options = options(database);
         if let Some(path) = options.sqlite_path()? {
             must_exist(&path)?;
-            become_owner(&path, &data_folder(&path, &loaded), &loaded, ctx)?;
+            become_owner(&path, &data_directory(&path, &loaded), &loaded, ctx)?;
         }
         let log = &loaded.config.log;
         let log = telemetry::init_for_command(log.level.as_str(), log.format, ctx.log_sink())
@@ -84,7 +84,7 @@ pub(super) fn must_exist(path: &Path) -> anyhow::Result<()> {
 
 /// Where the daemon of an SQLite database keeps its data: the directory of the file, when it is called as
 /// the daemon calls it.
-pub(super) fn data_folder(path: &Path, loaded: &Loaded) -> PathBuf {
+pub(super) fn data_directory(path: &Path, loaded: &LoadedConfig) -> PathBuf {
     let is_usual = path.file_name() == Some(OsStr::new(DATABASE_FILE));
     let folder = path.parent().filter(|_| is_usual);
     folder.map_or_else(|| loaded.data_dir.clone(), Path::to_owned)
@@ -98,7 +98,7 @@ pub(super) fn data_folder(path: &Path, loaded: &Loaded) -> PathBuf {
 pub(super) fn become_owner(
     path: &Path,
     data: &Path,
-    loaded: &Loaded,
+    loaded: &LoadedConfig,
     ctx: &Context,
 ) -> anyhow::Result<()> {
     let owner = std::fs::metadata(path).with_context(|| format!("look at {}", path.display()))?;

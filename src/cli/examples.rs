@@ -34,6 +34,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "tui",
         &[
             "linux-api tui",
+            "linux-api tui ssh://web-01  # nothing to install there",
             "linux-api tui web-01 db-01  # two remotes",
             "linux-api tui --label role=db --read-only",
             "linux-api tui --demo",
@@ -91,8 +92,19 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     (
         "remote add",
-        &["linux-api remote add web-01 https://web-01.example:8443 --label role=web"],
+        &[
+            "linux-api remote add web-01 https://web-01.example:8443 --label role=web",
+            "linux-api remote add db-02 ssh://db-02",
+        ],
     ),
+    (
+        "remote import",
+        &[
+            "linux-api remote import ~/.ssh/config",
+            "linux-api remote import ~/.ssh/config 'web-*' --label role=web",
+        ],
+    ),
+    ("remote clean", &["linux-api remote clean ssh://web-01"]),
     ("remote list", &["linux-api remote list"]),
     (
         "remote test",

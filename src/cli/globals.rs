@@ -52,6 +52,10 @@ pub(super) enum Color {
 /// Options of every command.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Global options")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of its own on the command line"
+)]
 pub(crate) struct GlobalOptions {
     /// Use this daemon instead of the one here; repeatable
     #[arg(short, long = "remote", global = true, value_name = "NAME|URL", add = completion::remotes())]
@@ -81,6 +85,9 @@ pub(crate) struct GlobalOptions {
     /// How long each host may take [default: 10s]
     #[arg(long, global = true, value_name = "DURATION", value_parser = parse_timeout)]
     pub(super) timeout: Option<Duration>,
+    /// Copy this program to hosts behind ssh:// that have none
+    #[arg(long, global = true)]
+    pub(super) push: bool,
     /// Print in colour: auto, always or never
     #[arg(
         long,

@@ -1,6 +1,6 @@
 //! Which daemons a command works on, and how to reach them: the only place that decides it.
 //!
-//! Without `--remote`, `--label` and `--all` it is the daemon of this machine.
+//! Without `--remote`, `--label` and `--all` it is the daemon of this machine, else one of this process.
 
 use std::collections::BTreeMap;
 
@@ -11,13 +11,17 @@ use super::Context;
 use super::admin_target::AdvisedError;
 use super::exit::UsageError;
 use super::globals::TIMEOUT;
+use super::{here, output};
 use linux_api_client::error::ClientError;
 use linux_api_client::local::LocalError;
 use linux_api_client::remotes::{Remotes, RemotesError};
 use linux_api_client::{Address, Client, Target};
+use linux_api_daemon::run::ephemeral::Ephemeral;
 
 /// What the daemon of this machine is called among others.
 pub(super) const LOCAL: &str = "local";
+/// Said when there is no daemon on this machine.
+const NO_DAEMON: &str = "no daemon runs here, so this is read by the command itself: sudo linux-api setup keeps history";
 /// So many hosts are polled at once.
 pub(super) const AT_ONCE: usize = 32;
 
@@ -125,6 +129,8 @@ pub(super) struct Hosts {
     pub(super) are_many: bool,
     /// In the order in which they were named; chosen by label, in that of their names.
     pub(super) all: Vec<Host>,
+    /// The daemon of this process, where this machine has no other; it ends when it is dropped.
+    pub(super) here: Option<Ephemeral>,
 }
 
 impl Context {
@@ -133,7 +139,10 @@ impl Context {
     /// # Errors
     /// When the list of remotes can't be read, or a remote is named that is none.
     pub(super) async fn hosts(&self) -> anyhow::Result<Hosts> {
-        let places = self.host_places().await?;
+        let (places, here) = self.host_places().await?;
+        if here.is_some() && self.options.quiet == 0 {
+            output::note(NO_DAEMON);
+        }
         let connect = |place: HostPlace| Host {
             name: place.name,
             labels: place.labels,
@@ -142,17 +151,19 @@ impl Context {
         Ok(Hosts {
             are_many: self.means_many(),
             all: places.into_iter().map(connect).collect(),
+            here,
         })
     }
 
-    /// The one host that the options choose, by default this machine.
+    /// The one host that the options choose, by default this machine, and the daemon of this process when it is
+    /// that one.
     ///
     /// # Errors
     /// When there is none, or it can't be used.
-    pub(super) async fn one_client(&self) -> anyhow::Result<Client> {
+    pub(super) async fn one_client(&self) -> anyhow::Result<(Client, Option<Ephemeral>)> {
         let mut hosts = self.hosts().await?;
         match hosts.all.pop() {
-            Some(host) => Ok(host.client?),
+            Some(host) => Ok((host.client?, hosts.here)),
             None => Err(UsageError("no host is chosen".to_owned()).into()),
         }
     }
@@ -173,18 +184,32 @@ impl Context {
     ///
     /// # Errors
     /// When the list of remotes can't be read, or a remote is named that is none.
-    pub(super) async fn host_places(&self) -> anyhow::Result<Vec<HostPlace>> {
+    pub(super) async fn host_places(&self) -> anyhow::Result<(Vec<HostPlace>, Option<Ephemeral>)> {
         let options = &self.options;
         if options.remotes.is_empty() && options.labels.is_empty() && !options.all {
-            return Ok(vec![HostPlace {
-                name: LOCAL.to_owned(),
-                labels: BTreeMap::new(),
-                target: self.local_target().await.map_err(HostError::from),
-            }]);
+            return self.this_machine().await;
         }
         let remotes = self.remotes()?;
         let names = self.chosen(&remotes, &options.remotes)?;
-        self.find_all(&remotes, names).await
+        Ok((self.find_all(&remotes, names).await?, None))
+    }
+
+    /// The daemon of this machine, else one of this process for this command only.
+    async fn this_machine(&self) -> anyhow::Result<(Vec<HostPlace>, Option<Ephemeral>)> {
+        let (target, here) = match self.local_target().await.map_err(HostError::from) {
+            Err(HostError::Local(LocalError::Away(_))) => {
+                let daemon = here::start(self).await?;
+                (Ok(here::target(&daemon)), Some(daemon))
+            }
+            // A daemon that is there and wants a key is not passed over in silence.
+            found => (found, None),
+        };
+        let place = HostPlace {
+            name: LOCAL.to_owned(),
+            labels: BTreeMap::new(),
+            target,
+        };
+        Ok((vec![place], here))
     }
 
     /// The remotes with all the labels of `--label`: of the named ones, or of all when none is named.

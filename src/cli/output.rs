@@ -14,12 +14,12 @@ use super::{Context, USAGE};
 /// The reader of the output has gone, as in `linux-api … | head`; not a failure.
 #[derive(Debug, thiserror::Error)]
 #[error("the output was closed")]
-pub(crate) struct Closed;
+pub(crate) struct OutputClosed;
 
 /// Prints text for people, with a line break at its end.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when its reader has gone.
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
 pub(crate) fn text(text: &str) -> anyhow::Result<()> {
     let text = sanitize(text);
     let end = if text.ends_with('\n') { "" } else { "\n" };
@@ -29,7 +29,7 @@ pub(crate) fn text(text: &str) -> anyhow::Result<()> {
 /// Prints a text whose parts were sanitised and then coloured.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when its reader has gone.
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
 pub(super) fn styled(text: &str) -> anyhow::Result<()> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
     write(format!("{text}{end}").as_bytes())
@@ -38,7 +38,7 @@ pub(super) fn styled(text: &str) -> anyhow::Result<()> {
 /// Prints a value for programs.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when its reader has gone.
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value).context("write the output as JSON")?;
     write(format!("{}\n", escape_json(&text)).as_bytes())
@@ -47,7 +47,7 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
 /// Prints a value for programs as one line.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when its reader has gone.
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
 pub(crate) fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string(value).context("write the output as JSON")?;
     write(format!("{}\n", escape_json(&text)).as_bytes())
@@ -56,7 +56,7 @@ pub(crate) fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
 /// Prints one row of a JSON array that is printed row by row.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when its reader has gone.
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
 pub(super) fn json_item(value: &impl Serialize, is_first: bool) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(value).context("write the output as JSON")?;
     let text = escape_json(&text).replace('\n', "\n  ");
@@ -67,7 +67,7 @@ pub(super) fn json_item(value: &impl Serialize, is_first: bool) -> anyhow::Resul
 /// Prints bytes as they are.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when its reader has gone.
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
 pub(super) fn bytes(bytes: &[u8]) -> anyhow::Result<()> {
     write(bytes)
 }
@@ -75,7 +75,7 @@ pub(super) fn bytes(bytes: &[u8]) -> anyhow::Result<()> {
 /// Prints one document: as JSON, or in words for people.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when its reader has gone.
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
 pub(super) fn document(
     ctx: &Context,
     value: &impl Serialize,
@@ -91,7 +91,7 @@ pub(super) fn document(
 /// As [`document`], with words whose parts were sanitised and then coloured.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when its reader has gone.
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
 pub(super) fn styled_document(
     ctx: &Context,
     value: &impl Serialize,
@@ -107,7 +107,7 @@ pub(super) fn styled_document(
 /// Says that a file was written.
 ///
 /// # Errors
-/// When the output can't be written, [`Closed`] when its reader has gone.
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
 pub(crate) fn written(path: &Path) -> anyhow::Result<()> {
     text(&format!("{} written", path.display()))
 }
@@ -115,7 +115,7 @@ pub(crate) fn written(path: &Path) -> anyhow::Result<()> {
 fn write(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Closed.into()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(OutputClosed.into()),
         result => result.context("write to standard output"),
     }
 }

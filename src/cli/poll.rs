@@ -132,7 +132,11 @@ pub(super) async fn list_failures<T: Serialize>(
 
 async fn list_of<T: Serialize>(
     ctx: &Context,
-    Hosts { are_many, all }: Hosts,
+    Hosts {
+        are_many,
+        all,
+        here: _here,
+    }: Hosts,
     listing: &Listing<T>,
     fetch: impl AsyncFn(&Client) -> Result<Vec<T>, HostError>,
     failure: Option<fn(&HostError) -> T>,
@@ -210,7 +214,12 @@ pub(super) async fn collect<T>(
     fetch: impl AsyncFn(&Client) -> Result<T, HostError>,
     worst: &mut Worst,
 ) -> anyhow::Result<(bool, Vec<(String, T)>)> {
-    let Hosts { are_many, all } = ctx.hosts().await?;
+    // The daemon of this process lives until all of it is printed.
+    let Hosts {
+        are_many,
+        all,
+        here: _here,
+    } = ctx.hosts().await?;
     let mut held = Vec::new();
     for one in poll_all(ctx, all, fetch).await {
         match one.result {
@@ -244,7 +253,12 @@ pub(super) async fn show<T: Serialize>(
     fetch: impl AsyncFn(&Client) -> Result<T, HostError>,
     words: impl Fn(&T) -> String,
 ) -> anyhow::Result<ExitCode> {
-    let Hosts { are_many, all } = ctx.hosts().await?;
+    // The daemon of this process lives until all of it is printed.
+    let Hosts {
+        are_many,
+        all,
+        here: _here,
+    } = ctx.hosts().await?;
     if !are_many {
         let document = only(poll_all(ctx, all, fetch).await)?;
         output::styled_document(ctx, &document, || words(&document))?;

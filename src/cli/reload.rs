@@ -34,7 +34,7 @@ impl Options {
             (Some(pid), found) => {
                 let pid: i32 = pid.parse().with_context(|| format!("{MAINPID}={pid}"))?;
                 let folder = found.map(|(folder, _)| folder);
-                let folder = folder.or_else(|| ctx.data_folders().into_iter().next());
+                let folder = folder.or_else(|| ctx.data_directories().into_iter().next());
                 (
                     folder.context("the data directory of the daemon is unknown")?,
                     pid,
@@ -43,7 +43,7 @@ impl Options {
             (None, Some((folder, record))) => (folder, record.pid),
             (None, None) => bail!(
                 "no running daemon has a record in {}; under systemd, root may run: systemctl reload linux-api",
-                shown(&ctx.data_folders())
+                shown(&ctx.data_directories())
             ),
         };
         let before = Record::read(&folder);
@@ -105,7 +105,7 @@ fn shown(folders: &[PathBuf]) -> String {
 impl Context {
     /// Where a daemon of this account or of the system keeps its data, whatever the configuration
     /// says: it may be broken.
-    pub(super) fn data_folders(&self) -> Vec<PathBuf> {
+    pub(super) fn data_directories(&self) -> Vec<PathBuf> {
         let mut folders: Vec<PathBuf> = self.environment.data_dir().into_iter().collect();
         let system = PathBuf::from(SYSTEM_DATA);
         if !folders.contains(&system) {
@@ -116,7 +116,7 @@ impl Context {
 
     /// What daemons that still run have left there.
     pub(super) fn records(&self) -> Vec<(PathBuf, Record)> {
-        let folders = self.data_folders().into_iter();
+        let folders = self.data_directories().into_iter();
         let found = folders.filter_map(|folder| Record::read(&folder).map(|it| (folder, it)));
         found
             .filter(|(_, record)| {

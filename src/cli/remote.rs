@@ -1,31 +1,27 @@
 //! `linux-api remote`: the daemons that this user watches.
 
-use std::fmt::Write as _;
-use std::io::{BufRead, IsTerminal, Read};
-use std::path::PathBuf;
+mod add;
+mod clean;
+mod import;
+
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::Subcommand;
 use futures_util::StreamExt as _;
 use futures_util::stream;
-use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 
 use super::exit::{self, Worst};
 use super::globals::Format;
 use super::hosts::{AT_ONCE, HostError, LOCAL};
 use super::rows::{Cell, Column, Listing, Tone};
-use super::{Context, completion, confirm, output};
+use super::{Context, completion, output};
+use linux_api_client::Client;
 use linux_api_client::error::ClientError;
-use linux_api_client::keys::{KeyError, KeyPlace, Keys};
-use linux_api_client::remotes::{Remote, Remotes, check_name};
-use linux_api_client::{Address, Client, Target};
+use linux_api_client::remotes::{Remote, Remotes};
 use linux_api_wire::api::users::CurrentUser;
-
-/// Most bytes of a key on standard input.
-const KEY_MAX: u64 = 4096;
 
 /// Add, list, test and remove the daemons to monitor
 ///
@@ -43,7 +39,12 @@ enum Command {
     /// Prompts for the API key, or reads it from `LINUX_API_KEY` or from standard input. Nothing is saved
     /// unless the daemon accepts it; `--offline` saves a daemon that can't be reached now. `--label` sets a
     /// label by which commands choose it.
-    Add(Add),
+    Add(add::Add),
+    /// Add the hosts of an ssh configuration
+    ///
+    /// Each `Host` that is no pattern becomes the remote `ssh://HOST` of that name. Nothing is connected to;
+    /// remotes that exist stay as they are.
+    Import(import::Import),
     /// List the daemons
     #[command(visible_alias = "ls")]
     List,
@@ -60,6 +61,10 @@ enum Command {
         #[arg(add = completion::remotes())]
         name: String,
     },
+    /// Remove the programs that were copied to hosts behind ssh
+    ///
+    /// Removes the directory linux-api in the cache of the account that is logged in to, and nothing else.
+    Clean(clean::Clean),
     /// Show or choose the daemon that the dashboard opens first
     Default {
         /// Which one
@@ -69,25 +74,6 @@ enum Command {
         #[arg(long)]
         none: bool,
     },
-}
-
-#[derive(Debug, clap::Args)]
-struct Add {
-    /// Name for it
-    name: String,
-    #[arg(
-        help = "Where it listens, such as https://web-03.example:8443 or unix:/run/linux-api/api.sock"
-    )]
-    url: String,
-    /// Certificates in PEM to trust instead of the system's
-    #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
-    /// Keep the key in a file that only this user can read, not in a keyring
-    #[arg(long)]
-    key_file: bool,
-    /// Save it even if it can't be reached now, with an unchecked key
-    #[arg(long)]
-    offline: bool,
 }
 
 /// A remote as `list --json` shows it.
@@ -116,6 +102,8 @@ impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Add(add) => add.run(ctx).await,
+            Command::Import(import) => import.run(ctx),
+            Command::Clean(clean) => clean.run(ctx).await,
             Command::List => list(ctx),
             Command::Test { name } => test(ctx, name).await,
             Command::Remove { name } => remove(ctx, &name).await,
@@ -124,164 +112,11 @@ impl Options {
     }
 }
 
-impl Add {
-    async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        check_name(&self.name)?;
-        let path = ctx.remotes_file()?;
-        let mut remotes = Remotes::load(&path)?;
-        let address: Address = self.url.parse().with_context(|| self.url.clone())?;
-        let ca_file = match &self.ca_file {
-            Some(file) => Some(
-                std::path::absolute(file)
-                    .with_context(|| format!("find the CA file {}", file.display()))?,
-            ),
-            None => None,
-        };
-        let target = Target {
-            address: address.clone(),
-            key: self.read_key(ctx, &address)?,
-            ca_file: ca_file.clone(),
-        };
-        let response = match Client::new(&target) {
-            Ok(client) => ask(&client).await,
-            Err(error) => Err(error),
-        };
-        let response = match response {
-            Ok(response) => Ok(response),
-            // A refusal stays one: the daemon was reached, and the key or the address is wrong.
-            Err(error) if self.offline && error.is_passing() => Err(error),
-            Err(error) => return Err(explain(error, self.offline)),
-        };
-        let keys = ctx.keys();
-        let place = match &target.key {
-            None => None,
-            Some(key) if self.key_file => {
-                keys.put(KeyPlace::File, &self.name, key).await?;
-                Some(KeyPlace::File)
-            }
-            Some(key) => Some(self.keep(ctx, &keys, key).await?),
-        };
-        let remote = Remote {
-            url: address.to_string(),
-            labels: ctx.options.labels.iter().cloned().collect(),
-            ca_file,
-            key: place,
-        };
-        let old = remotes.remotes.insert(self.name.clone(), remote);
-        remotes.save(&path)?;
-        let old_place = old.as_ref().and_then(|old| old.key);
-        if let Some(old_place) = old_place.filter(|old_place| Some(*old_place) != place) {
-            keys.forget(old_place, &self.name).await?;
-        }
-        let verb = if old.is_some() { "changed" } else { "added" };
-        let name = &self.name;
-        let mut said = match response {
-            Ok((user, latency)) => format!(
-                "{name} {verb}: {address} accepts {user} ({role}), {latency} ms\n",
-                user = user.user.username,
-                role = user.user_perm.role,
-                latency = latency.as_millis(),
-            ),
-            Err(error) => format!(
-                "{name} {verb}, unchecked: {address} can't be reached now ({reason}); linux-api \
-                 remote test {name} checks it later\n",
-                reason = error.in_short(),
-            ),
-        };
-        if let Some(place) = place {
-            let caution = place.caution().unwrap_or_default();
-            let _ = writeln!(said, "The key is in {place}.\n{caution}");
-        }
-        output::text(&said)?;
-        Ok(ExitCode::SUCCESS)
-    }
-
-    /// Keeps the key in a keyring. Where the desktop has none, the user is prompted whether
-    /// a file would be better; scripts say so with a flag.
-    async fn keep(
-        &self,
-        ctx: &Context,
-        keys: &Keys,
-        key: &SecretString,
-    ) -> anyhow::Result<KeyPlace> {
-        let kept = keys.keep(&self.name, key).await;
-        let asks = std::io::stdin().is_terminal() && ctx.key_from_environment().is_none();
-        let problem = match &kept {
-            Ok(KeyPlace::Kernel) => {
-                "There is no desktop's keyring here, only the kernel's, which forgets at reboot and \
-                 after three days without use."
-                    .to_owned()
-            }
-            Err(error @ (KeyError::Neither { .. } | KeyError::Closed { .. })) => error.to_string(),
-            _ => return Ok(kept?),
-        };
-        if !asks {
-            return Ok(kept?);
-        }
-        output::text(&problem)?;
-        if !confirm::prompt("Keep the key in a file that only you can read?")? {
-            return Ok(kept?);
-        }
-        keys.put(KeyPlace::File, &self.name, key).await?;
-        if let Ok(place) = kept {
-            keys.forget(place, &self.name).await?;
-        }
-        Ok(KeyPlace::File)
-    }
-
-    /// The key from the environment, standard input or a prompt; a socket needs none.
-    fn read_key(&self, ctx: &Context, address: &Address) -> anyhow::Result<Option<SecretString>> {
-        if matches!(address, Address::Unix(_)) {
-            return Ok(None);
-        }
-        if !address.is_private() {
-            // Before anybody types a key that can't be used.
-            bail!(
-                "{address}: plain http would expose the key on the network; use https, or a \
-                 tunnel to http://127.0.0.1"
-            );
-        }
-        if let Some(key) = ctx.key_from_environment() {
-            return Ok(Some(key));
-        }
-        let key = if std::io::stdin().is_terminal() {
-            inquire::Password::new(&format!("API key for {}:", self.name))
-                .without_confirmation()
-                .with_display_mode(inquire::PasswordDisplayMode::Masked)
-                .prompt()
-                .context("prompt for the key")?
-        } else {
-            let mut line = String::new();
-            std::io::stdin()
-                .lock()
-                .take(KEY_MAX)
-                .read_line(&mut line)
-                .context("read the key from standard input")?;
-            line
-        };
-        let key = SecretString::from(key.trim());
-        if key.expose_secret().is_empty() {
-            bail!("no key; set LINUX_API_KEY or pass it on standard input");
-        }
-        Ok(Some(key))
-    }
-}
-
 /// Who the daemon takes us for, and how long it took to say so.
 async fn ask(client: &Client) -> Result<(CurrentUser, Duration), ClientError> {
     let start = Instant::now();
     let user = client.current_user().await?;
     Ok((user, start.elapsed()))
-}
-
-fn explain(error: ClientError, is_offline: bool) -> anyhow::Error {
-    let advice = error.advice();
-    let way = if error.is_passing() && !is_offline {
-        ", or save it unchecked with --offline"
-    } else {
-        ""
-    };
-    anyhow::Error::new(error).context(format!("nothing was saved; {advice}{way}"))
 }
 
 fn list(ctx: &Context) -> anyhow::Result<ExitCode> {

@@ -54,7 +54,10 @@ impl Context {
     /// Where the daemon of a remote's name or of a URL is, and how to get in.
     pub(super) async fn target(&self, name_or_url: &str) -> anyhow::Result<Target> {
         let key = self.key_from_environment();
-        let remotes = self.remotes()?;
+        let mut remotes = self.remotes()?;
+        for remote in remotes.remotes.values_mut() {
+            remote.push |= self.options.push;
+        }
         if let Ok(remote) = remotes.get(name_or_url) {
             return Ok(remote
                 .target(name_or_url, &self.keys(), key.as_ref())
@@ -74,11 +77,21 @@ impl Context {
         if let Some((name, remote)) = known {
             return Ok(remote.target(name, &self.keys(), key.as_ref()).await?);
         }
-        Ok(Target {
-            address,
-            key,
-            ca_file: None,
+        Ok(match address {
+            Address::Ssh(host) => Target::ssh(host, self.options.push),
+            address => Target {
+                key: key.filter(|_| address.needs_key()),
+                ..Target::new(address)
+            },
         })
+    }
+
+    /// The sockets at which a daemon of this machine may listen, the likeliest first.
+    pub(super) fn sockets(&self) -> Vec<PathBuf> {
+        let loaded = self.load(Vec::new()).ok();
+        let configured = loaded.and_then(|loaded| loaded.config.server.unix.clone());
+        let system = PathBuf::from(SYSTEM_SOCKET);
+        configured.into_iter().chain([system]).collect()
     }
 
     /// The daemon of this machine, found without configuration.
@@ -87,14 +100,10 @@ impl Context {
         let loaded = self.load(Vec::new()).ok();
         let config = loaded.as_ref().map(|loaded| &loaded.config);
         let listen = config.map_or_else(|| Config::default().server.listen, |it| it.server.listen);
-        let socket = config.and_then(|config| config.server.unix.clone());
         let data = loaded.as_ref().map(|loaded| loaded.data_dir.clone());
         let data = data.or_else(|| self.environment.user_data.clone());
         let places = Places {
-            sockets: socket
-                .into_iter()
-                .chain([PathBuf::from(SYSTEM_SOCKET)])
-                .collect(),
+            sockets: self.sockets(),
             listen,
             key_file: data.unwrap_or_default().join(FIRST_KEY_FILE),
         };

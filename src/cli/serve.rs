@@ -1,8 +1,10 @@
 //! `linux-api serve`: the daemon.
 
 pub(super) mod detach;
+mod ephemeral;
 mod first_admin;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -11,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::additions::additions;
 use super::{Context, output};
-use linux_api_config::Flag;
+use linux_api_config::{Flag, LoadedConfig, Origin};
 use linux_api_daemon::run::check::check;
 use linux_api_daemon::run::reload::Reader;
 use linux_api_daemon::run::systemd::PassedSockets;
@@ -40,6 +42,12 @@ pub(super) struct Options {
     /// Start with a throwaway database and a key that is shown on the screen
     #[arg(long)]
     demo: bool,
+    /// Serve this account alone, on a Unix socket and from memory; keep nothing
+    ///
+    /// No port, no key, no data directory: history begins now and ends with the daemon. The socket is
+    /// `$XDG_RUNTIME_DIR/linux-api/api.sock`, else `/tmp/linux-api-UID/api.sock`, or where `--unix` says.
+    #[arg(long, conflicts_with_all = ["listen", "no_migrate", "demo", "detach", "detached"])]
+    ephemeral: bool,
     /// Run in the background once ready; `linux-api stop` ends it
     #[arg(long)]
     detach: bool,
@@ -73,6 +81,14 @@ impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         // From the first moment on, so that a stop during a migration is a stop too.
         let mut signals = Signals::new()?;
+        if self.ephemeral {
+            let stop = signals.stop.clone();
+            let work = Box::pin(ephemeral::run(ctx, self.unix, stop));
+            return tokio::select! {
+                done = work => done,
+                () = signals.watch() => unreachable_stop(),
+            };
+        }
         let hangup = signal(SignalKind::hangup()).context("listen for SIGHUP")?;
         let sockets = PassedSockets::take()?;
         let flags = self.flags();
@@ -87,8 +103,8 @@ impl Options {
             .then(|| detach::Background::enter(&loaded))
             .transpose()?;
         let format = loaded.config.log.format;
-        let telemetry = telemetry::init(loaded.config.log.level.as_str(), format, ctx.log_sink())
-            .context("start logging")?;
+        let telemetry =
+            telemetry::init(level(&loaded), format, ctx.log_sink()).context("start logging")?;
         for name in &loaded.misspelt {
             tracing::warn!("{name}");
         }
@@ -127,6 +143,17 @@ impl Options {
             done = work => done,
             () = signals.watch() => unreachable_stop(),
         }
+    }
+}
+
+/// The level of the log. A person at a terminal reads the first words of the daemon: unless a level is set, no
+/// lines come between them but warnings.
+fn level(loaded: &LoadedConfig) -> &str {
+    let is_watched = std::io::stdout().is_terminal() && std::io::stderr().is_terminal();
+    if is_watched && *loaded.origins.of("log.level") == Origin::Default {
+        "warn"
+    } else {
+        loaded.config.log.level.as_str()
     }
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 
 use super::{Context, FAILED, output};
 use linux_api_setup::answers::Answers;
-use linux_api_setup::apply::{self, Finished, Witness};
+use linux_api_setup::apply::{self, SetupOutcome, Witness};
 use linux_api_setup::facts::{self, Candidate, Facts};
 use linux_api_setup::plan::{self, Content, ONLY_ROOT, Plan, Step};
 use linux_api_setup::prompt::Wish;
@@ -120,7 +120,7 @@ impl Options {
         if !known.is_empty() {
             bail!("nothing was changed, because\n- {}", known.join("\n- "));
         }
-        prompt::ask(&facts)
+        prompt::wish(&facts)
     }
 
     async fn remove(&self, ctx: &Context, tree: &Tree) -> anyhow::Result<()> {
@@ -132,7 +132,7 @@ impl Options {
         if !ctx.options.yes {
             output::text(&numbered(&titles))?;
         }
-        if !super::confirm::ask(ctx, "Remove all this?")? {
+        if !super::confirm::confirm(ctx, "Remove all this?")? {
             return output::text("Nothing was changed.");
         }
         let hints = removal::apply(&steps, tree, &mut Progress).await?;
@@ -204,7 +204,7 @@ impl Witness for Progress {
     }
 }
 
-fn report(plan: &Plan, finished: Finished, tree: &Tree) -> anyhow::Result<()> {
+fn report(plan: &Plan, finished: SetupOutcome, tree: &Tree) -> anyhow::Result<()> {
     for hint in plan.notes.iter().chain(&finished.hints) {
         output::text(&format!("\nnote: {hint}"))?;
     }

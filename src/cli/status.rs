@@ -18,7 +18,7 @@ use super::units::NOT_KNOWN;
 use super::{Context, exit, output, poll};
 use linux_api_client::Client;
 use linux_api_client::error::ClientError;
-use linux_api_config::Loaded;
+use linux_api_config::LoadedConfig;
 use linux_api_daemon::run::record::Record;
 use linux_api_wire::api::health::{Check, Readiness};
 
@@ -64,7 +64,7 @@ impl Options {
         if ctx.options.remotes.is_empty() {
             return of_this_machine(ctx).await;
         }
-        let client = ctx.one_client().await?;
+        let (client, _here) = ctx.one_client().await?;
         let readiness = client.readiness().await.map_err(|error| {
             let advice = error.advice();
             anyhow::Error::new(error).context(advice)
@@ -118,7 +118,7 @@ async fn of_this_machine(ctx: &Context) -> anyhow::Result<ExitCode> {
 }
 
 /// Where the daemon of this configuration listens.
-fn url_of(loaded: &Loaded) -> String {
+fn url_of(loaded: &LoadedConfig) -> String {
     let server = &loaded.config.server;
     let scheme = if server.tls_certificate.is_some() {
         "https"

@@ -72,6 +72,9 @@ const RULES: &[(&str, Takes)] = &[
     ("fleet show", takes(Hosts::Many, Output::Document)),
     ("api", takes(Hosts::One, Output::Document)),
     ("remote add", takes(Hosts::None, Output::Text)),
+    ("remote import", takes(Hosts::None, Output::Text)),
+    ("remote clean", takes(Hosts::None, Output::Rows)),
+    ("proxy", takes(Hosts::None, Output::Text)),
     ("remote list", takes(Hosts::None, Output::Rows)),
     ("remote test", takes(Hosts::None, Output::Rows)),
     ("remote", takes(Hosts::None, Output::Text)),
@@ -117,11 +120,12 @@ impl Takes {
         match id {
             "remotes" => self.hosts != Hosts::None,
             // The labels that the remote is to have.
-            "labels" => self.hosts == Hosts::Many || path == "remote add",
+            "labels" => self.hosts == Hosts::Many || makes_remotes(path),
             // `db verify` has one of its own.
             "all" => self.hosts == Hosts::Many || path == "db verify",
             // The dashboard has deadlines of its own, for as long as it runs.
             "timeout" => (self.hosts != Hosts::None && path != "tui") || path == "remote test",
+            "push" => self.hosts != Hosts::None || makes_remotes(path) || path == "remote test",
             "output" | "json" => self.output != Output::Text,
             "yes" => self.yes,
             _ => true,
@@ -129,10 +133,16 @@ impl Takes {
     }
 }
 
+/// Whether the command saves remotes, with the labels that are given.
+fn makes_remotes(path: &str) -> bool {
+    matches!(path, "remote add" | "remote import")
+}
+
 /// What an option means for a command, where that is not what it means for most.
 fn own_help(path: &str, id: &str) -> Option<&'static str> {
     match (id, path) {
         ("labels", "remote add") => Some("A label to choose it by; repeatable"),
+        ("labels", "remote import") => Some("A label for all of them; repeatable"),
         ("yes", "setup") => {
             Some("Accept every default, or the answers of --answers, without questions")
         }
@@ -227,6 +237,7 @@ pub(super) fn complaint(matches: &ArgMatches, options: &GlobalOptions) -> Option
         ("json", "--json", options.json),
         ("yes", "--yes", options.yes),
         ("timeout", "--timeout", options.timeout.is_some()),
+        ("push", "--push", options.push),
     ];
     let refused = given
         .into_iter()

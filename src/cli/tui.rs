@@ -12,6 +12,7 @@ use super::{Context, completion};
 use linux_api_client::error::ClientError;
 use linux_api_client::remotes::Remotes;
 use linux_api_config::tui::Tui;
+use linux_api_daemon::run::ephemeral::Ephemeral;
 use linux_api_files::write_whole;
 use linux_api_tui::app::DashboardSettings;
 use linux_api_tui::keymap::Keymap;
@@ -62,7 +63,7 @@ impl Options {
         let memory = if self.demo {
             linux_api_tui::run_demo(start, clock).await
         } else {
-            let targets = self.targets(ctx, &remotes).await?;
+            let (targets, _daemon) = self.targets(ctx, &remotes).await?;
             linux_api_tui::run(targets, start, clock).await
         };
         let memory = memory.context("use the terminal")?;
@@ -106,19 +107,25 @@ impl Options {
         })
     }
 
-    async fn targets(&self, ctx: &Context, remotes: &Remotes) -> anyhow::Result<Vec<HostTarget>> {
+    /// The hosts to show, and the daemon of this process where this host has no other.
+    async fn targets(
+        &self,
+        ctx: &Context,
+        remotes: &Remotes,
+    ) -> anyhow::Result<(Vec<HostTarget>, Option<Ephemeral>)> {
         let given: Vec<String> = self.named(ctx).cloned().collect();
-        let places = if given.is_empty() && remotes.remotes.is_empty() && !ctx.means_many() {
-            let local = ctx.host_places().await?;
-            // Without any host there is nothing to show.
-            let found: Result<Vec<HostPlace>, HostError> =
-                local.into_iter().map(HostPlace::found).collect();
-            found?
-        } else {
-            let names = ctx.chosen(remotes, &given)?;
-            ctx.find_all(remotes, names).await?
-        };
-        Ok(places.into_iter().map(host_target).collect())
+        let (places, daemon) =
+            if given.is_empty() && remotes.remotes.is_empty() && !ctx.means_many() {
+                let (local, daemon) = ctx.host_places().await?;
+                // Without any host there is nothing to show.
+                let found: Result<Vec<HostPlace>, HostError> =
+                    local.into_iter().map(HostPlace::found).collect();
+                (found?, daemon)
+            } else {
+                let names = ctx.chosen(remotes, &given)?;
+                (ctx.find_all(remotes, names).await?, None)
+            };
+        Ok((places.into_iter().map(host_target).collect(), daemon))
     }
 
     /// The hosts that are named, with --remote or without.

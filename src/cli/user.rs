@@ -137,7 +137,7 @@ impl Command {
             change => {
                 if let Self::Delete { user } = &change {
                     let what = format!("Delete the user {user} and all its keys on each host?");
-                    if !confirm::ask(ctx, &what)? {
+                    if !confirm::confirm(ctx, &what)? {
                         bail!("nothing was deleted");
                     }
                 }
@@ -211,7 +211,7 @@ async fn delete(
     let user = place.user_for(Action::UserDelete, user).await?;
     let name = &user.username;
     if let Some(ctx) = confirm
-        && !confirm::ask(ctx, &format!("Delete the user {name} and all its keys?"))?
+        && !confirm::confirm(ctx, &format!("Delete the user {name} and all its keys?"))?
     {
         bail!("nothing was deleted");
     }

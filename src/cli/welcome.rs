@@ -6,7 +6,7 @@ use clap::CommandFactory;
 
 use super::{Cli, Context, status};
 use linux_api_client::{Address, Client};
-use linux_api_config::Loaded;
+use linux_api_config::LoadedConfig;
 
 /// How things stand for this user on this host.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ pub(super) async fn text(ctx: &Context) -> String {
     say(&situation)
 }
 
-async fn is_running(loaded: &Loaded) -> bool {
+async fn is_running(loaded: &LoadedConfig) -> bool {
     let server = &loaded.config.server;
     let has_tls = server.tls_certificate.is_some();
     let scheme = if has_tls { "https" } else { "http" };
@@ -60,7 +60,7 @@ async fn is_running(loaded: &Loaded) -> bool {
 }
 
 /// A file that exists, or a server that is configured.
-fn has_database(loaded: &Loaded) -> bool {
+fn has_database(loaded: &LoadedConfig) -> bool {
     match linux_api_daemon::run::database::options(&loaded.config.database).sqlite_path() {
         Ok(Some(path)) => path.exists(),
         Ok(None) => true,
@@ -79,7 +79,7 @@ fn say(situation: &Situation) -> String {
                     "sudo usermod -aG linux-api NAME",
                     "let an account read, from its next login on",
                 ),
-                ("linux-api tui --demo", "look at the dashboard"),
+                ("linux-api tui", "look at what this account may read"),
                 (
                     "linux-api remote add NAME URL",
                     "monitor a host you have a key for",
@@ -132,16 +132,16 @@ fn say(situation: &Situation) -> String {
         (
             "Nothing is set up here yet.".to_owned(),
             &[
+                ("linux-api tui", "look at this host, for this session"),
+                (
+                    "linux-api tui ssh://HOST",
+                    "look at another one; nothing has to be installed there",
+                ),
                 (
                     "linux-api serve",
-                    "try it: a daemon for this host, no configuration needed",
+                    "a daemon with history and an API, no configuration needed",
                 ),
                 ("linux-api setup", "install it for good, as a service"),
-                ("linux-api tui --demo", "look at the dashboard first"),
-                (
-                    "linux-api remote add NAME URL",
-                    "monitor a host that has a daemon already",
-                ),
             ],
         )
     };
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn what_next_fits_how_things_stand() {
         let fresh = Situation::default();
-        for step in ["linux-api serve", "tui --demo", "remote add"] {
+        for step in ["linux-api tui ", "tui ssh://", "linux-api serve"] {
             assert!(said(&fresh).contains(step), "{step}");
         }
         let broken = Situation {

@@ -1,4 +1,4 @@
-//! What the HTTP API promises, on both engines: the router in process where only answers matter,
+//! What the HTTP API promises, on both engines: the router in process where only responses matter,
 //! real sockets where the connection does.
 
 use crate::support::{database, left_out, pgbouncer, statement};

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use linux_api_store::api_keys::{KeyUse, NewKey};
-use linux_api_store::backup::{self, BackupError, BackupInfo, Order, Reason, Scope};
+use linux_api_store::backup::{self, BackupError, BackupInfo, BackupOrder, BackupScope, Reason};
 use linux_api_store::users::NewUser;
 use linux_api_store::{Options, Store};
 use linux_api_wire::api_key::{KeyId, Scopes};
 use linux_api_wire::audit::Actor;
-use linux_api_wire::progress::Unwatched;
+use linux_api_wire::progress::NoProgress;
 use linux_api_wire::time::ManualClock;
 use linux_api_wire::user::Role;
 use serde_json::Value;
@@ -90,16 +90,20 @@ impl Fixture {
         self.folder.path().join("backups")
     }
 
-    async fn backup(&self, scope: Scope) -> Result<BackupInfo, BackupError> {
+    async fn backup(&self, scope: BackupScope) -> Result<BackupInfo, BackupError> {
         self.backup_into(&self.backups(), scope).await
     }
 
-    async fn backup_into(&self, folder: &Path, scope: Scope) -> Result<BackupInfo, BackupError> {
-        let order = Order {
+    async fn backup_into(
+        &self,
+        folder: &Path,
+        scope: BackupScope,
+    ) -> Result<BackupInfo, BackupError> {
+        let order = BackupOrder {
             folder,
             scope,
             reason: Reason::Command,
-            progress: &Unwatched,
+            progress: &NoProgress,
         };
         backup::create(&self.store, order).await
     }
@@ -177,7 +181,7 @@ on_both_engines! {
 
 async fn every_table_is_in_the_backup(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     let manifest = &backup.manifest;
     assert_eq!(manifest.time, fixture.store.clock().now());
     assert_eq!(manifest.engine, fixture.store.engine().as_str());
@@ -238,7 +242,7 @@ async fn every_table_is_in_the_backup(fixture: Fixture) {
 
 async fn the_security_scope_holds_users_keys_and_what_goes_with_them(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
-    let backup = fixture.backup(Scope::Security).await.unwrap();
+    let backup = fixture.backup(BackupScope::Security).await.unwrap();
     let tables: Vec<&str> = backup
         .manifest
         .tables
@@ -254,23 +258,23 @@ async fn the_security_scope_holds_users_keys_and_what_goes_with_them(fixture: Fi
         "imported_users",
     ];
     assert_eq!(tables, expected);
-    assert_eq!(backup.manifest.scope, Scope::Security);
+    assert_eq!(backup.manifest.scope, BackupScope::Security);
     assert_eq!(names(&backup.path).len(), 6);
 }
 
 async fn an_empty_database_and_a_newer_schema_are_refused(fixture: Fixture) {
-    let error = fixture.backup(Scope::All).await.unwrap_err();
+    let error = fixture.backup(BackupScope::All).await.unwrap_err();
     assert!(matches!(error, BackupError::Empty), "{error}");
     fixture.store.migrate(no_backup).await.unwrap();
     fixture.store.rollback(0, no_backup).await.unwrap();
-    let error = fixture.backup(Scope::All).await.unwrap_err();
+    let error = fixture.backup(BackupScope::All).await.unwrap_err();
     assert!(matches!(error, BackupError::Empty), "{error}");
     fixture.store.migrate(no_backup).await.unwrap();
     let add = "
         insert into _sqlx_migrations (version, description, success, checksum, execution_time)
         select 999, 'future', success, checksum, 0 from _sqlx_migrations where version = 1";
     fixture.execute(add).await;
-    let error = fixture.backup(Scope::All).await.unwrap_err();
+    let error = fixture.backup(BackupScope::All).await.unwrap_err();
     assert!(
         matches!(error, BackupError::TooNew { found: 999, .. }),
         "{error}"
@@ -288,7 +292,7 @@ async fn rows_are_of_one_moment_while_others_write(fixture: Fixture) {
     });
     let mut seen = 0;
     for _ in 0..10 {
-        let backup = fixture.backup(Scope::Security).await.unwrap();
+        let backup = fixture.backup(BackupScope::Security).await.unwrap();
         let users = rows(&backup, "users").len();
         assert!(users >= seen);
         seen = users;
@@ -306,7 +310,7 @@ async fn rows_are_of_one_moment_while_others_write(fixture: Fixture) {
 async fn many_rows_are_all_there(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
     fixture.fill_audit_log().await;
-    let backup = fixture.backup(Scope::Security).await.unwrap();
+    let backup = fixture.backup(BackupScope::Security).await.unwrap();
     let log = rows(&backup, "audit_log");
     assert_eq!(log.len(), 20_002);
     let ids: Vec<i64> = log.iter().map(|row| row["id"].as_i64().unwrap()).collect();
@@ -319,7 +323,7 @@ async fn a_dropped_backup_leaves_nothing(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
     fixture.fill_audit_log().await;
     for millis in [1, 10, 30, 50] {
-        let backup = fixture.backup(Scope::All);
+        let backup = fixture.backup(BackupScope::All);
         let _ = tokio::time::timeout(Duration::from_millis(millis), backup).await;
     }
     let unfinished = || {
@@ -337,7 +341,7 @@ async fn a_dropped_backup_leaves_nothing(fixture: Fixture) {
     for backup in backup::list(&fixture.backups()).unwrap() {
         backup::check(&backup.path).unwrap();
     }
-    fixture.backup(Scope::All).await.unwrap();
+    fixture.backup(BackupScope::All).await.unwrap();
 }
 
 #[tokio::test]
@@ -345,7 +349,7 @@ async fn both_engines_have_the_same_columns_of_the_same_kinds() {
     let mut tables = Vec::new();
     for fixture in [Fixture::sqlite().await, Fixture::postgres().await] {
         let fixture = fixture.with_rows().await;
-        let backup = fixture.backup(Scope::All).await.unwrap();
+        let backup = fixture.backup(BackupScope::All).await.unwrap();
         let columns = backup.manifest.tables.into_iter();
         let columns: Vec<_> = columns.map(|one| (one.name, one.columns)).collect();
         tables.push(columns);
@@ -353,7 +357,7 @@ async fn both_engines_have_the_same_columns_of_the_same_kinds() {
     assert_eq!(tables[0], tables[1]);
 }
 
-/// Changes a manifest and mends its checksum, as a newer program would have written it.
+/// Changes a manifest and corrects its checksum, as a newer program would have written it.
 fn rewrite_manifest(backup: &Path, change: impl FnOnce(&mut Value)) {
     let path = backup.join("manifest.json");
     let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -369,7 +373,7 @@ fn rewrite_manifest(backup: &Path, change: impl FnOnce(&mut Value)) {
     .unwrap();
 }
 
-/// Changes every row of a table and mends what the manifest says of it.
+/// Changes every row of a table and corrects what the manifest says of it.
 fn rewrite_rows(backup: &Path, table: &str, change: impl Fn(&mut Value)) {
     let path = backup.join(format!("{table}.jsonl.zst"));
     let text = zstd::decode_all(fs::File::open(&path).unwrap()).unwrap();

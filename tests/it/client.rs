@@ -22,9 +22,8 @@ use daemon::Daemon;
 
 fn client(url: &str, key: Option<&str>) -> Client {
     Client::new(&Target {
-        address: url.parse().unwrap(),
         key: key.map(Into::into),
-        ca_file: None,
+        ..Target::new(url.parse().unwrap())
     })
     .unwrap()
 }
@@ -146,7 +145,7 @@ async fn every_route_of_the_daemon_has_a_call() {
     assert_all_were_asked(&client).await;
 }
 
-/// The daemon itself says which of its routes were asked for.
+/// The daemon's own statistics show which of its routes were called.
 async fn assert_all_were_asked(client: &Client) {
     let document: serde_json::Value =
         serde_json::from_str(include_str!("../../docs/openapi.json")).unwrap();
@@ -260,9 +259,8 @@ async fn a_daemon_that_is_gone_is_offline() {
 #[test]
 fn a_key_never_travels_in_the_clear() {
     let target = |url: &str| Target {
-        address: url.parse().unwrap(),
         key: Some("lapi_x".into()),
-        ca_file: None,
+        ..Target::new(url.parse().unwrap())
     };
     let error = Client::new(&target("http://web-03.example")).unwrap_err();
     assert!(matches!(error, ClientError::Unsafe { .. }));
@@ -280,9 +278,8 @@ fn an_unusable_ca_file_is_named() {
             std::fs::write(&path, text).unwrap();
         }
         let error = Client::new(&Target {
-            address: "https://web-03.example".parse().unwrap(),
-            key: None,
             ca_file: Some(path.clone()),
+            ..Target::new("https://web-03.example".parse().unwrap())
         });
         let error = error.unwrap_err().to_string();
         assert!(error.contains("ca.pem"), "{error}");

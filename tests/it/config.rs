@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use linux_api_config::{
-    Config, Environment, Flag, Key, Loaded, Origin, Section, Sources, example, reference,
+    Config, Environment, Flag, Key, LoadedConfig, Origin, Section, Sources, example, reference,
 };
 use tempfile::TempDir;
 
 mod upgrading;
 
-fn load(sources: &Sources) -> Loaded {
+fn load(sources: &Sources) -> LoadedConfig {
     Config::load(sources).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -141,7 +141,7 @@ fn an_unreadable_system_file_is_never_passed_over() {
     sources.environment.system_config = Some(folder.path().join("missing.toml"));
     assert_eq!(load(&sources).file, Some(user));
 
-    // A directory in place of the file can't be read by anybody, not even by root.
+    // A directory in place of the file can't be read, not even by root.
     sources.environment.system_config = Some(folder.path().to_owned());
     let message = refusal(&sources);
     let expected = format!(
@@ -349,7 +349,7 @@ fn the_credential_stands_in_for_a_file_that_only_root_may_read() {
         &Origin::SecretFile(credential)
     );
 
-    // A file that can be read is what was asked for.
+    // A file that can be read is what was configured.
     fs::remove_dir(folder.path().join("closed")).unwrap();
     fs::write(folder.path().join("closed"), "postgres://other@h/db").unwrap();
     let url = load(&sources).config.database.url;

@@ -8,6 +8,7 @@ mod commands;
 mod database;
 mod doctor;
 mod endurance;
+mod ephemeral;
 mod hostile;
 mod lifecycle;
 mod many;

@@ -69,7 +69,7 @@ impl Daemon {
                 version: "1".to_owned(),
             },
             instance_id: instance.into(),
-            state_folder: folder.to_owned(),
+            state_folder: Some(folder.to_owned()),
         };
         let flusher = Flusher::new(
             store.clone(),

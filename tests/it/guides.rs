@@ -1,15 +1,17 @@
 //! `docs/` and the README as people follow them: every command is run or listed with its reason,
-//! every answer is compared, every file and every path that they name is there.
+//! every output is compared, every file and every path that they name is there.
 
 use crate::support::{postgres, small_program};
 mod answers;
 mod commands;
 mod follow;
+mod links;
 mod listed;
 mod names;
 mod pages;
 mod python;
 mod queries;
+mod scopes;
 mod settings;
 mod stage;
 
@@ -50,6 +52,7 @@ follow! {
     quick_start: "docs/quick-start.md",
     releasing: "docs/releasing.md",
     security: "docs/security.md",
+    ssh: "docs/ssh.md",
     server_preparation: "docs/server-preparation.md",
     tui: "docs/tui.md",
     upgrading: "docs/upgrading.md",

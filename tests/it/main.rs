@@ -17,5 +17,6 @@ mod flusher;
 mod guides;
 mod install;
 mod postgres;
+mod ssh;
 mod store;
 mod tui;

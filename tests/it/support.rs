@@ -9,5 +9,6 @@ pub(crate) mod pgbouncer;
 pub(crate) mod pgpool;
 pub(crate) mod postgres;
 pub(crate) mod small_program;
+pub(crate) mod sshd;
 pub(crate) mod statement;
 pub(crate) mod timescale;

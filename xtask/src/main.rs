@@ -1,14 +1,18 @@
 //! `cargo xtask`: tasks of this repository that are more than a line of the Makefile.
 
-#![expect(clippy::print_stdout, reason = "it speaks to whoever typed it")]
+#![expect(clippy::print_stdout, reason = "it reports on the terminal")]
 
 mod generated;
+mod prove_metrics;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+
+use prove_metrics::ProveMetrics;
 
 #[derive(Debug, Parser)]
 struct Xtask {
@@ -24,11 +28,14 @@ enum Task {
         #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/.."))]
         root: PathBuf,
     },
+    /// Prove on a given program that measurements are exact, through load, outages and restarts
+    ProveMetrics(ProveMetrics),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     match Xtask::parse().task {
-        Task::Generate { root } => generate(&root),
+        Task::Generate { root } => generate(&root).map(|()| ExitCode::SUCCESS),
+        Task::ProveMetrics(task) => task.run(),
     }
 }
 

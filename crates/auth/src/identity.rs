@@ -7,7 +7,7 @@ use linux_api_wire::audit::{Origin, Via};
 use linux_api_wire::authority;
 use linux_api_wire::user::User;
 
-pub use linux_api_wire::authority::Denied;
+pub use linux_api_wire::authority::Denial;
 
 /// A caller that proved who it is.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ impl Identity {
     ///
     /// # Errors
     /// The first reason why not.
-    pub fn allow(&self, scope: Scope) -> Result<(), Denied> {
+    pub fn allow(&self, scope: Scope) -> Result<(), Denial> {
         authority::allow(self.user.role, self.user.active, self.scopes, scope)
     }
 

@@ -88,7 +88,7 @@ pub trait KeySource: Clone + Send + Sync + 'static {
 pub trait OtherKeys: fmt::Debug + Send + Sync {
     /// The stored key that the text is. One that [has ended](OtherKey::has_ended) costs as much as one
     /// that is unknown.
-    fn find<'a>(&'a self, key: OtherKey<'a>) -> BoxFuture<'a, Result<KeyRecord, Rejected>>;
+    fn find<'a>(&'a self, key: OtherKey<'a>) -> BoxFuture<'a, Result<KeyRecord, KeyRejection>>;
 }
 
 /// A text that may be a key of another form.
@@ -108,7 +108,7 @@ pub struct OtherKey<'a> {
 
 /// Why a key was not accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rejected {
+pub enum KeyRejection {
     /// Unknown, wrong, revoked or expired: the response does not say which.
     Invalid,
     /// Too many keys are being checked just now.
@@ -121,7 +121,7 @@ pub enum Rejected {
 
 /// Whether a key is remembered.
 #[derive(Debug)]
-pub enum Recalled<'a> {
+pub enum KeyRecall<'a> {
     /// It is, and counts.
     Known(Arc<Identity>),
     /// It is not, or has ended.
@@ -156,7 +156,7 @@ pub struct Limits {
 }
 
 #[derive(Debug)]
-struct Accepted {
+struct AcceptedKey {
     identity: Arc<Identity>,
     hash: String,
     expires_at: Option<Timestamp>,
@@ -186,10 +186,10 @@ struct Inner<S> {
     source: S,
     hasher: Hasher,
     other_keys: Option<Arc<dyn OtherKeys>>,
-    accepted: Cache<[u8; 32], Arc<Accepted>>,
+    accepted: Cache<[u8; 32], Arc<AcceptedKey>>,
     /// Slow checks that are under way, for callers with the same key to wait for; what came of one is
     /// removed as soon as they have it.
-    checks: Cache<[u8; 32], Result<Arc<Accepted>, Rejected>>,
+    checks: Cache<[u8; 32], Result<Arc<AcceptedKey>, KeyRejection>>,
     outage_grace: Duration,
     /// Look-ups of remembered keys that are under way.
     rechecks: Mutex<HashMap<[u8; 32], Shared<BoxFuture<'static, ()>>>>,
@@ -239,10 +239,10 @@ impl<S: KeySource> Verifier<S> {
     ///
     /// # Errors
     /// Why it was not accepted.
-    pub async fn verify(&self, text: &str) -> Result<Arc<Identity>, Rejected> {
+    pub async fn verify(&self, text: &str) -> Result<Arc<Identity>, KeyRejection> {
         match self.recall(text).await? {
-            Recalled::Known(identity) => Ok(identity),
-            Recalled::Unknown(key) => self.check_new(key).await,
+            KeyRecall::Known(identity) => Ok(identity),
+            KeyRecall::Unknown(key) => self.check_new(key).await,
         }
     }
 
@@ -252,7 +252,7 @@ impl<S: KeySource> Verifier<S> {
     ///
     /// # Errors
     /// When the database has been away for too long.
-    pub async fn recall<'a>(&self, text: &'a str) -> Result<Recalled<'a>, Rejected> {
+    pub async fn recall<'a>(&self, text: &'a str) -> Result<KeyRecall<'a>, KeyRejection> {
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         let source = &self.inner.source;
         let mut age = source.note_use();
@@ -272,25 +272,25 @@ impl<S: KeySource> Verifier<S> {
             revision,
         };
         let Some(entry) = entry else {
-            return Ok(Recalled::Unknown(unknown));
+            return Ok(KeyRecall::Unknown(unknown));
         };
         let now = self.inner.clock.now();
         if entry.expires_at.is_some_and(|expiry| expiry <= now) {
             self.inner.accepted.remove(&digest);
-            return Ok(Recalled::Unknown(unknown));
+            return Ok(KeyRecall::Unknown(unknown));
         }
-        self.accept(&entry, now, age).map(Recalled::Known)
+        self.accept(&entry, now, age).map(KeyRecall::Known)
     }
 
     /// The slow way, for a key that was not recalled.
     ///
     /// # Errors
     /// Why it was not accepted.
-    pub async fn check_new(&self, key: UnknownKey<'_>) -> Result<Arc<Identity>, Rejected> {
+    pub async fn check_new(&self, key: UnknownKey<'_>) -> Result<Arc<Identity>, KeyRejection> {
         let parsed = PlainKey::parse(key.text);
         // Refused before any look-up or hash when its form is wrong.
         if parsed.is_none() && key.text.starts_with(OWN_PREFIX) {
-            return Err(Rejected::Invalid);
+            return Err(KeyRejection::Invalid);
         }
         let check = async {
             match parsed {
@@ -302,7 +302,7 @@ impl<S: KeySource> Verifier<S> {
         // The row was read before the hash, perhaps for a caller who came earlier.
         if entry.revision != self.inner.source.revision() {
             let recheck = Box::pin(self.recheck(key.digest, entry)).await;
-            entry = recheck.ok_or(Rejected::Invalid)?;
+            entry = recheck.ok_or(KeyRejection::Invalid)?;
         }
         let age = self.inner.source.contact_age();
         self.accept(&entry, self.inner.clock.now(), age)
@@ -313,8 +313,8 @@ impl<S: KeySource> Verifier<S> {
     async fn check_once(
         &self,
         digest: [u8; 32],
-        check: impl Future<Output = Result<Arc<Accepted>, Rejected>>,
-    ) -> Result<Arc<Accepted>, Rejected> {
+        check: impl Future<Output = Result<Arc<AcceptedKey>, KeyRejection>>,
+    ) -> Result<Arc<AcceptedKey>, KeyRejection> {
         let running = self.inner.checks.get_value_or_guard_async(&digest).await;
         let turn = match running {
             Ok(checked) => return checked,
@@ -334,8 +334,12 @@ impl<S: KeySource> Verifier<S> {
         checked
     }
 
-    async fn check_other(&self, key: &UnknownKey<'_>) -> Result<Arc<Accepted>, Rejected> {
-        let other = self.inner.other_keys.as_ref().ok_or(Rejected::Invalid)?;
+    async fn check_other(&self, key: &UnknownKey<'_>) -> Result<Arc<AcceptedKey>, KeyRejection> {
+        let other = self
+            .inner
+            .other_keys
+            .as_ref()
+            .ok_or(KeyRejection::Invalid)?;
         let has_ended = |key: &ApiKey| self.has_ended(key);
         let record = other
             .find(OtherKey {
@@ -346,7 +350,7 @@ impl<S: KeySource> Verifier<S> {
                 has_ended: &has_ended,
             })
             .await?;
-        Ok(Arc::new(Accepted::new(
+        Ok(Arc::new(AcceptedKey::new(
             record,
             key.revision,
             Arc::default(),
@@ -356,23 +360,23 @@ impl<S: KeySource> Verifier<S> {
     /// Accepts a key now, `age` after the revision was last read.
     fn accept(
         &self,
-        entry: &Accepted,
+        entry: &AcceptedKey,
         now: Timestamp,
         age: Duration,
-    ) -> Result<Arc<Identity>, Rejected> {
+    ) -> Result<Arc<Identity>, KeyRejection> {
         let unchecked = entry.unchecked_since.get().map(Instant::elapsed);
         let unchecked = unchecked.unwrap_or_default().max(age);
         if unchecked > self.inner.outage_grace || self.inner.source.is_lost() {
-            return Err(Rejected::Unavailable);
+            return Err(KeyRejection::Unavailable);
         }
         entry.last_used.store(now.as_millis(), Ordering::Relaxed);
         Ok(Arc::clone(&entry.identity))
     }
 
     /// Every refusal costs one hash.
-    async fn check(&self, key: PlainKey, revision: i64) -> Result<Arc<Accepted>, Rejected> {
+    async fn check(&self, key: PlainKey, revision: i64) -> Result<Arc<AcceptedKey>, KeyRejection> {
         let found = self.inner.source.find(&key.id()).await;
-        let record = found.map_err(|SourceAway| Rejected::Unavailable)?;
+        let record = found.map_err(|SourceAway| KeyRejection::Unavailable)?;
         let hash = record.as_ref().map(|record| record.hash.as_str());
         let matches = self
             .inner
@@ -380,17 +384,17 @@ impl<S: KeySource> Verifier<S> {
             .verify(&key, hash)
             .await
             .map_err(|error| match error {
-                HashError::Busy => Rejected::Busy,
-                HashError::Failed(_) => Rejected::Unavailable,
+                HashError::Busy => KeyRejection::Busy,
+                HashError::Failed(_) => KeyRejection::Unavailable,
             })?;
         let record = record.filter(|record| matches && !self.has_ended(&record.key));
-        let record = record.ok_or(Rejected::Invalid)?;
-        Ok(Arc::new(Accepted::new(record, revision, Arc::default())))
+        let record = record.ok_or(KeyRejection::Invalid)?;
+        Ok(Arc::new(AcceptedKey::new(record, revision, Arc::default())))
     }
 
     /// Has the row of a remembered key read again after some user or key changed, and waits a
     /// moment for that. Returns what is known then; `None` when the key no longer counts.
-    async fn recheck(&self, digest: [u8; 32], entry: Arc<Accepted>) -> Option<Arc<Accepted>> {
+    async fn recheck(&self, digest: [u8; 32], entry: Arc<AcceptedKey>) -> Option<Arc<AcceptedKey>> {
         if !self.inner.source.is_ready() {
             entry.unchecked_since.get_or_init(Instant::now);
             return Some(entry);
@@ -415,7 +419,7 @@ impl<S: KeySource> Verifier<S> {
     }
 
     /// Puts what the database says of a remembered key in its place.
-    async fn look_up_again(&self, digest: [u8; 32], entry: &Accepted) {
+    async fn look_up_again(&self, digest: [u8; 32], entry: &AcceptedKey) {
         let source = &self.inner.source;
         // Before the row, which may be newer but never older.
         let revision = source.revision();
@@ -428,7 +432,7 @@ impl<S: KeySource> Verifier<S> {
                 }
                 Ok(Some(record)) if record.hash == entry.hash && !self.has_ended(&record.key) => {
                     let last_used = Arc::clone(&entry.last_used);
-                    let fresh = Arc::new(Accepted::new(record, revision, last_used));
+                    let fresh = Arc::new(AcceptedKey::new(record, revision, last_used));
                     self.inner.accepted.insert(digest, fresh);
                 }
                 Ok(_) => {
@@ -450,7 +454,7 @@ impl<S: KeySource> Verifier<S> {
     /// Remembered keys that were accepted after `since`.
     #[must_use]
     pub fn uses_after(&self, since: Timestamp) -> Vec<AcceptedUse> {
-        let used = |entry: &Accepted| {
+        let used = |entry: &AcceptedKey| {
             let time = Timestamp::from_millis(entry.last_used.load(Ordering::Relaxed));
             let key_id = entry.identity.key_id().cloned()?;
             (time > since).then_some(AcceptedUse {
@@ -467,7 +471,7 @@ impl<S: KeySource> Verifier<S> {
     }
 }
 
-impl Accepted {
+impl AcceptedKey {
     fn new(record: KeyRecord, revision: i64, last_used: Arc<AtomicI64>) -> Self {
         Self {
             identity: Arc::new(Identity {

@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use reqwest::Url;
 
+use super::ssh::SshHost;
+
 /// Where a daemon listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
@@ -14,16 +16,22 @@ pub enum Address {
     Http(Url),
     /// Over a Unix socket; the daemon knows its clients by their Linux account.
     Unix(PathBuf),
+    /// Through ssh; the daemon knows the account that is logged in to.
+    Ssh(SshHost),
+    /// In this process, for as long as it lives.
+    Here,
 }
 
 /// Why a text is no address of a daemon.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
     /// It can't be read at all.
-    #[error("not a URL such as https://web-03.example:8443 or unix:/run/linux-api/api.sock")]
+    #[error(
+        "not a URL such as https://web-03.example:8443, ssh://web-03 or unix:/run/linux-api/api.sock"
+    )]
     NotAnUrl,
     /// Another scheme.
-    #[error("the scheme {0} is not known; use https, http or unix")]
+    #[error("the scheme {0} is not known; use https, http, ssh or unix")]
     Scheme(String),
     /// User and password in the URL would end up in files and on screens.
     #[error(
@@ -33,6 +41,12 @@ pub enum AddressError {
     /// A socket is named by its full path.
     #[error("give the full path of the socket, as in unix:/run/linux-api/api.sock")]
     RelativePath,
+    /// Not what ssh is to be given.
+    #[error(
+        "use ssh://HOST, ssh://USER@HOST or ssh://USER@HOST:PORT, where HOST is a name or a Host of your ssh \
+         configuration"
+    )]
+    SshHost,
 }
 
 impl Address {
@@ -40,8 +54,10 @@ impl Address {
     pub(super) fn url(&self, path: &str) -> Url {
         let mut url = match self {
             Self::Http(url) => url.clone(),
-            // The name does not matter, the socket is what is connected to.
-            Self::Unix(_) => Url::parse("http://localhost/").expect("the text is a URL"),
+            // The name does not matter: what is connected to is known.
+            Self::Unix(_) | Self::Ssh(_) | Self::Here => {
+                Url::parse("http://localhost/").expect("the text is a URL")
+            }
         };
         let base = url.path().trim_end_matches('/').to_owned();
         url.set_path(&format!("{base}{path}"));
@@ -57,9 +73,15 @@ impl Address {
     #[must_use]
     pub fn is_private(&self) -> bool {
         match self {
-            Self::Unix(_) => true,
+            Self::Unix(_) | Self::Ssh(_) | Self::Here => true,
             Self::Http(url) => url.scheme() == "https" || is_loopback(url),
         }
+    }
+
+    /// Whether the daemon requires a key. Elsewhere it knows the Linux account.
+    #[must_use]
+    pub fn needs_key(&self) -> bool {
+        matches!(self, Self::Http(_))
     }
 }
 
@@ -88,6 +110,9 @@ impl FromStr for Address {
             }
             return Ok(Self::Unix(PathBuf::from(path)));
         }
+        if let Some(host) = text.strip_prefix("ssh://") {
+            return host.trim_end_matches('/').parse().map(Self::Ssh);
+        }
         let url = Url::parse(text).map_err(|_| AddressError::NotAnUrl)?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(AddressError::Scheme(url.scheme().to_owned()));
@@ -109,6 +134,8 @@ impl fmt::Display for Address {
         match self {
             Self::Http(url) => f.write_str(url.as_str().trim_end_matches('/')),
             Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Ssh(host) => host.fmt(f),
+            Self::Here => f.write_str("this session"),
         }
     }
 }
@@ -144,6 +171,8 @@ mod tests {
         assert_eq!(parse("https://user:key@a"), Err(AddressError::TooMuch));
         assert_eq!(parse("https://a/?key=1"), Err(AddressError::TooMuch));
         assert_eq!(parse("unix:api.sock"), Err(AddressError::RelativePath));
+        assert_eq!(parse("ssh://-oX=1"), Err(AddressError::SshHost));
+        assert_eq!(parse("ssh://a/b"), Err(AddressError::SshHost));
     }
 
     #[test]
@@ -156,6 +185,7 @@ mod tests {
             "http://[::1]:8080",
             "http://[::ffff:127.0.0.1]:8080",
             "unix:/a",
+            "ssh://web-03",
         ] {
             assert!(parse(private).unwrap().is_private(), "{private}");
         }

@@ -109,10 +109,7 @@ impl Client {
         let request = self
             .request(Method::GET, "/readyz")
             .timeout(self.read_timeout());
-        let response = request
-            .send()
-            .await
-            .map_err(|error| ClientError::of(&self.address, &error))?;
+        let response = self.execute(request).await?;
         match response.status().as_u16() {
             200 | 503 => body::json(&self.address, response).await,
             _ => Err(body::refusal(&self.address, response).await),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use super::Address;
 
+const TIMED_OUT: &str = "timed out";
+
 /// A request to a daemon that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClientError {
@@ -56,6 +58,14 @@ pub enum ClientError {
         /// What is missing for safety.
         reason: String,
     },
+    /// The host can be logged in to, and has no linux-api.
+    #[error("{address}: linux-api is not installed there")]
+    NoProgram {
+        /// The host.
+        address: String,
+        /// Its processor, as `uname -m` names it.
+        machine: String,
+    },
 }
 
 impl ClientError {
@@ -70,7 +80,7 @@ impl ClientError {
             };
         }
         if error.is_timeout() {
-            let reason = "timed out".to_owned();
+            let reason = TIMED_OUT.to_owned();
             return Self::Offline { address, reason };
         }
         if speaks_no_tls(error) {
@@ -98,6 +108,14 @@ impl ClientError {
         }
     }
 
+    /// No response came in time.
+    pub(super) fn timed_out(address: &Address) -> Self {
+        Self::Offline {
+            address: address.to_string(),
+            reason: TIMED_OUT.to_owned(),
+        }
+    }
+
     /// The few words that fit into a table: `401 key expired`, `timed out`.
     #[must_use]
     pub fn in_short(&self) -> String {
@@ -117,6 +135,7 @@ impl ClientError {
                 ..
             } => format!("{status} {}", in_plain_words(code, detail)),
             Self::BadAnswer { reason, .. } => format!("unexpected response: {reason}"),
+            Self::NoProgram { .. } => "linux-api is not installed there".to_owned(),
         }
     }
 
@@ -152,6 +171,9 @@ impl ClientError {
             Self::BadAnswer { .. } => {
                 "check that the address leads to linux-api, and that both versions fit"
             }
+            Self::NoProgram { .. } => {
+                "install it there, or allow this program to be copied to the account's cache: --push"
+            }
             Self::NoTls { .. } => {
                 "use http:// in place of https://, or give the daemon a certificate \
                  (server.tls_certificate)"
@@ -168,7 +190,7 @@ impl ClientError {
         match self {
             Self::Offline { .. } | Self::BadAnswer { .. } => true,
             Self::Refused { status, .. } => *status == 429 || *status >= 500,
-            Self::NoTls { .. } | Self::Unsafe { .. } => false,
+            Self::NoTls { .. } | Self::Unsafe { .. } | Self::NoProgram { .. } => false,
         }
     }
 }
@@ -242,7 +264,7 @@ fn is_broken_off(error: &(dyn Error + 'static)) -> bool {
     })
 }
 
-fn innermost(error: &(dyn Error + 'static)) -> String {
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
     causes(error)
         .last()
         .map(ToString::to_string)

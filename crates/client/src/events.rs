@@ -146,10 +146,11 @@ impl EventStream {
             .request(Method::GET, &self.path)
             .query(&self.query)
             .header(reqwest::header::ACCEPT, "text/event-stream");
+        self.client.prepare_connection().await?;
         let limit = CONNECT_TIMEOUT + READ_TIMEOUT;
         match tokio::time::timeout(limit, self.client.send(request)).await {
             Ok(answer) => answer,
-            Err(_) => Err(offline(&self.client.address, "timed out")),
+            Err(_) => Err(ClientError::timed_out(&self.client.address)),
         }
     }
 }

@@ -8,6 +8,7 @@
 //! - [`remotes::Remotes`]: the daemons that the user has named, in a file.
 //! - [`keys::Keys`]: their keys, in the desktop's keyring, the kernel's, or a private file.
 //! - [`local`]: finds the daemon of this machine and its key.
+//! - [`ssh`], [`channel`], [`tunnel`]: daemons that are reached through the user's ssh, or in this process.
 //! - [`events::EventStream`]: the live stream; [`backoff::Backoff`]: pauses between retries.
 //! - [`error::ClientError`]: what went wrong, and what to do about it.
 
@@ -15,16 +16,20 @@ mod address;
 pub mod backoff;
 mod body;
 mod calls;
+pub mod channel;
 pub mod error;
 pub mod events;
 pub mod keys;
 pub mod local;
 pub mod raw;
 pub mod remotes;
+pub mod ssh;
 mod statistics;
 mod tls;
+pub mod tunnel;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderValue, USER_AGENT};
@@ -35,7 +40,9 @@ use serde::de::DeserializeOwned;
 
 pub use address::{Address, AddressError};
 pub use calls::{AuditQuery, ProcessPage, UserPage};
+use channel::{ChannelClient, Connect};
 use error::ClientError;
+use ssh::{Ssh, SshHost};
 pub use statistics::{Buckets, HistoryRange};
 
 /// Longest time to set up a connection.
@@ -48,6 +55,9 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// also ends idle connections.
 const POOL_IDLE: Duration = Duration::from_secs(8);
 
+/// What the program calls itself in requests.
+const PROGRAM: &str = concat!("linux-api/", env!("CARGO_PKG_VERSION"));
+
 /// Where a daemon is and how to get in.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -57,15 +67,47 @@ pub struct Target {
     pub key: Option<SecretString>,
     /// Certificates in PEM to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
+    /// What makes its connections, where the address is not one of the network or of a file.
+    pub connect: Option<Arc<dyn Connect>>,
+}
+
+impl Target {
+    /// A daemon without a key, whose connections this program makes itself.
+    #[must_use]
+    pub fn new(address: Address) -> Self {
+        Self {
+            address,
+            key: None,
+            ca_file: None,
+            connect: None,
+        }
+    }
+
+    /// A host behind ssh; `may_push` allows this program to be copied there when it has none.
+    #[must_use]
+    pub fn ssh(host: SshHost, may_push: bool) -> Self {
+        Self {
+            connect: Some(Arc::new(Ssh::new(host.clone(), may_push))),
+            ..Self::new(Address::Ssh(host))
+        }
+    }
 }
 
 /// A connection to one daemon; clones share it.
 #[derive(Debug, Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    transport: Transport,
     address: Address,
     /// Longest time for a request, when it is not the usual one.
     timeout: Option<Duration>,
+}
+
+#[derive(Debug, Clone)]
+enum Transport {
+    /// By address: TCP, TLS, Unix sockets.
+    Address(reqwest::Client),
+    /// Over connections that something else makes.
+    Channel(ChannelClient),
 }
 
 /// Whom to believe.
@@ -105,12 +147,7 @@ impl Client {
     /// # Errors
     /// When the connection can't be prepared.
     pub fn for_probes(address: Address) -> Result<Self, ClientError> {
-        let target = Target {
-            address,
-            key: None,
-            ca_file: None,
-        };
-        Self::prepare(&target, Trust::Anybody)
+        Self::prepare(&Target::new(address), Trust::Anybody)
     }
 
     fn prepare(target: &Target, trust: Trust) -> Result<Self, ClientError> {
@@ -124,11 +161,21 @@ impl Client {
                 "plain http would expose the key on the network; use https".to_owned(),
             ));
         }
+        let connect = match (&target.connect, &address) {
+            (Some(connect), _) => Some(Arc::clone(connect)),
+            (None, Address::Ssh(host)) => Some(Arc::new(Ssh::new(host.clone(), false)) as _),
+            (None, _) => None,
+        };
+        if let Some(connect) = connect {
+            let transport = Transport::Channel(ChannelClient::new(connect));
+            return Ok(Self {
+                transport,
+                address,
+                timeout: None,
+            });
+        }
         let mut headers = HeaderMap::new();
-        headers.insert(
-            USER_AGENT,
-            HeaderValue::from_static(concat!("linux-api/", env!("CARGO_PKG_VERSION"))),
-        );
+        headers.insert(USER_AGENT, HeaderValue::from_static(PROGRAM));
         if let Some(key) = &target.key {
             let mut value = HeaderValue::from_str(key.expose_secret()).map_err(|_| {
                 unsafe_to_use("the key holds characters that no key has".to_owned())
@@ -166,8 +213,9 @@ impl Client {
         let http = builder
             .build()
             .map_err(|error| unsafe_to_use(format!("prepare the connection: {error}")))?;
+        let transport = Transport::Address(http);
         Ok(Self {
-            http,
+            transport,
             address,
             timeout: None,
         })
@@ -194,8 +242,48 @@ impl Client {
         &self.address
     }
 
+    /// Allows this program to be copied to a host behind ssh that has none; the next request does it.
+    pub fn allow_push(&self) {
+        if let Transport::Channel(channel) = &self.transport {
+            channel.connect.allow_push();
+        }
+    }
+
+    /// What kind of session the present one is, for people, such as one that keeps no history.
+    #[must_use]
+    pub fn session(&self) -> Option<String> {
+        match &self.transport {
+            Transport::Channel(channel) => channel.connect.session(),
+            Transport::Address(_) => None,
+        }
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, self.address.url(path))
+        let url = self.address.url(path);
+        match &self.transport {
+            Transport::Address(http) => http.request(method, url),
+            Transport::Channel(_) => builder().request(method, url).header(USER_AGENT, PROGRAM),
+        }
+    }
+
+    /// Sets up what all requests need and what is not counted in their time.
+    async fn prepare_connection(&self) -> Result<(), ClientError> {
+        match &self.transport {
+            Transport::Address(_) => Ok(()),
+            Transport::Channel(channel) => channel.connect.prepare().await,
+        }
+    }
+
+    /// Sends a request; the response may be a refusal.
+    async fn execute(&self, request: RequestBuilder) -> Result<Response, ClientError> {
+        let failed = |error: reqwest::Error| ClientError::of(&self.address, &error);
+        match &self.transport {
+            Transport::Address(_) => request.send().await.map_err(failed),
+            Transport::Channel(channel) => {
+                let request = request.build().map_err(failed)?;
+                channel.execute(&self.address, request).await
+            }
+        }
     }
 
     /// Gets a JSON document.
@@ -225,13 +313,20 @@ impl Client {
 
     /// Sends a request and lets only a success pass.
     async fn send(&self, request: RequestBuilder) -> Result<Response, ClientError> {
-        let response = request
-            .send()
-            .await
-            .map_err(|error| ClientError::of(&self.address, &error))?;
+        let response = self.execute(request).await?;
         if response.status().is_success() {
             return Ok(response);
         }
         Err(body::refusal(&self.address, response).await)
     }
+}
+
+/// Builds requests that are sent otherwise.
+fn builder() -> &'static reqwest::Client {
+    static BUILDER: OnceLock<reqwest::Client> = OnceLock::new();
+    BUILDER.get_or_init(|| {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder().tls_certs_only([]).no_proxy();
+        client.build().unwrap_or_default()
+    })
 }

@@ -67,11 +67,7 @@ pub async fn find(
     key: Option<&SecretString>,
 ) -> Result<Target, LocalError> {
     for path in places.sockets.iter().filter(|path| path.exists()) {
-        let target = Target {
-            address: Address::Unix(path.clone()),
-            key: None,
-            ca_file: None,
-        };
+        let target = Target::new(Address::Unix(path.clone()));
         if lets_in(&target).await.is_ok() {
             return Ok(target);
         }
@@ -80,11 +76,7 @@ pub async fn find(
     let address = url
         .parse()
         .map_err(|error: AddressError| LocalError::Away(format!("{url}: {error}")))?;
-    let mut target = Target {
-        address,
-        key: None,
-        ca_file: None,
-    };
+    let mut target = Target::new(address);
     let alive = match Client::new(&target) {
         Ok(client) => client.liveness().await.map(drop),
         Err(error) => Err(error),

@@ -46,9 +46,9 @@ impl Client {
             builder = builder.header(CONTENT_TYPE, "application/json").body(json);
         }
         let deadline = self.timeout.unwrap_or(super::WRITE_TIMEOUT);
-        let sent = tokio::time::timeout(deadline, builder.send()).await;
+        let sent = tokio::time::timeout(deadline, self.execute(builder)).await;
         let response = match sent {
-            Ok(sent) => sent.map_err(|error| ClientError::of(&self.address, &error))?,
+            Ok(sent) => sent?,
             Err(_) => {
                 return Err(ClientError::Offline {
                     address: self.address.to_string(),

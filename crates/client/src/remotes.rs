@@ -25,6 +25,9 @@ pub struct Remote {
     /// Certificates in PEM to trust instead of the system's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    /// Whether this program may be copied to it, where it is behind ssh and has none.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub push: bool,
     /// Where its key is kept; absent for sockets, and when the key comes from `LINUX_API_KEY`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeyPlace>,
@@ -165,8 +168,11 @@ impl Remote {
             name: name.to_owned(),
             error,
         })?;
+        if let Address::Ssh(host) = address {
+            return Ok(Target::ssh(host, self.push));
+        }
         let key = match (key, self.key) {
-            _ if matches!(address, Address::Unix(_)) => None,
+            _ if !address.needs_key() => None,
             (Some(key), _) => Some(key.clone()),
             (None, Some(place)) => Some(keys.get(place, name).await?),
             (None, None) => None,
@@ -175,6 +181,7 @@ impl Remote {
             address,
             key,
             ca_file: self.ca_file.clone(),
+            connect: None,
         })
     }
 }
@@ -205,6 +212,7 @@ mod tests {
             url: url.to_owned(),
             labels: labels.iter().map(own).collect(),
             ca_file: None,
+            push: false,
             key: Some(KeyPlace::Kernel),
         }
     }

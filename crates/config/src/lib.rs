@@ -3,7 +3,7 @@
 //! Every option is defined once, in `sections.rs` and `edge_sections.rs`; reading, showing, the commented
 //! example and the reference are made from that definition. Knows nothing of the crates that use it.
 //!
-//! Start at [`Config::load`], which takes [`Sources`] and returns [`Loaded`] or a [`ConfigError`] with all
+//! Start at [`Config::load`], which takes [`Sources`] and returns [`LoadedConfig`] or a [`ConfigError`] with all
 //! problems at once. To add an option, add a field with its default and doc comment to its section; a new type
 //! of value implements `ConfigValue`.
 //!
@@ -41,7 +41,7 @@ pub use environment::Environment;
 pub use error::{ConfigError, Problem};
 pub use example::example;
 pub use list::{Element, HostPattern, List, Network, WebOrigin};
-pub use load::{Flag, Loaded, Sources};
+pub use load::{Flag, LoadedConfig, Sources};
 pub use log_filter::LogFilter;
 pub use origin::{Origin, Origins};
 pub use rate::Rate;

@@ -39,7 +39,7 @@ pub struct Flag {
 
 /// A configuration that can be used, and where it comes from.
 #[derive(Debug, Clone)]
-pub struct Loaded {
+pub struct LoadedConfig {
     /// The options.
     pub config: Config,
     /// The configuration file, when there is one.
@@ -52,7 +52,7 @@ pub struct Loaded {
     pub misspelt: Vec<String>,
 }
 
-impl Loaded {
+impl LoadedConfig {
     /// The error for an option whose value its user can't use.
     #[must_use]
     pub fn refuse(&self, key: &str, message: &str) -> ConfigError {
@@ -65,7 +65,7 @@ impl Config {
     ///
     /// # Errors
     /// Lists all problems of all sources.
-    pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
+    pub fn load(sources: &Sources) -> Result<LoadedConfig, ConfigError> {
         let mut loader = Loader::default();
         let data_dir = sources
             .environment
@@ -91,7 +91,7 @@ impl Config {
             let Loader {
                 config, origins, ..
             } = loader;
-            Ok(Loaded {
+            Ok(LoadedConfig {
                 config,
                 file: file.map(|(path, _)| path),
                 data_dir,

@@ -10,23 +10,43 @@ const INTRODUCTION: &str = "\
 
 <!-- Made by `make generate`; change the definitions in crates/config/src/sections.rs. -->
 
-linux-api runs without any configuration. What is configured is looked up in this order, the later wins:
+linux-api runs without any configuration. The value of an option comes from the last of these that has one:
 
-1. the defaults below
-2. the file: the one given with `--config`, else `/etc/linux-api/config.toml` when it exists, else `linux-api/config.toml` in
+1. its default below
+2. the file: the one given with `--config`; without it `/etc/linux-api/config.toml` when it exists, else `linux-api/config.toml` in
    `$XDG_CONFIG_HOME` (`~/.config`)
-3. environment variables: `LINUX_API__SECTION__KEY`
-4. command-line flags
+3. the environment: `LINUX_API__SECTION__KEY`
+4. a command-line flag
 
-`linux-api config init` prints a commented example, `linux-api config show` what is in effect and where each value comes from,
-and `linux-api config check` everything that is wrong. In an environment variable the elements of a table are written
-`name=value,name=value`.
+`linux-api config init` prints a commented example for the file. `linux-api config show` prints the values in effect and where each
+comes from, and `linux-api config check` lists everything that is wrong. `sudo systemctl reload linux-api` applies a changed file
+([administration.md](administration.md#change-the-configuration-of-a-running-daemon)).
+
+The same option in the file and in the environment:
+
+```toml
+[rate_limit]
+per_key = \"20/s burst 100\"
+```
+
+```sh
+export LINUX_API__RATE_LIMIT__PER_KEY=\"20/s burst 100\"
+```
+
+In an environment variable a list is written `a,b`, and a table `name=value,name=value`.
+
+| Section | For |
+| --- | --- |
 ";
 
 /// Every option with its meaning, as Markdown.
 #[must_use]
 pub fn reference() -> String {
     let mut text = INTRODUCTION.to_owned();
+    for section in Config::default().sections() {
+        let (name, doc) = (section.name(), sentence(section.doc()));
+        writeln!(text, "| [{name}](#{name}) | {doc} |").expect("a string takes any text");
+    }
     for section in Config::default().sections() {
         let (name, doc) = (section.name(), sentence(section.doc()));
         write!(text, "\n## {name}\n\n{doc}\n").expect("a string takes any text");

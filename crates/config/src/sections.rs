@@ -14,7 +14,7 @@ use super::section::{Section, choice, choice_value, config, section};
 use super::size::Size;
 use linux_api_wire::log::{AccessLog, LogFormat};
 
-/// Where systemd keeps the data of the packaged daemon; see [`super::Loaded::data_dir`].
+/// Where systemd keeps the data of the packaged daemon; see [`super::LoadedConfig::data_dir`].
 pub const SYSTEM_DATA: &str = "/var/lib/linux-api";
 /// Name of the database file in the data directory.
 pub const DATABASE_FILE: &str = "linux-api.db";

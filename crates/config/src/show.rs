@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-use super::load::Loaded;
+use super::load::LoadedConfig;
 
-impl Loaded {
+impl LoadedConfig {
     /// Every option as TOML, its origin as a comment.
     #[must_use]
     pub fn to_toml(&self) -> String {

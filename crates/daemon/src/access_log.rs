@@ -58,10 +58,10 @@ pub struct AccessRecord {
 ///
 /// The writer is closed with the last clone, or by [`AccessLogger::close`].
 #[derive(Debug, Clone)]
-pub struct AccessLogger(Arc<Shared>);
+pub struct AccessLogger(Arc<AccessLoggerCore>);
 
 #[derive(Debug)]
-struct Shared {
+struct AccessLoggerCore {
     // Takes memory for what waits, not for what could.
     queue: Sender<Message>,
     dropped: Arc<AtomicU64>,
@@ -97,6 +97,19 @@ impl AccessLogger {
         Self::start(output, format, LogSink::Plain)
     }
 
+    /// One that writes nothing, and has no thread: records are counted as dropped.
+    #[must_use]
+    pub fn none() -> Self {
+        let (queue, _) = channel(1);
+        let (_, ended) = mpsc::sync_channel(0);
+        Self(Arc::new(AccessLoggerCore {
+            queue,
+            dropped: Arc::default(),
+            has_ended: CancellationToken::new(),
+            ended: Mutex::new(ended),
+        }))
+    }
+
     fn start<W>(output: W, format: LogFormat, sink: LogSink) -> io::Result<Self>
     where
         W: Write + Send + 'static,
@@ -123,7 +136,7 @@ impl AccessLogger {
                 drop(records);
                 drop::<SyncSender<()>>(alive);
             })?;
-        Ok(Self(Arc::new(Shared {
+        Ok(Self(Arc::new(AccessLoggerCore {
             queue,
             dropped,
             has_ended,
@@ -155,7 +168,7 @@ impl AccessLogger {
     }
 }
 
-impl Shared {
+impl AccessLoggerCore {
     fn close(&self) {
         let start = Instant::now();
         while let Err(TrySendError::Full(_)) = self.queue.try_send(Message::Close) {
@@ -170,7 +183,7 @@ impl Shared {
     }
 }
 
-impl Drop for Shared {
+impl Drop for AccessLoggerCore {
     fn drop(&mut self) {
         self.close();
     }

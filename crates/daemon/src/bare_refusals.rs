@@ -19,7 +19,7 @@ const BARE: &str = "content-length: 0\r\n";
 const OURS: &str = "x-request-id: ";
 
 /// A connection whose refusals by hyper are explained.
-pub(super) struct Explained<S> {
+pub(super) struct ExplainedStream<S> {
     inner: S,
     request_ids: Arc<RequestIds>,
     fuller: Option<Fuller>,
@@ -36,7 +36,7 @@ struct Fuller {
     stands_for: usize,
 }
 
-impl<S> Explained<S> {
+impl<S> ExplainedStream<S> {
     pub(super) fn new(inner: S, request_ids: Arc<RequestIds>) -> Self {
         Self {
             inner,
@@ -47,7 +47,7 @@ impl<S> Explained<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Explained<S> {
+impl<S: AsyncWrite + Unpin> ExplainedStream<S> {
     /// Writes the response in place of a bare one; ready with the length of that when it is written.
     fn poll_fuller(
         &mut self,
@@ -78,7 +78,7 @@ impl<S: AsyncWrite + Unpin> Explained<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Explained<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for ExplainedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -91,7 +91,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Explained<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Explained<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for ExplainedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -213,7 +213,7 @@ mod tests {
     async fn an_answer_that_goes_out_in_pieces_goes_out_once() {
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
         let (near, mut far) = tokio::io::duplex(16);
-        let mut near = Explained::new(near, Arc::new(RequestIds::new(1)));
+        let mut near = ExplainedStream::new(near, Arc::new(RequestIds::new(1)));
         let bare = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n";
         let writer = tokio::spawn(async move {
             near.write_all(bare).await.unwrap();

@@ -14,13 +14,14 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustix::net::sockopt;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::bare_refusals::Explained;
+use super::bare_refusals::ExplainedStream;
 use super::deadline::ConnectionTimer;
 use super::edge::{PolicyHandle, RequestIds};
 use super::peer::Peer;
@@ -75,6 +76,8 @@ pub enum ListeningSocket {
     Tls(TcpListener, Certificates),
     /// Over a Unix socket.
     Unix(UnixListener),
+    /// From this process: each is one end of a pair of Unix sockets.
+    Channel(Mutex<Receiver<UnixStream>>),
 }
 
 impl ListeningSocket {
@@ -90,7 +93,7 @@ impl ListeningSocket {
     }
 }
 
-struct Shared {
+struct ListenerCore {
     service: Service,
     /// Ends handshakes when no more connections are accepted.
     closed: CancellationToken,
@@ -107,7 +110,7 @@ struct Shared {
     reserve: Reserve,
 }
 
-impl Shared {
+impl ListenerCore {
     /// Waits until there is room for one more connection. Called after accepting: a listener
     /// that waited with a place in its hand would keep it from the others.
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
@@ -124,7 +127,7 @@ pub async fn serve(
     limits: Limits,
     stop: CancellationToken,
 ) {
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(ListenerCore {
         service,
         closed: CancellationToken::new(),
         cut: CancellationToken::new(),
@@ -173,14 +176,25 @@ pub async fn serve(
     }
 }
 
-async fn accept(listener: &ListeningSocket, shared: &Arc<Shared>, graceful: &GracefulShutdown) {
+async fn accept(
+    listener: &ListeningSocket,
+    shared: &Arc<ListenerCore>,
+    graceful: &GracefulShutdown,
+) {
     loop {
         let accepted = match listener {
             ListeningSocket::Tcp(listener) => accept_tcp(listener, None, shared, graceful).await,
             ListeningSocket::Tls(listener, certificates) => {
                 accept_tcp(listener, Some(certificates), shared, graceful).await
             }
-            ListeningSocket::Unix(listener) => accept_unix(listener, shared, graceful).await,
+            ListeningSocket::Unix(listener) => match listener.accept().await {
+                Ok((stream, _)) => serve_unix(stream, shared, graceful).await,
+                Err(error) => Err(error),
+            },
+            ListeningSocket::Channel(connections) => {
+                let stream = receive(connections).await;
+                serve_unix(stream, shared, graceful).await
+            }
         };
         match accepted {
             Ok(()) => shared.reserve.note_room(),
@@ -212,7 +226,7 @@ fn is_clients_fault(error: &io::Error) -> bool {
 async fn accept_tcp(
     listener: &TcpListener,
     certificates: Option<&Certificates>,
-    shared: &Arc<Shared>,
+    shared: &Arc<ListenerCore>,
     graceful: &GracefulShutdown,
 ) -> io::Result<()> {
     let (stream, address) = listener.accept().await?;
@@ -254,12 +268,23 @@ async fn accept_tcp(
     Ok(())
 }
 
-async fn accept_unix(
-    listener: &UnixListener,
-    shared: &Arc<Shared>,
+/// The next connection of this process; never when there can be none any more.
+async fn receive(connections: &Mutex<Receiver<UnixStream>>) -> UnixStream {
+    let next = std::future::poll_fn(|context| {
+        let mut connections = connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.poll_recv(context)
+    });
+    match next.await {
+        Some(stream) => stream,
+        None => std::future::pending().await,
+    }
+}
+
+async fn serve_unix(
+    stream: UnixStream,
+    shared: &Arc<ListenerCore>,
     graceful: &GracefulShutdown,
 ) -> io::Result<()> {
-    let (stream, _) = listener.accept().await?;
     let account = stream.peer_cred()?;
     let peer = Peer::Unix {
         uid: account.uid(),
@@ -273,7 +298,7 @@ async fn accept_unix(
 fn spawn<S>(
     stream: S,
     peer: Peer,
-    shared: &Arc<Shared>,
+    shared: &Arc<ListenerCore>,
     graceful: &GracefulShutdown,
     held: ConnectionPermits,
 ) where
@@ -290,7 +315,7 @@ type ConnectionPermits = (Option<OwnedSemaphorePermit>, Option<Visit>);
 fn run<S>(
     stream: S,
     peer: Peer,
-    shared: &Arc<Shared>,
+    shared: &Arc<ListenerCore>,
     watcher: Watcher,
     held: ConnectionPermits,
 ) -> impl Future<Output = ()> + Send + use<S>
@@ -304,7 +329,7 @@ where
         let own = Arc::clone(&own);
         async move { Ok::<_, Infallible>(own.respond(&mut request, peer).await) }
     });
-    let stream = Explained::new(stream, Arc::clone(&shared.request_ids));
+    let stream = ExplainedStream::new(stream, Arc::clone(&shared.request_ids));
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(shared.limits.write_timeout));
     let connection = http1::Builder::new()
@@ -325,12 +350,12 @@ where
 
 /// Counts a connection of an address for as long as it lives.
 struct Visit {
-    shared: Arc<Shared>,
+    shared: Arc<ListenerCore>,
     address: IpAddr,
 }
 
 impl Visit {
-    fn new(shared: &Arc<Shared>, address: SocketAddr) -> Option<Self> {
+    fn new(shared: &Arc<ListenerCore>, address: SocketAddr) -> Option<Self> {
         let address = address.ip().to_canonical();
         let mut addresses = shared
             .addresses

@@ -68,7 +68,7 @@ pub use policy::PolicyHandle;
 pub(crate) use request_id::{RequestId, RequestIds};
 use routes::EXPOSITION;
 use routes::Route;
-pub(crate) use routes::{PROBES, RouteTable, UNDOCUMENTED};
+pub(crate) use routes::{EdgeRoutes, PROBES, UNDOCUMENTED};
 pub use tally::OwnProbe;
 pub(crate) use throttle::Throttle;
 
@@ -86,7 +86,7 @@ const URI_MAX: usize = 8 << 10;
 /// What the layer works with.
 #[derive(Debug)]
 pub(crate) struct EdgeState {
-    pub(crate) routes: RouteTable,
+    pub(crate) routes: EdgeRoutes,
     pub(crate) policy: PolicyHandle,
     pub(crate) verifier: Verifier<StoredKeys>,
     pub(crate) checks: RunningChecks,
@@ -254,7 +254,7 @@ impl EdgeState {
             // is posted has taken it for the new key.
             Box::pin(self.verifier.hasher().spend()).await;
         }
-        self.tell_cause(&outcome);
+        self.log_cause(&outcome);
         let mut response = complete(
             outcome,
             (route, deprecation),
@@ -378,7 +378,7 @@ impl EdgeState {
     }
 
     /// Logs why the database fails requests, once in a while: it fails all of them alike.
-    fn tell_cause(&self, outcome: &Response) {
+    fn log_cause(&self, outcome: &Response) {
         let error = outcome.extensions().get::<ApiError>();
         let Some(cause) = error.and_then(ApiError::cause) else {
             return;

@@ -10,9 +10,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::host::HostProblem;
 use linux_api_auth::hash::HashError;
-use linux_api_auth::identity::Denied;
+use linux_api_auth::identity::Denial;
 use linux_api_auth::key::NoRandomness;
-use linux_api_auth::verifier::Rejected;
+use linux_api_auth::verifier::KeyRejection;
 use linux_api_store::{Refusal, StoreError};
 use linux_api_wire::api::problem::{FieldProblem, Problem};
 use linux_api_wire::user::Role;
@@ -321,7 +321,7 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             // As if the request had come in only now.
-            StoreError::Refused(Refusal::ActorEnded) => Self::from(Rejected::Invalid).audited(),
+            StoreError::Refused(Refusal::ActorEnded) => Self::from(KeyRejection::Invalid).audited(),
             StoreError::Refused(Refusal::ActorDenied(denied)) => Self::from(denied).audited(),
             StoreError::Refused(Refusal::ScopesExceeded) => {
                 let detail = "The key in use is narrowed to fewer scopes than that.";
@@ -349,7 +349,7 @@ impl From<StoreError> for ApiError {
 impl From<HashError> for ApiError {
     fn from(error: HashError) -> Self {
         match error {
-            HashError::Busy => Rejected::Busy.into(),
+            HashError::Busy => KeyRejection::Busy.into(),
             HashError::Failed(cause) => Self::internal(&cause),
         }
     }
@@ -361,19 +361,21 @@ impl From<NoRandomness> for ApiError {
     }
 }
 
-impl From<Rejected> for ApiError {
-    fn from(rejected: Rejected) -> Self {
+impl From<KeyRejection> for ApiError {
+    fn from(rejected: KeyRejection) -> Self {
         match rejected {
-            Rejected::Invalid => Self::new(StatusCode::UNAUTHORIZED, "key_invalid", "Unauthorized"),
-            Rejected::Busy => {
+            KeyRejection::Invalid => {
+                Self::new(StatusCode::UNAUTHORIZED, "key_invalid", "Unauthorized")
+            }
+            KeyRejection::Busy => {
                 let detail = "Too many keys are being checked.";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retrying(RETRY_SOON)
             }
-            Rejected::Later(seconds) => {
+            KeyRejection::Later(seconds) => {
                 let detail = "Too many old keys were checked; try again later.";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retrying(seconds)
             }
-            Rejected::Unavailable => {
+            KeyRejection::Unavailable => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", "")
                     .retrying(RETRY_SOON)
             }
@@ -396,13 +398,13 @@ impl From<HostProblem> for ApiError {
     }
 }
 
-impl From<Denied> for ApiError {
-    fn from(denied: Denied) -> Self {
+impl From<Denial> for ApiError {
+    fn from(denied: Denial) -> Self {
         let code = match denied {
-            Denied::Role(Role::Admin) => "admin_required",
-            Denied::Role(_) => "role_required",
-            Denied::Inactive => "user_inactive",
-            Denied::Scope(_) => "scope_missing",
+            Denial::Role(Role::Admin) => "admin_required",
+            Denial::Role(_) => "role_required",
+            Denial::Inactive => "user_inactive",
+            Denial::Scope(_) => "scope_missing",
         };
         Self::new(StatusCode::FORBIDDEN, code, denied.to_string())
     }

@@ -67,14 +67,14 @@ impl<A: Sync> FromRequestParts<A> for FromThisHost {
 }
 
 /// A scope as a type, so that a handler's signature says who may call it.
-pub trait Required: Send + Sync {
+pub trait RequiredScope: Send + Sync {
     /// The scope.
     const SCOPE: Scope;
 }
 
 /// One type per scope.
 pub mod scope {
-    use super::{Required, Scope};
+    use super::{RequiredScope, Scope};
 
     macro_rules! scopes {
         ($($name:ident)*) => {$(
@@ -82,7 +82,7 @@ pub mod scope {
             #[derive(Debug)]
             pub struct $name;
 
-            impl Required for $name {
+            impl RequiredScope for $name {
                 const SCOPE: Scope = Scope::$name;
             }
         )*};
@@ -105,7 +105,7 @@ pub struct Caller<S> {
     required: PhantomData<S>,
 }
 
-impl<S: Required> Caller<S> {
+impl<S: RequiredScope> Caller<S> {
     /// The caller, about to make a change that takes `S`. To be called right before the change, after
     /// all waiting: here a Linux account is looked up afresh.
     ///
@@ -130,7 +130,7 @@ impl<S: Required> Caller<S> {
     }
 }
 
-impl<S: Required, A: Sync> FromRequestParts<A> for Caller<S> {
+impl<S: RequiredScope, A: Sync> FromRequestParts<A> for Caller<S> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &A) -> Result<Self, ApiError> {

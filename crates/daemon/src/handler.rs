@@ -2,7 +2,7 @@
 //! theirs are other names for.
 
 pub use crate::error::ApiError;
-pub use crate::extract::{ApiQuery, Caller, FromQuery, Required, scope};
+pub use crate::extract::{ApiQuery, Caller, FromQuery, RequiredScope, scope};
 pub use crate::json::{Json, WrittenJson};
 pub use crate::params::QueryReader;
 pub use crate::routes::system::{

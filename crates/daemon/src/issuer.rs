@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 
 use super::error::ApiError;
-use super::extract::{Caller, Required};
+use super::extract::{Caller, RequiredScope};
 use super::state::StoredKeys;
 use crate::json::Json;
 use linux_api_auth::key::PlainKey;
@@ -30,7 +30,7 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    pub(crate) async fn create<S: Required>(
+    pub(crate) async fn create<S: RequiredScope>(
         &self,
         caller: &Caller<S>,
         user_id: UserId,
@@ -61,7 +61,7 @@ impl Issuer {
         ))
     }
 
-    pub(crate) async fn rotate<S: Required>(
+    pub(crate) async fn rotate<S: RequiredScope>(
         &self,
         caller: &Caller<S>,
         user_id: UserId,
@@ -120,7 +120,7 @@ pub(crate) fn key_refused(error: StoreError) -> ApiError {
             let detail = "The user has as many usable keys as allowed; revoke one first.";
             ApiError::refused(StatusCode::CONFLICT, "too_many_keys", detail)
         }
-        // Keys are drawn, so that two alike are a fault of the random source.
+        // Keys are random, so that two alike are a fault of the random source.
         Refusal::KeyTaken => ApiError::internal(&refusal),
         Refusal::KeyEnded => {
             let detail = "The key is revoked or expired; make a new one.";

@@ -42,7 +42,7 @@ type ByMethod = [Option<Box<RequestStats>>; RequestMethod::ALL.len()];
 
 /// What was recorded in one minute since the last [`Recorder::take`].
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recorded {
+pub struct RecordedRequests {
     /// When the minute began.
     pub minute: Timestamp,
     /// Which requests these are.
@@ -104,7 +104,7 @@ impl Recorder {
     /// together. Minutes that are still open come too; what follows of them comes with the next
     /// call and is to be added.
     #[must_use]
-    pub fn take(&self) -> Vec<Recorded> {
+    pub fn take(&self) -> Vec<RecordedRequests> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let mut all: HashMap<(Timestamp, RequestKey), RequestStats> = HashMap::new();
         for shard in self.shards.iter() {
@@ -118,7 +118,7 @@ impl Recorder {
         }
         let recorded = all.into_iter().map(|((minute, key), stats)| {
             taken.entry(key.clone()).or_default().merge(&stats);
-            Recorded { minute, key, stats }
+            RecordedRequests { minute, key, stats }
         });
         recorded.collect()
     }

@@ -104,6 +104,8 @@ impl Reserve {
                 accepted(listener.accept()).map(|_closed| Guest::Closed)
             }
             ListeningSocket::Unix(listener) => accepted(listener.accept()).map(Guest::Unix),
+            // They have their descriptors already.
+            ListeningSocket::Channel(_) => None,
         };
         let is_done = accepted.is_some();
         match accepted {

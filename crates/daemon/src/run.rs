@@ -3,9 +3,11 @@
 //! [`Daemon::open`] binds the addresses and prepares the database; what a person is shown about that is
 //! the caller's. [`Daemon::serve`] then serves until it is stopped.
 
+mod assembly;
 pub mod check;
 pub mod database;
 mod descriptors;
+pub mod ephemeral;
 pub mod first_admin;
 pub mod identity;
 mod keeper;
@@ -20,19 +22,16 @@ pub mod systemd;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
-use rand::TryRng;
 use rustix::io::Errno;
 use rustix::process::Pid;
 use tokio::signal::unix::Signal;
 use tokio_util::sync::CancellationToken;
 
 use linux_api_auth::key::PlainKey;
-use linux_api_auth::verifier::{self, OtherKeys, Verifier};
-use linux_api_config::{Config, Legacy, Loaded};
-use linux_api_host::{Collector, HostReader, HostRoots};
+use linux_api_auth::verifier::OtherKeys;
+use linux_api_config::{Config, Legacy, LoadedConfig};
 use linux_api_store::{Availability, Store};
 use linux_api_wire::log::LogSink;
 use linux_api_wire::time::Clock;
@@ -40,29 +39,18 @@ use linux_api_wire::time::Clock;
 use crate::access_log::AccessLogger;
 use crate::notices::Notices;
 use crate::old_routes::OldRoutes;
-use crate::recorder::Recorder;
 use crate::route_list::Routes;
-use crate::server::{self, Limits, Parts, PolicyHandle};
-use crate::state::StoredKeys;
-use crate::streams::StreamLimits;
-use crate::tasks::flusher::FlusherHandle;
-use crate::tasks::key_watch;
-use crate::tasks::sampler::HostSampler;
-use crate::tasks::supervisor::Supervisor;
-use crate::tasks::trim;
+use crate::server::{PolicyHandle, UnixAccounts};
 use crate::telemetry;
+use assembly::Assembly;
 use database::Preparation;
 use first_admin::LateKey;
 use keeper::Keeper;
 use listen::{Addresses, Bound};
-use measuring::Measuring;
 use record::Record;
 use reload::{Reader, Reload};
 use status_line::StatusLine;
 use systemd::{Liveness, PassedSockets};
-
-/// How long the database may take to end its connections.
-const LAST_GOODBYE: Duration = Duration::from_secs(2);
 
 /// Makes the check of keys in this database.
 pub type MakeOtherKeys = fn(&Store, &Legacy) -> Arc<dyn OtherKeys>;
@@ -91,7 +79,7 @@ impl Additions {
 /// What a daemon is started with.
 pub struct Start {
     /// The configuration, which was [checked](check::check).
-    pub loaded: Loaded,
+    pub loaded: LoadedConfig,
     /// Reads the configuration again at SIGHUP.
     pub reader: Reader,
     /// Where log lines go.
@@ -110,20 +98,15 @@ pub struct Start {
 
 /// A daemon that has its addresses and its database, and does not serve yet.
 pub struct Daemon {
-    loaded: Loaded,
+    assembly: Assembly,
+    data_dir: PathBuf,
+    /// Removes the demo's directory when the daemon ends.
     demo: Option<Demo>,
     bound: Bound,
-    store: Store,
-    clock: Clock,
-    access_log: AccessLogger,
-    policy: PolicyHandle,
-    notices: Notices,
     keeper: Keeper,
     reload: Reload,
     hangup: Signal,
     first_key: Option<PlainKey>,
-    old_routes: Option<OldRoutes>,
-    other_keys: Option<Arc<dyn OtherKeys>>,
 }
 
 impl Daemon {
@@ -152,8 +135,8 @@ impl Daemon {
             retry: Arc::default(),
             status: status.clone(),
         };
-        systemd::tell_status("opening the database");
-        let first_attempt = systemd::while_told_to_wait(Box::pin(keeper.first_attempt()));
+        systemd::notify_status("opening the database");
+        let first_attempt = systemd::while_extending_timeout(Box::pin(keeper.first_attempt()));
         let first_key = tokio::select! {
             key = first_attempt => key?,
             // Dropping a migration rolls it back.
@@ -185,21 +168,39 @@ impl Daemon {
         if demo.is_none() {
             reload.record.keep(&reload.data_dir).await;
         }
-        Ok(Some(Self {
-            loaded,
-            demo,
-            bound,
+        let notice = first_key.as_ref().filter(|_| demo.is_some());
+        let notice = notice.map(|key| format!("Demo: the key is `{}`.", key.expose()));
+        let state_folder = match &demo {
+            Some(Demo(folder)) => folder.clone(),
+            None => loaded.data_dir.clone(),
+        };
+        let assembly = Assembly {
+            access: config.log.access,
+            unix_accounts: UnixAccounts::Configured {
+                users: config.server.unix_peers.clone(),
+                viewer_group: config.server.unix_viewer_group.clone(),
+            },
+            history_since: None,
+            config: Arc::clone(&keeper.preparation.config),
             store,
             clock,
             access_log,
             policy,
             notices,
+            notice,
+            state_folder: Some(state_folder),
+            old_routes,
+            other_keys,
+        };
+        Ok(Some(Self {
+            assembly,
+            data_dir: loaded.data_dir,
+            demo,
+            bound,
             keeper,
             reload,
             hangup: start.hangup,
             first_key,
-            old_routes,
-            other_keys,
         }))
     }
 
@@ -218,7 +219,7 @@ impl Daemon {
     /// Why there is no database yet.
     #[must_use]
     pub fn outage(&self) -> Option<Arc<str>> {
-        match &*self.store.availability().borrow() {
+        match &*self.assembly.store.availability().borrow() {
             Availability::Away(outage) => Some(outage.reason.clone()),
             _ => None,
         }
@@ -229,8 +230,8 @@ impl Daemon {
     /// # Errors
     /// When a background task ended by itself: the daemon ends with it.
     pub async fn serve(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let (record, data_dir) = (self.reload.record.clone(), self.loaded.data_dir.clone());
-        let (is_kept, access_log) = (self.demo.is_none(), self.access_log.clone());
+        let (record, data_dir) = (self.reload.record.clone(), self.data_dir.clone());
+        let (is_kept, access_log) = (self.demo.is_none(), self.assembly.access_log.clone());
         let ended = self.run(stop).await;
         access_log.close();
         if is_kept {
@@ -240,177 +241,33 @@ impl Daemon {
     }
 
     async fn run(mut self, stop: CancellationToken) -> anyhow::Result<()> {
-        let config = &self.loaded.config;
-        let state_folder = match &self.demo {
-            Some(Demo(folder)) => folder.clone(),
-            None => self.loaded.data_dir.clone(),
-        };
-        let notice = self.first_key.as_ref().filter(|_| self.demo.is_some());
-        let notice = notice.map(|key| format!("Demo: the key is `{}`.", key.expose()));
-        let collector = collector(config);
-        let keys = StoredKeys(self.store.clone());
-        let verifier = Verifier::new(
-            keys,
-            verifier_limits(config),
-            self.clock.clone(),
-            self.other_keys.clone(),
-        );
-        let host = HostSampler::new(self.clock.clone());
-        let (recorder, flusher) = (Recorder::default(), FlusherHandle::default());
-        let supervisor = Supervisor::default();
-        // Ended after the last request, so that it is counted too.
-        let end = CancellationToken::new();
-        self.start_tasks(config, &collector, &host, &supervisor, &end);
-        let measuring = Measuring {
-            store: &self.store,
-            verifier: &verifier,
-            host: &host,
-            recorder: &recorder,
-            flusher: &flusher,
-        };
-        let identity = identity::host(&config.host, &collector, &state_folder)?;
-        let host_id = Arc::clone(&identity.id);
-        measuring.start(config, identity, state_folder, &supervisor, &end)?;
-        let router = server::service(Parts {
-            store: self.store.clone(),
-            verifier,
-            collector,
-            host,
-            host_id,
-            stream_limits: stream_limits(config),
-            stop: stop.clone(),
-            clock: self.clock.clone(),
-            access_log: self.access_log.clone(),
-            access: config.log.access,
-            recorder,
-            flusher,
-            slow: config.log.slow,
-            request_id_prefix: request_id_prefix()?,
-            request_timeout: config.server.request_timeout,
-            body_timeout: config.server.body_timeout,
-            unix_peers: config.server.unix_peers.clone(),
-            unix_viewer_group: config.server.unix_viewer_group.clone(),
-            outage_grace: config.auth.outage_grace,
-            docs_enabled: config.docs.enabled,
-            docs_title: config.docs.title.clone(),
-            docs_description: config.docs.description.clone(),
-            old_routes: self.old_routes,
-            policy: self.policy.clone(),
-            notices: self.notices.clone(),
-            notice,
-        })?;
+        let running = self.assembly.start(&stop)?;
+        let (supervisor, end) = (&running.supervisor, &running.end);
+        supervisor.spawn("database", end, self.keeper.clone().run(end.clone()));
+        // It is closed by itself, and later than all else.
+        let (log_end, log) = (end.clone(), self.assembly.access_log.clone());
+        supervisor.spawn("access log", end, async move {
+            log_end.run_until_cancelled(log.ended()).await;
+        });
         self.reload.status.send_ready();
         let (stopping, watched) = (stop.clone(), end.clone());
         tokio::spawn(async move {
             stopping.cancelled().await;
-            systemd::tell_stopping();
+            systemd::notify_stopping();
         });
         if let Some(timeout) = systemd::watchdog() {
-            let liveness = Liveness::new(router.clone(), supervisor.clone());
-            supervisor.spawn("watchdog", &end, liveness.feed_watchdog(timeout, watched));
+            let liveness = Liveness::new(running.service.clone(), supervisor.clone());
+            supervisor.spawn("watchdog", end, liveness.feed_watchdog(timeout, watched));
         }
-        let end_after_failure = async {
-            let failure = supervisor.failed().await;
-            self.notices.note_failure(failure.to_string());
-            stop.cancel();
-            std::future::pending::<()>().await;
-        };
-        tokio::select! {
-            () = server::serve(
-                self.bound.listeners,
-                router,
-                self.policy,
-                limits_of(config),
-                stop.clone(),
-            ) => {}
-            () = self.reload.run(&mut self.hangup) => {}
-            () = end_after_failure => {}
-        }
-        end.cancel();
-        supervisor.wait().await;
-        // A server that hangs does not confirm the end of a connection; it must not keep the daemon from
-        // ending.
-        let _ = tokio::time::timeout(LAST_GOODBYE, self.store.close()).await;
+        let connections = descriptors::bounded(self.assembly.config.server.max_connections);
+        let reload = self.reload.run(&mut self.hangup);
+        let listeners = self.bound.listeners;
+        let ended = running.serve(&self.assembly, listeners, connections, &stop, reload);
+        let ended = ended.await;
         if let Some(socket) = &self.bound.own_socket {
             socket.remove();
         }
-        match supervisor.failure() {
-            None => Ok(()),
-            Some(failure) => Err(failure.into()),
-        }
-    }
-
-    /// Starts the tasks that need nothing but what the daemon is made with.
-    fn start_tasks(
-        &self,
-        config: &Config,
-        collector: &Collector,
-        host: &HostSampler,
-        supervisor: &Supervisor,
-        end: &CancellationToken,
-    ) {
-        let sample = host.clone().run(
-            HostReader::new(collector.roots().clone()),
-            config.sampler.interval,
-            end.clone(),
-        );
-        supervisor.spawn("sampler", end, sample);
-        let poll = config.auth.revocation_poll;
-        let watch = key_watch::run(self.store.clone(), poll, end.clone());
-        supervisor.spawn("key watch", end, watch);
-        supervisor.spawn("trim", end, trim::run(end.clone()));
-        supervisor.spawn("database", end, self.keeper.clone().run(end.clone()));
-        // It is closed by itself, and later than all else.
-        let (log_end, log) = (end.clone(), self.access_log.clone());
-        supervisor.spawn("access log", end, async move {
-            log_end.run_until_cancelled(log.ended()).await;
-        });
-    }
-}
-
-fn verifier_limits(config: &Config) -> verifier::Limits {
-    verifier::Limits {
-        cache_size: config.auth.cache_size,
-        hash_queue: config.auth.hash_queue,
-        outage_grace: config.auth.outage_grace,
-    }
-}
-
-fn collector(config: &Config) -> Collector {
-    Collector::new(HostRoots {
-        procfs: config.host.procfs.clone(),
-        sysfs: config.host.sysfs.clone(),
-        rootfs: config.host.rootfs.clone(),
-    })
-}
-
-fn stream_limits(config: &Config) -> StreamLimits {
-    StreamLimits {
-        streams: config.stream.max,
-        streams_per_key: config.stream.max_per_key,
-        heartbeat: config.stream.heartbeat,
-        lag: config.stream.max_lag,
-    }
-}
-
-/// Distinguishes the request ids of this process from those of others.
-fn request_id_prefix() -> anyhow::Result<u32> {
-    let mut prefix = [0_u8; 4];
-    rand::rngs::SysRng
-        .try_fill_bytes(&mut prefix)
-        .context("get random bytes")?;
-    Ok(u32::from_le_bytes(prefix))
-}
-
-fn limits_of(config: &Config) -> Limits {
-    let server = &config.server;
-    let connections = descriptors::bounded(server.max_connections);
-    Limits {
-        header_timeout: server.header_timeout,
-        write_timeout: server.write_timeout,
-        shutdown_timeout: server.shutdown_timeout,
-        connections,
-        connections_per_address: server.max_connections_per_address,
+        ended
     }
 }
 
@@ -420,7 +277,7 @@ pub(crate) struct Demo(PathBuf);
 impl Demo {
     const PREFIX: &str = "demo-";
 
-    fn new(config: &Config, loaded: &Loaded) -> anyhow::Result<Option<Self>> {
+    fn new(config: &Config, loaded: &LoadedConfig) -> anyhow::Result<Option<Self>> {
         if !config.demo.enabled {
             return Ok(None);
         }

@@ -1,7 +1,6 @@
 //! The HTTP server: an accept loop of its own around the router, because ready-made ones have no
 //! header timeout and no cap on connections.
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,13 +8,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::Request;
 use axum::response::Response;
 use tokio_util::sync::CancellationToken;
 
 use crate::access_log::AccessLogger;
-use crate::edge::{AccessPolicy, Edge, EdgeState, RequestIds, RouteTable, RunningChecks, Throttle};
+use crate::edge::{AccessPolicy, Edge, EdgeRoutes, EdgeState, RequestIds, RunningChecks, Throttle};
 use crate::issuer::Issuer;
 use crate::notices::Notices;
 use crate::old_routes::OldRoutes;
@@ -23,17 +22,18 @@ use crate::peer::Peer;
 use crate::recorder::Recorder;
 use crate::router;
 use crate::routes::system::WrittenList;
-use crate::state::{AppState, Docs, OwnHost, SharedState, StoredKeys};
+use crate::state::{AppState, Docs, HistorySince, OwnHost, SharedState, StoredKeys};
 use crate::streams::{Guard, StreamLimits, Streams};
 use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::sampler::HostSampler;
+pub use crate::unix_peers::UnixAccounts;
 use crate::unix_peers::UnixPeers;
 use crate::unread::UnreadMemory;
 use linux_api_auth::verifier::Verifier;
 use linux_api_host::Collector;
 use linux_api_store::Store;
 use linux_api_wire::log::AccessLog;
-use linux_api_wire::time::Clock;
+use linux_api_wire::time::{Clock, Timestamp};
 
 pub use crate::connections::{Limits, Listener, ListeningSocket, serve};
 pub use crate::edge::{OwnProbe, PolicyHandle};
@@ -73,10 +73,10 @@ pub struct Parts {
     pub request_timeout: Duration,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
-    /// Linux account to user name, for the Unix socket.
-    pub unix_peers: BTreeMap<String, String>,
-    /// Members of this Linux group are viewers on the Unix socket.
-    pub unix_viewer_group: String,
+    /// Which Linux accounts need no key on the Unix socket.
+    pub unix_accounts: UnixAccounts,
+    /// When the history began of a daemon that keeps none beyond its end; absent for the others.
+    pub history_since: Option<Timestamp>,
     /// How long what is known of users and keys is good enough while the database is away.
     pub outage_grace: Duration,
     /// Whether the documentation is served.
@@ -126,18 +126,24 @@ impl tower::Service<Request<Body>> for Service {
 /// When the OpenAPI document can't be written as JSON.
 pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
     let (router, mut document, entries) = router::documented(parts.old_routes.as_mut());
-    document.info.title = parts.docs_title;
-    if let Some(description) = parts.docs_description {
-        document.info.description = Some(description);
-    }
-    if let Some(notice) = &parts.notice {
-        let description = document.info.description.get_or_insert_default();
-        description.push_str("\n\n");
-        description.push_str(notice);
-    }
+    let openapi = if parts.docs_enabled {
+        document.info.title = parts.docs_title;
+        if let Some(description) = parts.docs_description {
+            document.info.description = Some(description);
+        }
+        if let Some(notice) = &parts.notice {
+            let description = document.info.description.get_or_insert_default();
+            description.push_str("\n\n");
+            description.push_str(notice);
+        }
+        document.to_json()?.into()
+    } else {
+        // It is large, and no one can read it.
+        Bytes::new()
+    };
+    drop(document);
     let unix_peers = Arc::new(UnixPeers::new(
-        parts.unix_peers,
-        parts.unix_viewer_group,
+        parts.unix_accounts,
         parts.store.clone(),
         parts.collector.clone(),
         parts.outage_grace,
@@ -155,7 +161,7 @@ pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
         unread.clone(),
     );
     let edge = EdgeState {
-        routes: RouteTable::new(&entries),
+        routes: EdgeRoutes::new(&entries),
         policy: parts.policy,
         verifier: parts.verifier.clone(),
         checks: RunningChecks::default(),
@@ -187,11 +193,12 @@ pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
         load: parts.host.load(),
         host: parts.host,
         own_host: OwnHost(parts.host_id),
+        history_since: HistorySince(parts.history_since),
         streams,
         clock: parts.clock,
         docs: Docs {
             enabled: parts.docs_enabled,
-            openapi: document.to_json()?.into(),
+            openapi,
             files: Arc::default(),
         },
         recorder: parts.recorder,
@@ -205,8 +212,8 @@ pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
 }
 
 /// All routes that the service has with these old ones.
-pub(crate) fn route_table(mut old: Option<OldRoutes>) -> RouteTable {
-    RouteTable::new(&router::documented(old.as_mut()).2)
+pub(crate) fn route_table(mut old: Option<OldRoutes>) -> EdgeRoutes {
+    EdgeRoutes::new(&router::documented(old.as_mut()).2)
 }
 
 /// The OpenAPI document of the service, for people to read.

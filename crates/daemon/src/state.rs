@@ -22,7 +22,7 @@ use linux_api_host::Collector;
 use linux_api_store::api_keys::StoredKey;
 use linux_api_store::{Store, StoreError};
 use linux_api_wire::api_key::KeyId;
-use linux_api_wire::time::Clock;
+use linux_api_wire::time::{Clock, Timestamp};
 
 /// Keys as the verifier looks them up.
 #[derive(Debug, Clone)]
@@ -99,6 +99,8 @@ pub struct AppState {
     pub host: HostSampler,
     /// Which host that is in the database.
     pub own_host: OwnHost,
+    /// Since when there is history, of a daemon that keeps none beyond its end.
+    pub history_since: HistorySince,
     /// Sends the host's figures as they come.
     pub(crate) streams: Streams,
     /// Load values of the last day.
@@ -150,6 +152,7 @@ parts! {
     collector: Collector,
     host: HostSampler,
     own_host: OwnHost,
+    history_since: HistorySince,
     streams: Streams,
     load: LoadSampler,
     clock: Clock,
@@ -165,6 +168,10 @@ parts! {
 /// Id of the host that this daemon runs on.
 #[derive(Debug, Clone)]
 pub struct OwnHost(pub Arc<str>);
+
+/// When the history of this daemon began, which ends with it; nothing for a daemon that keeps it.
+#[derive(Debug, Clone, Copy)]
+pub struct HistorySince(pub Option<Timestamp>);
 
 /// What the documentation routes serve.
 #[derive(Debug, Clone)]

@@ -22,7 +22,7 @@ use super::state::StoredKeys;
 use super::unix_peers::UnixPeers;
 use super::unread::UnreadMemory;
 use crate::tasks::sampler::{Demand, HostSampler};
-use linux_api_auth::verifier::{Rejected, Verifier};
+use linux_api_auth::verifier::{KeyRejection, Verifier};
 use linux_api_host::Collector;
 use linux_api_wire::api::snapshot::{Snapshot as WireSnapshot, StreamEnd};
 use linux_api_wire::api_key::Scope;
@@ -77,12 +77,12 @@ impl Guard {
         let identity = match credentials {
             Credentials::Key(key) => match self.verifier.verify(key.expose_secret()).await {
                 Ok(identity) => identity,
-                Err(Rejected::Invalid) => {
+                Err(KeyRejection::Invalid) => {
                     return Some(end("key_ended", "The key was revoked or has expired."));
                 }
                 // Others are being checked; this one was good a second ago.
-                Err(Rejected::Busy | Rejected::Later(_)) => return None,
-                Err(Rejected::Unavailable) => return Some(away()),
+                Err(KeyRejection::Busy | KeyRejection::Later(_)) => return None,
+                Err(KeyRejection::Unavailable) => return Some(away()),
             },
             Credentials::Unix { uid, gid } => match self.unix_peers.identify(*uid, *gid).await {
                 Ok(identity) => identity,

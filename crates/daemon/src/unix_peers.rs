@@ -21,13 +21,24 @@ const ACCOUNT_AGE: Duration = Duration::from_secs(10);
 /// The most accounts that are remembered.
 const ACCOUNTS_MAX: usize = 1024;
 
+/// Which Linux accounts need no key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnixAccounts {
+    /// Those that the configuration names, `server.unix_peers` and `server.unix_viewer_group`.
+    Configured {
+        /// Linux account to user name.
+        users: BTreeMap<String, String>,
+        /// Members of this Linux group are viewers; there are none when it is empty.
+        viewer_group: String,
+    },
+    /// The account with this uid and root, which are viewers; no user of the database is looked up.
+    Own(u32),
+}
+
 /// Which Linux accounts are which users.
 #[derive(Debug)]
 pub(crate) struct UnixPeers {
-    /// Linux account to user name.
-    users: BTreeMap<String, String>,
-    /// Members of this Linux group are viewers; there are none when it is empty.
-    viewer_group: String,
+    accounts: UnixAccounts,
     store: Store,
     collector: Collector,
     /// How long a mapped account keeps its last identity while the database is away.
@@ -45,15 +56,13 @@ struct CachedIdentity {
 
 impl UnixPeers {
     pub(crate) fn new(
-        users: BTreeMap<String, String>,
-        viewer_group: String,
+        accounts: UnixAccounts,
         store: Store,
         collector: Collector,
         outage_grace: Duration,
     ) -> Self {
         Self {
-            users,
-            viewer_group,
+            accounts,
             store,
             collector,
             outage_grace,
@@ -68,8 +77,15 @@ impl UnixPeers {
     /// # Errors
     /// 401 when the account belongs to no user, 503 when the database is away.
     pub(crate) async fn identify(&self, uid: u32, gid: u32) -> Result<Arc<Identity>, ApiError> {
-        self.store.note_use();
         let known = self.lock().get(&(uid, gid)).cloned();
+        if matches!(self.accounts, UnixAccounts::Own(_)) {
+            // What such an account may do depends on its uid alone, which does not change.
+            return match known {
+                Some(known) => Ok(known.identity),
+                None => self.identify_own(uid, gid).await,
+            };
+        }
+        self.store.note_use();
         if known.is_some() {
             let max_age = key_watch::max_age(self.store.engine());
             self.store.check_revision(max_age).await;
@@ -109,8 +125,24 @@ impl UnixPeers {
             }
         };
         let identity = Arc::new(Identity { user, scopes, via });
+        self.remember((uid, gid), &identity, revision);
+        Ok(identity)
+    }
+
+    /// The identity of an account of a daemon that knows no others than its own.
+    async fn identify_own(&self, uid: u32, gid: u32) -> Result<Arc<Identity>, ApiError> {
+        let identity = Arc::new(Identity {
+            user: self.user(uid, gid).await?,
+            scopes: Scopes::ALL,
+            via: Via::Unix(uid),
+        });
+        self.remember((uid, gid), &identity, self.store.known_auth_revision());
+        Ok(identity)
+    }
+
+    fn remember(&self, account: (u32, u32), identity: &Arc<Identity>, revision: i64) {
         let entry = CachedIdentity {
-            identity: Arc::clone(&identity),
+            identity: Arc::clone(identity),
             revision,
             since: Instant::now(),
         };
@@ -118,8 +150,7 @@ impl UnixPeers {
         if accounts.len() >= ACCOUNTS_MAX {
             accounts.clear();
         }
-        accounts.insert((uid, gid), entry);
-        Ok(identity)
+        accounts.insert(account, entry);
     }
 
     /// Looks an account up afresh: whether it still is the user with the id `known`.
@@ -138,8 +169,23 @@ impl UnixPeers {
     }
 
     async fn user(&self, uid: u32, gid: u32) -> Result<User, ApiError> {
+        let users = match &self.accounts {
+            UnixAccounts::Configured { users, .. } => users,
+            UnixAccounts::Own(own) if uid == *own || uid == 0 => {
+                // It has a number where its name can't be found out.
+                let account = self.account(uid).await.unwrap_or_default();
+                return Ok(viewer(uid, account));
+            }
+            UnixAccounts::Own(own) => {
+                let detail = format!(
+                    "This daemon belongs to the Linux account with uid {own}, and serves no other \
+                     but root."
+                );
+                return Err(peer_unknown(detail));
+            }
+        };
         let account = self.account(uid).await?;
-        if let Some(name) = account.as_ref().and_then(|name| self.users.get(name))
+        if let Some(name) = account.as_ref().and_then(|name| users.get(name))
             && let Some(user) = self.store.find_user_by_name(name).await?
         {
             return Ok(user);
@@ -163,11 +209,14 @@ impl UnixPeers {
     }
 
     async fn is_in_viewer_group(&self, uid: u32, gid: u32) -> Result<bool, ApiError> {
-        if self.viewer_group.is_empty() {
+        let UnixAccounts::Configured { viewer_group, .. } = &self.accounts else {
+            return Ok(false);
+        };
+        if viewer_group.is_empty() {
             return Ok(false);
         }
         self.collector
-            .is_in_group(uid, gid, &self.viewer_group)
+            .is_in_group(uid, gid, viewer_group)
             .await
             .map_err(|error| ApiError::host_unreadable(&error))
     }

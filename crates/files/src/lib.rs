@@ -179,7 +179,7 @@ pub fn write_whole(path: &Path, text: &str) -> io::Result<()> {
         })
         .and_then(|()| std::fs::rename(&new, path));
     if written.is_err() {
-        // What could not be finished is of no use to anybody.
+        // An incomplete file is of no use.
         let _ = std::fs::remove_file(&new);
     }
     written

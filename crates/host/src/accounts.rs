@@ -1,31 +1,20 @@
 //! Accounts and groups of the operating system.
 //!
-//! The files come first, then `getent`, which also asks directories such as LDAP. The functions
-//! of libc are not used: a statically linked program crashes in them when the name service
-//! configuration names a module that has to be loaded.
+//! The files come first, then the programs `getent` and `id`, which read the name services of the host
+//! too, LDAP and SSSD among them. The functions of libc are not used: a statically linked program has no
+//! name services, and crashes where their configuration names a module that has to be loaded.
+
+mod name_service;
 
 use std::io;
-use std::path::Path;
-use std::process::Stdio;
-use std::time::Duration;
-
-use tokio::process::Command;
-use tokio::time::timeout;
+use std::sync::Arc;
 
 use super::{CollectError, Collector};
 use linux_api_wire::host::Account;
-
-/// By its absolute path, so that nobody can put another program before it.
-pub(super) const GETENT: &str = "/usr/bin/getent";
-
-/// A directory that takes longer counts as unreachable: a caller is waiting.
-const DEADLINE: Duration = Duration::from_secs(2);
+pub(super) use name_service::NameService;
 
 /// The longest name, see `LOGIN_NAME_MAX` in limits.h; also far below what an argument may have.
 const NAME_BYTES: usize = 256;
-
-/// How getent says that there is no such entry, see getent(1).
-const NOT_FOUND: i32 = 2;
 
 /// A group of accounts.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,7 +28,7 @@ impl Collector {
     /// Finds an account by its name.
     ///
     /// # Errors
-    /// When the file of accounts can't be read, or the directory does not answer.
+    /// When the file of accounts can't be read, or the directory does not respond.
     pub async fn find_account(&self, name: &str) -> Result<Option<Account>, CollectError> {
         if !can_be_name(name) {
             return Ok(None);
@@ -48,7 +37,7 @@ impl Collector {
         if let Some(account) = parse_accounts(&file).find(|account| account.user_name == name) {
             return Ok(Some(account));
         }
-        // getent takes a number for an id and would answer with an account of another name.
+        // getent takes a number for an id and would return an account of another name.
         if is_number(name) {
             return Ok(None);
         }
@@ -69,11 +58,11 @@ impl Collector {
         Ok(parse_accounts(&answer).find(|account| account.uid == uid))
     }
 
-    /// Whether an account with this user and primary group id belongs to a group. Nobody belongs to
-    /// a group that does not exist.
+    /// Whether an account with this user and primary group id belongs to a group. A group that does
+    /// not exist has no members.
     ///
     /// # Errors
-    /// When the files of groups or accounts can't be read, or the directory does not answer.
+    /// When the files of groups or accounts can't be read, or the directory does not respond.
     pub async fn is_in_group(
         &self,
         uid: u32,
@@ -86,11 +75,15 @@ impl Collector {
         if group.gid == gid {
             return Ok(true);
         }
-        if group.members.is_empty() {
+        let Some(account) = self.find_account_by_uid(uid).await? else {
             return Ok(false);
+        };
+        if group.members.contains(&account.user_name) {
+            return Ok(true);
         }
-        let account = self.find_account_by_uid(uid).await?;
-        Ok(account.is_some_and(|account| group.members.contains(&account.user_name)))
+        // The group may have members of a directory, even where it is in the file itself, and a
+        // directory need not list them all.
+        self.has_group(&account.user_name, group.gid).await
     }
 
     async fn find_group(&self, name: &str) -> Result<Option<Group>, CollectError> {
@@ -117,61 +110,37 @@ impl Collector {
         }
     }
 
-    /// Asks the name services for one entry; no bytes when there is none or no getent.
-    async fn getent(&self, database: &str, key: &str) -> Result<Vec<u8>, CollectError> {
-        let Some(program) = self.0.getent.clone() else {
-            return Ok(Vec::new());
-        };
-        let ask = async {
-            let _slot = self
-                .0
-                .lookups
-                .acquire()
-                .await
-                .map_err(|_| CollectError::Stopped)?;
-            run_getent(&program, database, key).await
-        };
-        match timeout(DEADLINE, ask).await {
-            Ok(answer) => answer,
-            Err(_) => Err(CollectError::Deadline {
-                program,
-                deadline: DEADLINE,
-            }),
+    /// One entry of the name service; no bytes when there is none, or no name service.
+    async fn getent(&self, database: &'static str, key: &str) -> Result<Arc<[u8]>, CollectError> {
+        match &self.0.name_service {
+            Some(service) => service.entry(database, key).await,
+            None => Ok(Arc::default()),
         }
     }
-}
 
-/// Runs getent, which is killed when the caller stops waiting.
-async fn run_getent(program: &Path, database: &str, key: &str) -> Result<Vec<u8>, CollectError> {
-    let run = Command::new(program)
-        .args([database, "--", key])
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    match run.await {
-        Ok(output) if output.status.success() => Ok(output.stdout),
-        Ok(output) if output.status.code() == Some(NOT_FOUND) => Ok(Vec::new()),
-        Ok(output) => Err(CollectError::Failed {
-            program: program.to_owned(),
-            status: output.status,
-        }),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(source) => Err(CollectError::Run {
-            program: program.to_owned(),
-            source,
-        }),
+    /// Whether the name service has an account in a group, be it by another group that is a member of it.
+    async fn has_group(&self, account: &str, gid: u32) -> Result<bool, CollectError> {
+        let Some(service) = &self.0.name_service else {
+            return Ok(false);
+        };
+        // id(1) takes a number for an id.
+        if !can_be_name(account) || is_number(account) {
+            return Ok(false);
+        }
+        let groups = service.groups(account).await?;
+        let mut ids = groups.split(u8::is_ascii_whitespace).filter_map(parse_id);
+        Ok(ids.any(|id| id == gid))
     }
 }
 
-/// Whether an entry can have this name at all: NUL ends an argument, and the other two separate
-/// fields and lines.
+/// Whether an entry can have this name at all: NUL ends an argument, two others separate fields and
+/// lines, and a dash begins an option.
 fn can_be_name(name: &str) -> bool {
-    (1..=NAME_BYTES).contains(&name.len()) && !name.contains(['\0', '\n', ':'])
+    let has_length = (1..=NAME_BYTES).contains(&name.len());
+    has_length && !name.starts_with('-') && !name.contains(['\0', '\n', ':'])
 }
 
-/// Whether strtoul(3), by which getent tells ids from names, reads all of it as a number.
+/// Whether strtoul(3), by which getent distinguishes ids from names, reads all of it as a number.
 fn is_number(name: &str) -> bool {
     let digits = name.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '\x0b');
     let digits = digits.strip_prefix(['+', '-']).unwrap_or(digits);

@@ -11,9 +11,9 @@ type Job = Box<dyn FnOnce() + Send>;
 ///
 /// When a job does not return, [`Lane::relieve`] leaves it alone with its thread and lets a new
 /// thread do the others. So there are as many threads as stuck jobs, and one.
-pub(super) struct Lane(Arc<Shared>);
+pub(super) struct Lane(Arc<LaneCore>);
 
-struct Shared {
+struct LaneCore {
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -30,7 +30,7 @@ struct State {
 impl Lane {
     /// Starts no thread yet.
     pub(super) fn new() -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(LaneCore {
             state: Mutex::default(),
             wake: Condvar::new(),
         }))
@@ -78,7 +78,7 @@ impl Drop for Lane {
     }
 }
 
-impl Shared {
+impl LaneCore {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use linux_api_wire::host::{SystemInfo, Uptime};
@@ -36,6 +36,7 @@ mod system;
 #[cfg(test)]
 mod testing;
 
+use accounts::NameService;
 use counters::{CounterReader, HostCounters};
 pub use processes::OwnProcess;
 pub use reader::HostReader;
@@ -46,9 +47,6 @@ const RATED_AFTER: Duration = Duration::from_millis(250);
 
 /// Readers that come within this time of a finished scan get its result.
 const SCAN_KEPT_FOR: Duration = Duration::from_secs(1);
-
-/// Programs that look up accounts at the same time; more would only queue up at the directory.
-const LOOKUPS_AT_ONCE: usize = 4;
 
 /// Where the trees of the host are mounted: elsewhere than usual inside a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +112,17 @@ pub enum CollectError {
         /// How it ended.
         status: std::process::ExitStatus,
     },
+    /// A program wrote more than any entry has.
+    #[error("{program} wrote more than {limit} bytes")]
+    Excessive {
+        /// Which one.
+        program: PathBuf,
+        /// How many bytes are read.
+        limit: u64,
+    },
+    /// A lookup failed that others wait for as well, or that was made a moment ago.
+    #[error(transparent)]
+    Shared(Arc<CollectError>),
     /// The reading was given up half-way: the program stops, or a reading panicked.
     #[error("the reading was given up")]
     Stopped,
@@ -127,9 +136,8 @@ pub struct Collector(Arc<Inner>);
 struct Inner {
     roots: HostRoots,
     /// Looks up accounts in directories such as LDAP; absent when the accounts are of another root,
-    /// of which the program here knows nothing.
-    getent: Option<PathBuf>,
-    lookups: Semaphore,
+    /// of which the programs here know nothing.
+    name_service: Option<NameService>,
     uptime_offset: system::UptimeOffset,
     clock: Clock,
     scans: Arc<Mutex<Scans>>,
@@ -156,7 +164,7 @@ struct Scans {
 }
 
 /// A scan, and the lock under which it was made.
-type Scanned = (Arc<ProcessScan>, OwnedMutexGuard<Scans>);
+type LockedScan = (Arc<ProcessScan>, OwnedMutexGuard<Scans>);
 
 impl Scans {
     /// The last scan, unless it is too old to be shared.
@@ -183,15 +191,18 @@ impl Collector {
     #[must_use]
     pub fn with_clock(roots: HostRoots, clock: Clock) -> Self {
         let own_root = roots.rootfs == Path::new("/");
-        Self::with_getent(roots, clock, own_root.then(|| accounts::GETENT.into()))
+        Self::with_name_service(roots, clock, own_root.then(NameService::default))
     }
 
-    fn with_getent(roots: HostRoots, clock: Clock, getent: Option<PathBuf>) -> Self {
+    fn with_name_service(
+        roots: HostRoots,
+        clock: Clock,
+        name_service: Option<NameService>,
+    ) -> Self {
         Self(Arc::new(Inner {
             counters: std::sync::Mutex::new(CounterReader::new(&roots)),
             roots,
-            getent,
-            lookups: Semaphore::new(LOOKUPS_AT_ONCE),
+            name_service,
             uptime_offset: system::UptimeOffset::default(),
             clock,
             scans: Arc::default(),
@@ -271,7 +282,7 @@ impl Collector {
     }
 
     /// Scans the processes for the holder of the lock, who gets it back.
-    async fn scan(&self, mut scans: OwnedMutexGuard<Scans>) -> Result<Scanned, CollectError> {
+    async fn scan(&self, mut scans: OwnedMutexGuard<Scans>) -> Result<LockedScan, CollectError> {
         // The lock goes along with the scan: a reader that leaves early would otherwise let the
         // next one start a second scan beside the first.
         let scan = self
@@ -288,7 +299,7 @@ impl Collector {
                 Ok((scan, scans))
             })
             .await?;
-        self.0.account_names.ask(self, &scan.0);
+        self.0.account_names.look_up_missing(self, &scan.0);
         Ok(scan)
     }
 

@@ -6,11 +6,11 @@ mod secrets;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use linux_api_auth::verifier::{KeyRecord, OtherKey, OtherKeys, Rejected, SourceAway};
+use linux_api_auth::verifier::{KeyRecord, KeyRejection, OtherKey, OtherKeys, SourceAway};
 use linux_api_daemon::state::{StoredKeys, key_away, key_record};
 use linux_api_wire::api_key::KeyId;
 
-pub use checks::{Imported, ImportedKeys, ImportedSource, Pbkdf2Limits};
+pub use checks::{ImportedCredentials, ImportedKeys, ImportedSource, Pbkdf2Limits};
 pub use secrets::{
     ImportedSecrets, OWN_SECRET, Pbkdf2Hash, fingerprint, hmac_hash, hmac_setting, imported_key_id,
     new_secret, pepper_setting,
@@ -26,10 +26,10 @@ impl ImportedSource for StoredKeys {
         Ok(found.map(key_record))
     }
 
-    async fn imported(&self) -> Result<Imported, SourceAway> {
+    async fn imported(&self) -> Result<ImportedCredentials, SourceAway> {
         let stored = self.0.imported_keys().await.map_err(key_away)?;
         let unproven = stored.unproven.into_iter();
-        Ok(Imported {
+        Ok(ImportedCredentials {
             secrets: ImportedSecrets::from_settings(stored.settings),
             unproven: unproven
                 .filter_map(|(id, hash)| Some((id, Pbkdf2Hash::parse(&hash)?)))
@@ -47,7 +47,7 @@ impl ImportedSource for StoredKeys {
 }
 
 impl<S: ImportedSource> OtherKeys for ImportedKeys<S> {
-    fn find<'a>(&'a self, key: OtherKey<'a>) -> BoxFuture<'a, Result<KeyRecord, Rejected>> {
+    fn find<'a>(&'a self, key: OtherKey<'a>) -> BoxFuture<'a, Result<KeyRecord, KeyRejection>> {
         Box::pin(self.check(key))
     }
 }

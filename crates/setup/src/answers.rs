@@ -87,7 +87,7 @@ pub enum PackageManager {
 
 /// Where the data are kept.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "SaidOfDatabase")]
+#[serde(try_from = "DatabaseAnswers")]
 pub struct Database {
     /// Which kind of database, when the answers say it.
     pub kind: Option<Kind>,
@@ -118,7 +118,7 @@ impl Database {
 /// The section as it is written.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-struct SaidOfDatabase {
+struct DatabaseAnswers {
     kind: Option<Kind>,
     url: Option<SecretString>,
     url_file: Option<PathBuf>,
@@ -129,11 +129,11 @@ struct SaidOfDatabase {
     package_manager: Option<PackageManager>,
 }
 
-impl TryFrom<SaidOfDatabase> for Database {
+impl TryFrom<DatabaseAnswers> for Database {
     type Error = String;
 
     /// What is said and would not count is refused: the data would go elsewhere than meant.
-    fn try_from(said: SaidOfDatabase) -> Result<Self, String> {
+    fn try_from(said: DatabaseAnswers) -> Result<Self, String> {
         let of_url = [
             ("url", said.url.is_some()),
             ("url_file", said.url_file.is_some()),

@@ -14,7 +14,7 @@ use super::plan::{
     ACCOUNT, CERTIFICATE, CONFIG, Content, DATA_FOLDER, FileSpec, KEY_FILE, PROGRAM, Plan, SERVICE,
     SOCKET, Step, TLS_KEY, UNITS, URL_FILE, Who,
 };
-use super::service::{self, Started};
+use super::service::{self, StartOutcome};
 use super::tree::{Changed, Owner, Tree};
 use linux_api_auth::key::{KEY_LEN, PlainKey};
 use linux_api_client::Client;
@@ -32,7 +32,7 @@ pub trait Witness {
 
 /// What came of it.
 #[derive(Debug, Default)]
-pub struct Finished {
+pub struct SetupOutcome {
     /// The first admin's key, when the daemon created one that was not read yet.
     pub key: Option<PlainKey>,
     /// Advice that is no failure.
@@ -47,11 +47,11 @@ pub async fn apply(
     plan: &Plan,
     tree: &Tree,
     witness: &mut impl Witness,
-) -> anyhow::Result<Finished> {
+) -> anyhow::Result<SetupOutcome> {
     if let [first, ..] = plan.obstacles.as_slice() {
         bail!("{first}");
     }
-    let mut finished = Finished::default();
+    let mut finished = SetupOutcome::default();
     for (index, step) in plan.steps.iter().enumerate() {
         let title = step.title();
         witness.begins(index + 1, plan.steps.len(), &title);
@@ -91,7 +91,11 @@ fn changed(changed: Changed) -> StepOutcome {
     })
 }
 
-async fn perform(step: &Step, tree: &Tree, finished: &mut Finished) -> anyhow::Result<StepOutcome> {
+async fn perform(
+    step: &Step,
+    tree: &Tree,
+    finished: &mut SetupOutcome,
+) -> anyhow::Result<StepOutcome> {
     match step {
         Step::Program { from } => install_program(tree, from).map(changed),
         Step::Remove(path) => Ok(changed(tree.remove(path)?)),
@@ -99,7 +103,7 @@ async fn perform(step: &Step, tree: &Tree, finished: &mut Finished) -> anyhow::R
         Step::Account => make_account(tree).await,
         Step::Folder { path, mode, owner } => {
             let owner = numbers(tree, *owner)?;
-            Ok(changed(tree.folder(path, *mode, owner)?))
+            Ok(changed(tree.directory(path, *mode, owner)?))
         }
         Step::Install(manager) => database::install(*manager).await.map(|()| said("done")),
         Step::LocalDatabase(local) => database::create_local(tree, local).await,
@@ -173,7 +177,7 @@ async fn make_account(tree: &Tree) -> anyhow::Result<StepOutcome> {
     }
     if tree.look(Path::new("/etc"))?.is_none() {
         // The tools take their lock in there.
-        tree.folder(Path::new("/etc"), 0o755, Owner::ROOT)?;
+        tree.directory(Path::new("/etc"), 0o755, Owner::ROOT)?;
     }
     let root = tree.outside(Path::new("/")).display().to_string();
     let definition = format!("u {ACCOUNT} - \"linux-api daemon\" {DATA_FOLDER}");
@@ -262,9 +266,9 @@ async fn start(tree: &Tree, anew: bool) -> anyhow::Result<StepOutcome> {
     ];
     let started = service::start(tree, &files.map(Path::new), anew).await?;
     Ok(said(match started {
-        Started::Fresh => "started",
-        Started::Anew => "restarted",
-        Started::RanAlready => "runs already",
+        StartOutcome::Started => "started",
+        StartOutcome::Restarted => "restarted",
+        StartOutcome::AlreadyRunning => "runs already",
     }))
 }
 

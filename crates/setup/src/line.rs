@@ -9,14 +9,14 @@ use rustyline::config::{Behavior, Config};
 use rustyline::error::ReadlineError;
 use rustyline::history::MemHistory;
 
-use super::prompt::Stopped;
+use super::prompt::PromptAbort;
 
 /// The line that a person types, without the blanks around it; `default` for an empty one. Prompts
 /// again, with the reason, while `check` refuses it.
 ///
 /// # Errors
-/// [`Stopped`] when the person gives up, else why the terminal can't be used.
-pub(super) fn ask(
+/// [`PromptAbort`] when the person gives up, else why the terminal can't be used.
+pub(super) fn prompt(
     question: &str,
     default: Option<&str>,
     check: impl Fn(&str) -> Result<(), String>,
@@ -31,8 +31,8 @@ pub(super) fn ask(
     };
     loop {
         let typed = match editor.readline(&prompt) {
-            Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Err(Stopped.into()),
-            typed => typed.context("ask")?,
+            Err(ReadlineError::Eof | ReadlineError::Interrupted) => return Err(PromptAbort.into()),
+            typed => typed.context("read from the prompt")?,
         };
         let text = match (typed.trim(), default) {
             ("", Some(default)) => default,
@@ -52,5 +52,5 @@ pub(super) fn ask(
 /// # Errors
 /// When standard error can't be written to.
 pub(super) fn say(text: &str) -> anyhow::Result<()> {
-    writeln!(std::io::stderr(), "  {text}").context("ask")
+    writeln!(std::io::stderr(), "  {text}").context("write to the terminal")
 }

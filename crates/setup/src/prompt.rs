@@ -35,21 +35,21 @@ const STOP: &str = "Stop here";
 const KEEP_URL: &str = "Use that one";
 const REPLACE_URL: &str = "Use the one that I named, and forget that one";
 
-/// The person gave up.
+/// The user broke a prompt off.
 #[derive(Debug, thiserror::Error)]
 #[error("stopped; nothing was changed")]
-pub struct Stopped;
+pub struct PromptAbort;
 
-/// What came of a question; one that was broken off is no failure of the program.
+/// The result of a prompt. One that was broken off is no failure of the program.
 ///
 /// # Errors
-/// [`Stopped`] when the user gave up, else why there was no prompt.
-pub fn asked<T>(answer: Result<T, InquireError>) -> anyhow::Result<T> {
+/// [`PromptAbort`] when the user broke it off, else why there was no prompt.
+pub fn result<T>(answer: Result<T, InquireError>) -> anyhow::Result<T> {
     match answer {
         Err(InquireError::OperationInterrupted | InquireError::OperationCanceled) => {
-            Err(Stopped.into())
+            Err(PromptAbort.into())
         }
-        other => other.context("ask"),
+        other => other.context("read from the prompt"),
     }
 }
 
@@ -72,12 +72,12 @@ enum Next {
 ///
 /// # Errors
 /// When there is no terminal, or the person gives up.
-pub fn ask(facts: &Facts) -> anyhow::Result<Wish> {
+pub fn wish(facts: &Facts) -> anyhow::Result<Wish> {
     let mut answers = Answers::default();
     let found = facts.config.as_ref();
     if let Some(found) = found.filter(|found| found.text != PACKAGED_CONFIG) {
         let says = found.says.as_ref().ok();
-        match ask_existing(facts.service_runs, says)? {
+        match prompt_existing(facts.service_runs, says)? {
             Next::Remove => return Ok(Wish::Remove),
             Next::With(existing) => answers.configuration = existing,
         }
@@ -85,16 +85,16 @@ pub fn ask(facts: &Facts) -> anyhow::Result<Wish> {
             return Ok(Wish::Install(Box::new(answers)));
         }
     }
-    ask_reach(&mut answers, facts)?;
-    ask_database(&mut answers, facts)?;
+    prompt_reach(&mut answers, facts)?;
+    prompt_database(&mut answers, facts)?;
     if let Some(kept) = &facts.database_url {
-        ask_url(&mut answers, kept.expose_secret())?;
+        prompt_url(&mut answers, kept.expose_secret())?;
     }
     Ok(Wish::Install(Box::new(answers)))
 }
 
 /// Another database's URL is there: it may be all that knows a password.
-fn ask_url(answers: &mut Answers, kept: &str) -> anyhow::Result<()> {
+fn prompt_url(answers: &mut Answers, kept: &str) -> anyhow::Result<()> {
     let wish = &answers.database;
     let differs = match wish.kind() {
         Kind::Sqlite => false,
@@ -118,7 +118,7 @@ fn ask_url(answers: &mut Answers, kept: &str) -> anyhow::Result<()> {
             };
         }
         REPLACE_URL => answers.configuration = Existing::Replace,
-        _ => return Err(Stopped.into()),
+        _ => return Err(PromptAbort.into()),
     }
     Ok(())
 }
@@ -128,14 +128,14 @@ fn ask_url(answers: &mut Answers, kept: &str) -> anyhow::Result<()> {
 /// # Errors
 /// When there is no terminal, or the person gives up.
 pub fn confirm(question: &str) -> anyhow::Result<bool> {
-    asked(Confirm::new(question).with_default(true).prompt())
+    result(Confirm::new(question).with_default(true).prompt())
 }
 
 fn select(question: &str, choices: &[&'static str]) -> anyhow::Result<&'static str> {
-    asked(Select::new(question, choices.to_vec()).prompt())
+    result(Select::new(question, choices.to_vec()).prompt())
 }
 
-fn ask_existing(is_installed: bool, says: Option<&ConfigSummary>) -> anyhow::Result<Next> {
+fn prompt_existing(is_installed: bool, says: Option<&ConfigSummary>) -> anyhow::Result<Next> {
     let about = says.map_or_else(
         || "which is not valid".to_owned(),
         |says| format!("listening on {}, database {}", says.listen, says.database),
@@ -146,7 +146,7 @@ fn ask_existing(is_installed: bool, says: Option<&ConfigSummary>) -> anyhow::Res
             UPGRADE => Next::With(Existing::Keep),
             CHANGE => Next::With(Existing::Replace),
             REMOVE => Next::Remove,
-            _ => return Err(Stopped.into()),
+            _ => return Err(PromptAbort.into()),
         });
     }
     let question =
@@ -154,39 +154,39 @@ fn ask_existing(is_installed: bool, says: Option<&ConfigSummary>) -> anyhow::Res
     Ok(match select(&question, &[KEEP, REPLACE, STOP])? {
         KEEP => Next::With(Existing::Keep),
         REPLACE => Next::With(Existing::Replace),
-        _ => return Err(Stopped.into()),
+        _ => return Err(PromptAbort.into()),
     })
 }
 
-fn ask_reach(answers: &mut Answers, facts: &Facts) -> anyhow::Result<()> {
+fn prompt_reach(answers: &mut Answers, facts: &Facts) -> anyhow::Result<()> {
     // Reported before the first question: a person may rather end that program than choose another port.
     let usual = offered(answers.listen, facts)?;
     let reach = select("Who may reach the daemon?", &[LOOPBACK, PROXY, OWN_TLS])?;
     match reach {
         OWN_TLS => {
-            answers.tls = Some(ask_tls()?);
+            answers.tls = Some(prompt_tls()?);
             let usual = offered(OWN_TLS_LISTEN, facts)?;
-            answers.listen = ask_listen(usual, answers, facts)?;
+            answers.listen = prompt_listen(usual, answers, facts)?;
         }
         PROXY => {
             let is_list = |text: &str| List::<Network>::from_text(text).map(drop);
-            let networks = line::ask("Networks of the proxy:", Some("127.0.0.1/32"), is_list)?;
+            let networks = line::prompt("Networks of the proxy:", Some("127.0.0.1/32"), is_list)?;
             let parts = networks.split(',').map(|part| part.trim().to_owned());
             answers.trusted_proxies = parts.collect();
-            answers.listen = ask_listen(usual, answers, facts)?;
+            answers.listen = prompt_listen(usual, answers, facts)?;
         }
-        _ => answers.listen = ask_listen(usual, answers, facts)?,
+        _ => answers.listen = prompt_listen(usual, answers, facts)?,
     }
     Ok(())
 }
 
 /// Certificate and key that belong together; prompts again until they do.
-fn ask_tls() -> anyhow::Result<Tls> {
+fn prompt_tls() -> anyhow::Result<Tls> {
     let mut before: Option<Tls> = None;
     loop {
         let file = |question: &str, path: Option<&PathBuf>| {
             let path = path.map(|path| path.display().to_string());
-            line::ask(question, path.as_deref(), is_file).map(PathBuf::from)
+            line::prompt(question, path.as_deref(), is_file).map(PathBuf::from)
         };
         let tls = Tls {
             certificate: file(
@@ -217,9 +217,13 @@ fn offered(usual: SocketAddr, facts: &Facts) -> anyhow::Result<SocketAddr> {
     Ok(free)
 }
 
-fn ask_listen(usual: SocketAddr, answers: &Answers, facts: &Facts) -> anyhow::Result<SocketAddr> {
+fn prompt_listen(
+    usual: SocketAddr,
+    answers: &Answers,
+    facts: &Facts,
+) -> anyhow::Result<SocketAddr> {
     let question = "Address and port to listen on:";
-    let text = line::ask(question, Some(&usual.to_string()), |text| {
+    let text = line::prompt(question, Some(&usual.to_string()), |text| {
         let listen = text
             .parse()
             .map_err(|_| "an address with a port, such as 127.0.0.1:8080".to_owned())?;
@@ -251,7 +255,7 @@ fn kinds(facts: &Facts) -> Vec<&'static str> {
     kinds
 }
 
-fn ask_database(answers: &mut Answers, facts: &Facts) -> anyhow::Result<()> {
+fn prompt_database(answers: &mut Answers, facts: &Facts) -> anyhow::Result<()> {
     let kind = select(
         "Where are users, keys and measurements kept?",
         &kinds(facts),
@@ -272,11 +276,11 @@ fn ask_database(answers: &mut Answers, facts: &Facts) -> anyhow::Result<()> {
                 .with_display_mode(PasswordDisplayMode::Masked)
                 .with_validator(checked(check_url))
                 .prompt();
-            database.url = Some(asked(url)?.trim().into());
+            database.url = Some(result(url)?.trim().into());
         }
         Kind::Local | Kind::Install => {
-            database.role = line::ask("Role to create:", Some(&database.role), check_name)?;
-            database.name = line::ask("Database to create:", Some(&database.name), check_name)?;
+            database.role = line::prompt("Role to create:", Some(&database.role), check_name)?;
+            database.name = line::prompt("Database to create:", Some(&database.name), check_name)?;
         }
     }
     Ok(())

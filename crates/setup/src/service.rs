@@ -71,19 +71,23 @@ pub(super) async fn reload_units() -> anyhow::Result<()> {
 
 /// What was done to have it run with what is installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Started {
-    Fresh,
-    Anew,
-    RanAlready,
+pub(super) enum StartOutcome {
+    Started,
+    Restarted,
+    AlreadyRunning,
 }
 
 /// Starts the daemon; again when one of `files` is younger than it, or when requested.
-pub(super) async fn start(tree: &Tree, files: &[&Path], anew: bool) -> anyhow::Result<Started> {
+pub(super) async fn start(
+    tree: &Tree,
+    files: &[&Path],
+    restart: bool,
+) -> anyhow::Result<StartOutcome> {
     if !is_active(SERVICE).await {
         // After too many failures systemd refuses a start until they are reset.
         let _ = systemctl(&["reset-failed", SERVICE]).await;
         run_or_explain("start").await?;
-        return Ok(Started::Fresh);
+        return Ok(StartOutcome::Started);
     }
     let since = systemctl(&[
         "show",
@@ -96,11 +100,11 @@ pub(super) async fn start(tree: &Tree, files: &[&Path], anew: bool) -> anyhow::R
     .ok()
     .and_then(|text| moment(&text));
     let newest = newest_change(tree, files)?;
-    if !anew && since.is_some_and(|since| newest.is_none_or(|newest| newest < since)) {
-        return Ok(Started::RanAlready);
+    if !restart && since.is_some_and(|since| newest.is_none_or(|newest| newest < since)) {
+        return Ok(StartOutcome::AlreadyRunning);
     }
     run_or_explain("restart").await?;
-    Ok(Started::Anew)
+    Ok(StartOutcome::Restarted)
 }
 
 async fn run_or_explain(verb: &str) -> anyhow::Result<()> {

@@ -235,7 +235,7 @@ impl Tree {
     ///
     /// # Errors
     /// When something else is there, or it can't be made.
-    pub fn folder(&self, path: &Path, mode: u32, owner: Owner) -> Result<Changed, TreeError> {
+    pub fn directory(&self, path: &Path, mode: u32, owner: Owner) -> Result<Changed, TreeError> {
         let name = self.name(path)?;
         let folder = self.made_parent(path)?;
         let explain = |errno| self.error(path, errno);
@@ -294,7 +294,7 @@ impl Tree {
             .and_then(|()| Ok(rustix::fs::renameat(&folder, &draft, &folder, name)?))
             .and_then(|()| Ok(rustix::fs::fsync(&folder)?));
         written.map_err(|error| {
-            // The draft is of no use to anybody; the error is what counts.
+            // An incomplete draft is of no use; the error is what counts.
             let _ = rustix::fs::unlinkat(&folder, &draft, AtFlags::empty());
             self.io(path, &error)
         })?;
@@ -446,12 +446,13 @@ mod tests {
         let name = folder.path().join("etc").display().to_string();
         let refusals = [
             tree.write(path, b"", 0o600, mine()).unwrap_err(),
-            tree.folder(path, 0o700, mine()).unwrap_err(),
+            tree.directory(path, 0o700, mine()).unwrap_err(),
             tree.read(path, 10).unwrap_err(),
             tree.remove(path).unwrap_err(),
             tree.link(path, Path::new("/")).unwrap_err(),
             tree.remove_all(Path::new("/etc")).unwrap_err(),
-            tree.folder(Path::new("/etc"), 0o700, mine()).unwrap_err(),
+            tree.directory(Path::new("/etc"), 0o700, mine())
+                .unwrap_err(),
             tree.write(Path::new("/etc"), b"", 0o600, mine())
                 .unwrap_err(),
         ];

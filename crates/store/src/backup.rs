@@ -22,11 +22,11 @@ use crate::{Session, Store};
 use linux_api_wire::progress::Progress;
 
 pub use error::BackupError;
-pub use list::{folders, list};
+pub use list::{backup_directories, list};
 pub use manifest::{FORMAT_VERSION, Manifest, Reason, TableFile};
 pub use read::check;
-pub use restore::{RestoreOrder, Restored, restore, try_restore};
-pub use retention::{Pruned, Rule, delete, surplus};
+pub use restore::{RestoreOrder, RestoreOutcome, restore, try_restore};
+pub use retention::{PrunePlan, Rule, delete, surplus};
 
 pub use crate::dump::{Column, Kind};
 
@@ -36,14 +36,14 @@ use write::{Message, Writer};
 /// Which tables a backup holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Scope {
+pub enum BackupScope {
     /// Every table.
     All,
     /// Users, keys, the audit log and the settings.
     Security,
 }
 
-impl Scope {
+impl BackupScope {
     /// The word in the configuration and in the manifest.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -76,11 +76,11 @@ pub struct BackupInfo {
 
 /// Which backup to make, and where.
 #[derive(Clone, Copy)]
-pub struct Order<'a> {
+pub struct BackupOrder<'a> {
     /// Below which directory, which is made when it is missing.
     pub folder: &'a Path,
     /// Of which tables.
-    pub scope: Scope,
+    pub scope: BackupScope,
     /// Why.
     pub reason: Reason,
     /// Receives the number of rows read.
@@ -95,7 +95,7 @@ pub struct Order<'a> {
 /// # Errors
 /// When the database fails, has no schema or a newer one than this program knows, or when the
 /// files can't be written or don't read back as they were written; then no directory is left behind.
-pub async fn create(store: &Store, order: Order<'_>) -> Result<BackupInfo, BackupError> {
+pub async fn create(store: &Store, order: BackupOrder<'_>) -> Result<BackupInfo, BackupError> {
     let mut snapshot = store.snapshot().await?;
     let made = create_from(&mut snapshot, store, order).await;
     // Not left to be closed at some later time: the file may be about to be replaced.
@@ -108,9 +108,9 @@ pub async fn create(store: &Store, order: Order<'_>) -> Result<BackupInfo, Backu
 async fn create_from(
     snapshot: &mut Session,
     store: &Store,
-    order: Order<'_>,
+    order: BackupOrder<'_>,
 ) -> Result<BackupInfo, BackupError> {
-    let Order { scope, .. } = order;
+    let BackupOrder { scope, .. } = order;
     let revision = snapshot.revision().await?;
     let known = store.known_revision();
     if revision == 0 {

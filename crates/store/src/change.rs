@@ -30,7 +30,7 @@ pub(super) const KEY_NOW: &str = "\
 pub(super) const USER_NOW: &str = "/*NO QUERY CACHE*/ select role, active from users where id = $1";
 
 /// A key as it is now: revoked at, expires at, scopes, and its user's role and activation.
-pub(super) type KeyNow = (
+pub(super) type CurrentKeyRow = (
     Db<Option<Timestamp>>,
     Db<Option<Timestamp>>,
     String,
@@ -39,7 +39,7 @@ pub(super) type KeyNow = (
 );
 
 /// A user as it is now: role and activation.
-pub(super) type UserNow = (String, bool);
+pub(super) type CurrentUserRow = (String, bool);
 
 /// Whether an actor may still do what it is about to do, and with which scopes; a macro because the
 /// bound types differ per engine.
@@ -56,7 +56,7 @@ macro_rules! authorize {
                 let query = sqlx::query_as($crate::change::KEY_NOW)
                     .bind(id.0.as_str())
                     .bind($crate::codec::Db(*user));
-                let key: Option<$crate::change::KeyNow> = $tx.fetch_optional(query).await?;
+                let key: Option<$crate::change::CurrentKeyRow> = $tx.fetch_optional(query).await?;
                 $crate::change::by_key(key, $now, *scope)?
             }
             ::linux_api_wire::authority::Authority::Peer {
@@ -65,7 +65,8 @@ macro_rules! authorize {
                 ..
             } => {
                 let query = sqlx::query_as($crate::change::USER_NOW).bind($crate::codec::Db(*user));
-                let user: Option<$crate::change::UserNow> = $tx.fetch_optional(query).await?;
+                let user: Option<$crate::change::CurrentUserRow> =
+                    $tx.fetch_optional(query).await?;
                 $crate::change::by_account(user, *scope)?
             }
             ::linux_api_wire::authority::Authority::Peer {
@@ -151,7 +152,7 @@ pub(super) use change;
 
 /// The scopes of a key that is still in use, when it and its user still may.
 pub(super) fn by_key(
-    key: Option<KeyNow>,
+    key: Option<CurrentKeyRow>,
     now: Timestamp,
     scope: Scope,
 ) -> Result<Scopes, StoreError> {
@@ -168,7 +169,7 @@ pub(super) fn by_key(
 }
 
 /// The scopes of a Linux account whose user still may.
-pub(super) fn by_account(user: Option<UserNow>, scope: Scope) -> Result<Scopes, StoreError> {
+pub(super) fn by_account(user: Option<CurrentUserRow>, scope: Scope) -> Result<Scopes, StoreError> {
     let (role, active) = user.ok_or(Refusal::ActorEnded)?;
     let scopes = Scopes::ALL;
     allow(parse_role(&role)?, active, scopes, scope).map_err(Refusal::ActorDenied)?;

@@ -3,6 +3,7 @@
 use crate::codec::Db;
 use std::fmt::Write as _;
 
+use secrecy::ExposeSecret as _;
 use sha2::{Digest, Sha256};
 
 use super::{Engine, Store, StoreError, on_read};
@@ -85,6 +86,9 @@ impl Store {
                 let host = socket.unwrap_or_else(|| server.get_host().to_owned());
                 let name = server.get_database().unwrap_or(server.get_username());
                 format!("postgresql\n{host}\n{}\n{name}", server.get_port())
+            }
+            _ if options.memory_name().is_some() => {
+                format!("memory\n{}", options.url.expose_secret())
             }
             _ => {
                 let path = options.sqlite_path().ok().flatten().unwrap_or_default();

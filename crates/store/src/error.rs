@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use linux_api_wire::authority::Denied;
+use linux_api_wire::authority::Denial;
 
 /// A rule that forbids a change; nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,7 +42,7 @@ pub enum Refusal {
     ActorEnded,
     /// The user behind the change may no longer make it.
     #[error("{0}")]
-    ActorDenied(Denied),
+    ActorDenied(Denial),
     /// A key would come to be that may do more than the one in use.
     #[error("the key in use is narrowed to fewer scopes than that")]
     ScopesExceeded,

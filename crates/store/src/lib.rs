@@ -31,6 +31,7 @@ pub mod imports;
 mod leases;
 pub(crate) mod load;
 mod lock;
+mod memory;
 pub mod migrations;
 mod new_file;
 mod open;

@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::fs::FlockOperation;
 
 use super::migrations::SchemaError;
-use super::new_file::create_private_folder;
+use super::new_file::create_private_directory;
 use super::{Options, StoreError};
 
 /// No other process has the SQLite database open, for as long as this lives.
@@ -27,7 +27,7 @@ impl SoleUse {
         let Some(path) = options.sqlite_path()? else {
             return Ok(None);
         };
-        create_private_folder(&path)?;
+        create_private_directory(&path)?;
         let (file, cannot) = open(&path, "in-use")?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Self {

@@ -17,7 +17,7 @@ use super::audit::Entry;
 use super::session::{Session, in_session};
 use super::{Engine, Store, StoreError, in_write, lock, on_read};
 use linux_api_wire::audit::Actor;
-use linux_api_wire::progress::{Progress, Unwatched};
+use linux_api_wire::progress::{NoProgress, Progress};
 use linux_api_wire::time::Timestamp;
 
 use embedded::migrator;
@@ -102,7 +102,7 @@ pub struct SchemaState {
 
 /// What a migration run did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Migrated {
+pub enum MigrationOutcome {
     /// Nothing was pending, or another program was faster.
     Nothing,
     /// The schema went from one revision to another.
@@ -146,7 +146,7 @@ impl Default for Run<'_> {
         Self {
             target: None,
             actor: None,
-            progress: &Unwatched,
+            progress: &NoProgress,
         }
     }
 }
@@ -256,7 +256,7 @@ impl Store {
     ///
     /// # Errors
     /// A [`SchemaError`], or when the database fails; then nothing was changed.
-    pub async fn migrate<F, E>(&self, backup: F) -> Result<Migrated, StoreError>
+    pub async fn migrate<F, E>(&self, backup: F) -> Result<MigrationOutcome, StoreError>
     where
         F: AsyncFnOnce(&Self) -> Result<(), E>,
         E: std::fmt::Display,
@@ -268,20 +268,24 @@ impl Store {
     ///
     /// # Errors
     /// As for [`Store::migrate`], and when there is no such revision or the database is above it.
-    pub async fn migrate_as<F, E>(&self, run: &Run<'_>, backup: F) -> Result<Migrated, StoreError>
+    pub async fn migrate_as<F, E>(
+        &self,
+        run: &Run<'_>,
+        backup: F,
+    ) -> Result<MigrationOutcome, StoreError>
     where
         F: AsyncFnOnce(&Self) -> Result<(), E>,
         E: std::fmt::Display,
     {
         if upward(&self.schema_state().await?, run.target)?.is_empty() {
-            return Ok(Migrated::Nothing);
+            return Ok(MigrationOutcome::Nothing);
         }
         let _lock = self.lock_migrations().await?;
         let session = Session::migrating(&*self.pool()?, &self.inner.options).await?;
         let state = self.schema_state().await?;
         let revisions = upward(&state, run.target)?;
         let Some(&last) = revisions.last() else {
-            return Ok(Migrated::Nothing);
+            return Ok(MigrationOutcome::Nothing);
         };
         if state.current > 0 {
             backup(self)
@@ -294,14 +298,18 @@ impl Store {
             to: last,
         };
         self.run(session, way, &revisions, run).await?;
-        Ok(Migrated::From(way.from, way.to))
+        Ok(MigrationOutcome::From(way.from, way.to))
     }
 
     /// Takes back every migration above `target`, newest first, after `backup` succeeded.
     ///
     /// # Errors
     /// A [`SchemaError`], or when the database fails; then nothing was changed.
-    pub async fn rollback<F, E>(&self, target: i64, backup: F) -> Result<Migrated, StoreError>
+    pub async fn rollback<F, E>(
+        &self,
+        target: i64,
+        backup: F,
+    ) -> Result<MigrationOutcome, StoreError>
     where
         F: AsyncFnOnce(&Self) -> Result<(), E>,
         E: std::fmt::Display,
@@ -317,7 +325,11 @@ impl Store {
     ///
     /// # Errors
     /// As for [`Store::rollback`].
-    pub async fn rollback_as<F, E>(&self, run: &Run<'_>, backup: F) -> Result<Migrated, StoreError>
+    pub async fn rollback_as<F, E>(
+        &self,
+        run: &Run<'_>,
+        backup: F,
+    ) -> Result<MigrationOutcome, StoreError>
     where
         F: AsyncFnOnce(&Self) -> Result<(), E>,
         E: std::fmt::Display,
@@ -340,7 +352,7 @@ impl Store {
         }
         let revisions: Vec<i64> = (target + 1..=state.current).rev().collect();
         if revisions.is_empty() {
-            return Ok(Migrated::Nothing);
+            return Ok(MigrationOutcome::Nothing);
         }
         backup(self)
             .await
@@ -351,7 +363,7 @@ impl Store {
             to: target,
         };
         self.run(session, way, &revisions, run).await?;
-        Ok(Migrated::From(way.from, way.to))
+        Ok(MigrationOutcome::From(way.from, way.to))
     }
 
     /// Nothing on PostgreSQL, where the session takes a lock of its own.

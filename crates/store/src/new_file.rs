@@ -15,7 +15,7 @@ pub(super) fn cannot_create(path: &Path) -> impl FnOnce(std::io::Error) -> Store
 }
 
 /// Makes the directory (0700) of the database.
-pub(super) fn create_private_folder(path: &Path) -> Result<(), StoreError> {
+pub(super) fn create_private_directory(path: &Path) -> Result<(), StoreError> {
     let parent = path.parent();
     let Some(folder) = parent.filter(|folder| !folder.as_os_str().is_empty()) else {
         return Ok(());
@@ -51,7 +51,7 @@ pub(super) async fn create_database(path: &Path) -> Result<(), StoreError> {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
             linked => linked,
         }
-        .and_then(|()| sync_folder(path))
+        .and_then(|()| sync_directory(path))
         .map_err(cannot_create(path))
     });
     let _ = std::fs::remove_file(&unfinished);
@@ -77,7 +77,7 @@ async fn fill_new(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Puts the names in the directory of `path` on disk.
-fn sync_folder(path: &Path) -> std::io::Result<()> {
+fn sync_directory(path: &Path) -> std::io::Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());

@@ -14,8 +14,9 @@ use tokio::sync::watch;
 use super::availability::{Availability, Tracker};
 use super::error::is_busy;
 use super::lock::{self, SoleUse};
-use super::new_file::{cannot_create, create_database, create_private_folder};
-use super::pools::{FileId, Pool, PostgresPools, SqlitePools};
+use super::memory::{self, MemoryName};
+use super::new_file::{cannot_create, create_database, create_private_directory};
+use super::pools::{FileId, Pool, PostgresPools, SqliteContent, SqlitePools};
 use super::{Inner, Store, StoreError};
 use linux_api_wire::time::Clock;
 
@@ -32,7 +33,7 @@ const POSTGRES_MIN: u32 = 15;
 /// Which database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
-    /// The embedded one: a file.
+    /// The embedded one: a file, or the memory of this process.
     Sqlite,
     /// A PostgreSQL server, with or without TimescaleDB.
     Postgres,
@@ -52,7 +53,7 @@ impl Engine {
 /// How to open a database.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// `sqlite:///path` or `postgres://…`.
+    /// `sqlite:///path` or `postgres://…`, or what [`Options::in_memory`] makes.
     pub url: SecretString,
     /// Where migrations connect to when `url` leads to a pooler.
     pub direct_url: Option<SecretString>,
@@ -80,6 +81,18 @@ impl Options {
         }
     }
 
+    /// Options of a new SQLite database in the memory of this process: nothing is written to a disk,
+    /// and it ends with the last [`Store`] that was made of these options.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::new(MemoryName::random().to_url())
+    }
+
+    /// The name of a database in memory; nothing for the others.
+    pub(super) fn memory_name(&self) -> Option<MemoryName> {
+        MemoryName::of_url(self.url.expose_secret())
+    }
+
     /// The engine that the URL's scheme names.
     ///
     /// # Errors
@@ -87,6 +100,7 @@ impl Options {
     pub fn engine(&self) -> Result<Engine, StoreError> {
         match self.url.expose_secret().split_once(':') {
             Some(("sqlite", _)) => Ok(Engine::Sqlite),
+            _ if self.memory_name().is_some() => Ok(Engine::Sqlite),
             Some(("postgres" | "postgresql", _)) => Ok(Engine::Postgres),
             _ => Err(StoreError::BadUrl(
                 "the database URL must start with sqlite:// or postgres://".to_owned(),
@@ -94,18 +108,27 @@ impl Options {
         }
     }
 
-    /// The file of an SQLite database; nothing for PostgreSQL.
+    /// The file of an SQLite database; nothing for PostgreSQL and for a database in memory.
     ///
     /// # Errors
     /// When the URL is wrong.
     pub fn sqlite_path(&self) -> Result<Option<PathBuf>, StoreError> {
         match self.engine()? {
-            Engine::Sqlite => Ok(Some(self.sqlite()?.0)),
+            Engine::Sqlite if self.memory_name().is_some() => Ok(None),
+            Engine::Sqlite => Ok(Some(self.sqlite_file()?.0)),
             Engine::Postgres => Ok(None),
         }
     }
 
-    pub(super) fn sqlite(&self) -> Result<(PathBuf, SqliteConnectOptions), StoreError> {
+    /// Connection options for SQLite.
+    pub(super) fn sqlite(&self) -> Result<SqliteConnectOptions, StoreError> {
+        match self.memory_name() {
+            Some(name) => Ok(name.connect_options(self.deadline)),
+            None => Ok(self.sqlite_file()?.1),
+        }
+    }
+
+    fn sqlite_file(&self) -> Result<(PathBuf, SqliteConnectOptions), StoreError> {
         let url = self.url.expose_secret();
         let wrong = || {
             StoreError::BadUrl("the SQLite URL must be sqlite:///PATH without options".to_owned())
@@ -227,14 +250,20 @@ impl Store {
         let options = &self.inner.options;
         let pool = match self.engine() {
             Engine::Sqlite => {
+                let mut anchor = None;
                 if let Some(Pool::Sqlite(files)) = old.as_deref() {
                     files.check()?;
+                    anchor = files.anchor();
                     // What it has open is not trusted any more, and must be closed before SQLite
                     // opens the same file again.
                     files.reader.close().await;
                     files.writer.close().await;
                 }
-                Pool::Sqlite(Box::new(open_sqlite(options, sole).await?))
+                let pools = match options.memory_name() {
+                    Some(name) => memory::open(options, &name, anchor).await?,
+                    None => open_sqlite(options, sole).await?,
+                };
+                Pool::Sqlite(Box::new(pools))
             }
             Engine::Postgres => Pool::Postgres(Box::new(open_postgres(options).await?)),
         };
@@ -299,15 +328,37 @@ impl Store {
 }
 
 async fn open_sqlite(options: &Options, sole: Option<&SoleUse>) -> Result<SqlitePools, StoreError> {
-    let (path, connect) = options.sqlite()?;
-    create_private_folder(&path)?;
+    let (path, connect) = options.sqlite_file()?;
+    create_private_directory(&path)?;
     let in_use = match sole {
         Some(sole) => Arc::clone(&sole.file),
         None => lock::shared(&path, options.lock_timeout).await?,
     };
     create_database(&path).await?;
     let file = FileId::of(&path).map_err(cannot_create(&path))?;
-    let writer = SqlitePoolOptions::new()
+    let pools = SqlitePools {
+        writer: writer_pool(options).connect_lazy_with(connect.clone()),
+        reader: SqlitePoolOptions::new()
+            .max_connections(2)
+            .acquire_timeout(options.deadline)
+            .connect_lazy_with(connect.read_only(true)),
+        content: SqliteContent::File {
+            path: path.clone(),
+            file,
+            _in_use: in_use,
+        },
+    };
+    first_connection(&pools.writer, options.deadline)
+        .await
+        .map_err(|error| unusable_file(&path, error))?;
+    check_version(&pools.writer).await?;
+    // The connection that was opened is to the file that was looked at.
+    pools.check()?;
+    Ok(pools)
+}
+
+pub(super) fn writer_pool(options: &Options) -> SqlitePoolOptions {
+    SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(options.deadline)
         // SQLite itself rolls back when the disk is full, and the driver then takes the connection
@@ -318,12 +369,11 @@ async fn open_sqlite(options: &Options, sole: Option<&SoleUse>) -> Result<Sqlite
                 Ok(!connection.is_in_transaction())
             })
         })
-        .connect_lazy_with(connect.clone());
-    first_connection(&writer, options.deadline)
-        .await
-        .map_err(|error| unusable_file(&path, error))?;
+}
+
+pub(super) async fn check_version(writer: &SqlitePool) -> Result<(), StoreError> {
     let version: String = sqlx::query_scalar("select sqlite_version()")
-        .fetch_one(&writer)
+        .fetch_one(writer)
         .await?;
     if parse_version(&version) < SQLITE_MIN {
         return Err(StoreError::Unusable(format!(
@@ -331,20 +381,7 @@ async fn open_sqlite(options: &Options, sole: Option<&SoleUse>) -> Result<Sqlite
              {SQLITE_MIN:?} or newer is needed"
         )));
     }
-    let reader = SqlitePoolOptions::new()
-        .max_connections(2)
-        .acquire_timeout(options.deadline)
-        .connect_lazy_with(connect.read_only(true));
-    let pools = SqlitePools {
-        writer,
-        reader,
-        path,
-        file,
-        _in_use: in_use,
-    };
-    // The connection that was opened is to the file that was looked at.
-    pools.check()?;
-    Ok(pools)
+    Ok(())
 }
 
 /// Switching a new file to WAL fails with "busy" at once, whatever the busy timeout, while another

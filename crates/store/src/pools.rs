@@ -1,4 +1,4 @@
-//! The connections of a store: to one SQLite file, or to PostgreSQL.
+//! The connections of a store: to one SQLite database, or to PostgreSQL.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
@@ -11,6 +11,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{PgPool, Postgres, SqlitePool};
 
 use super::availability::DATABASE_REPLACED;
+use super::memory::Anchor;
 use super::{PoolState, StoreError};
 
 /// How long an additional connection to PostgreSQL stays open without use.
@@ -35,10 +36,21 @@ pub(crate) enum Pool {
 pub(crate) struct SqlitePools {
     pub(crate) writer: SqlitePool,
     pub(crate) reader: SqlitePool,
-    pub(crate) path: PathBuf,
-    pub(super) file: FileId,
-    /// Shows others that the database is open here.
-    pub(super) _in_use: Arc<File>,
+    pub(super) content: SqliteContent,
+}
+
+/// What the connections to an SQLite database lead to.
+#[derive(Debug)]
+pub(super) enum SqliteContent {
+    /// A file.
+    File {
+        path: PathBuf,
+        file: FileId,
+        /// Shows others that the database is open here.
+        _in_use: Arc<File>,
+    },
+    /// Memory of this process, which lasts as long as this connection to it.
+    Memory(Arc<Anchor>),
 }
 
 impl SqlitePools {
@@ -47,27 +59,35 @@ impl SqlitePools {
     /// # Errors
     /// [`StoreError::NotReady`] with the code [`DATABASE_REPLACED`].
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        let what = match FileId::of(&self.path) {
-            Ok(found) if found == self.file => return Ok(()),
+        let SqliteContent::File { path, file, .. } = &self.content else {
+            return Ok(());
+        };
+        let what = match FileId::of(path) {
+            Ok(found) if found == *file => return Ok(()),
             Ok(_) => "was replaced by another file",
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => "was deleted or moved",
             Err(error) => {
-                let reason = format!(
-                    "can't look at the database {}: {error}",
-                    self.path.display()
-                );
+                let reason = format!("can't look at the database {}: {error}", path.display());
                 return Err(StoreError::Unusable(reason));
             }
         };
         let reason = format!(
             "the database {} {what} while it was open; restore the old file, or restart the daemon \
              to use the new one",
-            self.path.display()
+            path.display()
         );
         Err(StoreError::NotReady {
             code: DATABASE_REPLACED,
             reason: reason.into(),
         })
+    }
+
+    /// What keeps the content of a database in memory.
+    pub(super) fn anchor(&self) -> Option<Arc<Anchor>> {
+        match &self.content {
+            SqliteContent::Memory(anchor) => Some(Arc::clone(anchor)),
+            SqliteContent::File { .. } => None,
+        }
     }
 }
 
@@ -178,6 +198,9 @@ impl Pool {
             Self::Sqlite(files) => {
                 files.reader.close().await;
                 files.writer.close().await;
+                if let SqliteContent::Memory(anchor) = &files.content {
+                    anchor.close().await;
+                }
             }
             Self::Postgres(pools) => pools.close().await,
         }

@@ -12,7 +12,7 @@ use super::audit::Entry;
 use super::dump::{Table, quoted};
 use super::lock::SoleUse;
 use super::migrations::{Direction, SchemaError, newest_revision};
-use super::new_file::{create_private_file, create_private_folder};
+use super::new_file::{create_private_directory, create_private_file};
 use super::session::{Session, in_session};
 use super::{Engine, Options, StoreError};
 use linux_api_wire::audit::{Action, Actor};
@@ -88,7 +88,7 @@ impl Replacement {
     ) -> Result<Self, StoreError> {
         let path = options.sqlite_path()?;
         if let (Some(database), Some(sole)) = (path, sole) {
-            create_private_folder(&database)?;
+            create_private_directory(&database)?;
             remove_abandoned(&database);
             let suffix = format!("{NEW}{}", uuid::Uuid::new_v4().simple());
             let (session, new) = new_file(beside(&database, &suffix)).await?;

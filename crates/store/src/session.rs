@@ -64,7 +64,7 @@ impl Session {
     pub(super) async fn reading(options: &Options) -> Result<Self, StoreError> {
         match options.engine()? {
             Engine::Sqlite => {
-                let (_, connect) = options.sqlite()?;
+                let connect = options.sqlite()?;
                 let pool = SqlitePoolOptions::new()
                     .max_connections(1)
                     .acquire_timeout(options.deadline)

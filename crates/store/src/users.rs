@@ -121,7 +121,7 @@ pub struct NewUser {
 
 /// Where a page of users starts.
 #[derive(Debug, Clone, Copy)]
-pub enum UserPage {
+pub enum UserPosition {
     /// After so many users.
     Offset(i64),
     /// After the user with this creation time and id.
@@ -233,7 +233,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database can't be reached within the deadline.
-    pub async fn list_users(&self, page: UserPage, limit: u32) -> Result<Vec<User>, StoreError> {
+    pub async fn list_users(
+        &self,
+        page: UserPosition,
+        limit: u32,
+    ) -> Result<Vec<User>, StoreError> {
         const BY_OFFSET: &str = "\
             /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login
             from users order by created_at desc, id desc limit $1 offset $2";
@@ -243,11 +247,11 @@ impl Store {
             order by created_at desc, id desc limit $1";
         let limit = i64::from(limit);
         let rows: Vec<UserRow> = on_read!(self, |tx| Ok(match page {
-            UserPage::Offset(offset) => {
+            UserPosition::Offset(offset) => {
                 tx.fetch_all(sqlx::query_as(BY_OFFSET).bind(limit).bind(offset))
                     .await?
             }
-            UserPage::After(time, id) => {
+            UserPosition::After(time, id) => {
                 tx.fetch_all(
                     sqlx::query_as(AFTER)
                         .bind(limit)

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use ratatui::layout::Rect;
 
+use super::change::Change;
 use super::freshness::{Freshness, PartFreshness};
 use super::host::HostState;
 use super::keymap::{KeyPress, Keymap};
@@ -176,6 +177,7 @@ impl App {
             self.view.screen().arrange(self);
         }
         self.notice_host(&mut effects);
+        self.offer_program();
         self.watch(&mut effects);
         effects
     }
@@ -205,6 +207,18 @@ impl App {
             view.screen().leave_host(self, seen == Some(*view));
         }
         self.view.screen().arrange(self);
+    }
+
+    /// Offers once for each host that is opened and has no linux-api to copy it there.
+    fn offer_program(&mut self) {
+        let is_time = self.view != View::Fleet && self.popups.is_empty();
+        if !is_time || self.settings.read_only || !self.host().lacks_program() {
+            return;
+        }
+        if !std::mem::replace(&mut self.hosts[self.current].was_offered, true) {
+            self.changed = true;
+            self.confirm(Change::CopyProgram);
+        }
     }
 
     /// Whether the passing of a second can be seen: ages, waits and notes count.

@@ -50,6 +50,8 @@ pub enum Change {
     RotateKey(KeyRef),
     /// End a key.
     RevokeKey(KeyRef),
+    /// Copy this program to a host behind ssh that has none.
+    CopyProgram,
 }
 
 /// How a change went.
@@ -87,6 +89,7 @@ impl Change {
             Self::CreateKey(owner, name) => format!("create the key {name} of {}", owner.name),
             Self::RotateKey(key) => format!("rotate {}", key.in_words()),
             Self::RevokeKey(key) => format!("revoke {}", key.in_words()),
+            Self::CopyProgram => "copy linux-api to that account".to_owned(),
         }
     }
 
@@ -96,6 +99,9 @@ impl Change {
             Self::RevokeKey(_) => Some("The key ends at once and for ever."),
             Self::RotateKey(_) => Some("The old key keeps working for an hour."),
             Self::DeleteUser(_) => Some("All keys of the user end at once."),
+            Self::CopyProgram => Some(
+                "Its cache gets the program, as only that account can run it; linux-api remote clean removes it.",
+            ),
             _ => None,
         }
     }
@@ -133,6 +139,11 @@ impl Change {
                 };
                 let key = client.rotate_key(owner.id.as_deref(), id, &rotate).await?;
                 return Ok(ChangeOutcome::Key(key));
+            }
+            Self::CopyProgram => {
+                client.allow_push();
+                client.current_user().await?;
+                true
             }
             Self::RevokeKey(KeyRef { owner, id, .. }) => {
                 let revoked = client.revoke_key(owner.id.as_deref(), id).await?;

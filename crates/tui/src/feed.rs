@@ -58,6 +58,7 @@ impl Feed {
             slots_made: 0,
             running: FuturesUnordered::new(),
             changes: FuturesUnordered::new(),
+            session: None,
             backoff: Backoff::default(),
         };
         tokio::spawn(task.run());
@@ -110,6 +111,8 @@ struct FeedTask {
     slots_made: u64,
     running: FuturesUnordered<BoxFuture<'static, PollResult>>,
     changes: FuturesUnordered<BoxFuture<'static, FeedEvent>>,
+    /// What kind of session it was last.
+    session: Option<String>,
     backoff: Backoff,
 }
 
@@ -138,7 +141,7 @@ impl FeedTask {
                 Some(answer) = self.running.next() => self.answered(answer),
                 Some(news) = self.changes.next() => {
                     // What was changed is to be seen at once; a poll that began before may not.
-                    self.all_anew();
+                    self.restart_all();
                     vec![news]
                 }
                 () = tokio::time::sleep_until(next) => continue,
@@ -182,7 +185,7 @@ impl FeedTask {
                 },
                 |index| old.swap_remove(index),
             );
-            // Whoever looks closer now does not wait until the slower pace is over.
+            // A faster pace applies at once, not after the slower one has passed.
             if let Some(polled) = slot.polled {
                 slot.due = slot.due.min(polled + query.pace(plan.every));
             }
@@ -198,7 +201,7 @@ impl FeedTask {
     }
 
     /// Polls everything again; responses that are on their way are dropped.
-    fn all_anew(&mut self) {
+    fn restart_all(&mut self) {
         for slot in self.slots.iter_mut().filter(|slot| slot.running) {
             self.slots_made += 1;
             slot.number = self.slots_made;
@@ -275,6 +278,13 @@ impl FeedTask {
             _ => query.pace(every),
         };
         let mut news = vec![link];
+        if result.is_ok() {
+            let session = self.source.session();
+            if session != self.session {
+                self.session.clone_from(&session);
+                news.push(FeedEvent::Session(session));
+            }
+        }
         // Someone who looks at other things by now does not want this response.
         if let Some(slot) = self.slots.iter_mut().find(|slot| slot.number == number) {
             slot.running = false;

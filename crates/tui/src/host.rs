@@ -60,6 +60,10 @@ pub struct HostState {
     pub labels: BTreeMap<String, String>,
     /// The connection to it.
     pub link: Link,
+    /// What kind of session it is, where that is not the usual one.
+    pub session: Option<String>,
+    /// Whether it was offered to copy this program there.
+    pub was_offered: bool,
     /// The readings before, oldest first.
     pub trail: VecDeque<TrailPoint>,
     /// The newest responses.
@@ -77,6 +81,8 @@ impl HostState {
             link: Link::Connecting {
                 since: Duration::ZERO,
             },
+            session: None,
+            was_offered: false,
             trail: VecDeque::new(),
             responses: Responses::default(),
         }
@@ -102,6 +108,7 @@ impl HostState {
                 }
                 self.responses.fail(query, error);
             }
+            FeedEvent::Session(session) => self.session = session,
             FeedEvent::Changed(..) => {}
         }
     }
@@ -136,6 +143,14 @@ impl HostState {
         }
         self.trail
             .push_back(snapshot.map(TrailPoint::of).unwrap_or_default());
+    }
+
+    /// Whether it can be logged in to and has no linux-api.
+    pub(crate) fn lacks_program(&self) -> bool {
+        let Link::Down { error, .. } = &self.link else {
+            return false;
+        };
+        matches!(error, ClientError::NoProgram { .. })
     }
 
     /// Whether the host knows no process of that number any more.

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_millis(40);
 /// Starts to read; the last event is an error where the terminal can't be read any more. Reports of
 /// the terminal go to the outbox.
 ///
-/// Nobody waits for the thread: it reads until its terminal is gone.
+/// The thread is never joined: it reads until its terminal is gone.
 ///
 /// # Errors
 /// When no thread can be started.

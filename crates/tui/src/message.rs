@@ -49,6 +49,8 @@ pub enum FeedEvent {
         /// How long until then.
         retry_in: Duration,
     },
+    /// What kind of session it is, where that is not the usual one.
+    Session(Option<String>),
     /// The response to a query, or why there is none.
     Response(AnyQuery, Result<AnyResponse, ClientError>),
     /// How a change went.

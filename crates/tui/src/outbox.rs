@@ -1,10 +1,11 @@
 //! What goes to the terminal, no faster than the terminal takes it.
 //!
-//! Kernel, SSH and multiplexers queue what a slow line can't take yet, kilobytes of it, and whoever
-//! presses a key waits for all of that. Neither of them says how much waits, so the terminal itself is
-//! asked: after each piece of output comes a request for a report (DSR 5), which every terminal since
-//! the VT100 responds to once it has taken what came before. Only so much is on its way as the line
-//! takes in half a second; what is drawn meanwhile is drawn once, when its turn comes.
+//! Kernel, SSH and multiplexers queue what a slow line can't take yet, kilobytes of it, and every
+//! key press waits until the queue is empty. They don't report how long their queues are, so the
+//! dashboard measures it: after each piece of output it requests a report (DSR 5), which every
+//! terminal since the VT100 sends once it has processed what came before. Only as much is in flight
+//! as the line takes in half a second; frames that are due meanwhile are drawn as one, when the
+//! line is free.
 //!
 //! A terminal that does not respond gets everything at once, as from every other program.
 
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// Asks the terminal for a report that it is well.
+/// DSR 5: requests a report of the terminal's status.
 const QUESTION: &[u8] = b"\x1b[5n";
 /// Fewest bytes on their way: half a second and a bit at 600 bytes a second.
 const NARROW: usize = 400;
@@ -35,7 +36,8 @@ const LOST: Duration = Duration::from_secs(10);
 /// How long to wait at the end, for reports that would else be typed into the shell.
 const END: Duration = Duration::from_secs(1);
 
-/// The way to the terminal. A thread writes, so that a terminal that takes nothing blocks nobody.
+/// The way to the terminal. A thread of its own writes, so that a terminal that reads nothing
+/// blocks only that.
 #[derive(Debug, Clone)]
 pub(super) struct Outbox {
     shared: Arc<OutboxCore>,
@@ -52,7 +54,7 @@ struct OutboxCore {
 /// Whether the terminal reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reports {
-    /// Nothing was asked yet, or there was no time to respond.
+    /// No report was requested yet, or there was no time to respond.
     Unknown,
     Yes,
     No,
@@ -72,7 +74,7 @@ struct OutboxState {
     is_writing: bool,
     /// Whether the terminal is ours.
     is_open: bool,
-    /// Whether there is nobody left who could send anything.
+    /// Whether every sender is gone.
     is_over: bool,
     error: Option<io::ErrorKind>,
 }
@@ -180,7 +182,7 @@ fn seam(bytes: &[u8], room: usize) -> usize {
 
 impl OutboxCore {
     fn lock(&self) -> MutexGuard<'_, OutboxState> {
-        // Whoever panicked changed single values only.
+        // A thread that panicked with the lock changed single values only.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

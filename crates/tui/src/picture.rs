@@ -39,7 +39,7 @@ const FOREGROUND: &str = "#d5d8de";
 /// A picture: the name of its file, and what is in it.
 #[derive(Debug)]
 pub struct Picture {
-    /// Without a folder.
+    /// Without a directory.
     pub file: &'static str,
     /// As SVG.
     pub svg: String,

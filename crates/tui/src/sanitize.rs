@@ -1,4 +1,4 @@
-//! The one place where text meets the terminal: nothing steers it, whoever wrote the text.
+//! The one place where text meets the terminal: no text can send it control sequences.
 //!
 //! Every cell passes here on its way out, so no screen has to remember to clean a field. Screens cut
 //! what servers sent by [`cut`] before they measure it, because measuring megabytes takes time.
@@ -67,8 +67,8 @@ fn replaced(cell: &Cell, is_ascii: bool) -> Option<Cell> {
     }
     let width = symbol.width();
     let mut replaced = cell.clone();
-    // As wide as before, and blank behind the mark: whoever draws over the first half of a wide cell
-    // trusts that the other half is gone too.
+    // As wide as before, and blank behind the mark: code that draws over the first half of a wide
+    // cell relies on the other half being gone too.
     let unknown = format!("{:width$}", "?");
     if is_ascii {
         // A letter without its accent would be another name.

@@ -1,4 +1,4 @@
-//! The terminal: taken over at the start, given back whatever happens.
+//! The terminal: switched to the dashboard at the start, restored at every end, panics included.
 
 use std::io;
 use std::panic;
@@ -29,10 +29,10 @@ type Screen = Terminal<CleanBackend<CrosstermBackend<Canvas>>>;
 /// The terminal while the dashboard has it; dropping it gives the terminal back.
 pub(super) struct TerminalGuard {
     screen: Screen,
-    /// Told when any thread panics: a task that fails alone would leave a dashboard that only
+    /// Notified when any thread panics: a task that fails alone would leave a dashboard that only
     /// seems to work.
     pub(super) broken: Arc<Notify>,
-    /// Whether the terminal is ours now. It is given back once: a second time would put the cursor
+    /// Whether the terminal is ours now. It is restored once: a second time would put the cursor
     /// back over what was written in between.
     ours: Arc<AtomicBool>,
     outbox: Outbox,
@@ -45,15 +45,15 @@ impl TerminalGuard {
     pub(super) fn enter(mouse: bool, is_ascii: bool, outbox: Outbox) -> io::Result<Self> {
         let before = panic::take_hook();
         let broken = Arc::new(Notify::new());
-        let tell = Arc::clone(&broken);
+        let on_panic = Arc::clone(&broken);
         let ours = Arc::new(AtomicBool::new(false));
         let of_hook = Arc::clone(&ours);
         let out_of_hook = outbox.clone();
         panic::set_hook(Box::new(move |info| {
-            // First the terminal, or nobody could read what went wrong.
-            let _ = give_back(&of_hook, &out_of_hook);
+            // First the terminal, or the message would be unreadable.
+            let _ = restore(&of_hook, &out_of_hook);
             before(info);
-            tell.notify_one();
+            on_panic.notify_one();
         }));
         let canvas = Canvas::default();
         let screen = Terminal::new(CleanBackend::new(
@@ -108,7 +108,7 @@ impl TerminalGuard {
     /// Gives the terminal back and stops, as the shell expects of Ctrl-Z; returns when the shell
     /// continues the program.
     pub(super) fn suspend(&mut self) -> io::Result<()> {
-        give_back(&self.ours, &self.outbox)?;
+        restore(&self.ours, &self.outbox)?;
         let group = rustix::process::getpgrp();
         rustix::process::kill_process_group(group, rustix::process::Signal::STOP)?;
         self.take_again()
@@ -116,7 +116,7 @@ impl TerminalGuard {
 
     /// Takes the terminal over once more and draws everything: the shell had it in between.
     pub(super) fn take_again(&mut self) -> io::Result<()> {
-        give_back(&self.ours, &self.outbox)?;
+        restore(&self.ours, &self.outbox)?;
         self.take_over()?;
         self.redraw()
     }
@@ -126,8 +126,8 @@ impl TerminalGuard {
         self.screen.size()
     }
 
-    /// Has the next drawing draw everything. `Terminal::clear` would ask the terminal for its
-    /// cursor, and the answer would go to whoever waits for keys.
+    /// Makes the next drawing draw everything. `Terminal::clear` would query the terminal for its
+    /// cursor, and its report would be read as keys.
     pub(super) fn redraw(&mut self) -> io::Result<()> {
         let size = self.screen.size()?;
         self.screen.resize(Rect::new(0, 0, size.width, size.height))
@@ -143,7 +143,7 @@ impl TerminalGuard {
         self.outbox.ready().await;
     }
 
-    /// Draws, unless the terminal was given back for good already.
+    /// Draws, unless the terminal was restored already.
     pub(super) fn draw(&mut self, draw: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
         if self.ours.load(Ordering::SeqCst) {
             self.screen.draw(draw)?;
@@ -156,12 +156,12 @@ impl TerminalGuard {
 impl Drop for TerminalGuard {
     fn drop(&mut self) {
         // A terminal that is gone needs nothing back.
-        let _ = give_back(&self.ours, &self.outbox);
+        let _ = restore(&self.ours, &self.outbox);
         self.outbox.end();
     }
 }
 
-fn give_back(ours: &AtomicBool, outbox: &Outbox) -> io::Result<()> {
+fn restore(ours: &AtomicBool, outbox: &Outbox) -> io::Result<()> {
     if !ours.swap(false, Ordering::SeqCst) {
         return Ok(());
     }

@@ -83,6 +83,23 @@ impl Scope {
         }
     }
 
+    /// What a key with this scope may do, in one line.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::HostRead => {
+                "read snapshots, the live stream, history, processes and the list of hosts"
+            }
+            Self::MetricsRead => "scrape /metrics",
+            Self::StatsRead => "read request statistics and the health of flusher and database",
+            Self::KeysSelf => {
+                "read and delete its own user; list, create, rotate and revoke its keys"
+            }
+            Self::UsersAdmin => "create and change all users and their keys",
+            Self::AuditRead => "read the audit log",
+        }
+    }
+
     const fn bit(self) -> u8 {
         1 << self as u8
     }

@@ -39,7 +39,7 @@ pub enum Authority {
 
 /// Why a caller may not do something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Denied {
+pub enum Denial {
     /// Its role is too low; this one is needed.
     Role(Role),
     /// Its user is not active.
@@ -48,7 +48,7 @@ pub enum Denied {
     Scope(Scope),
 }
 
-impl fmt::Display for Denied {
+impl fmt::Display for Denial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Role(Role::Admin) => f.write_str("Admin access required"),
@@ -64,13 +64,13 @@ impl fmt::Display for Denied {
 ///
 /// # Errors
 /// The first reason why not.
-pub fn allow(role: Role, active: bool, scopes: Scopes, scope: Scope) -> Result<(), Denied> {
+pub fn allow(role: Role, active: bool, scopes: Scopes, scope: Scope) -> Result<(), Denial> {
     if role < scope.role() {
-        Err(Denied::Role(scope.role()))
+        Err(Denial::Role(scope.role()))
     } else if !active {
-        Err(Denied::Inactive)
+        Err(Denial::Inactive)
     } else if !scopes.contains(scope) {
-        Err(Denied::Scope(scope))
+        Err(Denial::Scope(scope))
     } else {
         Ok(())
     }

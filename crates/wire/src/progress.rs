@@ -12,9 +12,9 @@ pub trait Progress: Send + Sync {
 
 /// No observer.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Unwatched;
+pub struct NoProgress;
 
-impl Progress for Unwatched {
+impl Progress for NoProgress {
     fn begin(&self, _step: &str, _total: Option<u64>) {}
     fn advance(&self, _rows: u64) {}
     fn end(&self) {}

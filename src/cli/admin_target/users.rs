@@ -11,7 +11,7 @@ use linux_api_auth::hash::Hasher;
 use linux_api_auth::key::PlainKey;
 use linux_api_client::Client;
 use linux_api_store::api_keys::NewKey;
-use linux_api_store::users::{NewUser, UserPage};
+use linux_api_store::users::{NewUser, UserPosition};
 use linux_api_store::{Refusal, StoreError};
 use linux_api_wire::api::users::{ListedUser, RegisterUser};
 use linux_api_wire::api_key::{KeyId, Scopes};
@@ -62,13 +62,13 @@ impl AdminTarget {
     ) -> Result<(), ChangeError> {
         match self {
             Self::Database(admin) => {
-                let mut start = UserPage::Offset(0);
+                let mut start = UserPosition::Offset(0);
                 loop {
                     let page = admin.store.list_users(start, PAGE).await?;
                     let Some(last) = page.last() else {
                         return Ok(());
                     };
-                    start = UserPage::After(last.created_at, last.id);
+                    start = UserPosition::After(last.created_at, last.id);
                     if !more(page.iter().map(ListedUser::from).collect()) {
                         return Ok(());
                     }

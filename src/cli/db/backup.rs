@@ -7,7 +7,7 @@ use super::backups::{BackupRow, name_of};
 use super::context::DatabaseContext;
 use crate::cli::progress::TerminalProgress;
 use crate::cli::{Context, output};
-use linux_api_store::backup::{self, Order, Reason, Scope};
+use linux_api_store::backup::{self, BackupOrder, BackupScope, Reason};
 use linux_api_wire::audit::Action;
 
 /// Make a backup, also while the daemon is running
@@ -30,12 +30,12 @@ impl Options {
         let store = place.open().await?;
         let progress = TerminalProgress::new(ctx);
         let scope = if self.security {
-            Scope::Security
+            BackupScope::Security
         } else {
-            Scope::All
+            BackupScope::All
         };
         let folder = self.to.as_deref().unwrap_or(place.backups());
-        let order = Order {
+        let order = BackupOrder {
             folder,
             scope,
             reason: Reason::Command,

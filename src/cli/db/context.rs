@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use crate::cli::database::{actor, become_owner, data_folder, must_exist};
+use crate::cli::database::{actor, become_owner, data_directory, must_exist};
 use crate::cli::{Context, output};
-use linux_api_config::{BeforeMigration, Loaded};
+use linux_api_config::{BeforeMigration, LoadedConfig};
 use linux_api_daemon::run::database::options;
 use linux_api_daemon::telemetry;
-use linux_api_store::backup::{self, BackupError, Order, Reason, Scope};
+use linux_api_store::backup::{self, BackupError, BackupOrder, BackupScope, Reason};
 use linux_api_store::{Options as StoreOptions, Store};
 use linux_api_wire::audit::{Action, Actor};
 use linux_api_wire::progress::Progress;
@@ -17,7 +17,7 @@ use linux_api_wire::time::Clock;
 
 /// The configured database and the directory of its backups.
 pub(super) struct DatabaseContext {
-    pub(super) loaded: Loaded,
+    pub(super) loaded: LoadedConfig,
     pub(super) options: StoreOptions,
     /// The Linux account that gave the command.
     pub(super) actor: Actor,
@@ -36,7 +36,7 @@ impl DatabaseContext {
         let options = options(&loaded.config.database);
         let (anchor, data) = match options.sqlite_path()? {
             Some(path) => {
-                let data = data_folder(&path, &loaded);
+                let data = data_directory(&path, &loaded);
                 (path, data)
             }
             None => (
@@ -101,11 +101,11 @@ impl DatabaseContext {
         progress: &dyn Progress,
     ) -> Result<(), BackupError> {
         let scope = match self.loaded.config.backup.before_migration {
-            BeforeMigration::All => Scope::All,
-            BeforeMigration::Security => Scope::Security,
+            BeforeMigration::All => BackupScope::All,
+            BeforeMigration::Security => BackupScope::Security,
             BeforeMigration::Off => return Ok(()),
         };
-        let order = Order {
+        let order = BackupOrder {
             folder: self.backups(),
             scope,
             reason,

@@ -22,7 +22,7 @@ use linux_api_legacy::import::{
 use linux_api_legacy::keys::{OWN_SECRET, hmac_setting, new_secret};
 use linux_api_store::imports::ImportedFrom;
 use linux_api_store::migrations::SchemaError;
-use linux_api_store::users::UserPage;
+use linux_api_store::users::UserPosition;
 use linux_api_store::{Store, StoreError};
 use linux_api_wire::audit::Action;
 use linux_api_wire::progress::Progress;
@@ -219,11 +219,11 @@ async fn present(store: &Store, sources: &[SourceUser]) -> anyhow::Result<Presen
         sources: store.imported_sources().await?,
         ..Present::default()
     };
-    let mut page = UserPage::Offset(0);
+    let mut page = UserPosition::Offset(0);
     loop {
         let users = store.list_users(page, PAGE).await?;
         let Some(last) = users.last() else { break };
-        page = UserPage::After(last.created_at, last.id);
+        page = UserPosition::After(last.created_at, last.id);
         present.users.extend(users);
     }
     for id in sources.iter().filter_map(key_id_of) {
@@ -261,6 +261,6 @@ fn own_host_id(place: &DatabaseContext) -> anyhow::Result<String> {
         sysfs: host.sysfs.clone(),
         rootfs: host.rootfs.clone(),
     });
-    let identity = identity::host(host, &collector, &place.loaded.data_dir)?;
+    let identity = identity::host(host, &collector, Some(&place.loaded.data_dir))?;
     Ok(identity.id.to_string())
 }

@@ -8,7 +8,7 @@ use crate::cli::{Context, output};
 use linux_api_config::BeforeMigration;
 use linux_api_store::Store;
 use linux_api_store::backup::Reason;
-use linux_api_store::migrations::{Migrated, Run};
+use linux_api_store::migrations::{MigrationOutcome, Run};
 use linux_api_wire::audit::Action;
 
 /// Apply pending migrations, after a backup
@@ -63,8 +63,10 @@ impl Options {
         match migrated {
             Ok(done) => {
                 match done {
-                    Migrated::Nothing => output::text("nothing to do: no migration is pending")?,
-                    Migrated::From(from, to) => {
+                    MigrationOutcome::Nothing => {
+                        output::text("nothing to do: no migration is pending")?;
+                    }
+                    MigrationOutcome::From(from, to) => {
                         output::text(&format!("migrated from revision {from} to {to}"))?;
                     }
                 }

@@ -78,7 +78,7 @@ impl Options {
             size(bytes),
             names[0]
         );
-        if !confirm::ask(ctx, &question)? {
+        if !confirm::confirm(ctx, &question)? {
             bail!("nothing was deleted");
         }
         let store = place.open().await?;

@@ -11,7 +11,7 @@ use super::context::DatabaseContext;
 use crate::cli::progress::TerminalProgress;
 use crate::cli::{Context, confirm, output};
 use linux_api_config::{ConfigValue, DatabaseUrl};
-use linux_api_store::backup::{self, RestoreOrder, Scope};
+use linux_api_store::backup::{self, BackupScope, RestoreOrder};
 use linux_api_store::{Options as StoreOptions, Store};
 use linux_api_wire::audit::Action;
 use linux_api_wire::time::Clock;
@@ -42,15 +42,15 @@ impl Options {
         let checked = tokio::task::spawn_blocking(move || backup::check(&reading));
         let manifest = checked.await.context("read the backup")??;
         let what = match manifest.scope {
-            Scope::All => "everything",
-            Scope::Security => "users, keys, the audit log and settings",
+            BackupScope::All => "everything",
+            BackupScope::Security => "users, keys, the audit log and settings",
         };
         let question = format!(
             "Replace {what} in {shown} by the backup of {} ({} rows)? The current content is saved first.",
             manifest.time,
             manifest.rows()
         );
-        if !confirm::ask(ctx, &question)? {
+        if !confirm::confirm(ctx, &question)? {
             bail!("nothing was changed");
         }
         let clock = Clock::system();

@@ -10,7 +10,7 @@ use crate::cli::{Context, confirm, output};
 use linux_api_config::BeforeMigration;
 use linux_api_store::Store;
 use linux_api_store::backup::Reason;
-use linux_api_store::migrations::{Migrated, Run};
+use linux_api_store::migrations::{MigrationOutcome, Run};
 use linux_api_wire::audit::Action;
 
 /// Revert the newest migration, after a backup
@@ -67,7 +67,7 @@ impl Options {
             "Take the schema back from revision {current} to {target}, with what only the newer \
              tables hold? {copy}"
         );
-        if !confirm::ask(ctx, &question)? {
+        if !confirm::confirm(ctx, &question)? {
             bail!("nothing was changed");
         }
         let progress = TerminalProgress::new(ctx);
@@ -83,8 +83,8 @@ impl Options {
             .await;
         drop(progress);
         match done {
-            Ok(Migrated::Nothing) => output::text("nothing to do"),
-            Ok(Migrated::From(from, to)) => {
+            Ok(MigrationOutcome::Nothing) => output::text("nothing to do"),
+            Ok(MigrationOutcome::From(from, to)) => {
                 output::text(&format!("reverted from revision {from} to {to}"))
             }
             Err(error) => {

@@ -44,7 +44,7 @@ impl Options {
         let place = DatabaseContext::of(ctx)?;
         let paths = match &self.backup {
             Some(named) => vec![place.backup(named)?],
-            None if self.all => backup::folders(place.backups())?,
+            None if self.all => backup::backup_directories(place.backups())?,
             None => newest(place.backups())?,
         };
         if paths.is_empty() {

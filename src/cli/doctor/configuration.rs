@@ -3,13 +3,13 @@
 use super::Finding;
 use crate::cli::Context;
 use crate::cli::additions::additions;
-use linux_api_config::{ConfigError, Loaded};
+use linux_api_config::{ConfigError, LoadedConfig};
 use linux_api_daemon::run::known_routes;
 
 const CHECK: &str = "configuration";
 
 /// What is found, and the configuration when it can be used.
-pub(super) fn check(ctx: &Context) -> (Vec<Finding>, Option<Loaded>) {
+pub(super) fn check(ctx: &Context) -> (Vec<Finding>, Option<LoadedConfig>) {
     let loaded = ctx.load(Vec::new()).and_then(|loaded| {
         known_routes::check(&loaded, &additions())?;
         Ok(loaded)

@@ -1,7 +1,7 @@
 //! Whether the database responds, what it is, and whether its schema fits.
 
 use crate::cli::{Context, database};
-use linux_api_config::Loaded;
+use linux_api_config::LoadedConfig;
 use linux_api_store::migrations::SchemaState;
 use linux_api_store::{Store, StoreError};
 use linux_api_wire::time::Clock;
@@ -15,13 +15,13 @@ const MIGRATIONS: &str = "migrations";
 /// switches to the owner of the file; this call then does not return.
 pub(super) async fn open(
     ctx: &Context,
-    loaded: &Loaded,
+    loaded: &LoadedConfig,
 ) -> anyhow::Result<Option<Result<Store, StoreError>>> {
     let options = linux_api_daemon::run::database::options(&loaded.config.database);
     match options.sqlite_path() {
         Ok(Some(path)) => match path.try_exists() {
             Ok(true) => {
-                let data = database::data_folder(&path, loaded);
+                let data = database::data_directory(&path, loaded);
                 database::become_owner(&path, &data, loaded, ctx)?;
             }
             Ok(false) => return Ok(None),
@@ -37,7 +37,7 @@ pub(super) async fn open(
 }
 
 pub(super) async fn check(
-    loaded: &Loaded,
+    loaded: &LoadedConfig,
     opened: Option<&Result<Store, StoreError>>,
 ) -> Vec<Finding> {
     let url = &loaded.config.database.url;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::Finding;
 use crate::cli::remotes::FIRST_KEY_FILE;
-use linux_api_config::Loaded;
+use linux_api_config::LoadedConfig;
 
 const CHECK: &str = "files";
 
@@ -29,7 +29,7 @@ impl Private {
     }
 }
 
-pub(super) fn check(loaded: &Loaded) -> Vec<Finding> {
+pub(super) fn check(loaded: &LoadedConfig) -> Vec<Finding> {
     let config = &loaded.config;
     let database = linux_api_daemon::run::database::options(&config.database).sqlite_path();
     let database = database.ok().flatten();

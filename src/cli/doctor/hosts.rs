@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Finding;
-use linux_api_config::Loaded;
+use linux_api_config::LoadedConfig;
 use linux_api_daemon::run::identity;
 use linux_api_host::{Collector, HostRoots};
 use linux_api_store::Store;
@@ -15,7 +15,7 @@ const PAGE: u32 = 1_000;
 /// A daemon that lives has written within this time.
 const ALIVE: Duration = Duration::from_mins(2);
 
-pub(super) async fn check(loaded: &Loaded, store: Option<&Store>) -> Finding {
+pub(super) async fn check(loaded: &LoadedConfig, store: Option<&Store>) -> Finding {
     let host = &loaded.config.host;
     let collector = Collector::new(HostRoots {
         procfs: host.procfs.clone(),

@@ -57,9 +57,9 @@ mod tests {
 
     use super::*;
 
-    struct Killed(Child);
+    struct KillOnDrop(Child);
 
-    impl Drop for Killed {
+    impl Drop for KillOnDrop {
         fn drop(&mut self) {
             let _ = self.0.kill();
             let _ = self.0.wait();
@@ -67,7 +67,7 @@ mod tests {
     }
 
     /// Another process that has both files open, and says so.
-    fn user_of(folder: &Path) -> Killed {
+    fn user_of(folder: &Path) -> KillOnDrop {
         let mut child = Command::new("/bin/sh")
             .args(["-c", "exec 3<a.db 4<a.db.in-use; echo open; read end"])
             .current_dir(folder)
@@ -78,7 +78,7 @@ mod tests {
         let mut said = [0; 5];
         let stdout = child.stdout.as_mut().unwrap();
         std::io::Read::read_exact(stdout, &mut said).unwrap();
-        Killed(child)
+        KillOnDrop(child)
     }
 
     #[test]

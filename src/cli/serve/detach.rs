@@ -10,14 +10,14 @@ use anyhow::{Context as _, bail};
 use rustix::fs::FlockOperation;
 
 use crate::cli::{FAILED, output};
-use linux_api_config::Loaded;
+use linux_api_config::LoadedConfig;
 
 /// The file that a daemon in the background holds a lock on for as long as it lives.
-pub(in crate::cli) fn pid_file(loaded: &Loaded) -> PathBuf {
+pub(in crate::cli) fn pid_file(loaded: &LoadedConfig) -> PathBuf {
     loaded.data_dir.join("linux-api.pid")
 }
 
-fn log_file(loaded: &Loaded) -> PathBuf {
+fn log_file(loaded: &LoadedConfig) -> PathBuf {
     loaded.data_dir.join("linux-api.log")
 }
 
@@ -26,7 +26,7 @@ fn log_file(loaded: &Loaded) -> PathBuf {
 const READY: char = '\0';
 
 /// Starts this program again in the background, shows what it says until it is ready, and ends.
-pub(super) fn start(loaded: &Loaded) -> anyhow::Result<ExitCode> {
+pub(super) fn start(loaded: &LoadedConfig) -> anyhow::Result<ExitCode> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -88,7 +88,7 @@ pub(super) struct Background {
 
 impl Background {
     /// Leaves the terminal's session and takes the lock.
-    pub(super) fn enter(loaded: &Loaded) -> anyhow::Result<Self> {
+    pub(super) fn enter(loaded: &LoadedConfig) -> anyhow::Result<Self> {
         rustix::process::setsid().context("start a session")?;
         let path = pid_file(loaded);
         let mut file = OpenOptions::new()

@@ -1,6 +1,7 @@
 //! The key of the first admin, shown once.
 
-use std::io::{self, Write};
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -13,14 +14,15 @@ use crate::cli::{Context, output};
 use linux_api_auth::key::PlainKey;
 use linux_api_client::keys::KeyPlace;
 use linux_api_client::local;
-use linux_api_config::Loaded;
+use linux_api_config::LoadedConfig;
+use linux_api_daemon::run::database::options;
 use linux_api_daemon::run::first_admin::LateKey;
 use linux_api_daemon::run::listen::Addresses;
 
 /// How the first admin's key is shown when it is created after the start: in a private file when
 /// standard output is the journal, which others may read, or nothing, as it is for a daemon in the
 /// background. Decided by what standard output is now; `is_detached` when it is let go of later.
-pub(super) fn late_key(loaded: &Loaded, ctx: &Context, is_detached: bool) -> LateKey {
+pub(super) fn late_key(loaded: &LoadedConfig, ctx: &Context, is_detached: bool) -> LateKey {
     let needs_file = is_detached || output_is_journal(ctx);
     let file = needs_file.then(|| loaded.data_dir.join(FIRST_KEY_FILE));
     LateKey::new(move |key| match &file {
@@ -46,13 +48,18 @@ fn keep(path: &Path, key: &PlainKey) -> anyhow::Result<()> {
 /// journal, which others may read. On standard output it is offered to this user's keyring too, so
 /// that `linux-api tui` finds it.
 pub(super) async fn show_key(
-    loaded: &Loaded,
+    loaded: &LoadedConfig,
     ctx: &Context,
     key: Option<&PlainKey>,
     addresses: &Addresses,
 ) -> anyhow::Result<()> {
     let Some(key) = key else {
-        return output::text(&format!("linux-api listens on {addresses}"));
+        let mut text = format!("linux-api listens on {addresses}\n");
+        // Elsewhere it is a line of a log.
+        if io::stdout().is_terminal() {
+            let _ = write!(text, "\n{}", where_to_go(loaded, addresses, false));
+        }
+        return output::text(&text);
     };
     if output_is_journal(ctx) {
         let path = loaded.data_dir.join(FIRST_KEY_FILE);
@@ -73,19 +80,36 @@ pub(super) async fn show_key(
     } else {
         String::new()
     };
-    let example = addresses.url().map_or_else(String::new, |url| {
-        format!(
-            // No key in an argument, which every account of the host can read, and nothing that
-            // only one shell understands: curl reads the header from the terminal.
-            "Try it: run the first line, type the second with the key in it, then Enter and \
-             Ctrl-D:\n\n  curl -H @- {url}/api/v1/system/info/uptime\n  X-API-Key: KEY\n"
-        )
-    });
+    let next = where_to_go(loaded, addresses, true);
     output::text(&format!(
         "linux-api listens on {addresses}\n\nThe key of the first admin, shown only once:\n\n\
-         {key}\n\n{kept}{example}",
+         {key}\n\n{kept}{next}",
         key = key.expose(),
     ))
+}
+
+/// Dashboard, API, documentation and data, a line each.
+fn where_to_go(loaded: &LoadedConfig, addresses: &Addresses, is_new: bool) -> String {
+    let mut text = String::from("  dashboard  linux-api tui\n");
+    if let Some(url) = addresses.url() {
+        if is_new {
+            // No key in an argument, which every account of the host can read, and nothing that
+            // only one shell understands: curl reads the header from the terminal.
+            let _ = writeln!(
+                text,
+                "  API        curl -H @- {url}/api/v1/system/info/uptime\n             \
+                 (then type X-API-Key: KEY, Enter, Ctrl-D)"
+            );
+        }
+        if loaded.config.docs.enabled {
+            let _ = writeln!(text, "  docs       {url}/docs");
+        }
+    }
+    let file = options(&loaded.config.database).sqlite_path();
+    if let (Ok(Some(path)), false) = (file, loaded.config.demo.enabled) {
+        let _ = writeln!(text, "  data       {}", path.display());
+    }
+    text
 }
 
 /// Keeps the key for this user's `linux-api tui` and says where.
@@ -98,7 +122,7 @@ async fn offer(ctx: &Context, key: &PlainKey, listen: SocketAddr) -> String {
                 KeyPlace::Kernel => " until the next reboot",
                 KeyPlace::SecretService | KeyPlace::File => "",
             };
-            format!("It is kept in {place}{note}, so this works at once: linux-api tui\n\n")
+            format!("It is kept in {place}{note}, where the dashboard finds it.\n\n")
         }
         Err(error) => {
             tracing::debug!(%error, "the first key is not in a keyring");

@@ -185,7 +185,7 @@ async fn revoke(
 ) -> anyhow::Result<Report> {
     let user = place.user_for(Action::KeyRevoke, user).await?;
     let name = &user.username;
-    if !confirm::ask(ctx, &format!("Revoke the key {key} of {name}?"))? {
+    if !confirm::confirm(ctx, &format!("Revoke the key {key} of {name}?"))? {
         bail!("nothing was revoked");
     }
     let changed = place.revoke_key(&user, key).await?;

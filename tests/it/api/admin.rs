@@ -315,7 +315,7 @@ async fn two_admins_cannot_demote_each_other_at_once(database: Database) {
         assert_eq!(statuses, [200, 403], "{} {}", first.text(), second.text());
         let users = app
             .store
-            .list_users(linux_api_store::users::UserPage::Offset(0), 9);
+            .list_users(linux_api_store::users::UserPosition::Offset(0), 9);
         let users = users.await.unwrap();
         let active = |role| {
             users

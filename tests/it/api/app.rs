@@ -18,7 +18,7 @@ use linux_api_daemon::access_log::AccessLogger;
 use linux_api_daemon::notices::Notices;
 use linux_api_daemon::peer::Peer;
 use linux_api_daemon::recorder::Recorder;
-use linux_api_daemon::server::{self, Parts, PolicyHandle, Service};
+use linux_api_daemon::server::{self, Parts, PolicyHandle, Service, UnixAccounts};
 use linux_api_daemon::state::StoredKeys;
 use linux_api_daemon::streams::StreamLimits;
 use linux_api_daemon::tasks::flusher::FlusherHandle;
@@ -133,7 +133,7 @@ impl App {
         let verifier = Verifier::new(keys, limits, clock.clock(), Some(other_keys));
         let recorder = Recorder::with_shards(2);
         let host = HostSampler::new(clock.clock());
-        // Streams end at once, so that every answer has an end.
+        // Streams end at once, so that every response has an end.
         let stop = CancellationToken::new();
         stop.cancel();
         let router = server::service(Parts {
@@ -158,8 +158,11 @@ impl App {
             request_id_prefix: 0xc0ff_ee12,
             request_timeout: setup.request_timeout,
             body_timeout: setup.body_timeout,
-            unix_peers: setup.unix_peers,
-            unix_viewer_group: setup.unix_viewer_group,
+            unix_accounts: UnixAccounts::Configured {
+                users: setup.unix_peers,
+                viewer_group: setup.unix_viewer_group,
+            },
+            history_since: None,
             outage_grace: setup.outage_grace,
             docs_enabled: setup.docs_enabled,
             docs_title: setup.docs_title,
@@ -237,7 +240,7 @@ impl App {
         let run = self
             .host
             .clone()
-            .run(Said(load, busy), interval, stop.clone());
+            .run(FixedHost(load, busy), interval, stop.clone());
         let task = tokio::spawn(run);
         told.changed().await.unwrap();
         stop.cancel();
@@ -301,7 +304,7 @@ impl App {
         self.send(request).await
     }
 
-    /// Sends any request, and holds the answer against the OpenAPI document.
+    /// Sends any request, and compares the response with the OpenAPI document.
     pub(crate) async fn send(&self, mut request: Request<Body>) -> Reply {
         let client: SocketAddr = CLIENT.parse().unwrap();
         request.extensions_mut().insert(Peer::Tcp {
@@ -327,9 +330,9 @@ impl App {
 }
 
 /// A host of which only load and use of the processors are known.
-struct Said(f64, u32);
+struct FixedHost(f64, u32);
 
-impl Source for Said {
+impl Source for FixedHost {
     async fn read(&mut self, time: Timestamp) -> Snapshot {
         let mut snapshot = Snapshot {
             host: "web-03".into(),

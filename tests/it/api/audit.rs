@@ -22,7 +22,7 @@ on_both_engines! {
 
 pub(crate) const AUDIT: &str = "/api/v1/admin/audit";
 
-/// The newest row, which alone must come from the request that `reply` answers.
+/// The newest row, which alone must come from the request of `reply`.
 pub(crate) async fn row_of(app: &App, key: &str, reply: &Reply) -> Value {
     let page = app.get(key, &format!("{AUDIT}?limit=2")).await.expect(200);
     let row = page["items"][0].clone();
@@ -32,8 +32,8 @@ pub(crate) async fn row_of(app: &App, key: &str, reply: &Reply) -> Value {
     row
 }
 
-/// A change: method, route, query, body, and the action and target of its row. The routes are asked
-/// in this order; `USER` is the user made before, `KEY` the key that was made last.
+/// A change: method, route, query, body, and the action and target of its row. The routes are
+/// called in this order; `USER` is the user made before, `KEY` the key that was made last.
 type Change = (
     &'static str,
     &'static str,

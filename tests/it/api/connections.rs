@@ -102,7 +102,7 @@ async fn start_a_request(daemon: &Daemon, key: &str, body: &str) -> Wire<TcpStre
         body.len()
     ))
     .await;
-    // Sent when the handler asks for the body.
+    // Sent when the handler starts to read the body.
     assert_eq!(wire.read_head().await.0, 100);
     wire
 }

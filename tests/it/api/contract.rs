@@ -1,4 +1,4 @@
-//! The OpenAPI document as the measure of every answer that a test sees.
+//! The OpenAPI document as the measure of every response that a test sees.
 
 use std::sync::LazyLock;
 
@@ -30,7 +30,7 @@ pub(crate) fn operations() -> impl Iterator<Item = (String, &'static str, &'stat
     })
 }
 
-/// Fails when an answer is not among those that the document declares for its operation, or its
+/// Fails when a response is not among those that the document declares for its operation, or its
 /// JSON body is not of the declared shape.
 #[track_caller]
 pub(crate) fn check(method: &str, path: &str, reply: &Reply) {

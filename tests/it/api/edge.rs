@@ -389,7 +389,7 @@ async fn routes_that_are_switched_off_say_why_and_until_when() {
         .await;
     reply.expect_problem(503, "route_disabled", "Frozen.");
     assert_eq!(reply.header("retry-after"), Some("600"));
-    // No key is needed to learn it, and pages that may read answers may read this one.
+    // No key is needed to learn it, and pages that may read responses may read this one.
     let origin = [("origin", "https://a.example")];
     let reply = app.get_with("/api/v1/system/load/average", &origin).await;
     reply.expect_problem(503, "route_disabled", "The route is currently disabled.");

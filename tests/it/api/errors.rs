@@ -1,4 +1,4 @@
-//! What is true of every answer: routing, methods, headers, media types, keys as they arrive.
+//! What is true of every response: routing, methods, headers, media types, keys as they arrive.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -80,7 +80,7 @@ async fn networks_that_are_listed_need_no_key_for_this_route_alone() {
     app.get_openly("/api/v1/system/snapshot")
         .await
         .expect_code(401, "key_missing");
-    // Who shows a key is who it says, or nobody.
+    // If a request carries a key, only that key counts.
     app.get("lapi_nonsense", "/metrics")
         .await
         .expect_code(401, "key_invalid");

@@ -338,7 +338,7 @@ async fn many_series_over_days_are_all_answered_in_full(database: Database) {
         assert!(last - first >= 5.9 * 86_400.0, "{}", one["labels"]);
         assert!(points.iter().all(|one| one[1] == 10.0 && one[2] == 20.0));
     }
-    // One of them alone is given as finely as it was asked for.
+    // A single one is returned at the requested step.
     let path =
         format!("{HISTORY}?series={used}%7Bmount_point%3D%22/vol19%22%7D&from={from}&step=60");
     let answer = app.get(&viewer.key, &path).await.expect(200);
@@ -374,7 +374,7 @@ async fn what_minutes_no_longer_hold_comes_from_hours_and_days(database: Databas
     let short = Duration::from_mins(20);
     for (from, to, step, points) in [
         (at(10, 0), at(10, 3), 60, 2),
-        // The daemon was off; the hour around it is no answer to that.
+        // The daemon was off; the hour around it has no rows of these minutes.
         (at(10, 0).saturating_add(short), at(10, 1), 60, 0),
         (at(100, 0), at(100, 3), 3_600, 2),
         (at(100, 2), at(100, 2).saturating_add(short), 3_600, 1),

@@ -70,7 +70,7 @@ async fn head_has_the_length_of_get_and_no_body() {
                 "{path}"
             );
         }
-        // A body would stand before the next answer.
+        // A body would stand before the next response.
         wire.get("/livez", "").await.expect(200);
     }
 }

@@ -1,4 +1,5 @@
-//! Keys: one's own under `/api/v1/user/keys`, everybody's under `/api/v1/admin/users/…/keys`.
+//! Keys: one's own under `/api/v1/user/keys`, those of all users under
+//! `/api/v1/admin/users/…/keys`.
 
 use std::time::Duration;
 
@@ -214,7 +215,7 @@ async fn a_narrowed_key_gives_no_wider_one(database: Database) {
     app.post(&narrow, OWN, wider)
         .await
         .expect_problem(403, "scope_exceeded", text_of_it);
-    // Nor by taking the place of a wider one, which would answer its secret.
+    // Nor by rotating a wider one, whose new secret would be in the response.
     let rotate = format!("{OWN}/{}/rotate", id_of(&admin.key));
     app.post(&narrow, &rotate, json!({}))
         .await
@@ -252,7 +253,7 @@ async fn a_rotated_key_works_on_for_the_overlap(database: Database) {
         (401, 200)
     );
 
-    // An hour unless asked otherwise.
+    // An hour unless the request says otherwise.
     let rotate = format!("{OWN}/{}/rotate", text(&made, "key_id"));
     app.post(new, &rotate, json!({})).await;
     app.clock.advance(Duration::from_secs(3599));

@@ -1,5 +1,4 @@
-//! The legacy routes: every one of them answers as it did, says that it will end, and can be
-//! switched off.
+//! The legacy routes: each of them responds as it did, announces its end, and can be switched off.
 
 use std::net::Ipv4Addr;
 
@@ -346,7 +345,8 @@ async fn switched_off_there_are_no_legacy_routes(database: Database) {
     let app = App::with(setup).await;
     let admin = app.admin().await;
     for (method, path, ..) in ROUTES {
-        // Past what holds answers against the document, which describes these routes.
+        // Not by the helper that compares responses with the document, which describes these
+        // routes.
         let mut request = Request::builder()
             .method(method)
             .uri(path)
@@ -398,7 +398,7 @@ async fn imported_keys_open_old_and_new_routes(database: Database) {
         ],
         ..UserImport::default()
     };
-    // Before the import nobody has such a key, and after it the daemon sees it at once.
+    // Before the import no one has such a key, and after it the daemon sees it at once.
     let early = app.get(v1, "/api/v1/user/me").await;
     early.expect_code(401, "key_invalid");
     app.store

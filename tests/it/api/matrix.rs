@@ -70,8 +70,8 @@ fn the_document_says_which_operations_need_a_key_and_how_they_refuse() {
 
 /// What a caller is to be answered.
 #[derive(Debug, PartialEq)]
-enum Answer {
-    /// Anything but 401 and 403: what is asked for need not exist.
+enum ExpectedStatus {
+    /// Anything but 401 and 403: the resource need not exist.
     Admitted,
     Refused(u16, &'static str),
 }
@@ -85,20 +85,20 @@ struct Kind {
 }
 
 impl Kind {
-    fn expected(&self, scope: Option<Scope>) -> Answer {
+    fn expected(&self, scope: Option<Scope>) -> ExpectedStatus {
         let Some(scope) = scope else {
-            return Answer::Admitted;
+            return ExpectedStatus::Admitted;
         };
         if self.key.is_none() {
-            Answer::Refused(401, "key_missing")
+            ExpectedStatus::Refused(401, "key_missing")
         } else if self.role < scope.role() {
-            Answer::Refused(403, "admin_required")
+            ExpectedStatus::Refused(403, "admin_required")
         } else if !self.active {
-            Answer::Refused(403, "user_inactive")
+            ExpectedStatus::Refused(403, "user_inactive")
         } else if self.only.is_some_and(|only| only != scope) {
-            Answer::Refused(403, "scope_missing")
+            ExpectedStatus::Refused(403, "scope_missing")
         } else {
-            Answer::Admitted
+            ExpectedStatus::Admitted
         }
     }
 }
@@ -147,9 +147,9 @@ async fn every_route_answers_those_who_may_call_it_and_nobody_else(database: Dat
             let answer = match reply.status {
                 status @ (401 | 403) => {
                     let code = reply.json()["code"].as_str().unwrap().to_owned();
-                    Answer::Refused(status, code.leak())
+                    ExpectedStatus::Refused(status, code.leak())
                 }
-                _ => Answer::Admitted,
+                _ => ExpectedStatus::Admitted,
             };
             let expected = kind.expected(scope);
             assert_eq!(answer, expected, "{method} {template} as {}", kind.name);

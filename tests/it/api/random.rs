@@ -1,4 +1,4 @@
-//! Whatever is asked, the answer is a declared one and never the fault of the daemon.
+//! Whatever the request, the response is a declared one and never a fault of the daemon.
 
 use axum::body::Body;
 use axum::http::{Method, Request};
@@ -64,7 +64,7 @@ const EDGES: [&str; 16] = [
 ];
 
 #[derive(Debug, Clone)]
-struct Asked {
+struct RandomRequest {
     operation: (String, &'static str),
     user_id: Vec<u8>,
     key_id: Vec<u8>,
@@ -99,7 +99,7 @@ fn json() -> impl Strategy<Value = Value> {
     })
 }
 
-fn asked() -> impl Strategy<Value = Asked> {
+fn asked() -> impl Strategy<Value = RandomRequest> {
     let operations: Vec<_> = operations()
         .map(|(method, template, _)| (method, template))
         .collect();
@@ -114,7 +114,7 @@ fn asked() -> impl Strategy<Value = Asked> {
         vec((select(&QUERY_NAMES[..]), bytes()), 0..4),
         body,
     )
-        .prop_map(|(operation, user_id, key_id, query, body)| Asked {
+        .prop_map(|(operation, user_id, key_id, query, body)| RandomRequest {
             operation,
             user_id,
             key_id,
@@ -127,7 +127,7 @@ fn encoded(bytes: &[u8]) -> String {
     form_urlencoded::byte_serialize(bytes).collect()
 }
 
-async fn ask(app: &App, caller: &Caller, asked: &Asked) -> u16 {
+async fn ask(app: &App, caller: &Caller, asked: &RandomRequest) -> u16 {
     let (method, template) = &asked.operation;
     // Every second one is about a user that there is.
     let user_id = match asked.body.len() % 2 {

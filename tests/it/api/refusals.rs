@@ -20,7 +20,7 @@ on_both_engines! {
     refusals_of_one_caller_are_counted_when_they_are_many,
 }
 
-/// Every changing route, asked by those who may not use it.
+/// Every changing route, called with keys that may not use it.
 async fn what_a_caller_may_not_do_is_in_the_log_too(database: Database) {
     let app = App::new(&database).await;
     let admin = app.admin().await;
@@ -90,7 +90,7 @@ async fn what_a_caller_may_not_do_is_in_the_log_too(database: Database) {
     assert!(row["target"].as_str().unwrap().starts_with("key:"), "{row}");
 }
 
-/// Every changing route, asked without a key that is accepted and with what is no request at all.
+/// Every changing route, called without an accepted key, and with a malformed body.
 async fn what_nobody_could_do_is_in_the_log_too(database: Database) {
     let app = App::new(&database).await;
     let admin = app.admin().await;

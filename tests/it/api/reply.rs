@@ -1,9 +1,9 @@
-//! An answer, and what tests ask of it.
+//! A response, and what tests check of it.
 
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-/// A whole answer.
+/// A whole response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -11,7 +11,7 @@ pub(crate) struct Reply {
     pub(crate) body: Vec<u8>,
 }
 
-/// The headers that every answer carries, beside `X-Request-Id`.
+/// The headers that every response carries, beside `X-Request-Id`.
 pub(crate) const COMMON_HEADERS: [(&str, &str); 6] = [
     ("x-api-version", "v1"),
     ("x-content-type-options", "nosniff"),
@@ -41,7 +41,7 @@ impl Reply {
             .unwrap_or_else(|error| panic!("{error}: {} {:?}", self.status, self.text()))
     }
 
-    /// The JSON body of an answer with this status.
+    /// The JSON body of a response with this status.
     #[track_caller]
     pub(crate) fn expect(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
@@ -56,7 +56,7 @@ impl Reply {
         assert_eq!(self.header("content-type"), None);
     }
 
-    /// The answer is a problem with this status, code and text, and its members say so.
+    /// The response is a problem with this status, code and text, and its members say so.
     #[track_caller]
     pub(crate) fn expect_problem(&self, status: u16, code: &str, detail: &str) -> Value {
         let body = self.expect_code(status, code);
@@ -64,7 +64,7 @@ impl Reply {
         body
     }
 
-    /// The answer is a problem with this status and code.
+    /// The response is a problem with this status and code.
     #[track_caller]
     pub(crate) fn expect_code(&self, status: u16, code: &str) -> Value {
         assert_eq!(self.status, status, "{}", self.text());
@@ -83,7 +83,7 @@ impl Reply {
         body
     }
 
-    /// The answer is a 422 that names exactly these fields, with these messages.
+    /// The response is a 422 that names exactly these fields, with these messages.
     #[track_caller]
     pub(crate) fn expect_invalid(&self, problems: &[(&[&str], &str)]) {
         let body = self.expect_code(422, "validation_failed");

@@ -98,7 +98,7 @@ async fn a_body_that_does_not_arrive_in_time_is_408() {
     assert_eq!(app.store.count_users().await.unwrap(), 1);
 }
 
-/// Asks for far more than the buffers between the two hold, and reads nothing of it.
+/// Requests far more than the buffers between the two hold, and reads nothing of it.
 async fn ask_much_and_read_nothing(daemon: &Daemon) -> Wire<tokio::net::TcpStream> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();

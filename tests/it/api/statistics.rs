@@ -1,4 +1,4 @@
-//! Statistics of requests: what is counted, and how the lists answer.
+//! Statistics of requests: what is counted, and what the lists return.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -82,7 +82,7 @@ pub(crate) const MINUTE: Resolution = Resolution::Minute;
 pub(crate) const GET: RequestMethod = RequestMethod::Get;
 
 /// Route, method, and how often which status was answered.
-type Counted = (String, &'static str, Vec<(u16, u64)>);
+type RequestCount = (String, &'static str, Vec<(u16, u64)>);
 
 async fn every_answer_is_counted_under_its_route(database: Database) {
     let app = App::new(&database).await;
@@ -106,7 +106,7 @@ async fn every_answer_is_counted_under_its_route(database: Database) {
     app.send(long.unwrap()).await;
     app.get(&boss.key, &format!("/{}", "x".repeat(9_000))).await;
 
-    let seen: BTreeSet<Counted> = app
+    let seen: BTreeSet<RequestCount> = app
         .recorder
         .take()
         .into_iter()

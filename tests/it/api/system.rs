@@ -107,9 +107,9 @@ async fn processes_are_listed_by_number(database: Database) {
 }
 
 /// A child that ends with the test, whatever way that ends.
-struct Running(Child);
+struct KillOnDrop(Child);
 
-impl Drop for Running {
+impl Drop for KillOnDrop {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -117,7 +117,7 @@ impl Drop for Running {
 }
 
 /// Starts a program that only waits, from a file of this name.
-fn run_as(folder: &std::path::Path, name: &[u8]) -> Running {
+fn run_as(folder: &std::path::Path, name: &[u8]) -> KillOnDrop {
     let program = folder.join(OsStr::from_bytes(name));
     std::fs::copy("/bin/sleep", &program).unwrap();
     // A sleep that is one of many programs in one file goes by its first argument.
@@ -126,7 +126,7 @@ fn run_as(folder: &std::path::Path, name: &[u8]) -> Running {
     // Another thread that forks may still hold the file open for writing for a moment.
     loop {
         match command.spawn() {
-            Ok(child) => return Running(child),
+            Ok(child) => return KillOnDrop(child),
             Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
                 std::thread::yield_now();
             }
@@ -146,7 +146,7 @@ async fn hostile_process_names_are_right_and_escaped(database: Database) {
         (b"bad\xff\xfe utf8", "bad\u{fffd}\u{fffd} utf8"),
         (b"\"quoted\\\" <b>", "\"quoted\\\" <b>"),
     ];
-    let running: Vec<(Running, &str)> = cases
+    let running: Vec<(KillOnDrop, &str)> = cases
         .iter()
         .map(|(file, name)| (run_as(folder, file), *name))
         .collect();

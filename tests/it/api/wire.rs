@@ -105,7 +105,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Sends a GET and reads the answer.
+    /// Sends a GET and reads the response.
     pub(crate) async fn get(&mut self, path: &str, key: &str) -> Reply {
         self.write(format!(
             "GET {path} HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\n\r\n"
@@ -114,13 +114,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.read().await
     }
 
-    /// Sends a head and reads the answer.
+    /// Sends a head and reads the response.
     pub(crate) async fn ask(&mut self, head: &str) -> Reply {
         self.write(head).await;
         self.read().await
     }
 
-    /// Reads the next answer that has a body as long as it says.
+    /// Reads the next response with a body of the announced length.
     pub(crate) async fn read(&mut self) -> Reply {
         let (status, headers) = self.read_head().await;
         let length = headers.get("content-length");
@@ -136,7 +136,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Reads the next answer's head, without any body.
+    /// Reads the next response's head, without any body.
     pub(crate) async fn read_head(&mut self) -> (u16, HeaderMap) {
         let end = loop {
             let found = self.unread.windows(4).position(|four| four == b"\r\n\r\n");

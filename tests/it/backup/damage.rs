@@ -7,7 +7,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use linux_api_store::audit::AuditFilter;
-use linux_api_store::backup::{self, BackupError, Order, Reason, Scope};
+use linux_api_store::backup::{self, BackupError, BackupOrder, BackupScope, Reason};
 use linux_api_store::{Options, Store};
 use linux_api_wire::progress::Progress;
 use sqlx::{Connection, PgConnection};
@@ -40,7 +40,7 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 #[tokio::test]
 async fn every_flipped_bit_and_every_truncation_is_found() {
     let fixture = Fixture::sqlite().await.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     let files = files(&backup.path);
     let mut numbers = Numbers(1);
     for round in 0..1_000 {
@@ -81,10 +81,10 @@ async fn every_flipped_bit_and_every_truncation_is_found() {
 #[tokio::test]
 async fn an_exchanged_table_is_found() {
     let fixture = Fixture::sqlite().await.with_rows().await;
-    let one = fixture.backup(Scope::All).await.unwrap();
+    let one = fixture.backup(BackupScope::All).await.unwrap();
     fixture.clock.advance(Duration::from_secs(1));
     crate::backup::add_user(&fixture.store, 3).await;
-    let two = fixture.backup(Scope::All).await.unwrap();
+    let two = fixture.backup(BackupScope::All).await.unwrap();
     let name = "users.jsonl.zst";
     fs::copy(two.path.join(name), one.path.join(name)).unwrap();
     let error = backup::check(&one.path).unwrap_err();
@@ -98,21 +98,25 @@ async fn a_folder_that_can_not_be_made_is_named_with_a_remedy() {
     let file = fixture.folder.path().join("file");
     fs::write(&file, "").unwrap();
     for folder in [file.clone(), file.join("backups")] {
-        let outcome = fixture.backup_into(&folder, Scope::All).await;
+        let outcome = fixture.backup_into(&folder, BackupScope::All).await;
         let text = outcome.unwrap_err().to_string();
         assert!(text.contains(&*file.to_string_lossy()), "{text}");
     }
     if rustix::process::geteuid().is_root() {
-        // Root may write everywhere but where the kernel allows nobody to.
+        // Root may write everywhere but where the kernel refuses it to every account.
         let folder = Path::new("/proc/linux-api-backups");
-        let outcome = fixture.backup_into(folder, Scope::All).await;
+        let outcome = fixture.backup_into(folder, BackupScope::All).await;
         let text = outcome.unwrap_err().to_string();
         assert!(text.contains("/proc/linux-api-backups"), "{text}");
     } else {
         let folder = fixture.backups();
         fs::create_dir(&folder).unwrap();
         fs::set_permissions(&folder, fs::Permissions::from_mode(0o500)).unwrap();
-        let text = fixture.backup(Scope::All).await.unwrap_err().to_string();
+        let text = fixture
+            .backup(BackupScope::All)
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(text.contains("the right to write"), "{text}");
         assert!(text.contains(&*folder.to_string_lossy()), "{text}");
     }
@@ -145,7 +149,11 @@ async fn a_full_disk_is_named_with_a_remedy_and_nothing_is_left() {
         return;
     }
     let _disk = TinyDisk(folder.clone());
-    let error = fixture.backup(Scope::All).await.unwrap_err().to_string();
+    let error = fixture
+        .backup(BackupScope::All)
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(error.contains(&*folder.to_string_lossy()), "{error}");
     assert!(error.contains("free space"), "{error}");
     assert!(names(&folder).is_empty(), "{:?}", names(&folder));
@@ -156,11 +164,11 @@ async fn only_finished_backups_are_listed_newest_first() {
     let fixture = Fixture::sqlite().await.with_rows().await;
     let folder = fixture.backups();
     assert_eq!(backup::list(&folder).unwrap(), []);
-    let first = fixture.backup(Scope::All).await.unwrap();
+    let first = fixture.backup(BackupScope::All).await.unwrap();
     // At the same instant: a name of its own.
-    let second = fixture.backup(Scope::Security).await.unwrap();
+    let second = fixture.backup(BackupScope::Security).await.unwrap();
     fixture.clock.advance(Duration::from_secs(1));
-    let third = fixture.backup(Scope::All).await.unwrap();
+    let third = fixture.backup(BackupScope::All).await.unwrap();
 
     let name = |text: &str| folder.join(text);
     fs::write(name("notes.txt"), "x").unwrap();
@@ -204,10 +212,10 @@ async fn what_a_killed_backup_left_is_removed_by_the_next() {
     }
     let lock = fs::File::open(&in_work).unwrap();
     lock.lock().unwrap();
-    fixture.backup(Scope::All).await.unwrap();
+    fixture.backup(BackupScope::All).await.unwrap();
     assert!(!left.exists() && in_work.exists() && other.exists());
     drop(lock);
-    fixture.backup(Scope::All).await.unwrap();
+    fixture.backup(BackupScope::All).await.unwrap();
     assert!(!in_work.exists() && other.exists());
 }
 
@@ -251,7 +259,7 @@ impl Progress for CutOff {
 async fn a_lost_connection_leaves_no_backup_and_no_half_restore() {
     let fixture = Fixture::postgres().await.with_rows().await;
     fixture.fill_audit_log().await;
-    let whole = fixture.backup(Scope::All).await.unwrap();
+    let whole = fixture.backup(BackupScope::All).await.unwrap();
     for step in ["backup", "restore", "compare"] {
         let cut_off = CutOff {
             url: fixture.url.clone(),
@@ -259,9 +267,9 @@ async fn a_lost_connection_leaves_no_backup_and_no_half_restore() {
         };
         let folder = fixture.backups();
         let text = if step == "backup" {
-            let order = Order {
+            let order = BackupOrder {
                 folder: &folder,
-                scope: Scope::All,
+                scope: BackupScope::All,
                 reason: Reason::Command,
                 progress: &cut_off,
             };
@@ -272,7 +280,7 @@ async fn a_lost_connection_leaves_no_backup_and_no_half_restore() {
             restored.await.unwrap_err().to_string()
         };
         assert!(text.contains("database"), "{step}: {text}");
-        for backup in backup::folders(&folder).unwrap() {
+        for backup in backup::backup_directories(&folder).unwrap() {
             backup::check(&backup).unwrap();
         }
         let names = names(&folder);
@@ -294,7 +302,7 @@ async fn a_lost_connection_leaves_no_backup_and_no_half_restore() {
 async fn a_full_disk_under_the_database_leaves_the_old_one() {
     let source = Fixture::sqlite().await.with_rows().await;
     source.fill_audit_log().await;
-    let backup = source.backup(Scope::All).await.unwrap();
+    let backup = source.backup(BackupScope::All).await.unwrap();
     let disk = tempfile::tempdir().unwrap();
     let mounted = Command::new("mount")
         .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])

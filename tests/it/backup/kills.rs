@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use linux_api_store::audit::AuditFilter;
-use linux_api_store::backup::{self, Scope};
+use linux_api_store::backup::{self, BackupScope};
 use linux_api_store::{Options, Store};
 use linux_api_wire::time::Clock;
 use tempfile::TempDir;
@@ -59,7 +59,7 @@ impl Scene {
                 (strings(&["db", "migrate"]), (1, 2), (known, 2))
             }
             Work::Restore => {
-                let backup = fixture.backup(Scope::All).await.unwrap();
+                let backup = fixture.backup(BackupScope::All).await.unwrap();
                 add_user(&fixture.store, 3).await;
                 let name = backup.path.file_name().unwrap().to_str().unwrap();
                 let arguments = strings(&["db", "restore", name, "--yes"]);
@@ -163,7 +163,7 @@ impl Scene {
         let rows = store.rows_per_table().await.unwrap();
         assert!(rows.iter().any(|(name, _)| name == "users"), "{what}");
         store.close().await;
-        for path in backup::folders(&self.backups()).unwrap() {
+        for path in backup::backup_directories(&self.backups()).unwrap() {
             let checked = backup::check(&path);
             assert!(checked.is_ok(), "{what}: {} {checked:?}", path.display());
         }
@@ -259,7 +259,7 @@ async fn random_kills(work: Work, times: usize) {
     static SEED: AtomicUsize = AtomicUsize::new(1);
     let mut numbers = Numbers(SEED.fetch_add(1, Ordering::Relaxed) as u64);
     let scene = Scene::new(work, Fixture::postgres().await).await;
-    // As long as it takes when nobody disturbs it.
+    // As long as it takes undisturbed.
     let begin = Instant::now();
     scene.finish("undisturbed").await;
     let whole = begin.elapsed();

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use linux_api_store::audit::AuditFilter;
 use linux_api_store::backup::{
-    self, BackupError, BackupInfo, Manifest, Reason, RestoreOrder, Restored, Scope,
+    self, BackupError, BackupInfo, BackupScope, Manifest, Reason, RestoreOrder, RestoreOutcome,
 };
 use linux_api_store::flush::{Batch, HostReport};
 use linux_api_store::{Engine, Options, Store};
 use linux_api_wire::audit::{Actor, Via};
 use linux_api_wire::fleet::{HostIdentity, HostSample};
-use linux_api_wire::progress::{Progress, Unwatched};
+use linux_api_wire::progress::{NoProgress, Progress};
 use linux_api_wire::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
@@ -56,8 +56,8 @@ impl Fixture {
         &self,
         path: &Path,
         url: &str,
-    ) -> Result<Restored, BackupError> {
-        self.restore_watched(path, url, &Unwatched).await
+    ) -> Result<RestoreOutcome, BackupError> {
+        self.restore_watched(path, url, &NoProgress).await
     }
 
     pub(crate) async fn restore_watched(
@@ -65,7 +65,7 @@ impl Fixture {
         path: &Path,
         url: &str,
         progress: &dyn Progress,
-    ) -> Result<Restored, BackupError> {
+    ) -> Result<RestoreOutcome, BackupError> {
         let clock = self.clock.clock();
         backup::restore(RestoreOrder {
             backup: path,
@@ -79,7 +79,10 @@ impl Fixture {
     }
 
     /// Restores into the fixture's own database and opens it again.
-    pub(crate) async fn restore(mut self, path: &Path) -> (Self, Result<Restored, BackupError>) {
+    pub(crate) async fn restore(
+        mut self,
+        path: &Path,
+    ) -> (Self, Result<RestoreOutcome, BackupError>) {
         self.store.close().await;
         // The lock on the file goes with the last handle.
         self.store = Store::open(options(&self.elsewhere()), self.clock.clock())
@@ -99,7 +102,7 @@ impl Fixture {
     async fn try_restore(&self, path: &Path) -> Result<Manifest, BackupError> {
         let (options, folder) = (options(&self.url), self.backups());
         let clock = self.clock.clock();
-        backup::try_restore(path, &options, &folder, &clock, &Unwatched).await
+        backup::try_restore(path, &options, &folder, &clock, &NoProgress).await
     }
 
     pub(crate) fn elsewhere(&self) -> String {
@@ -201,7 +204,7 @@ fn assert_same(one: &BackupInfo, other: &BackupInfo) {
 
 async fn a_restored_database_is_the_one_that_was_saved(fixture: Fixture) {
     let fixture = fixture.with_rows().await.with_measurements().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     assert!(backup.manifest.rows() > 100);
     for other in [Fixture::sqlite().await, Fixture::postgres().await] {
         let (other, restored) = other.restore(&backup.path).await;
@@ -209,12 +212,12 @@ async fn a_restored_database_is_the_one_that_was_saved(fixture: Fixture) {
         assert_eq!(restored.manifest, backup.manifest);
         assert!(restored.safety.is_none() && restored.kept.is_none());
         fixture.clock.advance(Duration::from_secs(1));
-        let again = other.backup(Scope::All).await.unwrap();
+        let again = other.backup(BackupScope::All).await.unwrap();
         assert_same(&backup, &again);
         // And back again.
         let (back, restored) = Fixture::sqlite().await.restore(&again.path).await;
         restored.unwrap();
-        assert_same(&again, &back.backup(Scope::All).await.unwrap());
+        assert_same(&again, &back.backup(BackupScope::All).await.unwrap());
         let log = other.store.list_audit(&AuditFilter::default(), 1).await;
         let log = log.unwrap();
         assert_eq!(log[0].action, "db.restore");
@@ -225,7 +228,7 @@ async fn a_restored_database_is_the_one_that_was_saved(fixture: Fixture) {
 
 async fn what_was_there_before_is_saved_first(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     fixture.clock.advance(Duration::from_secs(1));
     add_user(&fixture.store, 3).await;
     let before = fixture.store.count_users().await.unwrap();
@@ -242,21 +245,21 @@ async fn what_was_there_before_is_saved_first(fixture: Fixture) {
 
 async fn users_and_keys_alone_leave_the_rest(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
-    let backup = fixture.backup(Scope::Security).await.unwrap();
+    let backup = fixture.backup(BackupScope::Security).await.unwrap();
     let fixture = fixture.with_measurements().await;
     fixture.clock.advance(Duration::from_secs(1));
     add_user(&fixture.store, 3).await;
     let (fixture, restored) = fixture.restore(&backup.path).await;
     restored.unwrap();
     assert_eq!(fixture.store.count_users().await.unwrap(), 2);
-    let after = fixture.backup(Scope::All).await.unwrap();
+    let after = fixture.backup(BackupScope::All).await.unwrap();
     assert_eq!(rows(&after, "request_stats").len(), 50);
     assert_eq!(rows(&after, "host_samples").len(), 50);
 }
 
 async fn users_and_keys_alone_fill_an_empty_database(fixture: Fixture) {
     let other = Fixture::sqlite().await.with_rows().await;
-    let backup = other.backup(Scope::Security).await.unwrap();
+    let backup = other.backup(BackupScope::Security).await.unwrap();
     let (fixture, restored) = fixture.restore(&backup.path).await;
     restored.unwrap();
     assert_eq!(fixture.store.count_users().await.unwrap(), 2);
@@ -264,7 +267,7 @@ async fn users_and_keys_alone_fill_an_empty_database(fixture: Fixture) {
 
 async fn users_and_keys_alone_are_refused_at_another_revision(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
-    let backup = fixture.backup(Scope::Security).await.unwrap();
+    let backup = fixture.backup(BackupScope::Security).await.unwrap();
     fixture.store.rollback(1, no_backup).await.unwrap();
     let (fixture, restored) = fixture.restore(&backup.path).await;
     let text = restored.unwrap_err().to_string();
@@ -276,11 +279,11 @@ async fn an_older_backup_brings_its_own_revision(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
     let known = fixture.store.known_revision();
     fixture.store.rollback(1, no_backup).await.unwrap();
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     assert_eq!(backup.manifest.schema_revision, 1);
     fixture.store.migrate(no_backup).await.unwrap();
     let fixture = fixture.with_measurements().await;
-    let newer = fixture.backup(Scope::All).await.unwrap();
+    let newer = fixture.backup(BackupScope::All).await.unwrap();
     let (fixture, restored) = fixture.restore(&backup.path).await;
     restored.unwrap();
     assert_eq!(fixture.store.schema_state().await.unwrap().current, 1);
@@ -289,7 +292,7 @@ async fn an_older_backup_brings_its_own_revision(fixture: Fixture) {
     let (fixture, restored) = fixture.restore(&newer.path).await;
     restored.unwrap();
     assert_eq!(fixture.store.schema_state().await.unwrap().current, known);
-    assert_same(&newer, &fixture.backup(Scope::All).await.unwrap());
+    assert_same(&newer, &fixture.backup(BackupScope::All).await.unwrap());
 }
 
 async fn pretend_newer(fixture: &Fixture) {
@@ -306,7 +309,7 @@ async fn pretend_newer(fixture: &Fixture) {
 
 async fn a_newer_schema_is_set_aside(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     pretend_newer(&fixture).await;
     let (fixture, restored) = fixture.restore(&backup.path).await;
     let restored = restored.unwrap();
@@ -326,7 +329,7 @@ async fn a_newer_schema_is_set_aside(fixture: Fixture) {
 async fn a_backup_of_a_newer_program_is_refused(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
     let known = fixture.store.known_revision();
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     crate::backup::rewrite_manifest(&backup.path, |manifest| {
         manifest["schema_revision"] = (known + 1).into();
     });
@@ -337,7 +340,7 @@ async fn a_backup_of_a_newer_program_is_refused(fixture: Fixture) {
 
 async fn a_damaged_backup_changes_nothing(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     add_user(&fixture.store, 3).await;
     let path = backup.path.join("users.jsonl.zst");
     let mut bytes = fs::read(&path).unwrap();
@@ -352,7 +355,7 @@ async fn a_damaged_backup_changes_nothing(fixture: Fixture) {
 
 async fn a_backup_that_does_not_fit_changes_nothing(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     // A key of a user that is not there.
     crate::backup::rewrite_rows(&backup.path, "api_keys", |row| {
         row["user_id"] = "00000000-0000-4000-8000-000000000000".into();
@@ -368,14 +371,14 @@ async fn a_backup_that_does_not_fit_changes_nothing(fixture: Fixture) {
 
 async fn trying_to_restore_leaves_nothing(fixture: Fixture) {
     let fixture = fixture.with_rows().await.with_measurements().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
-    let security = fixture.backup(Scope::Security).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
+    let security = fixture.backup(BackupScope::Security).await.unwrap();
     for one in [&backup, &security] {
         let tried = fixture.try_restore(&one.path).await;
         assert_eq!(tried.unwrap(), one.manifest);
     }
     assert_eq!(names(&fixture.backups()).len(), 2);
-    let after = fixture.backup(Scope::All).await.unwrap();
+    let after = fixture.backup(BackupScope::All).await.unwrap();
     assert_same(&backup, &after);
     if fixture.store.engine() == Engine::Postgres {
         // Fails when a schema of that kind is left.
@@ -391,7 +394,7 @@ async fn trying_to_restore_leaves_nothing(fixture: Fixture) {
 async fn new_rows_get_new_ids_after_a_restore(fixture: Fixture) {
     let fixture = fixture.with_rows().await.with_measurements().await;
     fixture.fill_audit_log().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     let (other, restored) = fixture.restore(&backup.path).await;
     restored.unwrap();
     add_user(&other.store, 3).await;
@@ -419,7 +422,7 @@ async fn new_rows_get_new_ids_after_a_restore(fixture: Fixture) {
 
 async fn daemons_see_that_keys_changed(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     for number in 3..8 {
         add_user(&fixture.store, number).await;
     }

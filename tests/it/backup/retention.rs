@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use linux_api_daemon::tasks::backups::{Plan, turn};
 use linux_api_store::audit::AuditFilter;
-use linux_api_store::backup::{self, BackupInfo, Order, Pruned, Reason, Rule, Scope};
-use linux_api_wire::progress::Unwatched;
+use linux_api_store::backup::{
+    self, BackupInfo, BackupOrder, BackupScope, PrunePlan, Reason, Rule,
+};
+use linux_api_wire::progress::NoProgress;
 
 use crate::backup::{Fixture, names};
 
@@ -20,18 +22,18 @@ const HOUR: Duration = Duration::from_hours(1);
 
 impl Fixture {
     /// A backup an hour after the one before.
-    async fn hourly(&self, reason: Reason, scope: Scope) -> BackupInfo {
+    async fn hourly(&self, reason: Reason, scope: BackupScope) -> BackupInfo {
         self.clock.advance(HOUR);
-        let order = Order {
+        let order = BackupOrder {
             folder: &self.backups(),
             scope,
             reason,
-            progress: &Unwatched,
+            progress: &NoProgress,
         };
         backup::create(&self.store, order).await.unwrap()
     }
 
-    fn surplus(&self, keep: Option<usize>, max_age: Option<Duration>) -> Pruned {
+    fn surplus(&self, keep: Option<usize>, max_age: Option<Duration>) -> PrunePlan {
         let rule = Rule {
             keep,
             max_age,
@@ -53,7 +55,7 @@ async fn the_number_and_the_age_decide() {
     let fixture = Fixture::sqlite().await.with_rows().await;
     let mut made = Vec::new();
     for _ in 0..5 {
-        made.insert(0, fixture.hourly(Reason::Command, Scope::All).await);
+        made.insert(0, fixture.hourly(Reason::Command, BackupScope::All).await);
     }
     assert_eq!(fixture.surplus(None, None).surplus, []);
     assert_eq!(fixture.surplus(Some(5), None).surplus, []);
@@ -75,7 +77,7 @@ async fn the_newest_whole_backup_stays_even_when_newer_ones_are_damaged() {
     let fixture = Fixture::sqlite().await.with_rows().await;
     let mut made = Vec::new();
     for _ in 0..4 {
-        made.insert(0, fixture.hourly(Reason::Command, Scope::All).await);
+        made.insert(0, fixture.hourly(Reason::Command, BackupScope::All).await);
     }
     damage(&made[0]);
     damage(&made[1]);
@@ -89,10 +91,10 @@ async fn the_newest_whole_backup_stays_even_when_newer_ones_are_damaged() {
 #[tokio::test]
 async fn the_newest_whole_backup_of_everything_stays_beside_newer_ones_of_keys_only() {
     let fixture = Fixture::sqlite().await.with_rows().await;
-    let oldest = fixture.hourly(Reason::Command, Scope::All).await;
-    let whole = fixture.hourly(Reason::Command, Scope::All).await;
-    let keys = fixture.hourly(Reason::Command, Scope::Security).await;
-    fixture.hourly(Reason::Command, Scope::Security).await;
+    let oldest = fixture.hourly(Reason::Command, BackupScope::All).await;
+    let whole = fixture.hourly(Reason::Command, BackupScope::All).await;
+    let keys = fixture.hourly(Reason::Command, BackupScope::Security).await;
+    fixture.hourly(Reason::Command, BackupScope::Security).await;
     let found = fixture.surplus(Some(1), None);
     assert_eq!(found.surplus, [keys, oldest]);
     assert!(backup::list(&fixture.backups()).unwrap().contains(&whole));
@@ -133,9 +135,9 @@ async fn one_daemon_makes_the_backup_that_is_due(fixture: Fixture) {
 
 async fn a_daemon_deletes_only_what_daemons_made(fixture: Fixture) {
     let fixture = fixture.with_rows().await;
-    let asked = fixture.hourly(Reason::Command, Scope::All).await;
-    let safety = fixture.hourly(Reason::Restore, Scope::All).await;
-    let before = fixture.hourly(Reason::Migration, Scope::All).await;
+    let asked = fixture.hourly(Reason::Command, BackupScope::All).await;
+    let safety = fixture.hourly(Reason::Restore, BackupScope::All).await;
+    let before = fixture.hourly(Reason::Migration, BackupScope::All).await;
     let plan = Plan {
         folder: fixture.backups(),
         at_start: true,

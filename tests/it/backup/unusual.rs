@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use linux_api_store::backup::{BackupError, Scope};
+use linux_api_store::backup::{BackupError, BackupScope};
 use linux_api_store::{Engine, Store, StoreError};
 
 use crate::backup::restore::options;
@@ -17,7 +17,7 @@ on_both_engines! {
 #[tokio::test]
 async fn a_restore_is_refused_while_the_file_is_open_elsewhere() {
     let fixture = Fixture::sqlite().await.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     let refused = fixture.restore_into(&backup.path, &fixture.url).await;
     let error = refused.unwrap_err();
     assert!(
@@ -33,7 +33,7 @@ async fn a_restore_is_refused_while_the_file_is_open_elsewhere() {
 #[tokio::test]
 async fn a_restore_is_refused_while_a_daemon_lives_on_postgresql() {
     let fixture = Fixture::postgres().await.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     fixture.store.say_present("i1", "web-1").await.unwrap();
     let refused = fixture.restore_into(&backup.path, &fixture.url).await;
     let text = refused.unwrap_err().to_string();
@@ -63,7 +63,7 @@ async fn tables_of_others_are_left_alone(fixture: Fixture) {
         }
     };
     fixture.execute(odd).await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     let tables = backup.manifest.tables.iter();
     assert!(
         tables
@@ -85,7 +85,7 @@ async fn tables_of_others_are_left_alone(fixture: Fixture) {
 #[tokio::test]
 async fn rights_and_views_of_others_stay_on_postgresql() {
     let fixture = Fixture::postgres().await.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     fixture
         .execute(
             "create view public.people as select name from linux_api.users;
@@ -110,7 +110,7 @@ async fn rights_and_views_of_others_stay_on_postgresql() {
 async fn a_broken_file_is_replaced_and_kept() {
     for (name, text) in [("garbage", "x".repeat(20_000)), ("nothing", String::new())] {
         let fixture = Fixture::sqlite().await.with_rows().await;
-        let backup = fixture.backup(Scope::All).await.unwrap();
+        let backup = fixture.backup(BackupScope::All).await.unwrap();
         let path = fixture.url.trim_start_matches("sqlite://").to_owned();
         fixture.store.close().await;
         let mut fixture = fixture;
@@ -134,7 +134,7 @@ async fn a_broken_file_is_replaced_and_kept() {
 #[tokio::test]
 async fn what_a_killed_restore_left_is_removed_by_the_next() {
     let fixture = Fixture::sqlite().await.with_rows().await;
-    let backup = fixture.backup(Scope::All).await.unwrap();
+    let backup = fixture.backup(BackupScope::All).await.unwrap();
     let path = fixture.url.trim_start_matches("sqlite://");
     let left = format!("{path}.restore-0123");
     fs::write(&left, "x").unwrap();

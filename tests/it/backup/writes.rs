@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use linux_api_store::Store;
-use linux_api_store::backup::{BackupInfo, Scope};
+use linux_api_store::backup::{BackupInfo, BackupScope};
 use linux_api_store::flush::{Batch, HostReport};
 use linux_api_wire::fleet::HostIdentity;
 use linux_api_wire::request_stats::{
@@ -21,8 +21,8 @@ on_both_engines! {
 /// Writers at the same time.
 const WRITERS: usize = 4;
 
-/// Writes again and again, each time requests and as many statuses in one transaction. Answers how
-/// long each write took.
+/// Writes in a loop, each time requests and as many statuses in one transaction. Returns how long
+/// each write took.
 async fn write(store: Store, writer: usize, stop: Arc<AtomicBool>) -> Vec<Duration> {
     let host = HostReport {
         identity: HostIdentity {
@@ -91,7 +91,7 @@ async fn a_backup_under_writes_comes_back_with_both_halves_of_each(fixture: Fixt
     let begin = Instant::now();
     let mut backups = Vec::new();
     for _ in 0..3 {
-        backups.push(fixture.backup(Scope::All).await.unwrap());
+        backups.push(fixture.backup(BackupScope::All).await.unwrap());
         fixture.clock.advance(Duration::from_secs(1));
     }
     let elapsed = begin.elapsed();
@@ -113,7 +113,7 @@ async fn a_backup_under_writes_comes_back_with_both_halves_of_each(fixture: Fixt
     assert!(last > first, "nobody wrote meanwhile: {sums:?}");
     for other in [Fixture::sqlite().await, Fixture::postgres().await] {
         let restored = other.restored_from(&backups[1].path).await;
-        let again = restored.backup(Scope::All).await.unwrap();
+        let again = restored.backup(BackupScope::All).await.unwrap();
         assert_eq!(halves(&again), sums[1]);
         let counts = |backup: &BackupInfo| -> Vec<(String, u64)> {
             let tables = backup.manifest.tables.iter();

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::client;
 
-/// A server that answers every request with the same bytes; `endless` is repeated after them.
+/// A server that sends the same bytes to every request; `endless` is repeated after them.
 async fn server(head: Vec<u8>, endless: Option<Vec<u8>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -22,7 +22,7 @@ fn are_there(programs: &[&str]) -> bool {
     missing.is_none()
 }
 
-/// What a shell says in which `add` adds the daemon and `test` asks it, and how long it took.
+/// The output of a shell in which `add` adds the daemon and `test` polls it, and how long it took.
 fn said(daemon: &Daemon, wrapper: &[&str], script: &str) -> (String, Duration) {
     let script = format!(
         "add() {{ echo {key} | {program} remote add web {url}; echo added with $?; }}; \
@@ -147,7 +147,7 @@ fn the_kernels_keyring_keeps_the_key_and_says_what_it_forgets() {
 #[test]
 fn without_any_keyring_it_says_so_and_keeps_nothing() {
     let daemon = Daemon::start(&[]);
-    // A bus that nobody listens on, and no session keyring where the kernel allows to leave it.
+    // A bus without a listener, and no session keyring where the kernel allows to leave it.
     let (text, took) = said(
         &daemon,
         &["env", "DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent/bus"],

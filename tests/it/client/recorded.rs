@@ -1,7 +1,7 @@
 //! Responses of released daemons, as recorded, and of daemons to come: this client reads them all.
 //!
-//! Each directory of `tests/fixtures/responses` holds what one version answers. They are never changed: a
-//! client of today must read what a daemon of back then sends.
+//! Each directory of `tests/fixtures/responses` holds the responses of one version. They are never
+//! changed: a client of today must read what a daemon of back then sends.
 
 use std::fs;
 use std::path::{Path, PathBuf};

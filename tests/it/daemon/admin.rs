@@ -70,7 +70,8 @@ impl Host {
         self.daemon.get("/api/v1/system/info/uptime", Some(key)).0
     }
 
-    /// Waits until the daemon answers a key like this, for at most as long as it promises.
+    /// Waits until the daemon responds to a key with this status, for at most as long as it
+    /// promises.
     fn becomes(&self, key: &str, status: u16) {
         let start = Instant::now();
         while self.status(key) != status {

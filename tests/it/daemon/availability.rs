@@ -43,7 +43,7 @@ fn sqlite_file(home: &Path) -> PathBuf {
     home.join(".local/share/linux-api/linux-api.db")
 }
 
-/// The one text that a statement answers.
+/// The one text that a statement returns.
 fn sql(url: &str, statement: &'static str, value: Option<&str>) -> String {
     let work = async {
         let mut connection = PgConnection::connect(url).await.unwrap();

@@ -112,12 +112,21 @@ fn without_an_option_it_is_the_daemon_of_this_machine() {
     assert!(shown.json().get("hostname").is_none());
     assert!(local(&["top"]).well().contains("cpu "));
 
-    let none = fleet.run(&["host", "show"]);
-    assert_eq!(none.code, 4, "{none:?}");
+    // Where there is none, one of the command itself.
+    let own = fleet.run(&["host", "show", "--json"]);
+    assert_eq!(own.json()["host"], shown.json()["host"]);
+    assert!(own.json()["cpu"].is_object(), "{own:?}");
     assert!(
-        none.err.contains("start one with: linux-api serve"),
-        "{none:?}"
+        own.err.contains("sudo linux-api setup keeps history"),
+        "{own:?}"
     );
+    let list = fleet.run(&["process", "list", "pid = 1", "-o", "name"]);
+    assert_eq!((list.code, list.out.as_str()), (0, "1\n"), "{list:?}");
+    // One that is there and wants a key is not passed over.
+    let mut keyless = fleet.command(&["host", "show"]);
+    let keyless = Fleet::ended(keyless.env("LINUX_API__SERVER__LISTEN", &fleet.web.address));
+    assert_eq!(keyless.code, 3, "{keyless:?}");
+    assert!(keyless.err.contains("LINUX_API_KEY"), "{keyless:?}");
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn users(status: &Value) -> u64 {
     users.next().unwrap()["rows"].as_u64().unwrap()
 }
 
-/// Looks at the database and saves it while the daemon runs; answers the backup's name.
+/// Inspects the database and backs it up while the daemon runs; returns the backup's name.
 fn save(host: &Host) -> String {
     let daemon = host.daemon(&[]);
     let status = host.json(&["db", "status"]);
@@ -136,7 +136,7 @@ fn story(host: &Host) {
     let name = save(host);
     let status = host.json(&["db", "status"]);
 
-    // Without a terminal nobody is asked, and nothing is done.
+    // Without a terminal there is no prompt, and nothing is done.
     for command in [&["db", "restore", &name] as &[&str], &["db", "rollback"]] {
         assert!(host.fail(command).contains("use --yes"), "{command:?}");
     }

@@ -238,7 +238,7 @@ fn no_command_waits_for_a_pipe_that_it_was_given_as_a_file() {
         pipe.display()
     );
     refused(&["serve", "--listen", "127.0.0.1:0"], &tls);
-    // Answers may come out of a pipe, such as that of a shell's `<(command)`, and not forever.
+    // `--answers` accepts a pipe, such as that of a shell's `<(command)`, but not an endless one.
     let output = run(home.path(), &["setup", "--answers", "pipe", "--dry-run"]);
     assert!(!output.status.success());
     assert!(

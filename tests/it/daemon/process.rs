@@ -119,7 +119,7 @@ impl Drop for Daemon {
     }
 }
 
-/// One request on a connection of its own; answers status and body, 0 when there was no answer.
+/// One request on a connection of its own; returns status and body, 0 when there was no response.
 pub(crate) fn request(address: &str, method: &str, path: &str, key: Option<&str>) -> (u16, String) {
     send(address, method, path, key, "")
 }

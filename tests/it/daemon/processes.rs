@@ -59,12 +59,12 @@ fn recorded_host(home: &Path) {
 }
 
 /// A daemon that reads the recorded host.
-struct Recorded {
+struct RecordedHost {
     daemon: Daemon,
     _home: TempDir,
 }
 
-impl Recorded {
+impl RecordedHost {
     fn start() -> Self {
         let home = TempDir::new().unwrap();
         recorded_host(home.path());
@@ -120,7 +120,7 @@ fn pids(answer: &Value) -> Vec<u64> {
 
 #[test]
 fn processes_are_filtered_sorted_and_cut_to_the_fields() {
-    let host = Recorded::start();
+    let host = RecordedHost::start();
     assert_eq!(host.pids(""), [1, 10, 11, 100, 101, 102]);
     assert_eq!(host.pids("filter="), [1, 10, 11, 100, 101, 102]);
     for (filter, expected) in [
@@ -160,7 +160,7 @@ fn processes_are_filtered_sorted_and_cut_to_the_fields() {
 
 #[test]
 fn cursors_lead_through_the_whole_list_and_only_in_the_same_order() {
-    let host = Recorded::start();
+    let host = RecordedHost::start();
     for query in [
         "sort=memory",
         "sort=name&order=desc",
@@ -190,7 +190,7 @@ fn cursors_lead_through_the_whole_list_and_only_in_the_same_order() {
 
 #[test]
 fn what_is_wrong_with_a_query_is_said_all_at_once() {
-    let host = Recorded::start();
+    let host = RecordedHost::start();
     let problem = host.problem("filter=cpu+%3E+x&sort=colour&order=up&fields=&limit=1001&cursor=x");
     let fields: Vec<&str> = problem["errors"]
         .as_array()
@@ -214,7 +214,7 @@ fn what_is_wrong_with_a_query_is_said_all_at_once() {
 
 #[test]
 fn one_process_is_shown_with_all_that_is_known_of_it() {
-    let host = Recorded::start();
+    let host = RecordedHost::start();
     let (status, process) = host.get(&format!("{LIST}/101"));
     assert_eq!(status, 200);
     assert_eq!(process["arguments"], json!(["/usr/bin/nginx", "-v"]));
@@ -246,7 +246,7 @@ fn this_host_shows_a_process_until_it_ends() {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
-    // What answers has its arguments; they come a moment after the process.
+    // A process that echoes has its arguments; they are set a moment after it starts.
     child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
     let mut answer = [0];
     child

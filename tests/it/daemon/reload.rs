@@ -11,12 +11,12 @@ use crate::daemon::process::{Daemon, eventually, linux_api, request};
 
 const CONFIG: &str = "[rate_limit]\nenabled = false\n";
 
-struct Reloaded {
+struct ReloadStage {
     home: TempDir,
     daemon: Daemon,
 }
 
-impl Reloaded {
+impl ReloadStage {
     fn start() -> Self {
         let home = TempDir::new().unwrap();
         fs::write(home.path().join("config.toml"), CONFIG).unwrap();
@@ -47,7 +47,7 @@ impl Reloaded {
 
 #[test]
 fn limits_routes_and_the_log_level_change_at_once() {
-    let daemon = Reloaded::start();
+    let daemon = ReloadStage::start();
     assert_eq!(daemon.get("/").0, 200);
     daemon.reload(
         "[rate_limit]\nper_address = '1/hour burst 2'\n[routes]\ndisabled = { '/docs' = 'Gone.' }\n\
@@ -56,7 +56,7 @@ fn limits_routes_and_the_log_level_change_at_once() {
     eventually(|| daemon.get("/docs").0 == 503);
     let codes: Vec<u16> = (0..4).map(|_| daemon.get("/").0).collect();
     assert_eq!(codes, [200, 200, 429, 429]);
-    // Nobody's count starts again.
+    // No client's count starts again.
     daemon.reload("[rate_limit]\nper_address = '1/hour burst 2'\n[log]\nlevel = 'debug'\n");
     eventually(|| daemon.get("/docs").0 != 503);
     assert_eq!(daemon.get("/").0, 429);
@@ -65,7 +65,7 @@ fn limits_routes_and_the_log_level_change_at_once() {
 
 #[test]
 fn what_needs_a_restart_is_named() {
-    let daemon = Reloaded::start();
+    let daemon = ReloadStage::start();
     daemon.reload("[docs]\nenabled = false\n[sampler]\ninterval = '9s'\n");
     eventually(|| daemon.log().contains("wait for a restart"));
     let log = daemon.log();
@@ -84,7 +84,7 @@ fn what_needs_a_restart_is_named() {
 
 #[test]
 fn an_invalid_configuration_is_refused_whole_and_shown() {
-    let daemon = Reloaded::start();
+    let daemon = ReloadStage::start();
     daemon.reload("[routes]\ndisabled = { '/docs' = '' }\n[cors]\norigins = ['null']\n");
     let shown = || daemon.get("/readyz");
     eventually(|| shown().1.contains("cors.origins"));
@@ -109,7 +109,7 @@ fn an_invalid_configuration_is_refused_whole_and_shown() {
 
 #[test]
 fn no_request_fails_while_it_reloads() {
-    let daemon = Reloaded::start();
+    let daemon = ReloadStage::start();
     let (done, failed, sent) = (
         AtomicBool::new(false),
         AtomicUsize::new(0),
@@ -138,7 +138,7 @@ fn no_request_fails_while_it_reloads() {
 
 #[test]
 fn nothing_sent_before_a_stop_is_lost() {
-    let daemon = Reloaded::start();
+    let daemon = ReloadStage::start();
     let address = daemon.daemon.address.clone();
     let (stopped, failed, sent) = (
         AtomicBool::new(false),
@@ -149,7 +149,7 @@ fn nothing_sent_before_a_stop_is_lost() {
         for _ in 0..4 {
             scope.spawn(|| {
                 loop {
-                    // Sent while the daemon was not asked to stop yet: answered.
+                    // A request from before the stop is still served.
                     let (status, _) = request(&address, "GET", "/livez", None);
                     if stopped.load(Ordering::SeqCst) {
                         return;
@@ -169,7 +169,7 @@ fn nothing_sent_before_a_stop_is_lost() {
 
 /// Standard output, standard error and exit code of a command of the same account.
 fn command(
-    daemon: &Reloaded,
+    daemon: &ReloadStage,
     arguments: &[&str],
     variables: &[(&str, &str)],
 ) -> (String, String, i32) {
@@ -182,7 +182,7 @@ fn command(
 
 #[test]
 fn the_command_waits_for_the_result_and_says_it() {
-    let daemon = Reloaded::start();
+    let daemon = ReloadStage::start();
     let config = daemon.home.path().join("config.toml");
     fs::write(&config, "[routes]\ndisabled = { '/docs' = 'Gone.' }\n").unwrap();
     let (out, err, code) = command(&daemon, &["reload"], &[]);
@@ -222,7 +222,7 @@ fn the_command_waits_for_the_result_and_says_it() {
 
 #[test]
 fn the_command_signals_nothing_but_a_daemon() {
-    let daemon = Reloaded::start();
+    let daemon = ReloadStage::start();
     let mut other = std::process::Command::new("sleep")
         .arg("60")
         .spawn()

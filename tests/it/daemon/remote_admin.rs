@@ -6,7 +6,7 @@ use tempfile::TempDir;
 use crate::daemon::process::{Daemon, linux_api, post};
 
 /// A daemon, and an administrator with the database and one with a key.
-struct Both {
+struct LocalAndRemote {
     home: TempDir,
     elsewhere: TempDir,
     url: String,
@@ -16,13 +16,13 @@ struct Both {
 
 /// What a command answered.
 #[derive(Debug)]
-struct Said {
+struct CommandOutput {
     ok: bool,
     out: String,
     err: String,
 }
 
-impl Both {
+impl LocalAndRemote {
     fn start(variables: &[(&str, &str)]) -> Self {
         let home = TempDir::new().unwrap();
         let daemon = Daemon::start(home.path(), &[], variables);
@@ -36,33 +36,33 @@ impl Both {
     }
 
     /// With the database.
-    fn here(&self, arguments: &[&str]) -> Said {
+    fn here(&self, arguments: &[&str]) -> CommandOutput {
         said(&mut linux_api(self.home.path(), arguments))
     }
 
     /// Over HTTP, from a home without any configuration or database.
-    fn there(&self, arguments: &[&str]) -> Said {
+    fn there(&self, arguments: &[&str]) -> CommandOutput {
         self.there_with(&self.key, arguments)
     }
 
-    fn there_with(&self, key: &str, arguments: &[&str]) -> Said {
+    fn there_with(&self, key: &str, arguments: &[&str]) -> CommandOutput {
         let mut command = linux_api(self.elsewhere.path(), arguments);
         command.args(["--remote", &self.url]);
         said(command.env("LINUX_API_KEY", key))
     }
 }
 
-fn said(command: &mut std::process::Command) -> Said {
+fn said(command: &mut std::process::Command) -> CommandOutput {
     let output = command.output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Said {
+    CommandOutput {
         ok: output.status.success(),
         out: text(&output.stdout),
         err: text(&output.stderr),
     }
 }
 
-impl Said {
+impl CommandOutput {
     #[track_caller]
     fn well(self) -> String {
         assert!(self.ok, "{}", self.err);
@@ -93,7 +93,7 @@ const NO_LIMITS: &[(&str, &str)] = &[("LINUX_API__RATE_LIMIT__ENABLED", "false")
 
 #[test]
 fn what_is_shown_is_the_same_to_the_letter() {
-    let both = Both::start(NO_LIMITS);
+    let both = LocalAndRemote::start(NO_LIMITS);
     let address = both.url.trim_start_matches("http://");
     for number in 0..120 {
         let user = json!({"username": format!("user{number}")});
@@ -136,7 +136,7 @@ fn what_is_shown_is_the_same_to_the_letter() {
 
 #[test]
 fn what_is_done_is_said_alike_and_ruled_alike() {
-    let both = Both::start(NO_LIMITS);
+    let both = LocalAndRemote::start(NO_LIMITS);
     let change = |arguments: &[&str]| {
         let on = |name: &str| -> Vec<String> {
             let one = arguments.iter();
@@ -240,7 +240,7 @@ fn what_is_done_is_said_alike_and_ruled_alike() {
 
 #[test]
 fn keys_are_made_rotated_and_revoked_over_http() {
-    let both = Both::start(NO_LIMITS);
+    let both = LocalAndRemote::start(NO_LIMITS);
     let first = key_in(&both.there(&["user", "add", "alice1"]).well());
     let made = both.there(&["user", "key", "create", "alice1", "--json"]);
     let made: Value = serde_json::from_str(&made.well()).unwrap();
@@ -251,7 +251,7 @@ fn keys_are_made_rotated_and_revoked_over_http() {
     let revoke = ["user", "key", "revoke", "alice1", &next[5..17], "--yes"];
     both.there(&revoke).well();
     assert!(both.there(&revoke).well().contains("was revoked already"));
-    // The key of a viewer is told what it may not do, and by whom.
+    // The key of a viewer gets the reason for the refusal.
     both.there_with(&first, &["user", "list"])
         .refused("Admin access required");
     both.there_with("lapi_wrong", &["user", "list"])
@@ -260,7 +260,7 @@ fn keys_are_made_rotated_and_revoked_over_http() {
 
 #[test]
 fn what_takes_the_database_is_refused_over_http() {
-    let both = Both::start(NO_LIMITS);
+    let both = LocalAndRemote::start(NO_LIMITS);
     let boss = key_in(&both.there(&["user", "add", "boss1", "--admin"]).well());
     let out = both.there_with(&boss, &["user", "add", "alice1"]).well();
     let alice = key_in(&out)[5..17].to_owned();
@@ -297,7 +297,7 @@ fn what_takes_the_database_is_refused_over_http() {
 
 #[test]
 fn a_remote_is_named_and_its_key_is_found() {
-    let both = Both::start(&[]);
+    let both = LocalAndRemote::start(&[]);
     let mut add = linux_api(
         both.elsewhere.path(),
         &["remote", "add", "web", &both.url, "--key-file"],
@@ -321,7 +321,7 @@ fn a_remote_is_named_and_its_key_is_found() {
 
 #[test]
 fn a_limit_on_requests_is_waited_for() {
-    let both = Both::start(&[("LINUX_API__RATE_LIMIT__PER_KEY_WRITES", "1/s burst 1")]);
+    let both = LocalAndRemote::start(&[("LINUX_API__RATE_LIMIT__PER_KEY_WRITES", "1/s burst 1")]);
     let first = both.there(&["user", "add", "user1"]);
     let second = both.there(&["user", "add", "user2"]);
     let third = both.there(&["user", "add", "user3"]);
@@ -333,7 +333,7 @@ fn a_limit_on_requests_is_waited_for() {
 #[test]
 fn following_shows_what_is_written_meanwhile() {
     use std::io::{BufRead, BufReader};
-    let both = Both::start(NO_LIMITS);
+    let both = LocalAndRemote::start(NO_LIMITS);
     for remote in [false, true] {
         let mut command = if remote {
             let mut command = linux_api(both.elsewhere.path(), &["audit", "list", "-f", "--json"]);

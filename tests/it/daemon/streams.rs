@@ -38,7 +38,7 @@ struct Stream {
 enum Event {
     Data(String, Value),
     Comment,
-    /// The answer is over.
+    /// The response has ended.
     Over,
 }
 
@@ -110,7 +110,7 @@ impl Stream {
         }
     }
 
-    /// Reads to the end and answers the reason for it.
+    /// Reads to the end and returns the reason for it.
     fn reason(&mut self) -> String {
         loop {
             match self.event() {

@@ -130,7 +130,7 @@ fn a_socket_of_another_kind_or_beyond_loopback_is_refused() {
     assert!(said.contains("the daemon's socket 0.0.0.0:"), "{said}");
 }
 
-/// What the daemon tells until `last` is among it.
+/// The daemon's messages to systemd, up to and including `last`.
 fn told_until(socket: &UnixDatagram, last: &str) -> Vec<String> {
     let mut told = Vec::new();
     let mut buffer = [0; 4096];
@@ -190,7 +190,7 @@ fn systemd_is_told_of_start_reload_life_and_stop() {
     assert!(told.contains(&listening), "{told:?}");
     told_until(&socket, "WATCHDOG=1");
 
-    // What the daemon asks itself meanwhile is nobody's request.
+    // The daemon's own liveness probes meanwhile count as no client's requests.
     let key = daemon.key.clone().unwrap();
     let (_, body) = daemon.get("/api/v1/health/metrics", Some(&key));
     assert!(body.contains(r#""requests":{"recorded":0,"#), "{body}");
@@ -222,7 +222,7 @@ fn systemd_is_told_of_start_reload_life_and_stop() {
 fn the_status_line_says_that_the_database_is_away_whatever_else_happens() {
     let home = TempDir::new().unwrap();
     let (path, socket) = notify_socket(&home);
-    // Bound and not listened at: no one else gets this port, and nobody answers.
+    // Bound but not listening: no other process gets this port, and connections are refused.
     let closed = held_port();
     let config = home.path().join("config.toml");
     std::fs::write(&config, "").unwrap();

@@ -35,7 +35,7 @@ impl Authority {
         }
     }
 
-    /// Writes a certificate for localhost and its key; answers the serial number's last byte.
+    /// Writes a certificate for localhost and its key; returns the serial number's last byte.
     pub(crate) fn issue(&self, folder: &Path, serial: u64) -> (PathBuf, PathBuf) {
         let key = KeyPair::generate().unwrap();
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
@@ -79,7 +79,7 @@ impl Authority {
     }
 }
 
-/// Sends a request on an open connection and reads the answer's head.
+/// Sends a request on an open connection and reads the response's head.
 pub(crate) fn ask(
     connection: &mut StreamOwned<ClientConnection, std::net::TcpStream>,
     path: &str,
@@ -170,7 +170,7 @@ fn a_new_certificate_serves_new_connections_and_breaks_none() {
     let answer = ask(&mut old, "/livez").unwrap();
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
 
-    // A broken one changes nothing, and is told.
+    // A broken one changes nothing, and is reported.
     fs::write(&files.0, "nonsense").unwrap();
     daemon.signal(Signal::HUP);
     eventually(|| {

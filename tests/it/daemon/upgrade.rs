@@ -28,7 +28,7 @@ struct Upgrade {
 }
 
 /// What a command said.
-struct Said {
+struct CommandOutput {
     ok: bool,
     out: String,
     err: String,
@@ -72,21 +72,21 @@ impl Upgrade {
         }
     }
 
-    fn run(&self, arguments: &[&str]) -> Said {
+    fn run(&self, arguments: &[&str]) -> CommandOutput {
         let mut command = linux_api(self.home.path(), arguments);
         if let Some(url) = &self.target_url {
             command.env("LINUX_API__DATABASE__URL", url);
         }
         let output = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        Said {
+        CommandOutput {
             ok: output.status.success(),
             out: text(&output.stdout),
             err: text(&output.stderr),
         }
     }
 
-    fn import(&self, arguments: &[&str]) -> Said {
+    fn import(&self, arguments: &[&str]) -> CommandOutput {
         let home = self.home.path().to_str().unwrap();
         let all = [&["db", "import", "--from", home], arguments].concat();
         self.run(&all)
@@ -100,7 +100,7 @@ impl Upgrade {
     }
 
     fn serve(&self) -> Daemon {
-        // All come at once here, and nobody is to be asked to wait.
+        // All requests come at once here, and no client may be rate-limited.
         let mut variables = vec![
             ("LINUX_API__LEGACY__PBKDF2_PER_MINUTE", "100"),
             ("LINUX_API__RATE_LIMIT__ENABLED", "false"),
@@ -133,7 +133,7 @@ fn json_of(daemon: &Daemon, path: &str, key: &str) -> Value {
 async fn the_whole_story(target_url: Option<String>) {
     let upgrade = Upgrade::new(target_url).await;
 
-    // Both sides have an admin, so nothing happens before somebody says what to do.
+    // Both sides have an admin, so nothing happens before the operator decides.
     let stopped = upgrade.import(&[]);
     assert!(!stopped.ok && stopped.err.contains("names are taken: admin (legacy)"));
     let dry = upgrade.import(&["--merge", "--dry-run"]);

@@ -1,4 +1,4 @@
-//! Documented answers and real ones: the same members of the same kinds, the same fixed words.
+//! Documented output and real output: the same members of the same kinds, the same fixed words.
 //! Figures, ids, names and times are free.
 
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::guides::pages::root;
 use crate::guides::stage::Stage;
 
-/// Parts of answers that only another surrounding gives, and the source that has their words.
+/// Parts of the output that only another environment gives, and the source that has their words.
 const ELSEWHERE: &[(&str, &str, &str)] = &[
     (
         "API key for web-03: ********",
@@ -60,7 +60,7 @@ fn documented_json(place: &str, text: &str) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|error| panic!("{place}: {error}: {text}"))
 }
 
-/// The answer of the command before; asked for again while the daemon has just begun to measure.
+/// The output of the command before; read again while the daemon has just begun to measure.
 pub(crate) fn follows(place: &str, text: &str, said: &str, again: impl Fn() -> String) {
     let documented = documented_json(place, text);
     let deadline = Instant::now() + Duration::from_secs(15);
@@ -134,7 +134,7 @@ pub(crate) fn stream(place: &str, text: &str, said: &str) {
     }
 }
 
-/// A text that answers nothing: the picture of the architecture, or filters, one a line.
+/// A text that is no output: the picture of the architecture, or filters, one a line.
 pub(crate) fn text(stage: &Stage, place: &str, text: &str) {
     if place.starts_with("docs/architecture.md") {
         for (name, path) in [

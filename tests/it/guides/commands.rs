@@ -1,6 +1,6 @@
 //! What is done with a command of a guide.
 
-use crate::guides::listed::{self, Listed};
+use crate::guides::listed::{self, UnrunCommand};
 
 /// How a command is tried.
 pub(crate) enum Way {
@@ -8,7 +8,7 @@ pub(crate) enum Way {
     Before,
     /// Runs to its end, and has to succeed.
     Run,
-    /// Goes on until somebody ends it; ended when it has said this.
+    /// Runs until it is interrupted; the test does that when it has printed this.
     Until(&'static str),
     /// Wants a terminal; ended when that has shown all of these.
     Terminal(Vec<String>),
@@ -17,10 +17,10 @@ pub(crate) enum Way {
     /// Starts it again.
     Start,
     /// Can't be run here.
-    Listed(&'static Listed),
+    Listed(&'static UnrunCommand),
 }
 
-/// Decides it; a command that nobody has thought of is an error.
+/// Decides it; a command that no rule covers is an error.
 pub(crate) fn way(command: &str) -> Result<Way, String> {
     match command {
         "systemctl stop linux-api.socket linux-api.service" => return Ok(Way::Stop),
@@ -53,6 +53,7 @@ pub(crate) fn way(command: &str) -> Result<Way, String> {
 
 fn way_of_ours(arguments: &[&str]) -> Way {
     match arguments {
+        ["serve", "--ephemeral", ..] => Way::Until("listens on unix:"),
         ["serve", ..] => Way::Until("lapi_"),
         ["audit", .., "--follow", "--json"] => Way::Until("\"result\":\"refused\""),
         ["tui", rest @ ..] => Way::Terminal(shown(rest)),
@@ -84,7 +85,7 @@ fn bare(command: &str) -> String {
                 quote = None;
                 bare.push('_');
             }
-            // In double quotes the shell still runs what it is told to.
+            // In double quotes the shell still substitutes commands.
             (Some('"'), '`') => bare.push('`'),
             (Some('"'), '(') => bare.push('('),
             _ => {}

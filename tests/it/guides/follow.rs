@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use crate::guides::answers;
 use crate::guides::commands::{self, Way};
 use crate::guides::names;
-use crate::guides::pages::{Block, Documented, Page};
+use crate::guides::pages::{Block, DocumentedCommand, Page};
 use crate::guides::postgres::fresh_database;
 use crate::guides::python;
 use crate::guides::queries;
 use crate::guides::settings;
-use crate::guides::stage::{Stage, Then};
+use crate::guides::stage::{NextStep, Stage};
 
 /// Remotes that a page takes to be known already.
 const KNOWN: &[(&str, &[&str])] = &[
@@ -19,7 +19,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("docs/tui.md", &["web-03", "db-01"]),
 ];
 
-/// Commands that stop and say what has to be decided, as the page tells.
+/// Commands that stop and say what has to be decided, as the page says too.
 const STOPS: &[(&str, &str)] = &[
     (
         "linux-api db import --from /opt/Linux-API --dry-run",
@@ -92,7 +92,7 @@ impl Walk {
         }
     }
 
-    fn command(&mut self, place: &str, documented: &Documented) {
+    fn command(&mut self, place: &str, documented: &DocumentedCommand) {
         let command = documented.command.as_str();
         let way = commands::way(command);
         let way = way.unwrap_or_else(|fault| panic!("{place}: {command}: {fault}"));
@@ -113,15 +113,15 @@ impl Walk {
                 self.said = ended.stdout;
             }
             Way::Until(wanted) => {
-                // A stream tells its readers that the daemon stops.
+                // A stream notifies its readers that the daemon stops.
                 let is_stream = command.contains("/stream");
                 let then = if is_stream {
-                    Then::StopTheDaemon
+                    NextStep::StopTheDaemon
                 } else {
-                    Then::End
+                    NextStep::End
                 };
                 if command.contains("--result refused") {
-                    // Somebody is refused, so that there is something to show.
+                    // One request is refused, so that there is something to show.
                     self.stage.refuse();
                 }
                 self.said = self.stage.watch(&script, &[wanted.to_owned()], then);

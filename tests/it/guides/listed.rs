@@ -11,7 +11,7 @@ use linux_api_config::{Config, Section, example};
 use crate::guides::pages::root;
 
 /// Commands that begin alike and are not run.
-pub(crate) struct Listed {
+pub(crate) struct UnrunCommand {
     /// How they begin, past `sudo`.
     pub(crate) begins: &'static str,
     /// Why they are not run.
@@ -24,8 +24,8 @@ const fn listed(
     begins: &'static str,
     reason: &'static str,
     check: fn(&str) -> Result<(), String>,
-) -> Listed {
-    Listed {
+) -> UnrunCommand {
+    UnrunCommand {
         begins,
         reason,
         check,
@@ -39,8 +39,13 @@ const ENGINE: &str = "needs a container engine";
 const SERVER: &str = "needs the accounts of a PostgreSQL server";
 const ACCOUNTS: &str = "changes the accounts of this machine";
 const HOST: &str = "changes this host";
+const SSH: &str = "needs a host behind ssh";
 
-pub(crate) const LISTED: &[Listed] = &[
+pub(crate) const LISTED: &[UnrunCommand] = &[
+    listed("linux-api tui ssh://", SSH, nothing),
+    listed("linux-api remote import ~/.ssh/config", SSH, nothing),
+    listed("linux-api remote add --push", SSH, nothing),
+    listed("linux-api remote clean", SSH, nothing),
     listed("apt-get ", PACKAGES, names_our_package),
     listed("curl --proto '=https'", "installs a compiler", names_rustup),
     listed(". \"$HOME/.cargo/env\"", "installs a compiler", nothing),
@@ -90,14 +95,14 @@ pub(crate) const LISTED: &[Listed] = &[
 ];
 
 /// The entry of a command, when it has one.
-pub(crate) fn entry(command: &str) -> Option<&'static Listed> {
+pub(crate) fn entry(command: &str) -> Option<&'static UnrunCommand> {
     let command = command.strip_prefix("sudo ").unwrap_or(command);
     LISTED
         .iter()
         .find(|entry| command.starts_with(entry.begins))
 }
 
-impl Listed {
+impl UnrunCommand {
     /// What can be said without running it.
     pub(crate) fn check(&self, command: &str, place: &str) {
         let seen = look_at(command).and_then(|()| (self.check)(command));

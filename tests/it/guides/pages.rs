@@ -25,9 +25,9 @@ pub(crate) struct Block {
     pub(crate) is_answer: bool,
 }
 
-/// A command with what the page says that it answers.
+/// A command, with the output that the page shows for it.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Documented {
+pub(crate) struct DocumentedCommand {
     pub(crate) command: String,
     pub(crate) answer: Vec<String>,
 }
@@ -105,10 +105,10 @@ impl Page {
 
 impl Block {
     /// The commands of a block of shell, each whole; with a prompt before them what follows a
-    /// command is its answer.
-    pub(crate) fn commands(&self) -> Vec<Documented> {
+    /// command is its output.
+    pub(crate) fn commands(&self) -> Vec<DocumentedCommand> {
         let prompts = self.language == "console";
-        let mut found: Vec<Documented> = Vec::new();
+        let mut found: Vec<DocumentedCommand> = Vec::new();
         let mut lines = self.text.lines();
         while let Some(line) = lines.next() {
             let mut command = match (prompts, line.get(..2)) {
@@ -136,7 +136,7 @@ impl Block {
                 }
             }
             let answer = Vec::new();
-            found.push(Documented { command, answer });
+            found.push(DocumentedCommand { command, answer });
         }
         found
     }

@@ -1,4 +1,4 @@
-//! What the guides have other programs ask: SQL on both engines, series of Prometheus.
+//! Queries of other programs in the guides: SQL on both engines, series of Prometheus.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -52,7 +52,7 @@ fn migrated(stage: &Stage) -> String {
     url
 }
 
-/// Every series that a query names is one that the daemon tells.
+/// Every series that a query names is one that the daemon exposes.
 pub(crate) fn promql(stage: &mut Stage, place: &str, text: &str) {
     stage.start_on_recorded_host();
     let words = text.split(|it: char| !it.is_ascii_alphanumeric() && it != '_');
@@ -65,8 +65,8 @@ pub(crate) fn promql(stage: &mut Stage, place: &str, text: &str) {
         .collect();
     assert!(!names.is_empty(), "{place}");
     let deadline = Instant::now() + PATIENCE;
-    // The first request is what the second one tells of, and the first reading has remote file
-    // systems that nobody serves.
+    // Only the second scrape has the series of the first, and the first reading has remote file
+    // systems that no server exports.
     while !names.is_empty() {
         let told = stage.ask("/metrics");
         names.retain(|name| {

@@ -26,7 +26,9 @@ pub(crate) fn check(stage: &Stage, place: &str, text: &str) {
             assert!(read.is_ok(), "{place}: {}", read.unwrap_err());
             continue;
         }
-        // Setup's answers have what no configuration has; a later command reads them here.
+        // A file for `--answers` has keys that the configuration does not have; a later command
+        // reads it.
+        // here.
         let (name, command) = if text.contains("kind = ") {
             (
                 "answers.toml",

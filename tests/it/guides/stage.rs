@@ -22,8 +22,8 @@ use crate::guides::small_program::small_program;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// Stands for the program. Setup works on a directory, answers come from here, and keys go to files
-/// and not to the keyring of whoever runs the tests.
+/// Stands for the program. Setup works on a directory, its prompts are filled from here, and keys
+/// go to files and not to the keyring of the account that runs the tests.
 const PROGRAM: &str = r#"#!/bin/bash
 case "$1 $2" in
 "setup "*)
@@ -73,7 +73,7 @@ struct Other {
 }
 
 /// How a command ended.
-pub(crate) struct Ended {
+pub(crate) struct CommandResult {
     pub(crate) success: bool,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
@@ -96,7 +96,7 @@ impl Session {
     /// Waits until none is left.
     fn wait(self) {
         let deadline = Instant::now() + PATIENCE;
-        // They are no children of ours, so nobody tells us.
+        // They are not our children, so their end has to be polled.
         while kill_process_group(self.0, Signal::CONT).is_ok() {
             assert!(Instant::now() < deadline, "it outlives its terminal");
             thread::sleep(Duration::from_millis(20));
@@ -304,7 +304,7 @@ impl Stage {
             .replace("/mnt", self.path("root").to_str().unwrap())
     }
 
-    /// What somebody would type: the key, or the header with it that curl waits for.
+    /// What a user would type: the key, or the header with it that curl waits for.
     fn typed(&self, command: &str) -> String {
         let is_other = command.contains("https://");
         let other = self.other.daemon.key.as_ref().filter(|_| is_other);
@@ -340,7 +340,7 @@ impl Stage {
     }
 
     /// Runs a script to its end; the key is on its standard input.
-    pub(crate) fn run(&self, script: &str) -> Ended {
+    pub(crate) fn run(&self, script: &str) -> CommandResult {
         let (mut reader, writer) = std::io::pipe().unwrap();
         let (mut errors, error_writer) = std::io::pipe().unwrap();
         let mut command = self.shell(script);
@@ -350,7 +350,7 @@ impl Stage {
             .stderr(error_writer);
         let mut group = Group(command.spawn().unwrap());
         drop(command);
-        // One that asks for nothing may have ended before.
+        // A program that reads no input may have ended before.
         let _ = writeln!(
             group.0.stdin.take().unwrap(),
             "{}",
@@ -363,7 +363,7 @@ impl Stage {
             let stdout = receiver.recv_timeout(PATIENCE);
             let success = stdout.is_ok() && group.0.wait().unwrap().success();
             drop(group);
-            Ended {
+            CommandResult {
                 success,
                 stdout: stdout.unwrap_or_else(|_| "it did not end".to_owned()),
                 stderr: stderr.join().unwrap(),
@@ -371,9 +371,9 @@ impl Stage {
         })
     }
 
-    /// Runs a script until it has said all of these, then does `then`, and ends it. Answers what it
-    /// said until it was ended, or, when `then` ends it, all.
-    pub(crate) fn watch(&mut self, script: &str, wanted: &[String], then: Then) -> String {
+    /// Runs a script until it has printed all of these, then does `then`, and ends it. Returns its
+    /// output until it was ended, or, when `then` ends it, all.
+    pub(crate) fn watch(&mut self, script: &str, wanted: &[String], then: NextStep) -> String {
         let home = TempDir::new_in(self.home.path()).unwrap();
         let mut command = self.shell(script);
         if script.contains("linux-api serve") {
@@ -381,9 +381,10 @@ impl Stage {
             command
                 .env("HOME", home.path())
                 .env("LINUX_API__SERVER__LISTEN", "127.0.0.1:0")
+                .env("XDG_RUNTIME_DIR", home.path())
                 .env("LINUX_API__SERVER__UNIX", home.path().join("api.sock"));
         }
-        if then == Then::Quit {
+        if then == NextStep::Quit {
             command.env("LINUX_API_KEY", &self.key);
         }
         let (reader, writer) = std::io::pipe().unwrap();
@@ -413,8 +414,8 @@ impl Stage {
             if !seen && wanted.iter().all(|it| text.contains(it)) {
                 seen = true;
                 match then {
-                    Then::StopTheDaemon => self.stop(),
-                    Then::End | Then::Quit => drop(group.take()),
+                    NextStep::StopTheDaemon => self.stop(),
+                    NextStep::End | NextStep::Quit => drop(group.take()),
                 }
             }
         }
@@ -422,7 +423,7 @@ impl Stage {
         reading.join().unwrap();
         let said = String::from_utf8_lossy(&said).into_owned();
         assert!(seen, "{script}: no {wanted:?} in:\n{said}");
-        if then == Then::StopTheDaemon {
+        if then == NextStep::StopTheDaemon {
             self.start();
         }
         said
@@ -443,7 +444,7 @@ impl Stage {
             "PATH={SYSTEM_PATH} script --quiet --flush --command 'exec bash {}' /dev/null",
             path.display()
         );
-        self.watch(&script, wanted, Then::Quit);
+        self.watch(&script, wanted, NextStep::Quit);
         let pid: i32 = fs::read_to_string(pid).unwrap().trim().parse().unwrap();
         Session(Pid::from_raw(pid).unwrap()).wait();
     }
@@ -454,7 +455,7 @@ impl Stage {
         self.run(&command).stdout
     }
 
-    /// Asks for a change without a key, which is refused and audited.
+    /// Requests a change without a key, which is refused and audited.
     pub(crate) fn refuse(&self) {
         let user = "00000000-0000-4000-8000-000000000000";
         let url = format!("http://127.0.0.1:8080/api/v1/admin/users/{user}/activate");
@@ -465,7 +466,7 @@ impl Stage {
 
 /// What is done with a script that goes on when it has said what it should.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Then {
+pub(crate) enum NextStep {
     End,
     /// It is a dashboard.
     Quit,

@@ -1,4 +1,4 @@
-//! Answers that do not come out of a regular file.
+//! Files of answers that are not regular files.
 
 use std::fs;
 use std::process::Command;
@@ -23,7 +23,7 @@ fn answers_may_come_out_of_a_pipe_and_an_empty_one_is_no_answer() {
     good(&setup(&format!("<(echo {text})"), ""));
     let written = fs::read_to_string(system.path("etc/linux-api/config.toml")).unwrap();
     assert!(written.contains("127.0.0.1:9000"), "{written}");
-    // The same answers, by the one descriptor that sudo passes on.
+    // The same file of answers, by the one descriptor that sudo passes on.
     good(&setup(
         "/dev/stdin",
         &format!(" < <(sleep 0.2; echo {text})"),

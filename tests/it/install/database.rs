@@ -41,7 +41,7 @@ fn greet(stream: &mut TcpStream) {
     }
 }
 
-/// A server that does `serve` with its first client; answers its URL.
+/// A server that does `serve` with its first client; returns its URL.
 fn server(serve: impl FnOnce(&mut TcpStream) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -60,7 +60,7 @@ fn refusing(code: &'static str, text: &'static str) -> String {
     })
 }
 
-/// A server that answers one question, about its version, with this number.
+/// A server that responds to one query, for its version, with this number.
 fn of_version(number: &'static str) -> String {
     server(move |stream| {
         let mut answer = message(b'R', &[0, 0, 0, 0]);

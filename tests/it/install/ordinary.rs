@@ -1,4 +1,4 @@
-//! What an ordinary account is told on a host where root and the group may read the configuration.
+//! What an ordinary account sees on a host where root and the group may read the configuration.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};

@@ -42,7 +42,7 @@ impl Terminal {
             .unwrap()
     }
 
-    /// Waits for a text and answers it with keys.
+    /// Waits for a prompt and types keys.
     #[track_caller]
     fn answer(&self, question: &str, keys: &[&str]) -> String {
         self.answer_nth(1, question, keys)
@@ -62,7 +62,7 @@ impl Terminal {
                 return text;
             }
             assert!(Instant::now() < deadline, "no {question:?} in:\n{text}");
-            // A terminal tells nobody that it has changed.
+            // A terminal sends no event when it has changed.
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -95,7 +95,7 @@ fn the_answers_of_a_person_become_the_configuration() {
     );
 }
 
-/// Keys of a shell edit the line, and a wrong one is asked for again.
+/// Keys of a shell edit the line, and a wrong value is prompted for again.
 #[test]
 fn a_typed_line_can_be_edited() {
     let system = System::new();

@@ -231,7 +231,7 @@ fn uninstalling_leaves_configuration_and_data_and_purging_leaves_nothing() {
     good(&system.run(&["--uninstall", "--yes"]));
     let files = |system: &System| -> Vec<String> {
         let all = system.all().into_iter();
-        all.filter(|(_, found)| !matches!(found, crate::install::tree::Found::Folder(_)))
+        all.filter(|(_, found)| !matches!(found, crate::install::tree::PathContent::Directory(_)))
             .map(|(path, _)| path.to_str().unwrap().to_owned())
             // Accounts are files of the system.
             .filter(|path| !is_list_of_accounts(path))
@@ -332,7 +332,7 @@ fn a_package_takes_the_place_of_what_setup_had_brought() {
         fs::read_link(wants).unwrap().to_str().unwrap(),
         "/usr/lib/systemd/system/linux-api.service"
     );
-    // A unit that somebody wrote is theirs.
+    // A unit that the administrator wrote stays.
     let theirs = "[Service]\nExecStart=/usr/bin/linux-api serve\n";
     fs::write(system.path(own), theirs).unwrap();
     good(&system.run(&["--yes"]));
@@ -433,7 +433,7 @@ fn purging_also_takes_what_an_interrupted_run_left() {
     let all = system.all();
     let left: Vec<_> = all
         .iter()
-        .filter(|(_, found)| !matches!(found, crate::install::tree::Found::Folder(_)))
+        .filter(|(_, found)| !matches!(found, crate::install::tree::PathContent::Directory(_)))
         .collect();
     assert!(left.is_empty(), "{left:?}");
 }

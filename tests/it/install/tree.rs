@@ -27,8 +27,8 @@ pub(crate) struct System {
 
 /// What is at a path: mode and content, or where a link leads.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Found {
-    Folder(u32),
+pub(crate) enum PathContent {
+    Directory(u32),
     File(u32, Vec<u8>),
     Link(PathBuf),
 }
@@ -55,7 +55,7 @@ impl System {
     pub(crate) fn beside(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::write(&path, text).unwrap();
-        // Answers may hold a password.
+        // The file of answers may hold a password.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         path
     }
@@ -78,7 +78,7 @@ impl System {
     }
 
     /// Everything that is there, by its path.
-    pub(crate) fn all(&self) -> BTreeMap<PathBuf, Found> {
+    pub(crate) fn all(&self) -> BTreeMap<PathBuf, PathContent> {
         let mut found = BTreeMap::new();
         let root = self.root();
         let mut folders = vec![root.clone()];
@@ -88,12 +88,12 @@ impl System {
                 let metadata = fs::symlink_metadata(&path).unwrap();
                 let mode = metadata.mode() & 0o7777;
                 let what = if metadata.is_symlink() {
-                    Found::Link(fs::read_link(&path).unwrap())
+                    PathContent::Link(fs::read_link(&path).unwrap())
                 } else if metadata.is_dir() {
                     folders.push(path.clone());
-                    Found::Folder(mode)
+                    PathContent::Directory(mode)
                 } else {
-                    Found::File(mode, fs::read(&path).unwrap())
+                    PathContent::File(mode, fs::read(&path).unwrap())
                 };
                 found.insert(path.strip_prefix(&root).unwrap().to_owned(), what);
             }
@@ -127,7 +127,7 @@ pub(crate) fn text(output: &[u8]) -> String {
     String::from_utf8(output.to_vec()).unwrap()
 }
 
-/// It succeeded; answers what it said.
+/// It succeeded; returns its output.
 #[track_caller]
 pub(crate) fn good(output: &Output) -> String {
     let errors = text(&output.stderr);
@@ -135,7 +135,7 @@ pub(crate) fn good(output: &Output) -> String {
     text(&output.stdout)
 }
 
-/// It failed; answers why.
+/// It failed; returns the reason it gave.
 #[track_caller]
 pub(crate) fn refused(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));

@@ -9,7 +9,7 @@ use linux_api_store::refusals::WINDOW;
 use linux_api_store::{Engine, Refusal, Store};
 use linux_api_wire::api_key::{KeyId, Scope, Scopes};
 use linux_api_wire::audit::{Actor, Origin, Via};
-use linux_api_wire::authority::Denied;
+use linux_api_wire::authority::Denial;
 use linux_api_wire::time::ManualClock;
 use linux_api_wire::user::{Role, User, UserId};
 
@@ -171,7 +171,7 @@ async fn a_user_that_may_no_longer_changes_nothing(database: Database) {
         .set_role(&system, boss.id, Role::Viewer)
         .await
         .unwrap();
-    let denied = Refusal::ActorDenied(Denied::Role(Role::Admin));
+    let denied = Refusal::ActorDenied(Denial::Role(Role::Admin));
     expect_refused((&store, &clock), &by_boss, &alice, denied).await;
     // Its own keys are its own still.
     let own = by_key(&boss, "key_boss", OWN);
@@ -181,7 +181,7 @@ async fn a_user_that_may_no_longer_changes_nothing(database: Database) {
         .unwrap();
     store.set_role(&system, boss.id, Role::Admin).await.unwrap();
     store.set_active(&system, boss.id, false).await.unwrap();
-    let denied = Refusal::ActorDenied(Denied::Inactive);
+    let denied = Refusal::ActorDenied(Denial::Inactive);
     expect_refused((&store, &clock), &by_boss, &alice, denied).await;
     expect_refused((&store, &clock), &own, &alice, denied).await;
     store.set_active(&system, boss.id, true).await.unwrap();
@@ -192,7 +192,7 @@ async fn a_user_that_may_no_longer_changes_nothing(database: Database) {
     };
     store.create_key(&system, boss.id, &key).await.unwrap();
     let by_narrow = by_key(&boss, "narrow", ALL);
-    let denied = Refusal::ActorDenied(Denied::Scope(ALL));
+    let denied = Refusal::ActorDenied(Denial::Scope(ALL));
     expect_refused((&store, &clock), &by_narrow, &alice, denied).await;
     store
         .create_key(&by_boss, alice.id, &new_key("two"))
@@ -224,7 +224,7 @@ async fn an_account_is_looked_at_by_its_user(database: Database) {
         (&store, &clock),
         &by_boss,
         &alice,
-        Refusal::ActorDenied(Denied::Inactive),
+        Refusal::ActorDenied(Denial::Inactive),
     )
     .await;
     store.set_active(&system, boss.id, true).await.unwrap();
@@ -232,7 +232,7 @@ async fn an_account_is_looked_at_by_its_user(database: Database) {
         .set_role(&system, boss.id, Role::Viewer)
         .await
         .unwrap();
-    let denied = Refusal::ActorDenied(Denied::Role(Role::Admin));
+    let denied = Refusal::ActorDenied(Denial::Role(Role::Admin));
     expect_refused((&store, &clock), &by_boss, &alice, denied).await;
     store.delete_user(&system, boss.id).await.unwrap();
     expect_refused((&store, &clock), &by_boss, &alice, Refusal::ActorEnded).await;

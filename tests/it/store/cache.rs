@@ -1,4 +1,4 @@
-//! PostgreSQL behind a Pgpool-II that caches answers: what decides about access is never old.
+//! PostgreSQL behind a Pgpool-II that caches results: what decides about access is never old.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! A database that does not answer, and files that others can't read.
+//! A database that does not respond, and files that others can't read.
 
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};

@@ -1,10 +1,10 @@
-//! TimescaleDB: a plain database is upgraded in place, answers stay the same, old chunks go.
+//! TimescaleDB: a plain database is upgraded in place, results stay the same, old chunks go.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use linux_api_daemon::tasks::janitor::{Retention, sweep};
-use linux_api_store::backup::{self, Order, Reason, RestoreOrder, Scope};
+use linux_api_store::backup::{self, BackupOrder, BackupScope, Reason, RestoreOrder};
 use linux_api_store::flush::{Batch, HostReport};
 use linux_api_store::host_samples::SampleFilter;
 use linux_api_store::request_queries::{Span, StatsFilter};
@@ -13,7 +13,7 @@ use linux_api_store::timescale::Timescale;
 use linux_api_store::{Engine, Options, Store};
 use linux_api_wire::audit::Actor;
 use linux_api_wire::fleet::{HostIdentity, HostSample};
-use linux_api_wire::progress::Unwatched;
+use linux_api_wire::progress::NoProgress;
 use linux_api_wire::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
@@ -49,7 +49,7 @@ fn host(name: &str) -> HostReport {
     }
 }
 
-/// What two hosts measured in one minute, so many days ago; the same whenever it is asked.
+/// What two hosts measured in one minute, so many days ago; the same at every call.
 fn measured(
     host: &HostReport,
     days_ago: u32,
@@ -116,7 +116,7 @@ async fn fill(store: &Store, days: impl IntoIterator<Item = u32>) {
     }
 }
 
-/// Every answer that the routes are made of, for every filter, range and bucket, as text.
+/// The result of every query behind the routes, for every filter, range and bucket, as text.
 async fn answers(store: &Store) -> Vec<String> {
     let mut all = Vec::new();
     let ranges = [(0, 400), (2, 20), (15, 16), (100, 399)];
@@ -188,7 +188,7 @@ async fn answers(store: &Store) -> Vec<String> {
     all
 }
 
-/// Compresses all chunks, and answers how many there are.
+/// Compresses all chunks, and returns how many there are.
 async fn compress(database: &Database) -> i64 {
     let mut direct = database.direct().await;
     let mut chunks = 0;
@@ -317,7 +317,7 @@ async fn chunks_that_are_too_old_go_whole_and_the_jobs_follow_the_configuration(
     let mut direct = database.direct().await;
     let oldest = "select cast(extract(epoch from min(time)) * 1000 as bigint) from request_stats";
     let oldest = Timestamp::from_millis(direct.number(oldest).await);
-    // A chunk is at most three days longer than asked for.
+    // A chunk is at most three days longer than configured.
     let bound = NOW.saturating_sub(RETENTION.minutes + DAY * 3);
     assert!(
         oldest >= bound && oldest < NOW.saturating_sub(DAY * 28),
@@ -372,11 +372,11 @@ async fn migrations_go_down_and_up_and_backups_hold_plain_rows() {
     compress(&database).await;
     let copy = async |database: &Database, store: &Store| {
         let folder = database.folder.path().join("backups");
-        let order = Order {
+        let order = BackupOrder {
             folder: &folder,
-            scope: Scope::All,
+            scope: BackupScope::All,
             reason: Reason::Command,
-            progress: &Unwatched,
+            progress: &NoProgress,
         };
         let made = backup::create(store, order).await;
         let manifest = backup::check(&made.unwrap().path).unwrap();
@@ -407,11 +407,11 @@ async fn a_backup_is_restored_into_hypertables() {
     let plain = Database::sqlite();
     let folder = database.folder.path().join("backups");
     let copy = async |store: &Store| {
-        let order = Order {
+        let order = BackupOrder {
             folder: &folder,
-            scope: Scope::All,
+            scope: BackupScope::All,
             reason: Reason::Command,
-            progress: &Unwatched,
+            progress: &NoProgress,
         };
         backup::create(store, order).await.unwrap().path
     };
@@ -436,7 +436,7 @@ async fn a_backup_is_restored_into_hypertables() {
             copies: &folder,
             actor: &Actor::system(),
             clock: &clock.clock(),
-            progress: &Unwatched,
+            progress: &NoProgress,
         };
         backup::restore(order).await.unwrap();
         let restored = database.store().await;

@@ -1,7 +1,7 @@
 //! Migrations up and down, at the same time, and on schemas that don't fit.
 
 use futures_util::future::join_all;
-use linux_api_store::migrations::{Migrated, SchemaError};
+use linux_api_store::migrations::{MigrationOutcome, SchemaError};
 use linux_api_store::{Engine, Store, StoreError};
 use linux_api_wire::time::Clock;
 
@@ -26,8 +26,11 @@ async fn up_down_and_up_again(database: Database) {
     assert_eq!(empty.pending, (1..=empty.known).collect::<Vec<_>>());
 
     let up = store.migrate(no_backup).await.unwrap();
-    assert_eq!(up, Migrated::From(0, empty.known));
-    assert_eq!(store.migrate(no_backup).await.unwrap(), Migrated::Nothing);
+    assert_eq!(up, MigrationOutcome::From(0, empty.known));
+    assert_eq!(
+        store.migrate(no_backup).await.unwrap(),
+        MigrationOutcome::Nothing
+    );
     let log = store.list_migration_log(100).await.unwrap();
     let revisions: Vec<i64> = log.iter().map(|row| row.revision).rev().collect();
     assert_eq!(revisions, empty.pending);
@@ -42,15 +45,15 @@ async fn up_down_and_up_again(database: Database) {
     }
 
     let down = store.rollback(0, no_backup).await.unwrap();
-    assert_eq!(down, Migrated::From(empty.known, 0));
+    assert_eq!(down, MigrationOutcome::From(empty.known, 0));
     assert_eq!(store.schema_state().await.unwrap(), empty);
     assert_eq!(
         store.rollback(0, no_backup).await.unwrap(),
-        Migrated::Nothing
+        MigrationOutcome::Nothing
     );
 
     let again = store.migrate(no_backup).await.unwrap();
-    assert_eq!(again, Migrated::From(0, empty.known));
+    assert_eq!(again, MigrationOutcome::From(0, empty.known));
     assert_eq!(store.count_users().await.unwrap(), 0);
     assert_eq!(store.refresh_auth_revision().await.unwrap(), 0);
 }
@@ -66,13 +69,15 @@ async fn five_at_once_migrate_once(database: Database) {
 async fn migrate_at_once(database: Database, stores: usize) {
     let stores = join_all((0..stores).map(|_| database.open())).await;
     let outcomes = join_all(stores.iter().map(|store| store.migrate(no_backup))).await;
-    let outcomes: Vec<Migrated> = outcomes.into_iter().map(Result::unwrap).collect();
+    let outcomes: Vec<MigrationOutcome> = outcomes.into_iter().map(Result::unwrap).collect();
     let known = stores[0].schema_state().await.unwrap().known;
     let ran = outcomes
         .iter()
-        .filter(|one| **one == Migrated::From(0, known));
+        .filter(|one| **one == MigrationOutcome::From(0, known));
     assert_eq!(ran.count(), 1, "{outcomes:?}");
-    let idle = outcomes.iter().filter(|one| **one == Migrated::Nothing);
+    let idle = outcomes
+        .iter()
+        .filter(|one| **one == MigrationOutcome::Nothing);
     assert_eq!(idle.count(), stores.len() - 1, "{outcomes:?}");
     for store in &stores {
         assert_eq!(store.count_users().await.unwrap(), 0);
@@ -101,7 +106,7 @@ async fn a_newer_schema_that_is_compatible_is_served(database: Database) {
     assert_eq!((state.current, state.pending), (999, vec![]));
     assert_eq!(
         store.migrate(failing_backup).await.unwrap(),
-        Migrated::Nothing
+        MigrationOutcome::Nothing
     );
     assert_eq!(store.count_users().await.unwrap(), 0);
 }
@@ -167,7 +172,7 @@ async fn an_altered_migration_is_refused(database: Database) {
 async fn a_failing_backup_stops_the_migration(database: Database) {
     let store = database.store().await;
     let known = store.schema_state().await.unwrap().known;
-    let expect_stop = |outcome: Result<Migrated, StoreError>| {
+    let expect_stop = |outcome: Result<MigrationOutcome, StoreError>| {
         let text = outcome.unwrap_err().to_string();
         assert!(text.contains("the disk is full"), "{text}");
         assert!(text.contains("backup.before_migration"), "{text}");
@@ -194,7 +199,7 @@ async fn a_schema_without_pending_migrations_is_not_backed_up(database: Database
     let store = database.store().await;
     assert_eq!(
         store.migrate(failing_backup).await.unwrap(),
-        Migrated::Nothing
+        MigrationOutcome::Nothing
     );
 }
 

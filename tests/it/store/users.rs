@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use linux_api_store::users::{NewUser, UserPage};
+use linux_api_store::users::{NewUser, UserPosition};
 use linux_api_store::{Refusal, Store};
 use linux_api_wire::audit::Actor;
 use linux_api_wire::user::{Role, User, UserId};
@@ -75,7 +75,10 @@ async fn pages_by_offset_and_by_cursor_agree(database: Database) {
             clock.advance(Duration::from_millis(1));
         }
     }
-    let all = store.list_users(UserPage::Offset(0), 100).await.unwrap();
+    let all = store
+        .list_users(UserPosition::Offset(0), 100)
+        .await
+        .unwrap();
     assert_eq!(all.len(), 11);
     assert_eq!(all[10].name, "user_0");
     let newest_first = all.is_sorted_by_key(|user| std::cmp::Reverse(user.created_at));
@@ -83,16 +86,16 @@ async fn pages_by_offset_and_by_cursor_agree(database: Database) {
 
     let mut by_offset = Vec::new();
     for offset in [0, 4, 8] {
-        let page = store.list_users(UserPage::Offset(offset), 4).await;
+        let page = store.list_users(UserPosition::Offset(offset), 4).await;
         by_offset.extend(page.unwrap());
     }
     assert_eq!(by_offset, all);
-    let past_the_end = store.list_users(UserPage::Offset(11), 4).await.unwrap();
+    let past_the_end = store.list_users(UserPosition::Offset(11), 4).await.unwrap();
     assert!(past_the_end.is_empty());
 
-    let mut by_cursor: Vec<User> = store.list_users(UserPage::Offset(0), 4).await.unwrap();
+    let mut by_cursor: Vec<User> = store.list_users(UserPosition::Offset(0), 4).await.unwrap();
     while let Some(last) = by_cursor.last() {
-        let after = UserPage::After(last.created_at, last.id);
+        let after = UserPosition::After(last.created_at, last.id);
         let page = store.list_users(after, 4).await.unwrap();
         if page.is_empty() {
             break;
@@ -217,7 +220,7 @@ async fn two_admins_who_demote_each_other_leave_one(database: Database) {
             other => panic!("{other:?}"),
         };
         assert_eq!(refused, Refusal::LastAdmin, "round {round}");
-        let users = one.list_users(UserPage::Offset(0), 10).await.unwrap();
+        let users = one.list_users(UserPosition::Offset(0), 10).await.unwrap();
         let admins = users
             .iter()
             .filter(|user| user.active && user.role == Role::Admin);
@@ -244,7 +247,10 @@ async fn five_daemons_make_one_first_admin(database: Database) {
     }))
     .await;
     assert_eq!(outcomes.iter().flatten().count(), 1);
-    let users = stores[0].list_users(UserPage::Offset(0), 10).await.unwrap();
+    let users = stores[0]
+        .list_users(UserPosition::Offset(0), 10)
+        .await
+        .unwrap();
     assert_eq!(users.len(), 1);
     let keys = stores[0].list_keys(users[0].id, None, 10).await.unwrap();
     assert_eq!(keys.len(), 1);

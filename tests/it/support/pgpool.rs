@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use crate::support::left_out;
 
-/// Runs Pgpool-II until standard input ends, which it does however the test process ends. It is told
-/// to end, because only then its children end too, and its shared memory is given back.
+/// Runs Pgpool-II until standard input ends, which it does however the test process ends. It is
+/// stopped by its own command, because only then its children end too, and its shared memory is
+/// freed.
 const WATCHDOG: &str = r#"
 trap '' HUP INT TERM
 "$@" </dev/null >"$FOLDER/log" 2>&1 &

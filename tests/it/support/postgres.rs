@@ -1,4 +1,4 @@
-//! A private PostgreSQL for one test process, started when the first test asks for a database.
+//! A private PostgreSQL for one test process, started when the first test needs a database.
 //!
 //! Use it from a test crate with `#[path = "../support/postgres.rs"] mod postgres;`.
 //! `LINUX_API_TEST_POSTGRES_URL` names another server to use; its databases called
@@ -173,7 +173,7 @@ pub(crate) fn initialise(account: Option<&Account>, folder: &Path, programs: &Pa
 }
 
 /// The directory of the newest server binaries. Debian keeps them out of `PATH`; a `pg_ctl` that is
-/// in it may be somebody's wrapper.
+/// in it may be a wrapper of the distribution's or the user's.
 pub(crate) fn programs() -> Option<PathBuf> {
     let debian = fs::read_dir("/usr/lib/postgresql")
         .into_iter()

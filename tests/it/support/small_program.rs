@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-/// A program that says what linux-api says when asked for its version, and does nothing else.
+/// A program that prints linux-api's version for `--version`, and does nothing else.
 pub(crate) fn small_program() -> &'static [u8] {
     static BUILT: OnceLock<Vec<u8>> = OnceLock::new();
     BUILT.get_or_init(|| built("linux-api 0.0.0"))

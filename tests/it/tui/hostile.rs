@@ -14,16 +14,16 @@ use linux_api_wire::time::Clock;
 use super::daemon::program;
 use super::tmux::{Terminal, descendants};
 
-/// Longest time for an answer to a key.
+/// Longest time for a response to a key.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Most memory, in KiB.
 const MEMORY: u64 = 100 << 10;
 
-/// What a daemon answers to a path; `None` is a body without end.
-type Answer = dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync;
+/// The scripted daemon's body for a path; `None` is a body without end.
+type ScriptedBody = dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync;
 
 /// Serves until the test ends; says where.
-fn serve(answer: Arc<Answer>) -> String {
+fn serve(answer: Arc<ScriptedBody>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -36,7 +36,7 @@ fn serve(answer: Arc<Answer>) -> String {
     url
 }
 
-fn talk(mut stream: TcpStream, answer: &Answer) -> std::io::Result<()> {
+fn talk(mut stream: TcpStream, answer: &ScriptedBody) -> std::io::Result<()> {
     let mut lines = BufReader::new(stream.try_clone()?).lines();
     loop {
         let Some(first) = lines.next().transpose()? else {
@@ -72,7 +72,7 @@ fn talk_on(stream: &mut TcpStream) -> std::io::Result<()> {
     }
 }
 
-/// What the scripted daemon answers to a path, as JSON.
+/// The scripted daemon's honest response for a path, as JSON.
 fn honest(path: &str) -> Vec<u8> {
     let wanted = match path.split('?').next().unwrap_or_default() {
         "/api/v1/user/me" => AnyQuery::Me(MeQuery),

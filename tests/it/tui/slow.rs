@@ -18,7 +18,7 @@ const TICK: Duration = Duration::from_millis(50);
 const BEHIND: usize = 2 * RATE;
 /// What gives the screen back.
 const LEAVE: &[u8] = b"\x1b[?1049l";
-/// Asks for a report, and the report.
+/// The request for a report (DSR 5), and the report.
 const QUESTION: &[u8] = b"\x1b[5n";
 const REPORT: &[u8] = b"\x1b[0n";
 
@@ -107,7 +107,7 @@ impl Drop for Line {
 #[test]
 fn on_a_slow_line_q_is_never_behind_more_than_two_seconds() {
     let mut line = Line::start(true, Some("C.UTF-8"));
-    // Into the midst of the first frames, with keys that each draw another one.
+    // In the midst of the first frames, with keys that each cause another one.
     for key in [b"", &b"2"[..], b"3", b"t", b"M", b"1"] {
         line.master.write_all(key).unwrap();
         for _ in 0..20 {

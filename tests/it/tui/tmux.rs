@@ -85,7 +85,7 @@ impl Terminal {
             if found || Instant::now() > deadline {
                 return (text, found);
             }
-            // A terminal tells nobody that it has changed.
+            // A terminal sends no event when it has changed.
             std::thread::sleep(Duration::from_millis(50));
         }
     }
@@ -148,7 +148,7 @@ fn a_tour_through_every_view_and_out_again() {
     terminal.keys(&["6"]);
     terminal.wait_for(&["protected", "first key"]);
 
-    // Something is changed, and it is asked first.
+    // A change, with a confirmation first.
     terminal.keys(&["a", "tester", "Enter"]);
     terminal.wait_for(&["Add user tester on", "No", "Yes"]);
     terminal.keys(&["y"]);
@@ -211,7 +211,7 @@ fn a_shell_stops_and_continues_it() {
     terminal.keys(&["fg", "Enter"]);
     terminal.wait_for(&["MOUNT", "quit"]);
     assert_eq!(terminal.format("#{alternate_on}"), "1");
-    // Somebody else stops it, and does not ask before.
+    // Another program stops it, without notice.
     let pane = terminal.format("#{pane_pid}");
     let of_shell = descendants(&pane);
     let shell = of_shell.first().unwrap();
@@ -389,7 +389,7 @@ fn it_ends_with_its_terminal() {
         terminal.wait().unwrap();
         let pid = Pid::from_raw(pid).unwrap();
         let deadline = Instant::now() + Duration::from_secs(10);
-        // It is no child of ours, so nobody tells us.
+        // It is not our child, so its end has to be polled.
         while test_kill_process(pid).is_ok() {
             if Instant::now() > deadline {
                 let _ = kill_process(pid, Signal::KILL);

@@ -122,7 +122,7 @@ impl Bench {
         state.revision += 1;
     }
 
-    async fn verify(&self) -> Result<Arc<Identity>, Rejected> {
+    async fn verify(&self) -> Result<Arc<Identity>, KeyRejection> {
         self.verifier.verify(self.key.expose()).await
     }
 }
@@ -141,8 +141,8 @@ async fn a_revoked_key_is_refused_at_the_next_revision() {
     let bench = Bench::new().await;
     bench.verify().await.unwrap();
     bench.change(|record| record.key.revoked_at = Some(Timestamp::from_millis(1)));
-    assert_eq!(bench.verify().await.unwrap_err(), Rejected::Invalid);
-    assert_eq!(bench.verify().await.unwrap_err(), Rejected::Invalid);
+    assert_eq!(bench.verify().await.unwrap_err(), KeyRejection::Invalid);
+    assert_eq!(bench.verify().await.unwrap_err(), KeyRejection::Invalid);
 }
 
 #[tokio::test]
@@ -164,7 +164,7 @@ async fn an_expired_key_is_refused_from_the_cache_too() {
     bench.change(|record| record.key.expires_at = Some(expiry));
     bench.verify().await.unwrap();
     bench.clock.advance(Duration::from_secs(5));
-    assert_eq!(bench.verify().await.unwrap_err(), Rejected::Invalid);
+    assert_eq!(bench.verify().await.unwrap_err(), KeyRejection::Invalid);
 }
 
 #[tokio::test(start_paused = true)]
@@ -179,9 +179,9 @@ async fn while_the_database_is_away_known_keys_work_for_the_grace_time() {
     bench.verify().await.unwrap();
     let unknown = PlainKey::generate().unwrap();
     let refused = bench.verifier.verify(unknown.expose()).await.unwrap_err();
-    assert_eq!(refused, Rejected::Unavailable);
+    assert_eq!(refused, KeyRejection::Unavailable);
     tokio::time::advance(Duration::from_mins(2)).await;
-    assert_eq!(bench.verify().await.unwrap_err(), Rejected::Unavailable);
+    assert_eq!(bench.verify().await.unwrap_err(), KeyRejection::Unavailable);
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,7 +196,7 @@ async fn a_key_that_can_not_be_checked_ends_though_the_rest_of_the_database_resp
         tokio::time::advance(Duration::from_mins(1)).await;
     }
     tokio::time::advance(Duration::from_mins(2)).await;
-    assert_eq!(bench.verify().await.unwrap_err(), Rejected::Unavailable);
+    assert_eq!(bench.verify().await.unwrap_err(), KeyRejection::Unavailable);
 }
 
 #[tokio::test(start_paused = true)]
@@ -223,7 +223,7 @@ async fn a_malformed_key_costs_no_look_up() {
     for text in ["", "lapi_", "ü", &bench.key.expose()[1..]] {
         assert_eq!(
             bench.verifier.verify(text).await.unwrap_err(),
-            Rejected::Invalid
+            KeyRejection::Invalid
         );
     }
     assert_eq!(bench.fake.0.lock().unwrap().asked, 0);
@@ -247,14 +247,14 @@ async fn a_key_that_has_ended_is_not_recalled_and_pays_for_a_hash_like_any_other
     bench.verify().await.unwrap();
     let text = bench.key.expose().to_owned();
     let recalled = bench.verifier.recall(&text).await.unwrap();
-    assert!(matches!(recalled, Recalled::Known(_)));
+    assert!(matches!(recalled, KeyRecall::Known(_)));
     bench.change(|record| record.key.revoked_at = Some(Timestamp::from_millis(1)));
-    let Recalled::Unknown(key) = bench.verifier.recall(&text).await.unwrap() else {
+    let KeyRecall::Unknown(key) = bench.verifier.recall(&text).await.unwrap() else {
         panic!("a revoked key must not be recalled");
     };
     assert_eq!(
         bench.verifier.check_new(key).await.unwrap_err(),
-        Rejected::Invalid
+        KeyRejection::Invalid
     );
 }
 
@@ -267,8 +267,8 @@ async fn a_key_that_is_revoked_during_its_hash_is_refused() {
         bench.change(|record| record.key.revoked_at = Some(Timestamp::from_millis(1)));
     };
     let (verified, ()) = tokio::join!(bench.verify(), revoke);
-    assert_eq!(verified.unwrap_err(), Rejected::Invalid);
-    assert_eq!(bench.verify().await.unwrap_err(), Rejected::Invalid);
+    assert_eq!(verified.unwrap_err(), KeyRejection::Invalid);
+    assert_eq!(bench.verify().await.unwrap_err(), KeyRejection::Invalid);
 }
 
 #[tokio::test]
@@ -280,7 +280,7 @@ async fn callers_with_the_same_new_key_wait_for_one_hash() {
     let wrong = PlainKey::generate().unwrap();
     let refused = (0..8).map(|_| bench.verifier.verify(wrong.expose()));
     for refused in futures_util::future::join_all(refused).await {
-        assert_eq!(refused.unwrap_err(), Rejected::Invalid);
+        assert_eq!(refused.unwrap_err(), KeyRejection::Invalid);
     }
     assert_eq!(bench.fake.0.lock().unwrap().asked, 2);
     assert!(bench.verifier.inner.checks.is_empty());

@@ -35,13 +35,13 @@ impl AuditedChange {
 
 #[cfg(test)]
 mod tests {
-    use super::super::routes::RouteTable;
+    use super::super::routes::EdgeRoutes;
     use super::*;
     use crate::router;
 
     #[test]
     fn the_path_names_what_is_to_be_changed() {
-        let table = RouteTable::new(&router::documented(None).2);
+        let table = EdgeRoutes::new(&router::documented(None).2);
         let wanted = |method: Method, path: &str| {
             AuditedChange::by(&method, table.find(path), path)
                 .map(|wanted| (wanted.action.as_str(), wanted.target))

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 
 use super::EdgeState;
-use super::limiter::{Exceeded, Standing};
+use super::limiter::{ExceededLimit, Standing};
 use super::limits::{Client, RateLimits};
 use crate::error::ApiError;
 use linux_api_auth::identity::Identity;
-use linux_api_auth::verifier::{Recalled, Rejected};
+use linux_api_auth::verifier::{KeyRecall, KeyRejection};
 
 /// The longest text that can be a key; anything longer is refused unread.
 const KEY_MAX: usize = 256;
@@ -49,9 +49,9 @@ impl RequestContext<'_> {
     }
 
     /// The key was accepted after all.
-    fn give_back_failed(&self) {
+    fn refund_failed(&self) {
         if let Some(limits) = self.limits {
-            limits.give_back_failed_key(self.client);
+            limits.refund_failed_key(self.client);
         }
     }
 
@@ -70,7 +70,7 @@ impl RequestContext<'_> {
 
 /// Keeps what a limit says for the response's headers.
 fn note(
-    counted: Option<Result<Standing, Exceeded>>,
+    counted: Option<Result<Standing, ExceededLimit>>,
     standing: &mut Option<Standing>,
 ) -> Result<(), ApiError> {
     match counted {
@@ -99,16 +99,17 @@ impl EdgeState {
     ) -> Result<Arc<Identity>, ApiError> {
         Ok(match key_of(headers) {
             Key::Given(text) => match self.verifier.recall(text).await? {
-                Recalled::Known(identity) => identity,
-                Recalled::Unknown(key) => {
+                KeyRecall::Known(identity) => identity,
+                KeyRecall::Unknown(key) => {
                     // Counted before the slow hash, so that many at once can't slip through.
                     let counted = self
                         .checks
                         .begin(key.digest(), || asked.count_failed(standing))?;
                     let checked = Box::pin(self.verifier.check_new(key)).await;
-                    let has_failed = matches!(checked, Err(Rejected::Invalid | Rejected::Later(_)));
+                    let has_failed =
+                        matches!(checked, Err(KeyRejection::Invalid | KeyRejection::Later(_)));
                     match (counted, has_failed) {
-                        (Some(_), false) => asked.give_back_failed(),
+                        (Some(_), false) => asked.refund_failed(),
                         (None, true) => asked.count_failed(standing)?,
                         _ => {}
                     }
@@ -117,7 +118,7 @@ impl EdgeState {
             },
             Key::Unreadable => {
                 asked.count_failed(standing)?;
-                return Err(Rejected::Invalid.into());
+                return Err(KeyRejection::Invalid.into());
             }
             Key::Missing => match asked.client {
                 Client::Account { uid, gid } => {

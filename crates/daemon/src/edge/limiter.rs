@@ -48,7 +48,7 @@ pub(crate) struct Standing {
 
 /// The client has to wait.
 #[derive(Debug, Clone)]
-pub(crate) struct Exceeded {
+pub(crate) struct ExceededLimit {
     /// Until the next request may be sent, in whole seconds, at least one.
     pub(crate) retry_after: u32,
     /// The limit in words.
@@ -93,7 +93,7 @@ impl<K: Eq + Hash + Copy, C: Clock> Limiter<K, C> {
     }
 
     /// Counts one request of this client, unless it has to wait.
-    pub(crate) fn check(&self, client: K) -> Result<Standing, Exceeded> {
+    pub(crate) fn check(&self, client: K) -> Result<Standing, ExceededLimit> {
         let standing = |state| Standing {
             policy: self.policy.clone(),
             state,
@@ -115,7 +115,7 @@ impl<K: Eq + Hash + Copy, C: Clock> Limiter<K, C> {
                 let wait = until.wait_time_from(self.governor.clock().now());
                 let retry_after = seconds(wait).max(1);
                 let state = format!("\"{}\";r=0;t={retry_after}", self.name);
-                Err(Exceeded {
+                Err(ExceededLimit {
                     retry_after,
                     detail: self.rate.in_words(),
                     standing: standing(header(&state)),
@@ -125,8 +125,8 @@ impl<K: Eq + Hash + Copy, C: Clock> Limiter<K, C> {
     }
 
     /// Reverts what [`check`](Self::check) counted.
-    pub(crate) fn give_back(&self, client: K) {
-        self.store.give_back(client);
+    pub(crate) fn refund(&self, client: K) {
+        self.store.refund(client);
     }
 }
 
@@ -217,13 +217,13 @@ mod tests {
         let (limiter, _) = limiter("1/hour burst 2");
         for _ in 0..100 {
             limiter.check(7).unwrap();
-            limiter.give_back(7);
+            limiter.refund(7);
         }
         limiter.check(7).unwrap();
         limiter.check(7).unwrap();
         assert!(limiter.check(7).is_err());
         // Nothing comes from nothing.
-        limiter.give_back(8);
+        limiter.refund(8);
         limiter.check(8).unwrap();
         limiter.check(8).unwrap();
         assert!(limiter.check(8).is_err());

@@ -66,7 +66,7 @@ impl<K: Eq + Hash + Copy> LimiterStore<K> {
         (shard, at((hash >> 16) & 0xffff, SHARED))
     }
 
-    pub(super) fn give_back(&self, client: K) {
+    pub(super) fn refund(&self, client: K) {
         let (shard, place) = self.place(client);
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         let whole_again = match shard.clients.get_mut(&client) {
@@ -176,7 +176,7 @@ mod tests {
         assert!(limiter.check_key(&0).is_ok());
         assert!(limiter.check_key(&0).is_err());
 
-        // When all are idle they make room, and the memory is given back.
+        // When all are idle they make room, and the memory is freed.
         clock.advance(MINUTE * 3);
         for client in 2_000_000..2_001_000 {
             assert!(limiter.check_key(&client).is_ok());

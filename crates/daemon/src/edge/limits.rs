@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::http::Method;
 
-use super::limiter::{Exceeded, Limiter, Standing};
+use super::limiter::{ExceededLimit, Limiter, Standing};
 use crate::client_address::ClientAddress;
 use crate::old_routes::OldRoutes;
 use linux_api_auth::identity::Identity;
@@ -147,7 +147,7 @@ impl RateLimits {
         identity: &Identity,
         method: &Method,
         path: &str,
-    ) -> Result<Standing, Exceeded> {
+    ) -> Result<Standing, ExceededLimit> {
         let caller = caller_of(identity);
         if let Some(route) = self.route(method, path) {
             return route.callers.check(caller);
@@ -162,7 +162,7 @@ impl RateLimits {
 
     /// Counts a request that lacks the key it needs. What a route allows to those who have one is
     /// not for it.
-    pub(crate) fn check_missing_key(&self, client: Client) -> Result<Standing, Exceeded> {
+    pub(crate) fn check_missing_key(&self, client: Client) -> Result<Standing, ExceededLimit> {
         self.addresses.check(origin_of(client))
     }
 
@@ -172,7 +172,7 @@ impl RateLimits {
         client: Client,
         method: &Method,
         path: &str,
-    ) -> Result<Standing, Exceeded> {
+    ) -> Result<Standing, ExceededLimit> {
         let origin = origin_of(client);
         match self.route(method, path) {
             Some(route) => route.addresses.check(origin),
@@ -181,13 +181,13 @@ impl RateLimits {
     }
 
     /// Counts a key that is to be checked, as if it were wrong.
-    pub(crate) fn check_failed_keys(&self, client: Client) -> Result<Standing, Exceeded> {
+    pub(crate) fn check_failed_keys(&self, client: Client) -> Result<Standing, ExceededLimit> {
         self.failed_keys.check(origin_of(client))
     }
 
     /// The key was not wrong.
-    pub(crate) fn give_back_failed_key(&self, client: Client) {
-        self.failed_keys.give_back(origin_of(client));
+    pub(crate) fn refund_failed_key(&self, client: Client) {
+        self.failed_keys.refund(origin_of(client));
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) const UNDOCUMENTED: [&str; 4] = ["/openapi.json", "/docs", "/docs/", 
 /// All routes there are. What is not among them is not found, whatever the router behind the edge
 /// might do with it.
 #[derive(Debug)]
-pub(crate) struct RouteTable {
+pub(crate) struct EdgeRoutes {
     by_path: matchit::Router<usize>,
     routes: Vec<Route>,
 }
@@ -83,7 +83,7 @@ impl Route {
     }
 }
 
-impl RouteTable {
+impl EdgeRoutes {
     /// The listed routes, and those of [`UNDOCUMENTED`].
     pub(crate) fn new(entries: &[Entry]) -> Self {
         let mut table = Self {
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn every_template_is_found_by_a_path_of_its_own() {
         let (_, document, entries) = router::documented(None);
-        let table = RouteTable::new(&entries);
+        let table = EdgeRoutes::new(&entries);
         let documented = document.paths.paths.keys().map(String::as_str);
         for template in documented.chain(UNDOCUMENTED) {
             let path = template.replace(['{', '}', '*'], "");
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn only_listed_routes_and_methods_without_a_handler_need_no_key() {
-        let table = RouteTable::new(&router::documented(None).2);
+        let table = EdgeRoutes::new(&router::documented(None).2);
         let needs_key = |path, method| table.find(path).unwrap().needs_key(&method);
         for path in ["/livez", "/", "/docs/", "/openapi.json"] {
             assert!(!needs_key(path, Method::GET), "{path}");

@@ -38,13 +38,12 @@ async fn edge(folder: &std::path::Path) -> (EdgeLayer, Recorder, Lines) {
     };
     let recorder = Recorder::with_shards(1);
     let state = EdgeState {
-        routes: RouteTable::new(&crate::router::documented(None).2),
+        routes: EdgeRoutes::new(&crate::router::documented(None).2),
         policy: PolicyHandle::default(),
         verifier: Verifier::new(StoredKeys(store.clone()), limits, clock.clone(), None),
         checks: RunningChecks::default(),
         unix_peers: Arc::new(UnixPeers::new(
-            BTreeMap::new(),
-            String::new(),
+            crate::unix_peers::UnixAccounts::Own(0),
             store.clone(),
             Collector::default(),
             Duration::ZERO,

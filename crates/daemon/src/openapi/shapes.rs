@@ -11,11 +11,14 @@ use utoipa::openapi::{Object, OpenApi, PathItem, Ref, RefOr, Required, Schema};
 const SELECTED: &str = "SelectedProcess";
 /// Members of responses that may be absent: schema and member. All others are always sent, as `null`
 /// where the value is not known.
-const OPTIONAL: [(&str, &str); 9] = [
+const OPTIONAL: [(&str, &str); 12] = [
     ("GlobalMetrics", "method"),
+    ("History", "history_since"),
     ("Problem", "errors"),
     ("Process", "unavailable"),
     ("Readiness", "code"),
+    ("Readiness", "ephemeral"),
+    ("Readiness", "history_since"),
     ("Readiness", "warnings"),
     ("RouteMetrics", "imported"),
     ("RouteMetrics", "method"),

@@ -10,7 +10,7 @@ use crate::error::ApiError;
 use crate::extract::{ApiQuery, Caller, FromQuery, PathUser, scope};
 use crate::json::Json;
 use crate::params::QueryReader;
-use linux_api_store::users::UserPage;
+use linux_api_store::users::UserPosition;
 use linux_api_store::{Refusal, Store, StoreError};
 use linux_api_wire::api::page::Cursor;
 use linux_api_wire::api::users::{ListedUser, RoleChanged, UserChanged};
@@ -46,12 +46,12 @@ impl FromQuery for ListUsers {
 }
 
 impl ListUsers {
-    fn start(&self) -> UserPage {
+    fn start(&self) -> UserPosition {
         match &self.cursor {
             Some(Cursor { time, id }) => {
-                UserPage::After(*time, UserId(Uuid::parse_str(id).unwrap_or_default()))
+                UserPosition::After(*time, UserId(Uuid::parse_str(id).unwrap_or_default()))
             }
-            None => UserPage::Offset((self.page - 1).saturating_mul(self.limit)),
+            None => UserPosition::Offset((self.page - 1).saturating_mul(self.limit)),
         }
     }
 }

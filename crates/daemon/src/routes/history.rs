@@ -10,7 +10,7 @@ use crate::extract::{ApiQuery, Caller, FromQuery, scope};
 use crate::history::{HistoryError, Question};
 use crate::json::Json;
 use crate::params::QueryReader;
-use crate::state::OwnHost;
+use crate::state::{HistorySince, OwnHost};
 use crate::tasks::sampler::HostSampler;
 use linux_api_store::Store;
 use linux_api_wire::api::history::{History, SeriesDescription};
@@ -97,6 +97,7 @@ pub(crate) async fn show_history(
     State(store): State<Store>,
     State(sampler): State<HostSampler>,
     State(OwnHost(own)): State<OwnHost>,
+    State(HistorySince(since)): State<HistorySince>,
     State(clock): State<Clock>,
     ApiQuery(query): ApiQuery<ShowHistory>,
 ) -> Result<Json<History>, ApiError> {
@@ -125,6 +126,7 @@ pub(crate) async fn show_history(
     Ok(Json(History {
         from: from.to_string(),
         to: to.to_string(),
+        history_since: since.map(|since| since.to_string()),
         step,
         series,
     }))

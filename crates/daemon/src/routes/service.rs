@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use crate::extract::FromThisHost;
 use crate::json::Json;
 use crate::notices::Notices;
-use crate::state::Docs;
+use crate::state::{Docs, HistorySince};
 use crate::tasks::flusher::{FlusherHandle, FlusherHealth};
 use linux_api_store::{Availability, Store, StoreError};
 use linux_api_wire::api::health::{Check, Checks, Liveness, Readiness, Welcome};
@@ -71,6 +71,7 @@ pub(crate) async fn probe_readiness(
     State(store): State<Store>,
     State(flusher): State<FlusherHandle>,
     State(notices): State<Notices>,
+    State(HistorySince(since)): State<HistorySince>,
     FromThisHost(in_full): FromThisHost,
 ) -> Response {
     let state = store.availability().borrow().clone();
@@ -104,6 +105,8 @@ pub(crate) async fn probe_readiness(
             code: code.map(str::to_owned),
             checks,
             warnings: notices.show(in_full),
+            ephemeral: since.is_some(),
+            history_since: since.map(|since| since.to_string()),
         }),
     )
         .into_response()

@@ -4,7 +4,7 @@
 use super::Additions;
 use super::known_routes;
 use super::{database, listen};
-use linux_api_config::{Loaded, Origin};
+use linux_api_config::{LoadedConfig, Origin};
 use linux_api_wire::time::Clock;
 
 /// Looks at everything that can be wrong with a configuration before anything is opened: what it
@@ -12,7 +12,7 @@ use linux_api_wire::time::Clock;
 ///
 /// # Errors
 /// Names the first thing that is wrong, and where it is written.
-pub fn check(loaded: &Loaded, additions: &Additions) -> anyhow::Result<()> {
+pub fn check(loaded: &LoadedConfig, additions: &Additions) -> anyhow::Result<()> {
     let config = &loaded.config;
     known_routes::check(loaded, additions)?;
     let is_said = !matches!(loaded.origins.of("legacy.enabled"), Origin::Default);

@@ -10,8 +10,8 @@ use super::{Demo, first_admin};
 use crate::tasks::backups;
 use linux_api_auth::key::PlainKey;
 use linux_api_config::{BeforeMigration, Config, Database, DatabaseUrl};
-use linux_api_store::backup::{self, BackupError, Order, Reason, Scope};
-use linux_api_store::migrations::{Migrated, Run, SchemaError};
+use linux_api_store::backup::{self, BackupError, BackupOrder, BackupScope, Reason};
+use linux_api_store::migrations::{MigrationOutcome, Run, SchemaError};
 use linux_api_store::{Availability, Options, Store, StoreError};
 use linux_api_wire::progress::Progress;
 use linux_api_wire::time::Clock;
@@ -94,8 +94,8 @@ impl Preparation {
     async fn migrate(&self, store: &Store) -> anyhow::Result<()> {
         let backup = &self.config.backup;
         let scope = match backup.before_migration {
-            BeforeMigration::All => Some(Scope::All),
-            BeforeMigration::Security => Some(Scope::Security),
+            BeforeMigration::All => Some(BackupScope::All),
+            BeforeMigration::Security => Some(BackupScope::Security),
             BeforeMigration::Off => None,
         };
         let steps = Steps(store);
@@ -107,7 +107,7 @@ impl Preparation {
         let migrated = store
             .migrate_as(&run, async |store: &Store| {
                 let Some(scope) = scope else { return Ok(()) };
-                let order = Order {
+                let order = BackupOrder {
                     folder: &backup.directory,
                     scope,
                     reason: Reason::Migration,
@@ -119,7 +119,7 @@ impl Preparation {
                 Ok::<_, BackupError>(())
             })
             .await?;
-        if let Migrated::From(from, to) = migrated {
+        if let MigrationOutcome::From(from, to) = migrated {
             tracing::info!(from, to, "migrated the database");
         }
         if saved {
@@ -152,7 +152,7 @@ struct Steps<'a>(&'a Store);
 
 impl Progress for Steps<'_> {
     fn begin(&self, step: &str, _total: Option<u64>) {
-        systemd::tell_status(&format!("preparing the database: {step}"));
+        systemd::notify_status(&format!("preparing the database: {step}"));
         self.0
             .set_availability(Availability::Preparing { step: step.into() });
     }

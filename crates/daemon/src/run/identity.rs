@@ -18,18 +18,20 @@ use linux_api_wire::fleet::HostIdentity;
 /// Where an id is kept that was made up.
 const FILE: &str = "host-id";
 
-/// The host as the database knows it.
+/// The host as the database knows it. An id that has to be made up is kept in `state_folder`; without
+/// one it is another each time.
 ///
 /// # Errors
 /// When there is no machine id and a made-up one can't be read or kept.
 pub fn host(
     config: &Host,
     collector: &Collector,
-    state_folder: &Path,
+    state_folder: Option<&Path>,
 ) -> anyhow::Result<HostIdentity> {
-    let id = match chosen(config) {
-        Some(id) => id,
-        None => kept(state_folder)?,
+    let id = match (chosen(config), state_folder) {
+        (Some(id), _) => id,
+        (None, Some(folder)) => kept(folder)?,
+        (None, None) => random_id()?,
     };
     Ok(identity(id, config, collector))
 }
@@ -155,7 +157,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let state = root.path().join("state");
         let id = |config: &Host| {
-            let found = host(config, &Collector::default(), &state);
+            let found = host(config, &Collector::default(), Some(&state));
             found.unwrap().id.to_string()
         };
         let mut config = Host {

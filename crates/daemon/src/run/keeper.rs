@@ -50,9 +50,9 @@ enum Outcome {
 }
 
 /// Pauses that grow while there is no contact.
-struct Backoff(Duration);
+struct RetryDelay(Duration);
 
-impl Backoff {
+impl RetryDelay {
     fn new() -> Self {
         Self(PAUSES.0)
     }
@@ -122,7 +122,7 @@ impl Keeper {
 
     async fn watch(&self) {
         let store = &self.preparation.store;
-        let mut backoff = Backoff::new();
+        let mut backoff = RetryDelay::new();
         let mut outcome = if store.is_ready() {
             Outcome::Ready
         } else {
@@ -132,7 +132,7 @@ impl Keeper {
             self.status.send();
             match outcome {
                 Outcome::Ready => {
-                    backoff = Backoff::new();
+                    backoff = RetryDelay::new();
                     outcome = self.wait_for_trouble().await;
                     continue;
                 }
@@ -142,7 +142,7 @@ impl Keeper {
             }
             outcome = self.attempt().await;
             if !matches!(outcome, Outcome::Away) {
-                backoff = Backoff::new();
+                backoff = RetryDelay::new();
             }
         }
     }
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_ten_seconds_and_differ() {
-        let mut backoff = Backoff::new();
+        let mut backoff = RetryDelay::new();
         let pauses: Vec<Duration> = (0..8).map(|_| backoff.next()).collect();
         assert!(pauses[0] >= Duration::from_millis(400) && pauses[0] <= Duration::from_millis(600));
         let last = pauses[7];

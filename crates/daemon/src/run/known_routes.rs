@@ -4,14 +4,14 @@ use std::cell::LazyCell;
 
 use super::Additions;
 use crate::server;
-use linux_api_config::{ConfigError, Loaded, RoutePattern};
+use linux_api_config::{ConfigError, LoadedConfig, RoutePattern};
 
 /// Refuses a configuration that limits or switches off a route that does not exist: a typing error
 /// there would leave the real one as it is.
 ///
 /// # Errors
 /// Names the first such route.
-pub fn check(loaded: &Loaded, additions: &Additions) -> Result<(), ConfigError> {
+pub fn check(loaded: &LoadedConfig, additions: &Additions) -> Result<(), ConfigError> {
     let config = &loaded.config;
     // Most configurations name no route, and need no table.
     let table = LazyCell::new(|| {
@@ -33,7 +33,7 @@ pub fn check(loaded: &Loaded, additions: &Additions) -> Result<(), ConfigError> 
 }
 
 fn refuse_unknown<'a>(
-    loaded: &Loaded,
+    loaded: &LoadedConfig,
     has: &impl Fn(&str) -> bool,
     key: &str,
     patterns: impl Iterator<Item = &'a RoutePattern>,

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, UnixListener};
 use super::systemd::{self, PassedSockets};
 use crate::server::{Listener, ListeningSocket};
 use crate::tls::Certificates;
-use linux_api_config::{Config, Loaded};
+use linux_api_config::{Config, LoadedConfig};
 
 /// Everything that the daemon listens on.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub(super) struct OwnSocket {
 }
 
 impl OwnSocket {
-    fn at(path: &Path) -> io::Result<Self> {
+    pub(super) fn at(path: &Path) -> io::Result<Self> {
         let found = std::fs::symlink_metadata(path)?;
         Ok(Self {
             path: path.to_owned(),
@@ -71,7 +71,7 @@ impl Addresses {
 
     /// Whether keys travel in the clear to one of them, because the administrator insists. What is
     /// configured may not be what the sockets are: systemd chose them, or they wait for a restart.
-    pub(super) fn check_clear_text(&self, loaded: &Loaded) -> anyhow::Result<bool> {
+    pub(super) fn check_clear_text(&self, loaded: &LoadedConfig) -> anyhow::Result<bool> {
         let mut server = loaded.config.server.clone();
         if !self.uses_tls {
             (server.tls_certificate, server.tls_key) = (None, None);
@@ -112,7 +112,7 @@ pub(super) fn certificates(config: &Config) -> anyhow::Result<Option<Certificate
 }
 
 /// Looks at what listening as configured takes, and opens nothing.
-pub(super) fn check(loaded: &Loaded) -> anyhow::Result<()> {
+pub(super) fn check(loaded: &LoadedConfig) -> anyhow::Result<()> {
     let config = &loaded.config;
     let certificates = certificates(config)?;
     let configured = Addresses {
@@ -142,7 +142,7 @@ fn look_at_unix(path: &Path) -> anyhow::Result<()> {
 }
 
 /// Listens as configured; sockets of systemd take the place of those of their kind.
-pub(super) async fn bind(loaded: &Loaded, handed: PassedSockets) -> anyhow::Result<Bound> {
+pub(super) async fn bind(loaded: &LoadedConfig, handed: PassedSockets) -> anyhow::Result<Bound> {
     let config = &loaded.config;
     let certificates = certificates(config)?;
     let mut sockets = Vec::new();
@@ -164,7 +164,8 @@ pub(super) async fn bind(loaded: &Loaded, handed: PassedSockets) -> anyhow::Resu
     let own_path = config.server.unix.as_ref().filter(|_| unix.is_empty());
     let own_socket = match own_path {
         Some(path) => {
-            unix.push(bind_unix(path)?);
+            // Who may do what is decided by the account of the caller, not by who may connect.
+            unix.push(bind_unix(path, 0o666).with_context(cannot_listen(path))?);
             Some(OwnSocket::at(path).context("look at the Unix socket")?)
         }
         None => None,
@@ -243,25 +244,26 @@ pub(super) fn host_name() -> String {
     names.nodename().to_string_lossy().into_owned()
 }
 
-fn bind_unix(path: &Path) -> anyhow::Result<UnixListener> {
-    let explain = || format!("listen on {} (server.unix)", path.display());
-    // Only a socket that its process left behind is replaced: anything else there belongs to someone.
+/// Listens at a path, in the place of a socket that its process left behind; `mode` are the rights of
+/// the new one.
+pub(super) fn bind_unix(path: &Path, mode: u32) -> anyhow::Result<UnixListener> {
+    // Anything else there belongs to someone.
     if let Ok(found) = std::fs::symlink_metadata(path) {
         if !found.file_type().is_socket() {
-            anyhow::bail!("{}: there is a file that is no socket", explain());
+            anyhow::bail!("there is a file that is no socket");
         }
-        if !is_left_behind(path).with_context(explain)? {
-            anyhow::bail!(
-                "{}: another process listens there; stop it, or choose another path",
-                explain()
-            );
+        if !is_left_behind(path)? {
+            anyhow::bail!("another process listens there; stop it, or choose another path");
         }
-        std::fs::remove_file(path).with_context(explain)?;
+        std::fs::remove_file(path)?;
     }
-    let listener = UnixListener::bind(path).with_context(explain)?;
-    // Who may do what is decided by the account of the caller, not by who may connect.
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).with_context(explain)?;
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     Ok(listener)
+}
+
+fn cannot_listen(path: &Path) -> impl FnOnce() -> String {
+    move || format!("listen on {} (server.unix)", path.display())
 }
 
 /// Whether nothing listens at a socket any more.
@@ -315,8 +317,8 @@ mod tests {
     async fn only_a_socket_that_was_left_behind_is_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
-        let first = bind_unix(&path).unwrap();
-        let refused = bind_unix(&path).unwrap_err().to_string();
+        let first = bind_unix(&path, 0o666).unwrap();
+        let refused = bind_unix(&path, 0o666).unwrap_err().to_string();
         assert!(
             refused.contains("another process listens there"),
             "{refused}"
@@ -326,15 +328,18 @@ mod tests {
             tokio::join!(tokio::net::UnixStream::connect(&path), first.accept());
         assert!(connected.is_ok() && accepted.is_ok());
         drop((first, accepted));
-        bind_unix(&path).unwrap();
+        bind_unix(&path, 0o666).unwrap();
 
         let other = folder.path().join("datagrams");
         let _datagrams = std::os::unix::net::UnixDatagram::bind(&other).unwrap();
-        assert!(bind_unix(&other).is_err());
+        assert!(bind_unix(&other, 0o666).is_err());
         let full = folder.path().join("full");
         let listener = std::os::unix::net::UnixListener::bind(&full).unwrap();
         rustix::net::listen(&listener, 0).unwrap();
         let _waiting = std::os::unix::net::UnixStream::connect(&full).unwrap();
-        assert!(bind_unix(&full).is_err(), "its queue is full, but it lives");
+        assert!(
+            bind_unix(&full, 0o666).is_err(),
+            "its queue is full, but it lives"
+        );
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn automatic(config: &linux_api_config::Backup) -> Rule {
 }
 
 /// What the measurements come from and go to.
-pub(super) struct Measuring<'a> {
+pub(super) struct MeasuringParts<'a> {
     pub(super) store: &'a Store,
     pub(super) verifier: &'a Verifier<StoredKeys>,
     pub(super) host: &'a HostSampler,
@@ -40,13 +40,13 @@ pub(super) struct Measuring<'a> {
     pub(super) flusher: &'a FlusherHandle,
 }
 
-impl Measuring<'_> {
+impl MeasuringParts<'_> {
     /// Starts the tasks; they end with `end`.
     pub(super) fn start(
         &self,
         config: &Config,
         host: HostIdentity,
-        state_folder: PathBuf,
+        state_folder: Option<PathBuf>,
         supervisor: &Supervisor,
         end: &CancellationToken,
     ) -> anyhow::Result<()> {
@@ -77,7 +77,8 @@ impl Measuring<'_> {
             supervisor.spawn("presence", end, presence);
         }
         let backup = &config.backup;
-        if !config.demo.enabled && (backup.at_start || backup.every.is_some()) {
+        let is_lasting = state_folder.is_some() && !config.demo.enabled;
+        if is_lasting && (backup.at_start || backup.every.is_some()) {
             let plan = Plan {
                 folder: backup.directory.clone(),
                 at_start: backup.at_start,

@@ -19,7 +19,7 @@ use crate::notices::Notices;
 use crate::server::PolicyHandle;
 use crate::telemetry;
 use crate::tls::Certificates;
-use linux_api_config::{Config, DatabaseUrl, Loaded};
+use linux_api_config::{Config, DatabaseUrl, LoadedConfig};
 use linux_api_wire::time::Clock;
 
 /// Options that a reload puts in force; a whole section by its name with a dot.
@@ -42,16 +42,16 @@ const READING_MAX: Duration = Duration::from_secs(10);
 /// Reads the configuration again, from where it was read at the start.
 #[derive(Clone)]
 pub struct Reader {
-    read: Arc<Read>,
+    read: Arc<ReadConfig>,
     additions: Additions,
 }
 
-type Read = dyn Fn() -> anyhow::Result<Loaded> + Send + Sync;
+type ReadConfig = dyn Fn() -> anyhow::Result<LoadedConfig> + Send + Sync;
 
 impl Reader {
     /// `read` runs on a thread of its own, which may be left behind when a file system hangs.
     pub fn new(
-        read: impl Fn() -> anyhow::Result<Loaded> + Send + Sync + 'static,
+        read: impl Fn() -> anyhow::Result<LoadedConfig> + Send + Sync + 'static,
         additions: Additions,
     ) -> Self {
         Self {
@@ -95,7 +95,7 @@ impl Reload {
         let mut reading = None;
         let mut record = self.record.clone();
         while hangup.recv().await.is_some() {
-            systemd::tell_reloading();
+            systemd::notify_reloading();
             self.retry_database.notify_one();
             let reloaded = match self.read(&mut reading).await {
                 Ok(fresh) => self.put_in_force(fresh),
@@ -129,7 +129,7 @@ impl Reload {
 
     /// Reads the files on a thread of its own: one on a file system that hangs must not hold up the
     /// daemon, nor its end. `reading` is the thread of the last reload.
-    async fn read(&self, reading: &mut Option<JoinHandle<()>>) -> anyhow::Result<Fresh> {
+    async fn read(&self, reading: &mut Option<JoinHandle<()>>) -> anyhow::Result<FreshConfig> {
         if reading.as_ref().is_some_and(|last| !last.is_finished()) {
             bail!("the files of the last reload are still being read");
         }
@@ -137,7 +137,7 @@ impl Reload {
         let (send, receive) = oneshot::channel();
         let read = move || {
             // Fails when the deadline has passed.
-            let _ = send.send(Fresh::read(&reader));
+            let _ = send.send(FreshConfig::read(&reader));
         };
         let thread = thread::Builder::new().name("reload".to_owned()).spawn(read);
         *reading = Some(thread.context("start a thread to read the configuration")?);
@@ -149,8 +149,8 @@ impl Reload {
     }
 
     /// Everything that can fail comes before the first change. Returns what waits for a restart.
-    fn put_in_force(&self, fresh: Fresh) -> anyhow::Result<Vec<String>> {
-        let Fresh {
+    fn put_in_force(&self, fresh: FreshConfig) -> anyhow::Result<Vec<String>> {
+        let FreshConfig {
             loaded,
             certificates: fresh,
         } = fresh;
@@ -170,12 +170,12 @@ impl Reload {
 }
 
 /// What a reload reads.
-struct Fresh {
-    loaded: Loaded,
+struct FreshConfig {
+    loaded: LoadedConfig,
     certificates: Option<Certificates>,
 }
 
-impl Fresh {
+impl FreshConfig {
     fn read(reader: &Reader) -> anyhow::Result<Self> {
         let loaded = (reader.read)()?;
         super::check::check(&loaded, &reader.additions)?;

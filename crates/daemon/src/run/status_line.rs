@@ -37,19 +37,19 @@ impl StatusLine {
 
     /// Sends the line as it is now.
     pub(super) fn send(&self) {
-        self.change(|_| systemd::tell_status);
+        self.change(|_| systemd::notify_status);
     }
 
     /// Sends it with the news that the daemon is ready.
     pub(super) fn send_ready(&self) {
-        self.change(|_| systemd::tell_ready);
+        self.change(|_| systemd::notify_ready);
     }
 
     /// Sends it with the news that a reload has ended, and was refused for this reason.
     pub(super) fn send_reloaded(&self, refused: Option<String>) {
         self.change(|known| {
             *known = refused;
-            systemd::tell_ready
+            systemd::notify_ready
         });
     }
 

@@ -48,44 +48,44 @@ impl PassedSockets {
     }
 }
 
-fn tell(message: &str) {
+fn send(message: &str) {
     if let Err(error) = notify::send(message) {
         tracing::warn!(%error, "could not notify systemd");
     }
 }
 
-pub(super) fn tell_status(status: &str) {
-    tell(&notify::status(status));
+pub(super) fn notify_status(status: &str) {
+    send(&notify::status(status));
 }
 
-pub(super) fn tell_ready(status: &str) {
-    tell(&format!("READY=1\n{}", notify::status(status)));
+pub(super) fn notify_ready(status: &str) {
+    send(&format!("READY=1\n{}", notify::status(status)));
 }
 
 /// Extends the timeout repeatedly until the work is done. Without it systemd would end a
 /// start that takes longer than usual, in the middle of a backup or a migration.
-pub(super) async fn while_told_to_wait<T>(work: impl Future<Output = T>) -> T {
+pub(super) async fn while_extending_timeout<T>(work: impl Future<Output = T>) -> T {
     const MORE: Duration = Duration::from_mins(1);
     let more = format!("EXTEND_TIMEOUT_USEC={}", MORE.as_micros());
-    let ask = async {
+    let extend = async {
         loop {
-            tell(&more);
+            send(&more);
             tokio::time::sleep(MORE / 4).await;
         }
     };
     tokio::select! {
         done = work => done,
-        never = ask => never,
+        never = extend => never,
     }
 }
 
-/// Followed by [`tell_ready`] when it is done.
-pub(super) fn tell_reloading() {
-    tell(&notify::reloading());
+/// Followed by [`notify_ready`] when it is done.
+pub(super) fn notify_reloading() {
+    send(&notify::reloading());
 }
 
-pub(super) fn tell_stopping() {
-    tell("STOPPING=1\nSTATUS=stopping");
+pub(super) fn notify_stopping() {
+    send("STOPPING=1\nSTATUS=stopping");
 }
 
 /// Within what time systemd wants a sign of life, when it does.
@@ -137,7 +137,7 @@ impl Liveness {
         let pause = timeout / 3;
         loop {
             match self.check(pause).await {
-                Ok(()) => tell("WATCHDOG=1"),
+                Ok(()) => send("WATCHDOG=1"),
                 Err(reason) => tracing::error!(reason, "not alive, the watchdog is not fed"),
             }
             tokio::select! {

@@ -10,9 +10,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::supervisor::every;
 use linux_api_store::Store;
-use linux_api_store::backup::{self, BackupError, BackupInfo, Order, Reason, Rule, Scope};
+use linux_api_store::backup::{
+    self, BackupError, BackupInfo, BackupOrder, BackupScope, Reason, Rule,
+};
 use linux_api_wire::audit::{Action, Actor};
-use linux_api_wire::progress::Unwatched;
+use linux_api_wire::progress::NoProgress;
 
 /// How often to look whether a backup is due.
 const INTERVAL: Duration = Duration::from_mins(1);
@@ -103,11 +105,11 @@ pub async fn turn(
     }) else {
         return Ok(None);
     };
-    let order = Order {
+    let order = BackupOrder {
         folder: &plan.folder,
-        scope: Scope::All,
+        scope: BackupScope::All,
         reason,
-        progress: &Unwatched,
+        progress: &NoProgress,
     };
     let info = tokio::select! {
         made = backup::create(store, order) => made?,
@@ -116,7 +118,11 @@ pub async fn turn(
     let name = info.path.file_name().unwrap_or_default().to_string_lossy();
     tracing::info!(path = %info.path.display(), "made a backup");
     let target = format!("backup:{name}");
-    let detail = Ok(format!("{}, {}", reason.as_str(), Scope::All.as_str()));
+    let detail = Ok(format!(
+        "{}, {}",
+        reason.as_str(),
+        BackupScope::All.as_str()
+    ));
     store
         .audit(&Actor::system(), Action::DbBackup, &target, detail)
         .await?;
@@ -158,9 +164,9 @@ async fn is_due(store: &Store, plan: &Plan) -> Result<bool, BackupError> {
     };
     let folder = plan.folder.clone();
     let all = blocking(move || backup::list(&folder)).await?;
-    let newest = all
-        .iter()
-        .find(|info| info.manifest.reason.is_automatic() && info.manifest.scope == Scope::All);
+    let newest = all.iter().find(|info| {
+        info.manifest.reason.is_automatic() && info.manifest.scope == BackupScope::All
+    });
     let now = store.clock().now();
     Ok(newest.is_none_or(|info| now.since(info.manifest.time) >= every))
 }

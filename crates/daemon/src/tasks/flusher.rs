@@ -52,8 +52,9 @@ pub struct Settings {
     pub host: HostIdentity,
     /// Which start of it.
     pub instance_id: Arc<str>,
-    /// Where the file is kept that holds what could not be written before a stop.
-    pub state_folder: PathBuf,
+    /// Where the file is kept that holds what could not be written before a stop; without it, that is
+    /// lost.
+    pub state_folder: Option<PathBuf>,
 }
 
 /// Writes requests, samples of the host and uses of keys.
@@ -71,12 +72,12 @@ pub struct Flusher<S> {
     key_use_due: Instant,
     last_log: Option<Instant>,
     /// Files of earlier starts whose content is in the queue.
-    recovered: Vec<Recovered>,
+    recovered: Vec<RecoveredFile>,
 }
 
 /// A file that goes once its content is stored.
 #[derive(Debug)]
-struct Recovered {
+struct RecoveredFile {
     path: PathBuf,
     /// Samples of it that are another host's, which the queue has no place for; emptied when they
     /// are stored.
@@ -272,7 +273,9 @@ impl<S: KeySource> Flusher<S> {
 
     /// Reads what earlier starts could not write.
     async fn recover(&mut self) {
-        let folder = self.settings.state_folder.clone();
+        let Some(folder) = self.settings.state_folder.clone() else {
+            return;
+        };
         let files = tokio::task::spawn_blocking(move || {
             if let Err(error) = spool::remove_unfinished(&folder) {
                 tracing::warn!(%error, "can't remove what an earlier start did not finish");
@@ -310,7 +313,7 @@ impl<S: KeySource> Flusher<S> {
                     let foreign = content.host_id.filter(|id| !is_own(id));
                     let foreign = foreign.map(|id| (id, std::mem::take(&mut content.samples)));
                     self.queue.recover(content.buckets, content.samples);
-                    self.recovered.push(Recovered { path, foreign });
+                    self.recovered.push(RecoveredFile { path, foreign });
                 }
                 // Another daemon of the same directory stored it meanwhile, or a later start can read it.
                 Err(SpoolError::Io(error)) => {
@@ -338,7 +341,7 @@ impl<S: KeySource> Flusher<S> {
             .into_iter()
             .partition(|one| one.foreign.is_none());
         self.recovered = left;
-        for Recovered { path, .. } in stored {
+        for RecoveredFile { path, .. } in stored {
             if let Err(error) = tokio::fs::remove_file(&path).await
                 && error.kind() != std::io::ErrorKind::NotFound
             {
@@ -358,16 +361,16 @@ impl<S: KeySource> Flusher<S> {
             self.remove_recovered().await;
             return;
         }
+        let Some(folder) = self.settings.state_folder.clone() else {
+            return;
+        };
         let content = Content {
             database: Some(self.store.mark()),
             host_id: Some(self.settings.host.id.to_string()),
             buckets: self.queue.buckets(usize::MAX),
             samples: self.queue.samples(usize::MAX),
         };
-        let (folder, instance_id) = (
-            self.settings.state_folder.clone(),
-            Arc::clone(&self.settings.instance_id),
-        );
+        let instance_id = Arc::clone(&self.settings.instance_id);
         let saved =
             tokio::task::spawn_blocking(move || spool::write(&folder, &instance_id, &content));
         let timed_out = written.is_err();

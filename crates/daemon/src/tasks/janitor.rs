@@ -138,7 +138,7 @@ pub async fn sweep(
     let now = store.clock().now();
     let timescale = store.timescale().await;
     let has_chunks = timescale.map_err(SweepError::of(DELETE))?.is_used();
-    let mut swept = Swept::default();
+    let mut swept = SweepResult::default();
     for resolution in Resolution::ALL {
         let keep = retention.of(resolution);
         if has_chunks {
@@ -173,12 +173,12 @@ pub async fn sweep(
 
 /// What the steps of a sweep came to. One that fails keeps none of the others from being done.
 #[derive(Default)]
-struct Swept {
+struct SweepResult {
     deleted: u64,
     error: Option<SweepError>,
 }
 
-impl Swept {
+impl SweepResult {
     fn add(&mut self, what: &'static str, step: Result<u64, StoreError>) {
         match step {
             Ok(deleted) => self.deleted += deleted,

@@ -64,10 +64,10 @@ pub fn left_out_series(snapshot: &Snapshot) -> usize {
 
 /// What was read of the host. Clones share it: one runs, the others read.
 #[derive(Debug, Clone)]
-pub struct HostSampler(Arc<Shared>);
+pub struct HostSampler(Arc<SamplerCore>);
 
 #[derive(Debug)]
-struct Shared {
+struct SamplerCore {
     clock: Clock,
     newest: watch::Sender<Option<Arc<Snapshot>>>,
     load: LoadSampler,
@@ -84,7 +84,7 @@ impl HostSampler {
     /// Knows nothing yet.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self(Arc::new(Shared {
+        Self(Arc::new(SamplerCore {
             clock,
             newest: watch::Sender::new(None),
             load: LoadSampler::default(),

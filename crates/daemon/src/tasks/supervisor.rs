@@ -17,10 +17,10 @@ use tokio_util::task::TaskTracker;
 
 /// Starts background tasks and notices when one ends that should not. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct Supervisor(Arc<Shared>);
+pub struct Supervisor(Arc<SupervisorCore>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct SupervisorCore {
     tasks: TaskTracker,
     failure: OnceLock<TaskFailure>,
     failed: Notify,
@@ -81,7 +81,7 @@ impl Supervisor {
     }
 }
 
-impl Shared {
+impl SupervisorCore {
     fn fail(&self, failure: TaskFailure) {
         tracing::error!(task = failure.name, "{failure}; the daemon stops");
         // Only the first is the cause; others may fail because of it.

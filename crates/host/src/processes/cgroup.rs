@@ -1,4 +1,4 @@
-//! Reads the text of `/proc/PID/cgroup`, and what the paths in it tell: see cgroups(7).
+//! Reads the text of `/proc/PID/cgroup`, and what its paths mean: see cgroups(7).
 //!
 //! Each line is `HIERARCHY:CONTROLLERS:PATH`. The unified hierarchy (v2) has number 0 and no
 //! controllers; on a hybrid host it stands beside those of v1, of which `name=systemd` is

@@ -224,7 +224,7 @@ impl<'a> ProcessFiles<'a> {
         Ok(&buffer[..length])
     }
 
-    /// Reads a file that every process has and everybody may read.
+    /// Reads a file that every process has and every account may read.
     pub(super) fn read<'b>(
         &self,
         name: &str,
@@ -257,7 +257,7 @@ impl<'a> ProcessFiles<'a> {
         self.optional(name, counted)
     }
 
-    /// Tells a process that has ended from a file that is not there or not for us.
+    /// Distinguishes a process that has ended from a file that does not exist or may not be read.
     fn optional<T>(
         &self,
         name: &str,

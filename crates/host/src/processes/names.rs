@@ -1,4 +1,4 @@
-//! Names and accounts of processes, as their files tell them.
+//! Names and accounts of processes, as read from their files.
 
 /// The kernel cuts the name of a process to this many bytes.
 const SHORT_NAME_BYTES: usize = 15;

@@ -391,7 +391,7 @@ fn a_live_process_with_a_hostile_name_is_listed() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // It has its name a moment before its arguments; what answers has both.
+    // The kernel sets its name a moment before its arguments; a process that echoes has both.
     let mut answer = [0];
     child.stdin.as_mut().unwrap().write_all(b"x").unwrap();
     let stdout = child.stdout.as_mut().unwrap();

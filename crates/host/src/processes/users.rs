@@ -1,8 +1,8 @@
 //! Names of the accounts that processes run as.
 //!
-//! The file of accounts is read again when it has changed. Directories such as LDAP are asked for
-//! the rest, beside the scans and never within one: a directory that does not answer would hold
-//! up everybody. Until it has answered an account has no name.
+//! The file of accounts is read again when it has changed. Other accounts are looked up in
+//! directories such as LDAP, in a task beside the scans: a directory that does not respond must not
+//! delay a scan. Until it has responded, an account has no name.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -14,11 +14,11 @@ use tokio::time::Instant;
 use crate::{Collector, accounts};
 use linux_api_wire::process::ProcessScan;
 
-/// How long an answer of a directory is believed, also that there is no such account.
-const ANSWER_KEPT_FOR: Duration = Duration::from_mins(5);
+/// How long a result of a directory is cached, "no such account" included.
+const LOOKUP_LIFETIME: Duration = Duration::from_mins(5);
 
-/// The most accounts to ask a directory for after one scan; the next one asks for more.
-const QUESTIONS: usize = 16;
+/// Most look-ups in a directory after one scan; the next scan continues.
+const MAX_LOOKUPS: usize = 16;
 
 /// Names by user id. Clones share everything.
 #[derive(Debug, Clone, Default)]
@@ -29,14 +29,14 @@ struct Names {
     local: HashMap<u32, Arc<str>>,
     /// When the file was changed, and its length.
     version: Option<(SystemTime, u64)>,
-    answers: HashMap<u32, Answer>,
+    lookups: HashMap<u32, AccountLookup>,
 }
 
 #[derive(Debug)]
-struct Answer {
+struct AccountLookup {
     name: Option<Arc<str>>,
-    /// Also while it is still being asked for.
-    asked: Instant,
+    /// When the look-up began or ended; until it ends there is no name.
+    since: Instant,
 }
 
 impl AccountNames {
@@ -70,13 +70,13 @@ impl AccountNames {
     pub(super) fn get(&self, uid: u32) -> Option<Arc<str>> {
         self.with(|names| {
             let local = names.local.get(&uid);
-            let answered = || names.answers.get(&uid)?.name.as_ref();
-            local.or_else(answered).cloned()
+            let looked_up = || names.lookups.get(&uid)?.name.as_ref();
+            local.or_else(looked_up).cloned()
         })
     }
 
-    /// Picks accounts of a scan that have no name and were not asked for lately.
-    fn open_questions(&self, scan: &ProcessScan) -> Vec<u32> {
+    /// Picks accounts of a scan that have no name and were not looked up lately.
+    fn start_lookups(&self, scan: &ProcessScan) -> Vec<u32> {
         let nameless: BTreeSet<u32> = scan
             .processes
             .iter()
@@ -85,39 +85,39 @@ impl AccountNames {
             .collect();
         self.with(|names| {
             names
-                .answers
-                .retain(|_, answer| answer.asked.elapsed() < ANSWER_KEPT_FOR);
-            let unasked = nameless
+                .lookups
+                .retain(|_, lookup| lookup.since.elapsed() < LOOKUP_LIFETIME);
+            let unknown = nameless
                 .into_iter()
-                .filter(|uid| !names.answers.contains_key(uid) && !names.local.contains_key(uid));
-            let questions: Vec<u32> = unasked.take(QUESTIONS).collect();
-            for uid in &questions {
-                let answer = Answer {
+                .filter(|uid| !names.lookups.contains_key(uid) && !names.local.contains_key(uid));
+            let uids: Vec<u32> = unknown.take(MAX_LOOKUPS).collect();
+            for uid in &uids {
+                let lookup = AccountLookup {
                     name: None,
-                    asked: Instant::now(),
+                    since: Instant::now(),
                 };
-                names.answers.insert(*uid, answer);
+                names.lookups.insert(*uid, lookup);
             }
-            questions
+            uids
         })
     }
 
-    /// Asks the directory for the accounts of a scan that are not in the file.
-    pub(crate) fn ask(&self, collector: &Collector, scan: &ProcessScan) {
-        let questions = self.open_questions(scan);
-        if questions.is_empty() {
+    /// Looks up the accounts of a scan that are not in the file.
+    pub(crate) fn look_up_missing(&self, collector: &Collector, scan: &ProcessScan) {
+        let uids = self.start_lookups(scan);
+        if uids.is_empty() {
             return;
         }
         let (names, collector) = (self.clone(), collector.clone());
         tokio::spawn(async move {
-            for uid in questions {
+            for uid in uids {
                 match collector.find_account_by_uid(uid).await {
                     Ok(account) => names.with(|names| {
-                        let answer = Answer {
+                        let lookup = AccountLookup {
                             name: account.map(|account| account.user_name.into()),
-                            asked: Instant::now(),
+                            since: Instant::now(),
                         };
-                        names.answers.insert(uid, answer);
+                        names.lookups.insert(uid, lookup);
                     }),
                     Err(error) => tracing::debug!(uid, %error, "could not look up an account"),
                 }

@@ -63,7 +63,7 @@ const PSEUDO: &[&str] = &[
     "udf",
 ];
 
-/// File systems that another machine serves, so that they may not answer.
+/// File systems that another machine serves, and on which calls may block.
 const NETWORK: &[&str] = &[
     "9p",
     "afs",
@@ -105,8 +105,8 @@ pub(crate) struct Mount {
 /// in a container sees them; what lies elsewhere is then not of the host. `before` is what an
 /// earlier call returned: a file system keeps the mount point by which it was listed. `is_file` says
 /// whether a mount point of the host is a file: containers get single files of the host mounted,
-/// which are no file systems to watch. It is called for few mounts, and never for remote ones, which
-/// may not answer.
+/// which are no file systems to watch. It is called for few mounts, and never for remote ones, on
+/// which it may block.
 ///
 /// Hosts with many containers have tens of thousands of mounts, and a change every second: the time
 /// grows with the number of mounts, and only what is listed is copied.

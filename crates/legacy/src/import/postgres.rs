@@ -71,7 +71,7 @@ impl StatusRow {
 
 /// Minutes of which the total says more than the routes do.
 #[derive(Debug, Clone, Copy, FromRow)]
-pub(super) struct Unexplained {
+pub(super) struct UnexplainedMinutes {
     pub(super) minutes: i64,
     pub(super) requests: i64,
 }
@@ -185,7 +185,7 @@ impl PythonPostgres {
     }
 
     /// Minutes of which the total says more than the routes do.
-    pub(super) async fn unexplained(&mut self) -> Result<Unexplained, ImportError> {
+    pub(super) async fn unexplained(&mut self) -> Result<UnexplainedMinutes, ImportError> {
         const SQL: &str = "
             select count(*) as minutes,
                 cast(coalesce(sum(g.total_requests - coalesce(r.requests, 0)), 0) as bigint)

@@ -18,7 +18,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
 use super::secrets::{ImportedSecrets, Pbkdf2Hash};
-use linux_api_auth::verifier::{KeyRecord, OtherKey, Rejected, SourceAway};
+use linux_api_auth::verifier::{KeyRecord, KeyRejection, OtherKey, SourceAway};
 use linux_api_wire::api_key::KeyId;
 use linux_api_wire::time::Timestamp;
 
@@ -40,7 +40,7 @@ pub struct Pbkdf2Limits {
 
 /// What imported keys are checked with.
 #[derive(Debug, Clone, Default)]
-pub struct Imported {
+pub struct ImportedCredentials {
     /// Secrets that they were made with.
     pub secrets: ImportedSecrets,
     /// Those that were not used since, each with its hash.
@@ -62,7 +62,7 @@ pub trait ImportedSource: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<KeyRecord>, SourceAway>> + Send;
 
     /// What keys of the Python program are checked with.
-    fn imported(&self) -> impl Future<Output = Result<Imported, SourceAway>> + Send;
+    fn imported(&self) -> impl Future<Output = Result<ImportedCredentials, SourceAway>> + Send;
 
     /// Replaces the hash `old`, unless it was replaced meanwhile.
     fn replace_hash(
@@ -77,7 +77,7 @@ pub trait ImportedSource: Send + Sync + 'static {
 #[derive(Debug)]
 struct KnownImports {
     revision: i64,
-    imported: Imported,
+    imported: ImportedCredentials,
 }
 
 /// Checks keys of the Python program.
@@ -154,11 +154,11 @@ impl<S: ImportedSource> ImportedKeys<S> {
 
     /// The stored key that the text is, unless it has ended: that costs as much as a key that is
     /// unknown.
-    pub(super) async fn check(&self, key: OtherKey<'_>) -> Result<KeyRecord, Rejected> {
+    pub(super) async fn check(&self, key: OtherKey<'_>) -> Result<KeyRecord, KeyRejection> {
         let has_ended = |record: &KeyRecord| (key.has_ended)(&record.key);
         let known = self.known(key.revision).await?;
         if known.imported.secrets.is_empty() {
-            return Err(Rejected::Invalid);
+            return Err(KeyRejection::Invalid);
         }
         let hashes = known.imported.secrets.hashes(key.text);
         let found = self.source.find_by_hash(&hashes).await.map_err(away)?;
@@ -167,13 +167,13 @@ impl<S: ImportedSource> ImportedKeys<S> {
         }
         let record = self.prove(key, &known.imported).await?;
         if has_ended(&record) {
-            return Err(Rejected::Invalid);
+            return Err(KeyRejection::Invalid);
         }
         Ok(record)
     }
 
     /// What there is at this revision, read once.
-    async fn known(&self, revision: i64) -> Result<Arc<KnownImports>, Rejected> {
+    async fn known(&self, revision: i64) -> Result<Arc<KnownImports>, KeyRejection> {
         let mut known = self.known.lock().await;
         match &*known {
             Some(known) if known.revision >= revision => Ok(Arc::clone(known)),
@@ -187,12 +187,20 @@ impl<S: ImportedSource> ImportedKeys<S> {
     }
 
     /// Compares the key with those that were not used since the import.
-    async fn prove(&self, key: OtherKey<'_>, imported: &Imported) -> Result<KeyRecord, Rejected> {
+    async fn prove(
+        &self,
+        key: OtherKey<'_>,
+        imported: &ImportedCredentials,
+    ) -> Result<KeyRecord, KeyRejection> {
         if imported.unproven.is_empty() || key.now >= self.limits.until {
-            return Err(Rejected::Invalid);
+            return Err(KeyRejection::Invalid);
         }
-        let _place = self.queue.try_acquire().map_err(|_| Rejected::Busy)?;
-        let _turn = self.running.acquire().await.map_err(|_| Rejected::Busy)?;
+        let _place = self.queue.try_acquire().map_err(|_| KeyRejection::Busy)?;
+        let _turn = self
+            .running
+            .acquire()
+            .await
+            .map_err(|_| KeyRejection::Busy)?;
         let mut refuted = self.refuted().of(key.digest);
         for (id, hash) in &imported.unproven {
             let Some(pepper) = imported.secrets.pepper(hash) else {
@@ -204,26 +212,26 @@ impl<S: ImportedSource> ImportedKeys<S> {
             if let Err(until) = self.budget.check() {
                 let wait = until.wait_time_from(self.budget.clock().now());
                 let seconds = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
-                return Err(Rejected::Later(seconds.max(1)));
+                return Err(KeyRejection::Later(seconds.max(1)));
             }
             let (text, pepper, tried) = (key.text.to_owned(), pepper.clone(), hash.clone());
             let work = tokio::task::spawn_blocking(move || tried.matches(&text, &pepper));
-            if work.await.map_err(|_| Rejected::Unavailable)? {
+            if work.await.map_err(|_| KeyRejection::Unavailable)? {
                 return self.keep(key, imported, (id, hash)).await;
             }
             refuted.insert(id.clone());
             self.refuted().remember(key.digest, id.clone());
         }
-        Err(Rejected::Invalid)
+        Err(KeyRejection::Invalid)
     }
 
     /// Puts the quick hash in the place of the slow one.
     async fn keep(
         &self,
         key: OtherKey<'_>,
-        imported: &Imported,
+        imported: &ImportedCredentials,
         (id, hash): (&KeyId, &Pbkdf2Hash),
-    ) -> Result<KeyRecord, Rejected> {
+    ) -> Result<KeyRecord, KeyRejection> {
         if let Some(quick) = imported.secrets.own_hash(key.text) {
             let replaced = self
                 .source
@@ -243,7 +251,7 @@ impl<S: ImportedSource> ImportedKeys<S> {
             // Otherwise the next use tries again; this one was proven all the same.
         }
         let found = self.source.find(id).await.map_err(away)?;
-        found.ok_or(Rejected::Invalid)
+        found.ok_or(KeyRejection::Invalid)
     }
 }
 
@@ -263,8 +271,8 @@ impl<S> ImportedKeys<S> {
     }
 }
 
-fn away(_: SourceAway) -> Rejected {
-    Rejected::Unavailable
+fn away(_: SourceAway) -> KeyRejection {
+    KeyRejection::Unavailable
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use linux_api_auth::verifier::Verifier;
 use linux_api_daemon::handler::{ApiError, ApiQuery, Caller, FromQuery, Json, QueryReader, scope};
 use linux_api_daemon::state::StoredKeys;
 use linux_api_store::api_keys::NewKey;
-use linux_api_store::users::{NewUser, UserPage};
+use linux_api_store::users::{NewUser, UserPosition};
 use linux_api_store::{Refusal, Store, StoreError};
 use linux_api_wire::api::problem::Problem;
 use linux_api_wire::api_key::{Scope, Scopes};
@@ -74,11 +74,11 @@ pub(super) async fn list_legacy_users(
     State(store): State<Store>,
 ) -> Result<Json<LegacyUsers>, ApiError> {
     let mut all: Vec<User> = Vec::new();
-    let mut page = UserPage::Offset(0);
+    let mut page = UserPosition::Offset(0);
     loop {
         let users = store.list_users(page, PAGE).await?;
         let Some(last) = users.last() else { break };
-        page = UserPage::After(last.created_at, last.id);
+        page = UserPosition::After(last.created_at, last.id);
         all.extend(users);
     }
     let users = all.iter().rev().map(LegacyUser::from).collect();

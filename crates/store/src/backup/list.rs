@@ -16,7 +16,7 @@ use super::{BackupError, BackupInfo};
 /// When the directory can't be read. One that does not exist holds no backups.
 pub fn list(folder: &Path) -> Result<Vec<BackupInfo>, BackupError> {
     let mut found = Vec::new();
-    for path in folders(folder)? {
+    for path in backup_directories(folder)? {
         if let Ok(manifest) = read_manifest(&path) {
             found.push(BackupInfo { path, manifest });
         }
@@ -29,7 +29,7 @@ pub fn list(folder: &Path) -> Result<Vec<BackupInfo>, BackupError> {
 ///
 /// # Errors
 /// When the directory can't be read. One that does not exist holds no backups.
-pub fn folders(folder: &Path) -> Result<Vec<PathBuf>, BackupError> {
+pub fn backup_directories(folder: &Path) -> Result<Vec<PathBuf>, BackupError> {
     let cannot = || files("can't read", folder);
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

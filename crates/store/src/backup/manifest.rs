@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{BackupError, Column, Scope};
+use super::{BackupError, BackupScope, Column};
 use linux_api_wire::time::Timestamp;
 
 /// The format that this program writes, and the newest that it reads.
@@ -34,7 +34,7 @@ pub struct Manifest {
     /// Revision of the schema.
     pub schema_revision: i64,
     /// Which tables it holds.
-    pub scope: Scope,
+    pub scope: BackupScope,
     /// Why it was made.
     pub reason: Reason,
     /// Its files; a table that others refer to comes before them.
@@ -124,7 +124,7 @@ pub(super) struct Draft {
     pub(super) engine_version: String,
     pub(super) timescaledb: Option<String>,
     pub(super) schema_revision: i64,
-    pub(super) scope: Scope,
+    pub(super) scope: BackupScope,
     pub(super) reason: Reason,
 }
 
@@ -240,7 +240,7 @@ mod tests {
             engine_version: "3.51.3".to_owned(),
             timescaledb: None,
             schema_revision: 7,
-            scope: Scope::Security,
+            scope: BackupScope::Security,
             reason: Reason::Migration,
         };
         assert_eq!(draft.name(), "2026-11-23T07-02-00.000Z-r7");

@@ -8,7 +8,9 @@ use tokio::sync::mpsc;
 
 use super::read::send_lines;
 use super::temporary::Temporary;
-use super::{BackupError, BackupInfo, Manifest, Order, Reason, Scope, TableFile, check, create};
+use super::{
+    BackupError, BackupInfo, BackupOrder, BackupScope, Manifest, Reason, TableFile, check, create,
+};
 use crate::dump::{CopyError, Lines, Table};
 use crate::load::{RowSum, parse};
 use crate::replace::{Note, Replacement};
@@ -35,7 +37,7 @@ pub struct RestoreOrder<'a> {
 
 /// What was done.
 #[derive(Debug)]
-pub struct Restored {
+pub struct RestoreOutcome {
     /// What the database holds now.
     pub manifest: Manifest,
     /// What it held before; nothing when that was empty or could not be read.
@@ -52,10 +54,16 @@ pub struct Restored {
 /// # Errors
 /// When the backup is damaged, does not fit, or the database is in use or fails: then it is left
 /// as it was.
-pub async fn restore(order: RestoreOrder<'_>) -> Result<Restored, BackupError> {
+pub async fn restore(order: RestoreOrder<'_>) -> Result<RestoreOutcome, BackupError> {
+    if order.target.memory_name().is_some() {
+        // What replaces it would be a file.
+        return Err(BackupError::NotRestored(StoreError::BadUrl(
+            "a database in memory can't be restored into".to_owned(),
+        )));
+    }
     let manifest = checked(order.backup).await?;
     let sole = SoleUse::of(&order.target).map_err(BackupError::NotRestored)?;
-    let old = Old::open(&order, sole.as_ref()).await?;
+    let old = OldDatabase::open(&order, sole.as_ref()).await?;
     let begun = Replacement::begin(&order.target, sole, order.clock).await;
     let mut replacement = match begun {
         Ok(replacement) => replacement,
@@ -70,14 +78,17 @@ pub async fn restore(order: RestoreOrder<'_>) -> Result<Restored, BackupError> {
     let old_revision = old.revision;
     old.close().await;
     let safety = safety?;
-    if manifest.scope == Scope::Security && !is_empty && safety.is_none() {
+    if manifest.scope == BackupScope::Security && !is_empty && safety.is_none() {
         return Err(BackupError::Unfit(
             "the backup holds users and keys only, and the rest of the database can't be read: \
              restore a whole backup"
                 .to_owned(),
         ));
     }
-    if manifest.scope == Scope::Security && !is_empty && old_revision != manifest.schema_revision {
+    if manifest.scope == BackupScope::Security
+        && !is_empty
+        && old_revision != manifest.schema_revision
+    {
         return Err(BackupError::Unfit(format!(
             "the backup holds users and keys only and has schema revision {}, the database has \
              {old_revision}: bring the database there first with: linux-api db {} --to {0}",
@@ -92,7 +103,7 @@ pub async fn restore(order: RestoreOrder<'_>) -> Result<Restored, BackupError> {
     let mut sources = vec![Source::of(order.backup, &manifest)];
     let others = safety
         .as_ref()
-        .filter(|_| manifest.scope == Scope::Security && !replacement.leaves_other_tables());
+        .filter(|_| manifest.scope == BackupScope::Security && !replacement.leaves_other_tables());
     if let Some(safety) = others {
         sources.push(Source::of(&safety.path, &safety.manifest));
     }
@@ -113,7 +124,7 @@ pub async fn restore(order: RestoreOrder<'_>) -> Result<Restored, BackupError> {
         clock: order.clock,
     };
     let kept = replacement.commit(note, safety.is_some() || is_empty).await;
-    Ok(Restored {
+    Ok(RestoreOutcome {
         manifest,
         safety,
         kept: kept.map_err(BackupError::NotRestored)?,
@@ -161,14 +172,14 @@ async fn checked(backup: &Path) -> Result<Manifest, BackupError> {
 }
 
 /// The database before.
-struct Old {
+struct OldDatabase {
     /// Nothing when there is none, or a file that is no database any more.
     store: Option<Store>,
     revision: i64,
     auth_revision: i64,
 }
 
-impl Old {
+impl OldDatabase {
     async fn open(order: &RestoreOrder<'_>, sole: Option<&SoleUse>) -> Result<Self, BackupError> {
         let mut old = Self {
             store: None,
@@ -210,9 +221,9 @@ impl Old {
         };
         let made = create(
             store,
-            Order {
+            BackupOrder {
                 folder: order.copies,
-                scope: Scope::All,
+                scope: BackupScope::All,
                 reason: Reason::Restore,
                 progress: order.progress,
             },

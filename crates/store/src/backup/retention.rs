@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{BackupError, BackupInfo, Scope, check, list, temporary};
+use super::{BackupError, BackupInfo, BackupScope, check, list, temporary};
 use linux_api_wire::time::Timestamp;
 
 /// Which backups are kept. One goes when either limit says so.
@@ -19,7 +19,7 @@ pub struct Rule {
 
 /// What goes, and what is damaged.
 #[derive(Debug, Default)]
-pub struct Pruned {
+pub struct PrunePlan {
     /// Backups beyond the rule, newest first. Never the newest whole one.
     pub surplus: Vec<BackupInfo>,
     /// Backups that were read to find a whole one, and are not.
@@ -32,7 +32,7 @@ pub struct Pruned {
 ///
 /// # Errors
 /// When the directory can't be read.
-pub fn surplus(folder: &Path, rule: Rule, now: Timestamp) -> Result<Pruned, BackupError> {
+pub fn surplus(folder: &Path, rule: Rule, now: Timestamp) -> Result<PrunePlan, BackupError> {
     let all = list(folder)?;
     let concerned = |info: &BackupInfo| !rule.automatic_only || info.manifest.reason.is_automatic();
     let mut surplus = Vec::new();
@@ -47,7 +47,7 @@ pub fn surplus(folder: &Path, rule: Rule, now: Timestamp) -> Result<Pruned, Back
     if !surplus.is_empty() {
         let (mut any, mut whole) = (false, false);
         for info in all {
-            let is_whole = info.manifest.scope == Scope::All;
+            let is_whole = info.manifest.scope == BackupScope::All;
             if any && (whole || !is_whole) {
                 continue;
             }
@@ -64,7 +64,7 @@ pub fn surplus(folder: &Path, rule: Rule, now: Timestamp) -> Result<Pruned, Back
             }
         }
     }
-    Ok(Pruned { surplus, damaged })
+    Ok(PrunePlan { surplus, damaged })
 }
 
 /// Deletes one backup. From the first moment on it is listed no more.

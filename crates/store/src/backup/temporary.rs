@@ -81,7 +81,7 @@ pub(super) fn remove(backup: &Path) -> Result<(), BackupError> {
     };
     let path = temporary_path(parent, &name.to_string_lossy());
     fs::rename(backup, &path).map_err(cannot())?;
-    sync_folder(parent)?;
+    sync_directory(parent)?;
     fs::remove_dir_all(&path).map_err(cannot())
 }
 
@@ -112,7 +112,7 @@ fn remove_abandoned(parent: &Path) {
 }
 
 /// A file's name lasts only when its directory is written as well.
-pub(super) fn sync_folder(path: &Path) -> Result<(), BackupError> {
+pub(super) fn sync_directory(path: &Path) -> Result<(), BackupError> {
     File::open(path)
         .and_then(|folder| folder.sync_all())
         .map_err(files(CANNOT_WRITE, path))

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::error::files;
 use super::manifest::{Draft, FILE_NAME, file_name, hex, to_bytes};
-use super::temporary::{CANNOT_WRITE, Temporary, sync_folder};
+use super::temporary::{CANNOT_WRITE, Temporary, sync_directory};
 use super::{BackupError, BackupInfo, Manifest, TableFile, check};
 use crate::dump::{Lines, Table};
 
@@ -96,13 +96,13 @@ impl Writer {
         file.write_all(&to_bytes(&manifest))
             .and_then(|()| file.sync_all())
             .map_err(files(CANNOT_WRITE, &path))?;
-        sync_folder(&folder)?;
+        sync_directory(&folder)?;
         if check(&folder)? != manifest {
             return Err(BackupError::damaged(&path, "it reads other than written"));
         }
         let path = self.rename(name)?;
         self.temporary.keep = true;
-        sync_folder(&self.parent)?;
+        sync_directory(&self.parent)?;
         Ok(BackupInfo { path, manifest })
     }
 

@@ -26,6 +26,14 @@ impl HostSource {
         }
     }
 
+    /// What kind of session it is, where that is not the usual one.
+    pub(super) fn session(&self) -> Option<String> {
+        match self {
+            Self::Daemon(client) => client.session(),
+            Self::Unusable(_) | Self::Demo(_) => None,
+        }
+    }
+
     pub(super) async fn send(&self, change: &Change) -> Result<ChangeOutcome, ClientError> {
         match self {
             Self::Daemon(client) => change.send(client).await,

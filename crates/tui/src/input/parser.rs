@@ -83,8 +83,8 @@ impl InputParser {
         Some(String::from_utf8_lossy(&text).into_owned())
     }
 
-    /// Whether what is left may be complete as it is: a lone Esc also begins every sequence, and only
-    /// waiting a moment tells them apart.
+    /// Whether what is left may be complete as it is: a lone Esc also begins every sequence, and
+    /// only a short wait distinguishes the two.
     pub(crate) fn is_ambiguous(&self) -> bool {
         !self.bytes.is_empty() && self.pasted.is_none()
     }

@@ -146,7 +146,7 @@ fn host_header(
 
 /// What a host says of itself, the most useful first.
 fn about(host: &HostState) -> Vec<String> {
-    let mut texts = Vec::new();
+    let mut texts: Vec<String> = host.session.iter().cloned().collect();
     if let Some(me) = host.responses.me.value() {
         texts.push(format!("{} ({})", me.user.username, me.user_perm.role));
     }

@@ -395,7 +395,7 @@ fn a_key_is_answered_at_once_with_two_hundred_hosts_and_ten_thousand_processes()
             linux_api_tui::demo::fleet(&linux_api_wire::time::Clock::system()).remove(0);
         host.name = format!("host-{number:03}");
         let script = script();
-        let answer: super::stage::Answer = Box::new(move |wanted| {
+        let answer: super::stage::Responder = Box::new(move |wanted| {
             let mut data = script.respond(wanted).unwrap();
             if let AnyResponse::Processes(rows) = &mut data {
                 let one = rows.items[0].clone();

@@ -30,7 +30,7 @@ fn named(condition: &str, view: View) -> String {
     format!("{}_{condition}", view.title().to_lowercase())
 }
 
-/// A view; the fleet has all hosts, and they answer alike.
+/// A view; every host of the fleet responds alike.
 fn answering(
     view: View,
     size: (u16, u16),
@@ -98,6 +98,7 @@ fn empty() {
                 AnyQuery::History(query) => Ok(AnyResponse::History(History {
                     from: query.from.to_string(),
                     to: query.to.to_string(),
+                    history_since: None,
                     step: query.step,
                     series: Vec::new(),
                 })),
@@ -170,7 +171,7 @@ fn the_fleet() {
     snapshot("fleet_filtered_away", &stage);
 }
 
-/// The script, with another answer about single processes.
+/// The script, with another response about single processes.
 fn with_process(
     answer: impl Fn(ProcessDetail) -> Option<Result<AnyResponse, ClientError>> + 'static,
 ) -> Stage {

@@ -21,14 +21,14 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 /// What a host says to a question.
-pub(crate) type Answer = Box<dyn Fn(&AnyQuery) -> Option<Result<AnyResponse, ClientError>>>;
+pub(crate) type Responder = Box<dyn Fn(&AnyQuery) -> Option<Result<AnyResponse, ClientError>>>;
 
 pub(crate) struct Stage {
     pub(crate) app: App,
-    answers: Vec<Answer>,
+    answers: Vec<Responder>,
     clock: ManualClock,
     elapsed: Duration,
-    /// Effects that are not about asking hosts.
+    /// Effects other than polls of hosts.
     pub(crate) effects: Vec<Effect>,
 }
 
@@ -44,7 +44,7 @@ fn settings() -> DashboardSettings {
 
 impl Stage {
     /// Hosts with what they say; `width` and `height` of the terminal.
-    pub(crate) fn new(hosts: Vec<(HostState, Answer)>, size: (u16, u16)) -> Self {
+    pub(crate) fn new(hosts: Vec<(HostState, Responder)>, size: (u16, u16)) -> Self {
         let start: Timestamp = "2026-11-23T07:02:00Z".parse().unwrap();
         let (hosts, answers) = hosts.into_iter().unzip();
         let mut stage = Self {
@@ -78,7 +78,7 @@ impl Stage {
         Self::new(hosts, size)
     }
 
-    /// The hosts of the scripted fleet, all of which answer like this.
+    /// The hosts of the scripted fleet, all of which respond like this.
     pub(crate) fn fleet_answering(
         size: (u16, u16),
         answer: impl Fn(&AnyQuery) -> Option<Result<AnyResponse, ClientError>> + 'static,
@@ -88,13 +88,13 @@ impl Stage {
         let hosts = demo::fleet(&clock.clock()).into_iter();
         let hosts = hosts.map(|(host, _)| {
             let answer = Rc::clone(&answer);
-            let answer: Answer = Box::new(move |wanted| answer(wanted));
+            let answer: Responder = Box::new(move |wanted| answer(wanted));
             (host, answer)
         });
         Self::new(hosts.collect(), size)
     }
 
-    /// One host that answers like this.
+    /// One host that responds like this.
     pub(crate) fn answering(
         size: (u16, u16),
         answer: impl Fn(&AnyQuery) -> Option<Result<AnyResponse, ClientError>> + 'static,
@@ -104,7 +104,7 @@ impl Stage {
         Self::new(vec![(host, Box::new(answer))], size)
     }
 
-    /// What happens, and what follows from it: hosts answer at once.
+    /// What happens, and what follows from it: hosts respond at once.
     pub(crate) fn send(&mut self, message: AppMessage) {
         let mut waiting = vec![message];
         while let Some(message) = waiting.pop() {
@@ -200,7 +200,7 @@ impl Stage {
 }
 
 /// What a host of the script says.
-pub(crate) fn scripted(script: DemoHost) -> Answer {
+pub(crate) fn scripted(script: DemoHost) -> Responder {
     Box::new(move |wanted| Some(script.respond(wanted)))
 }
 

@@ -16,7 +16,7 @@ use linux_api_tui::screen::View;
 use linux_api_wire::api::processes::Process;
 use ratatui::style::Color;
 
-use super::stage::{Answer, Stage, offline, refused, script};
+use super::stage::{Responder, Stage, offline, refused, script};
 
 pub(crate) const SIZE: (u16, u16) = (80, 24);
 const HOST_VIEWS: [View; 6] = [
@@ -128,7 +128,7 @@ fn a_host_that_is_switched_to_is_polled_at_once_and_old_until_it_responds() {
     let start = "2026-11-23T07:02:00Z".parse().unwrap();
     let clock = linux_api_wire::time::ManualClock::at(start);
     let hosts = demo::fleet(&clock.clock()).into_iter().take(2);
-    let hosts = hosts.map(|(host, _)| (host, Box::new(switch.answer()) as Answer));
+    let hosts = hosts.map(|(host, _)| (host, Box::new(switch.answer()) as Responder));
     let mut stage = Stage::new(hosts.collect(), SIZE);
     stage.key(KeyCode::Enter);
     switch.is_silent.set(true);

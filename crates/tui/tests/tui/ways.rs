@@ -1,4 +1,4 @@
-//! The ways to tell the dashboard something besides its keys: mouse, commands, presets, memory.
+//! The ways to control the dashboard besides its keys: mouse, commands, presets, memory.
 
 use std::time::Duration;
 

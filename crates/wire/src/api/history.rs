@@ -27,6 +27,11 @@ pub struct History {
     /// Where it ends.
     #[schema(format = DateTime)]
     pub to: String,
+    /// When the history of the daemon began, where it ends with the daemon; absent for a daemon that
+    /// keeps its history.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub history_since: Option<String>,
     /// Time between two points, in seconds; longer than requested where there would be too many.
     pub step: u64,
     /// The requested series that have points in the range.

@@ -271,7 +271,7 @@ impl Parser {
                 "expected a smaller regular expression: this one needs too much memory",
             )),
             Err(error) => {
-                // The text is drawn over several lines; the last one says what is wrong.
+                // The message has several lines; the last one says what is wrong.
                 let drawn = error.to_string();
                 let reason = drawn.lines().next_back().unwrap_or_default();
                 let reason = reason.strip_prefix("error: ").unwrap_or(reason);

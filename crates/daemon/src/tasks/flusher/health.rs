@@ -56,10 +56,10 @@ impl FlusherHealth {
 
 /// What others see of the flusher, and how they hand things to it. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct FlusherHandle(Arc<Shared>);
+pub struct FlusherHandle(Arc<FlusherState>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct FlusherState {
     health: Mutex<FlusherHealth>,
     inbox: Mutex<Inbox>,
 }

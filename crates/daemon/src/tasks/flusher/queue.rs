@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::recorder::Recorded;
+use crate::recorder::RecordedRequests;
 use linux_api_wire::fleet::HostSample;
 use linux_api_wire::request_stats::{RequestBucket, RequestKey, RequestStats, Resolution};
 use linux_api_wire::time::Timestamp;
@@ -117,7 +117,7 @@ impl Queue {
     }
 
     /// Adds what was recorded since the last call, to its minute, its hour and its day.
-    pub(super) fn add(&mut self, recorded: Vec<Recorded>) {
+    pub(super) fn add(&mut self, recorded: Vec<RecordedRequests>) {
         for one in recorded {
             if self.forgotten.is_some_and(|newest| one.minute <= newest) {
                 self.rotate();

@@ -9,11 +9,11 @@ const TWO: Duration = Duration::from_secs(2);
 const BEGIN: Timestamp = Timestamp::from_millis(600_000);
 
 /// What a host says: load, busy and idle CPU seconds. `None` when it can't be read.
-type Said = Option<(f64, f64, f64)>;
+type ScriptedReading = Option<(f64, f64, f64)>;
 
 /// The current values of a host, and the times at which it was read.
 #[derive(Clone, Default)]
-struct Script(Arc<Mutex<Said>>, Arc<Mutex<Vec<Timestamp>>>);
+struct Script(Arc<Mutex<ScriptedReading>>, Arc<Mutex<Vec<Timestamp>>>);
 
 impl Script {
     fn set(&self, load: f64, busy: f64, idle: f64) {

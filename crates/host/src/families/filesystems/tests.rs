@@ -19,7 +19,7 @@ const LOCAL_AND_NFS: &str = "\
 24 21 8:2 /hosts /etc/hosts rw - xfs /dev/sda2 rw
 ";
 
-/// A file system that answers only when told to.
+/// A file system that blocks until the test opens its gate.
 #[derive(Default)]
 struct Gate {
     is_open: Mutex<bool>,
@@ -86,7 +86,7 @@ fn file_systems_are_shown_with_exact_figures_and_files_and_empty_ones_are_not() 
         total_bytes: Some(1_000),
         used_bytes: Some(400),
         available_bytes: Some(500),
-        // As df counts: what only root may write is nobody's.
+        // As df counts: space reserved for root is not available.
         used_percent: Some(44.44),
         inodes_total: Some(10),
         inodes_used: Some(3),
@@ -115,7 +115,7 @@ fn a_server_that_never_answers_delays_nobody_and_keeps_one_thread() {
         );
         assert_eq!(shown[1].used_bytes, None);
     }
-    // Once a moment for a first answer, and never again.
+    // Only the first call waits, for a moment.
     assert!(start.elapsed() < STUCK_AFTER, "{:?}", start.elapsed());
     let late = start + Duration::from_hours(1);
     let shown = reader.read(late).unwrap();
@@ -128,7 +128,7 @@ fn a_server_that_never_answers_delays_nobody_and_keeps_one_thread() {
     assert!(error.starts_with("no answer for 35"), "{error}");
     assert_eq!(gate.asked.load(Ordering::SeqCst), 1);
 
-    // It comes back, is shown, and is asked again when it is due.
+    // It comes back, is shown, and is read again when it is due.
     gate.set(true);
     gate.wait_until_idle();
     while Arc::strong_count(&reader.probing) > 1 {

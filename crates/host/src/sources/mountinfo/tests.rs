@@ -137,7 +137,7 @@ fn what_shows_the_files_of_others_is_not_listed() {
     assert_eq!(listed(info, None), pairs(&expected));
 }
 
-/// Each line is asked for its path once at most, however many files one device is mounted as.
+/// The path of each line is read once at most, however many files one device is mounted as.
 #[test]
 fn the_work_grows_with_the_number_of_mounts_only() {
     use std::fmt::Write as _;

@@ -26,7 +26,7 @@ struct State {
     record: KeyRecord,
     revision: i64,
     asked: usize,
-    imported: Imported,
+    imported: ImportedCredentials,
     imports_read: usize,
 }
 
@@ -43,7 +43,7 @@ impl ImportedSource for Fake {
         Ok(found.filter(|record| hashes.contains(&record.hash)))
     }
 
-    async fn imported(&self) -> Result<Imported, SourceAway> {
+    async fn imported(&self) -> Result<ImportedCredentials, SourceAway> {
         let mut state = self.0.lock().unwrap();
         state.imports_read += 1;
         Ok(state.imported.clone())
@@ -102,7 +102,7 @@ impl Bench {
             record: KeyRecord { key, hash, user },
             revision: 1,
             asked: 0,
-            imported: Imported {
+            imported: ImportedCredentials {
                 secrets: ImportedSecrets::from_settings(settings),
                 unproven,
             },
@@ -127,7 +127,7 @@ impl Bench {
     }
 
     /// Checks a key as a verifier has it checked that remembers none.
-    async fn check(&self, text: &str) -> Result<KeyRecord, Rejected> {
+    async fn check(&self, text: &str) -> Result<KeyRecord, KeyRejection> {
         self.check_with(&self.keys, text).await
     }
 
@@ -135,7 +135,7 @@ impl Bench {
         &self,
         keys: &ImportedKeys<Fake>,
         text: &str,
-    ) -> Result<KeyRecord, Rejected> {
+    ) -> Result<KeyRecord, KeyRejection> {
         let revision = self.state().revision;
         keys.check(OtherKey {
             text,
@@ -175,9 +175,9 @@ async fn a_v1_key_is_found_by_its_hmac_and_revoked_like_any_other() {
     assert_eq!(bench.check(old).await.unwrap().user.name, "alice");
     assert_eq!(bench.state().asked, 1);
     let wrong = bench.check("another-key").await.unwrap_err();
-    assert_eq!(wrong, Rejected::Invalid);
+    assert_eq!(wrong, KeyRejection::Invalid);
     bench.state().record.key.revoked_at = Some(Timestamp::from_millis(1));
-    assert_eq!(bench.check(old).await.unwrap_err(), Rejected::Invalid);
+    assert_eq!(bench.check(old).await.unwrap_err(), KeyRejection::Invalid);
 }
 
 #[tokio::test]
@@ -201,10 +201,13 @@ async fn slow_hashes_have_a_budget_and_a_client_that_comes_back_goes_on_where_it
     let bench = Bench::unproven(4);
     // Three of five are tried; the next is earned after twenty seconds.
     let stopped = bench.check("given-key").await.unwrap_err();
-    assert!(matches!(stopped, Rejected::Later(1..=20)), "{stopped:?}");
+    assert!(
+        matches!(stopped, KeyRejection::Later(1..=20)),
+        "{stopped:?}"
+    );
     // No other client has anything left to spend.
     let other = bench.check("some-other-key").await.unwrap_err();
-    assert!(matches!(other, Rejected::Later(_)), "{other:?}");
+    assert!(matches!(other, KeyRejection::Later(_)), "{other:?}");
     // With a budget for two more it is found: what was tried is not tried again.
     assert_eq!(bench.keys.refuted_count("given-key"), 3);
 }
@@ -214,7 +217,7 @@ async fn a_key_that_is_known_to_be_wrong_costs_no_further_hash() {
     let bench = Bench::unproven(0);
     for _ in 0..20 {
         let wrong = bench.check("wrong-key").await.unwrap_err();
-        assert_eq!(wrong, Rejected::Invalid);
+        assert_eq!(wrong, KeyRejection::Invalid);
     }
     // The budget of three still has two.
     bench.check("given-key").await.unwrap();
@@ -225,7 +228,7 @@ async fn after_the_end_date_no_slow_hash_is_computed() {
     let mut bench = Bench::unproven(0);
     bench.now = LIMITS.until;
     let late = bench.check("given-key").await.unwrap_err();
-    assert_eq!(late, Rejected::Invalid);
+    assert_eq!(late, KeyRejection::Invalid);
     assert!(bench.state().record.hash.starts_with("pbkdf2-sha256$"));
 }
 

@@ -41,6 +41,8 @@ impl Query for ReadinessQuery {
                 flusher: check("nothing waits"),
             },
             warnings: Vec::new(),
+            ephemeral: false,
+            history_since: None,
         })
     }
 }

@@ -84,6 +84,7 @@ fn scripted(query: &HistoryQuery, host: u32) -> History {
     History {
         from: query.from.to_string(),
         to: query.to.to_string(),
+        history_since: None,
         step: query.step,
         series: series.collect(),
     }

@@ -157,9 +157,9 @@ fn state_cell(state: &str, theme: &Theme) -> TableCell {
     TableCell::new(letter, style)
 }
 
-/// A command line without the folder of its program: on narrow terminals there would be nothing
+/// A command line without the directory of its program: on narrow terminals there would be nothing
 /// else to see. Sideways scrolling shows it.
-fn without_folder(command: &str) -> &str {
+fn without_directory(command: &str) -> &str {
     let program = command.split(' ').next().unwrap_or_default();
     let start = program.rfind('/').map_or(0, |place| place + 1);
     // A program is not called nothing.
@@ -199,7 +199,7 @@ fn command(app: &App, row: &ProcessRow<'_>) -> String {
         }
     };
     let name = if full && state.scroll == 0 && app.size.0 < WIDE {
-        without_folder(&name)
+        without_directory(&name)
     } else {
         &name
     };

@@ -11,12 +11,12 @@ fn queue(limits: Limits) -> Queue {
     Queue::new("host".into(), "a1".into(), limits)
 }
 
-fn recorded(minute: Timestamp, route: &str, requests: u64) -> Recorded {
+fn recorded(minute: Timestamp, route: &str, requests: u64) -> RecordedRequests {
     let mut stats = RequestStats::default();
     for _ in 0..requests {
         stats.add(200, Duration::from_millis(5));
     }
-    Recorded {
+    RecordedRequests {
         minute,
         key: RequestKey {
             route: route.into(),
