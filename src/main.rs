@@ -26,6 +26,9 @@ fn main() -> ExitCode {
         return code;
     }
     let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    // A daemon serves as many clients at once as there are processors. All else waits for one person.
+    let is_daemon = arguments.iter().any(|argument| argument == "serve");
+    let workers = if is_daemon { workers } else { workers.min(2) };
     let runtime = try_threads(workers + OTHER_THREADS).and_then(|()| {
         Builder::new_multi_thread()
             .enable_all()

@@ -322,6 +322,29 @@ mod tests {
     }
 
     #[test]
+    fn no_command_has_an_argument_that_would_be_taken_for_a_global_one() {
+        fn clashes(command: &Command, path: &str, globals: &[&str], found: &mut Vec<String>) {
+            for below in command.get_subcommands() {
+                let path = format!("{path} {}", below.get_name());
+                let own = below.get_arguments().filter(|it| !it.is_global_set());
+                let own = own.map(|it| it.get_id().as_str());
+                found.extend(
+                    own.filter(|id| globals.contains(id))
+                        .map(|id| format!("{} {id}", path.trim_start())),
+                );
+                clashes(below, &path, globals, found);
+            }
+        }
+        let command = command();
+        let globals = command.get_arguments().filter(|it| it.is_global_set());
+        let globals: Vec<&str> = globals.map(|it| it.get_id().as_str()).collect();
+        let mut found = Vec::new();
+        clashes(&command, "", &globals, &mut found);
+        // That one is meant, see above.
+        assert_eq!(found, ["db verify all"]);
+    }
+
+    #[test]
     fn help_shows_what_a_command_takes_and_nothing_else() {
         let help = |path: &[&str]| {
             let mut command = command();

@@ -52,8 +52,8 @@ follow! {
     quick_start: "docs/quick-start.md",
     releasing: "docs/releasing.md",
     security: "docs/security.md",
-    ssh: "docs/ssh.md",
     server_preparation: "docs/server-preparation.md",
+    ssh: "docs/ssh.md",
     tui: "docs/tui.md",
     upgrading: "docs/upgrading.md",
 }

@@ -36,7 +36,7 @@ fn a_host_without_a_daemon_is_monitored_and_nothing_is_left_there() {
 #[test]
 fn a_daemon_of_the_host_knows_the_account_by_its_socket() {
     let Some(sshd) = Sshd::start("") else { return };
-    let config = format!("[server.unix_peers]\n{} = \"admin\"\n", own_account());
+    let config = format!("[server.unix_peers]\n{} = \"admin\"\n", sshd.account());
     std::fs::write(sshd.path("config.toml"), config).unwrap();
     let mut daemon = Command::new(program())
         .args(["serve", "--listen", "127.0.0.1:0", "--unix"])
@@ -59,11 +59,6 @@ fn a_daemon_of_the_host_knows_the_account_by_its_socket() {
     let _ = daemon.kill();
     let _ = daemon.wait();
     assert!(is_added && text.contains("admin (admin)"), "{text}");
-}
-
-fn own_account() -> String {
-    let output = Command::new("id").arg("-un").output().unwrap();
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
 #[test]
@@ -202,20 +197,6 @@ fn when_the_client_is_killed_the_proxy_ends_and_leaves_nothing() {
     assert!(sshd.left_at_home().is_empty());
 }
 
-/// A program for any host: says its version, and greets as a proxy of a protocol to come.
-fn static_program(path: &Path) -> bool {
-    let source = path.with_extension("c");
-    let text = "#include <stdio.h>\n#include <string.h>\nint main(int n, char **a) {\
-                if (n > 1 && !strcmp(a[1], \"proxy\")) puts(\"linux-api-proxy/7 {}\");\
-                return 0; }\n";
-    std::fs::write(&source, text).unwrap();
-    let compiled = Command::new("cc")
-        .args(["-static", "-o"])
-        .args([path, &source])
-        .output();
-    compiled.is_ok_and(|output| output.status.success())
-}
-
 #[test]
 fn the_program_is_pushed_with_consent_only_checked_and_cleaned() {
     let Some(sshd) = Sshd::start("") else { return };
@@ -230,10 +211,10 @@ fn the_program_is_pushed_with_consent_only_checked_and_cleaned() {
     std::fs::copy(program(), &own).unwrap();
     let machine = std::env::consts::ARCH;
     assert!(
-        static_program(&sshd.path(&format!("client/linux-api-{machine}"))),
+        sshd.write_static_program(),
         "cc can't build a static program; Debian has what it needs in libc6-dev"
     );
-    let account = own_account();
+    let account = sshd.account();
     let url = format!("ssh://{account}@web-01");
     let push = |arguments: &[&str]| {
         let output = sshd.command_of(&own, arguments).output().unwrap();
@@ -272,11 +253,8 @@ fn a_copy_that_is_damaged_or_can_not_run_is_removed() {
     std::fs::remove_file(sshd.path("programs/linux-api")).unwrap();
     let own = sshd.path("client/linux-api");
     std::fs::copy(program(), &own).unwrap();
-    let machine = std::env::consts::ARCH;
-    assert!(static_program(
-        &sshd.path(&format!("client/linux-api-{machine}"))
-    ));
-    let url = format!("ssh://{}@web-01", own_account());
+    assert!(sshd.write_static_program());
+    let url = format!("ssh://{}@web-01", sshd.account());
     let push = || {
         let arguments = ["remote", "add", "--push", "web", &url];
         said(&sshd.command_of(&own, &arguments).output().unwrap())

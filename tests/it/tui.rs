@@ -3,4 +3,5 @@
 use crate::support::{daemon, left_out};
 mod hostile;
 mod slow;
+mod ssh;
 mod tmux;

@@ -125,8 +125,8 @@ impl tower::Service<Request<Body>> for Service {
 /// # Errors
 /// When the OpenAPI document can't be written as JSON.
 pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
-    let (router, mut document, entries) = router::documented(parts.old_routes.as_mut());
-    let openapi = if parts.docs_enabled {
+    let (router, entries, openapi) = if parts.docs_enabled {
+        let (router, mut document, entries) = router::documented(parts.old_routes.as_mut());
         document.info.title = parts.docs_title;
         if let Some(description) = parts.docs_description {
             document.info.description = Some(description);
@@ -136,12 +136,11 @@ pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
             description.push_str("\n\n");
             description.push_str(notice);
         }
-        document.to_json()?.into()
+        (router, entries, document.to_json()?.into())
     } else {
-        // It is large, and no one can read it.
-        Bytes::new()
+        let (router, entries) = router::undocumented(parts.old_routes.as_mut());
+        (router, entries, Bytes::new())
     };
-    drop(document);
     let unix_peers = Arc::new(UnixPeers::new(
         parts.unix_accounts,
         parts.store.clone(),
@@ -213,7 +212,7 @@ pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
 
 /// All routes that the service has with these old ones.
 pub(crate) fn route_table(mut old: Option<OldRoutes>) -> EdgeRoutes {
-    EdgeRoutes::new(&router::documented(old.as_mut()).2)
+    EdgeRoutes::new(&router::undocumented(old.as_mut()).1)
 }
 
 /// The OpenAPI document of the service, for people to read.

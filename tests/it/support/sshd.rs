@@ -123,6 +123,29 @@ impl Sshd {
         self.write_program("programs/linux-api", text);
     }
 
+    /// Writes a static program beside the client's own, as for hosts of another kind: it can say its version, and
+    /// greets as a proxy of a protocol to come.
+    pub(crate) fn write_static_program(&self) -> bool {
+        let program = self.path(&format!("client/linux-api-{}", std::env::consts::ARCH));
+        let source = program.with_extension("c");
+        let text = "#include <stdio.h>\n#include <string.h>\nint main(int n, char **a) {\
+                    if (n > 1 && !strcmp(a[1], \"proxy\")) puts(\"linux-api-proxy/7 {}\");\
+                    return 0; }\n";
+        std::fs::write(&source, text).unwrap();
+        let compiled = Command::new("cc")
+            .args(["-static", "-o"])
+            .args([&program, &source])
+            .output();
+        compiled.is_ok_and(|output| output.status.success())
+    }
+
+    /// The account that is logged in to: the one that runs the tests.
+    #[expect(clippy::unused_self, reason = "it is the account of this sshd")]
+    pub(crate) fn account(&self) -> String {
+        let output = Command::new("id").arg("-un").output().unwrap();
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
     /// The program as the user runs it.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_of(&program(), arguments)

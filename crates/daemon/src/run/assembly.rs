@@ -76,7 +76,12 @@ impl Assembly {
             self.other_keys.clone(),
         );
         let host = HostSampler::new(self.clock.clone());
-        let (recorder, flusher) = (Recorder::default(), FlusherHandle::default());
+        let recorder = match self.history_since {
+            // A few clients at most, on hosts with many processors too.
+            Some(_) => Recorder::with_shards(2),
+            None => Recorder::default(),
+        };
+        let flusher = FlusherHandle::default();
         let supervisor = Supervisor::default();
         let end = CancellationToken::new();
         self.start_tasks(&collector, &host, &supervisor, &end);

@@ -1,8 +1,8 @@
 //! A daemon of this process alone: database in memory, no port, no key, nothing left when it ends.
 //!
-//! It is the usual daemon ([`Assembly`]) with nothing beside it that lasts: no data directory, no
+//! It is the usual daemon (`run::assembly`) with nothing beside it that lasts: no data directory, no
 //! record for other commands, no log of its own, no reload, nothing for systemd. The account that runs
-//! the process and root are viewers; no other account is accepted.
+//! the process and root are viewers; every other account is refused.
 
 use std::fmt;
 use std::io;

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::CollectError;
 
-/// Where the programs are: absolute, so that no other program of these names is run.
+/// Where the programs are: absolute, so that no other program comes before them.
 const DIRECTORIES: [&str; 2] = ["/usr/bin", "/bin"];
 /// A directory that takes longer counts as unreachable: a caller is waiting.
 const DEADLINE: Duration = Duration::from_secs(2);

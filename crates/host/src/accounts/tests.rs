@@ -204,7 +204,7 @@ async fn groups_that_no_list_of_members_shows_are_read_from_id() {
     );
     assert_eq!(calls(&tree), "passwd|--|5000||-G|--|lda||");
     assert!(!collector.is_in_group(5000, 5001, "empty").await.unwrap());
-    // The file is enough: id is run for no account that it lists.
+    // The file is believed without id, which is run for no account that it lists.
     assert!(
         collector
             .is_in_group(1000, 1000, "linux-api")
