@@ -99,9 +99,9 @@ impl Change {
             Self::RevokeKey(_) => Some("The key ends at once and for ever."),
             Self::RotateKey(_) => Some("The old key keeps working for an hour."),
             Self::DeleteUser(_) => Some("All keys of the user end at once."),
-            Self::CopyProgram => Some(
-                "Its cache gets the program, as only that account can run it; linux-api remote clean removes it.",
-            ),
+            Self::CopyProgram => {
+                Some("Only that account can run it; linux-api remote clean removes it.")
+            }
             _ => None,
         }
     }

@@ -85,10 +85,14 @@ impl App {
         // Its first word is a verb of ours.
         let mut question = change.in_words();
         question[..1].make_ascii_uppercase();
+        let place = match change {
+            Change::CopyProgram => format!("There is none yet. The host is {}.", host.address),
+            _ => format!("The daemon is at {}.", host.address),
+        };
         let mut lines = vec![
             format!("{question} on {}?", host.name),
             String::new(),
-            format!("The daemon is at {}.", host.address),
+            place,
         ];
         lines.extend(change.consequence().map(str::to_owned));
         self.popups.push(Popup::Confirm {

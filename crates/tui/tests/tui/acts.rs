@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crossterm::event::KeyCode;
+use linux_api_client::error::ClientError;
 use linux_api_tui::change::{Change, ChangeOutcome, KeyOwner};
 use linux_api_tui::message::{AppMessage, Effect, FeedEvent};
 use linux_api_tui::query::AnyResponse;
@@ -44,6 +45,45 @@ fn the_page_of_a_process_is_left_by_q_and_takes_no_keys_for_the_table() {
     assert!(heading.contains("CPU%▼"), "{heading}");
     stage.keys("q");
     assert_eq!(stage.effects.pop(), Some(Effect::Quit));
+}
+
+fn lacks_the_program() -> AppMessage {
+    let error = ClientError::NoProgram {
+        address: "ssh://web-01".to_owned(),
+        machine: "x86_64".to_owned(),
+    };
+    let retry_in = Duration::from_secs(30);
+    AppMessage::Host(0, Box::new(FeedEvent::Down { error, retry_in }))
+}
+
+#[test]
+fn a_host_without_the_program_is_offered_it_once_and_not_where_nothing_is_changed() {
+    let mut stage = Stage::one(SIZE);
+    stage.send(lacks_the_program());
+    let text = stage.text();
+    for part in [
+        "Copy linux-api to that account on",
+        "linux-api remote clean removes it.",
+        "not installed there",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // No is chosen at first.
+    stage.key(KeyCode::Enter);
+    assert!(stage.effects.is_empty(), "{:?}", stage.effects);
+    stage.send(lacks_the_program());
+    assert!(stage.app.popups.is_empty());
+
+    let mut stage = Stage::one(SIZE);
+    stage.send(lacks_the_program());
+    stage.keys("y");
+    let expected = Effect::Change(0, Change::CopyProgram);
+    assert!(stage.effects.contains(&expected), "{:?}", stage.effects);
+
+    let mut stage = Stage::one(SIZE);
+    stage.app.settings.read_only = true;
+    stage.send(lacks_the_program());
+    assert!(stage.app.popups.is_empty());
 }
 
 #[test]
