@@ -2,6 +2,7 @@
 
 mod additions;
 mod admin_target;
+mod api;
 mod audit;
 mod completion;
 mod config;
@@ -10,109 +11,68 @@ mod database;
 mod db;
 mod doctor;
 mod examples;
+mod exit;
+mod fleet;
+mod globals;
 mod help;
 mod here;
+mod history;
+mod host;
+mod hosts;
+mod network;
 mod output;
+mod poll;
+mod process;
 mod progress;
 mod proxy;
 mod reload;
 mod remote;
 mod remotes;
+mod rows;
 mod running;
 mod sanitize;
+mod series;
 mod serve;
 mod setup;
 mod status;
 mod stop;
-mod table;
+mod takes;
+mod top;
 mod tui;
+mod units;
 mod user;
 mod welcome;
 mod when;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use additions::openapi;
 pub use completion::{answer as answer_shell, scripts as completion_scripts};
 
-use linux_api_config::{Config, ConfigError, Environment, Flag, LoadedConfig, Sources};
-use linux_api_daemon::tls::TlsError;
-use linux_api_setup::prompt::PromptAbort;
-use linux_api_store::StoreError;
-use linux_api_wire::log::LogSink;
+pub use exit::{BAD_CONFIGURATION, FAILED, INTERRUPTED, NOT_ALLOWED, NOT_REACHED, USAGE};
 
-/// Exit code for what failed.
-pub const FAILED: u8 = 1;
-/// Exit code for wrong usage.
-pub const USAGE: u8 = 2;
-/// Exit code for what a person broke off, as shells have it for Ctrl-C.
-pub const INTERRUPTED: u8 = 130;
-/// Exit code for what a restart can't fix, so that systemd does not try forever.
-pub const BAD_CONFIGURATION: u8 = 78;
+use exit::UsageError;
+use globals::GlobalOptions;
+use linux_api_config::{Config, ConfigError, Environment, Flag, LoadedConfig, Sources};
+use linux_api_setup::prompt::PromptAbort;
+use linux_api_wire::log::LogSink;
 
 /// Monitor Linux hosts
 #[derive(Debug, Parser)]
-#[command(name = "linux-api", version, disable_help_subcommand = true)]
+#[command(
+    name = "linux-api",
+    version,
+    disable_help_subcommand = true,
+    after_help = "Exit codes: linux-api help exit-codes"
+)]
 pub struct Cli {
     #[command(flatten)]
     options: GlobalOptions,
     #[command(subcommand)]
     command: Option<Command>,
-}
-
-/// Options of every command.
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Global options")]
-pub(crate) struct GlobalOptions {
-    /// Configuration file, instead of the default ones
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Format of log lines
-    #[arg(long, global = true, value_name = "FORMAT", value_parser = ["text", "json"])]
-    log_format: Option<String>,
-    /// Log more; may be given up to three times
-    #[arg(short, long, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
-    verbose: u8,
-    /// Log less; may be given up to three times
-    #[arg(short, long, global = true, action = ArgAction::Count)]
-    quiet: u8,
-    /// Copy this program to hosts behind ssh:// that have none; it goes to the cache of that account
-    #[arg(long, global = true)]
-    push: bool,
-    /// The Linux account that gave the command, when root became another one since
-    #[arg(long, global = true, hide = true, value_name = "UID")]
-    acting_uid: Option<u32>,
-}
-
-impl GlobalOptions {
-    /// What they say about the configuration.
-    fn flags(&self) -> Vec<Flag> {
-        let level = match (self.verbose, self.quiet) {
-            (0, 0) => None,
-            (1, _) => Some(("info,linux_api=debug", "-v")),
-            (2, _) => Some(("debug", "-v")),
-            (3.., _) => Some(("trace", "-v")),
-            (0, 1) => Some(("warn", "-q")),
-            (0, 2) => Some(("error", "-q")),
-            (0, 3..) => Some(("off", "-q")),
-        };
-        let level = level.map(|(level, name)| Flag {
-            key: "log.level",
-            value: level.to_owned(),
-            name,
-        });
-        let format = self.log_format.clone();
-        let format = format.map(|value| Flag {
-            key: "log.format",
-            value,
-            name: "--log-format",
-        });
-        level.into_iter().chain(format).collect()
-    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -123,10 +83,18 @@ enum Command {
     Stop(stop::Options),
     Setup(setup::Options),
     Tui(tui::Options),
+    Host(host::Options),
+    Process(process::Options),
+    Network(network::Options),
+    History(history::Options),
+    Series(series::Options),
+    Top(top::Options),
+    Fleet(fleet::Options),
     Remote(remote::Options),
     User(user::Options),
-    Db(db::Options),
     Audit(audit::Options),
+    Db(db::Options),
+    Api(api::Options),
     Config(config::Options),
     Doctor(doctor::Options),
     Completion(completion::Options),
@@ -179,6 +147,14 @@ impl Command {
             Self::Reload(options) => options.run(ctx).await,
             Self::Setup(options) => options.run(ctx).await,
             Self::Tui(options) => options.run(ctx).await,
+            Self::Host(options) => options.run(ctx).await,
+            Self::Process(options) => options.run(ctx).await,
+            Self::Network(options) => options.run(ctx).await,
+            Self::History(options) => options.run(ctx).await,
+            Self::Series(options) => options.run(ctx).await,
+            Self::Top(options) => options.run(ctx).await,
+            Self::Fleet(options) => options.run(ctx).await,
+            Self::Api(options) => options.run(ctx).await,
             Self::Remote(options) => options.run(ctx).await,
             Self::User(options) => options.run(ctx).await,
             Self::Db(options) => options.run(ctx).await,
@@ -195,24 +171,32 @@ impl Command {
 /// The whole command line.
 #[must_use]
 pub fn command() -> clap::Command {
-    examples::add_to(Cli::command())
+    takes::hide_others(examples::add_to(Cli::command()))
 }
 
 /// Does what the arguments say and reports what went wrong.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let environment = Environment::capture();
-    let parsed = command()
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
-    let Cli { options, command } = match parsed {
-        Ok(cli) => cli,
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let command = command().color(globals::color_of_usage(&arguments));
+    let parsed = command
+        .clone()
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(answer) => return output::usage(&answer),
     };
+    let mut options = cli.options;
+    options.merge(&command, &arguments);
+    if let Some(complaint) = takes::complaint(&matches, &options) {
+        return exit_code(&UsageError(complaint).into());
+    }
     let ctx = Context {
         options,
         environment,
     };
-    let Some(command) = command else {
+    let Some(command) = cli.command else {
         return output::what_next(&welcome::text(&ctx).await);
     };
     match command.run(&ctx).await {
@@ -240,18 +224,7 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
         return ExitCode::from(INTERRUPTED);
     }
     output::error(error);
-    let bad_configuration = error.chain().any(|cause| {
-        cause.is::<ConfigError>()
-            || cause.is::<TlsError>()
-            || cause
-                .downcast_ref::<StoreError>()
-                .is_some_and(StoreError::is_final)
-    });
-    ExitCode::from(if bad_configuration {
-        BAD_CONFIGURATION
-    } else {
-        FAILED
-    })
+    ExitCode::from(exit::code(error))
 }
 
 #[cfg(test)]

@@ -7,12 +7,13 @@ mod refused;
 mod users;
 
 pub(super) use audit::{AuditConditions, is_passing};
+pub(super) use refused::AdvisedError;
 pub(super) use users::NewAccount;
 
 use std::time::Duration;
 
 use super::database::Administration;
-use super::{Context, completion, output};
+use super::{Context, output};
 use linux_api_client::Client;
 use linux_api_client::error::ClientError;
 use linux_api_wire::time::{Clock, Timestamp};
@@ -20,14 +21,6 @@ use linux_api_wire::time::{Clock, Timestamp};
 /// The longest that a command waits for a daemon's limit on requests, each time and how often.
 const WAIT_MAX: Duration = Duration::from_mins(1);
 const WAITS_MAX: u32 = 5;
-
-/// Which place a command is for.
-#[derive(Debug, clap::Args)]
-pub(super) struct AdminTargetOptions {
-    /// Use the API of this daemon (name of a remote, or a URL) instead of the database
-    #[arg(long, global = true, value_name = "NAME|URL", add = completion::remotes())]
-    remote: Option<String>,
-}
 
 /// Where to administer.
 pub(super) enum AdminTarget {
@@ -38,12 +31,12 @@ pub(super) enum AdminTarget {
 }
 
 impl AdminTarget {
-    /// Opens the database or prepares the connection, and names it on standard error.
-    pub(super) async fn open(options: &AdminTargetOptions, ctx: &Context) -> anyhow::Result<Self> {
-        let Some(remote) = &options.remote else {
+    /// Opens the database or, with `--remote`, prepares the connection; names it on standard error.
+    pub(super) async fn open(ctx: &Context) -> anyhow::Result<Self> {
+        if ctx.options.remotes.is_empty() {
             return Ok(Self::Database(Administration::open(ctx).await?));
-        };
-        let client = Client::new(&ctx.target(remote).await?)?;
+        }
+        let (client, _here) = ctx.one_client().await?;
         output::note(&format!("daemon: {}", client.address()));
         Ok(Self::Remote(client))
     }

@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::admin_target::{AdminTarget, AdminTargetOptions, AuditConditions, is_passing};
-use super::table::table;
-use super::{Context, output, when};
+use super::admin_target::{AdminTarget, AuditConditions, is_passing};
+use super::exit::UsageError;
+use super::globals::Format;
+use super::rows::{Cell, Column, Listing, Tone};
+use super::units::time;
+use super::{Context, output, poll, when};
 use linux_api_wire::api::audit::AuditEntry;
 use linux_api_wire::time::Timestamp;
 
@@ -20,11 +23,9 @@ const REMEMBERED: usize = 1_000;
 
 /// Show the audit log
 ///
-/// That of the configured database, or with --remote that of a daemon.
+/// That of the configured database, which works without the daemon, or with --remote that of a daemon.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    #[command(flatten)]
-    place: AdminTargetOptions,
     #[command(subcommand)]
     command: Command,
 }
@@ -32,6 +33,9 @@ pub(super) struct Options {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List changes and refused attempts, oldest first
+    ///
+    /// While following, `-o json` prints one object per line.
+    #[command(visible_alias = "ls")]
     List(List),
 }
 
@@ -62,16 +66,27 @@ struct List {
     /// Keep printing new rows until interrupted
     #[arg(long, short = 'f')]
     follow: bool,
-    /// Print JSON: a list, or one object per line while following
-    #[arg(long)]
-    json: bool,
 }
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let Command::List(list) = self.command;
-        let place = AdminTarget::open(&self.place, ctx).await?;
-        let done = list.run(&place).await;
+        if ctx.means_many() {
+            if list.follow {
+                let problem = "--follow shows one daemon: use --remote once";
+                return Err(UsageError(problem.to_owned()).into());
+            }
+            let conditions = list.conditions();
+            return poll::list(ctx, &listing(), async |client| {
+                let place = AdminTarget::Remote(client.clone());
+                let mut rows = place.audit(&conditions, list.limit, None).await?;
+                rows.reverse();
+                Ok(rows)
+            })
+            .await;
+        }
+        let place = AdminTarget::open(ctx).await?;
+        let done = list.run(&place, ctx).await;
         place.close().await;
         done.map(|()| ExitCode::SUCCESS)
     }
@@ -89,15 +104,15 @@ impl List {
         }
     }
 
-    async fn run(&self, place: &AdminTarget) -> anyhow::Result<()> {
+    async fn run(&self, place: &AdminTarget, ctx: &Context) -> anyhow::Result<()> {
         let conditions = self.conditions();
         let mut rows = place.audit(&conditions, self.limit, None).await?;
         rows.reverse();
         if !self.follow {
-            return self.print_all(rows);
+            return listing().print(ctx, &rows);
         }
         let mut seen = PrintedRows::new(&rows);
-        self.print_each(rows)?;
+        print_each(ctx, rows)?;
         let mut is_away = false;
         loop {
             tokio::select! {
@@ -109,7 +124,7 @@ impl List {
                     is_away = false;
                     fresh.reverse();
                     fresh.retain(|row| seen.is_new(row.id));
-                    self.print_each(fresh)?;
+                    print_each(ctx, fresh)?;
                 }
                 Err(error) if is_passing(&error) => {
                     if !is_away {
@@ -121,28 +136,38 @@ impl List {
             }
         }
     }
+}
 
-    fn print_all(&self, rows: Vec<AuditEntry>) -> anyhow::Result<()> {
-        if self.json {
-            return output::json(&rows);
-        }
-        let heads = [
-            "TIME", "ACTOR", "VIA", "ACTION", "TARGET", "RESULT", "DETAIL",
-        ];
-        let rows: Vec<_> = rows.into_iter().map(columns).collect();
-        output::text(&table(&heads, &rows))
+/// How rows are listed.
+fn listing() -> Listing<AuditEntry> {
+    Listing {
+        columns: vec![
+            Column::text("TIME (UTC)", |row: &AuditEntry| time(&row.time).into()),
+            Column::long("ACTOR", |row| row.actor.as_str().into()),
+            Column::long("VIA", |row| row.via.as_str().into()),
+            Column::text("ACTION", |row| row.action.as_str().into()),
+            Column::long("TARGET", |row| row.target.as_str().into()),
+            Column::text("RESULT", |row| {
+                let is_done = row.result == "done";
+                Cell::new(&*row.result, if is_done { Tone::Plain } else { Tone::Warn })
+            }),
+            Column::long("DETAIL", |row| row.detail.as_str().into()),
+        ],
+        name: |row| row.id.to_string(),
+        empty: "no such row".to_owned(),
     }
+}
 
-    /// One line per row, as they come.
-    fn print_each(&self, rows: Vec<AuditEntry>) -> anyhow::Result<()> {
-        rows.into_iter().try_for_each(|row| {
-            if self.json {
-                return output::json_line(&row);
-            }
-            // A line break within a field would forge a row.
+/// One line per row, as they come.
+fn print_each(ctx: &Context, rows: Vec<AuditEntry>) -> anyhow::Result<()> {
+    rows.into_iter().try_for_each(|row| match ctx.format() {
+        Format::Json | Format::Jsonl => output::json_line(&row),
+        Format::Name => output::text(&row.id.to_string()),
+        // A line break within a field would forge a row.
+        Format::Table | Format::Wide => {
             output::text(&columns(row).join("  ").replace(['\n', '\t'], " "))
-        })
-    }
+        }
+    })
 }
 
 /// Which rows were printed already.
@@ -173,7 +198,13 @@ impl PrintedRows {
 
 fn columns(row: AuditEntry) -> Vec<String> {
     vec![
-        row.time, row.actor, row.via, row.action, row.target, row.result, row.detail,
+        time(&row.time),
+        row.actor,
+        row.via,
+        row.action,
+        row.target,
+        row.result,
+        row.detail,
     ]
 }
 

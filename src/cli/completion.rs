@@ -1,5 +1,6 @@
 //! Completion in shells: the script that a shell loads, and the program's part at each Tab.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::Read as _;
 use std::process::{Command, ExitCode, Stdio};
@@ -7,16 +8,18 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use clap::{CommandFactory as _, ValueEnum};
+use clap::ValueEnum;
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Shells, Zsh};
 use serde::Deserialize;
 
-use super::{Cli, output};
+use super::{command, output};
 use linux_api_client::remotes::Remotes;
 use linux_api_config::Environment;
+use linux_api_wire::api::processes::Column;
 use linux_api_wire::api_key::Scope;
+use linux_api_wire::series::SERIES;
 
 /// Set by the scripts when they request candidates.
 const VARIABLE: &str = "LINUX_API_COMPLETE";
@@ -111,7 +114,7 @@ fn completer() -> anyhow::Result<String> {
 /// from here are not taken for questions too.
 pub fn answer(arguments: &[OsString]) -> Option<ExitCode> {
     let directory = std::env::current_dir().ok();
-    let asked = CompleteEnv::with_factory(Cli::command)
+    let asked = CompleteEnv::with_factory(command)
         .var(VARIABLE)
         .bin(NAME)
         .shells(Shells(&SHELLS))
@@ -141,6 +144,40 @@ pub(super) fn remotes() -> ArgValueCandidates {
         let remotes = remotes.unwrap_or_default().remotes.into_iter();
         remotes
             .map(|(name, remote)| CompletionCandidate::new(name).help(Some(remote.url.into())))
+            .collect()
+    })
+}
+
+/// Completes the labels of the user's remotes.
+pub(super) fn labels() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let environment = Environment::capture();
+        let path = environment.config_dir().map(|it| it.join("remotes.toml"));
+        let remotes = path.and_then(|path| Remotes::load(&path).ok());
+        let remotes = remotes.unwrap_or_default().remotes.into_values();
+        let labels = remotes.flat_map(|remote| remote.labels);
+        let labels: BTreeSet<String> = labels
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        labels.into_iter().map(CompletionCandidate::new).collect()
+    })
+}
+
+/// Completes the columns of the process list.
+pub(super) fn columns() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let all = Column::ALL.iter();
+        all.map(|column| CompletionCandidate::new(column.as_str()))
+            .collect()
+    })
+}
+
+/// Completes the names of series.
+pub(super) fn series() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        SERIES
+            .iter()
+            .map(|series| CompletionCandidate::new(series.name).help(Some(series.meaning.into())))
             .collect()
     })
 }
@@ -190,7 +227,7 @@ fn passed_on(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut passed = Vec::new();
     let mut words = words.skip_while(|word| word != "--").skip(1).peekable();
     while let Some(word) = words.next() {
-        for option in ["--remote", "--config"] {
+        for option in ["--remote", "-r", "--config"] {
             if word == option {
                 if let Some(value) = words.peek() {
                     passed.extend([OsString::from(option), value.clone()]);

@@ -21,40 +21,31 @@ pub(super) struct Options {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Show what is in effect and where each value comes from
-    Show {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Show,
     /// List everything that is wrong with the configuration
     Check,
     /// Print a commented example with every option and its default
     Init {
         /// Write it to this new file instead
-        #[arg(long, value_name = "PATH")]
-        output: Option<PathBuf>,
+        file: Option<PathBuf>,
     },
 }
 
 impl Options {
     pub(super) fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         match self.command {
-            Command::Show { json } => show(ctx, json),
+            Command::Show => show(ctx),
             Command::Check => check(ctx),
-            Command::Init { output: Some(path) } => write_example(&path),
-            Command::Init { output: None } => output::text(&linux_api_config::example()),
+            Command::Init { file: Some(path) } => write_example(&path),
+            Command::Init { file: None } => output::text(&linux_api_config::example()),
         }?;
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn show(ctx: &Context, json: bool) -> anyhow::Result<()> {
+fn show(ctx: &Context) -> anyhow::Result<()> {
     let loaded = ctx.load(Vec::new())?;
-    if json {
-        output::json(&loaded.to_json())
-    } else {
-        output::text(&loaded.to_toml())
-    }
+    output::document(ctx, &loaded.to_json(), || loaded.to_toml())
 }
 
 fn check(ctx: &Context) -> anyhow::Result<()> {

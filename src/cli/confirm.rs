@@ -4,15 +4,21 @@ use std::io::IsTerminal;
 
 use anyhow::bail;
 
-use linux_api_setup::prompt;
+use super::Context;
+use linux_api_setup::prompt::result;
 
-/// Whether the user confirms; `yes` skips the prompt. Without a terminal there is no prompt.
-pub(super) fn confirm(question: &str, yes: bool) -> anyhow::Result<bool> {
-    if yes {
+/// Whether the user confirms; `--yes` skips the prompt. Without a terminal there is no prompt.
+pub(super) fn confirm(ctx: &Context, question: &str) -> anyhow::Result<bool> {
+    if ctx.options.yes {
         return Ok(true);
     }
     if !std::io::stdin().is_terminal() {
         bail!("{question} There is no terminal to confirm on: use --yes");
     }
-    prompt::result(inquire::Confirm::new(question).with_default(false).prompt())
+    prompt(question)
+}
+
+/// Whether the user confirms at the prompt.
+pub(super) fn prompt(question: &str) -> anyhow::Result<bool> {
+    result(inquire::Confirm::new(question).with_default(false).prompt())
 }

@@ -19,7 +19,8 @@ use super::Context;
 
 /// Manage the database and its backups
 ///
-/// Works on the configured database and its backup directory. Changes are recorded in the audit log.
+/// Works on the configured database and its backup directory, without the daemon. Changes are recorded in the
+/// audit log.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     #[command(subcommand)]

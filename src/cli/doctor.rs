@@ -21,7 +21,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::table::table;
+use super::globals::Format;
+use super::rows::{Cell, Column, Listing, Tone};
 use super::{Context, FAILED, output};
 
 /// Check everything and suggest a fix for each failure
@@ -29,11 +30,7 @@ use super::{Context, FAILED, output};
 /// Changes nothing, with or without a running daemon. Exits with 1 when a check failed; warnings are not
 /// failures.
 #[derive(Debug, clap::Args)]
-pub(super) struct Options {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
+pub(super) struct Options;
 
 /// How one thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -100,10 +97,10 @@ impl Finding {
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let findings = examine(ctx).await?;
-        if self.json {
-            output::json(&findings)?;
-        } else {
-            output::text(&report(&findings))?;
+        listing().print(ctx, &findings)?;
+        let to_do = to_do(&findings);
+        if matches!(ctx.format(), Format::Table | Format::Wide) && !to_do.is_empty() {
+            output::text(&to_do)?;
         }
         let failed = findings.iter().any(|it| it.result == Verdict::Fail);
         Ok(if failed {
@@ -145,31 +142,40 @@ async fn examine(ctx: &Context) -> anyhow::Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// A line for each finding, and below the table what to do.
-fn report(findings: &[Finding]) -> String {
-    let rows: Vec<Vec<String>> = findings
-        .iter()
-        .map(|finding| {
-            vec![
-                finding.result.word().to_owned(),
-                finding.check.to_owned(),
-                finding.detail.clone(),
-            ]
-        })
-        .collect();
-    let mut text = table(&["RESULT", "CHECK", "DETAIL"], &rows);
-    let to_do: Vec<String> = findings
+/// A line for each finding.
+fn listing() -> Listing<Finding> {
+    Listing {
+        columns: vec![
+            Column::text("RESULT", |row: &Finding| {
+                let tone = match row.result {
+                    Verdict::Ok => Tone::Good,
+                    Verdict::Warn => Tone::Warn,
+                    Verdict::Fail => Tone::Bad,
+                };
+                Cell::new(row.result.word(), tone)
+            }),
+            Column::text("CHECK", |row| row.check.into()),
+            // Whole, also where it is long: this is what it is run for.
+            Column::text("DETAIL", |row| row.detail.as_str().into()),
+        ],
+        name: |row| row.check.to_owned(),
+        empty: String::new(),
+    }
+}
+
+/// What to do, below the table; nothing when all is well.
+fn to_do(findings: &[Finding]) -> String {
+    let to_do: String = findings
         .iter()
         .filter_map(|finding| {
             let advice = finding.advice.as_deref()?;
             Some(format!("  {}: {advice}\n", finding.check))
         })
         .collect();
-    if !to_do.is_empty() {
-        text.push_str("\nWhat to do:\n\n");
-        text.extend(to_do);
+    if to_do.is_empty() {
+        return to_do;
     }
-    text
+    format!("\nWhat to do:\n\n{to_do}")
 }
 
 #[cfg(test)]
@@ -178,15 +184,15 @@ mod tests {
 
     #[test]
     fn what_is_wrong_comes_with_what_to_do() {
-        let text = report(&[
+        let text = to_do(&[
             Finding::ok("clock", "right"),
             Finding::warn("backups", "none", "make one"),
             Finding::fail("port", "taken", "free it"),
         ]);
         assert_eq!(
             text,
-            "RESULT  CHECK    DETAIL\nok      clock    right\nwarn    backups  none\n\
-             fail    port     taken\n\nWhat to do:\n\n  backups: make one\n  port: free it\n"
+            "\nWhat to do:\n\n  backups: make one\n  port: free it\n"
         );
+        assert_eq!(to_do(&[Finding::ok("clock", "right")]), "");
     }
 }

@@ -12,7 +12,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "linux-api serve --listen 127.0.0.1:9000 --detach",
         ],
     ),
-    ("status", &["linux-api status", "linux-api status --json"]),
+    (
+        "status",
+        &[
+            "linux-api status",
+            "linux-api status --all  # a row for each remote",
+            "linux-api status -l env=prod -o json",
+        ],
+    ),
     ("reload", &["sudo linux-api reload"]),
     ("stop", &["linux-api stop"]),
     (
@@ -31,6 +38,56 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "linux-api tui web-01 db-01  # two remotes",
             "linux-api tui --label role=db --read-only",
             "linux-api tui --demo",
+        ],
+    ),
+    (
+        "host show",
+        &[
+            "linux-api host show",
+            "linux-api host show -r web-01 -o wide",
+            "linux-api host show -l role=db -o json",
+        ],
+    ),
+    (
+        "process list",
+        &[
+            "linux-api process list",
+            "linux-api process list 'cpu > 10 and user = www-data' --sort cpu",
+            "linux-api process list nginx --all -o jsonl",
+            "linux-api process list --fields pid,user,memory,command --limit 20",
+        ],
+    ),
+    ("process show", &["linux-api process show 1"]),
+    (
+        "process top",
+        &[
+            "linux-api process top",
+            "linux-api process top -r web-01 --limit 3",
+        ],
+    ),
+    ("network list", &["linux-api network list -r web-01"]),
+    (
+        "history",
+        &[
+            "linux-api history cpu.usage_percent --from 12h --step 10min",
+            "linux-api history load.one memory.used_bytes -o wide",
+            "linux-api history cpu.usage_percent --from 2026-11-01 --to 2026-11-02 --all -o jsonl",
+        ],
+    ),
+    ("series list", &["linux-api series list"]),
+    (
+        "top",
+        &["linux-api top", "linux-api top -r web-01 -r db-01"],
+    ),
+    ("fleet list", &["linux-api fleet list"]),
+    ("fleet show", &["linux-api fleet show web-01"]),
+    (
+        "api",
+        &[
+            "linux-api api GET user/me",
+            "linux-api api GET system/processes -f sort=memory_bytes -f limit=3",
+            "linux-api api GET admin/audit --paginate -o jsonl",
+            "linux-api api POST user/register --input user.json -r web-01",
         ],
     ),
     (
@@ -137,7 +194,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("config check", &["linux-api config check"]),
     (
         "config init",
-        &["linux-api config init --output /etc/linux-api/config.toml"],
+        &["linux-api config init /etc/linux-api/config.toml"],
     ),
     (
         "doctor",
@@ -147,7 +204,10 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "completion",
         &["linux-api completion bash > ~/.local/share/bash-completion/completions/linux-api"],
     ),
-    ("help", &["linux-api help user add"]),
+    (
+        "help",
+        &["linux-api help user add", "linux-api help exit-codes"],
+    ),
 ];
 
 /// Adds them to the commands of this build.

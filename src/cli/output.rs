@@ -7,8 +7,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::USAGE;
+use super::globals::Format;
 use super::sanitize::{escape_json, sanitize};
+use super::{Context, USAGE};
 
 /// The reader of the output has gone, as in `linux-api … | head`; not a failure.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,15 @@ pub(crate) struct OutputClosed;
 /// When the output can't be written, [`OutputClosed`] when its reader has gone.
 pub(crate) fn text(text: &str) -> anyhow::Result<()> {
     let text = sanitize(text);
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    write(format!("{text}{end}").as_bytes())
+}
+
+/// Prints a text whose parts were sanitised and then coloured.
+///
+/// # Errors
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
+pub(super) fn styled(text: &str) -> anyhow::Result<()> {
     let end = if text.ends_with('\n') { "" } else { "\n" };
     write(format!("{text}{end}").as_bytes())
 }
@@ -41,6 +51,57 @@ pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
 pub(crate) fn json_line(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string(value).context("write the output as JSON")?;
     write(format!("{}\n", escape_json(&text)).as_bytes())
+}
+
+/// Prints one row of a JSON array that is printed row by row.
+///
+/// # Errors
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
+pub(super) fn json_item(value: &impl Serialize, is_first: bool) -> anyhow::Result<()> {
+    let text = serde_json::to_string_pretty(value).context("write the output as JSON")?;
+    let text = escape_json(&text).replace('\n', "\n  ");
+    let before = if is_first { "[" } else { "," };
+    write(format!("{before}\n  {text}").as_bytes())
+}
+
+/// Prints bytes as they are.
+///
+/// # Errors
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
+pub(super) fn bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    write(bytes)
+}
+
+/// Prints one document: as JSON, or in words for people.
+///
+/// # Errors
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
+pub(super) fn document(
+    ctx: &Context,
+    value: &impl Serialize,
+    words: impl FnOnce() -> String,
+) -> anyhow::Result<()> {
+    match ctx.format() {
+        Format::Json => json(value),
+        Format::Jsonl => json_line(value),
+        Format::Table | Format::Wide | Format::Name => text(&words()),
+    }
+}
+
+/// As [`document`], with words whose parts were sanitised and then coloured.
+///
+/// # Errors
+/// When the output can't be written, [`OutputClosed`] when its reader has gone.
+pub(super) fn styled_document(
+    ctx: &Context,
+    value: &impl Serialize,
+    words: impl FnOnce() -> String,
+) -> anyhow::Result<()> {
+    match ctx.format() {
+        Format::Json => json(value),
+        Format::Jsonl => json_line(value),
+        Format::Table | Format::Wide | Format::Name => styled(&words()),
+    }
 }
 
 /// Says that a file was written.

@@ -9,17 +9,19 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use serde::Serialize;
 
-use super::table::table;
-use super::{Context, FAILED, completion, output};
+use super::exit::{self, Worst};
+use super::globals::Format;
+use super::hosts::{AT_ONCE, HostError, LOCAL};
+use super::rows::{Cell, Column, Listing, Tone};
+use super::{Context, completion, output};
+use linux_api_client::Client;
 use linux_api_client::error::ClientError;
 use linux_api_client::remotes::{Remote, Remotes};
-use linux_api_client::{Client, Target};
 use linux_api_wire::api::users::CurrentUser;
-
-/// What the daemon of this machine is called while there are no remotes.
-const LOCAL: &str = "local";
 
 /// Add, list, test and remove the daemons to monitor
 ///
@@ -35,7 +37,8 @@ enum Command {
     /// Add a daemon, or change the address or key of one
     ///
     /// Prompts for the API key, or reads it from `LINUX_API_KEY` or from standard input. Nothing is saved
-    /// unless the daemon accepts it; `--offline` saves a daemon that can't be reached now.
+    /// unless the daemon accepts it; `--offline` saves a daemon that can't be reached now. `--label` sets a
+    /// label by which commands choose it.
     Add(add::Add),
     /// Add the hosts of an ssh configuration
     ///
@@ -43,21 +46,16 @@ enum Command {
     /// remotes that exist stay as they are.
     Import(import::Import),
     /// List the daemons
-    List {
-        /// Print the list as JSON
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(visible_alias = "ls")]
+    List,
     /// Poll one daemon, or all, and show which respond
     Test {
         /// The remote; default: all, or without remotes the daemon of this machine
         #[arg(add = completion::remotes())]
         name: Option<String>,
-        /// Print the responses as JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Remove a daemon and its key
+    #[command(visible_aliases = ["rm", "delete"])]
     Remove {
         /// Which one
         #[arg(add = completion::remotes())]
@@ -78,23 +76,13 @@ enum Command {
     },
 }
 
-/// Reads `LABEL=VALUE`.
-pub(super) fn parse_label(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() => {
-            Ok((name.trim().to_owned(), value.trim().to_owned()))
-        }
-        _ => Err("expected LABEL=VALUE, such as env=prod".to_owned()),
-    }
-}
-
 /// A remote as `list --json` shows it.
 #[derive(Debug, Serialize)]
-struct RemoteRow<'a> {
-    name: &'a str,
+struct RemoteRow {
+    name: String,
     default: bool,
     #[serde(flatten)]
-    remote: &'a Remote,
+    remote: Remote,
 }
 
 /// A remote as `test --json` shows it.
@@ -116,8 +104,8 @@ impl Options {
             Command::Add(add) => add.run(ctx).await,
             Command::Import(import) => import.run(ctx),
             Command::Clean(clean) => clean.run(ctx).await,
-            Command::List { json } => list(ctx, json),
-            Command::Test { name, json } => test(ctx, name, json).await,
+            Command::List => list(ctx),
+            Command::Test { name } => test(ctx, name).await,
             Command::Remove { name } => remove(ctx, &name).await,
             Command::Default { name, none } => default(ctx, name, none),
         }
@@ -125,54 +113,53 @@ impl Options {
 }
 
 /// Who the daemon takes us for, and how long it took to say so.
-async fn ask(target: &Target) -> Result<(CurrentUser, Duration), ClientError> {
-    let client = Client::new(target)?;
+async fn ask(client: &Client) -> Result<(CurrentUser, Duration), ClientError> {
     let start = Instant::now();
     let user = client.current_user().await?;
     Ok((user, start.elapsed()))
 }
 
-fn list(ctx: &Context, json: bool) -> anyhow::Result<ExitCode> {
+fn list(ctx: &Context) -> anyhow::Result<ExitCode> {
     let remotes = ctx.remotes()?;
-    let is_default = |name: &str| remotes.default.as_deref() == Some(name);
-    if json {
-        let listed: Vec<RemoteRow<'_>> = remotes
-            .remotes
-            .iter()
-            .map(|(name, remote)| RemoteRow {
-                name,
-                default: is_default(name),
-                remote,
-            })
-            .collect();
-        output::json(&listed)?;
-    } else if remotes.remotes.is_empty() {
-        output::text("No remotes yet; add one with: linux-api remote add NAME URL")?;
-    } else {
-        let row = |(name, remote): (&String, &Remote)| {
-            let labels: Vec<String> = remote
-                .labels
-                .iter()
-                .map(|(label, value)| format!("{label}={value}"))
-                .collect();
-            let key = remote
-                .key
-                .map_or_else(|| "none".to_owned(), |it| it.to_string());
-            let mark = if is_default(name) { " *" } else { "" };
-            vec![
-                format!("{name}{mark}"),
-                remote.url.clone(),
-                labels.join(" "),
-                key,
-            ]
-        };
-        let rows: Vec<Vec<String>> = remotes.remotes.iter().map(row).collect();
-        output::text(&table(&["NAME", "URL", "LABELS", "KEY"], &rows))?;
-    }
+    let row = |(name, remote): (&String, &Remote)| RemoteRow {
+        name: name.clone(),
+        default: remotes.default.as_ref() == Some(name),
+        remote: remote.clone(),
+    };
+    let rows: Vec<RemoteRow> = remotes.remotes.iter().map(row).collect();
+    let listing = Listing {
+        columns: vec![
+            Column::text("NAME", |row: &RemoteRow| {
+                let mark = if row.default { " *" } else { "" };
+                format!("{}{mark}", row.name).into()
+            }),
+            Column::long("URL", |row| row.remote.url.as_str().into()),
+            Column::long("LABELS", |row| row.labels().into()),
+            Column::long("KEY", |row| row.key_place().into()),
+        ],
+        name: |row| row.name.clone(),
+        empty: "No remotes yet; add one with: linux-api remote add NAME URL".to_owned(),
+    };
+    listing.print(ctx, &rows)?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn test(ctx: &Context, name: Option<String>, json: bool) -> anyhow::Result<ExitCode> {
+impl RemoteRow {
+    fn labels(&self) -> String {
+        let labels = self.remote.labels.iter();
+        let labels: Vec<String> = labels
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        labels.join(" ")
+    }
+
+    fn key_place(&self) -> String {
+        let place = self.remote.key;
+        place.map_or_else(|| "none".to_owned(), |it| it.to_string())
+    }
+}
+
+async fn test(ctx: &Context, name: Option<String>) -> anyhow::Result<ExitCode> {
     let remotes = ctx.remotes()?;
     let names: Vec<String> = match name {
         Some(name) => {
@@ -182,35 +169,48 @@ async fn test(ctx: &Context, name: Option<String>, json: bool) -> anyhow::Result
         None if remotes.remotes.is_empty() => vec![LOCAL.to_owned()],
         None => remotes.remotes.keys().cloned().collect(),
     };
-    let asked = names.into_iter().map(|name| test_one(ctx, &remotes, name));
-    let tested: Vec<TestRow> = futures_util::future::join_all(asked).await;
-    if json {
-        output::json(&tested)?;
-    } else {
-        let row = |tested: &TestRow| {
-            let answer = match (&tested.error, &tested.user, &tested.role) {
-                (None, Some(user), Some(role)) => format!("ok, as {user} ({role})"),
-                (error, ..) => error.clone().unwrap_or_default(),
-            };
-            let latency = tested.latency_ms.map(|ms| format!("{ms} ms"));
-            vec![tested.name.clone(), latency.unwrap_or_default(), answer]
-        };
-        let rows: Vec<Vec<String>> = tested.iter().map(row).collect();
-        output::text(&table(&["NAME", "LATENCY", "ANSWER"], &rows))?;
-        for tested in tested.iter().filter(|tested| !tested.ok) {
-            if let Some(advice) = &tested.advice {
-                output::text(&format!("{}: {advice}", tested.name))?;
-            }
+    let tests = stream::iter(names).map(|name| test_one(ctx, &remotes, name));
+    let tested: Vec<(TestRow, u8)> = tests.buffered(AT_ONCE).collect().await;
+    let mut worst = Worst::NONE;
+    for (_, code) in &tested {
+        worst.note(*code);
+    }
+    let rows: Vec<TestRow> = tested.into_iter().map(|(row, _)| row).collect();
+    let listing = Listing {
+        columns: vec![
+            Column::text("NAME", |row: &TestRow| row.name.as_str().into()),
+            Column::number("LATENCY", |row| {
+                let latency = row.latency_ms.map(|ms| format!("{ms} ms"));
+                latency.unwrap_or_default().into()
+            }),
+            Column::long("RESULT", TestRow::result),
+        ],
+        name: |row| row.name.clone(),
+        empty: String::new(),
+    };
+    listing.print(ctx, &rows)?;
+    let is_table = matches!(ctx.format(), Format::Table | Format::Wide);
+    for row in rows.iter().filter(|row| is_table && !row.ok) {
+        if let Some(advice) = &row.advice {
+            output::text(&format!("{}: {advice}", row.name))?;
         }
     }
-    Ok(if tested.iter().all(|tested| tested.ok) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(FAILED)
-    })
+    Ok(worst.into())
 }
 
-async fn test_one(ctx: &Context, remotes: &Remotes, name: String) -> TestRow {
+impl TestRow {
+    fn result(&self) -> Cell {
+        match (&self.error, &self.user, &self.role) {
+            (None, Some(user), Some(role)) => {
+                Cell::new(format!("ok, as {user} ({role})"), Tone::Good)
+            }
+            (error, ..) => Cell::new(error.clone().unwrap_or_default(), Tone::Bad),
+        }
+    }
+}
+
+/// Whether a remote responds, and the exit code that this is worth.
+async fn test_one(ctx: &Context, remotes: &Remotes, name: String) -> (TestRow, u8) {
     let url = remotes.remotes.get(&name).map(|remote| remote.url.clone());
     let mut tested = TestRow {
         url: url.unwrap_or_default(),
@@ -227,27 +227,29 @@ async fn test_one(ctx: &Context, remotes: &Remotes, name: String) -> TestRow {
     } else {
         ctx.target(&tested.name).await
     };
-    let target = match target {
-        Ok(target) => target,
-        Err(error) => {
-            tested.error = Some(format!("{error:#}"));
-            return tested;
+    let polled = match target.map_err(HostError::from) {
+        Ok(target) => match ctx.connect(&target) {
+            Ok(client) => ask(&client).await.map_err(HostError::from),
+            Err(error) => Err(error.into()),
         }
+        .map(|polled| (target.address, polled)),
+        Err(error) => Err(error),
     };
-    match ask(&target).await {
-        Ok((user, latency)) => {
-            tested.url = target.address.to_string();
+    match polled {
+        Ok((address, (user, latency))) => {
+            tested.url = address.to_string();
             tested.ok = true;
             tested.latency_ms = Some(latency.as_millis());
             tested.role = Some(user.user_perm.role.clone());
             tested.user = Some(user.user.username);
+            (tested, 0)
         }
         Err(error) => {
             tested.error = Some(error.in_short());
-            tested.advice = Some(error.advice().to_owned());
+            tested.advice = error.advice().map(str::to_owned);
+            (tested, exit::of_host(&error))
         }
     }
-    tested
 }
 
 async fn remove(ctx: &Context, name: &str) -> anyhow::Result<ExitCode> {
@@ -285,17 +287,4 @@ fn default(ctx: &Context, name: Option<String>, none: bool) -> anyhow::Result<Ex
     };
     output::text(&said)?;
     Ok(ExitCode::SUCCESS)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_label_has_a_name_and_a_value() {
-        let pair = |name: &str, value: &str| Ok((name.to_owned(), value.to_owned()));
-        assert_eq!(parse_label("env=prod"), pair("env", "prod"));
-        assert_eq!(parse_label(" a = b=c "), pair("a", "b=c"));
-        assert!(parse_label("env").is_err() && parse_label("=x").is_err());
-    }
 }

@@ -18,16 +18,10 @@ use linux_api_setup::{prompt, removal};
 /// Install the daemon on this host, or remove it
 ///
 /// Prompts for what it needs, shows its plan, and applies it after your confirmation. It can be
-/// interrupted and run again at any time: completed steps are detected and kept.
+/// interrupted and run again at any time: completed steps are detected and kept. `--yes` accepts every default,
+/// or the answers of `--answers`, without questions.
 #[derive(Debug, clap::Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of its own on the command line"
-)]
 pub(super) struct Options {
-    /// Accept every default, or the answers of --answers, without questions
-    #[arg(long)]
-    yes: bool,
     /// Read the answers from this TOML file, or a pipe such as `<(command)`, instead of prompting
     #[arg(long, value_name = "FILE", conflicts_with = "uninstall")]
     answers: Option<PathBuf>,
@@ -54,16 +48,16 @@ pub(super) struct Options {
 }
 
 impl Options {
-    pub(super) async fn run(self, _ctx: &Context) -> anyhow::Result<ExitCode> {
+    pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let tree = Tree::open(&self.root).context("--root")?;
         if self.uninstall {
-            self.remove(&tree).await?;
+            self.remove(ctx, &tree).await?;
             return Ok(ExitCode::SUCCESS);
         }
-        self.install(&tree).await
+        self.install(ctx, &tree).await
     }
 
-    async fn install(&self, tree: &Tree) -> anyhow::Result<ExitCode> {
+    async fn install(&self, ctx: &Context, tree: &Tree) -> anyhow::Result<ExitCode> {
         let program = Candidate {
             path: match &self.program {
                 Some(path) => path.clone(),
@@ -71,7 +65,7 @@ impl Options {
             },
             is_named: self.program.is_some(),
         };
-        let unattended = self.yes || self.answers.is_some();
+        let unattended = ctx.options.yes || self.answers.is_some();
         let answers = match &self.answers {
             Some(path) => {
                 let path = path.clone();
@@ -82,7 +76,7 @@ impl Options {
             None if unattended || self.dry_run => Answers::default(),
             None => match self.ask(tree, &program).await? {
                 Wish::Install(answers) => *answers,
-                Wish::Remove => return self.remove(tree).await.map(|()| ExitCode::SUCCESS),
+                Wish::Remove => return self.remove(ctx, tree).await.map(|()| ExitCode::SUCCESS),
             },
         };
         let facts = facts::gather(tree, &program, &answers).await?;
@@ -129,16 +123,16 @@ impl Options {
         prompt::wish(&facts)
     }
 
-    async fn remove(&self, tree: &Tree) -> anyhow::Result<()> {
+    async fn remove(&self, ctx: &Context, tree: &Tree) -> anyhow::Result<()> {
         let steps = removal::plan(tree.is_live(), self.purge);
         let titles: Vec<String> = steps.iter().map(removal::Removal::title).collect();
         if self.dry_run {
             return output::text(&numbered(&titles));
         }
-        if !self.yes {
+        if !ctx.options.yes {
             output::text(&numbered(&titles))?;
         }
-        if !super::confirm::confirm("Remove all this?", self.yes)? {
+        if !super::confirm::confirm(ctx, "Remove all this?")? {
             return output::text("Nothing was changed.");
         }
         let hints = removal::apply(&steps, tree, &mut Progress).await?;

@@ -1,16 +1,15 @@
 //! `linux-api tui`: the dashboard.
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
-use super::remote::parse_label;
-use super::{Context, completion, here};
+use super::exit::UsageError;
+use super::hosts::{HostError, HostPlace};
+use super::{Context, completion};
 use linux_api_client::error::ClientError;
-use linux_api_client::local::LocalError;
 use linux_api_client::remotes::Remotes;
 use linux_api_config::tui::Tui;
 use linux_api_daemon::run::ephemeral::Ephemeral;
@@ -32,14 +31,11 @@ use linux_api_wire::tui::ThemeName;
     reason = "each is a flag of its own on the command line"
 )]
 pub(super) struct Options {
-    /// Names of remotes, or URLs
-    #[arg(add = completion::remotes())]
-    remotes: Vec<String>,
-    /// Only remotes that carry this label; may be given several times
-    #[arg(short, long = "label", value_name = "LABEL=VALUE", value_parser = parse_label)]
-    labels: Vec<(String, String)>,
+    /// Names of remotes, or URLs, as with --remote
+    #[arg(value_name = "NAME|URL", add = completion::remotes())]
+    hosts: Vec<String>,
     /// Show a scripted fleet, without any daemon
-    #[arg(long, conflicts_with_all = ["remotes", "labels"])]
+    #[arg(long)]
     demo: bool,
     /// Change nothing on any host
     #[arg(long)]
@@ -54,6 +50,10 @@ pub(super) struct Options {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
+        if self.demo && (ctx.means_many() || self.named(ctx).next().is_some()) {
+            let problem = "--demo shows a scripted fleet: name no host beside it";
+            return Err(UsageError(problem.to_owned()).into());
+        }
         if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
             bail!("the dashboard needs a terminal for input and output");
         }
@@ -87,7 +87,7 @@ impl Options {
         let environment = &ctx.environment;
         let colour = environment.text("NO_COLOR").is_none()
             && environment.text("TERM").is_none_or(|term| term != "dumb");
-        let ascii = self.ascii || options.ascii || !speaks_utf8(ctx);
+        let ascii = self.ascii || options.ascii || !ctx.speaks_utf8();
         let theme = Theme::new(options.theme, colour, ascii);
         let state = state_file(ctx).filter(|_| !self.demo);
         Ok(LaunchOptions {
@@ -99,7 +99,10 @@ impl Options {
                 colour: colour && options.theme != ThemeName::Mono,
             },
             mouse: options.mouse && !self.no_mouse,
-            first: remotes.default.clone().filter(|_| self.remotes.is_empty()),
+            first: remotes
+                .default
+                .clone()
+                .filter(|_| self.named(ctx).next().is_none()),
             state: state.and_then(|path| linux_api_files::read_text(&path).ok()),
         })
     }
@@ -110,92 +113,44 @@ impl Options {
         ctx: &Context,
         remotes: &Remotes,
     ) -> anyhow::Result<(Vec<HostTarget>, Option<Ephemeral>)> {
-        let names: Vec<String> = if !self.remotes.is_empty() {
-            let fitting = remotes.with_labels(&self.labels);
-            let named = self.remotes.iter().filter(|name| {
-                // A URL has no labels, and a name that is unknown is to be complained about.
-                let known = remotes.remotes.contains_key(*name);
-                self.labels.is_empty() || !known || fitting.contains(&name.as_str())
-            });
-            named.cloned().collect()
-        } else if self.labels.is_empty() && remotes.remotes.is_empty() {
-            return local(ctx).await;
-        } else {
-            let fitting = remotes.with_labels(&self.labels).into_iter();
-            fitting.map(str::to_owned).collect()
-        };
-        if names.is_empty() {
-            bail!("no remote carries these labels; linux-api remote list shows them");
-        }
-        let found = names.into_iter().map(|name| find(ctx, remotes, name));
-        let found = futures_util::future::join_all(found).await;
-        let found: anyhow::Result<Vec<HostTarget>> = found.into_iter().collect();
-        Ok((found?, None))
+        let given: Vec<String> = self.named(ctx).cloned().collect();
+        let (places, daemon) =
+            if given.is_empty() && remotes.remotes.is_empty() && !ctx.means_many() {
+                let (local, daemon) = ctx.host_places().await?;
+                // Without any host there is nothing to show.
+                let found: Result<Vec<HostPlace>, HostError> =
+                    local.into_iter().map(HostPlace::found).collect();
+                (found?, daemon)
+            } else {
+                let names = ctx.chosen(remotes, &given)?;
+                (ctx.find_all(remotes, names).await?, None)
+            };
+        Ok((places.into_iter().map(host_target).collect(), daemon))
+    }
+
+    /// The hosts that are named, with --remote or without.
+    fn named<'a>(&'a self, ctx: &'a Context) -> impl Iterator<Item = &'a String> {
+        ctx.options.remotes.iter().chain(&self.hosts)
     }
 }
 
-/// This host: its daemon, else one of this process for this session only.
-async fn local(ctx: &Context) -> anyhow::Result<(Vec<HostTarget>, Option<Ephemeral>)> {
-    let (target, daemon) = match ctx.local_target().await {
-        Ok(target) => (target, None),
-        // A daemon that is there and wants a key is not passed over in silence.
-        Err(error) if is_there(&error) => return Err(error),
-        Err(_) => {
-            let daemon = here::start(ctx).await?;
-            (here::target(&daemon), Some(daemon))
-        }
-    };
-    let host = HostTarget {
-        name: "local".to_owned(),
-        labels: BTreeMap::new(),
-        target: Ok(target),
-    };
-    Ok((vec![host], daemon))
-}
-
-fn is_there(error: &anyhow::Error) -> bool {
-    matches!(error.downcast_ref(), Some(LocalError::NoKey { .. }))
-}
-
-/// One host. A name that is unknown is an error at once; a key that can't be had now must not hide
-/// the other hosts.
-async fn find(ctx: &Context, remotes: &Remotes, name: String) -> anyhow::Result<HostTarget> {
-    let known = remotes.remotes.get(&name);
-    let target = match (ctx.target(&name).await, known) {
-        (Ok(target), _) => Ok(target),
-        (Err(error), None) => return Err(error),
-        (Err(error), Some(remote)) => Err(ClientError::Unsafe {
-            address: remote.url.clone(),
-            reason: format!("{error:#}"),
-        }),
-    };
-    // What every URL begins with would be all that a narrow column shows of it.
-    let bare = name
-        .split_once("://")
-        .map_or(name.as_str(), |(_, rest)| rest);
-    Ok(HostTarget {
-        labels: known.map(|it| it.labels.clone()).unwrap_or_default(),
-        name: bare.trim_end_matches('/').to_owned(),
+/// As the dashboard takes it.
+fn host_target(place: HostPlace) -> HostTarget {
+    let target = place.target.map_err(|error| match error {
+        HostError::Client(error) => error,
+        other => ClientError::Unsafe {
+            address: place.name.clone(),
+            reason: other.to_string(),
+        },
+    });
+    HostTarget {
+        name: place.name,
+        labels: place.labels,
         target,
-    })
+    }
 }
 
 fn state_file(ctx: &Context) -> Option<PathBuf> {
     let folder = ctx.environment.user_state.as_deref()?;
     Some(folder.join("tui.toml"))
-}
-
-/// Whether the locale says that the terminal reads UTF-8; the first variable that is set decides.
-fn speaks_utf8(ctx: &Context) -> bool {
-    let names = ["LC_ALL", "LC_CTYPE", "LANG"];
-    let locale = names
-        .into_iter()
-        .find_map(|name| ctx.environment.text(name));
-    // Without a locale it is the C locale (POSIX), and a terminal that was started with it reads
-    // bytes above 0x7F as characters of their own, some of which steer it.
-    let Some(locale) = locale else {
-        return false;
-    };
-    let locale = locale.to_ascii_lowercase();
-    locale.contains("utf-8") || locale.contains("utf8")
 }

@@ -1,26 +1,29 @@
 //! `linux-api user`: users and their keys, in the configured database or over HTTP.
 
 mod key;
+mod report;
 mod show;
 
 use std::process::ExitCode;
 
 use anyhow::bail;
+use serde_json::json;
 
-use super::admin_target::{AdminTarget, AdminTargetOptions, NewAccount};
-use super::{Context, completion, confirm, output};
+use super::admin_target::{AdminTarget, NewAccount};
+use super::{Context, completion, confirm, output, poll};
+use linux_api_client::Client;
 use linux_api_wire::api_key::{Scope, Scopes};
 use linux_api_wire::audit::Action;
 use linux_api_wire::user::{Role, parse_user_name};
+use report::Report;
+use show::UserKeys;
 
 /// Manage users and their keys
 ///
-/// Works on the configured database, also while the daemon runs, or with --remote over HTTP; each
+/// Works on the configured database, without the daemon and beside it, or with --remote over HTTP; each
 /// change is in the audit log. A user is named by its login name or its id.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    #[command(flatten)]
-    place: AdminTargetOptions,
     #[command(subcommand)]
     command: Command,
 }
@@ -28,19 +31,13 @@ pub(super) struct Options {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List all users
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(visible_alias = "ls")]
+    List,
     /// Show one user and its keys
     Show {
         /// Login name or id
         #[arg(add = completion::users())]
         user: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Create a user and print its first key, once
     Add {
@@ -59,18 +56,13 @@ enum Command {
         /// Limit its key to this scope; may be repeated. Default: everything that the user's role allows
         #[arg(long = "scope", value_name = "SCOPE", add = completion::scopes())]
         scopes: Vec<Scope>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Delete a user and all its keys
+    #[command(visible_aliases = ["rm", "remove"])]
     Delete {
         /// Login name or id
         #[arg(add = completion::users())]
         user: String,
-        /// Skip the confirmation
-        #[arg(long)]
-        yes: bool,
     },
     /// Activate a user
     Activate {
@@ -107,84 +99,128 @@ enum Command {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let place = AdminTarget::open(&self.place, ctx).await?;
-        let done = self.command.run(&place).await;
+        if ctx.means_many() {
+            return self.command.run_on_many(ctx).await;
+        }
+        let place = AdminTarget::open(ctx).await?;
+        let done = self.command.run(&place, ctx).await;
         place.close().await;
         done.map(|()| ExitCode::SUCCESS)
     }
 }
 
 impl Command {
-    async fn run(self, place: &AdminTarget) -> anyhow::Result<()> {
+    async fn run(self, place: &AdminTarget, ctx: &Context) -> anyhow::Result<()> {
         match self {
-            Self::List { json } => list(place, json).await,
-            Self::Show { user, json } => show::show(place, &user, json).await,
+            Self::List => show::users().print(ctx, &place.users().await?),
+            Self::Show { user } => {
+                let both = UserKeys::of(place, &user).await?;
+                output::styled_document(ctx, &both, || both.in_words(ctx))
+            }
+            Self::Key(options) => options.run(place, ctx).await,
+            change => change.change(place, Some(ctx)).await?.print(ctx),
+        }
+    }
+
+    async fn run_on_many(self, ctx: &Context) -> anyhow::Result<ExitCode> {
+        let place = |client: &Client| AdminTarget::Remote(client.clone());
+        match self {
+            Self::List => {
+                let fetch = async |client: &Client| Ok(place(client).users().await?);
+                poll::list(ctx, &show::users(), fetch).await
+            }
+            Self::Show { user } => {
+                let fetch = async |client: &Client| Ok(UserKeys::of(&place(client), &user).await?);
+                poll::show(ctx, fetch, |both| both.in_words(ctx)).await
+            }
+            Self::Key(options) => options.run_on_many(ctx).await,
+            change => {
+                if let Self::Delete { user } = &change {
+                    let what = format!("Delete the user {user} and all its keys on each host?");
+                    if !confirm::confirm(ctx, &what)? {
+                        bail!("nothing was deleted");
+                    }
+                }
+                let makes_keys = matches!(change, Self::Add { no_key: false, .. });
+                let act =
+                    async |client: &Client| Ok(vec![change.change(&place(client), None).await?]);
+                poll::list(ctx, &report::reports(makes_keys), act).await
+            }
+        }
+    }
+
+    /// Changes something in one place; `confirm` is for what has to be confirmed there.
+    async fn change(
+        &self,
+        place: &AdminTarget,
+        confirm: Option<&Context>,
+    ) -> anyhow::Result<Report> {
+        match self {
             Self::Add {
                 name,
                 admin,
                 inactive,
                 no_key,
                 scopes,
-                json,
             } => {
                 let account = NewAccount {
-                    name,
-                    role: if admin { Role::Admin } else { Role::Viewer },
+                    name: name.clone(),
+                    role: if *admin { Role::Admin } else { Role::Viewer },
                     active: !inactive,
-                    key: (!no_key).then_some(Scopes::only(scopes)),
+                    key: (!no_key).then_some(Scopes::only(scopes.iter().copied())),
                 };
-                add(place, &account, json).await
+                add(place, &account).await
             }
-            Self::Delete { user, yes } => delete(place, &user, yes).await,
-            Self::Activate { user } => set_active(place, &user, true).await,
-            Self::Deactivate { user } => set_active(place, &user, false).await,
-            Self::Role { user, role } => set_role(place, &user, role.parse()?).await,
-            Self::Protect { user, off } => protect(place, &user, !off).await,
-            Self::Key(options) => options.run(place).await,
+            Self::Delete { user } => delete(place, user, confirm).await,
+            Self::Activate { user } => set_active(place, user, true).await,
+            Self::Deactivate { user } => set_active(place, user, false).await,
+            Self::Role { user, role } => set_role(place, user, role.parse()?).await,
+            Self::Protect { user, off } => protect(place, user, !off).await,
+            Self::List | Self::Show { .. } | Self::Key(_) => {
+                bail!("it changes nothing by itself")
+            }
         }
     }
 }
 
-async fn list(place: &AdminTarget, json: bool) -> anyhow::Result<()> {
-    let users = place.users().await?;
-    if json {
-        output::json(&users)
-    } else {
-        show::print_users(&users)
-    }
-}
-
-async fn add(place: &AdminTarget, account: &NewAccount, json: bool) -> anyhow::Result<()> {
+async fn add(place: &AdminTarget, account: &NewAccount) -> anyhow::Result<Report> {
     let made = place.add_user(account).await?;
-    if json {
-        return output::json(&made);
-    }
     let state = if account.active {
         ""
     } else {
         ", not yet active"
     };
-    let said = format!("added {} ({}{state})", made.username, account.role);
+    let line = format!("added {} ({}{state})", made.username, account.role);
     match &made.api_key {
-        Some(key) => output::text(&format!("{said}\n\nIts key, shown only once:\n\n{key}\n")),
-        None => output::text(&format!(
-            "{said}, without a key; linux-api user key create {} makes one",
-            made.username
+        Some(key) => Report::made(&made, line, ("Its key", key.clone())),
+        None => Ok(Report::done(
+            serde_json::to_value(&made)?,
+            format!(
+                "{line}, without a key; linux-api user key create {} makes one",
+                made.username
+            ),
         )),
     }
 }
 
-async fn delete(place: &AdminTarget, user: &str, yes: bool) -> anyhow::Result<()> {
+async fn delete(
+    place: &AdminTarget,
+    user: &str,
+    confirm: Option<&Context>,
+) -> anyhow::Result<Report> {
     let user = place.user_for(Action::UserDelete, user).await?;
-    let what = format!("Delete the user {} and all its keys?", user.username);
-    if !confirm::confirm(&what, yes)? {
+    let name = &user.username;
+    if let Some(ctx) = confirm
+        && !confirm::confirm(ctx, &format!("Delete the user {name} and all its keys?"))?
+    {
         bail!("nothing was deleted");
     }
     place.delete_user(&user).await?;
-    output::text(&format!("deleted {}", user.username))
+    let json = json!({"username": name, "user_id": user.user_id, "deleted": true});
+    Ok(Report::done(json, format!("deleted {name}")))
 }
 
-async fn set_active(place: &AdminTarget, user: &str, active: bool) -> anyhow::Result<()> {
+async fn set_active(place: &AdminTarget, user: &str, active: bool) -> anyhow::Result<Report> {
     let (action, state) = if active {
         (Action::UserActivate, "active")
     } else {
@@ -192,20 +228,20 @@ async fn set_active(place: &AdminTarget, user: &str, active: bool) -> anyhow::Re
     };
     let user = place.user_for(action, user).await?;
     let changed = place.set_active(&user, active).await?;
-    said(changed, &format!("{} is {state}", user.username))
+    Ok(Report::change(&user.username, state, changed))
 }
 
-async fn set_role(place: &AdminTarget, user: &str, role: Role) -> anyhow::Result<()> {
+async fn set_role(place: &AdminTarget, user: &str, role: Role) -> anyhow::Result<Report> {
     let user = place.user_for(Action::UserRole, user).await?;
     let changed = place.set_role(&user, role).await?;
     let role = match role {
         Role::Admin => "an admin",
         Role::Viewer => "a viewer",
     };
-    said(changed, &format!("{} is {role}", user.username))
+    Ok(Report::change(&user.username, role, changed))
 }
 
-async fn protect(place: &AdminTarget, user: &str, protected: bool) -> anyhow::Result<()> {
+async fn protect(place: &AdminTarget, user: &str, protected: bool) -> anyhow::Result<Report> {
     let (action, state) = if protected {
         (Action::UserProtect, "protected")
     } else {
@@ -213,10 +249,5 @@ async fn protect(place: &AdminTarget, user: &str, protected: bool) -> anyhow::Re
     };
     let user = place.user_for(action, user).await?;
     let changed = place.protect(&user, protected).await?;
-    said(changed, &format!("{} is {state}", user.username))
-}
-
-fn said(changed: bool, what: &str) -> anyhow::Result<()> {
-    let when = if changed { "now" } else { "already" };
-    output::text(&what.replacen(" is ", &format!(" is {when} "), 1))
+    Ok(Report::change(&user.username, state, changed))
 }

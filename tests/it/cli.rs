@@ -140,7 +140,7 @@ fn init_writes_a_new_private_file_only() {
         .assert()
         .success()
         .stdout(contains("\n[server]\n"));
-    let arguments = ["config", "init", "--output", "new.toml"];
+    let arguments = ["config", "init", "new.toml"];
     linux_api(&home, &arguments)
         .assert()
         .success()
@@ -221,7 +221,7 @@ fn shells_complete_commands_options_and_names() {
     let home = TempDir::new().unwrap();
     let remotes = home.path().join(".config/linux-api");
     fs::create_dir_all(&remotes).unwrap();
-    let text = "[remote.web-01]\nurl = \"https://web-01.example\"\n";
+    let text = "[remote.web-01]\nurl = \"https://web-01.example\"\nlabels = { env = \"prod\" }\n";
     fs::write(remotes.join("remotes.toml"), text).unwrap();
     let migrate = linux_api(&home, &["db", "migrate"]).output().unwrap();
     assert!(migrate.status.success(), "{migrate:?}");
@@ -242,6 +242,11 @@ fn shells_complete_commands_options_and_names() {
             ("linux-api user show gr", "grafana", "admin"),
             ("linux-api remote test w", "web-01", "web-02"),
             ("linux-api user list --remote we", "web-01", "--json"),
+            ("linux-api host show -r we", "web-01", "--json"),
+            ("linux-api status --label en", "env=prod", "env"),
+            ("linux-api process list --sort cp", "cpu_percent", "pid"),
+            ("linux-api history load.o", "load.one", "load.five"),
+            ("linux-api serve --", "--detach", "--remote"),
             ("linux-api serve --de", "--detach", "--detached"),
             ("linux-api --", "--config", "--acting-uid"),
         ] {

@@ -4,6 +4,7 @@ use crate::support::{left_out, outage, pgpool, postgres};
 mod admin;
 mod audited;
 mod availability;
+mod commands;
 mod database;
 mod doctor;
 mod endurance;

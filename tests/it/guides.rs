@@ -38,6 +38,7 @@ follow! {
     api_design: "docs/api-design.md",
     api: "docs/api.md",
     architecture: "docs/architecture.md",
+    cli: "docs/cli.md",
     configuration: "docs/configuration.md",
     containers: "docs/containers.md",
     installation: "docs/installation.md",

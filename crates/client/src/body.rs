@@ -29,6 +29,11 @@ pub(super) async fn json<T: DeserializeOwned>(
     })
 }
 
+/// Reads all of a response.
+pub(super) async fn whole(address: &Address, response: Response) -> Result<Vec<u8>, ClientError> {
+    read(address, response, ANSWER_MAX).await
+}
+
 /// Reads why the daemon says no.
 pub(super) async fn refusal(address: &Address, response: Response) -> ClientError {
     let status = response.status();

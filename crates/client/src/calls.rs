@@ -5,7 +5,7 @@ use reqwest::header::LINK;
 use serde::Serialize;
 
 use super::error::ClientError;
-use super::{Client, READ_TIMEOUT, body};
+use super::{Client, body};
 use linux_api_wire::api::audit::AuditEntry;
 use linux_api_wire::api::health::{Liveness, Readiness};
 use linux_api_wire::api::keys::{CreateKey, IssuedKey, ListedKey, RotateKey};
@@ -106,7 +106,9 @@ impl Client {
     /// Whether the daemon can do its work; needs no key. A daemon that is not ready is a response
     /// too, not an error.
     pub async fn readiness(&self) -> Result<Readiness, ClientError> {
-        let request = self.request(Method::GET, "/readyz").timeout(READ_TIMEOUT);
+        let request = self
+            .request(Method::GET, "/readyz")
+            .timeout(self.read_timeout());
         let response = self.execute(request).await?;
         match response.status().as_u16() {
             200 | 503 => body::json(&self.address, response).await,
@@ -143,7 +145,7 @@ impl Client {
         let request = self
             .request(Method::GET, "/api/v1/admin/users")
             .query(&PageQuery { limit, cursor });
-        let response = self.send(request.timeout(READ_TIMEOUT)).await?;
+        let response = self.send(request.timeout(self.read_timeout())).await?;
         let header = |name: &str| {
             let value = response.headers().get(name)?;
             value.to_str().ok().map(str::to_owned)
@@ -338,7 +340,7 @@ fn segment(value: &str) -> String {
 }
 
 /// The cursor in a `Link` header's `rel="next"`.
-fn next_cursor(link: &str) -> Option<String> {
+pub(super) fn next_cursor(link: &str) -> Option<String> {
     let next = link.split(',').find(|part| part.contains("rel=\"next\""))?;
     let target = next.split_once('<')?.1.split_once('>')?.0;
     let query = target.split_once('?')?.1;

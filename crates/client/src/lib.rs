@@ -21,6 +21,7 @@ pub mod error;
 pub mod events;
 pub mod keys;
 pub mod local;
+pub mod raw;
 pub mod remotes;
 pub mod ssh;
 mod statistics;
@@ -97,6 +98,8 @@ impl Target {
 pub struct Client {
     transport: Transport,
     address: Address,
+    /// Longest time for a request, when it is not the usual one.
+    timeout: Option<Duration>,
 }
 
 #[derive(Debug, Clone)]
@@ -165,7 +168,11 @@ impl Client {
         };
         if let Some(connect) = connect {
             let transport = Transport::Channel(ChannelClient::new(connect));
-            return Ok(Self { transport, address });
+            return Ok(Self {
+                transport,
+                address,
+                timeout: None,
+            });
         }
         let mut headers = HeaderMap::new();
         headers.insert(USER_AGENT, HeaderValue::from_static(PROGRAM));
@@ -207,7 +214,26 @@ impl Client {
             .build()
             .map_err(|error| unsafe_to_use(format!("prepare the connection: {error}")))?;
         let transport = Transport::Address(http);
-        Ok(Self { transport, address })
+        Ok(Self {
+            transport,
+            address,
+            timeout: None,
+        })
+    }
+
+    /// The same connection with another deadline for each request, its response included. Connecting
+    /// takes three seconds at most in any case.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self {
+            timeout: Some(timeout),
+            ..self
+        }
+    }
+
+    /// The deadline of a read.
+    fn read_timeout(&self) -> Duration {
+        self.timeout.unwrap_or(READ_TIMEOUT)
     }
 
     /// Where the daemon is.
@@ -267,7 +293,7 @@ impl Client {
         query: &(impl Serialize + ?Sized),
     ) -> Result<T, ClientError> {
         let request = self.request(Method::GET, path).query(query);
-        let response = self.send(request.timeout(READ_TIMEOUT)).await?;
+        let response = self.send(request.timeout(self.read_timeout())).await?;
         body::json(&self.address, response).await
     }
 
@@ -276,7 +302,9 @@ impl Client {
         &self,
         request: RequestBuilder,
     ) -> Result<Option<T>, ClientError> {
-        let response = self.send(request.timeout(WRITE_TIMEOUT)).await?;
+        let response = self
+            .send(request.timeout(self.timeout.unwrap_or(WRITE_TIMEOUT)))
+            .await?;
         if response.status() == reqwest::StatusCode::NO_CONTENT {
             return Ok(None);
         }

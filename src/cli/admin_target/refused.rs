@@ -15,7 +15,7 @@ pub(super) enum ChangeError {
 /// A daemon's response and what to do about it.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}; {advice}", advice = .0.advice())]
-pub(super) struct AdvisedError(pub(super) ClientError);
+pub(in crate::cli) struct AdvisedError(pub(in crate::cli) ClientError);
 
 impl From<StoreError> for ChangeError {
     fn from(error: StoreError) -> Self {

@@ -22,9 +22,6 @@ pub(super) struct Options {
     /// Directory for the backup, instead of backup.directory
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 impl Options {
@@ -61,11 +58,7 @@ impl Options {
             .await?;
         store.close().await;
         let listed = BackupRow::from(made?);
-        if self.json {
-            output::json(&listed)?;
-        } else {
-            output::text(&listed.in_words())?;
-        }
+        output::document(ctx, &listed, || listed.in_words())?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::context::DatabaseContext;
-use crate::cli::table::table;
+use crate::cli::globals::Format;
+use crate::cli::rows::{Column, Listing};
+use crate::cli::units::size;
 use crate::cli::{Context, output};
 use linux_api_store::backup::{self, BackupInfo};
 use linux_api_wire::time::Timestamp;
@@ -15,11 +17,7 @@ use linux_api_wire::time::Timestamp;
 ///
 /// Each was read back and compared when it was made; `linux-api db verify` does so again.
 #[derive(Debug, clap::Args)]
-pub(super) struct Options {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
+pub(super) struct Options;
 
 /// One backup, for programs.
 #[derive(Debug, Serialize)]
@@ -67,17 +65,26 @@ impl BackupRow {
             self.scope
         )
     }
+}
 
-    fn cells(self) -> Vec<String> {
-        vec![
-            self.name,
-            self.reason,
-            self.scope,
-            self.engine,
-            self.schema_revision.to_string(),
-            self.rows.to_string(),
-            size(self.bytes),
-        ]
+fn listing(folder: &Path) -> Listing<BackupRow> {
+    Listing {
+        columns: vec![
+            Column::text("NAME", |row: &BackupRow| row.name.as_str().into()),
+            Column::text("REASON", |row| row.reason.as_str().into()),
+            Column::text("SCOPE", |row| row.scope.as_str().into()),
+            Column::long("ENGINE", |row| row.engine.as_str().into()),
+            Column::number("REVISION", |row| row.schema_revision.to_string().into()),
+            Column::number("ROWS", |row| row.rows.to_string().into()),
+            Column::number("SIZE", |row| size(row.bytes).into()),
+            Column::wide("PROGRAM", |row| row.program_version.as_str().into()),
+            Column::wide("PATH", |row| row.path.display().to_string().into()),
+        ],
+        name: |row| row.name.clone(),
+        empty: format!(
+            "no backups in {}; make one with: linux-api db backup",
+            folder.display()
+        ),
     }
 }
 
@@ -87,24 +94,10 @@ impl Options {
         let place = DatabaseContext::of(ctx)?;
         let listed = backup::list(place.backups())?;
         let listed: Vec<BackupRow> = listed.into_iter().map(BackupRow::from).collect();
-        if self.json {
-            output::json(&listed)?;
-        } else if listed.is_empty() {
-            output::text(&format!(
-                "no backups in {}; make one with: linux-api db backup",
-                place.backups().display()
-            ))?;
-        } else {
-            let heads = [
-                "NAME", "REASON", "SCOPE", "ENGINE", "REVISION", "ROWS", "SIZE",
-            ];
-            let rows: Vec<_> = listed.into_iter().map(BackupRow::cells).collect();
-            output::text(&format!(
-                "in {}\n\n{}",
-                place.backups().display(),
-                table(&heads, &rows)
-            ))?;
+        if matches!(ctx.format(), Format::Table | Format::Wide) && !listed.is_empty() {
+            output::text(&format!("in {}\n", place.backups().display()))?;
         }
+        listing(place.backups()).print(ctx, &listed)?;
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -113,31 +106,4 @@ impl Options {
 pub(super) fn name_of(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     name.to_string_lossy().into_owned()
-}
-
-/// Bytes for people, with binary units.
-pub(super) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut unit = 0;
-    #[expect(clippy::cast_precision_loss, reason = "shown with one digit")]
-    let mut number = bytes as f64;
-    while number >= 1024.0 && unit + 1 < UNITS.len() {
-        number /= 1024.0;
-        unit += 1;
-    }
-    let digits = usize::from(unit > 0);
-    format!("{number:.digits$} {}", UNITS[unit])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_told_with_binary_units() {
-        assert_eq!(size(0), "0 B");
-        assert_eq!(size(1023), "1023 B");
-        assert_eq!(size(1536), "1.5 KiB");
-        assert_eq!(size(u64::MAX), "16777216.0 TiB");
-    }
 }

@@ -36,10 +36,6 @@ const PAGE: u32 = 1_000;
 /// Its databases are only read, and may be in use. Its keys keep working. Importing again adds what is
 /// new and changes nothing else; users that were deleted here are not imported again.
 #[derive(Debug, clap::Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of its own on the command line"
-)]
 pub(super) struct Options {
     #[command(flatten)]
     sources: SourceOptions,
@@ -58,9 +54,6 @@ pub(super) struct Options {
     /// Only show what would be done
     #[arg(long)]
     dry_run: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 fn suffix(text: &str) -> Result<String, String> {
@@ -97,7 +90,7 @@ impl Options {
         let plan = plan(users, &present, &choice);
         let mut report = Report::new(&place, &plan, self.dry_run);
         if !plan.conflicts().is_empty() {
-            return self.stop(&place, target, report).await;
+            return self.stop(ctx, &place, target, report).await;
         }
         if let Some(store) = target.as_ref().filter(|_| !self.dry_run) {
             import_users(&place, store, &plan, &found).await?;
@@ -120,7 +113,7 @@ impl Options {
         if let Some(store) = target {
             store.close().await;
         }
-        self.print(&report)?;
+        print(ctx, &report)?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -193,6 +186,7 @@ impl Options {
     /// A name is taken, and no option says what to do.
     async fn stop(
         &self,
+        ctx: &Context,
         place: &DatabaseContext,
         target: Option<Store>,
         report: Report,
@@ -207,21 +201,17 @@ impl Options {
             }
             store.close().await;
         }
-        self.print(&report)?;
+        print(ctx, &report)?;
         output::note(&format!(
             "error: nothing was imported, because names are taken: {names}. Say --merge when these \
              are the same people, or --rename-suffix _old to give the imported ones other names"
         ));
         Ok(ExitCode::from(FAILED))
     }
+}
 
-    fn print(&self, report: &Report) -> anyhow::Result<()> {
-        if self.json {
-            output::json(report)
-        } else {
-            output::text(&report.in_words())
-        }
-    }
+fn print(ctx: &Context, report: &Report) -> anyhow::Result<()> {
+    output::styled_document(ctx, report, || report.in_words(ctx))
 }
 
 async fn present(store: &Store, sources: &[SourceUser]) -> anyhow::Result<Present> {

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::context::DatabaseContext;
-use crate::cli::table::table;
-use crate::cli::{Context, output};
+use crate::cli::Context;
+use crate::cli::rows::{Cell, Column, Listing, Tone};
+use crate::cli::units::moment;
 use linux_api_store::migrations::MigrationLogRow;
 use linux_api_wire::time::Timestamp;
 
@@ -16,9 +17,6 @@ pub(super) struct Options {
     /// The newest attempts to show
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// One attempt, for programs.
@@ -47,18 +45,25 @@ impl From<MigrationLogRow> for Attempt {
     }
 }
 
-impl Attempt {
-    fn cells(self) -> Vec<String> {
-        let millis = self.finished_at.since(self.started_at).as_millis();
-        vec![
-            self.started_at.to_string(),
-            self.revision.to_string(),
-            self.direction,
-            self.status,
-            format!("{millis} ms"),
-            self.program_version,
-            self.error.unwrap_or_default(),
-        ]
+fn listing() -> Listing<Attempt> {
+    Listing {
+        columns: vec![
+            Column::text("STARTED", |row: &Attempt| moment(row.started_at).into()),
+            Column::number("REVISION", |row| row.revision.to_string().into()),
+            Column::text("WAY", |row| row.direction.as_str().into()),
+            Column::text("STATUS", |row| {
+                let is_well = row.error.is_none();
+                Cell::new(&*row.status, if is_well { Tone::Plain } else { Tone::Bad })
+            }),
+            Column::number("TOOK", |row| {
+                let took = row.finished_at.since(row.started_at);
+                format!("{} ms", took.as_millis()).into()
+            }),
+            Column::text("PROGRAM", |row| row.program_version.as_str().into()),
+            Column::long("ERROR", |row| row.error.clone().unwrap_or_default().into()),
+        ],
+        name: |row| row.revision.to_string(),
+        empty: "the schema was never changed".to_owned(),
     }
 }
 
@@ -72,16 +77,8 @@ impl Options {
         };
         store.close().await;
         rows.reverse();
-        let attempts = rows.into_iter().map(Attempt::from);
-        if self.json {
-            output::json(&attempts.collect::<Vec<_>>())?;
-        } else {
-            let heads = [
-                "STARTED", "REVISION", "WAY", "STATUS", "TOOK", "PROGRAM", "ERROR",
-            ];
-            let rows: Vec<_> = attempts.map(Attempt::cells).collect();
-            output::text(&table(&heads, &rows))?;
-        }
+        let attempts: Vec<Attempt> = rows.into_iter().map(Attempt::from).collect();
+        listing().print(ctx, &attempts)?;
         Ok(ExitCode::SUCCESS)
     }
 }

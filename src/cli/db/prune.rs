@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::bail;
 
-use super::backups::{name_of, size};
+use super::backups::name_of;
 use super::context::DatabaseContext;
+use crate::cli::units::size;
 use crate::cli::{Context, confirm, output, when};
 use linux_api_store::backup::{self, Rule};
 use linux_api_wire::audit::Action;
@@ -27,9 +28,6 @@ pub(super) struct Options {
     /// Only show what would be deleted
     #[arg(long)]
     dry_run: bool,
-    /// Skip the confirmation
-    #[arg(long)]
-    yes: bool,
 }
 
 impl Options {
@@ -80,7 +78,7 @@ impl Options {
             size(bytes),
             names[0]
         );
-        if !confirm::confirm(&question, self.yes)? {
+        if !confirm::confirm(ctx, &question)? {
             bail!("nothing was deleted");
         }
         let store = place.open().await?;

@@ -30,9 +30,6 @@ pub(super) struct Options {
     /// password out of the process list
     #[arg(long, value_name = "URL")]
     into: Option<String>,
-    /// Skip the confirmation
-    #[arg(long)]
-    yes: bool,
 }
 
 impl Options {
@@ -53,7 +50,7 @@ impl Options {
             manifest.time,
             manifest.rows()
         );
-        if !confirm::confirm(&question, self.yes)? {
+        if !confirm::confirm(ctx, &question)? {
             bail!("nothing was changed");
         }
         let clock = Clock::system();

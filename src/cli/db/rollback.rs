@@ -22,9 +22,6 @@ pub(super) struct Options {
     /// Revert every migration above this revision; 0 empties the database
     #[arg(long, value_name = "REVISION", value_parser = clap::value_parser!(i64).range(0..))]
     to: Option<i64>,
-    /// Skip the confirmation
-    #[arg(long)]
-    yes: bool,
 }
 
 impl Options {
@@ -70,7 +67,7 @@ impl Options {
             "Take the schema back from revision {current} to {target}, with what only the newer \
              tables hold? {copy}"
         );
-        if !confirm::confirm(&question, self.yes)? {
+        if !confirm::confirm(ctx, &question)? {
             bail!("nothing was changed");
         }
         let progress = TerminalProgress::new(ctx);

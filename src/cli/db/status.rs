@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::backups::{BackupRow, size};
+use super::backups::BackupRow;
 use super::context::DatabaseContext;
+use crate::cli::units::size;
 use crate::cli::{Context, output};
 use linux_api_store::backup;
 use linux_api_store::migrations::SchemaState;
@@ -18,11 +19,7 @@ use linux_api_wire::time::Timestamp;
 ///
 /// Exits with 0 when the schema is one that this program can use and nothing is pending.
 #[derive(Debug, clap::Args)]
-pub(super) struct Options {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
+pub(super) struct Options;
 
 /// All of it, for programs.
 #[derive(Serialize)]
@@ -65,11 +62,7 @@ impl Options {
         let now = store.clock().now();
         store.close().await;
         let status = status?;
-        if self.json {
-            output::json(&status)?;
-        } else {
-            output::text(&status.in_words(now))?;
-        }
+        output::document(ctx, &status, || status.in_words(now))?;
         Ok(if status.pending.is_empty() {
             ExitCode::SUCCESS
         } else {

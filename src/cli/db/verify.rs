@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::backups::name_of;
 use super::context::DatabaseContext;
+use crate::cli::globals::Format;
 use crate::cli::progress::TerminalProgress;
 use crate::cli::{Context, FAILED, output};
 use linux_api_store::backup::{self, BackupError, Manifest};
@@ -27,9 +28,6 @@ pub(super) struct Options {
     /// Also restore it into a scratch database, and compare every row
     #[arg(long)]
     restore: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// What was found, for programs.
@@ -64,12 +62,14 @@ impl Options {
                 rows: checked.as_ref().ok().map(Manifest::rows),
                 error: checked.err().map(|error| error.to_string()),
             };
-            if !self.json {
-                one.print()?;
+            match ctx.format() {
+                Format::Json => {}
+                Format::Jsonl => output::json_line(&one)?,
+                Format::Table | Format::Wide | Format::Name => one.print()?,
             }
             found.push(one);
         }
-        if self.json {
+        if ctx.format() == Format::Json {
             output::json(&found)?;
         }
         let all_ok = found.iter().all(|one| one.ok);

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{ask, parse_label};
+use super::ask;
 use crate::cli::{Context, confirm, output};
 use linux_api_client::error::ClientError;
 use linux_api_client::keys::{KeyError, KeyPlace, Keys};
@@ -26,9 +26,6 @@ pub(super) struct Add {
         help = "Where it listens, such as https://web-03.example:8443, ssh://web-03 or unix:/run/linux-api/api.sock"
     )]
     url: String,
-    /// A label to select it by; may be given several times
-    #[arg(short, long = "label", value_name = "LABEL=VALUE", value_parser = parse_label)]
-    labels: Vec<(String, String)>,
     /// Certificates in PEM to trust instead of the system's
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
@@ -62,7 +59,11 @@ impl Add {
                 ..Target::new(address.clone())
             },
         };
-        let response = match ask(&target).await {
+        let response = match ctx.connect(&target) {
+            Ok(client) => ask(&client).await,
+            Err(error) => Err(error),
+        };
+        let response = match response {
             Ok(response) => Ok(response),
             // A refusal stays one: the daemon was reached, and the key or the address is wrong.
             Err(error) if self.offline && error.is_passing() => Err(error),
@@ -79,7 +80,7 @@ impl Add {
         };
         let remote = Remote {
             url: address.to_string(),
-            labels: self.labels.into_iter().collect(),
+            labels: ctx.options.labels.iter().cloned().collect(),
             ca_file,
             push,
             key: place,
@@ -136,7 +137,7 @@ impl Add {
             return Ok(kept?);
         }
         output::text(&problem)?;
-        if !confirm::confirm("Keep the key in a file that only you can read?", false)? {
+        if !confirm::prompt("Keep the key in a file that only you can read?")? {
             return Ok(kept?);
         }
         keys.put(KeyPlace::File, &self.name, key).await?;

@@ -3,28 +3,29 @@
 use std::process::ExitCode;
 
 use anyhow::bail;
+use serde::Serialize;
 
-use crate::cli::table::table;
-use crate::cli::{Context, FAILED, completion, output};
+use crate::cli::rows::{Cell, Column, Listing, Tone};
+use crate::cli::{Context, FAILED, completion};
 use linux_api_client::Address;
 use linux_api_client::ssh::{SshHost, push};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Clean {
     /// Names of remotes, or ssh:// URLs; default: all remotes behind ssh
-    #[arg(add = completion::remotes())]
-    remotes: Vec<String>,
+    #[arg(value_name = "NAME|URL", add = completion::remotes())]
+    hosts: Vec<String>,
 }
 
 impl Clean {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let known = ctx.remotes()?;
-        let names: Vec<String> = if self.remotes.is_empty() {
+        let names: Vec<String> = if self.hosts.is_empty() {
             let behind_ssh = known.remotes.iter();
             let behind_ssh = behind_ssh.filter(|(_, remote)| remote.url.starts_with("ssh://"));
             behind_ssh.map(|(name, _)| name.clone()).collect()
         } else {
-            self.remotes
+            self.hosts
         };
         if names.is_empty() {
             bail!("there is no remote behind ssh; name one, such as ssh://web-03");
@@ -43,11 +44,19 @@ impl Clean {
             }
         }
         let cleaning = hosts.iter().map(|(name, host)| clean(name, host));
-        let cleaned = futures_util::future::join_all(cleaning).await;
-        let is_clean = cleaned.iter().all(|(is_clean, _)| *is_clean);
-        let rows: Vec<Vec<String>> = cleaned.into_iter().map(|(_, row)| row).collect();
-        output::text(&table(&["NAME", "RESULT"], &rows))?;
-        Ok(if is_clean {
+        let rows = futures_util::future::join_all(cleaning).await;
+        let listing = Listing {
+            columns: vec![
+                Column::text("NAME", |row: &CleanRow| row.name.as_str().into()),
+                Column::long("RESULT", |row| {
+                    Cell::new(&*row.result, if row.ok { Tone::Good } else { Tone::Bad })
+                }),
+            ],
+            name: |row| row.name.clone(),
+            empty: String::new(),
+        };
+        listing.print(ctx, &rows)?;
+        Ok(if rows.iter().all(|row| row.ok) {
             ExitCode::SUCCESS
         } else {
             ExitCode::from(FAILED)
@@ -55,11 +64,23 @@ impl Clean {
     }
 }
 
-async fn clean(name: &str, host: &SshHost) -> (bool, Vec<String>) {
-    let (is_clean, result) = match push::clean(host).await {
+/// A host that was cleaned, or why not.
+#[derive(Debug, Serialize)]
+struct CleanRow {
+    name: String,
+    ok: bool,
+    result: String,
+}
+
+async fn clean(name: &str, host: &SshHost) -> CleanRow {
+    let (ok, result) = match push::clean(host).await {
         Ok(true) => (true, "removed".to_owned()),
         Ok(false) => (true, "nothing was there".to_owned()),
         Err(error) => (false, error.to_string()),
     };
-    (is_clean, vec![name.to_owned(), result])
+    CleanRow {
+        name: name.to_owned(),
+        ok,
+        result,
+    }
 }

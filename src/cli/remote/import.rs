@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use wildmatch::WildMatch;
 
-use super::parse_label;
 use crate::cli::{Context, output};
 use linux_api_client::Address;
 use linux_api_client::remotes::{Remote, Remotes, check_name};
@@ -19,9 +18,6 @@ pub(super) struct Import {
     /// Only hosts whose names match one of these, such as 'web-*'; default: all
     #[arg(value_name = "PATTERN")]
     patterns: Vec<String>,
-    /// A label for all of them; may be given several times
-    #[arg(short, long = "label", value_name = "LABEL=VALUE", value_parser = parse_label)]
-    labels: Vec<(String, String)>,
     /// Show what would be added, and save nothing
     #[arg(long)]
     dry_run: bool,
@@ -56,7 +52,7 @@ impl Import {
             }
             let remote = Remote {
                 url: format!("ssh://{host}"),
-                labels: self.labels.iter().cloned().collect(),
+                labels: ctx.options.labels.iter().cloned().collect(),
                 ca_file: None,
                 push: ctx.options.push,
                 key: None,

@@ -1,12 +1,16 @@
 //! `linux-api user key`: the API keys of one user.
 
+use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::bail;
+use serde_json::json;
 
-use super::show::print_keys;
+use super::report::{Report, reports};
+use super::show::{KeyRow, keys};
 use crate::cli::admin_target::AdminTarget;
-use crate::cli::{completion, confirm, output, when};
+use crate::cli::{Context, completion, confirm, poll, when};
+use linux_api_client::Client;
 use linux_api_config::ConfigValue;
 use linux_api_wire::api::keys::IssuedKey;
 use linux_api_wire::api_key::Scope;
@@ -26,13 +30,11 @@ pub(super) struct Options {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List a user's keys, including revoked and expired ones
+    #[command(visible_alias = "ls")]
     List {
         /// Login name or id
         #[arg(add = completion::users())]
         user: String,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Create another key and print it, once
     Create {
@@ -49,9 +51,6 @@ enum Command {
         /// 2036-01-01T08:00:00Z
         #[arg(long, value_name = "TIME", value_parser = when::future)]
         expires: Option<Timestamp>,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Replace a key by a new one, which is printed once
     Rotate {
@@ -63,46 +62,62 @@ enum Command {
         /// How long the old key keeps working, at most 7 days
         #[arg(long, default_value = "1h", value_name = "DURATION", value_parser = parse_overlap)]
         overlap: Duration,
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
     },
     /// Revoke a key: every daemon refuses it within two seconds
+    #[command(visible_aliases = ["rm", "remove", "delete"])]
     Revoke {
         /// Login name or id
         #[arg(add = completion::users())]
         user: String,
         /// Id of the key: the 12 characters after `lapi_`
         key: String,
-        /// Skip the confirmation
-        #[arg(long)]
-        yes: bool,
     },
 }
 
 impl Options {
-    pub(super) async fn run(self, place: &AdminTarget) -> anyhow::Result<()> {
+    pub(super) async fn run(self, place: &AdminTarget, ctx: &Context) -> anyhow::Result<()> {
         match self.command {
-            Command::List { user, json } => list(place, &user, json).await,
+            Command::List { user } => keys().print(ctx, &list(place, &user).await?),
             Command::Create {
                 user,
                 name,
                 scopes,
                 expires,
-                json,
             } => {
-                let user = place.user_for(Action::KeyCreate, &user).await?;
-                let made = place.create_key(&user, &name, scopes, expires).await?;
-                let said = format!("created a key for {}", user.username);
-                print_new(&made, &said, json)
+                let made = create(place, &user, &name, scopes, expires);
+                made.await?.print(ctx)
             }
-            Command::Rotate {
+            Command::Rotate { user, key, overlap } => {
+                rotate(place, &user, &key, overlap).await?.print(ctx)
+            }
+            Command::Revoke { user, key } => revoke(place, &user, &key, ctx).await?.print(ctx),
+        }
+    }
+
+    pub(super) async fn run_on_many(self, ctx: &Context) -> anyhow::Result<ExitCode> {
+        let place = |client: &Client| AdminTarget::Remote(client.clone());
+        match self.command {
+            Command::List { user } => {
+                let fetch = async |client: &Client| Ok(list(&place(client), &user).await?);
+                poll::list(ctx, &keys(), fetch).await
+            }
+            Command::Create {
                 user,
-                key,
-                overlap,
-                json,
-            } => rotate(place, &user, &key, overlap, json).await,
-            Command::Revoke { user, key, yes } => revoke(place, &user, &key, yes).await,
+                name,
+                scopes,
+                expires,
+            } => {
+                let act = async |client: &Client| {
+                    let (place, scopes) = (place(client), scopes.clone());
+                    let made = create(&place, &user, &name, scopes, expires);
+                    Ok(vec![made.await?])
+                };
+                poll::list(ctx, &reports(true), act).await
+            }
+            // Refused before: each daemon has keys of its own.
+            Command::Rotate { .. } | Command::Revoke { .. } => {
+                bail!("a key is one of one daemon: use --remote once")
+            }
         }
     }
 }
@@ -126,13 +141,21 @@ fn parse_overlap(text: &str) -> Result<Duration, String> {
     Ok(overlap)
 }
 
-async fn list(place: &AdminTarget, user: &str, json: bool) -> anyhow::Result<()> {
+async fn list(place: &AdminTarget, user: &str) -> anyhow::Result<Vec<KeyRow>> {
     let user = place.user(user).await?;
-    let keys = place.keys(&user).await?;
-    if json {
-        return output::json(&keys);
-    }
-    print_keys(&keys, place.now())
+    Ok(KeyRow::all(place.keys(&user).await?, place.now()))
+}
+
+async fn create(
+    place: &AdminTarget,
+    user: &str,
+    name: &str,
+    scopes: Vec<Scope>,
+    expires: Option<Timestamp>,
+) -> anyhow::Result<Report> {
+    let user = place.user_for(Action::KeyCreate, user).await?;
+    let made = place.create_key(&user, name, scopes, expires).await?;
+    new_key(&made, format!("created a key for {}", user.username))
 }
 
 async fn rotate(
@@ -140,8 +163,7 @@ async fn rotate(
     user: &str,
     key: &str,
     overlap: Duration,
-    json: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Report> {
     let user = place.user_for(Action::KeyRotate, user).await?;
     let made = place.rotate_key(&user, key, overlap).await?;
     let said = if overlap.is_zero() {
@@ -152,29 +174,30 @@ async fn rotate(
         let overlap = overlap.unwrap_or_default();
         format!("the key {key} of {} ends in {overlap}", user.username)
     };
-    print_new(&made, &said, json)
+    new_key(&made, said)
 }
 
-async fn revoke(place: &AdminTarget, user: &str, key: &str, yes: bool) -> anyhow::Result<()> {
+async fn revoke(
+    place: &AdminTarget,
+    user: &str,
+    key: &str,
+    ctx: &Context,
+) -> anyhow::Result<Report> {
     let user = place.user_for(Action::KeyRevoke, user).await?;
     let name = &user.username;
-    if !confirm::confirm(&format!("Revoke the key {key} of {name}?"), yes)? {
+    if !confirm::confirm(ctx, &format!("Revoke the key {key} of {name}?"))? {
         bail!("nothing was revoked");
     }
-    let revoked = place.revoke_key(&user, key).await?;
-    output::text(&if revoked {
+    let changed = place.revoke_key(&user, key).await?;
+    let line = if changed {
         format!("revoked {key} of {name}")
     } else {
         format!("{key} of {name} was revoked already")
-    })
+    };
+    let json = json!({"username": name, "key_id": key, "revoked": true, "changed": changed});
+    Ok(Report::done(json, line))
 }
 
-fn print_new(key: &IssuedKey, said: &str, json: bool) -> anyhow::Result<()> {
-    if json {
-        return output::json(key);
-    }
-    output::text(&format!(
-        "{said}\n\nThe new key, shown only once:\n\n{}\n",
-        key.api_key
-    ))
+fn new_key(made: &IssuedKey, line: String) -> anyhow::Result<Report> {
+    Report::made(made, line, ("The new key", made.api_key.clone()))
 }

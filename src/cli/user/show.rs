@@ -1,74 +1,110 @@
 //! How users and keys are shown to people.
 
+use serde::Serialize;
+
+use crate::cli::Context;
 use crate::cli::admin_target::AdminTarget;
-use crate::cli::output;
-use crate::cli::table::table;
+use crate::cli::rows::{Cell, Column, Listing, Tone};
+use crate::cli::units::minute;
 use linux_api_wire::api::keys::ListedKey;
 use linux_api_wire::api::users::ListedUser;
 use linux_api_wire::time::Timestamp;
 
-pub(super) fn print_users(users: &[ListedUser]) -> anyhow::Result<()> {
-    let rows = users.iter().map(|user| {
-        vec![
-            user.username.clone(),
-            user.role.clone(),
-            yes_or_no(user.activated),
-            yes_or_no(user.immutable),
-            user.created_at.clone(),
-            or_never(user.last_login.as_ref()),
-            user.user_id.clone(),
-        ]
-    });
-    let heads = [
-        "NAME",
-        "ROLE",
-        "ACTIVE",
-        "PROTECTED",
-        "CREATED",
-        "LAST LOGIN",
-        "ID",
-    ];
-    output::text(&table(&heads, &rows.collect::<Vec<_>>()))
-}
-
-pub(super) async fn show(place: &AdminTarget, user: &str, json: bool) -> anyhow::Result<()> {
-    let user = place.user(user).await?;
-    let keys = place.keys(&user).await?;
-    if json {
-        return output::json(&serde_json::json!({"user": user, "keys": keys}));
+/// How users are listed.
+pub(super) fn users() -> Listing<ListedUser> {
+    Listing {
+        columns: vec![
+            Column::text("NAME", |user: &ListedUser| user.username.as_str().into()),
+            Column::text("ROLE", |user| user.role.as_str().into()),
+            Column::text("ACTIVE", |user| yes_or_no(user.activated).into()),
+            Column::text("PROTECTED", |user| yes_or_no(user.immutable).into()),
+            Column::text("CREATED", |user| minute(&user.created_at).into()),
+            Column::text("LAST LOGIN", |user| {
+                or_never(user.last_login.as_deref()).into()
+            }),
+            Column::wide("ID", |user| user.user_id.as_str().into()),
+        ],
+        name: |user| user.username.clone(),
+        empty: "there are no users; linux-api user add NAME creates one".to_owned(),
     }
-    print_users(std::slice::from_ref(&user))?;
-    output::text("")?;
-    print_keys(&keys, place.now())
 }
 
-pub(super) fn print_keys(keys: &[ListedKey], now: Timestamp) -> anyhow::Result<()> {
-    let rows = keys.iter().map(|key| {
-        let scopes: Vec<String> = key.scopes.iter().map(ToString::to_string).collect();
-        vec![
-            key.key_id.clone(),
-            key.name.clone(),
-            state_of(key, now).to_owned(),
-            if scopes.is_empty() {
-                "all scopes of the role".to_owned()
-            } else {
-                scopes.join(",")
-            },
-            key.created_at.clone(),
-            or_never(key.expires_at.as_ref()),
-            or_never(key.last_used.as_ref()),
-        ]
-    });
-    let heads = [
-        "KEY",
-        "NAME",
-        "STATE",
-        "SCOPES",
-        "CREATED",
-        "EXPIRES",
-        "LAST USED",
-    ];
-    output::text(&table(&heads, &rows.collect::<Vec<_>>()))
+/// A key, and what it is good for now.
+#[derive(Debug, Serialize)]
+pub(super) struct KeyRow {
+    #[serde(flatten)]
+    key: ListedKey,
+    #[serde(skip)]
+    state: &'static str,
+}
+
+impl KeyRow {
+    /// What the keys are good for at `now`.
+    pub(super) fn all(keys: Vec<ListedKey>, now: Timestamp) -> Vec<Self> {
+        let row = |key| Self {
+            state: state_of(&key, now),
+            key,
+        };
+        keys.into_iter().map(row).collect()
+    }
+
+    fn scopes(&self) -> String {
+        let scopes: Vec<String> = self.key.scopes.iter().map(ToString::to_string).collect();
+        if scopes.is_empty() {
+            return "all of its role".to_owned();
+        }
+        scopes.join(",")
+    }
+}
+
+/// How keys are listed.
+pub(super) fn keys() -> Listing<KeyRow> {
+    Listing {
+        columns: vec![
+            Column::text("KEY", |row: &KeyRow| row.key.key_id.as_str().into()),
+            Column::long("NAME", |row| row.key.name.as_str().into()),
+            Column::text("STATE", |row| {
+                let is_usable = row.state == "usable";
+                Cell::new(row.state, if is_usable { Tone::Good } else { Tone::Warn })
+            }),
+            Column::long("SCOPES", |row| row.scopes().into()),
+            Column::wide("CREATED", |row| minute(&row.key.created_at).into()),
+            Column::text("EXPIRES", |row| {
+                or_never(row.key.expires_at.as_deref()).into()
+            }),
+            Column::text("LAST USED", |row| {
+                or_never(row.key.last_used.as_deref()).into()
+            }),
+        ],
+        name: |row| row.key.key_id.clone(),
+        empty: "no keys; linux-api user key create USER makes one".to_owned(),
+    }
+}
+
+/// A user and its keys.
+#[derive(Debug, Serialize)]
+pub(super) struct UserKeys {
+    user: ListedUser,
+    keys: Vec<KeyRow>,
+}
+
+impl UserKeys {
+    /// Those of the user with this name or id.
+    pub(super) async fn of(place: &AdminTarget, user: &str) -> anyhow::Result<Self> {
+        let user = place.user(user).await?;
+        let keys = KeyRow::all(place.keys(&user).await?, place.now());
+        Ok(Self { user, keys })
+    }
+
+    pub(super) fn in_words(&self, ctx: &Context) -> String {
+        let user = users().in_words(ctx, std::slice::from_ref(&self.user));
+        let keys = if self.keys.is_empty() {
+            keys().empty + "\n"
+        } else {
+            keys().in_words(ctx, &self.keys)
+        };
+        format!("{user}\n{keys}")
+    }
 }
 
 fn state_of(key: &ListedKey, now: Timestamp) -> &'static str {
@@ -82,12 +118,12 @@ fn state_of(key: &ListedKey, now: Timestamp) -> &'static str {
     }
 }
 
-fn yes_or_no(yes: bool) -> String {
-    if yes { "yes" } else { "no" }.to_owned()
+const fn yes_or_no(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
 }
 
-fn or_never(time: Option<&String>) -> String {
-    time.cloned().unwrap_or_else(|| "never".to_owned())
+fn or_never(time: Option<&str>) -> String {
+    time.map_or_else(|| "never".to_owned(), minute)
 }
 
 #[cfg(test)]

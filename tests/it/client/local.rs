@@ -48,7 +48,7 @@ fn by_the_unix_socket_without_any_key() {
         .assert()
         .success()
         .stdout(contains("ok, as admin (admin)"));
-    test_local(&daemon).assert().code(1);
+    test_local(&daemon).assert().code(3);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn by_the_key_of_the_environment() {
 #[test]
 fn without_a_key_it_says_how_to_give_one() {
     let daemon = Daemon::start(&[]);
-    test_local(&daemon).assert().code(1).stdout(
+    test_local(&daemon).assert().code(3).stdout(
         contains("LINUX_API_KEY")
             .and(contains("remote add local"))
             .and(contains("--key-file")),
@@ -76,6 +76,6 @@ fn without_a_daemon_it_says_how_to_start_one() {
     daemon.url = "http://127.0.0.1:1".to_owned();
     test_local(&daemon)
         .assert()
-        .code(1)
+        .code(4)
         .stdout(contains("linux-api serve"));
 }

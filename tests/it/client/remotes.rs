@@ -25,7 +25,7 @@ fn a_remote_is_tested_before_it_is_saved_and_its_key_stays_out_of_the_list() {
     remote(&daemon, &wrong)
         .write_stdin("lapi_wrong\n")
         .assert()
-        .code(1)
+        .code(3)
         .stderr(contains("nothing was saved").and(contains("401")));
     remote(&daemon, &["list"])
         .assert()
@@ -74,7 +74,7 @@ fn a_remote_that_is_down_is_saved_when_that_is_asked_for() {
     remote(&daemon, &add)
         .write_stdin("lapi_later\n")
         .assert()
-        .code(1)
+        .code(4)
         .stderr(contains("nothing was saved").and(contains("--offline")));
     let offline = [&add[..], &["--offline"]].concat();
     remote(&daemon, &offline)
@@ -90,7 +90,7 @@ fn a_remote_that_is_down_is_saved_when_that_is_asked_for() {
     remote(&daemon, &wrong)
         .write_stdin("lapi_wrong\n")
         .assert()
-        .code(1)
+        .code(3)
         .stderr(contains("401").and(contains("--offline").not()));
 }
 
@@ -106,22 +106,27 @@ fn the_environment_gives_the_key_to_scripts() {
 #[test]
 fn bad_names_addresses_and_unknown_remotes_say_so() {
     let daemon = Daemon::start(&[]);
-    for (arguments, said) in [
-        (["add", "../web", "https://a"].as_slice(), "can't be a name"),
-        (&["add", "web", "ftp://a"], "scheme ftp"),
-        (&["add", "web", "http://web-03.example"], "use https"),
+    for (arguments, code, said) in [
+        (
+            ["add", "../web", "https://a"].as_slice(),
+            2,
+            "can't be a name",
+        ),
+        (&["add", "web", "ftp://a"], 2, "scheme ftp"),
+        (&["add", "web", "http://web-03.example"], 1, "use https"),
         (
             &["add", "web", "http://127.0.0.1:1"],
+            1,
             "no key; set LINUX_API_KEY",
         ),
-        (&["test", "nobody"], "no remote nobody"),
-        (&["remove", "nobody"], "no remote nobody"),
-        (&["default", "nobody"], "no remote nobody"),
+        (&["test", "nobody"], 2, "no remote nobody"),
+        (&["remove", "nobody"], 2, "no remote nobody"),
+        (&["default", "nobody"], 2, "no remote nobody"),
     ] {
         remote(&daemon, arguments)
             .write_stdin("")
             .assert()
-            .code(1)
+            .code(code)
             .stderr(contains(said));
     }
 }
@@ -138,7 +143,7 @@ fn an_offline_remote_fails_the_test_with_advice() {
     std::fs::write(&file, text.replace(&daemon.url, "http://127.0.0.1:1")).unwrap();
     remote(&daemon, &["test", "web"])
         .assert()
-        .code(1)
+        .code(4)
         .stdout(contains("refused").and(contains("check that the daemon runs")));
 }
 

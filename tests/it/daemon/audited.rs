@@ -109,6 +109,8 @@ const OF_THE_DATABASE: &[&str] = &[
 
 /// Commands that change nothing in the database, or start and stop what does.
 const OTHERS: &[&str] = &[
+    // The daemon notes what is changed through it.
+    "api",
     "audit list",
     "completion",
     "config check",
@@ -119,7 +121,15 @@ const OTHERS: &[&str] = &[
     "db status",
     "db verify",
     "doctor",
+    "fleet list",
+    "fleet show",
     "help",
+    "history",
+    "host show",
+    "network list",
+    "process list",
+    "process show",
+    "process top",
     "reload",
     "proxy",
     "remote add",
@@ -129,10 +139,12 @@ const OTHERS: &[&str] = &[
     "remote list",
     "remote remove",
     "remote test",
+    "series list",
     "serve",
     "setup",
     "status",
     "stop",
+    "top",
     "tui",
     "user key list",
     "user list",

@@ -119,7 +119,7 @@ fn in_the_background_until_it_is_stopped() {
     assert_eq!(stopped.status.code(), Some(1));
     assert!(text(&stopped.stdout).contains("no daemon is running in the background"));
     let down = run(&home, &["status"], &variables);
-    assert_eq!(down.status.code(), Some(1));
+    assert_eq!(down.status.code(), Some(4));
     assert!(text(&down.stderr).contains(&format!("no daemon responds at http://{listen}")));
 
     let _end = StopAtEnd(&home);

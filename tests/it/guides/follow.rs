@@ -15,6 +15,7 @@ use crate::guides::stage::{NextStep, Stage};
 /// Remotes that a page takes to be known already.
 const KNOWN: &[(&str, &[&str])] = &[
     ("docs/administration.md", &["web"]),
+    ("docs/cli.md", &["web-03", "db-01"]),
     ("docs/tui.md", &["web-03", "db-01"]),
 ];
 

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::super::context::DatabaseContext;
-use crate::cli::table::table;
+use crate::cli::Context;
+use crate::cli::rows::{Cell, Column, Listing, Tone};
 use linux_api_legacy::import::{Fate, KeyFate, MeasurementsReport, Plan, PlannedUser};
 
 /// What an import did, or would do.
@@ -67,31 +68,48 @@ impl From<&PlannedUser> for ReportedUser {
 }
 
 impl ReportedUser {
-    fn cells(&self) -> Vec<String> {
-        let fate = match self.fate {
-            "add" => "added",
-            "rename" => "renamed",
-            "merge" => "merged",
-            "keep" => "known",
-            "gone" => "left out",
-            _ => "CONFLICT",
-        };
-        let key = match self.key {
-            "add" => "added",
-            "add_revoked" => "added, revoked",
-            "keep" => "known",
-            _ => "-",
-        };
-        vec![
-            self.from.to_owned(),
-            self.name.clone(),
-            self.role.to_owned(),
-            if self.active { "yes" } else { "no" }.to_owned(),
-            fate.to_owned(),
-            self.becomes.clone().unwrap_or_else(|| "-".to_owned()),
-            key.to_owned(),
-            self.notes.join("; "),
-        ]
+    /// What becomes of it.
+    fn fate(&self) -> Cell {
+        match self.fate {
+            "add" => "added".into(),
+            "rename" => "renamed".into(),
+            "merge" => "merged".into(),
+            "keep" => "known".into(),
+            "gone" => "left out".into(),
+            _ => Cell::new("CONFLICT", Tone::Bad),
+        }
+    }
+
+    /// What becomes of its key.
+    fn key(&self) -> Cell {
+        match self.key {
+            "add" => "added".into(),
+            "add_revoked" => "added, revoked".into(),
+            "keep" => "known".into(),
+            _ => "-".into(),
+        }
+    }
+}
+
+fn listing() -> Listing<ReportedUser> {
+    Listing {
+        columns: vec![
+            Column::text("FROM", |user: &ReportedUser| user.from.into()),
+            Column::text("NAME", |user| user.name.as_str().into()),
+            Column::text("ROLE", |user| user.role.into()),
+            Column::text("ACTIVE", |user| {
+                if user.active { "yes" } else { "no" }.into()
+            }),
+            Column::text("USER", ReportedUser::fate),
+            Column::text("BECOMES", |user| {
+                user.becomes.as_deref().unwrap_or("-").into()
+            }),
+            Column::text("KEY", ReportedUser::key),
+            // Whole, also where it is long: this is what has to be decided.
+            Column::text("NOTE", |user| user.notes.join("; ").into()),
+        ],
+        name: |user| user.name.clone(),
+        empty: String::new(),
     }
 }
 
@@ -114,12 +132,8 @@ impl Report {
         names.join(", ")
     }
 
-    pub(super) fn in_words(&self) -> String {
-        let heads = [
-            "FROM", "NAME", "ROLE", "ACTIVE", "USER", "BECOMES", "KEY", "NOTE",
-        ];
-        let rows: Vec<_> = self.users.iter().map(ReportedUser::cells).collect();
-        let mut text = table(&heads, &rows);
+    pub(super) fn in_words(&self, ctx: &Context) -> String {
+        let mut text = listing().in_words(ctx, &self.users);
         if let Some(done) = &self.measurements {
             text.push('\n');
             text.push_str(&in_words(done));
