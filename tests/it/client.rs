@@ -6,10 +6,12 @@ use std::time::{Duration, Instant};
 
 use linux_api_client::error::ClientError;
 use linux_api_client::events::Update;
-use linux_api_client::{AuditQuery, Buckets, Client, HistoryRange, ProcessPage, Target};
+use linux_api_client::{AuditQuery, Buckets, Client, HistoryRange, HostQuery, ProcessPage, Target};
+use linux_api_wire::api::fleet::{HostSort, Order};
 use linux_api_wire::api::keys::{CreateKey, RotateKey};
 use linux_api_wire::api::users::RegisterUser;
 use linux_api_wire::api_key::Scope;
+use linux_api_wire::fleet::HostState;
 use linux_api_wire::time::Clock;
 
 mod hostile;
@@ -100,6 +102,16 @@ async fn every_route_of_the_daemon_has_a_call() {
     assert_eq!(database.engine, "sqlite");
     assert!(client.metrics_health().await.is_ok());
     assert!(client.fleet_hosts(None).await.is_ok());
+    let query = HostQuery {
+        labels: vec!["role=web".parse().unwrap()],
+        states: vec![HostState::Up, HostState::Down],
+        text: Some("a".to_owned()),
+        sort: HostSort::Memory,
+        order: Some(Order::Ascending),
+        limit: Some(1000),
+    };
+    let hosts = client.query_fleet_hosts(&query, None).await.unwrap();
+    assert!(hosts.items.is_empty() && hosts.next_cursor.is_none());
     let mut stream = client.stream(Duration::from_secs(1), 3);
     assert!(matches!(stream.next().await, Update::Connected(_)));
     for expected in ["snapshot", "processes"] {

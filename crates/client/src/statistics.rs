@@ -4,11 +4,12 @@ use serde::Serialize;
 
 use super::Client;
 use super::error::ClientError;
-use linux_api_wire::api::fleet::FleetHost;
+use linux_api_wire::api::fleet::{FleetHost, HostSort, Order};
 use linux_api_wire::api::health::{DatabaseHealth, MetricsHealth};
 use linux_api_wire::api::history::{History, SeriesDescription};
 use linux_api_wire::api::metrics::{GlobalMetrics, RouteMetrics, StatusCodeMetrics};
 use linux_api_wire::api::page::Page;
+use linux_api_wire::fleet::{HostLabel, HostState};
 use linux_api_wire::time::Timestamp;
 
 /// Which buckets of requests to list.
@@ -51,6 +52,43 @@ pub struct HistoryRange {
     pub to: Timestamp,
     /// The least time between two points, in seconds.
     pub step: u64,
+}
+
+/// Which hosts of a fleet to list, and how. All conditions that are given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct HostQuery {
+    /// Hosts with all of these labels.
+    pub labels: Vec<HostLabel>,
+    /// Hosts in one of these states; in any when empty.
+    pub states: Vec<HostState>,
+    /// Hosts with this in their name or id.
+    pub text: Option<String>,
+    /// What to sort by.
+    pub sort: HostSort,
+    /// In which direction; without it as is usual for `sort`.
+    pub order: Option<Order>,
+    /// The most hosts of a page, 1 to 1000; without it 100.
+    pub limit: Option<u32>,
+}
+
+impl HostQuery {
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = label_fields(&self.labels);
+        if !self.states.is_empty() {
+            let states: Vec<&str> = self.states.iter().map(|state| state.as_str()).collect();
+            fields.push(("state", states.join(",")));
+        }
+        fields.extend(self.text.clone().map(|text| ("text", text)));
+        fields.push(("sort", self.sort.as_str().to_owned()));
+        fields.extend(self.order.map(|order| ("order", order.as_str().to_owned())));
+        fields.extend(self.limit.map(|limit| ("limit", limit.to_string())));
+        fields
+    }
+}
+
+fn label_fields(labels: &[HostLabel]) -> Vec<(&'static str, String)> {
+    let text = |label: &HostLabel| format!("{}={}", label.name, label.value);
+    labels.iter().map(|one| ("label", text(one))).collect()
 }
 
 /// Every call fails with a [`ClientError`] that says what to do about it.
@@ -114,5 +152,17 @@ impl Client {
     pub async fn fleet_hosts(&self, cursor: Option<&str>) -> Result<Page<FleetHost>, ClientError> {
         let query: Vec<(&str, &str)> = cursor.map(|it| ("cursor", it)).into_iter().collect();
         self.get("/api/v1/fleet/hosts", &query).await
+    }
+
+    /// One page of the hosts that share the daemon's database, those that a query selects. A cursor is
+    /// of an earlier page with the same `sort` and `order`.
+    pub async fn query_fleet_hosts(
+        &self,
+        query: &HostQuery,
+        cursor: Option<&str>,
+    ) -> Result<Page<FleetHost>, ClientError> {
+        let mut fields = query.fields();
+        fields.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
+        self.get("/api/v1/fleet/hosts", &fields).await
     }
 }

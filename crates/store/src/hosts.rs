@@ -45,7 +45,7 @@ pub(super) fn labels_text(labels: &BTreeMap<String, String>) -> String {
     serde_json::to_string(labels).unwrap_or_else(|_| "{}".to_owned())
 }
 
-struct Row {
+pub(super) struct Row {
     id: String,
     name: String,
     labels: String,
