@@ -16,6 +16,7 @@ mod edge;
 mod errors;
 mod exposition;
 mod fleet;
+mod forget;
 mod history;
 mod http;
 mod keys;

@@ -112,6 +112,11 @@ async fn every_route_of_the_daemon_has_a_call() {
     };
     let hosts = client.query_fleet_hosts(&query, None).await.unwrap();
     assert!(hosts.items.is_empty() && hosts.next_cursor.is_none());
+    for id in ["nowhere", "no.where:1", "..", "a/b"] {
+        let unknown = client.forget_host(id).await.unwrap_err();
+        let is_404 = matches!(unknown, ClientError::Refused { status: 404, .. });
+        assert!(is_404, "{id}: {unknown}");
+    }
     let mut stream = client.stream(Duration::from_secs(1), 3);
     assert!(matches!(stream.next().await, Update::Connected(_)));
     for expected in ["snapshot", "processes"] {

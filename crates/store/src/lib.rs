@@ -24,6 +24,7 @@ pub mod describe;
 pub(crate) mod dump;
 pub mod error;
 pub mod flush;
+pub mod forget;
 pub mod host_list;
 pub mod host_samples;
 mod hosts;

@@ -1,17 +1,19 @@
 //! The hosts of this database.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use utoipa::IntoParams;
 
 use crate::error::ApiError;
-use crate::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::extract::{ApiQuery, Caller, FromQuery, PathHost, scope};
 use crate::host_params;
 use crate::json::Json;
 use crate::params::QueryReader;
-use linux_api_store::Store;
 use linux_api_store::host_list::HostFilter;
-use linux_api_wire::api::fleet::{FleetHost, HostCursor, HostSort, Order};
+use linux_api_store::{Refusal, Store, StoreError};
+use linux_api_wire::api::fleet::{FleetHost, ForgottenHost, HostCursor, HostSort, Order};
 use linux_api_wire::api::page::{Page, ParseCursorError};
+use linux_api_wire::api::problem::Problem;
 use linux_api_wire::fleet::{HostLabel, HostRow, HostState};
 use linux_api_wire::time::{Clock, Timestamp};
 
@@ -120,6 +122,52 @@ pub(crate) async fn list_hosts(
         items: items.collect(),
         next_cursor,
     }))
+}
+
+/// Forget a host
+///
+/// For hosts that are gone for good. Only a host that is down can be forgotten; one that comes back is
+/// listed again, with what it writes from then on. The host leaves the list at once. Its series and
+/// statistics are removed a little at a time, which begins within ten minutes; with TimescaleDB
+/// statistics stay until they are too old.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/fleet/hosts/{host_id}",
+    tag = "fleet",
+    params(("host_id" = String, Path, description = "Id of the host", max_length = 64,
+        example = "3f2a9c0d1e4b5a69")),
+    responses(
+        (status = 202, description = "The host is off the list", body = ForgottenHost),
+        (status = 404, description = "There is no host with this id", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 409, description = "The host is not down", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn forget_host(
+    caller: Caller<scope::UsersAdmin>,
+    State(store): State<Store>,
+    PathHost(id): PathHost,
+) -> Result<(StatusCode, Json<ForgottenHost>), ApiError> {
+    let forgotten = store.forget_host(&caller.actor().await?, &id).await;
+    let host = forgotten.map_err(|error| match error {
+        StoreError::Refused(Refusal::HostNotFound) => {
+            let detail = "No host of this database has that id; GET /api/v1/fleet/hosts lists them.";
+            ApiError::refused(StatusCode::NOT_FOUND, "host_unknown", detail)
+        }
+        StoreError::Refused(Refusal::HostAlive) => {
+            let detail = "The daemon of this host wrote to the database within the last 5 minutes, or \
+                          says that it lives; a host can be forgotten when it is down.";
+            ApiError::refused(StatusCode::CONFLICT, "host_alive", detail)
+        }
+        error => error.into(),
+    })?;
+    let body = ForgottenHost {
+        id: host.id,
+        name: host.name,
+        last_seen: host.last_seen.to_string(),
+    };
+    Ok((StatusCode::ACCEPTED, Json(body)))
 }
 
 fn fleet_host(row: HostRow, now: Timestamp) -> FleetHost {

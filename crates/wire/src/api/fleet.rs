@@ -100,3 +100,20 @@ pub struct HostReading {
     /// Where that is mounted.
     pub disk_mount_point: Option<String>,
 }
+
+/// A host that was forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "id": "3f2a9c0d1e4b5a69",
+    "name": "web-1",
+    "last_seen": "2026-11-23T07:02:10Z"
+}))]
+pub struct ForgottenHost {
+    /// Its id.
+    pub id: String,
+    /// The name that it had.
+    pub name: String,
+    /// When its daemon last wrote to this database.
+    #[schema(format = DateTime)]
+    pub last_seen: String,
+}
