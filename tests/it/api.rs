@@ -17,6 +17,7 @@ mod errors;
 mod exposition;
 mod fleet;
 mod forget;
+mod future;
 mod history;
 mod http;
 mod keys;

@@ -15,8 +15,9 @@ use linux_api_wire::time::Timestamp;
 use points::{Reading, downsample};
 use stored::StoredSeries;
 
-/// How far the clocks of other hosts may be ahead.
-const AHEAD: Duration = Duration::from_hours(1);
+/// How far the clocks of other hosts may be ahead: what is of a later time was written by a wrong one,
+/// and is in no list until then.
+pub(crate) const AHEAD: Duration = Duration::from_hours(1);
 /// What the sampler keeps in memory.
 const RECENT: Duration = Duration::from_hours(1);
 /// The shortest step that is stored, in seconds.

@@ -25,6 +25,7 @@ pub(crate) mod dump;
 pub mod error;
 pub mod flush;
 pub mod forget;
+pub mod future;
 pub mod host_list;
 pub mod host_samples;
 mod hosts;

@@ -5,15 +5,15 @@ use std::time::Duration;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
+use crate::history::AHEAD;
 use crate::params::QueryReader;
 use linux_api_wire::request_stats::{Resolution, UNMATCHED_ROUTE};
 use linux_api_wire::time::Timestamp;
 
 /// A time that is ahead by no more than this is not in the future: clocks of clients differ.
 const SKEW: Duration = Duration::from_mins(1);
-/// Both ends of what a timestamp column and a four-digit year can hold.
+/// The earliest time that a timestamp column and a four-digit year can hold.
 const EARLIEST: Timestamp = Timestamp::from_millis(-62_135_596_800_000);
-const LATEST: Timestamp = Timestamp::from_millis(253_402_300_799_999);
 
 /// How long the buckets are.
 #[derive(Debug, ToSchema)]
@@ -76,7 +76,8 @@ pub(super) fn is_future(time: Timestamp, now: Timestamp) -> bool {
     time > now.saturating_add(SKEW)
 }
 
-/// Both bounds with their parameters' names, as a range of buckets.
+/// Both bounds with their parameters' names, as a range of buckets. Without an end it ends where clocks
+/// that are nearly right may be: what a wrong one wrote would be the newest for years.
 pub(super) fn range(
     now: Timestamp,
     start: (&str, Option<Timestamp>),
@@ -106,5 +107,5 @@ pub(super) fn range(
         // An hour or a day that the range begins in belongs to it.
         _ => resolution.start_of(from).max(EARLIEST),
     });
-    Ok((from, end.1.unwrap_or(LATEST)))
+    Ok((from, end.1.unwrap_or_else(|| now.saturating_add(AHEAD))))
 }
