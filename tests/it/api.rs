@@ -16,6 +16,8 @@ mod edge;
 mod errors;
 mod exposition;
 mod fleet;
+mod fleet_history;
+mod fleet_statistics;
 mod forget;
 mod future;
 mod history;

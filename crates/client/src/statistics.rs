@@ -23,6 +23,17 @@ pub struct Buckets {
     pub limit: u32,
 }
 
+impl Buckets {
+    /// `start` is what the route calls the time.
+    fn fields(&self, start: &'static str, hosts: &HostSelection) -> Vec<(&'static str, String)> {
+        let mut fields = hosts.fields();
+        fields.push(("bucket", self.bucket.to_owned()));
+        fields.push((start, self.start.to_string()));
+        fields.push(("limit", self.limit.to_string()));
+        fields
+    }
+}
+
 /// As [`Buckets`], by the names that two of the routes use.
 #[derive(Debug, Serialize)]
 struct TimedBuckets {
@@ -52,6 +63,35 @@ pub struct HistoryRange {
     pub to: Timestamp,
     /// The least time between two points, in seconds.
     pub step: u64,
+}
+
+impl HistoryRange {
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = Vec::new();
+        fields.extend(self.series.iter().map(|name| ("series", name.clone())));
+        fields.push(("from", self.from.to_string()));
+        fields.push(("to", self.to.to_string()));
+        fields.push(("step", self.step.to_string()));
+        fields
+    }
+}
+
+/// Which hosts of a database a call is about: those that are named, or any, and have all of the labels.
+#[derive(Debug, Clone, Default)]
+pub struct HostSelection {
+    /// Ids or names.
+    pub hosts: Vec<String>,
+    /// Labels that all of them have.
+    pub labels: Vec<HostLabel>,
+}
+
+impl HostSelection {
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = label_fields(&self.labels);
+        fields.extend(self.hosts.iter().map(|host| ("host", host.clone())));
+        fields.push(("by", "host".to_owned()));
+        fields
+    }
 }
 
 /// Which hosts of a fleet to list, and how. All conditions that are given must hold.
@@ -122,12 +162,49 @@ impl Client {
 
     /// Stored series over time.
     pub async fn history(&self, range: &HistoryRange) -> Result<History, ClientError> {
-        let mut query: Vec<(&str, String)> = Vec::new();
-        query.extend(range.series.iter().map(|name| ("series", name.clone())));
-        query.push(("from", range.from.to_string()));
-        query.push(("to", range.to.to_string()));
-        query.push(("step", range.step.to_string()));
-        self.get("/api/v1/system/history", &query).await
+        self.get("/api/v1/system/history", &range.fields()).await
+    }
+
+    /// Stored series over time of several hosts, each series with its host. At most 1000 hosts times
+    /// names of series.
+    pub async fn history_of_hosts(
+        &self,
+        range: &HistoryRange,
+        hosts: &HostSelection,
+    ) -> Result<History, ClientError> {
+        let mut fields = range.fields();
+        fields.extend(hosts.fields());
+        self.get("/api/v1/system/history", &fields).await
+    }
+
+    /// All requests over time, per host.
+    pub async fn global_metrics_by_host(
+        &self,
+        buckets: &Buckets,
+        hosts: &HostSelection,
+    ) -> Result<Vec<GlobalMetrics>, ClientError> {
+        let fields = buckets.fields("start_time", hosts);
+        self.get("/api/v1/metrics/global", &fields).await
+    }
+
+    /// Requests per route over time, per host.
+    pub async fn route_metrics_by_host(
+        &self,
+        buckets: &Buckets,
+        hosts: &HostSelection,
+    ) -> Result<Vec<RouteMetrics>, ClientError> {
+        let fields = buckets.fields("start", hosts);
+        self.get("/api/v1/metrics/routes", &fields).await
+    }
+
+    /// How the requests ended, over time, per host.
+    pub async fn status_codes_by_host(
+        &self,
+        buckets: &Buckets,
+        hosts: &HostSelection,
+    ) -> Result<Vec<StatusCodeMetrics>, ClientError> {
+        let fields = buckets.fields("start_time", hosts);
+        self.get("/api/v1/metrics/status-codes", &fields).await
     }
 
     /// The series that history may be read of, with unit and meaning.

@@ -53,6 +53,8 @@ macro_rules! push_labels {
     }};
 }
 
+pub(super) use push_labels;
+
 /// Adds which states hosts may be in.
 macro_rules! push_states {
     ($query:expr, $states:expr, $now:expr) => {{

@@ -28,7 +28,7 @@ pub mod forget;
 pub mod future;
 pub mod host_list;
 pub mod host_samples;
-mod hosts;
+pub mod hosts;
 mod imported_keys;
 pub mod imports;
 mod leases;
