@@ -259,6 +259,8 @@ mod tests {
         let at = |minute: f64, value: f64| [1_795_417_200.0 + 60.0 * minute, value, value + 1.0];
         assert_eq!(time_of(1_795_417_200.0), begin);
         let series = HistorySeries {
+            host: None,
+            host_name: None,
             name: "load.one".to_owned(),
             labels: BTreeMap::new(),
             unit: "count".to_owned(),

@@ -6,10 +6,14 @@ use std::time::{Duration, Instant};
 
 use linux_api_client::error::ClientError;
 use linux_api_client::events::Update;
-use linux_api_client::{AuditQuery, Buckets, Client, HistoryRange, ProcessPage, Target};
+use linux_api_client::{
+    AuditQuery, Buckets, Client, HistoryRange, HostQuery, HostSelection, ProcessPage, Target,
+};
+use linux_api_wire::api::fleet::{HostSort, Order};
 use linux_api_wire::api::keys::{CreateKey, RotateKey};
 use linux_api_wire::api::users::RegisterUser;
 use linux_api_wire::api_key::Scope;
+use linux_api_wire::fleet::HostState;
 use linux_api_wire::time::Clock;
 
 mod hostile;
@@ -26,6 +30,35 @@ fn client(url: &str, key: Option<&str>) -> Client {
         ..Target::new(url.parse().unwrap())
     })
     .unwrap()
+}
+
+/// History, and the calls that select hosts, on a daemon whose own has no labels.
+async fn call_about_hosts(client: &Client, range: &HistoryRange, buckets: &Buckets) {
+    let web = HostSelection {
+        hosts: Vec::new(),
+        labels: vec!["role=web".parse().unwrap()],
+    };
+    assert!(client.history(range).await.is_ok());
+    let history = client.history_of_hosts(range, &web).await.unwrap();
+    assert!(history.series.is_empty(), "no host has the label");
+    assert!(client.global_metrics_by_host(buckets, &web).await.is_ok());
+    assert!(client.route_metrics_by_host(buckets, &web).await.is_ok());
+    assert!(client.status_codes_by_host(buckets, &web).await.is_ok());
+    let query = HostQuery {
+        labels: vec!["role=web".parse().unwrap()],
+        states: vec![HostState::Up, HostState::Down],
+        text: Some("a".to_owned()),
+        sort: HostSort::Memory,
+        order: Some(Order::Ascending),
+        limit: Some(1000),
+    };
+    let hosts = client.query_fleet_hosts(&query, None).await.unwrap();
+    assert!(hosts.items.is_empty() && hosts.next_cursor.is_none());
+    for id in ["nowhere", "no.where:1", "..", "a/b"] {
+        let unknown = client.forget_host(id).await.unwrap_err();
+        let is_404 = matches!(unknown, ClientError::Refused { status: 404, .. });
+        assert!(is_404, "{id}: {unknown}");
+    }
 }
 
 fn register(name: &str) -> RegisterUser {
@@ -95,7 +128,7 @@ async fn every_route_of_the_daemon_has_a_call() {
         to: now,
         step: 10,
     };
-    assert!(client.history(&range).await.is_ok());
+    call_about_hosts(&client, &range, &buckets).await;
     let database = client.database_health().await.unwrap();
     assert_eq!(database.engine, "sqlite");
     assert!(client.metrics_health().await.is_ok());

@@ -156,8 +156,9 @@ fn filter(resolution: Resolution) -> StatsFilter {
         from: Timestamp::from_millis(0),
         to: Timestamp::from_millis(4_000_000_000_000),
         route: None,
-        host: None,
+        hosts: None,
         by_method: false,
+        by_host: false,
     }
 }
 
@@ -430,7 +431,7 @@ async fn samples_stay_those_of_the_host_that_they_were_measured_on() {
     daemon.until_stored(1).await;
     let recovered = |host: &str| SampleFilter {
         resolution: Resolution::Minute,
-        host: host.to_owned(),
+        hosts: vec![host.to_owned()],
         name: "load.one".to_owned(),
         labels: None,
         from: Timestamp::from_millis(0),

@@ -43,6 +43,7 @@ mod actors;
 mod audit;
 mod cache;
 mod deadlines;
+mod forget;
 mod hypertables;
 mod imports;
 mod keys;

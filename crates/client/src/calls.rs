@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::error::ClientError;
 use super::{Client, body};
 use linux_api_wire::api::audit::AuditEntry;
+use linux_api_wire::api::fleet::ForgottenHost;
 use linux_api_wire::api::health::{Liveness, Readiness};
 use linux_api_wire::api::keys::{CreateKey, IssuedKey, ListedKey, RotateKey};
 use linux_api_wire::api::page::Page;
@@ -303,6 +304,18 @@ impl Client {
     pub async fn system_values(&self, minutes: u16) -> Result<SystemValues, ClientError> {
         let query = [("n", minutes)];
         self.get("/api/v1/system/load/system/values", &query).await
+    }
+
+    /// Forgets a host of the daemon's database that is down.
+    pub async fn forget_host(&self, host_id: &str) -> Result<ForgottenHost, ClientError> {
+        let id = match host_id {
+            // Ways up, whichever way they are encoded.
+            "." | ".." => segment(host_id),
+            // Other dots are a part of the name.
+            _ => segment(host_id).replace("%252E", "."),
+        };
+        let request = self.request(Method::DELETE, &format!("/api/v1/fleet/hosts/{id}"));
+        self.expect_change(request).await
     }
 
     /// A change that always has a response body.

@@ -43,7 +43,7 @@ pub use calls::{AuditQuery, ProcessPage, UserPage};
 use channel::{ChannelClient, Connect};
 use error::ClientError;
 use ssh::{Ssh, SshHost};
-pub use statistics::{Buckets, HistoryRange};
+pub use statistics::{Buckets, HistoryRange, HostQuery, HostSelection};
 
 /// Longest time to set up a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

@@ -306,6 +306,25 @@ impl<A: Send + Sync> FromRequestParts<A> for PathKey {
     }
 }
 
+/// The `{host_id}` of the path.
+#[derive(Debug, Clone)]
+pub(crate) struct PathHost(pub(crate) String);
+
+impl<A: Send + Sync> FromRequestParts<A> for PathHost {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &A) -> Result<Self, ApiError> {
+        let text = path_field(parts, state, "host_id").await?;
+        if (1..=64).contains(&text.len()) && !text.contains(char::is_control) {
+            return Ok(Self(text));
+        }
+        Err(ApiError::invalid(vec![FieldProblem {
+            location: vec!["path".to_owned(), "host_id".to_owned()],
+            message: "Input should be 1 to 64 bytes without control characters".to_owned(),
+        }]))
+    }
+}
+
 /// The `{pid}` of the path.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PathPid(pub(crate) u32);

@@ -21,6 +21,7 @@ mod extract;
 pub mod handler;
 mod history;
 pub mod host;
+mod host_params;
 mod issuer;
 mod json;
 pub mod notices;

@@ -88,6 +88,7 @@ fn add_v1(routes: Routes) -> Routes {
         .read(StatsRead, routes!(health::show_metrics_health))
         .read(StatsRead, routes!(health::show_database_health))
         .read(HostRead, routes!(fleet::list_hosts))
+        .change(UsersAdmin, Action::HostForget, routes!(fleet::forget_host))
         // The host.
         .read(HostRead, routes!(snapshot::show_snapshot))
         .read(HostRead, routes!(snapshot::stream_snapshots))

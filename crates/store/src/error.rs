@@ -43,6 +43,12 @@ pub enum Refusal {
     /// The user behind the change may no longer make it.
     #[error("{0}")]
     ActorDenied(Denial),
+    /// There is no such host.
+    #[error("no such host")]
+    HostNotFound,
+    /// The daemon of the host lives, or did until a moment ago.
+    #[error("the host is not down")]
+    HostAlive,
     /// A key would come to be that may do more than the one in use.
     #[error("the key in use is narrowed to fewer scopes than that")]
     ScopesExceeded,

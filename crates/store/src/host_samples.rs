@@ -159,8 +159,8 @@ pub(super) fn starts_of(samples: &[HostSample], resolution: Resolution) -> BTree
 pub struct SampleFilter {
     /// How long their buckets are.
     pub resolution: Resolution,
-    /// Of the host with this id.
-    pub host: String,
+    /// Of the hosts with these ids, at least one.
+    pub hosts: Vec<String>,
     /// Of the series with this name.
     pub name: String,
     /// Of the series with these labels, as they are stored; absent for all of that name.
@@ -174,6 +174,8 @@ pub struct SampleFilter {
 /// Samples of one series, those of a step together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampleRow {
+    /// Id of the host.
+    pub host: String,
     /// Labels of the series.
     pub labels: String,
     /// When the step begins.
@@ -186,7 +188,7 @@ pub struct SampleRow {
     pub max: f64,
 }
 
-stored_row!(SampleRow { labels, samples, mean, max; db time: Timestamp });
+stored_row!(SampleRow { host, labels, samples, mean, max; db time: Timestamp });
 
 /// How much there is of the samples that a filter describes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -204,8 +206,12 @@ stored_row!(SampleExtent { series; db first: Option<Timestamp>, oldest: Option<T
 /// The series that a filter describes.
 macro_rules! push_series {
     ($query:expr, $filter:expr) => {
-        $query.push(" where s.host_id = ");
-        $query.push_bind($filter.host.as_str());
+        $query.push(" where s.host_id in (");
+        let mut list = $query.separated(", ");
+        for host in &$filter.hosts {
+            list.push_bind(host.as_str());
+        }
+        $query.push(")");
         $query.push(" and s.name = ");
         $query.push_bind($filter.name.as_str());
         if let Some(labels) = &$filter.labels {
@@ -252,8 +258,8 @@ impl Store {
         })
     }
 
-    /// Samples by labels and then by time, the oldest first, those of each `step` seconds added
-    /// up: at most `limit`. A step is a whole number of buckets and begins at a multiple of itself
+    /// Samples by host, labels and time, the oldest first, those of each `step` seconds added up: at
+    /// most `limit`. A step is a whole number of buckets and begins at a multiple of itself
     /// since 1970.
     ///
     /// # Errors
@@ -268,7 +274,7 @@ impl Store {
         let step = i64::try_from(step).unwrap_or(i64::MAX / 1_000).max(1);
         let engine = self.engine();
         on_read!(self, |tx| {
-            let mut query = sqlx::QueryBuilder::new("select s.labels, ");
+            let mut query = sqlx::QueryBuilder::new("select s.host_id as host, s.labels, ");
             match engine {
                 Engine::Sqlite => {
                     let step = step.saturating_mul(1_000);
@@ -284,14 +290,25 @@ impl Store {
                 " as time, cast(sum(t.samples) as bigint) as samples,
                 sum(t.mean * t.samples) / sum(t.samples) as mean, max(t.max) as max from ",
             );
-            query
-                .push(table)
-                .push(" t join host_series s on s.id = t.series_id");
-            push_series!(query, filter);
-            query.push(" and t.samples > 0 and t.time >= ");
-            query.push_bind(Db(filter.from)).push(" and t.time < ");
+            // Series by series: of many, PostgreSQL would rather read the whole table, which is the
+            // longer the more there is of other series.
+            query.push(match engine {
+                Engine::Sqlite => {
+                    "host_series s join (select series_id, time, samples, mean, max from "
+                }
+                Engine::Postgres => {
+                    "host_series s cross join lateral (select time, samples, mean, max from "
+                }
+            });
+            query.push(table).push(" where samples > 0 and time >= ");
+            query.push_bind(Db(filter.from)).push(" and time < ");
             query.push_bind(Db(filter.to));
-            query.push(" group by 1, 2 order by 1, 2 limit ");
+            query.push(match engine {
+                Engine::Sqlite => ") t on t.series_id = s.id",
+                Engine::Postgres => " and series_id = s.id offset 0) t",
+            });
+            push_series!(query, filter);
+            query.push(" group by 1, 2, 3 order by 1, 2, 3 limit ");
             query.push_bind(i64::from(limit));
             Ok(tx.fetch_all(query.build_query_as()).await?)
         })

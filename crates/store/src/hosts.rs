@@ -3,8 +3,11 @@
 use crate::codec::stored_row;
 use std::collections::BTreeMap;
 
+use sqlx_macros::FromRow;
+
+use super::host_list::push_labels;
 use super::{Store, StoreError, on_read};
-use linux_api_wire::fleet::HostRow;
+use linux_api_wire::fleet::{HostLabel, HostRow};
 use linux_api_wire::time::Timestamp;
 
 pub(super) const UPSERT: &str = "
@@ -45,7 +48,7 @@ pub(super) fn labels_text(labels: &BTreeMap<String, String>) -> String {
     serde_json::to_string(labels).unwrap_or_else(|_| "{}".to_owned())
 }
 
-struct Row {
+pub(super) struct Row {
     id: String,
     name: String,
     labels: String,
@@ -81,20 +84,66 @@ impl TryFrom<Row> for HostRow {
     }
 }
 
-/// More hosts than this don't share a name.
-const NAMESAKES_MAX: i64 = 100;
+/// A host in short.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct HostName {
+    /// The same for every start on the same host.
+    pub id: String,
+    /// The host's name, for people.
+    pub name: String,
+}
 
 impl Store {
-    /// The ids of the hosts with this id or name.
+    /// The hosts that have one of these ids or names, or any without them, and all of these labels: by
+    /// name, at most `limit`.
     ///
     /// # Errors
     /// When the database can't be reached within the deadline.
-    pub async fn find_hosts(&self, host: &str) -> Result<Vec<String>, StoreError> {
-        const SQL: &str = "select id from hosts where id = $1 or name = $1 order by id limit $2";
-        let found: Vec<(String,)> = on_read!(self, |tx| Ok(tx
-            .fetch_all(sqlx::query_as(SQL).bind(host).bind(NAMESAKES_MAX))
-            .await?))?;
-        Ok(found.into_iter().map(|(id,)| id).collect())
+    pub async fn select_hosts(
+        &self,
+        named: Option<&[String]>,
+        labels: &[HostLabel],
+        limit: u32,
+    ) -> Result<Vec<HostName>, StoreError> {
+        let engine = self.engine();
+        on_read!(self, |tx| {
+            let mut query = sqlx::QueryBuilder::new("select id, name from hosts where 1 = 1");
+            if let Some(named) = named {
+                // No host has an empty id or name; without any text the list would be no SQL.
+                for column in [" and (id in (''", " or name in (''"] {
+                    query.push(column);
+                    for text in named {
+                        query.push(", ").push_bind(text.as_str());
+                    }
+                    query.push(")");
+                }
+                query.push(")");
+            }
+            push_labels!(query, engine, labels);
+            query
+                .push(" order by name, id limit ")
+                .push_bind(i64::from(limit));
+            Ok(tx.fetch_all(query.build_query_as()).await?)
+        })
+    }
+
+    /// The hosts with these ids, as far as there are any.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn name_hosts(&self, ids: &[&str]) -> Result<Vec<HostName>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        on_read!(self, |tx| {
+            let mut query = sqlx::QueryBuilder::new("select id, name from hosts where id in (");
+            let mut list = query.separated(", ");
+            for id in ids {
+                list.push_bind(*id);
+            }
+            query.push(")");
+            Ok(tx.fetch_all(query.build_query_as()).await?)
+        })
     }
 
     /// The hosts of this database by name, those with the same name by id, at most `limit` after

@@ -13,6 +13,8 @@ use linux_api_wire::time::Timestamp;
 
 /// Fewer groups than this are left out by the query itself.
 const OFFSET_MIN: i64 = 5_000;
+/// More groups in a bucket than a page has.
+pub(super) const MANY: usize = 1_000;
 const MILLISECOND: Duration = Duration::from_millis(1);
 
 /// What the groups of a list are.
@@ -96,9 +98,7 @@ impl Store {
                 Groups::Routes => "time, route",
                 Groups::Statuses(_) => "time, route, status",
             });
-            if filter.by_method {
-                query.push(", method");
-            }
+            query.push(filter.split());
             query.push(" from ").push(groups.table(filter.resolution));
             push_filter!(query, filter, hosts, filter.to);
             push_status!(query, groups.status());
@@ -113,6 +113,8 @@ impl Groups {
     /// About how many of them that a filter lets through a bucket is thought to have.
     pub(super) const fn per_bucket(self, filter: &StatsFilter) -> usize {
         match self {
+            // Then a bucket has as many as a fleet has hosts, or as many more.
+            _ if filter.by_host => MANY,
             Self::Totals => 1,
             Self::Routes | Self::Statuses(_) if filter.route.is_some() => 1,
             Self::Routes | Self::Statuses(_) => 16,

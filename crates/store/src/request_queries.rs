@@ -18,10 +18,12 @@ pub struct StatsFilter {
     pub to: Timestamp,
     /// Requests to this route.
     pub route: Option<String>,
-    /// Requests to the host with this id or name.
-    pub host: Option<String>,
+    /// Requests to the hosts with these ids.
+    pub hosts: Option<Vec<String>>,
     /// One group per method in place of one for all.
     pub by_method: bool,
+    /// One group per host in place of one for all.
+    pub by_host: bool,
 }
 
 /// A part of a list that is ordered by time.
@@ -42,6 +44,8 @@ pub struct TotalRow {
     pub time: Timestamp,
     /// Their method, when rows are per method.
     pub method: Option<String>,
+    /// Id of the host, when rows are per host.
+    pub host: Option<String>,
     /// How many there were.
     pub requests: i64,
     /// Their durations together, in seconds.
@@ -50,7 +54,7 @@ pub struct TotalRow {
     pub errors: i64,
 }
 
-stored_row!(TotalRow { method, requests, sum, errors; db time: Timestamp });
+stored_row!(TotalRow { method, host, requests, sum, errors; db time: Timestamp });
 
 /// How often requests to a route ended with one status in one bucket of time.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,13 +65,15 @@ pub struct StatusRow {
     pub route: String,
     /// Their method, when rows are per method.
     pub method: Option<String>,
+    /// Id of the host, when rows are per host.
+    pub host: Option<String>,
     /// HTTP status.
     pub status: i32,
     /// How often.
     pub count: i64,
 }
 
-stored_row!(StatusRow { route, method, status, count; db time: Timestamp });
+stored_row!(StatusRow { route, method, host, status, count; db time: Timestamp });
 
 /// Adds `where …` to a statement; a macro because the bound types differ per engine.
 macro_rules! push_filter {
@@ -135,7 +141,7 @@ macro_rules! nearest {
 }
 
 /// A page, read window by window; the block adds to `select time, ` how the groups of a window are
-/// read, up to the last part of their order, which is the method.
+/// read, up to the last parts of their order, which are the host and the method.
 macro_rules! read_windows {
     ($store:expr, $groups:expr, $filter:expr, $hosts:expr, $span:expr,
      |$query:ident, $window:ident| $push:block) => {
@@ -151,9 +157,7 @@ macro_rules! read_windows {
                 let $window = &windows.window(nearest.0);
                 let mut $query = sqlx::QueryBuilder::new("select time, ");
                 $push
-                if $filter.by_method {
-                    $query.push(", method");
-                }
+                $query.push($filter.split());
                 $query.push(" limit ").push_bind(windows.limit());
                 rows.extend(tx.fetch_all($query.build_query_as()).await?);
             }
@@ -165,17 +169,6 @@ macro_rules! read_windows {
 pub(super) use {nearest, push_filter, push_hosts, push_status};
 
 impl Store {
-    /// The ids of the hosts that a filter selects; `None` for all.
-    pub(super) async fn hosts_of(
-        &self,
-        filter: &StatsFilter,
-    ) -> Result<Option<Vec<String>>, StoreError> {
-        match filter.host.as_deref() {
-            Some(host) => Ok(Some(self.find_hosts(host).await?)),
-            None => Ok(None),
-        }
-    }
-
     /// All requests per bucket of time.
     ///
     /// # Errors
@@ -185,21 +178,16 @@ impl Store {
         filter: &StatsFilter,
         span: Span,
     ) -> Result<Vec<TotalRow>, StoreError> {
-        let hosts = self.hosts_of(filter).await?;
-        if hosts.as_ref().is_some_and(Vec::is_empty) {
+        let hosts = filter.hosts.as_deref();
+        if hosts.is_some_and(<[String]>::is_empty) {
             return Ok(Vec::new());
         }
-        let hosts = hosts.as_deref();
         let nearer = self
             .come_nearer(Groups::Totals, filter, hosts, span)
             .await?;
         let (filter, span) = (&nearer.0, nearer.1);
         let (durations, statuses) = tables(filter.resolution);
-        let (method, group) = if filter.by_method {
-            ("method", "time, method")
-        } else {
-            ("cast(null as text) as method", "time")
-        };
+        let group = format!("time{}", filter.split());
         read_windows!(
             self,
             Groups::Totals,
@@ -207,19 +195,19 @@ impl Store {
             hosts,
             span,
             |query, window| {
-                query.push(method);
+                query.push(filter.columns());
                 query.push(", requests, sum, coalesce(errors, 0) as errors from (select ");
-                query.push(group);
+                query.push(&group);
                 query.push(", cast(sum(requests) as bigint) as requests, sum(sum) as sum from ");
                 query.push(durations);
                 push_filter!(query, window, hosts, window.to);
-                query.push(" group by ").push(group);
-                query.push(") s left join (select ").push(group);
+                query.push(" group by ").push(&group);
+                query.push(") s left join (select ").push(&group);
                 query.push(", cast(sum(count) as bigint) as errors from ");
                 query.push(statuses);
                 push_filter!(query, window, hosts, window.to);
                 query.push(" and status >= 500 and status <> 200 group by ");
-                query.push(group).push(") e using (").push(group);
+                query.push(&group).push(") e using (").push(&group);
                 query.push(") order by time").push(order(span));
             }
         )
@@ -235,29 +223,47 @@ impl Store {
         status: Option<u16>,
         span: Span,
     ) -> Result<Vec<StatusRow>, StoreError> {
-        let hosts = self.hosts_of(filter).await?;
-        if hosts.as_ref().is_some_and(Vec::is_empty) {
+        let (hosts, groups) = (filter.hosts.as_deref(), Groups::Statuses(status));
+        if hosts.is_some_and(<[String]>::is_empty) {
             return Ok(Vec::new());
         }
-        let (hosts, groups) = (hosts.as_deref(), Groups::Statuses(status));
         let nearer = self.come_nearer(groups, filter, hosts, span).await?;
         let (filter, span) = (&nearer.0, nearer.1);
         let (_, table) = tables(filter.resolution);
-        let (method, group) = if filter.by_method {
-            ("method", "time, route, status, method")
-        } else {
-            ("cast(null as text) as method", "time, route, status")
-        };
         read_windows!(self, groups, filter, hosts, span, |query, window| {
-            query.push(method);
+            query.push(filter.columns());
             query.push(", route, status, cast(sum(count) as bigint) as count from ");
             query.push(table);
             push_filter!(query, window, hosts, window.to);
             push_status!(query, status);
-            query.push(" group by ").push(group);
+            query
+                .push(" group by time, route, status")
+                .push(filter.split());
             query.push(" order by time").push(order(span));
             query.push(", route, status");
         })
+    }
+}
+
+impl StatsFilter {
+    /// What distinguishes groups besides their time, route and status, as the end of a list.
+    pub(super) const fn split(&self) -> &'static str {
+        match (self.by_host, self.by_method) {
+            (false, false) => "",
+            (false, true) => ", method",
+            (true, false) => ", host_id",
+            (true, true) => ", host_id, method",
+        }
+    }
+
+    /// The columns of these.
+    const fn columns(&self) -> &'static str {
+        match (self.by_host, self.by_method) {
+            (false, false) => "cast(null as text) as host, cast(null as text) as method",
+            (false, true) => "cast(null as text) as host, method",
+            (true, false) => "host_id as host, cast(null as text) as method",
+            (true, true) => "host_id as host, method",
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub struct RouteRow {
     pub route: String,
     /// Their method, when rows are per method.
     pub method: Option<String>,
+    /// Id of the host, when rows are per host.
+    pub host: Option<String>,
     /// The requests; without their statuses. Where some were imported, their part of the sketch is
     /// an estimate from stored percentiles.
     pub stats: RequestStats,
@@ -44,11 +46,14 @@ pub struct RoutePosition {
     pub route: String,
     /// Its method, when rows are per method.
     pub method: Option<String>,
+    /// Id of its host, when rows are per host.
+    pub host: Option<String>,
 }
 
 struct StoredStats {
     time: Timestamp,
     route: String,
+    host_id: String,
     method: String,
     instance_id: String,
     requests: i64,
@@ -61,7 +66,7 @@ struct StoredStats {
     p99: Option<f64>,
 }
 
-stored_row!(StoredStats { route, method, instance_id, requests, sum, min, max, sketch, p50, p95, p99; db time: Timestamp });
+stored_row!(StoredStats { route, host_id, method, instance_id, requests, sum, min, max, sketch, p50, p95, p99; db time: Timestamp });
 
 impl StoredStats {
     /// The stored percentiles, which only imported rows have.
@@ -84,12 +89,23 @@ macro_rules! push_page {
             $query
                 .push(" and not (time = ")
                 .push_bind($crate::codec::Db(place.time));
-            $query.push(" and (route, method, instance_id) <= (");
+            $query.push(if $filter.by_host {
+                " and (route, host_id, method, instance_id) <= ("
+            } else {
+                " and (route, method, instance_id) <= ("
+            });
             $query.push_bind(place.route.as_str()).push(", ");
+            if $filter.by_host {
+                $query.push_bind(place.host.as_str()).push(", ");
+            }
             $query.push_bind(place.method.as_str()).push(", ");
             $query.push_bind(place.instance_id.as_str()).push("))");
         }
-        $query.push(" order by time desc, route, method, instance_id limit ");
+        $query.push(if $filter.by_host {
+            " order by time desc, route, host_id, method, instance_id limit "
+        } else {
+            " order by time desc, route, method, instance_id limit "
+        });
         $query.push_bind(i64::try_from(batch).unwrap_or(i64::MAX));
     }};
 }
@@ -106,11 +122,10 @@ impl Store {
         position: Option<&RoutePosition>,
         limit: u32,
     ) -> Result<Vec<RouteRow>, StoreError> {
-        let hosts = self.hosts_of(filter).await?;
-        if hosts.as_ref().is_some_and(Vec::is_empty) {
+        let hosts = filter.hosts.as_deref();
+        if hosts.is_some_and(<[String]>::is_empty) {
             return Ok(Vec::new());
         }
-        let hosts = hosts.as_deref();
         let mut page = Page {
             groups: Vec::new(),
             limit: limit as usize,
@@ -155,7 +170,7 @@ impl Store {
                 page.place = Some(RowPosition::of(row));
             }
             for row in rows {
-                add_to_groups(&mut page.groups, row, window.by_method)?;
+                add_to_groups(&mut page.groups, row, window)?;
                 if page.groups.len() > page.limit {
                     page.groups.truncate(page.limit);
                     return Ok(());
@@ -179,7 +194,7 @@ impl Store {
         let (durations, _) = tables(filter.resolution);
         on_read!(self, |tx| {
             let mut query = sqlx::QueryBuilder::new(
-                "select time, route, method, instance_id, requests, sum, min, max, sketch,
+                "select time, route, host_id, method, instance_id, requests, sum, min, max, sketch,
                     p50, p95, p99 from ",
             );
             query.push(durations);
@@ -202,6 +217,8 @@ struct Page {
 struct RowPosition {
     time: Timestamp,
     route: String,
+    /// What the order has only when groups are per host.
+    host: String,
     method: String,
     instance_id: String,
 }
@@ -211,6 +228,7 @@ impl RowPosition {
         Self {
             time: row.time,
             route: row.route.clone(),
+            host: row.host_id.clone(),
             method: row.method.clone(),
             instance_id: row.instance_id.clone(),
         }
@@ -220,6 +238,7 @@ impl RowPosition {
         Self {
             time: position.time,
             route: position.route.clone(),
+            host: position.host.clone().unwrap_or_default(),
             method: position
                 .method
                 .clone()
@@ -232,21 +251,24 @@ impl RowPosition {
 fn add_to_groups(
     groups: &mut Vec<RouteRow>,
     row: StoredStats,
-    by_method: bool,
+    filter: &StatsFilter,
 ) -> Result<(), StoreError> {
     let corrupt = |column| StoreError::Corrupt {
         table: "request_stats",
         column,
     };
     let percentiles = row.percentiles();
-    let method = by_method.then_some(row.method);
-    let is_same =
-        |last: &RouteRow| last.time == row.time && last.route == row.route && last.method == method;
+    let method = filter.by_method.then_some(row.method);
+    let host = filter.by_host.then_some(row.host_id);
+    let is_same = |last: &RouteRow| {
+        (last.time, &last.route, &last.host, &last.method) == (row.time, &row.route, &host, &method)
+    };
     if !groups.last().is_some_and(is_same) {
         groups.push(RouteRow {
             time: row.time,
             route: row.route,
             method,
+            host,
             stats: RequestStats::default(),
             percentiles,
             imported: false,
@@ -305,13 +327,15 @@ mod tests {
             from: Timestamp::from_millis(0),
             to: time,
             route: None,
-            host: None,
+            hosts: None,
             by_method: false,
+            by_host: false,
         };
         let place = RowPosition::after(&RoutePosition {
             time,
             route: "/a".to_owned(),
             method: None,
+            host: None,
         });
         for place in [None, Some(&place)] {
             let mut query = QueryBuilder::new("explain query plan select * from request_stats");

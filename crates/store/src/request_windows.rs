@@ -4,6 +4,7 @@
 //! cut off groups the whole range first, which may be millions of rows. Rows of one time are never
 //! far from each other, so a window of a few times holds whole groups, and a few windows a page.
 
+use super::request_offsets::MANY;
 use super::request_queries::{Span, StatsFilter};
 use linux_api_wire::time::Timestamp;
 
@@ -33,11 +34,13 @@ impl Windows {
     pub(super) fn new(filter: &StatsFilter, span: Span, density: usize) -> Self {
         let offset = usize::try_from(span.offset).unwrap_or(usize::MAX);
         let needed = offset.saturating_add(span.limit as usize);
+        // One bucket may be more than a page.
+        let least = if density < MANY { FIRST.0 } else { 1 };
         Self {
             rest: filter.clone(),
             span,
             needed,
-            length: (needed / density).clamp(FIRST.0, FIRST.1),
+            length: (needed / density).clamp(least, FIRST.1),
             found: 0,
             is_first: true,
         }
@@ -108,8 +111,9 @@ mod tests {
             from: Timestamp::from_millis(range.0 * MINUTE),
             to: Timestamp::from_millis(range.1 * MINUTE),
             route: None,
-            host: None,
+            hosts: None,
             by_method: false,
+            by_host: false,
         };
         let within = |filter: &StatsFilter| {
             let (from, to) = (filter.from.as_millis(), filter.to.as_millis());

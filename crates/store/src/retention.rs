@@ -8,7 +8,7 @@ use linux_api_wire::time::Timestamp;
 /// About how many rows one transaction deletes from a table, so that writers never wait long.
 pub const BATCH: i64 = 5_000;
 /// Of how many series one transaction deletes samples.
-const SERIES: i64 = 50;
+pub(super) const SERIES: i64 = 50;
 
 /// The statements for one resolution.
 struct Statements {
@@ -18,12 +18,14 @@ struct Statements {
 }
 
 /// The statements for samples, whose tables are sorted by their series.
-struct SampleStatements {
+pub(super) struct SampleStatements {
     /// Some series that have any before a time.
     series: &'static str,
+    /// Some series of one host that do.
+    pub(super) series_of_host: &'static str,
     /// The time of the row that ends the oldest batch of one of them.
-    boundary: &'static str,
-    delete: &'static str,
+    pub(super) boundary: &'static str,
+    pub(super) delete: &'static str,
 }
 
 macro_rules! statements {
@@ -53,6 +55,12 @@ macro_rules! statements {
                     $suffix,
                     " t where t.series_id = s.id and t.time < $1) order by s.id limit $2"
                 ),
+                series_of_host: concat!(
+                    "select s.id from host_series s where s.host_id = $1 and exists (select 1 from \
+                     host_samples",
+                    $suffix,
+                    " t where t.series_id = s.id and t.time < $2) order by s.id limit $3"
+                ),
                 boundary: concat!(
                     "select time from host_samples",
                     $suffix,
@@ -74,6 +82,11 @@ fn statements(resolution: Resolution) -> Statements {
         Resolution::Hour => statements!("_hourly"),
         Resolution::Day => statements!("_daily"),
     }
+}
+
+/// The statements for samples of one resolution.
+pub(super) fn sample_statements(resolution: Resolution) -> SampleStatements {
+    statements(resolution).samples
 }
 
 impl Store {

@@ -167,6 +167,8 @@ pub enum Action {
     KeyRotate,
     /// A key was revoked.
     KeyRevoke,
+    /// A host was forgotten, with its measurements.
+    HostForget,
     /// A backup was made.
     DbBackup,
     /// Users, keys and measurements of the Python program were imported.
@@ -200,6 +202,7 @@ impl Action {
             Self::KeyCreate => "key.create",
             Self::KeyRotate => "key.rotate",
             Self::KeyRevoke => "key.revoke",
+            Self::HostForget => "host.forget",
             Self::DbBackup => "db.backup",
             Self::DbImport => "db.import",
             Self::DbMigrate => "db.migrate",
@@ -227,7 +230,7 @@ pub struct AuditRow {
     pub via: String,
     /// What was done, for instance `user.create`.
     pub action: String,
-    /// On what: `user:NAME`, `key:ID`, `backup:NAME` or `revision:NUMBER`.
+    /// On what: `user:NAME`, `key:ID`, `host:ID`, `backup:NAME` or `revision:NUMBER`.
     pub target: String,
     /// `done`, or `refused` when a rule forbade it or it failed.
     pub result: String,

@@ -1,9 +1,115 @@
 //! The daemons that share a database.
 
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::time::Timestamp;
+
+/// A daemon that lives has written within this time: it writes at least every half minute.
+pub const UP_FOR: Duration = Duration::from_secs(90);
+/// After this time without a write a daemon is down.
+pub const LATE_FOR: Duration = Duration::from_mins(5);
+/// How far the clocks of hosts may be ahead. What is later than this is not true.
+pub const AHEAD_MAX: Duration = Duration::from_mins(5);
+
+/// Whether the daemon of a host lives, by when it last wrote to the database.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum HostState {
+    /// It wrote within the last 90 seconds.
+    Up,
+    /// It wrote within the last 5 minutes.
+    Late,
+    /// It has not written for longer, or its clock is ahead by more than 5 minutes.
+    Down,
+    /// Sent by no daemon of this version: an older one did not say, or a newer one has a word that is
+    /// not known here.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// The text is no state of a host.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected up, late or down")]
+pub struct ParseHostStateError;
+
+impl HostState {
+    /// The state of a host that was last seen at a time.
+    #[must_use]
+    pub fn of(last_seen: Timestamp, now: Timestamp) -> Self {
+        let age = now.since(last_seen);
+        if age > LATE_FOR || last_seen.since(now) > AHEAD_MAX {
+            Self::Down
+        } else if age > UP_FOR {
+            Self::Late
+        } else {
+            Self::Up
+        }
+    }
+
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Late => "late",
+            Self::Down => "down",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl FromStr for HostState {
+    type Err = ParseHostStateError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        [Self::Up, Self::Late, Self::Down]
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or(ParseHostStateError)
+    }
+}
+
+/// A label that hosts must have.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HostLabel {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+/// The text is no label of a host.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Input should be NAME=VALUE, as in host.labels")]
+pub struct ParseHostLabelError;
+
+impl FromStr for HostLabel {
+    type Err = ParseHostLabelError;
+
+    /// Reads `NAME=VALUE`; the value may be empty and hold further `=`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (name, value) = text.split_once('=').ok_or(ParseHostLabelError)?;
+        let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+        let is_name = (1..=64).contains(&name.len()) && name.bytes().all(is_usual);
+        let is_value = value.len() <= 256 && !value.chars().any(char::is_control);
+        if !is_name || !is_value {
+            return Err(ParseHostLabelError);
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        })
+    }
+}
 
 /// Which daemon writes to the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,4 +162,50 @@ pub struct HostSample {
     pub mean: f64,
     /// The largest of them.
     pub max: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_up_late_and_then_down() {
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let seen = |seconds: i64| Timestamp::from_millis(now.as_millis() - seconds * 1_000);
+        for (seconds, state) in [
+            (0, HostState::Up),
+            (90, HostState::Up),
+            (91, HostState::Late),
+            (300, HostState::Late),
+            (301, HostState::Down),
+            // Clocks differ a little; what is further ahead is no sign of life.
+            (-300, HostState::Up),
+            (-301, HostState::Down),
+            (-86_400 * 365, HostState::Down),
+        ] {
+            assert_eq!(HostState::of(seen(seconds), now), state, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn states_of_daemons_to_come_are_read() {
+        let read = |text: &str| serde_json::from_str::<HostState>(text).unwrap();
+        assert_eq!(read("\"late\""), HostState::Late);
+        assert_eq!(read("\"draining\""), HostState::Unknown);
+        assert_eq!("unknown".parse::<HostState>(), Err(ParseHostStateError));
+    }
+
+    #[test]
+    fn labels_are_read_as_the_configuration_has_them() {
+        let label: HostLabel = "role=a=b".parse().unwrap();
+        assert_eq!((label.name.as_str(), label.value.as_str()), ("role", "a=b"));
+        for text in ["", "role", "=web", "r le=web", "role=a\nb", "rôle=web"] {
+            assert_eq!(
+                text.parse::<HostLabel>(),
+                Err(ParseHostLabelError),
+                "{text}"
+            );
+        }
+        assert!("role=".parse::<HostLabel>().is_ok());
+    }
 }

@@ -91,12 +91,15 @@ fn advice(refusal: Refusal, place: &AdminTarget, name: &str) -> String {
         }
         (Refusal::KeyNotFound, _) => format!("{name} has no such key"),
         (Refusal::KeyEnded, _) => "that key is revoked or expired".to_owned(),
-        // Not reached: who has the database needs no leave, and a daemon says it with other codes.
+        // Not reached: who has the database needs no leave, a daemon says it with other codes, and no
+        // user is a host.
         (
             Refusal::KeyTaken
             | Refusal::ActorEnded
             | Refusal::ActorDenied(_)
-            | Refusal::ScopesExceeded,
+            | Refusal::ScopesExceeded
+            | Refusal::HostNotFound
+            | Refusal::HostAlive,
             _,
         ) => refusal.to_string(),
         (Refusal::OwnRole, _) => {

@@ -1,6 +1,7 @@
 //! The audit log: a row for each change and each refused change.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use axum::http::Method;
 use linux_api_auth::key::PlainKey;
@@ -8,10 +9,11 @@ use linux_api_wire::user::Role;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::api::app::App;
+use crate::api::app::{App, START};
 use crate::api::contract::operations;
 use crate::api::database::Database;
 use crate::api::reply::Reply;
+use crate::api::statistics::{GET, MINUTE, store};
 
 on_both_engines! {
     registering_writes_who_did_it_from_where,
@@ -125,6 +127,14 @@ const CHANGES: &[Change] = &[
         "USER",
     ),
     (
+        "DELETE",
+        "/api/v1/fleet/hosts/{host_id}",
+        "",
+        "",
+        "host.forget",
+        "host:gone",
+    ),
+    (
         "POST",
         "/api/legacy/admin/user/create",
         "?username=leg1&role=user",
@@ -224,10 +234,13 @@ async fn every_changing_route_writes_a_row(database: Database) {
     let admin = app.admin().await;
     let user = app.user("alice1", Role::Viewer).await.id();
     let mut key_id = PlainKey::parse(&admin.key).unwrap().id().to_string();
+    store(&app, "gone", (MINUTE, START), (GET, "/a"), [1]).await;
+    app.clock.advance(Duration::from_mins(6));
     for (method, template, query, body, action, target) in CHANGES {
         let path = template
             .replace("{user_id}", &user)
-            .replace("{key_id}", &key_id);
+            .replace("{key_id}", &key_id)
+            .replace("{host_id}", "gone");
         let body = body.replace("USER", &user);
         let body = (!body.is_empty()).then(|| serde_json::from_str(&body).unwrap());
         let verb: Method = method.parse().unwrap();
@@ -244,7 +257,7 @@ async fn every_changing_route_writes_a_row(database: Database) {
         let target = match *target {
             "USER" => "user:alice1".to_owned(),
             "NEW KEY" => format!("key:{new_key}"),
-            "user:leg1" => "user:leg1".to_owned(),
+            "user:leg1" | "host:gone" => (*target).to_owned(),
             _ => format!("key:{key_id}"),
         };
         let row = row_of(&app, &admin.key, &reply).await;

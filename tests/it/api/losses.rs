@@ -103,6 +103,7 @@ pub(crate) const CHANGES: &[Change] = &[
         "",
         ALL,
     ),
+    Change("DELETE", "/api/v1/fleet/hosts/{host_id}", "", "", ALL),
     Change(
         "POST",
         "/api/legacy/admin/user/create",
@@ -194,6 +195,7 @@ impl Cast {
         text.replace("{user_id}", &self.victim.id())
             .replace("USER", &self.victim.id())
             .replace("{key_id}", &id_of(key).0)
+            .replace("{host_id}", "nowhere")
             .replace("NEW", "ghost")
     }
 

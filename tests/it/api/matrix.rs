@@ -138,6 +138,7 @@ async fn every_route_answers_those_who_may_call_it_and_nobody_else(database: Dat
         let path = template
             .replace("{user_id}", &nobody)
             .replace("{key_id}", "EXAMPLEkey01")
+            .replace("{host_id}", "nowhere")
             .replace("{pid}", "1");
         for kind in &kinds {
             // A body that no route takes, so that nothing is changed by those who may.

@@ -136,6 +136,7 @@ async fn ask(app: &App, caller: &Caller, asked: &RandomRequest) -> u16 {
     };
     let path = template
         .replace("{user_id}", &user_id)
+        .replace("{host_id}", &format!("x{}", encoded(&asked.key_id)))
         .replace("{key_id}", &format!("x{}", encoded(&asked.key_id)));
     let query: Vec<String> = asked
         .query

@@ -31,19 +31,18 @@ async fn what_a_caller_may_not_do_is_in_the_log_too(database: Database) {
     for (method, template, _) in operations().filter(|(method, ..)| method != "GET") {
         let path = template
             .replace("{user_id}", &nobody)
-            .replace("{key_id}", "EXAMPLEkey01");
+            .replace("{key_id}", "EXAMPLEkey01")
+            .replace("{host_id}", "nowhere");
         let path = match template {
             "/api/legacy/admin/user/create" => path + "?username=mallory&role=user",
             "/api/legacy/users/delete" => path + "?username=boss",
             _ => path,
         };
         // What names nothing in its path is about the caller itself, or not known yet.
-        let named = match (
-            template.contains("{key_id}"),
-            template.contains("{user_id}"),
-        ) {
-            (true, _) => Some("key:EXAMPLEkey01".to_owned()),
-            (false, true) => Some(format!("user:{nobody}")),
+        let named = match template {
+            _ if template.contains("{key_id}") => Some("key:EXAMPLEkey01".to_owned()),
+            _ if template.contains("{user_id}") => Some(format!("user:{nobody}")),
+            _ if template.contains("{host_id}") => Some("host:nowhere".to_owned()),
             _ => None,
         };
         let asked_by = [

@@ -438,7 +438,6 @@ async fn bad_parameters_are_named(database: Database) {
             "bucket",
             "Input should be '1m', '1h' or '1d'",
         ),
-        ("global?by=route", "by", "Input should be 'method'"),
         (
             "routes?route=a",
             "route",

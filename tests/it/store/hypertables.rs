@@ -128,7 +128,7 @@ async fn answers(store: &Store) -> Vec<String> {
                 (None, None, true),
                 (Some("/b/{id}"), None, true),
                 (None, Some("h1"), false),
-                (Some("/a"), Some("host h2"), true),
+                (Some("/a"), Some("h2"), true),
                 (Some("/none"), None, false),
             ] {
                 let filter = StatsFilter {
@@ -136,8 +136,9 @@ async fn answers(store: &Store) -> Vec<String> {
                     from: ago(oldest),
                     to: ago(newest),
                     route: route.map(str::to_owned),
-                    host: host.map(str::to_owned),
+                    hosts: host.map(|host| vec![host.to_owned()]),
                     by_method,
+                    by_host: false,
                 };
                 for (limit, offset, newest_first) in [(5, 0, true), (50, 3, false)] {
                     let span = Span {
@@ -159,6 +160,7 @@ async fn answers(store: &Store) -> Vec<String> {
                     time: row.time,
                     route: row.route.clone(),
                     method: row.method.clone(),
+                    host: row.host.clone(),
                 });
                 let rest = store
                     .list_route_stats(&filter, position.as_ref(), 1_000)
@@ -167,7 +169,7 @@ async fn answers(store: &Store) -> Vec<String> {
             }
             let samples = SampleFilter {
                 resolution,
-                host: "h1".to_owned(),
+                hosts: vec!["h1".to_owned()],
                 name: "filesystem.used_bytes".to_owned(),
                 labels: None,
                 from: ago(oldest),

@@ -56,8 +56,9 @@ fn filter(resolution: Resolution) -> StatsFilter {
         from: Timestamp::from_millis(0),
         to: TIME,
         route: None,
-        host: None,
+        hosts: None,
         by_method: false,
+        by_host: false,
     }
 }
 

@@ -93,8 +93,9 @@ fn all() -> StatsFilter {
         from: START,
         to: after(1_000_000),
         route: None,
-        host: None,
+        hosts: None,
         by_method: false,
+        by_host: false,
     }
 }
 
@@ -247,6 +248,7 @@ async fn pages_by_position_miss_nothing_and_repeat_nothing(database: Database) {
                     time: last.time,
                     route: last.route.clone(),
                     method: last.method.clone(),
+                    host: last.host.clone(),
                 });
                 requests += page.iter().map(|row| row.stats.requests).sum::<u64>();
                 seen.extend(
@@ -279,8 +281,10 @@ async fn a_host_filter_takes_ids_and_names(database: Database) {
         .await;
     }
     for (name, hosts) in [("h1", 1), ("two", 1), ("none", 0)] {
+        let named = [name.to_owned()];
+        let found = store.select_hosts(Some(&named), &[], 10).await.unwrap();
         let filter = StatsFilter {
-            host: Some(name.to_owned()),
+            hosts: Some(found.into_iter().map(|host| host.id).collect()),
             ..all()
         };
         let totals = store.list_totals(&filter, NEWEST).await.unwrap();
@@ -369,7 +373,7 @@ async fn minutes_of_series_are_summed_up_to_hours_and_days(database: Database) {
     let read = async |resolution: Resolution| {
         let filter = SampleFilter {
             resolution,
-            host: "h1".to_owned(),
+            hosts: vec!["h1".to_owned()],
             name: "filesystem.used_bytes".to_owned(),
             labels: None,
             from: Timestamp::from_millis(0),

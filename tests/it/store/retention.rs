@@ -25,6 +25,7 @@ on_both_engines! {
     samples_without_requests_make_room_too,
     days_stay_whole_when_hours_are_kept_for_less,
     what_fails_is_named_and_keeps_nothing_else_from_being_done,
+    what_a_wrong_clock_wrote_is_deleted_and_nothing_else,
 }
 
 const DAY: Duration = Duration::from_hours(24);
@@ -290,4 +291,37 @@ async fn days_stay_whole_when_hours_are_kept_for_less(database: Database) {
     assert_eq!(direct.number(sum).await, 25);
     let hours = "select count(*) from host_samples_hourly";
     assert_eq!(direct.number(hours).await, 4);
+}
+
+async fn what_a_wrong_clock_wrote_is_deleted_and_nothing_else(database: Database) {
+    let (store, clock) = database.store_with_clock().await;
+    let now = Resolution::Day.start_of(clock.clock().now());
+    write(&store, [ago(&clock, 2), now]).await;
+    assert!(store.count_after(now).await.unwrap().is_empty());
+    let future = now.saturating_add(DAY * 400);
+    let minutes = (0..6_001).map(|minute| future.saturating_add(Duration::from_mins(minute)));
+    write(&store, minutes).await;
+    assert_eq!(rows(&database).await[0], [6_003; 3]);
+    let counted = store.count_after(now).await.unwrap();
+    let minutes = counted.iter().filter(|one| one.rows == 6_001).count();
+    assert_eq!((counted.len(), minutes), (9, 3), "{counted:?}");
+
+    let mut batches = Vec::new();
+    loop {
+        match store.delete_after(now).await.unwrap() {
+            0 => break,
+            deleted => batches.push(deleted),
+        }
+    }
+    // Rows of one time go together.
+    let most = u64::try_from(BATCH).unwrap() + 1;
+    assert!(
+        batches.len() > 1 && batches.iter().all(|one| *one <= 9 * most),
+        "{batches:?}"
+    );
+    let all: u64 = counted.iter().map(|one| one.rows).sum();
+    assert_eq!(batches.iter().sum::<u64>(), all);
+    // What begins at the time itself stays.
+    assert_eq!(rows(&database).await, [[2; 3]; 3]);
+    assert_eq!(store.delete_after(now).await.unwrap(), 0);
 }

@@ -10,7 +10,7 @@ use linux_api_wire::audit::Action;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AuditedChange {
     pub(super) action: Action,
-    /// `key:ID` or `user:ID` when the path names one.
+    /// `key:ID`, `user:ID` or `host:ID` when the path names one.
     pub(super) target: Option<String>,
 }
 
@@ -25,10 +25,18 @@ impl AuditedChange {
             // As long as any id is; the rest was never a part of one.
             Some(value.chars().take(64).collect::<String>())
         };
-        let key = named("{key_id}").map(|id| format!("key:{id}"));
+        // A key says more than the user whose it is.
+        let kinds = [
+            ("{key_id}", "key"),
+            ("{user_id}", "user"),
+            ("{host_id}", "host"),
+        ];
+        let mut targets = kinds
+            .into_iter()
+            .map(|(field, kind)| named(field).map(|id| format!("{kind}:{id}")));
         Some(Self {
             action,
-            target: key.or_else(|| named("{user_id}").map(|id| format!("user:{id}"))),
+            target: targets.find_map(|target| target),
         })
     }
 }

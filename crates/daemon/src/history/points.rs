@@ -80,9 +80,8 @@ mod tests {
     fn series(readings: Vec<Reading>) -> (HistorySeries, Vec<Reading>) {
         let series = HistorySeries {
             name: "load.one".to_owned(),
-            labels: BTreeMap::new(),
             unit: "count".to_owned(),
-            points: Vec::new(),
+            ..HistorySeries::default()
         };
         (series, readings)
     }

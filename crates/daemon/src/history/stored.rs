@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 use super::points::{POINTS_MAX, Reading};
-use super::{HistoryError, described};
+use super::{HistoryError, STORED_STEP, described};
 use linux_api_store::Store;
 use linux_api_store::host_samples::{SampleExtent, SampleFilter, SampleRow};
+use linux_api_store::hosts::HostName;
 use linux_api_wire::api::history::HistorySeries;
 use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::series::{SeriesKey, SeriesSelector};
@@ -21,10 +22,11 @@ const BUCKETS_ENOUGH: u64 = 250_000;
 /// The most buckets that the database adds up to them.
 const BUCKETS_MAX: u64 = 1_000_000;
 
-/// Series of one host in the database over a range.
+/// Series of some hosts in the database over a range.
 pub(super) struct StoredSeries<'a> {
     pub(super) store: &'a Store,
-    pub(super) host: &'a str,
+    pub(super) hosts: &'a [HostName],
+    pub(super) by_host: bool,
     pub(super) selectors: &'a [SeriesSelector],
     pub(super) from: Timestamp,
     pub(super) to: Timestamp,
@@ -35,6 +37,9 @@ type SeriesReadings = Vec<(HistorySeries, Vec<Reading>)>;
 impl StoredSeries<'_> {
     /// The series with a reading per step, and how long the steps are: `step` seconds or longer.
     pub(super) async fn read(&self, step: u64) -> Result<(SeriesReadings, u64), HistoryError> {
+        if self.hosts.is_empty() {
+            return Ok((Vec::new(), step.next_multiple_of(STORED_STEP)));
+        }
         let (resolution, extent) = self.resolution(step).await?;
         let series = u64::try_from(extent.series).unwrap_or(0);
         if series > POINTS_MAX as u64 || self.buckets(resolution, extent) > BUCKETS_MAX {
@@ -56,7 +61,7 @@ impl StoredSeries<'_> {
             left = left
                 .checked_sub(rows.len() as u64)
                 .ok_or_else(|| HistoryError::TooMany(series))?;
-            found.extend(by_labels(selector, rows));
+            found.extend(self.series_of(selector, rows));
         }
         Ok((found, step))
     }
@@ -124,12 +129,40 @@ impl StoredSeries<'_> {
         });
         SampleFilter {
             resolution,
-            host: self.host.to_owned(),
+            hosts: self.hosts.iter().map(|host| host.id.clone()).collect(),
             name: selector.series.name.to_owned(),
             labels,
             from: resolution.start_of(self.from),
             to: self.to,
         }
+    }
+
+    /// Rows come by host and labels, so each run of equal ones is one series.
+    fn series_of(&self, selector: &SeriesSelector, rows: Vec<SampleRow>) -> SeriesReadings {
+        let ranks = self.hosts.iter().enumerate();
+        let ranks: BTreeMap<&str, usize> =
+            ranks.map(|(rank, host)| (host.id.as_str(), rank)).collect();
+        let mut series: BTreeMap<(usize, String), Vec<Reading>> = BTreeMap::new();
+        for row in rows {
+            let Some(rank) = ranks.get(row.host.as_str()) else {
+                continue;
+            };
+            series
+                .entry((*rank, row.labels))
+                .or_default()
+                .push(Reading {
+                    time: row.time,
+                    samples: u64::try_from(row.samples).unwrap_or(1),
+                    mean: row.mean,
+                    max: row.max,
+                });
+        }
+        let read = |((rank, labels), readings): ((usize, String), Vec<Reading>)| {
+            let key = SeriesKey::from_stored(selector.series, &labels)?;
+            let host = self.hosts.get(rank).filter(|_| self.by_host);
+            Some((described(&key, host), readings))
+        };
+        series.into_iter().filter_map(read).collect()
     }
 }
 
@@ -140,24 +173,6 @@ fn resolution(step: u64) -> Resolution {
         .into_iter()
         .rfind(fits)
         .unwrap_or(Resolution::Minute)
-}
-
-/// Rows come by labels, so each run of equal labels is one series.
-fn by_labels(selector: &SeriesSelector, rows: Vec<SampleRow>) -> SeriesReadings {
-    let mut series: BTreeMap<String, Vec<Reading>> = BTreeMap::new();
-    for row in rows {
-        series.entry(row.labels).or_default().push(Reading {
-            time: row.time,
-            samples: u64::try_from(row.samples).unwrap_or(1),
-            mean: row.mean,
-            max: row.max,
-        });
-    }
-    let read = |(labels, readings): (String, Vec<Reading>)| {
-        let key = SeriesKey::from_stored(selector.series, &labels)?;
-        Some((described(&key), readings))
-    };
-    series.into_iter().filter_map(read).collect()
 }
 
 #[cfg(test)]

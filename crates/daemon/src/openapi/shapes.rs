@@ -11,17 +11,25 @@ use utoipa::openapi::{Object, OpenApi, PathItem, Ref, RefOr, Required, Schema};
 const SELECTED: &str = "SelectedProcess";
 /// Members of responses that may be absent: schema and member. All others are always sent, as `null`
 /// where the value is not known.
-const OPTIONAL: [(&str, &str); 12] = [
+const OPTIONAL: [(&str, &str); 20] = [
+    ("GlobalMetrics", "host"),
+    ("GlobalMetrics", "host_name"),
     ("GlobalMetrics", "method"),
     ("History", "history_since"),
+    ("HistorySeries", "host"),
+    ("HistorySeries", "host_name"),
     ("Problem", "errors"),
     ("Process", "unavailable"),
     ("Readiness", "code"),
     ("Readiness", "ephemeral"),
     ("Readiness", "history_since"),
     ("Readiness", "warnings"),
+    ("RouteMetrics", "host"),
+    ("RouteMetrics", "host_name"),
     ("RouteMetrics", "imported"),
     ("RouteMetrics", "method"),
+    ("StatusCodeMetrics", "host"),
+    ("StatusCodeMetrics", "host_name"),
     ("StatusCodeMetrics", "method"),
     ("Welcome", "docs"),
 ];

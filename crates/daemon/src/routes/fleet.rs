@@ -1,44 +1,85 @@
 //! The hosts of this database.
 
 use axum::extract::State;
+use axum::http::StatusCode;
 use utoipa::IntoParams;
 
 use crate::error::ApiError;
-use crate::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::extract::{ApiQuery, Caller, FromQuery, PathHost, scope};
+use crate::host_params;
 use crate::json::Json;
 use crate::params::QueryReader;
-use linux_api_store::Store;
-use linux_api_wire::api::fleet::{FleetHost, HostCursor};
+use linux_api_store::host_list::HostFilter;
+use linux_api_store::{Refusal, Store, StoreError};
+use linux_api_wire::api::fleet::{FleetHost, ForgottenHost, HostCursor, HostSort, Order};
 use linux_api_wire::api::page::{Page, ParseCursorError};
-use linux_api_wire::fleet::HostRow;
+use linux_api_wire::api::problem::Problem;
+use linux_api_wire::fleet::{HostLabel, HostRow, HostState};
 use linux_api_wire::time::{Clock, Timestamp};
 
-/// Which hosts to list.
+/// Which hosts to list, and how.
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListHosts {
+    /// Only hosts with this label, `NAME=VALUE`. May be repeated; all must hold.
+    #[param(value_type = Option<Vec<String>>, max_items = 20, rename = "label",
+        example = json!(["role=web"]))]
+    labels: Vec<HostLabel>,
+    /// Only hosts in these states, comma-separated: `up` (the daemon wrote within the last 90 seconds),
+    /// `late` (within the last 5 minutes) or `down`.
+    #[param(value_type = Option<String>, rename = "state", example = "late,down")]
+    states: Vec<HostState>,
+    /// Only hosts with this in their name or id, in upper or lower case.
+    #[param(max_length = 256)]
+    text: Option<String>,
+    /// What to sort by: `name`, `last_seen`, or of the newest reading `cpu`, `memory` and `disk` (in
+    /// percent), `load` or `uptime`. Hosts without it come last; those that are down have no reading.
+    #[param(value_type = Option<String>, default = "name",
+        pattern = "^(name|last_seen|cpu|memory|disk|load|uptime)$", example = "cpu")]
+    sort: HostSort,
+    /// Without it names start with the smallest, everything else with the largest.
+    #[param(value_type = Option<String>, pattern = "^(asc|desc)$", example = "desc")]
+    order: Order,
     /// The most hosts to return.
     #[param(minimum = 1, maximum = 1000, default = 100, required = false)]
     limit: i64,
-    /// Where the next page starts, from `next_cursor` of an earlier response.
+    /// Where the next page starts, from `next_cursor` of an earlier response with the same `sort`
+    /// and `order`.
     #[param(value_type = Option<String>)]
     cursor: Option<HostCursor>,
 }
 
 impl FromQuery for ListHosts {
     fn read(query: &mut QueryReader) -> Self {
+        let sort: HostSort = query.parsed("sort").unwrap_or_default();
+        let order = query.parsed("order").unwrap_or(sort.usual_order());
         let cursor =
             |text: &str| HostCursor::decode(text).ok_or_else(|| ParseCursorError.to_string());
+        let cursor = query.read_with("cursor", cursor);
+        if cursor
+            .as_ref()
+            .is_some_and(|cursor| !cursor.is_of(sort, order))
+        {
+            let message = "Input should be a cursor from a response with the same sort and order";
+            query.problem("cursor", message);
+        }
         Self {
+            labels: host_params::labels(query),
+            states: query.words("state").unwrap_or_default(),
+            text: query.text("text", 256),
+            sort,
+            order,
             limit: query.integer("limit", 1..=1000, 100),
-            cursor: query.read_with("cursor", cursor),
+            cursor,
         }
     }
 }
 
 /// List the hosts of this database
 ///
-/// The daemons that share it, by name.
+/// The daemons that share it, with their newest reading. Figures change while pages are read: a host
+/// whose figure passes the end of a page meanwhile is on both pages or on neither; a list by name misses
+/// none.
 #[utoipa::path(
     get,
     path = "/api/v1/fleet/hosts",
@@ -52,26 +93,81 @@ pub(crate) async fn list_hosts(
     State(clock): State<Clock>,
     ApiQuery(query): ApiQuery<ListHosts>,
 ) -> Result<Json<Page<FleetHost>>, ApiError> {
-    let after = query
-        .cursor
-        .as_ref()
-        .map(|cursor| (cursor.name.as_str(), cursor.id.as_str()));
     let limit = u32::try_from(query.limit).unwrap_or(1);
-    let mut rows = store.list_hosts(after, limit + 1).await?;
+    let (sort, order) = (query.sort, query.order);
+    let filter = HostFilter {
+        labels: query.labels,
+        states: query.states,
+        text: query.text,
+    };
+    // One more than requested shows whether there is a next page.
+    let mut rows = store
+        .filter_hosts(&filter, (sort, order), query.cursor.as_ref(), limit + 1)
+        .await?;
     let is_more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
     let next_cursor = rows.last().filter(|_| is_more).map(|last| {
         let cursor = HostCursor {
-            name: last.name.clone(),
-            id: last.id.clone(),
+            sort,
+            order,
+            value: last.value,
+            name: last.host.name.clone(),
+            id: last.host.id.clone(),
         };
         cursor.encode()
     });
     let now = clock.now();
+    let items = rows.into_iter().map(|row| fleet_host(row.host, now));
     Ok(Json(Page {
-        items: rows.into_iter().map(|row| fleet_host(row, now)).collect(),
+        items: items.collect(),
         next_cursor,
     }))
+}
+
+/// Forget a host
+///
+/// For hosts that are gone for good. Only a host that is down can be forgotten; one that comes back is
+/// listed again, with what it writes from then on. The host leaves the list at once. Its series and
+/// statistics are removed a little at a time, which begins within ten minutes; with TimescaleDB
+/// statistics stay until they are too old.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/fleet/hosts/{host_id}",
+    tag = "fleet",
+    params(("host_id" = String, Path, description = "Id of the host", max_length = 64,
+        example = "3f2a9c0d1e4b5a69")),
+    responses(
+        (status = 202, description = "The host is off the list", body = ForgottenHost),
+        (status = 404, description = "There is no host with this id", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 409, description = "The host is not down", body = Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn forget_host(
+    caller: Caller<scope::UsersAdmin>,
+    State(store): State<Store>,
+    PathHost(id): PathHost,
+) -> Result<(StatusCode, Json<ForgottenHost>), ApiError> {
+    let forgotten = store.forget_host(&caller.actor().await?, &id).await;
+    let host = forgotten.map_err(|error| match error {
+        StoreError::Refused(Refusal::HostNotFound) => {
+            let detail = "No host of this database has that id; GET /api/v1/fleet/hosts lists them.";
+            ApiError::refused(StatusCode::NOT_FOUND, "host_unknown", detail)
+        }
+        StoreError::Refused(Refusal::HostAlive) => {
+            let detail = "The daemon of this host wrote to the database within the last 5 minutes, or \
+                          says that it lives; a host can be forgotten when it is down.";
+            ApiError::refused(StatusCode::CONFLICT, "host_alive", detail)
+        }
+        error => error.into(),
+    })?;
+    let body = ForgottenHost {
+        id: host.id,
+        name: host.name,
+        last_seen: host.last_seen.to_string(),
+    };
+    Ok((StatusCode::ACCEPTED, Json(body)))
 }
 
 fn fleet_host(row: HostRow, now: Timestamp) -> FleetHost {
@@ -84,6 +180,9 @@ fn fleet_host(row: HostRow, now: Timestamp) -> FleetHost {
         first_seen: row.first_seen.to_string(),
         last_seen: row.last_seen.to_string(),
         age_seconds: now.since(row.last_seen).as_secs(),
+        state: HostState::of(row.last_seen, now),
+        alerts: None,
+        failed_units: None,
         sample_time: row.sample_time.map(|time| time.to_string()),
         sample: row
             .sample

@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::error::ApiError;
 use crate::extract::{ApiQuery, Caller, FromQuery, scope};
 use crate::history::{HistoryError, Question};
+use crate::host_params::HostSelection;
 use crate::json::Json;
 use crate::params::QueryReader;
 use crate::state::{HistorySince, OwnHost};
 use crate::tasks::sampler::HostSampler;
 use linux_api_store::Store;
+use linux_api_store::hosts::HostName;
 use linux_api_wire::api::history::{History, SeriesDescription};
 use linux_api_wire::api::page::Page;
 use linux_api_wire::api::problem::Problem;
@@ -21,8 +23,8 @@ use linux_api_wire::time::{Clock, Timestamp};
 
 /// The most series that one request may name.
 const NAMES_MAX: usize = 20;
-/// More ids than this are not named.
-const IDS_MAX: usize = 5;
+/// The most hosts times names of series: each is looked up separately.
+const HOSTS_AND_NAMES_MAX: usize = 1_000;
 /// How long a range is without a beginning.
 const USUAL: Duration = Duration::from_hours(1);
 
@@ -44,9 +46,29 @@ pub(crate) struct ShowHistory {
     /// own host is answered, from values of seven digits.
     #[param(minimum = 1, maximum = 31_536_000, default = 60, required = false)]
     step: i64,
-    /// Id or name of a host; without it the daemon's own.
-    #[param(max_length = 256)]
-    host: Option<String>,
+    /// Id or name of a host; without it the daemon's own. May be repeated: hosts times series are 1000
+    /// at most.
+    #[param(value_type = Option<Vec<String>>, max_items = 1000, rename = "host",
+        example = json!(["web-1"]))]
+    hosts: HostSelection,
+    /// Only hosts with this label, `NAME=VALUE`, of those that `host` names or of all. May be repeated;
+    /// all must hold.
+    #[param(value_type = Option<Vec<String>>, max_items = 20, rename = "label",
+        example = json!(["role=web"]))]
+    #[expect(dead_code, reason = "only describes the parameter in the document")]
+    labels: (),
+    /// `host`: each series names its host, as it does whenever several are selected; of all hosts, when
+    /// neither `host` nor `label` selects any.
+    #[param(value_type = Option<SplitByHost>, inline, rename = "by")]
+    by_host: bool,
+}
+
+/// What distinguishes series, besides name and labels.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only describes the parameter in the document")]
+enum SplitByHost {
+    #[schema(rename = "host")]
+    Host,
 }
 
 impl FromQuery for ShowHistory {
@@ -71,14 +93,24 @@ impl FromQuery for ShowHistory {
             from: query.time("from"),
             to: query.time("to"),
             step: query.integer("step", 1..=31_536_000, 60),
-            host: query.text("host", 256),
+            hosts: HostSelection::read(query),
+            labels: (),
+            by_host: query.read_with("by", by_host).is_some(),
         }
     }
 }
 
-/// Show series of a host over time
+fn by_host(text: &str) -> Result<(), String> {
+    match text {
+        "host" => Ok(()),
+        _ => Err("Input should be 'host'".to_owned()),
+    }
+}
+
+/// Show series of hosts over time
 ///
-/// At most 10 000 points in all, as means and largest values of equal steps. From 60 seconds on
+/// Of several hosts each series names its host; they come by name of the series, of the host, and
+/// label. At most 10 000 points in all, as means and largest values of equal steps. From 60 seconds on
 /// they come from the database, below from the last hour in memory. Steps are longer than requested
 /// where they would be too many points, or are kept no more.
 #[utoipa::path(
@@ -112,16 +144,28 @@ pub(crate) async fn show_history(
         return Err(ApiError::invalid(vec![wrong]));
     }
     let step = u64::try_from(query.step).unwrap_or(60);
-    let host = host_id(&store, &own, query.host).await?;
+    // Who narrows it by a label means as many hosts as have it.
+    let by_host = query.by_host || query.hosts.named.len() > 1 || !query.hosts.labels.is_empty();
+    let hosts = if by_host || query.hosts.is_narrow() {
+        let most = HOSTS_AND_NAMES_MAX / query.series.len().max(1);
+        query.hosts.select_known(&store, &own, most).await?
+    } else {
+        vec![HostName {
+            id: own.to_string(),
+            name: String::new(),
+        }]
+    };
     let question = Question {
         store: &store,
-        host: &host,
+        hosts: &hosts,
+        by_host,
         selectors: &query.series,
         from,
         to,
         now,
     };
-    let recent = (*host == *own).then_some(&sampler);
+    let is_own = matches!(&hosts[..], [host] if *host.id == *own);
+    let recent = is_own.then_some(&sampler);
     let (series, step) = question.read(step, recent).await.map_err(refused)?;
     Ok(Json(History {
         from: from.to_string(),
@@ -147,24 +191,6 @@ pub(crate) async fn list_series(_caller: Caller<scope::HostRead>) -> Json<Page<S
         items: SERIES.iter().map(SeriesDescription::from).collect(),
         next_cursor: None,
     })
-}
-
-/// The id of the host that is meant.
-async fn host_id(store: &Store, own: &str, host: Option<String>) -> Result<String, ApiError> {
-    let Some(host) = host.filter(|host| host != own) else {
-        return Ok(own.to_owned());
-    };
-    let ids = store.find_hosts(&host).await?;
-    match &ids[..] {
-        [] => Err(ApiError::host_unknown()),
-        [id] => Ok(id.clone()),
-        _ if ids.contains(&host) => Ok(host),
-        _ => {
-            let some = ids[..ids.len().min(IDS_MAX)].join(", ");
-            let message = format!("{} hosts are called that; their ids are {some}", ids.len());
-            Err(ApiError::invalid(vec![QueryReader::wrong("host", message)]))
-        }
-    }
 }
 
 fn refused(error: HistoryError) -> ApiError {

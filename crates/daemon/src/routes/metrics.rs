@@ -8,6 +8,7 @@ use utoipa::IntoParams;
 
 use crate::error::ApiError;
 use crate::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::host_params::{self, HostSelection};
 use crate::json::Json;
 use crate::params::QueryReader;
 use linux_api_store::Store;
@@ -15,7 +16,7 @@ use linux_api_store::request_queries::{Span, StatsFilter, StatusRow, TotalRow};
 use linux_api_wire::api::metrics::{GlobalMetrics, StatusCodeMetrics};
 use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::time::{Clock, Timestamp};
-use query::{Bucket, SplitBy};
+use query::{Bucket, Split, SplitBy};
 
 pub(crate) use routes::{__path_list_route_metrics, list_route_metrics};
 
@@ -41,12 +42,18 @@ pub(crate) struct ListGlobal {
     /// How long the buckets are.
     #[param(value_type = Option<Bucket>, inline)]
     bucket: Resolution,
-    /// Only requests to the host with this id or name.
-    #[param(max_length = 256)]
-    host: Option<String>,
-    /// One row per method in place of one for all.
-    #[param(value_type = Option<SplitBy>, inline, rename = "by")]
-    by_method: bool,
+    /// Only requests to the host with this id or name. May be repeated, for any of them.
+    #[param(value_type = Option<Vec<String>>, max_items = 1000, rename = "host",
+        example = json!(["web-1"]))]
+    hosts: HostSelection,
+    /// Only requests to hosts with this label, `NAME=VALUE`. May be repeated; all must hold.
+    #[param(value_type = Option<Vec<String>>, max_items = 20, rename = "label",
+        example = json!(["role=web"]))]
+    #[expect(dead_code, reason = "only describes the parameter in the document")]
+    labels: (),
+    /// One row per method, per host, or per both, in place of one for all. May be repeated.
+    #[param(value_type = Option<Vec<SplitBy>>, inline)]
+    by: Split,
 }
 
 impl FromQuery for ListGlobal {
@@ -58,8 +65,9 @@ impl FromQuery for ListGlobal {
             offset: query.integer("offset", 0..=i64::MAX, 0),
             newest_first: query.boolean("newest_first", true),
             bucket: query::bucket(query),
-            host: query::host(query),
-            by_method: query::by_method(query),
+            hosts: HostSelection::read(query),
+            labels: (),
+            by: query::split(query),
         }
     }
 }
@@ -91,12 +99,19 @@ pub(crate) async fn list_global_metrics(
         from,
         to,
         route: None,
-        host: query.host,
-        by_method: query.by_method,
+        hosts: query::ids_of(&query.hosts, &store).await?,
+        by_method: query.by.by_method,
+        by_host: query.by.by_host,
     };
     let span = span(query.limit, query.offset, query.newest_first);
     let rows = store.list_totals(&filter, span).await?;
-    Ok(Json(rows.into_iter().map(global_metrics).collect()))
+    let ids = rows.iter().filter_map(|row| row.host.as_deref());
+    let names = host_params::names(&store, ids).await?;
+    let metrics = |row: TotalRow| GlobalMetrics {
+        host_name: row.host.as_ref().and_then(|id| names.get(id).cloned()),
+        ..global_metrics(row)
+    };
+    Ok(Json(rows.into_iter().map(metrics).collect()))
 }
 
 /// Which buckets to list.
@@ -127,12 +142,18 @@ pub(crate) struct ListStatusCodes {
     /// How long the buckets are.
     #[param(value_type = Option<Bucket>, inline)]
     bucket: Resolution,
-    /// Only requests to the host with this id or name.
-    #[param(max_length = 256)]
-    host: Option<String>,
-    /// One row per method in place of one for all.
-    #[param(value_type = Option<SplitBy>, inline, rename = "by")]
-    by_method: bool,
+    /// Only requests to the host with this id or name. May be repeated, for any of them.
+    #[param(value_type = Option<Vec<String>>, max_items = 1000, rename = "host",
+        example = json!(["web-1"]))]
+    hosts: HostSelection,
+    /// Only requests to hosts with this label, `NAME=VALUE`. May be repeated; all must hold.
+    #[param(value_type = Option<Vec<String>>, max_items = 20, rename = "label",
+        example = json!(["role=web"]))]
+    #[expect(dead_code, reason = "only describes the parameter in the document")]
+    labels: (),
+    /// One row per method, per host, or per both, in place of one for all. May be repeated.
+    #[param(value_type = Option<Vec<SplitBy>>, inline)]
+    by: Split,
 }
 
 impl FromQuery for ListStatusCodes {
@@ -146,8 +167,9 @@ impl FromQuery for ListStatusCodes {
             offset: query.integer("offset", 0..=i64::MAX, 0),
             newest_first: query.boolean("newest_first", true),
             bucket: query::bucket(query),
-            host: query::host(query),
-            by_method: query::by_method(query),
+            hosts: HostSelection::read(query),
+            labels: (),
+            by: query::split(query),
         }
     }
 }
@@ -179,13 +201,20 @@ pub(crate) async fn list_status_code_metrics(
         from,
         to,
         route: query.route,
-        host: query.host,
-        by_method: query.by_method,
+        hosts: query::ids_of(&query.hosts, &store).await?,
+        by_method: query.by.by_method,
+        by_host: query.by.by_host,
     };
     let status = query.status_code.and_then(|code| u16::try_from(code).ok());
     let span = span(query.limit, query.offset, query.newest_first);
     let rows = store.list_status_counts(&filter, status, span).await?;
-    Ok(Json(rows.into_iter().map(status_code_metrics).collect()))
+    let ids = rows.iter().filter_map(|row| row.host.as_deref());
+    let names = host_params::names(&store, ids).await?;
+    let metrics = |row: StatusRow| StatusCodeMetrics {
+        host_name: row.host.as_ref().and_then(|id| names.get(id).cloned()),
+        ..status_code_metrics(row)
+    };
+    Ok(Json(rows.into_iter().map(metrics).collect()))
 }
 
 fn span(limit: i64, offset: i64, newest_first: bool) -> Span {
@@ -206,6 +235,8 @@ fn global_metrics(row: TotalRow) -> GlobalMetrics {
     GlobalMetrics {
         time: row.time.to_string(),
         method: row.method,
+        host: row.host,
+        host_name: None,
         total_requests: unsigned(row.requests),
         avg_response_time: row.sum / requests,
         error_rate: row.errors as f64 / requests,
@@ -217,6 +248,8 @@ fn status_code_metrics(row: StatusRow) -> StatusCodeMetrics {
         time: row.time.to_string(),
         route: row.route,
         method: row.method,
+        host: row.host,
+        host_name: None,
         status_code: u16::try_from(row.status).unwrap_or_default(),
         count: unsigned(row.count),
     }

@@ -48,14 +48,26 @@ fn samples(minute: &Minute) -> Vec<HostSample> {
 fn in_short(snapshot: &Snapshot) -> String {
     let (cpu, load) = (snapshot.cpu.as_deref(), snapshot.load.as_deref());
     let memory = snapshot.memory.as_deref();
+    let fullest = fullest(snapshot);
     let reading = json!({
         "cpu_usage_percent": cpu.map(|cpu| cpu.usage_percent),
         "load_one": load.map(|load| load.one),
         "memory_used_bytes": memory.map(|memory| memory.used_bytes),
         "memory_total_bytes": memory.map(|memory| memory.total_bytes),
         "uptime_seconds": snapshot.uptime_seconds.as_deref(),
+        "disk_used_percent": fullest.map(|(_, used)| used),
+        "disk_mount_point": fullest.map(|(mount_point, _)| mount_point),
     });
     reading.to_string()
+}
+
+/// Where the fullest file system is mounted, and how full it is. One that can only be read is always
+/// full.
+fn fullest(snapshot: &Snapshot) -> Option<(&str, f64)> {
+    let all = snapshot.filesystems.as_deref()?.iter();
+    all.filter(|one| !one.read_only)
+        .filter_map(|one| Some((one.mount_point.as_str(), one.used_percent?)))
+        .max_by(|(_, one), (_, other)| one.total_cmp(other))
 }
 
 #[cfg(test)]
@@ -95,7 +107,7 @@ mod tests {
     fn what_could_not_be_read_is_null() {
         let text = in_short(&Snapshot::default());
         let reading: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(reading.as_object().unwrap().len(), 5);
+        assert_eq!(reading.as_object().unwrap().len(), 7);
         assert!(
             reading
                 .as_object()

@@ -25,6 +25,8 @@ const CHUNK: Duration = Duration::from_hours(3 * 24);
 const COMPRESSED_MAX: u32 = 20;
 /// A clock that is further off than this is no reason to delete anything.
 const SKEW: Duration = Duration::from_mins(5);
+/// How long a round removes what hosts have left that were forgotten.
+const FORGETTING_MAX: Duration = Duration::from_mins(1);
 /// Never deleted for want of room.
 const LEAST: Duration = Duration::from_hours(24);
 
@@ -162,6 +164,8 @@ pub async fn sweep(
         let deleted = make_room(store, has_chunks, max, holder).await;
         swept.add("keep the database below retention.max_size", deleted);
     }
+    let removed = remove_forgotten(store, has_chunks, holder).await;
+    swept.add("remove what hosts have left that were forgotten", removed);
     let audit = now.saturating_sub(retention.audit);
     let deleted = store.delete_old_audit(audit).await;
     swept.add("delete rows of the audit log that are too old", deleted);
@@ -257,6 +261,27 @@ async fn delete(
         }
         tokio::time::sleep(BREATH).await;
         // A long sweep keeps the lease, and ends when it lost it.
+        if !store.hold_lease(LEASE_NAME, holder, LEASE).await? {
+            return Ok(all);
+        }
+    }
+}
+
+/// Removes measurements of hosts that were forgotten, for a while: the next round goes on.
+async fn remove_forgotten(
+    store: &Store,
+    has_chunks: bool,
+    holder: &str,
+) -> Result<u64, StoreError> {
+    let begun = Instant::now();
+    let mut all = 0;
+    loop {
+        let step = store.remove_forgotten(!has_chunks).await?;
+        all += step.deleted;
+        if !step.is_more || begun.elapsed() > FORGETTING_MAX {
+            return Ok(all);
+        }
+        tokio::time::sleep(BREATH).await;
         if !store.hold_lease(LEASE_NAME, holder, LEASE).await? {
             return Ok(all);
         }

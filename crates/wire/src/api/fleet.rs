@@ -1,11 +1,16 @@
 //! The hosts of one database on the wire.
 
+mod list;
+
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+pub use super::processes::Order;
+pub use list::{HostCursor, HostSort, ParseHostSortError};
+
+use crate::fleet::HostState;
 
 /// A host whose daemon writes to this database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -18,8 +23,19 @@ use utoipa::ToSchema;
     "first_seen": "2026-11-01T00:00:00Z",
     "last_seen": "2026-11-23T07:02:10Z",
     "age_seconds": 4,
-    "sample_time": null,
-    "sample": null
+    "state": "up",
+    "alerts": null,
+    "failed_units": null,
+    "sample_time": "2026-11-23T07:02:08Z",
+    "sample": {
+        "cpu_usage_percent": 12.5,
+        "load_one": 0.52,
+        "memory_used_bytes": 3_221_225_472_u64,
+        "memory_total_bytes": 8_589_934_592_u64,
+        "uptime_seconds": 86_400,
+        "disk_used_percent": 71.5,
+        "disk_mount_point": "/srv"
+    }
 }))]
 pub struct FleetHost {
     /// The same for every start on the same host.
@@ -38,8 +54,17 @@ pub struct FleetHost {
     /// When it last did; a daemon that lives writes at least every half minute or so.
     #[schema(format = DateTime)]
     pub last_seen: String,
-    /// How long ago that was, in seconds.
+    /// How long ago that was, in seconds; 0 when the host's clock is ahead.
     pub age_seconds: u64,
+    /// Whether its daemon lives, by `last_seen`.
+    #[serde(default)]
+    pub state: HostState,
+    /// How many alerts of it fire. This version has no alerts: always `null`.
+    #[serde(default)]
+    pub alerts: Option<u64>,
+    /// How many of its units have failed. This version does not look: always `null`.
+    #[serde(default)]
+    pub failed_units: Option<u64>,
     /// When its newest reading was taken, when it has sent one.
     #[schema(format = DateTime)]
     pub sample_time: Option<String>,
@@ -55,7 +80,9 @@ pub struct FleetHost {
     "load_one": 0.52,
     "memory_used_bytes": 3_221_225_472_u64,
     "memory_total_bytes": 8_589_934_592_u64,
-    "uptime_seconds": 86_400
+    "uptime_seconds": 86_400,
+    "disk_used_percent": 71.5,
+    "disk_mount_point": "/srv"
 }))]
 pub struct HostReading {
     /// Use of all processors together, 0 to 100.
@@ -68,50 +95,25 @@ pub struct HostReading {
     pub memory_total_bytes: Option<u64>,
     /// How long the host has been up.
     pub uptime_seconds: Option<u64>,
+    /// How full the fullest file system is that can be written, 0 to 100, as df(1) shows it.
+    pub disk_used_percent: Option<f64>,
+    /// Where that is mounted.
+    pub disk_mount_point: Option<String>,
 }
 
-/// A place in the list of hosts, which is ordered by name and id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostCursor {
-    /// Name of the last host that was seen.
-    pub name: String,
+/// A host that was forgotten.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "id": "3f2a9c0d1e4b5a69",
+    "name": "web-1",
+    "last_seen": "2026-11-23T07:02:10Z"
+}))]
+pub struct ForgottenHost {
     /// Its id.
     pub id: String,
-}
-
-impl HostCursor {
-    /// The opaque text given to clients.
-    #[must_use]
-    pub fn encode(&self) -> String {
-        URL_SAFE_NO_PAD.encode(format!("h1\n{}\n{}", self.id, self.name))
-    }
-
-    /// Reads the text of [`HostCursor::encode`]; `None` when it is anything else.
-    #[must_use]
-    pub fn decode(text: &str) -> Option<Self> {
-        let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        let (id, name) = plain.strip_prefix("h1\n")?.split_once('\n')?;
-        let known = id.len() <= 64 && name.len() <= 256 && !plain.contains('\0');
-        known.then(|| Self {
-            name: name.to_owned(),
-            id: id.to_owned(),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cursors_round_trip_and_other_texts_are_refused() {
-        let cursor = HostCursor {
-            name: "web 1".to_owned(),
-            id: "a:b".to_owned(),
-        };
-        assert_eq!(HostCursor::decode(&cursor.encode()), Some(cursor));
-        for text in ["", "x", "aDE", "!"] {
-            assert_eq!(HostCursor::decode(text), None, "{text}");
-        }
-    }
+    /// The name that it had.
+    pub name: String,
+    /// When its daemon last wrote to this database.
+    #[schema(format = DateTime)]
+    pub last_seen: String,
 }

@@ -14,6 +14,8 @@ use crate::series::Series;
     "to": "2026-11-23T08:00:00Z",
     "step": 60,
     "series": [{
+        "host": "3f2a9c0d1e4b5a69",
+        "host_name": "web-1",
         "name": "filesystem.used_bytes",
         "labels": {"mount_point": "/"},
         "unit": "bytes",
@@ -39,8 +41,14 @@ pub struct History {
 }
 
 /// One series.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct HistorySeries {
+    /// Id of the host, where the request selects several or says `by=host`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// That host's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_name: Option<String>,
     /// Family dot field.
     pub name: String,
     /// What distinguishes it from others of its name.

@@ -22,6 +22,12 @@ pub struct GlobalMetrics {
     /// Their method, with `by=method`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
+    /// Id of the host, with `by=host`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Name of that host, while it is in the list of hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_name: Option<String>,
     /// How many there were.
     pub total_requests: u64,
     /// How long they took on average, in seconds.
@@ -53,6 +59,12 @@ pub struct RouteMetrics {
     /// Their method, with `by=method`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
+    /// Id of the host, with `by=host`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Name of that host, while it is in the list of hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_name: Option<String>,
     /// How many there were.
     pub requests: u64,
     /// How long they took on average.
@@ -90,6 +102,12 @@ pub struct StatusCodeMetrics {
     /// Their method, with `by=method`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
+    /// Id of the host, with `by=host`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Name of that host, while it is in the list of hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_name: Option<String>,
     /// HTTP status.
     pub status_code: u16,
     /// How often.
@@ -105,6 +123,8 @@ pub struct RouteCursor {
     pub route: String,
     /// Its method, with `by=method`.
     pub method: Option<String>,
+    /// Id of its host, with `by=host`.
+    pub host: Option<String>,
 }
 
 impl RouteCursor {
@@ -113,23 +133,40 @@ impl RouteCursor {
     pub fn encode(&self) -> String {
         let method = self.method.as_deref().unwrap_or_default();
         let millis = self.time.as_millis();
-        URL_SAFE_NO_PAD.encode(format!("r1:{millis}:{method}:{}", self.route))
+        // A host's id may hold colons; none holds a line break.
+        let plain = match &self.host {
+            None => format!("r1:{millis}:{method}:{}", self.route),
+            Some(host) => format!("r2:{millis}:{method}:{host}\n{}", self.route),
+        };
+        URL_SAFE_NO_PAD.encode(plain)
     }
 
     /// Reads the text of [`RouteCursor::encode`]; `None` when it is anything else.
     #[must_use]
     pub fn decode(text: &str) -> Option<Self> {
         let plain = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-        let (millis, rest) = plain.strip_prefix("r1:")?.split_once(':')?;
-        let (method, route) = rest.split_once(':')?;
+        let (version, rest) = plain.split_at_checked(3)?;
+        let (millis, rest) = rest.split_once(':')?;
+        let (method, rest) = rest.split_once(':')?;
+        let (host, route) = match version {
+            "r1:" => (None, rest),
+            "r2:" => rest
+                .split_once('\n')
+                .map(|(host, route)| (Some(host), route))?,
+            _ => return None,
+        };
         let millis: i64 = millis.parse().ok()?;
         // What a timestamp column can hold, year 1 to 9999.
         let storable = (-62_135_596_800_000..=253_402_300_799_999).contains(&millis);
-        let known = method.len() <= 16 && route.len() <= 512 && !plain.contains('\0');
+        let known = method.len() <= 16
+            && route.len() <= 512
+            && host.is_none_or(|host| host.len() <= 64)
+            && !plain.contains('\0');
         (storable && known).then(|| Self {
             time: Timestamp::from_millis(millis),
             route: route.to_owned(),
             method: (!method.is_empty()).then(|| method.to_owned()),
+            host: host.map(str::to_owned),
         })
     }
 }
@@ -146,8 +183,10 @@ mod tests {
             millis in -62_135_596_800_000_i64..=253_402_300_799_999,
             route in "[/a-z{}:<>]{0,40}",
             method in proptest::option::of("[A-Z]{1,7}"),
+            host in proptest::option::of("[0-9a-z:.]{0,20}"),
         ) {
-            let cursor = RouteCursor { time: Timestamp::from_millis(millis), route, method };
+            let time = Timestamp::from_millis(millis);
+            let cursor = RouteCursor { time, route, method, host };
             prop_assert_eq!(RouteCursor::decode(&cursor.encode()), Some(cursor));
         }
 

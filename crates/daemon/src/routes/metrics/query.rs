@@ -1,19 +1,22 @@
 //! Parameters that the statistics routes share.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
+use crate::history::AHEAD;
+use crate::host_params::{HOSTS_MAX, HostSelection};
 use crate::params::QueryReader;
+use linux_api_store::Store;
 use linux_api_wire::request_stats::{Resolution, UNMATCHED_ROUTE};
 use linux_api_wire::time::Timestamp;
 
 /// A time that is ahead by no more than this is not in the future: clocks of clients differ.
 const SKEW: Duration = Duration::from_mins(1);
-/// Both ends of what a timestamp column and a four-digit year can hold.
+/// The earliest time that a timestamp column and a four-digit year can hold.
 const EARLIEST: Timestamp = Timestamp::from_millis(-62_135_596_800_000);
-const LATEST: Timestamp = Timestamp::from_millis(253_402_300_799_999);
 
 /// How long the buckets are.
 #[derive(Debug, ToSchema)]
@@ -29,11 +32,36 @@ pub(crate) enum Bucket {
 }
 
 /// What distinguishes rows, besides time and route.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "only describes the parameter in the document")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
 pub(crate) enum SplitBy {
     #[schema(rename = "method")]
     Method,
+    #[schema(rename = "host")]
+    Host,
+}
+
+/// The text is nothing that rows are split by.
+#[derive(Debug, thiserror::Error)]
+#[error("expected host or method")]
+pub(crate) struct ParseSplitError;
+
+impl FromStr for SplitBy {
+    type Err = ParseSplitError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "method" => Ok(Self::Method),
+            "host" => Ok(Self::Host),
+            _ => Err(ParseSplitError),
+        }
+    }
+}
+
+/// What distinguishes rows, all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Split {
+    pub(super) by_method: bool,
+    pub(super) by_host: bool,
 }
 
 pub(super) fn bucket(query: &mut QueryReader) -> Resolution {
@@ -48,12 +76,24 @@ pub(super) fn bucket(query: &mut QueryReader) -> Resolution {
         .unwrap_or(Resolution::Minute)
 }
 
-pub(super) fn by_method(query: &mut QueryReader) -> bool {
-    let read = |text: &str| match text {
-        "method" => Ok(()),
-        _ => Err("Input should be 'method'".to_owned()),
-    };
-    query.read_with("by", read).is_some()
+pub(super) fn split(query: &mut QueryReader) -> Split {
+    let by: Vec<SplitBy> = query.words("by").unwrap_or_default();
+    Split {
+        by_method: by.contains(&SplitBy::Method),
+        by_host: by.contains(&SplitBy::Host),
+    }
+}
+
+/// The ids of the hosts that a request selects; nothing when it means all.
+pub(super) async fn ids_of(
+    selection: &HostSelection,
+    store: &Store,
+) -> Result<Option<Vec<String>>, ApiError> {
+    if !selection.is_narrow() {
+        return Ok(None);
+    }
+    let hosts = selection.select(store, HOSTS_MAX).await?;
+    Ok(Some(hosts.into_iter().map(|host| host.id).collect()))
 }
 
 pub(super) fn route(query: &mut QueryReader) -> Option<String> {
@@ -64,10 +104,6 @@ pub(super) fn route(query: &mut QueryReader) -> Option<String> {
     Some(route)
 }
 
-pub(super) fn host(query: &mut QueryReader) -> Option<String> {
-    query.text("host", 256)
-}
-
 /// What is wrong with a time in the future.
 pub(super) const IN_FUTURE: &str = "Input should not be in the future";
 
@@ -76,7 +112,8 @@ pub(super) fn is_future(time: Timestamp, now: Timestamp) -> bool {
     time > now.saturating_add(SKEW)
 }
 
-/// Both bounds with their parameters' names, as a range of buckets.
+/// Both bounds with their parameters' names, as a range of buckets. Without an end it ends where clocks
+/// that are nearly right may be: what a wrong one wrote would be the newest for years.
 pub(super) fn range(
     now: Timestamp,
     start: (&str, Option<Timestamp>),
@@ -106,5 +143,5 @@ pub(super) fn range(
         // An hour or a day that the range begins in belongs to it.
         _ => resolution.start_of(from).max(EARLIEST),
     });
-    Ok((from, end.1.unwrap_or(LATEST)))
+    Ok((from, end.1.unwrap_or_else(|| now.saturating_add(AHEAD))))
 }

@@ -4,9 +4,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use utoipa::IntoParams;
 
-use super::query::{self, Bucket, SplitBy};
+use super::query::{self, Bucket, Split, SplitBy};
 use crate::error::ApiError;
 use crate::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::host_params::{self, HostSelection};
 use crate::json::Json;
 use crate::params::{QueryReader, parse_time};
 use linux_api_store::Store;
@@ -39,12 +40,18 @@ pub(crate) struct ListRoutes {
     /// How long the buckets are.
     #[param(value_type = Option<Bucket>, inline)]
     bucket: Resolution,
-    /// Only requests to the host with this id or name.
-    #[param(max_length = 256)]
-    host: Option<String>,
-    /// One row per method in place of one for all.
-    #[param(value_type = Option<SplitBy>, inline, rename = "by")]
-    by_method: bool,
+    /// Only requests to the host with this id or name. May be repeated, for any of them.
+    #[param(value_type = Option<Vec<String>>, max_items = 1000, rename = "host",
+        example = json!(["web-1"]))]
+    hosts: HostSelection,
+    /// Only requests to hosts with this label, `NAME=VALUE`. May be repeated; all must hold.
+    #[param(value_type = Option<Vec<String>>, max_items = 20, rename = "label",
+        example = json!(["role=web"]))]
+    #[expect(dead_code, reason = "only describes the parameter in the document")]
+    labels: (),
+    /// One row per method, per host, or per both, in place of one for all. May be repeated.
+    #[param(value_type = Option<Vec<SplitBy>>, inline)]
+    by: Split,
 }
 
 /// Where a page starts.
@@ -73,8 +80,9 @@ impl FromQuery for ListRoutes {
             cursor: query.read_with("cursor", cursor),
             limit: query.integer("limit", 1..=1000, 100),
             bucket: query::bucket(query),
-            host: query::host(query),
-            by_method: query::by_method(query),
+            hosts: HostSelection::read(query),
+            labels: (),
+            by: query::split(query),
         }
     }
 }
@@ -104,7 +112,7 @@ pub(crate) async fn list_route_metrics(
     ApiQuery(query): ApiQuery<ListRoutes>,
 ) -> Result<(HeaderMap, Json<Vec<RouteMetrics>>), ApiError> {
     let limit = u32::try_from(query.limit).unwrap_or(1);
-    let (filter, position) = query.resolve(clock.now())?;
+    let (filter, position) = query.resolve(&store, clock.now()).await?;
     // One more than requested shows whether there is a next page.
     let mut rows = store
         .list_route_stats(&filter, position.as_ref(), limit + 1)
@@ -116,11 +124,21 @@ pub(crate) async fn list_route_metrics(
             headers.insert(header::LINK, link);
         }
     }
-    Ok((headers, Json(rows.into_iter().map(route_metrics).collect())))
+    let ids = rows.iter().filter_map(|row| row.host.as_deref());
+    let names = host_params::names(&store, ids).await?;
+    let metrics = |row: RouteRow| RouteMetrics {
+        host_name: row.host.as_ref().and_then(|id| names.get(id).cloned()),
+        ..route_metrics(row)
+    };
+    Ok((headers, Json(rows.into_iter().map(metrics).collect())))
 }
 
 impl ListRoutes {
-    fn resolve(self, now: Timestamp) -> Result<(StatsFilter, Option<RoutePosition>), ApiError> {
+    async fn resolve(
+        self,
+        store: &Store,
+        now: Timestamp,
+    ) -> Result<(StatsFilter, Option<RoutePosition>), ApiError> {
         let (from, mut to) =
             query::range(now, ("start", self.start), ("end", self.end), self.bucket)?;
         let position = match self.cursor {
@@ -138,7 +156,10 @@ impl ListRoutes {
                 None
             }
             // The rows of such a list are no rows of this one.
-            Some(After::Row(cursor)) if cursor.method.is_some() != self.by_method => {
+            Some(After::Row(cursor))
+                if cursor.method.is_some() != self.by.by_method
+                    || cursor.host.is_some() != self.by.by_host =>
+            {
                 let message = "Input should be a cursor from a response with the same by";
                 return Err(ApiError::invalid(vec![QueryReader::wrong(
                     "cursor", message,
@@ -148,6 +169,7 @@ impl ListRoutes {
                 time: cursor.time,
                 route: cursor.route,
                 method: cursor.method,
+                host: cursor.host,
             }),
         };
         let filter = StatsFilter {
@@ -155,8 +177,9 @@ impl ListRoutes {
             from,
             to,
             route: self.route,
-            host: self.host,
-            by_method: self.by_method,
+            hosts: query::ids_of(&self.hosts, store).await?,
+            by_method: self.by.by_method,
+            by_host: self.by.by_host,
         };
         Ok((filter, position))
     }
@@ -168,6 +191,7 @@ fn next_link(uri: &Uri, last: &RouteRow) -> Option<HeaderValue> {
         time: last.time,
         route: last.route.clone(),
         method: last.method.clone(),
+        host: last.host.clone(),
     };
     let cursor = cursor.encode();
     let fields = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
@@ -205,5 +229,7 @@ fn route_metrics(row: RouteRow) -> RouteMetrics {
         imported: row.imported,
         route: row.route,
         method: row.method,
+        host: row.host,
+        host_name: None,
     }
 }

@@ -90,6 +90,8 @@ fn row(time: Timestamp, route: &str, requests: f64, median: f64) -> RouteMetrics
         time: time.to_string(),
         route: route.to_owned(),
         method: None,
+        host: None,
+        host_name: None,
         requests: requests as u64,
         avg_response_time: median * 1.2,
         min_response_time: median * 0.4,
@@ -112,6 +114,8 @@ fn scripted(now: Timestamp, host: u32) -> RequestCounts {
             time: hour.to_string(),
             route: route.to_owned(),
             method: None,
+            host: None,
+            host_name: None,
             status_code,
             count,
         };

@@ -75,6 +75,8 @@ fn scripted(query: &HistoryQuery, host: u32) -> History {
             .into_iter()
             .collect();
         HistorySeries {
+            host: None,
+            host_name: None,
             name: query.series.to_owned(),
             labels,
             unit: unit.to_owned(),

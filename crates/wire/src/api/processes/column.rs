@@ -88,6 +88,17 @@ pub enum Order {
     Descending,
 }
 
+impl Order {
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ascending => "asc",
+            Self::Descending => "desc",
+        }
+    }
+}
+
 /// The text is neither `asc` nor `desc`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected asc or desc")]

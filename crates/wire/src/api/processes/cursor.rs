@@ -35,11 +35,7 @@ impl ProcessCursor {
             Key::Text(text) => format!("t{text}"),
             Key::Missing => "m".to_owned(),
         };
-        let order = match self.order {
-            Order::Ascending => "asc",
-            Order::Descending => "desc",
-        };
-        let (sort, pid) = (self.sort.as_str(), self.pid);
+        let (sort, order, pid) = (self.sort.as_str(), self.order.as_str(), self.pid);
         URL_SAFE_NO_PAD.encode(format!("p1:{sort}:{order}:{pid}:{key}"))
     }
 
