@@ -95,7 +95,7 @@ impl Scope {
             Self::KeysSelf => {
                 "read and delete its own user; list, create, rotate and revoke its keys"
             }
-            Self::UsersAdmin => "create and change all users and their keys",
+            Self::UsersAdmin => "create and change all users and their keys, and forget hosts",
             Self::AuditRead => "read the audit log",
         }
     }
