@@ -55,11 +55,11 @@ pub async fn apply(
     for (index, step) in plan.steps.iter().enumerate() {
         let title = step.title();
         witness.begins(index + 1, plan.steps.len(), &title);
-        let told = perform(step, tree, &mut finished)
+        let step_outcome = perform(step, tree, &mut finished)
             .await
             .with_context(|| format!("{title}, step {} of {}", index + 1, plan.steps.len()))?;
-        witness.ended(&told.outcome);
-        for hint in told.hints {
+        witness.ended(&step_outcome.outcome);
+        for hint in step_outcome.hints {
             if !finished.hints.contains(&hint) {
                 finished.hints.push(hint);
             }
@@ -109,7 +109,7 @@ async fn perform(
         Step::LocalDatabase(local) => database::create_local(tree, local).await,
         Step::CheckDatabase { url } => check_database(tree, url.as_ref()).await,
         Step::Enable { units } => enable(tree, units).await,
-        Step::Start { anew } => start(tree, *anew).await,
+        Step::Start { outdated } => start(tree, *outdated).await,
         Step::Ready(address) => wait_until_ready(address).await,
         Step::Key => {
             finished.key = take_key(tree)?;
@@ -253,7 +253,7 @@ pub(super) fn links() -> [(String, &'static str); 2] {
     ]
 }
 
-async fn start(tree: &Tree, anew: bool) -> anyhow::Result<StepOutcome> {
+async fn start(tree: &Tree, outdated: bool) -> anyhow::Result<StepOutcome> {
     let service = format!("{UNITS}/{SERVICE}");
     let files = [
         PROGRAM,
@@ -264,7 +264,7 @@ async fn start(tree: &Tree, anew: bool) -> anyhow::Result<StepOutcome> {
         TLS_KEY,
         &service,
     ];
-    let started = service::start(tree, &files.map(Path::new), anew).await?;
+    let started = service::start(tree, &files.map(Path::new), outdated).await?;
     Ok(said(match started {
         StartOutcome::Started => "started",
         StartOutcome::Restarted => "restarted",

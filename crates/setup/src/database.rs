@@ -99,7 +99,7 @@ pub(super) async fn create_local(
     let url = format!("{}\n", local.url(password.expose_secret()));
     let kept = tree.write(path, url.as_bytes(), 0o600, Owner::ROOT)?;
     server.ask("postgres", CREATE, Some(&password)).await?;
-    let mut told = StepOutcome {
+    let mut step_outcome = StepOutcome {
         outcome: match kept {
             Changed::Yes => "made".to_owned(),
             Changed::No => "there already".to_owned(),
@@ -112,8 +112,8 @@ pub(super) async fn create_local(
         .contains("available")
     {
         match server.ask(&local.name, TIMESCALE_ENABLE, None).await {
-            Ok(_) => told.outcome += ", with TimescaleDB",
-            Err(error) => told.hints.push(format!(
+            Ok(_) => step_outcome.outcome += ", with TimescaleDB",
+            Err(error) => step_outcome.hints.push(format!(
                 "TimescaleDB is installed but can't be enabled: add it to \
                  shared_preload_libraries in postgresql.conf, restart PostgreSQL and run setup \
                  again ({})",
@@ -121,9 +121,9 @@ pub(super) async fn create_local(
             )),
         }
     } else {
-        told.hints.push(NO_TIMESCALE.to_owned());
+        step_outcome.hints.push(NO_TIMESCALE.to_owned());
     }
-    Ok(told)
+    Ok(step_outcome)
 }
 
 /// Whether there is a server of this host that role and database can be made on.
@@ -295,21 +295,21 @@ pub async fn check(url: &SecretString) -> anyhow::Result<StepOutcome> {
     store.schema_state().await.map_err(explain)?;
     let description = store.describe().await.map_err(explain)?;
     store.close().await;
-    let mut told = StepOutcome {
+    let mut step_outcome = StepOutcome {
         outcome: format!("PostgreSQL {}", description.version),
         hints: Vec::new(),
     };
     match description.timescaledb {
         Some(version) => {
-            told.outcome = format!("{} with TimescaleDB {version}", told.outcome);
+            step_outcome.outcome = format!("{} with TimescaleDB {version}", step_outcome.outcome);
         }
-        None => offer_timescale(url, &mut told).await?,
+        None => offer_timescale(url, &mut step_outcome).await?,
     }
-    Ok(told)
+    Ok(step_outcome)
 }
 
 /// Enables TimescaleDB where the server has it and the role may.
-async fn offer_timescale(url: &SecretString, told: &mut StepOutcome) -> anyhow::Result<()> {
+async fn offer_timescale(url: &SecretString, step_outcome: &mut StepOutcome) -> anyhow::Result<()> {
     const AVAILABLE: &str = "
         select exists (select from pg_available_extensions where name = 'timescaledb'),
             has_database_privilege(current_database(), 'create')
@@ -332,15 +332,15 @@ async fn offer_timescale(url: &SecretString, told: &mut StepOutcome) -> anyhow::
         );
     }
     if !available {
-        told.hints.push(NO_TIMESCALE.to_owned());
+        step_outcome.hints.push(NO_TIMESCALE.to_owned());
         return Ok(());
     }
     match sqlx::raw_sql(TIMESCALE_ENABLE)
         .execute(&mut connection)
         .await
     {
-        Ok(_) => told.outcome += ", TimescaleDB enabled",
-        Err(error) => told.hints.push(format!(
+        Ok(_) => step_outcome.outcome += ", TimescaleDB enabled",
+        Err(error) => step_outcome.hints.push(format!(
             "the server has TimescaleDB, but this role can't enable it ({error}): as a superuser, \
              run `create extension timescaledb` in the database"
         )),

@@ -108,8 +108,8 @@ pub fn plan(answers: &Answers, facts: &Facts) -> Plan {
     let scheme = if has_tls { "https" } else { "http" };
     let address = format!("{scheme}://{}", reachable(listen));
     if facts.is_live {
-        let anew = !facts.left_behind.is_empty();
-        planner.steps.push(Step::Start { anew });
+        let outdated = !facts.left_behind.is_empty();
+        planner.steps.push(Step::Start { outdated });
         planner.steps.push(Step::Ready(address.clone()));
         planner.steps.push(Step::Key);
     }

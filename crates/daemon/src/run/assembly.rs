@@ -1,4 +1,4 @@
-//! What every daemon is made of, whatever it listens on and however it was started.
+//! What every daemon is made of, independent of its listeners and of how it was started.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -139,7 +139,7 @@ pub enum Step {
     /// Start the daemon, or start it again when it runs with something older.
     Start {
         /// It is known to run with something else.
-        anew: bool,
+        outdated: bool,
     },
     /// Wait until it is ready.
     Ready(String),

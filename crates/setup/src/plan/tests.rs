@@ -460,7 +460,7 @@ fn what_hides_a_package_goes_before_its_units_are_enabled() {
     assert!(
         plan.steps
             .iter()
-            .any(|step| matches!(step, Step::Start { anew: true }))
+            .any(|step| matches!(step, Step::Start { outdated: true }))
     );
 }
 
