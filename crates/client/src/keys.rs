@@ -1,17 +1,15 @@
 //! Where API keys are kept: the keyring of the desktop, that of the kernel, or a private file.
-//!
-//! Keyrings are accessed from a thread of their own. A keyring may wait for its user to unlock it, and
-//! the runtime would wait for its blocking threads when the program ends; this thread just dies.
+
+mod kernel;
+mod secret_service;
 
 use std::fmt;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use keyring_core::api::CredentialStoreApi;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -120,25 +118,6 @@ impl KeyError {
             other => other.to_string(),
         }
     }
-
-    fn of(place: KeyPlace, name: String, error: &keyring_core::Error) -> Self {
-        let reason = match (error, place) {
-            (keyring_core::Error::NoEntry, _) => return Self::Missing { place, name },
-            (keyring_core::Error::NoStorageAccess(_), KeyPlace::Kernel) => {
-                "this session has no keyring, as under su, sudo and cron: log in again".to_owned()
-            }
-            (keyring_core::Error::NoStorageAccess(cause), _) => {
-                format!("{cause}; unlock it and try again")
-            }
-            (error, _) => {
-                return Self::Unusable {
-                    place,
-                    reason: error.to_string(),
-                };
-            }
-        };
-        Self::Closed { place, reason }
-    }
 }
 
 /// The places of this user.
@@ -198,14 +177,11 @@ impl Keys {
         name: &str,
         key: &SecretString,
     ) -> Result<(), KeyError> {
-        if place == KeyPlace::File {
-            return write_file(&self.folder, &self.file(name), key);
+        match place {
+            KeyPlace::SecretService => in_time(place, secret_service::put(name, key)).await,
+            KeyPlace::Kernel => kernel::put(name, key),
+            KeyPlace::File => write_file(&self.folder, &self.file(name), key),
         }
-        let key = key.clone();
-        ask(place, name, move |entry| {
-            entry.set_password(key.expose_secret())
-        })
-        .await
     }
 
     /// The key that was kept in this place.
@@ -213,12 +189,11 @@ impl Keys {
     /// # Errors
     /// When the place can't be used or holds none.
     pub async fn get(&self, place: KeyPlace, name: &str) -> Result<SecretString, KeyError> {
-        if place == KeyPlace::File {
-            return read_file(&self.file(name));
+        match place {
+            KeyPlace::SecretService => in_time(place, secret_service::get(name)).await,
+            KeyPlace::Kernel => kernel::get(name),
+            KeyPlace::File => read_file(&self.file(name)),
         }
-        ask(place, name, keyring_core::Entry::get_password)
-            .await
-            .map(SecretString::from)
     }
 
     /// Looks in both keyrings.
@@ -239,58 +214,26 @@ impl Keys {
     /// # Errors
     /// When the place can't be used.
     pub async fn forget(&self, place: KeyPlace, name: &str) -> Result<(), KeyError> {
-        if place == KeyPlace::File {
-            let path = self.file(name);
-            return match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    Err(file_error(&path, error))
-                }
-                _ => Ok(()),
-            };
-        }
-        match ask(place, name, keyring_core::Entry::delete_credential).await {
+        let removed = match place {
+            KeyPlace::SecretService => in_time(place, secret_service::remove(name)).await,
+            KeyPlace::Kernel => kernel::remove(name),
+            KeyPlace::File => remove_file(&self.file(name)),
+        };
+        match removed {
             Err(KeyError::Missing { .. }) => Ok(()),
             result => result,
         }
     }
 }
 
-/// Accesses one entry of a keyring, within the deadline.
-async fn ask<T: Send + 'static>(
+/// Waits for a keyring within the deadline: one that is locked waits for a person.
+async fn in_time<T>(
     place: KeyPlace,
-    name: &str,
-    question: impl FnOnce(&keyring_core::Entry) -> keyring_core::Result<T> + Send + 'static,
+    access: impl Future<Output = Result<T, KeyError>>,
 ) -> Result<T, KeyError> {
-    let (answer, answered) = tokio::sync::oneshot::channel();
-    let name = name.to_owned();
-    let entry = name.clone();
-    let work = move || {
-        let result = open(place)
-            .and_then(|store| store.build(SERVICE, &entry, None))
-            .and_then(|entry| question(&entry));
-        // The receiver is gone when the deadline has passed.
-        let _ = answer.send(result);
-    };
-    let unusable = |reason: String| KeyError::Unusable { place, reason };
-    std::thread::Builder::new()
-        .name("keyring".to_owned())
-        .spawn(work)
-        .map_err(|error| unusable(error.to_string()))?;
-    match tokio::time::timeout(DEADLINE, answered).await {
-        Err(_) => Err(KeyError::Slow(place)),
-        Ok(Err(_)) => Err(unusable("it ended without a response".to_owned())),
-        Ok(Ok(Ok(value))) => Ok(value),
-        Ok(Ok(Err(error))) => Err(KeyError::of(place, name, &error)),
-    }
-}
-
-fn open(place: KeyPlace) -> keyring_core::Result<Arc<dyn CredentialStoreApi>> {
-    if place == KeyPlace::SecretService {
-        let store = zbus_secret_service_keyring_store::Store::new()?;
-        return Ok(store);
-    }
-    let store = linux_keyutils_keyring_store::Store::new()?;
-    Ok(store)
+    tokio::time::timeout(DEADLINE, access)
+        .await
+        .unwrap_or(Err(KeyError::Slow(place)))
 }
 
 fn file_error(path: &Path, error: impl fmt::Display) -> KeyError {
@@ -307,12 +250,7 @@ fn write_file(folder: &Path, path: &Path, key: &SecretString) -> Result<(), KeyE
         .create(folder)
         .map_err(|error| file_error(folder, error))?;
     // A file that is there may have other rights, or be a link.
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(file_error(path, error));
-        }
-        _ => {}
-    }
+    remove_file(path)?;
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -323,6 +261,14 @@ fn write_file(folder: &Path, path: &Path, key: &SecretString) -> Result<(), KeyE
     writeln!(file, "{}", key.expose_secret())
         .and_then(|()| file.sync_all())
         .map_err(|error| file_error(path, error))
+}
+
+/// Removes the file of a key; one that is gone already is no error.
+fn remove_file(path: &Path) -> Result<(), KeyError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(path, error)),
+        _ => Ok(()),
+    }
 }
 
 /// Reads a key from a file that must be private to this user.
