@@ -23,21 +23,25 @@ pub(crate) struct SoleUse {
 
 impl SoleUse {
     /// Takes it, or fails when another process has the database open.
-    pub(crate) fn of(options: &Options) -> Result<Option<Self>, StoreError> {
+    ///
+    /// A lock of a process that has just let go of it may last some milliseconds longer: a child that
+    /// was being started at that moment has a copy of the file until it executes its program.
+    pub(crate) async fn of(options: &Options) -> Result<Option<Self>, StoreError> {
+        const LINGERING: Duration = Duration::from_millis(300);
         let Some(path) = options.sqlite_path()? else {
             return Ok(None);
         };
         create_private_directory(&path)?;
-        let (file, cannot) = open(&path, "in-use")?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Some(Self {
+        let how = FlockOperation::NonBlockingLockExclusive;
+        match take(&path, "in-use", LINGERING, how).await {
+            Ok(file) => Ok(Some(Self {
                 file: Arc::new(file),
             })),
-            Err(rustix::io::Errno::WOULDBLOCK) => Err(StoreError::InUse(format!(
+            Err(StoreError::Schema(SchemaError::Locked(_))) => Err(StoreError::InUse(format!(
                 "the database {} is open in the daemon or in another command",
                 path.display()
             ))),
-            Err(error) => Err(cannot(error.into())),
+            Err(error) => Err(error),
         }
     }
 }

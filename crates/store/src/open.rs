@@ -218,7 +218,7 @@ impl Store {
     /// [`StoreError::InUse`] while a daemon or, on SQLite, another command has it open, and as for
     /// [`Store::open`].
     pub async fn open_alone(options: Options, clock: Clock) -> Result<Self, StoreError> {
-        let sole = SoleUse::of(&options)?;
+        let sole = SoleUse::of(&options).await?;
         let store = Self::open_in(options, clock, sole.as_ref()).await?;
         store.refuse_beside_daemons().await?;
         Ok(store)

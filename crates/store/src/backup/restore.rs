@@ -62,7 +62,9 @@ pub async fn restore(order: RestoreOrder<'_>) -> Result<RestoreOutcome, BackupEr
         )));
     }
     let manifest = checked(order.backup).await?;
-    let sole = SoleUse::of(&order.target).map_err(BackupError::NotRestored)?;
+    let sole = SoleUse::of(&order.target)
+        .await
+        .map_err(BackupError::NotRestored)?;
     let old = OldDatabase::open(&order, sole.as_ref()).await?;
     let begun = Replacement::begin(&order.target, sole, order.clock).await;
     let mut replacement = match begun {
