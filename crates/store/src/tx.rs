@@ -192,6 +192,15 @@ impl PgRead<'_> {
             Self::Transaction(transaction) => transaction.commit().await,
         }
     }
+
+    /// Ends a transaction after an error, and waits for the end: a pooler that gets the next
+    /// transaction's first statement behind an unfinished rollback may refuse it.
+    pub(crate) async fn abandon(self) -> Result<(), sqlx::Error> {
+        match self {
+            Self::Bare(_) => Ok(()),
+            Self::Transaction(transaction) => transaction.rollback().await,
+        }
+    }
 }
 
 impl Deref for PgRead<'_> {
@@ -301,6 +310,24 @@ impl Store {
     }
 }
 
+/// The outcome of a transaction and of its end. A connection goes back to the pool only when the server
+/// has responded to the end as well.
+pub(crate) fn settle<T>(
+    held: PooledConnection,
+    ended: Result<(), sqlx::Error>,
+    outcome: Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    match (ended, outcome) {
+        (Ok(()), outcome) => {
+            held.settle();
+            outcome
+        }
+        // Why it failed says more than why that could not be undone; closing undoes it.
+        (Err(_), Err(error)) => Err(error),
+        (Err(error), Ok(_)) => Err(error.into()),
+    }
+}
+
 /// Runs queries that change nothing, within the deadline, on whichever engine is open.
 macro_rules! on_read {
     ($store:expr, |$tx:ident| $body:expr) => {{
@@ -322,13 +349,12 @@ macro_rules! on_read {
                             store.keeps_statements(),
                         );
                         let answer: Result<_, $crate::StoreError> = async { $body }.await;
-                        if answer.is_ok() {
-                            connection.finish().await?;
+                        let ended = if answer.is_ok() {
+                            connection.finish().await
                         } else {
-                            drop(connection);
-                        }
-                        held.settle();
-                        answer
+                            connection.abandon().await
+                        };
+                        $crate::tx::settle(held, ended, answer)
                     }
                 }
             })
@@ -368,13 +394,12 @@ macro_rules! in_write {
                             );
                             async { $body }.await
                         };
-                        if answer.is_ok() {
-                            transaction.commit().await?;
+                        let ended = if answer.is_ok() {
+                            transaction.commit().await
                         } else {
-                            drop(transaction);
-                        }
-                        held.settle();
-                        answer
+                            transaction.rollback().await
+                        };
+                        $crate::tx::settle(held, ended, answer)
                     }
                 }
             })
