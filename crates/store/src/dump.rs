@@ -14,6 +14,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 use tokio::sync::mpsc;
 
+use super::arrays::{Integers, Reals};
 use super::migrations::{Direction, SchemaError, newest_revision};
 use super::session::{Open, Session, in_session};
 use super::{Engine, Store, StoreError};
@@ -36,6 +37,10 @@ pub enum Kind {
     Time,
     /// Bytes as base64.
     Bytes,
+    /// A list of numbers as of [`Kind::Real`], seven digits each, any of which may be null.
+    Reals,
+    /// A list of whole numbers, any of which may be null.
+    Integers,
 }
 
 /// One column of a table.
@@ -86,9 +91,12 @@ const SQLITE_TIMES: &[(&str, &str)] = &[
     ("api_keys", "last_used"),
     ("api_keys", "revoked_at"),
     ("audit_log", "time"),
+    ("host_hours", "time"),
+    ("host_minutes", "time"),
     ("host_samples", "time"),
     ("host_samples_daily", "time"),
     ("host_samples_hourly", "time"),
+    ("host_samples_old", "time"),
     ("hosts", "first_seen"),
     ("hosts", "last_seen"),
     ("hosts", "sample_time"),
@@ -104,6 +112,19 @@ const SQLITE_TIMES: &[(&str, &str)] = &[
     ("request_status_hourly", "time"),
     ("users", "created_at"),
     ("users", "last_login"),
+];
+
+/// What SQLite calls texts and are lists.
+const SQLITE_REALS: &[(&str, &str)] = &[
+    ("host_hours", "max"),
+    ("host_hours", "mean"),
+    ("host_minutes", "max"),
+    ("host_minutes", "mean"),
+];
+const SQLITE_INTEGERS: &[(&str, &str)] = &[
+    ("host_hours", "samples_odd"),
+    ("host_minutes", "samples"),
+    ("host_minutes", "series"),
 ];
 
 /// Tables that others refer to come first, so that rows can be restored in this order.
@@ -351,12 +372,16 @@ fn kind_of(table: &str, column: &str, declared: &str) -> Option<Kind> {
     Some(match declared {
         "integer" if is_in(SQLITE_BOOLEANS) => Kind::Bool,
         "integer" if is_in(SQLITE_TIMES) => Kind::Time,
+        "text" if is_in(SQLITE_REALS) => Kind::Reals,
+        "text" if is_in(SQLITE_INTEGERS) => Kind::Integers,
         "text" | "uuid" | "character varying" => Kind::Text,
         "integer" | "bigint" | "smallint" => Kind::Integer,
         "real" | "double precision" => Kind::Real,
         "boolean" => Kind::Bool,
         "timestamp with time zone" => Kind::Time,
         "blob" | "bytea" => Kind::Bytes,
+        "real[]" => Kind::Reals,
+        "bigint[]" | "smallint[]" => Kind::Integers,
         _ => return None,
     })
 }
@@ -385,6 +410,8 @@ fn postgres_value(kind: Kind, name: &str) -> String {
         Kind::Text => "::text",
         Kind::Integer => "::bigint",
         Kind::Real => "::double precision",
+        Kind::Reals => "::real[]",
+        Kind::Integers => "::bigint[]",
         Kind::Bool | Kind::Time | Kind::Bytes => "",
     };
     format!("{name}{cast}")
@@ -406,6 +433,12 @@ macro_rules! row_to_json {
                 Kind::Bytes => $row
                     .try_get::<Option<Vec<u8>>, _>(at)?
                     .map(|bytes| Value::from(BASE64.encode(bytes))),
+                Kind::Reals => $row
+                    .try_get::<Option<Reals>, _>(at)?
+                    .map(|list| Value::from_iter(list.0.into_iter().map(figure))),
+                Kind::Integers => $row
+                    .try_get::<Option<Integers>, _>(at)?
+                    .map(|list| Value::from_iter(list.0)),
             };
             line.insert(column.name.clone(), value.unwrap_or(Value::Null));
         }
@@ -425,6 +458,15 @@ fn postgres_row(table: &Table, row: &PgRow) -> Result<Map<String, Value>, sqlx::
 fn time(time: Timestamp) -> Value {
     let time = DateTime::<Utc>::from(time);
     Value::from(time.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+/// The shortest number that stands for a figure of a list.
+fn figure(number: Option<f32>) -> Value {
+    // Its decimals, which mean the same as a wider number.
+    number.map_or(Value::Null, |number| match number.to_string().parse() {
+        Ok(decimals) if number.is_finite() => real(decimals),
+        _ => real(number.into()),
+    })
 }
 
 /// JSON has no word for what is not a finite number; these are PostgreSQL's.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::host_samples::upsert_samples;
+use super::host_minutes::write_minutes;
 use super::hosts::upsert_host;
 use super::request_stats::upsert_buckets;
 use super::vital::{self, VitalSettings};
@@ -41,7 +41,7 @@ impl Store {
     /// written all the same; writing it again is right in either case.
     pub async fn flush(&self, batch: Batch<'_>) -> Result<(), StoreError> {
         let now = self.clock().now();
-        let known = self.known_revision();
+        let (known, engine) = (self.known_revision(), self.engine());
         let revision = in_write!(self, |tx| {
             let rows = tx.fetch_all(sqlx::query_as(vital::IN_TRANSACTION)).await?;
             let vital = VitalSettings::of(&rows)?;
@@ -49,7 +49,7 @@ impl Store {
             vital.check(known)?;
             upsert_host!(tx, batch.host, now);
             upsert_buckets!(tx, batch.buckets);
-            upsert_samples!(tx, &batch.host.identity.id, batch.samples);
+            write_minutes!(tx, engine, &batch.host.identity.id, batch.samples, now);
             Ok(vital.auth_revision)
         })?;
         self.note_contact(revision);
@@ -65,8 +65,9 @@ impl Store {
         host_id: &str,
         samples: &[HostSample],
     ) -> Result<(), StoreError> {
+        let (now, engine) = (self.clock().now(), self.engine());
         in_write!(self, |tx| {
-            upsert_samples!(tx, host_id, samples);
+            write_minutes!(tx, engine, host_id, samples, now);
             Ok(())
         })
     }

@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::Entry;
 use super::change::change;
+use super::host_minutes::lock_host;
 use super::hosts::Row;
-use super::retention::{BATCH, SERIES};
+use super::retention::{BATCH, SERIES, SampleStatements, WIDE_BATCH, samples};
 use super::{Refusal, Store, StoreError, in_write, on_read};
 use crate::codec::Db;
 use linux_api_wire::audit::{Action, Actor};
@@ -52,10 +53,17 @@ const LEAVE_PLACE: &str = "delete from hosts where id = $1";
 const SERIES_LEFT: &str = "
     delete from host_series where id in (
         select s.id from host_series s where s.host_id = $1
-            and not exists (select 1 from host_samples t where t.series_id = s.id)
+            and not exists (select 1 from host_minutes t where t.host_id = s.host_id)
+            and not exists (select 1 from host_hours t where t.series_id = s.id)
+            and not exists (select 1 from host_samples_old t where t.series_id = s.id)
             and not exists (select 1 from host_samples_hourly t where t.series_id = s.id)
             and not exists (select 1 from host_samples_daily t where t.series_id = s.id)
         limit $2)";
+
+/// The time of the row that ends the oldest batch of minutes that are not packed.
+const MINUTES_BOUNDARY: &str = "
+    select time from host_minutes where host_id = $1 and time < $2 order by time limit 1 offset $3";
+const DELETE_MINUTES: &str = "delete from host_minutes where host_id = $1 and time <= $2";
 
 /// What is left to do for a host, as its note has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,8 +143,15 @@ impl Store {
         };
         let host = name.strip_prefix(NOTE).unwrap_or_default();
         let note = Note::parse(&text)?;
-        for resolution in Resolution::ALL {
-            if let Some(deleted) = self.remove_samples(host, note, resolution).await? {
+        let deleted = self.remove_minutes(host, note).await?;
+        if deleted > 0 {
+            return Ok(RemovalStep {
+                deleted,
+                is_more: true,
+            });
+        }
+        for sql in Resolution::ALL.into_iter().flat_map(samples) {
+            if let Some(deleted) = self.remove_samples(host, note, sql).await? {
                 return Ok(RemovalStep {
                     deleted,
                     is_more: true,
@@ -170,24 +185,45 @@ impl Store {
         })
     }
 
+    /// Deletes the oldest minutes that are not packed.
+    async fn remove_minutes(&self, host: &str, note: Note) -> Result<u64, StoreError> {
+        let (now, engine) = (self.clock().now(), self.engine());
+        in_write!(self, |tx| {
+            let held = tx
+                .execute(sqlx::query(HOLD_PLACE).bind(host).bind(Db(now)))
+                .await?;
+            lock_host!(tx, engine, host);
+            let cutoff = note.cutoff(held);
+            let query = sqlx::query_as(MINUTES_BOUNDARY).bind(host).bind(Db(cutoff));
+            let end: Option<(Db<Timestamp>,)> = tx.fetch_optional(query.bind(WIDE_BATCH)).await?;
+            let last = end.map_or(before(cutoff), |(time,)| time.0);
+            let query = sqlx::query(DELETE_MINUTES).bind(host).bind(Db(last));
+            let deleted = tx.execute(query).await?;
+            if held > 0 {
+                tx.execute(sqlx::query(LEAVE_PLACE).bind(host)).await?;
+            }
+            Ok(deleted)
+        })
+    }
+
     /// Deletes the oldest samples of some series, `None` when there are none to delete.
     async fn remove_samples(
         &self,
         host: &str,
         note: Note,
-        resolution: Resolution,
+        sql: &SampleStatements,
     ) -> Result<Option<u64>, StoreError> {
-        let sql = super::retention::sample_statements(resolution);
-        let now = self.clock().now();
+        let (now, engine) = (self.clock().now(), self.engine());
         in_write!(self, |tx| {
             let held = tx
                 .execute(sqlx::query(HOLD_PLACE).bind(host).bind(Db(now)))
                 .await?;
-            let cutoff = note.cutoff(held);
+            lock_host!(tx, engine, host);
+            let cutoff = sql.cutoff(note.cutoff(held));
             let query = sqlx::query_as(sql.series_of_host).bind(host);
             let query = query.bind(Db(cutoff)).bind(SERIES);
             let found: Vec<(i64,)> = tx.fetch_all(query).await?;
-            let each = BATCH / i64::try_from(found.len().max(1)).unwrap_or(i64::MAX);
+            let each = sql.each(found.len());
             let mut deleted = 0;
             for (id,) in &found {
                 let query = sqlx::query_as(sql.boundary).bind(*id).bind(Db(cutoff));
@@ -205,12 +241,13 @@ impl Store {
 
     /// Deletes some series without samples, unless the host is back and may just begin to use them.
     async fn remove_series(&self, host: &str) -> Result<u64, StoreError> {
-        let now = self.clock().now();
+        let (now, engine) = (self.clock().now(), self.engine());
         in_write!(self, |tx| {
             let query = sqlx::query(HOLD_PLACE).bind(host).bind(Db(now));
             if tx.execute(query).await? == 0 {
                 return Ok(0);
             }
+            lock_host!(tx, engine, host);
             let query = sqlx::query(SERIES_LEFT).bind(host).bind(BATCH);
             let deleted = tx.execute(query).await?;
             tx.execute(sqlx::query(LEAVE_PLACE).bind(host)).await?;

@@ -72,14 +72,16 @@ macro_rules! samples {
 }
 
 /// Every table of measurements.
-const TABLES: [Statements; 9] = [
+const TABLES: [Statements; 11] = [
     requests!("request_stats"),
     requests!("request_stats_hourly"),
     requests!("request_stats_daily"),
     requests!("request_status"),
     requests!("request_status_hourly"),
     requests!("request_status_daily"),
-    samples!("host_samples"),
+    requests!("host_minutes"),
+    samples!("host_hours"),
+    samples!("host_samples_old"),
     samples!("host_samples_hourly"),
     samples!("host_samples_daily"),
 ];

@@ -1,158 +1,17 @@
-//! Series of the host: one row per series and bucket.
-//!
-//! Hours and days are made from the minutes by the daemon that writes the minutes, in the same
-//! transaction, so they are never behind.
+//! Reading the series of hosts: minutes as they are packed, hours and days as they are summed up, and
+//! what of either is not packed yet.
 
-use crate::codec::{Db, stored_row};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use sqlx_macros::FromRow;
 
+use super::host_minutes::{HourRow, OldRow};
+use super::packed::{PackedHour, Point, Total};
 use super::{Engine, Store, StoreError, on_read};
-use linux_api_wire::fleet::HostSample;
+use crate::codec::{Db, stored_row};
 use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::time::Timestamp;
-
-pub(super) const SERIES: &str = "insert into host_series (host_id, name, labels) ";
-pub(super) const SERIES_CONFLICT: &str = " on conflict (host_id, name, labels) do nothing";
-pub(super) const FIND: &str = "select id, name, labels from host_series where host_id = ";
-pub(super) const SAMPLES: &str =
-    "insert into host_samples as old (series_id, time, samples, mean, max) ";
-/// Two starts of a daemon may share a minute; the one with more readings counts.
-pub(super) const SAMPLES_CONFLICT: &str = "
-    on conflict (series_id, time) do update set
-        samples = excluded.samples, mean = excluded.mean, max = excluded.max
-    where old.samples <= excluded.samples";
-/// Sums up what one host has between two times. What was summed up from more readings stays: some of
-/// them may be deleted by now.
-pub(super) const ROLL_UP_HOUR: &str = "
-    insert into host_samples_hourly as old (series_id, time, samples, mean, max)
-    select series_id, $2, cast(sum(samples) as bigint), sum(mean * samples) / sum(samples), max(max)
-    from host_samples
-    where series_id in (select id from host_series where host_id = $1)
-        and time >= $2 and time < $3 and samples > 0
-    group by series_id
-    on conflict (series_id, time) do update set
-        samples = excluded.samples, mean = excluded.mean, max = excluded.max
-    where old.samples <= excluded.samples";
-pub(super) const ROLL_UP_DAY: &str = "
-    insert into host_samples_daily as old (series_id, time, samples, mean, max)
-    select series_id, $2, cast(sum(samples) as bigint), sum(mean * samples) / sum(samples), max(max)
-    from host_samples_hourly
-    where series_id in (select id from host_series where host_id = $1)
-        and time >= $2 and time < $3 and samples > 0
-    group by series_id
-    on conflict (series_id, time) do update set
-        samples = excluded.samples, mean = excluded.mean, max = excluded.max
-    where old.samples <= excluded.samples";
-
-/// Writes samples inside a transaction; a macro because the bound types differ per engine.
-macro_rules! upsert_samples {
-    ($tx:expr, $host_id:expr, $samples:expr) => {{
-        use ::linux_api_wire::request_stats::Resolution;
-        use $crate::host_samples as own;
-        use $crate::request_stats::{ROWS, signed};
-        let (host_id, samples): (&str, &[::linux_api_wire::fleet::HostSample]) =
-            ($host_id, $samples);
-        let series = own::series_of(samples);
-        for names in series.chunks(ROWS) {
-            let mut query = sqlx::QueryBuilder::new(own::SERIES);
-            query.push_values(names, |mut row, (name, labels)| {
-                row.push_bind(host_id).push_bind(*name).push_bind(*labels);
-            });
-            query.push(own::SERIES_CONFLICT);
-            $tx.execute_bulk(query.build(), names.len() == ROWS).await?;
-        }
-        // A host may have had many more: a container has series of its own for as long as it lives.
-        let mut known: Vec<own::SeriesId> = Vec::new();
-        for names in series.chunks(ROWS) {
-            let mut query = sqlx::QueryBuilder::new(own::FIND);
-            query.push_bind(host_id).push(" and (name, labels) in (");
-            query.push_values(names, |mut row, (name, labels)| {
-                row.push_bind(*name).push_bind(*labels);
-            });
-            query.push(")");
-            known.extend(
-                $tx.fetch_bulk(query.build_query_as(), names.len() == ROWS)
-                    .await?,
-            );
-        }
-        if !series.is_empty() {
-            let rows = own::with_ids(samples, &known);
-            for rows in rows.chunks(ROWS) {
-                let mut query = sqlx::QueryBuilder::new(own::SAMPLES);
-                query.push_values(rows, |mut row, (id, one)| {
-                    row.push_bind(*id)
-                        .push_bind($crate::codec::Db(one.time))
-                        .push_bind(signed(one.samples))
-                        .push_bind(one.mean)
-                        .push_bind(one.max);
-                });
-                query.push(own::SAMPLES_CONFLICT);
-                $tx.execute_bulk(query.build(), rows.len() == ROWS).await?;
-            }
-            for (resolution, sql) in [
-                (Resolution::Hour, own::ROLL_UP_HOUR),
-                (Resolution::Day, own::ROLL_UP_DAY),
-            ] {
-                for start in own::starts_of(samples, resolution) {
-                    let end = start.saturating_add(resolution.length());
-                    $tx.execute(
-                        sqlx::query(sql)
-                            .bind(host_id)
-                            .bind($crate::codec::Db(start))
-                            .bind($crate::codec::Db(end)),
-                    )
-                    .await?;
-                }
-            }
-        }
-    }};
-}
-
-pub(super) use upsert_samples;
-
-#[derive(FromRow)]
-pub(super) struct SeriesId {
-    id: i64,
-    name: String,
-    labels: String,
-}
-
-pub(super) fn series_of(samples: &[HostSample]) -> Vec<(&str, &str)> {
-    let series: BTreeSet<(&str, &str)> = samples
-        .iter()
-        .map(|one| (one.name.as_str(), one.labels.as_str()))
-        .collect();
-    series.into_iter().collect()
-}
-
-/// The samples with the ids of their series, the last of each series and time.
-pub(super) fn with_ids<'a>(
-    samples: &'a [HostSample],
-    known: &[SeriesId],
-) -> Vec<(i64, &'a HostSample)> {
-    let ids: BTreeMap<(&str, &str), i64> = known
-        .iter()
-        .map(|one| ((one.name.as_str(), one.labels.as_str()), one.id))
-        .collect();
-    let rows: BTreeMap<(i64, Timestamp), &HostSample> = samples
-        .iter()
-        .filter_map(|one| {
-            let id = *ids.get(&(one.name.as_str(), one.labels.as_str()))?;
-            Some(((id, one.time), one))
-        })
-        .collect();
-    let rows = rows.into_iter().map(|((id, _), sample)| (id, sample));
-    rows.collect()
-}
-
-pub(super) fn starts_of(samples: &[HostSample], resolution: Resolution) -> BTreeSet<Timestamp> {
-    samples
-        .iter()
-        .map(|one| resolution.start_of(one.time))
-        .collect()
-}
 
 /// Which samples to read.
 #[derive(Debug, Clone)]
@@ -171,13 +30,22 @@ pub struct SampleFilter {
     pub to: Timestamp,
 }
 
+impl SampleFilter {
+    /// When the last bucket ends.
+    fn end(&self) -> Timestamp {
+        let last = Timestamp::from_millis(self.to.as_millis().saturating_sub(1));
+        let last = self.resolution.start_of(last);
+        last.saturating_add(self.resolution.length())
+    }
+}
+
 /// Samples of one series, those of a step together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampleRow {
     /// Id of the host.
-    pub host: String,
+    pub host: Arc<str>,
     /// Labels of the series.
-    pub labels: String,
+    pub labels: Arc<str>,
     /// When the step begins.
     pub time: Timestamp,
     /// How many readings it holds.
@@ -188,25 +56,56 @@ pub struct SampleRow {
     pub max: f64,
 }
 
-stored_row!(SampleRow { host, labels, samples, mean, max; db time: Timestamp });
-
 /// How much there is of the samples that a filter describes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SampleExtent {
     /// How many series have any in the range.
     pub series: i64,
-    /// The oldest in the range.
+    /// The oldest in the range; of packed minutes, their hour.
     pub first: Option<Timestamp>,
-    /// The oldest of all, before the range too.
+    /// The oldest of all, before the range too; of packed minutes, their hour.
     pub oldest: Option<Timestamp>,
 }
 
-stored_row!(SampleExtent { series; db first: Option<Timestamp>, oldest: Option<Timestamp> });
+/// The oldest samples of a series in each table that may have some: in the range, and of all.
+struct ExtentRow {
+    first: Option<Timestamp>,
+    first_open: Option<Timestamp>,
+    first_old: Option<Timestamp>,
+    oldest: Option<Timestamp>,
+    oldest_open: Option<Timestamp>,
+    oldest_old: Option<Timestamp>,
+}
+
+stored_row!(ExtentRow { ; db
+    first: Option<Timestamp>, first_open: Option<Timestamp>, first_old: Option<Timestamp>,
+    oldest: Option<Timestamp>, oldest_open: Option<Timestamp>, oldest_old: Option<Timestamp> });
+
+/// A series by its id.
+#[derive(FromRow)]
+struct Series {
+    id: i64,
+    host: String,
+    labels: String,
+}
+
+/// A point of a minute that is not packed.
+struct OpenRow {
+    series_id: i64,
+    time: Timestamp,
+    samples: i16,
+    mean: f32,
+    max: f32,
+}
+
+stored_row!(OpenRow { series_id, samples, mean, max; db time: Timestamp });
+
+type Key = (i64, Timestamp);
 
 /// The series that a filter describes.
 macro_rules! push_series {
     ($query:expr, $filter:expr) => {
-        $query.push(" where s.host_id in (");
+        $query.push(" s.host_id in (");
         let mut list = $query.separated(", ");
         for host in &$filter.hosts {
             list.push_bind(host.as_str());
@@ -220,16 +119,348 @@ macro_rules! push_series {
     };
 }
 
+/// Rows of a table for each series that a filter describes, in a range of time: series by series, for of
+/// many PostgreSQL would rather read the whole table, which is the longer the more there is of others.
+macro_rules! push_rows {
+    ($query:expr, $engine:expr, $filter:expr, $columns:literal, $table:expr, $from:expr, $to:expr) => {
+        $query.push(match $engine {
+            Engine::Sqlite => concat!(
+                " from host_series s join (select series_id, ",
+                $columns,
+                " from "
+            ),
+            Engine::Postgres => {
+                concat!(
+                    " from host_series s cross join lateral (select ",
+                    $columns,
+                    " from "
+                )
+            }
+        });
+        $query.push($table).push(" where samples > 0 and time >= ");
+        $query
+            .push_bind(Db($from))
+            .push(" and time < ")
+            .push_bind(Db($to));
+        $query.push(match $engine {
+            Engine::Sqlite => ") t on t.series_id = s.id where ",
+            Engine::Postgres => " and series_id = s.id offset 0) t where ",
+        });
+        push_series!($query, $filter);
+    };
+}
+
+macro_rules! fetch_series {
+    ($tx:expr, $filter:expr) => {{
+        let mut query = sqlx::QueryBuilder::new(
+            "select s.id, s.host_id as host, s.labels from host_series s where",
+        );
+        push_series!(query, $filter);
+        let series: Vec<Series> = $tx.fetch_all(query.build_query_as()).await?;
+        series
+    }};
+}
+
+/// Rows as they are.
+macro_rules! fetch_rows {
+    ($tx:expr, $engine:expr, $filter:expr, $table:expr, $from:expr, $to:expr) => {{
+        let mut query =
+            sqlx::QueryBuilder::new("select s.id as series_id, t.time, t.samples, t.mean, t.max");
+        push_rows!(
+            query,
+            $engine,
+            $filter,
+            "time, samples, mean, max",
+            $table,
+            $from,
+            $to
+        );
+        let rows: Vec<OldRow> = $tx.fetch_all(query.build_query_as()).await?;
+        rows
+    }};
+}
+
+/// Rows with those of each step added up.
+macro_rules! fetch_steps {
+    ($tx:expr, $engine:expr, $filter:expr, $step:expr, $table:expr, $from:expr, $to:expr) => {{
+        let step: i64 = $step;
+        let mut query = sqlx::QueryBuilder::new("select s.id as series_id, ");
+        match $engine {
+            Engine::Sqlite => {
+                let step = step.saturating_mul(1_000);
+                query.push("t.time - t.time % ").push_bind(step);
+            }
+            Engine::Postgres => {
+                query.push("to_timestamp(floor(extract(epoch from t.time) / ");
+                query.push_bind(step).push(") * ").push_bind(step);
+                query.push(")");
+            }
+        }
+        query.push(
+            " as time, cast(sum(t.samples) as bigint) as samples,
+            sum(t.mean * t.samples) / sum(t.samples) as mean, max(t.max) as max",
+        );
+        push_rows!(
+            query,
+            $engine,
+            $filter,
+            "time, samples, mean, max",
+            $table,
+            $from,
+            $to
+        );
+        query.push(" group by 1, 2");
+        let rows: Vec<OldRow> = $tx.fetch_all(query.build_query_as()).await?;
+        rows
+    }};
+}
+
+/// Packed hours that begin in a range.
+macro_rules! fetch_hours {
+    ($tx:expr, $engine:expr, $filter:expr, $from:expr, $to:expr) => {{
+        let mut query = sqlx::QueryBuilder::new(
+            "select s.id as series_id, t.time, t.samples, t.samples_odd, t.mean, t.max",
+        );
+        push_rows!(
+            query,
+            $engine,
+            $filter,
+            "time, samples, samples_odd, mean, max",
+            "host_hours",
+            $from,
+            $to
+        );
+        let rows: Vec<HourRow> = $tx.fetch_all(query.build_query_as()).await?;
+        rows
+    }};
+}
+
+/// Minutes in a range that are not packed.
+macro_rules! fetch_open {
+    ($tx:expr, $engine:expr, $filter:expr, $from:expr, $to:expr) => {{
+        let mut query = sqlx::QueryBuilder::new(match $engine {
+            Engine::Sqlite => OPEN_SQLITE,
+            Engine::Postgres => OPEN_POSTGRES,
+        });
+        query.push(" and w.time >= ").push_bind(Db($from));
+        query
+            .push(" and w.time < ")
+            .push_bind(Db($to))
+            .push(" and ");
+        push_series!(query, $filter);
+        let rows: Vec<OpenRow> = $tx.fetch_all(query.build_query_as()).await?;
+        rows
+    }};
+}
+
+const OPEN_SQLITE: &str = "
+    select s.id as series_id, w.time,
+        json_extract(w.samples, '$[' || p.key || ']') as samples,
+        cast(json_extract(w.mean, '$[' || p.key || ']') as real) as mean,
+        cast(json_extract(w.max, '$[' || p.key || ']') as real) as max
+    from host_series s join host_minutes w on w.host_id = s.host_id join json_each(w.series) p
+    where p.value = s.id";
+const OPEN_POSTGRES: &str = "
+    select s.id as series_id, w.time, w.samples[p.place] as samples, w.mean[p.place] as mean,
+        w.max[p.place] as max
+    from host_series s join host_minutes w on w.host_id = s.host_id
+    cross join lateral (select array_position(w.series, s.id) as place) p
+    where p.place is not null";
+
 const fn table(resolution: Resolution) -> &'static str {
     match resolution {
-        Resolution::Minute => "host_samples",
+        Resolution::Minute => "host_hours",
         Resolution::Hour => "host_samples_hourly",
         Resolution::Day => "host_samples_daily",
     }
 }
 
+/// A look-up of the oldest time in a table.
+const fn oldest_in(resolution: Resolution) -> &'static str {
+    match resolution {
+        Resolution::Minute => "select t.time from host_hours t where t.series_id = s.id",
+        Resolution::Hour => "select t.time from host_samples_hourly t where t.series_id = s.id",
+        Resolution::Day => "select t.time from host_samples_daily t where t.series_id = s.id",
+    }
+}
+
+const OLDEST_OLD: &str = "select t.time from host_samples_old t where t.series_id = s.id";
+
+const fn oldest_open(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => {
+            "select t.time from host_minutes t where t.host_id = s.host_id
+                and exists (select 1 from json_each(t.series) p where p.value = s.id)"
+        }
+        Engine::Postgres => {
+            "select t.time from host_minutes t where t.host_id = s.host_id
+                and array_position(t.series, s.id) is not null"
+        }
+    }
+}
+
+/// Samples of series, by step.
+struct Steps<'a> {
+    filter: &'a SampleFilter,
+    /// In milliseconds.
+    step: i64,
+    found: BTreeMap<(i64, i64), (f64, i64, f64)>,
+}
+
+impl Steps<'_> {
+    /// Adds samples that begin at a time, where that is in the range.
+    fn add(&mut self, series: i64, time: Timestamp, total: Total) {
+        if time < self.filter.from || time >= self.filter.to {
+            return;
+        }
+        let start = time.as_millis().div_euclid(self.step) * self.step;
+        self.add_step(series, start, total);
+    }
+
+    fn add_step(&mut self, series: i64, start: i64, total: Total) {
+        let nothing = (0.0, 0, f64::NEG_INFINITY);
+        let step = self.found.entry((series, start)).or_insert(nothing);
+        step.0 += total.sum();
+        step.1 = step.1.saturating_add(total.samples);
+        step.2 = step.2.max(total.max);
+    }
+
+    fn add_all(&mut self, rows: Vec<OldRow>) {
+        for row in rows {
+            self.add_step(row.series_id, row.time.as_millis(), total(&row));
+        }
+    }
+
+    /// The steps by host, labels and time, at most so many.
+    fn into_rows(self, mut series: Vec<Series>, limit: usize) -> Vec<SampleRow> {
+        series.sort_by(|one, other| (&one.host, &one.labels).cmp(&(&other.host, &other.labels)));
+        let mut rows = Vec::with_capacity(self.found.len().min(limit));
+        for one in series {
+            let (host, labels): (Arc<str>, Arc<str>) = (one.host.into(), one.labels.into());
+            let range = (one.id, i64::MIN)..=(one.id, i64::MAX);
+            for ((_, start), (sum, samples, max)) in self.found.range(range) {
+                if rows.len() == limit {
+                    return rows;
+                }
+                rows.push(SampleRow {
+                    host: Arc::clone(&host),
+                    labels: Arc::clone(&labels),
+                    time: Timestamp::from_millis(*start),
+                    samples: *samples,
+                    mean: sum / super::packed::as_real(*samples),
+                    max: *max,
+                });
+            }
+        }
+        rows
+    }
+}
+
+fn total(row: &OldRow) -> Total {
+    Total {
+        samples: row.samples,
+        mean: row.mean,
+        max: row.max,
+    }
+}
+
+/// Minutes that are not packed, and the range of hours or days that they are in.
+struct Open {
+    points: BTreeMap<Key, Point>,
+    /// Of whole buckets; empty without any.
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl Open {
+    /// `end` is where the range ends that they were read from.
+    fn of(rows: Vec<OpenRow>, bucket: Resolution, end: Timestamp) -> Self {
+        let points: BTreeMap<Key, Point> = rows
+            .into_iter()
+            .map(|row| {
+                let point = Point {
+                    samples: row.samples,
+                    mean: row.mean,
+                    max: row.max,
+                };
+                ((row.series_id, row.time), point)
+            })
+            .collect();
+        let times = || points.keys().map(|(_, time)| bucket.start_of(*time));
+        let (from, to) = match (times().min(), times().max()) {
+            (Some(first), Some(last)) => (first, last.saturating_add(bucket.length())),
+            _ => (end, end),
+        };
+        Self { points, from, to }
+    }
+
+    /// Adds rows of earlier programs.
+    fn put_below(&mut self, rows: &[OldRow]) {
+        for row in rows {
+            if let Some(older) = row.point() {
+                self.points
+                    .entry((row.series_id, row.time))
+                    .and_modify(|point| *point = older.or(*point))
+                    .or_insert(older);
+            }
+        }
+    }
+
+    /// Whether anything of a packed hour is also here.
+    fn touches(&self, row: &HourRow) -> bool {
+        let end = row.time.saturating_add(Resolution::Hour.length());
+        let range = (row.series_id, row.time)..(row.series_id, end);
+        self.points.range(range).next().is_some()
+    }
+
+    /// The hours that have any, with what is packed of them, summed up.
+    fn hours(&self, packed: Vec<HourRow>) -> BTreeMap<Key, Total> {
+        let mut hours: BTreeMap<Key, PackedHour> = packed
+            .into_iter()
+            .filter(|row| self.touches(row))
+            .map(|row| ((row.series_id, row.time), row.into_hour()))
+            .collect();
+        for ((series, time), point) in &self.points {
+            let hour = Resolution::Hour.start_of(*time);
+            let hour = hours.entry((*series, hour)).or_default();
+            hour.add(*time, *point);
+        }
+        let totals = hours.into_iter();
+        totals
+            .filter_map(|(key, hour)| Some((key, hour.total()?)))
+            .collect()
+    }
+}
+
+/// Puts totals over those that are stored.
+fn put_over(stored: Vec<OldRow>, later: BTreeMap<Key, Total>) -> BTreeMap<Key, Total> {
+    let mut all: BTreeMap<Key, Total> = stored
+        .iter()
+        .map(|row| ((row.series_id, row.time), total(row)))
+        .collect();
+    for (key, later) in later {
+        let known = all.entry(key).or_insert(later);
+        *known = known.or(later);
+    }
+    all
+}
+
+/// Days that some hours are in, summed up from all hours.
+fn days_of(hours: &BTreeMap<Key, Total>, of: &BTreeSet<Key>) -> BTreeMap<Key, Total> {
+    let mut days: BTreeMap<Key, Total> = BTreeMap::new();
+    for ((series, hour), total) in hours {
+        let key = (*series, Resolution::Day.start_of(*hour));
+        if of.contains(&key) {
+            days.entry(key)
+                .and_modify(|day| *day = day.plus(*total))
+                .or_insert(*total);
+        }
+    }
+    days
+}
+
 impl Store {
-    /// How much there is; it takes two look-ups per series, however many samples there are.
+    /// How much there is; it takes some look-ups per series, however many samples there are.
     ///
     /// # Errors
     /// When the database can't be reached within the deadline.
@@ -237,25 +468,76 @@ impl Store {
         &self,
         filter: &SampleFilter,
     ) -> Result<SampleExtent, StoreError> {
-        let table = table(filter.resolution);
-        on_read!(self, |tx| {
-            let mut query = sqlx::QueryBuilder::new(
-                "select count(first) as series, min(first) as first, min(oldest) as oldest
-                from (select (select t.time from ",
-            );
-            query
-                .push(table)
-                .push(" t where t.series_id = s.id order by t.time limit 1) as oldest, ");
-            query.push("(select t.time from ").push(table);
-            query.push(" t where t.series_id = s.id and t.time >= ");
-            query.push_bind(Db(filter.from)).push(" and t.time < ");
-            query.push_bind(Db(filter.to));
-            query.push(" order by t.time limit 1) as first from host_series s");
+        let (engine, resolution) = (self.engine(), filter.resolution);
+        // The hour or the day that is open is not summed up yet; the hour that the range begins in may
+        // be packed.
+        let from = match resolution {
+            Resolution::Minute => Resolution::Hour.start_of(filter.from),
+            Resolution::Hour | Resolution::Day => filter.from,
+        };
+        // What earlier programs wrote, they have summed up.
+        let has_old = resolution == Resolution::Minute;
+        let rows: Vec<ExtentRow> = on_read!(self, |tx| {
+            let mut query = sqlx::QueryBuilder::new("select ");
+            let look_ups = [
+                (
+                    oldest_in(resolution),
+                    "first",
+                    "oldest",
+                    from,
+                    filter.to,
+                    true,
+                ),
+                (
+                    oldest_open(engine),
+                    "first_open",
+                    "oldest_open",
+                    filter.from,
+                    filter.end(),
+                    true,
+                ),
+                (
+                    OLDEST_OLD,
+                    "first_old",
+                    "oldest_old",
+                    filter.from,
+                    filter.to,
+                    has_old,
+                ),
+            ];
+            for (at, (look_up, first, oldest, from, to, is_looked_up)) in
+                look_ups.into_iter().enumerate()
+            {
+                let look_up = if is_looked_up { look_up } else { "select null" };
+                query.push(if at == 0 { "(" } else { ", (" }).push(look_up);
+                if is_looked_up {
+                    query.push(" and t.time >= ").push_bind(Db(from));
+                    query.push(" and t.time < ").push_bind(Db(to));
+                    query.push(" order by t.time limit 1");
+                }
+                query.push(") as ").push(first);
+                query.push(", (").push(look_up);
+                if is_looked_up {
+                    query.push(" order by t.time limit 1");
+                }
+                query.push(") as ").push(oldest);
+            }
+            query.push(" from host_series s where ");
             push_series!(query, filter);
-            query.push(") found");
-            let extent: Option<SampleExtent> = tx.fetch_optional(query.build_query_as()).await?;
-            Ok(extent.unwrap_or_default())
-        })
+            Ok(tx.fetch_all(query.build_query_as()).await?)
+        })?;
+        let earliest = |times: [Option<Timestamp>; 3]| times.into_iter().flatten().min();
+        let mut extent = SampleExtent::default();
+        for row in rows {
+            let bucket = |time: Option<Timestamp>| time.map(|time| resolution.start_of(time));
+            let packed = row.first.map(|time| time.max(filter.from));
+            let first = earliest([packed, bucket(row.first_open), row.first_old]);
+            extent.series += i64::from(first.is_some());
+            extent.first = earliest([extent.first, first, None]);
+            let oldest = earliest([row.oldest, bucket(row.oldest_open), row.oldest_old]);
+            extent.oldest = earliest([extent.oldest, oldest, None]);
+        }
+        Ok(extent)
     }
 
     /// Samples by host, labels and time, the oldest first, those of each `step` seconds added up: at
@@ -270,47 +552,119 @@ impl Store {
         step: u64,
         limit: u32,
     ) -> Result<Vec<SampleRow>, StoreError> {
-        let table = table(filter.resolution);
         let step = i64::try_from(step).unwrap_or(i64::MAX / 1_000).max(1);
-        let engine = self.engine();
-        on_read!(self, |tx| {
-            let mut query = sqlx::QueryBuilder::new("select s.host_id as host, s.labels, ");
-            match engine {
-                Engine::Sqlite => {
-                    let step = step.saturating_mul(1_000);
-                    query.push("t.time - t.time % ").push_bind(step);
-                }
-                Engine::Postgres => {
-                    query.push("to_timestamp(floor(extract(epoch from t.time) / ");
-                    query.push_bind(step).push(") * ").push_bind(step);
-                    query.push(")");
-                }
+        let mut steps = Steps {
+            filter,
+            step: step.saturating_mul(1_000),
+            found: BTreeMap::new(),
+        };
+        let series = match filter.resolution {
+            Resolution::Minute => self.add_minutes(&mut steps, step).await?,
+            Resolution::Hour | Resolution::Day => self.add_longer(&mut steps, step).await?,
+        };
+        Ok(steps.into_rows(series, usize::try_from(limit).unwrap_or(usize::MAX)))
+    }
+
+    /// Adds minutes; returns the series that there are.
+    async fn add_minutes(
+        &self,
+        steps: &mut Steps<'_>,
+        step: i64,
+    ) -> Result<Vec<Series>, StoreError> {
+        let (engine, filter) = (self.engine(), steps.filter);
+        let (from, to) = (filter.from, filter.to);
+        let (series, mut open, packed, old_steps) = on_read!(self, |tx| {
+            let series = fetch_series!(tx, filter);
+            if series.is_empty() {
+                let nothing = Open::of(Vec::new(), Resolution::Hour, to);
+                return Ok((series, nothing, Vec::new(), Vec::new()));
             }
-            query.push(
-                " as time, cast(sum(t.samples) as bigint) as samples,
-                sum(t.mean * t.samples) / sum(t.samples) as mean, max(t.max) as max from ",
+            // In this order: what is packed meanwhile is read twice, not never.
+            let rows = fetch_open!(tx, engine, filter, from, to);
+            let mut open = Open::of(rows, Resolution::Hour, to);
+            let rows = fetch_rows!(
+                tx,
+                engine,
+                filter,
+                "host_samples_old",
+                open.from.max(from),
+                to
             );
-            // Series by series: of many, PostgreSQL would rather read the whole table, which is the
-            // longer the more there is of other series.
-            query.push(match engine {
-                Engine::Sqlite => {
-                    "host_series s join (select series_id, time, samples, mean, max from "
+            open.put_below(&rows);
+            let before = open.from.min(to);
+            let old = fetch_steps!(tx, engine, filter, step, "host_samples_old", from, before);
+            let hour = Resolution::Hour.start_of(from);
+            let packed = fetch_hours!(tx, engine, filter, hour, to);
+            Ok((series, open, packed, old))
+        })?;
+        steps.add_all(old_steps);
+        for row in packed {
+            let (id, hour, is_touched) = (row.series_id, row.time, open.touches(&row));
+            for (time, mut point) in row.into_hour().points(hour) {
+                if is_touched && let Some(later) = open.points.remove(&(id, time)) {
+                    point = point.or(later);
                 }
-                Engine::Postgres => {
-                    "host_series s cross join lateral (select time, samples, mean, max from "
-                }
-            });
-            query.push(table).push(" where samples > 0 and time >= ");
-            query.push_bind(Db(filter.from)).push(" and time < ");
-            query.push_bind(Db(filter.to));
-            query.push(match engine {
-                Engine::Sqlite => ") t on t.series_id = s.id",
-                Engine::Postgres => " and series_id = s.id offset 0) t",
-            });
-            push_series!(query, filter);
-            query.push(" group by 1, 2, 3 order by 1, 2, 3 limit ");
-            query.push_bind(i64::from(limit));
-            Ok(tx.fetch_all(query.build_query_as()).await?)
-        })
+                steps.add(id, time, point.into());
+            }
+        }
+        for ((id, time), point) in open.points {
+            steps.add(id, time, point.into());
+        }
+        Ok(series)
+    }
+
+    /// Adds hours or days; returns the series that there are.
+    async fn add_longer(
+        &self,
+        steps: &mut Steps<'_>,
+        step: i64,
+    ) -> Result<Vec<Series>, StoreError> {
+        let (engine, filter) = (self.engine(), steps.filter);
+        let (resolution, from, to) = (filter.resolution, filter.from, filter.to);
+        let (end, table) = (filter.end(), table(resolution));
+        let (series, closed, totals) = on_read!(self, |tx| {
+            let series = fetch_series!(tx, filter);
+            if series.is_empty() {
+                return Ok((series, Vec::new(), BTreeMap::new()));
+            }
+            let rows = fetch_open!(tx, engine, filter, from, end);
+            let mut open = Open::of(rows, resolution, end);
+            let mut closed = fetch_steps!(tx, engine, filter, step, table, from, open.from.min(to));
+            if open.points.is_empty() {
+                return Ok((series, closed, BTreeMap::new()));
+            }
+            closed.extend(fetch_steps!(tx, engine, filter, step, table, open.to, to));
+            // Buckets that hold what is not packed, made of all that they hold.
+            let old = fetch_rows!(tx, engine, filter, "host_samples_old", open.from, open.to);
+            let hours: BTreeSet<Key> = open
+                .points
+                .keys()
+                .map(|(id, time)| (*id, Resolution::Hour.start_of(*time)))
+                .collect();
+            let is_open = |row: &OldRow| {
+                hours.contains(&(row.series_id, Resolution::Hour.start_of(row.time)))
+            };
+            let old: Vec<OldRow> = old.into_iter().filter(is_open).collect();
+            open.put_below(&old);
+            let packed = fetch_hours!(tx, engine, filter, open.from, open.to);
+            let hourly = self::table(Resolution::Hour);
+            let stored = fetch_rows!(tx, engine, filter, hourly, open.from, open.to);
+            let hours = put_over(stored, open.hours(packed));
+            if resolution == Resolution::Hour {
+                return Ok((series, closed, hours));
+            }
+            let days: BTreeSet<Key> = open
+                .points
+                .keys()
+                .map(|(id, time)| (*id, Resolution::Day.start_of(*time)))
+                .collect();
+            let stored = fetch_rows!(tx, engine, filter, table, open.from, open.to);
+            Ok((series, closed, put_over(stored, days_of(&hours, &days))))
+        })?;
+        steps.add_all(closed);
+        for ((id, time), total) in totals {
+            steps.add(id, time, total);
+        }
+        Ok(series)
     }
 }

@@ -15,6 +15,7 @@
 //! steps.
 
 pub mod api_keys;
+mod arrays;
 pub mod audit;
 pub mod availability;
 pub mod backup;
@@ -27,6 +28,7 @@ pub mod flush;
 pub mod forget;
 pub mod future;
 pub mod host_list;
+mod host_minutes;
 pub mod host_samples;
 pub mod hosts;
 mod imported_keys;
@@ -38,6 +40,8 @@ mod memory;
 pub mod migrations;
 mod new_file;
 mod open;
+mod packed;
+pub mod packing;
 mod pools;
 pub mod refusals;
 pub(crate) mod replace;

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use sqlx::{AssertSqlSafe, QueryBuilder, Sqlite};
 
 use super::StoreError;
+use super::arrays::{Integers, Reals};
 use super::dump::{Column, Kind, Lines, Table, quoted};
 use super::session::{Open, Session};
 use linux_api_wire::time::Timestamp;
@@ -83,7 +84,7 @@ enum Cell {
 impl Cell {
     fn of(kind: Kind, value: &Value) -> Option<Self> {
         Some(match (kind, value) {
-            (Kind::Text, Value::Null) => Self::Text(None),
+            (Kind::Text | Kind::Reals | Kind::Integers, Value::Null) => Self::Text(None),
             (Kind::Integer | Kind::Bool | Kind::Time, Value::Null) => Self::Integer(None),
             (Kind::Real, Value::Null) => Self::Real(None),
             (Kind::Bytes, Value::Null) => Self::Bytes(None),
@@ -102,8 +103,33 @@ impl Cell {
             })),
             (Kind::Real, value) => Self::Real(Some(value.as_f64()?)),
             (Kind::Bytes, value) => Self::Bytes(Some(BASE64.decode(value.as_str()?).ok()?)),
-            (Kind::Text, _) => return None,
+            (Kind::Reals, Value::Array(list)) => {
+                let figures: Option<Vec<_>> = list.iter().map(figure).collect();
+                Self::Text(Some(Reals(figures?).to_json()))
+            }
+            (Kind::Integers, Value::Array(list)) => {
+                let numbers: Option<Vec<_>> = list.iter().map(whole).collect();
+                Self::Text(Some(Integers(numbers?).to_json()))
+            }
+            (Kind::Text | Kind::Reals | Kind::Integers, _) => return None,
         })
+    }
+}
+
+/// A figure of a list, `None` when it is none that SQLite can hold.
+fn figure(value: &Value) -> Option<Option<f32>> {
+    match value {
+        Value::Null => Some(None),
+        // Of its decimals: by way of a wider number the last digit could change.
+        Value::Number(number) => number.to_string().parse().ok().map(Some),
+        _ => None,
+    }
+}
+
+fn whole(value: &Value) -> Option<Option<i64>> {
+    match value {
+        Value::Null => Some(None),
+        value => value.as_i64().map(Some),
     }
 }
 
@@ -360,5 +386,10 @@ mod tests {
         assert!(Cell::of(Kind::Bytes, &Value::from("?")).is_none());
         assert!(Cell::of(Kind::Bool, &Value::from(1)).is_none());
         assert!(Cell::of(Kind::Text, &Value::from(1)).is_none());
+        for list in ["1", "[true]", "[[1]]", "[\"NaN\"]", "{}"] {
+            let list = serde_json::from_str(list).unwrap();
+            assert!(Cell::of(Kind::Reals, &list).is_none(), "{list}");
+        }
+        assert!(Cell::of(Kind::Integers, &serde_json::json!([1.5])).is_none());
     }
 }

@@ -164,6 +164,10 @@ impl Replacement {
             let up = current + 1..=revision;
             up.map(|one| (Direction::Up, one)).collect()
         };
+        let is_down = |one: &(Direction, i64)| one.0 == Direction::Down;
+        if steps.first().is_some_and(is_down) {
+            self.session.empty_history().await?;
+        }
         for (direction, revision) in steps {
             let done = self.session.step(direction, revision).await;
             done.map_err(|message| SchemaError::Failed { revision, message })?;
@@ -240,6 +244,16 @@ impl Replacement {
 }
 
 impl Session {
+    /// Deletes what a way back would unpack: all of it is about to be replaced.
+    async fn empty_history(&mut self) -> Result<(), StoreError> {
+        for table in ["host_hours", "host_minutes"] {
+            if self.has_table(table).await? {
+                self.run(format!("delete from {}", quoted(table))).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// From here on others may read the tables and not write them.
     async fn keep_writers_out(&mut self) -> Result<(), StoreError> {
         let tables = self.tables().await?;

@@ -1,4 +1,5 @@
-//! TimescaleDB: where its extension is to be had, the tables of measurements become hypertables.
+//! TimescaleDB: where its extension is to be had, the tables of requests become hypertables. Samples of
+//! hosts are packed by the daemon itself, which is smaller than what the extension makes of them.
 //!
 //! Rows, columns and statements stay the same; what changes is how they lie on disk. Time tables are
 //! cut into chunks, chunks that are no longer written to are compressed, and old ones are dropped
@@ -49,18 +50,11 @@ macro_rules! time_tables {
                 segment_by: "status",
                 order_by: STATUSES,
             },
-            TimeTable {
-                name: concat!("host_samples", $suffix),
-                chunk: $chunk,
-                compress_after: $compress_after,
-                segment_by: "series_id",
-                order_by: "time desc",
-            },
         ]
     };
 }
 
-const fn tables(resolution: Resolution) -> &'static [TimeTable; 3] {
+const fn tables(resolution: Resolution) -> &'static [TimeTable; 2] {
     match resolution {
         Resolution::Minute => &time_tables!("", "3 days", "3 days"),
         Resolution::Hour => &time_tables!("_hourly", "60 days", "30 days"),
@@ -69,7 +63,10 @@ const fn tables(resolution: Resolution) -> &'static [TimeTable; 3] {
 }
 
 /// How many tables there are.
-const TABLES: i64 = 9;
+const TABLES: i64 = 6;
+
+/// Hypertables of earlier programs, which are plain tables now.
+const NO_LONGER: [&str; 2] = ["host_samples_hourly", "host_samples_daily"];
 
 /// Lets functions of the extension be found, wherever it was installed.
 const FIND_FUNCTIONS: &str = "
@@ -86,7 +83,7 @@ pub struct Timescale {
     pub available_version: Option<String>,
     /// Whether the server has loaded its library (`shared_preload_libraries`).
     pub is_loaded: bool,
-    /// How many tables of measurements are hypertables, 0 to 9.
+    /// How many tables of requests are hypertables, 0 to 6.
     pub hypertables: i64,
     /// Their chunks.
     pub chunks: i64,
@@ -137,9 +134,10 @@ impl Store {
                 current_setting('timescaledb.disable_load', true) is not null";
         const USE: &str = "
             select (select count(*) from timescaledb_information.hypertables
-                    where hypertable_schema = 'linux_api'),
+                    where hypertable_schema = 'linux_api' and hypertable_name like 'request%'),
                 count(*), count(*) filter (where is_compressed)
-            from timescaledb_information.chunks where hypertable_schema = 'linux_api'";
+            from timescaledb_information.chunks
+            where hypertable_schema = 'linux_api' and hypertable_name like 'request%'";
         if self.engine() == Engine::Sqlite {
             return Ok(Timescale::default());
         }
@@ -164,7 +162,7 @@ impl Store {
         })
     }
 
-    /// Makes the tables of measurements hypertables with compression, where the server offers
+    /// Makes the tables of requests hypertables with compression, where the server offers
     /// TimescaleDB. What they hold moves along, table by table; others wait meanwhile to write to
     /// the table that moves. Does nothing where that is not to be had or was done before.
     ///
@@ -172,6 +170,12 @@ impl Store {
     /// When the server refuses it or fails; the tables that were not done yet are then as before.
     pub async fn use_timescaledb(&self) -> Result<Timescale, StoreError> {
         let found = self.timescale().await?;
+        if found.version.is_some() {
+            for table in NO_LONGER {
+                self.directly(async |connection| make_plain(connection, table).await)
+                    .await?;
+            }
+        }
         if !found.is_usable() || self.schema_state().await?.current == 0 {
             return Ok(found);
         }
@@ -335,14 +339,55 @@ impl Store {
     }
 }
 
+/// Makes a hypertable a plain table again, unless it is one.
+async fn make_plain(connection: &mut PgConnection, table: &str) -> Result<(), sqlx::Error> {
+    // Names of tables can't be bound as values.
+    const MAKE: &str = "
+        do $do$
+        declare name text := current_setting('linux_api.table');
+        begin
+            execute format('lock table %I in access exclusive mode', name);
+            execute format('create table %I (like %I including defaults)', name || '_plain', name);
+            execute format('insert into %I select * from %I', name || '_plain', name);
+            execute format('drop table %I', name);
+            execute format('alter table %I rename to %I', name || '_plain', name);
+            execute format('alter table %I add primary key (series_id, time)', name);
+        end $do$";
+    const NAME: &str = "select set_config('linux_api.table', $1, true)";
+    if !is_hypertable(connection, table).await? {
+        return Ok(());
+    }
+    tracing::debug!(table, "makes a hypertable a plain table");
+    for statement in [
+        sqlx::query(FIND_FUNCTIONS),
+        sqlx::query(NAME).bind(table),
+        sqlx::query(MAKE),
+    ] {
+        statement
+            .persistent(false)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn is_hypertable(connection: &mut PgConnection, table: &str) -> Result<bool, sqlx::Error> {
+    const SQL: &str = "
+        select count(*) from timescaledb_information.hypertables
+        where hypertable_schema = 'linux_api' and hypertable_name = $1";
+    let found: i64 = sqlx::query_scalar(SQL)
+        .bind(table)
+        .persistent(false)
+        .fetch_one(connection)
+        .await?;
+    Ok(found > 0)
+}
+
 /// Makes one table a hypertable and lets it be compressed, unless that was done.
 async fn make_hypertable(
     connection: &mut PgConnection,
     table: &TimeTable,
 ) -> Result<(), sqlx::Error> {
-    const IS_ONE: &str = "
-        select count(*) from timescaledb_information.hypertables
-        where hypertable_schema = 'linux_api' and hypertable_name = $1";
     const MAKE: &str = "
         select create_hypertable(cast(cast($1 as text) as regclass),
             by_range('time', cast(cast($2 as text) as interval)),
@@ -366,12 +411,7 @@ async fn make_hypertable(
         .persistent(false)
         .execute(&mut *connection)
         .await?;
-    let is_one: i64 = sqlx::query_scalar(IS_ONE)
-        .bind(table.name)
-        .persistent(false)
-        .fetch_one(&mut *connection)
-        .await?;
-    if is_one > 0 {
+    if is_hypertable(connection, table.name).await? {
         return Ok(());
     }
     tracing::debug!(table = table.name, "makes a table a hypertable");

@@ -197,7 +197,7 @@ async fn a_thousand_hosts_are_answered_and_more_are_refused(database: Database) 
             select 'x' || n.n, 'load.one', '' from n"
         ),
         "with recursive m (m) as (select 0 union all select m + 1 from m where m < 29)
-        insert into host_samples (series_id, time, samples, mean, max)
+        insert into host_samples_old (series_id, time, samples, mean, max)
         select s.id, t.time - m.m * STEP, 30, 2.0, 2.0
         from host_samples t, host_series s, m
         where not (s.host_id = 'h1' and m.m = 0)"

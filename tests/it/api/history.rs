@@ -240,18 +240,22 @@ async fn a_step_is_kept_wherever_its_points_fit(database: Database) {
     let app = App::new(&database).await;
     let viewer = app.user("eve", Role::Viewer).await;
     store(&app, "h1", &[sample("load.one", "", before(1), 4.0)]).await;
-    let (minute, hour) = match database.engine {
-        Engine::Sqlite => ("n.n * 60000", "n.n * 3600000"),
-        Engine::Postgres => ("n.n * interval '1 minute'", "n.n * interval '1 hour'"),
+    let (minute, hour, start) = match database.engine {
+        Engine::Sqlite => ("n.n * 60000", "n.n * 3600000", "t.time - t.time % 3600000"),
+        Engine::Postgres => (
+            "n.n * interval '1 minute'",
+            "n.n * interval '1 hour'",
+            "date_trunc('hour', t.time, 'UTC')",
+        ),
     };
-    for (table, step, rows) in [
-        ("host_samples", minute, 30 * 1_440),
-        ("host_samples_hourly", hour, 500 * 24),
+    for (table, first, step, rows) in [
+        ("host_samples_hourly", start, hour, 500 * 24),
+        ("host_samples_old", "t.time", minute, 30 * 1_440),
     ] {
         let sql = format!(
             "with recursive n (n) as (select 1 union all select n + 1 from n where n < {rows})
             insert into {table} (series_id, time, samples, mean, max)
-            select t.series_id, t.time - {step}, 30, 4.0, 8.0 from {table} t, n"
+            select t.series_id, {first} - {step}, 30, 4.0, 8.0 from host_samples t, n"
         );
         execute(database.engine, &database.url, sql).await;
     }
@@ -314,7 +318,7 @@ async fn many_series_over_days_are_all_answered_in_full(database: Database) {
     };
     let sql = format!(
         "with recursive n (n) as (select 1 union all select n + 1 from n where n < 8638)
-        insert into host_samples (series_id, time, samples, mean, max)
+        insert into host_samples_old (series_id, time, samples, mean, max)
         select t.series_id, t.time - {minute}, 30, 10.0, 20.0 from host_samples t, n"
     );
     execute(database.engine, &database.url, sql).await;

@@ -254,7 +254,7 @@ async fn users_and_keys_alone_leave_the_rest(fixture: Fixture) {
     assert_eq!(fixture.store.count_users().await.unwrap(), 2);
     let after = fixture.backup(BackupScope::All).await.unwrap();
     assert_eq!(rows(&after, "request_stats").len(), 50);
-    assert_eq!(rows(&after, "host_samples").len(), 50);
+    assert_eq!(rows(&after, "host_minutes").len(), 50);
 }
 
 async fn users_and_keys_alone_fill_an_empty_database(fixture: Fixture) {

@@ -1,6 +1,7 @@
 //! Requests per bucket: what is written twice counts once, and groups are right over daemons.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use linux_api_store::Store;
@@ -386,8 +387,8 @@ async fn minutes_of_series_are_summed_up_to_hours_and_days(database: Database) {
             .map(|row| (row.labels, row.time, row.samples, row.mean, row.max));
         rows.collect::<Vec<_>>()
     };
-    let first = || "{a=\"1\"}".to_owned();
-    let second = || "{a=\"2\"}".to_owned();
+    let first = || Arc::<str>::from("{a=\"1\"}");
+    let second = || Arc::<str>::from("{a=\"2\"}");
     assert_eq!(read(Resolution::Minute).await.len(), 5);
     assert_eq!(
         read(Resolution::Hour).await,

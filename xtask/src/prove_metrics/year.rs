@@ -54,7 +54,8 @@ async fn engine(run: &mut Run, url: &str, database: &Database) -> anyhow::Result
             before.name, before.rows, before.days, after.rows, after.days,
         );
         holds &= if before.step == 60 {
-            after.days <= 30.01
+            // Packed minutes go by the hour.
+            after.days <= 30.05
         } else {
             after.rows >= before.rows
         };
@@ -144,6 +145,11 @@ async fn fill(database: &Database, routes: u32) -> anyhow::Result<()> {
                 r"'\x010203'::bytea",
             ),
         };
+        // As an earlier version of the program has left them: the daemon packs these.
+        let samples = match suffix {
+            "" => "host_samples_old".to_owned(),
+            suffix => format!("host_samples{suffix}"),
+        };
         for sql in [
             format!(
                 "insert into request_stats{suffix} \
@@ -155,7 +161,7 @@ async fn fill(database: &Database, routes: u32) -> anyhow::Result<()> {
                  select time, '/route/' || n, 'GET', 200, 'h', 'i', 10 from t, r"
             ),
             format!(
-                "insert into host_samples{suffix} {series} \
+                "insert into {samples} {series} \
                  select 1000000 + n, time, 30, 1.0, 2.0 from t, r"
             ),
         ] {

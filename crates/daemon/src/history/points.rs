@@ -59,9 +59,20 @@ fn points(readings: &[Reading], step: u64) -> Vec<[f64; 3]> {
         bucket.2 = bucket.2.max(reading.max);
     }
     let point = |(start, (sum, samples, max)): (i64, (f64, u64, f64))| {
-        [start as f64 / 1_000.0, sum / samples as f64, max]
+        [
+            start as f64 / 1_000.0,
+            seven_digits(sum / samples as f64),
+            seven_digits(max),
+        ]
     };
     buckets.into_iter().map(point).collect()
+}
+
+/// The shortest number that stands for a figure as it is kept, which is of seven digits.
+#[expect(clippy::cast_possible_truncation, reason = "that is what is wanted")]
+fn seven_digits(value: f64) -> f64 {
+    let kept = value as f32;
+    kept.to_string().parse().unwrap_or(value)
 }
 
 #[cfg(test)]
@@ -96,6 +107,14 @@ mod tests {
         let (series, step) = downsample(&[series(readings)], 120);
         assert_eq!(step, 120);
         assert_eq!(series[0].points, [[0.0, 2.0, 10.0], [600.0, 7.0, 14.0]]);
+    }
+
+    #[test]
+    fn figures_are_written_in_their_own_digits() {
+        assert_eq!(seven_digits(f64::from(12.3_f32)), 12.3);
+        assert_eq!(seven_digits(0.1 + 0.2), 0.3);
+        assert_eq!(seven_digits(8_123_456_512.0), 8_123_456_500.0);
+        assert_eq!(seven_digits(f64::NEG_INFINITY), f64::NEG_INFINITY);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! the request is refused, but no part of it is left out.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::points::{POINTS_MAX, Reading};
 use super::{HistoryError, STORED_STEP, described};
@@ -142,9 +143,9 @@ impl StoredSeries<'_> {
         let ranks = self.hosts.iter().enumerate();
         let ranks: BTreeMap<&str, usize> =
             ranks.map(|(rank, host)| (host.id.as_str(), rank)).collect();
-        let mut series: BTreeMap<(usize, String), Vec<Reading>> = BTreeMap::new();
+        let mut series: BTreeMap<(usize, Arc<str>), Vec<Reading>> = BTreeMap::new();
         for row in rows {
-            let Some(rank) = ranks.get(row.host.as_str()) else {
+            let Some(rank) = ranks.get(&*row.host) else {
                 continue;
             };
             series
@@ -157,7 +158,7 @@ impl StoredSeries<'_> {
                     max: row.max,
                 });
         }
-        let read = |((rank, labels), readings): ((usize, String), Vec<Reading>)| {
+        let read = |((rank, labels), readings): ((usize, Arc<str>), Vec<Reading>)| {
             let key = SeriesKey::from_stored(selector.series, &labels)?;
             let host = self.hosts.get(rank).filter(|_| self.by_host);
             Some((described(&key, host), readings))

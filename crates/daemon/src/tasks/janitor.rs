@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::supervisor::every;
+use linux_api_store::packing::OldRowsPosition;
 use linux_api_store::{Store, StoreError};
 use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::time::Timestamp;
@@ -27,6 +28,12 @@ const COMPRESSED_MAX: u32 = 20;
 const SKEW: Duration = Duration::from_mins(5);
 /// How long a round removes what hosts have left that were forgotten.
 const FORGETTING_MAX: Duration = Duration::from_mins(1);
+/// How long a round packs minutes that their hosts have left.
+const PACKING_MAX: Duration = Duration::from_mins(2);
+/// How long a round packs rows of earlier programs, so that other rounds are not much later.
+const PACKING_OLD_MAX: Duration = Duration::from_mins(8);
+/// How late an hour may be packed, and with it summed up.
+const PACKED_AFTER: Duration = Duration::from_hours(4);
 /// Never deleted for want of room.
 const LEAST: Duration = Duration::from_hours(24);
 
@@ -141,6 +148,8 @@ pub async fn sweep(
     let timescale = store.timescale().await;
     let has_chunks = timescale.map_err(SweepError::of(DELETE))?.is_used();
     let mut swept = SweepResult::default();
+    let packed = pack_left_minutes(store, holder).await;
+    swept.add("pack minutes that hosts have left", packed);
     for resolution in Resolution::ALL {
         let keep = retention.of(resolution);
         if has_chunks {
@@ -172,6 +181,8 @@ pub async fn sweep(
     let hosts = store.delete_old_hosts(now.saturating_sub(retention.days));
     let deleted = hosts.await.map(|()| 0);
     swept.add("delete hosts that are gone", deleted);
+    let packed = pack_old_rows(store, holder).await;
+    swept.add("pack rows of an earlier version", packed);
     swept.finish().map(Some)
 }
 
@@ -235,8 +246,11 @@ fn distance(one: Timestamp, other: Timestamp) -> Duration {
 /// Until when buckets are summed up for good: the longer bucket that is not over yet is made again
 /// from all shorter ones that it holds, so these stay, however short their time is.
 fn summed_up_until(resolution: Resolution, now: Timestamp) -> Timestamp {
-    let longer = Resolution::ALL.into_iter().find(|one| *one > resolution);
-    longer.map_or(now, |longer| longer.start_of(now))
+    match resolution {
+        Resolution::Minute => Resolution::Hour.start_of(now),
+        Resolution::Hour => Resolution::Day.start_of(now.saturating_sub(PACKED_AFTER)),
+        Resolution::Day => now,
+    }
 }
 
 /// Deletes what begins before `cutoff`. Of chunks only those go that hold nothing later: deleting
@@ -248,13 +262,15 @@ async fn delete(
     cutoff: Timestamp,
     holder: &str,
 ) -> Result<u64, StoreError> {
-    if has_chunks {
-        return store.drop_old_chunks(resolution, cutoff).await;
-    }
     let mut all = 0;
+    if has_chunks {
+        all += store.drop_old_chunks(resolution, cutoff).await?;
+    }
     loop {
-        let deleted = store.delete_old_requests(resolution, cutoff).await?
-            + store.delete_old_samples(resolution, cutoff).await?;
+        let mut deleted = store.delete_old_samples(resolution, cutoff).await?;
+        if !has_chunks {
+            deleted += store.delete_old_requests(resolution, cutoff).await?;
+        }
         all += deleted;
         if deleted == 0 {
             return Ok(all);
@@ -263,6 +279,53 @@ async fn delete(
         // A long sweep keeps the lease, and ends when it lost it.
         if !store.hold_lease(LEASE_NAME, holder, LEASE).await? {
             return Ok(all);
+        }
+    }
+}
+
+/// Leaves others as much time as the work took that began at a time, and keeps the lease; returns whether
+/// there is time for more within `most` since the round began.
+async fn goes_on(
+    store: &Store,
+    holder: &str,
+    round: Instant,
+    work: Instant,
+    most: Duration,
+) -> Result<bool, StoreError> {
+    tokio::time::sleep(work.elapsed().min(BREATH)).await;
+    Ok(round.elapsed() < most && store.hold_lease(LEASE_NAME, holder, LEASE).await?)
+}
+
+/// Packs minutes of hosts that don't do it themselves, for a while.
+async fn pack_left_minutes(store: &Store, holder: &str) -> Result<u64, StoreError> {
+    let round = Instant::now();
+    loop {
+        let work = Instant::now();
+        if store.pack_left_minutes().await? == 0
+            || !goes_on(store, holder, round, work, PACKING_MAX).await?
+        {
+            return Ok(0);
+        }
+    }
+}
+
+/// Packs rows that an earlier version of the program wrote, for a while: the next round goes on.
+async fn pack_old_rows(store: &Store, holder: &str) -> Result<u64, StoreError> {
+    let round = Instant::now();
+    let (mut position, mut count) = (OldRowsPosition::START, 0_u64);
+    loop {
+        let work = Instant::now();
+        let next = store.pack_old_rows(position).await?;
+        let Some(next) = next else {
+            if count > 0 {
+                tracing::info!(days = count, "packed the history of an earlier version");
+            }
+            return Ok(0);
+        };
+        (position, count) = (next, count + 1);
+        if !goes_on(store, holder, round, work, PACKING_OLD_MAX).await? {
+            tracing::info!(days = count, "packs the history of an earlier version");
+            return Ok(0);
         }
     }
 }
