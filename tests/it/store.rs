@@ -49,6 +49,7 @@ mod imports;
 mod keys;
 mod leases;
 mod migrations;
+mod pooler;
 mod requests;
 mod retention;
 mod users;

@@ -51,6 +51,11 @@ pub(crate) const LISTED: &[UnrunCommand] = &[
     listed(". \"$HOME/.cargo/env\"", "installs a compiler", nothing),
     listed("cargo install ", PACKAGES, nothing),
     listed("make ", "builds the program", names_a_target),
+    listed(
+        "cargo xtask fleet",
+        "plays for minutes, with servers of its own",
+        nothing,
+    ),
     listed("podman ", ENGINE, nothing),
     listed("docker compose ", ENGINE, nothing),
     listed("cd packaging/container", ENGINE, is_a_path),
