@@ -73,7 +73,7 @@ pub(crate) struct Fleet {
     /// Use TimescaleDB, which the server must have
     #[arg(long)]
     timescaledb: bool,
-    /// The linux-api program that answers the questions, best as it is released and of this source
+    /// The linux-api program that the questions are sent to, best as it is released and of this source
     #[arg(
         long,
         value_name = "BINARY",

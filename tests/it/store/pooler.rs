@@ -50,8 +50,9 @@ async fn the_shipped_settings_serve_more_daemons_than_the_server_has_connections
     let direct: PgConnectOptions = database.url.parse().unwrap();
     let sql = "select count(*) from pg_stat_activity where datname = current_database() \
                and backend_type = 'client backend' and pid <> pg_backend_pid()";
-    let row = sqlx::query(sql).fetch_one(&mut direct.connect().await.unwrap());
-    let connections: i64 = row.await.unwrap().get(0);
+    let mut direct = direct.connect().await.unwrap();
+    let row = sqlx::query(sql).fetch_one(&mut direct).await.unwrap();
+    let connections: i64 = row.get(0);
     assert!(connections <= MOST, "{connections} connections");
 
     // The role of the example's stats_users may read the figures, and every daemon is still connected.

@@ -25,7 +25,7 @@ wait "$pid"
 rm -rf -- "$FOLDER"
 "#;
 
-/// Known to the poolers alone: the tests' server trusts everybody.
+/// Known to the poolers alone: the tests' server trusts all clients.
 const PASSWORD: &str = "pooled";
 
 /// What keeps it from starting, and what to do about it.

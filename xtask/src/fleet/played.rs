@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::host::{PlayedHost, identity};
@@ -25,6 +26,10 @@ use linux_api_wire::time::Clock;
 /// that reaches the database.
 const READING: Duration = Duration::from_secs(10);
 
+/// As long as a daemon waits between two attempts to reach its database, and for how long it is waited for.
+const PAUSE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_mins(2);
+
 /// A daemon that writes what a real one would, and reads what it polls.
 #[derive(Debug)]
 pub(super) struct Played {
@@ -39,9 +44,7 @@ impl Played {
     pub(super) async fn start(site: &Site, number: u32, traffic: Traffic) -> anyhow::Result<Self> {
         let clock = Clock::system();
         let store = Store::new(site.options.clone(), clock.clone())?;
-        store.connect().await?;
-        store.preparing().refresh_auth_revision().await?;
-        store.set_availability(Availability::Ready);
+        connect(&store).await?;
         let auth = &site.config.auth;
         let limits = Limits {
             cache_size: auth.cache_size,
@@ -101,4 +104,22 @@ impl Played {
         self.supervisor.wait().await;
         self.store.close().await;
     }
+}
+
+/// Connects, and tries again while the database can't be reached, as a daemon does.
+async fn connect(store: &Store) -> anyhow::Result<()> {
+    let begin = Instant::now();
+    loop {
+        let attempt = async {
+            store.connect().await?;
+            store.preparing().refresh_auth_revision().await
+        };
+        match attempt.await {
+            Ok(_) => break,
+            Err(error) if error.is_outage() && begin.elapsed() < PATIENCE => sleep(PAUSE).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    store.set_availability(Availability::Ready);
+    Ok(())
 }

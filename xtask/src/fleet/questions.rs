@@ -1,4 +1,4 @@
-//! What people ask of a fleet, over HTTP from a real daemon on the same database.
+//! What people want to know of a fleet, over HTTP from a real daemon on the same database.
 
 use std::fs::{self, File};
 use std::process::Command;
@@ -72,7 +72,7 @@ pub(super) async fn measure(
         ),
     ];
     for (row, path) in questions {
-        let (durations, bytes) = reader.ask(&path).await?;
+        let (durations, bytes) = reader.time(&path).await?;
         println!("{}: {} times, {bytes} bytes", row.name(), durations.len());
         report.note(row, middle_and_end(durations));
     }
@@ -138,7 +138,7 @@ impl Reader {
     }
 
     /// How long the responses to a request took, each read to its end, and how large the last one was.
-    async fn ask(&self, path: &str) -> anyhow::Result<(Vec<f64>, usize)> {
+    async fn time(&self, path: &str) -> anyhow::Result<(Vec<f64>, usize)> {
         let (mut durations, mut bytes) = (Vec::new(), 0);
         let mut begin = Instant::now();
         for number in 0..WARM_UP + REPEATS {

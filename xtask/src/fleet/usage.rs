@@ -36,7 +36,7 @@ struct Usage {
     pool: Option<PoolFigures>,
 }
 
-/// Measures the fleet while nobody uses it.
+/// Measures the fleet while it is not used.
 pub(super) async fn measure_idle(
     site: &Site,
     crowd: &Crowd,
