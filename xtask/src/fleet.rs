@@ -48,7 +48,7 @@ pub(crate) struct Fleet {
     /// How many of them are in use in the last quarter; all of them without it
     #[arg(long, value_name = "N")]
     used: Option<u32>,
-    /// Under how many routes each of them counts requests
+    /// Under how many routes a daemon in use counts requests
     #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u32).range(1..=100))]
     routes: u32,
     /// Requests to each of these routes a minute

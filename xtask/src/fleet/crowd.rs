@@ -54,13 +54,15 @@ impl Crowd {
         self.0.iter().step_by(step).take(count).cloned().collect()
     }
 
-    /// Sends a request with a key to each of the first daemons, once a second, until stopped.
+    /// Has the first daemons count requests from now on, and sends each one with a key once a second until
+    /// stopped.
     pub(super) async fn use_some(&self, count: u32, keys: &Keys) -> anyhow::Result<InUse> {
         let (clients, stop) = (TaskTracker::new(), CancellationToken::new());
         for (number, played) in self.0.iter().take(count as usize).enumerate() {
             let key = keys.of_client(number).clone();
             // One after the other: the first check of a key takes a slow hash.
             played.accept(&key).await?;
+            played.begin_requests();
             let requests = send_requests(Arc::clone(played), key);
             let stop = stop.clone();
             clients.spawn(async move { stop.run_until_cancelled(requests).await });

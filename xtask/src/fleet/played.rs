@@ -37,6 +37,8 @@ pub(super) struct Played {
     verifier: Verifier<StoredKeys>,
     flusher: FlusherHandle,
     supervisor: Supervisor,
+    /// Lets requests begin.
+    requests: CancellationToken,
     end: CancellationToken,
 }
 
@@ -61,8 +63,9 @@ impl Played {
         let poll = key_watch::run(store.clone(), auth.revocation_poll, end.clone());
         supervisor.spawn("key watch", &end, poll);
         let recorder = Recorder::with_shards(1);
-        let requests = traffic.run(recorder.clone(), clock, end.clone());
-        supervisor.spawn("requests", &end, requests);
+        let requests = CancellationToken::new();
+        let counted = traffic.run(recorder.clone(), clock, requests.clone(), end.clone());
+        supervisor.spawn("requests", &end, counted);
         let flusher = FlusherHandle::default();
         let parts = MeasuringParts {
             store: &store,
@@ -77,8 +80,14 @@ impl Played {
             verifier,
             flusher,
             supervisor,
+            requests,
             end,
         })
+    }
+
+    /// Has it count requests from now on.
+    pub(super) fn begin_requests(&self) {
+        self.requests.cancel();
     }
 
     /// Checks a key as a request with it does, and so keeps the daemon in use.
@@ -96,6 +105,17 @@ impl Played {
     pub(super) fn writes(&self) -> (u64, u64) {
         let health = self.flusher.health();
         (health.success_count, health.error_count)
+    }
+
+    /// What it knows of its database, for people.
+    pub(super) fn state(&self) -> String {
+        format!(
+            "revision {} read {:?} ago, {}, {:?}",
+            self.store.known_auth_revision(),
+            self.store.contact_age(),
+            self.store.availability().borrow().code(),
+            self.flusher.health().last_error,
+        )
     }
 
     /// Ends it as a supervisor would.

@@ -33,6 +33,7 @@ pub(super) enum Row {
     PoolerProcessor,
     WalMinute,
     WalDay,
+    WalDayUsed,
     Disk,
     History,
     RoutesLastHour,
@@ -46,7 +47,7 @@ pub(super) enum Row {
 }
 
 impl Row {
-    const ALL: [Self; 22] = [
+    const ALL: [Self; 23] = [
         Self::ServerConnections,
         Self::ServerConnectionsUsed,
         Self::OwnConnections,
@@ -59,6 +60,7 @@ impl Row {
         Self::PoolerProcessor,
         Self::WalMinute,
         Self::WalDay,
+        Self::WalDayUsed,
         Self::Disk,
         Self::History,
         Self::RoutesLastHour,
@@ -84,8 +86,9 @@ impl Row {
             Self::ProcessorIdle => "Processor of PostgreSQL, idle",
             Self::ProcessorUsed => "Processor of PostgreSQL, in use",
             Self::PoolerProcessor => "Processor of PgBouncer, idle",
-            Self::WalMinute => "Write-ahead log a minute",
-            Self::WalDay => "Write-ahead log a day",
+            Self::WalMinute => "Write-ahead log a minute, idle",
+            Self::WalDay => "Write-ahead log a day, idle",
+            Self::WalDayUsed => "Write-ahead log a day, in use",
             Self::Disk => "Series on disk, a host and day",
             Self::History => "History of 30 days in minutes, one series",
             Self::RoutesLastHour => "Requests by route, last hour, 100 rows",
@@ -121,6 +124,7 @@ impl Row {
             | Self::ProcessorUsed
             | Self::PoolerProcessor
             | Self::WalMinute
+            | Self::WalDayUsed
             | Self::ByHost => return None,
         })
     }

@@ -36,11 +36,18 @@ impl Traffic {
         names.collect()
     }
 
-    /// Counts requests at an even pace until stopped.
-    pub(super) async fn run(self, recorder: Recorder, clock: Clock, stop: CancellationToken) {
+    /// Counts requests at an even pace, from `begin` on until stopped.
+    pub(super) async fn run(
+        self,
+        recorder: Recorder,
+        clock: Clock,
+        begin: CancellationToken,
+        stop: CancellationToken,
+    ) {
         let pace = Duration::from_mins(1) / self.each;
         let names = self.names();
         let request = async {
+            begin.cancelled().await;
             let mut next = Instant::now() + pace.mul_f64(rand::random());
             loop {
                 sleep_until(next).await;

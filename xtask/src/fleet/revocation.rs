@@ -84,7 +84,8 @@ async fn refused(played: Arc<Played>, key: &PlainKey, begin: Instant) -> anyhow:
         }
         ensure!(
             begin.elapsed() < PATIENCE,
-            "a revoked key works on after {PATIENCE:?}"
+            "a revoked key works on after {PATIENCE:?}: {}",
+            played.state()
         );
         sleep(PACE).await;
     }

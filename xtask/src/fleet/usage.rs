@@ -36,6 +36,18 @@ struct Usage {
     pool: Option<PoolFigures>,
 }
 
+impl Usage {
+    fn wal_a_minute(&self) -> Measured {
+        let megabytes = self.wal_bytes / self.seconds * 60.0 / 1e6;
+        Measured::new(megabytes, format!("{megabytes:.2} MB"))
+    }
+
+    fn wal_a_day(&self) -> Measured {
+        let gigabytes = self.wal_bytes / self.seconds * 86_400.0 / 1e9;
+        Measured::new(gigabytes, format!("{gigabytes:.2} GB"))
+    }
+}
+
 /// Measures the fleet while it is not used.
 pub(super) async fn measure_idle(
     site: &Site,
@@ -50,7 +62,7 @@ pub(super) async fn measure_idle(
     let (before, failed_before) = crowd.writes();
     let usage = watch(site, time).await?;
     let (after, failed) = crowd.writes();
-    println!("{} writes of daemons, idle", after - before);
+    println!("{} writes of daemons that are idle", after - before);
     report.note(Row::FailedWrites, Measured::count(failed - failed_before));
 
     let connections = usage.connections.unsigned_abs();
@@ -83,17 +95,12 @@ pub(super) async fn measure_idle(
             Measured::share(seconds / usage.seconds),
         );
     }
-    let minute = usage.wal_bytes / usage.seconds * 60.0 / 1e6;
-    report.note(
-        Row::WalMinute,
-        Measured::new(minute, format!("{minute:.2} MB")),
-    );
-    let day = minute * 1_440.0 / 1e3;
-    report.note(Row::WalDay, Measured::new(day, format!("{day:.2} GB")));
+    report.note(Row::WalMinute, usage.wal_a_minute());
+    report.note(Row::WalDay, usage.wal_a_day());
     Ok(())
 }
 
-/// Measures the fleet while it is in use.
+/// Measures the fleet while it is in use, and counts requests.
 pub(super) async fn measure_used(
     site: &Site,
     time: Duration,
@@ -108,6 +115,7 @@ pub(super) async fn measure_used(
     if let Some(seconds) = usage.postgres {
         report.note(Row::ProcessorUsed, Measured::share(seconds / usage.seconds));
     }
+    report.note(Row::WalDayUsed, usage.wal_a_day());
     if site.options.pooler {
         let connections = usage.connections.unsigned_abs();
         report.note(Row::ServerConnectionsUsed, Measured::count(connections));
