@@ -41,6 +41,7 @@ follow! {
     cli: "docs/cli.md",
     configuration: "docs/configuration.md",
     containers: "docs/containers.md",
+    fleet: "docs/fleet.md",
     installation: "docs/installation.md",
     logging: "docs/logging.md",
     metrics_format: "docs/metrics-format.md",

@@ -52,6 +52,7 @@ mod migrations;
 mod packing;
 mod packing_kills;
 mod packing_sizes;
+mod pooler;
 mod requests;
 mod retention;
 mod users;

@@ -2,7 +2,10 @@
 
 #![expect(clippy::print_stdout, reason = "it reports on the terminal")]
 
+mod fleet;
 mod generated;
+mod postgres;
+mod process;
 mod prove_metrics;
 
 use std::fs;
@@ -12,6 +15,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
+use fleet::Fleet;
 use prove_metrics::ProveMetrics;
 
 #[derive(Debug, Parser)]
@@ -30,12 +34,15 @@ enum Task {
     },
     /// Prove on a given program that measurements are exact, through load, outages and restarts
     ProveMetrics(ProveMetrics),
+    /// Play the daemons of a fleet on one PostgreSQL, and measure what they cost it
+    Fleet(Fleet),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     match Xtask::parse().task {
         Task::Generate { root } => generate(&root).map(|()| ExitCode::SUCCESS),
         Task::ProveMetrics(task) => task.run(),
+        Task::Fleet(task) => task.run(),
     }
 }
 

@@ -13,7 +13,7 @@ pub mod identity;
 mod keeper;
 pub mod known_routes;
 pub mod listen;
-mod measuring;
+pub mod measuring;
 mod notify;
 pub mod record;
 pub mod reload;

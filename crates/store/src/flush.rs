@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::host_minutes::write_minutes;
 use super::hosts::upsert_host;
+use super::leases::renew_presence;
 use super::request_stats::upsert_buckets;
 use super::vital::{self, VitalSettings};
 use super::{Store, StoreError, in_write};
@@ -42,6 +43,7 @@ impl Store {
     pub async fn flush(&self, batch: Batch<'_>) -> Result<(), StoreError> {
         let now = self.clock().now();
         let (known, engine) = (self.known_revision(), self.engine());
+        let presence = self.inner.presence.due_with_flush(now);
         let revision = in_write!(self, |tx| {
             let rows = tx.fetch_all(sqlx::query_as(vital::IN_TRANSACTION)).await?;
             let vital = VitalSettings::of(&rows)?;
@@ -50,8 +52,14 @@ impl Store {
             upsert_host!(tx, batch.host, now);
             upsert_buckets!(tx, batch.buckets);
             write_minutes!(tx, engine, &batch.host.identity.id, batch.samples, now);
+            if let Some(lease) = &presence {
+                renew_presence!(tx, lease, now);
+            }
             Ok(vital.auth_revision)
         })?;
+        if presence.is_some() {
+            self.inner.presence.note_renewal(now);
+        }
         self.note_contact(revision);
         Ok(())
     }

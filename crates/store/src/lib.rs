@@ -93,6 +93,7 @@ struct Inner {
     /// The newest `auth_revision` that this process has seen or made.
     auth_revision: watch::Sender<i64>,
     refusals: refusals::Refusals,
+    presence: leases::OwnPresence,
     tracker: Tracker,
 }
 

@@ -198,6 +198,7 @@ impl Store {
                 clock,
                 auth_revision,
                 refusals: super::refusals::Refusals::default(),
+                presence: super::leases::OwnPresence::default(),
                 tracker,
             }),
             is_preparing: false,

@@ -39,6 +39,7 @@ const ENGINE: &str = "needs a container engine";
 const SERVER: &str = "needs the accounts of a PostgreSQL server";
 const ACCOUNTS: &str = "changes the accounts of this machine";
 const HOST: &str = "changes this host";
+const FLEET: &str = "plays for minutes, with servers of its own";
 const SSH: &str = "needs a host behind ssh";
 
 pub(crate) const LISTED: &[UnrunCommand] = &[
@@ -51,6 +52,8 @@ pub(crate) const LISTED: &[UnrunCommand] = &[
     listed(". \"$HOME/.cargo/env\"", "installs a compiler", nothing),
     listed("cargo install ", PACKAGES, nothing),
     listed("make ", "builds the program", names_a_target),
+    listed("fleet --hosts ", FLEET, nothing),
+    listed("cargo xtask fleet ", FLEET, nothing),
     listed("podman ", ENGINE, nothing),
     listed("docker compose ", ENGINE, nothing),
     listed("cd packaging/container", ENGINE, is_a_path),

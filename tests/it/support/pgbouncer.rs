@@ -25,6 +25,9 @@ wait "$pid"
 rm -rf -- "$FOLDER"
 "#;
 
+/// Known to the poolers alone: the tests' server trusts all clients.
+const PASSWORD: &str = "pooled";
+
 /// What keeps it from starting, and what to do about it.
 type Missing = (&'static str, &'static str);
 
@@ -36,8 +39,55 @@ struct Pooler {
 
 /// `url` through the pooler; nothing when PgBouncer is not installed.
 pub(crate) fn pooled(url: &str) -> Option<String> {
+    // Few server connections, so that clients really share them; no option that would help a
+    // client which is not made for this mode.
+    fn settings(server: &Server<'_>, folder: &Path, port: u16) -> String {
+        format!(
+            "[databases]\n* = host={} port={}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nauth_type = trust\nauth_file = {folder}/users\n\
+             pool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 500\n\
+             unix_socket_dir =\n",
+            server.host,
+            server.port,
+            folder = folder.display()
+        )
+    }
     static POOLER: OnceLock<Result<Pooler, Missing>> = OnceLock::new();
-    let pooler = match POOLER.get_or_init(|| start(url)) {
+    through(POOLER.get_or_init(|| start(url, settings)), url)
+}
+
+/// The same through a pooler with the settings that the packages ship, where addresses, paths and the
+/// name of the database are others.
+pub(crate) fn pooled_by_example(url: &str) -> Option<String> {
+    fn settings(server: &Server<'_>, folder: &Path, port: u16) -> String {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/packaging/examples/pgbouncer.ini"
+        );
+        let example = fs::read_to_string(path).expect("the example");
+        let folder = folder.display();
+        let lines = example.lines().map(|line| {
+            let name = line.split('=').next().unwrap_or_default().trim();
+            match name {
+                "linux_api" => format!("* = host={} port={}\n", server.host, server.port),
+                "listen_addr" => "listen_addr = 127.0.0.1\n".to_owned(),
+                "listen_port" => format!("listen_port = {port}\n"),
+                "auth_file" => format!("auth_file = {folder}/users\n"),
+                "logfile" => format!("logfile = {folder}/log\n"),
+                "pidfile" => format!("pidfile = {folder}/pid\n"),
+                "stats_users" => format!("stats_users = {}\n", server.user),
+                _ => format!("{line}\n"),
+            }
+        });
+        lines.collect()
+    }
+    static POOLER: OnceLock<Result<Pooler, Missing>> = OnceLock::new();
+    through(POOLER.get_or_init(|| start(url, settings)), url)
+}
+
+/// `url` with the pooler's address, and with the password that it wants.
+fn through(pooler: &Result<Pooler, Missing>, url: &str) -> Option<String> {
+    let pooler = match pooler {
         Ok(pooler) => pooler,
         Err((missing, remedy)) => {
             left_out::for_want_of(missing, remedy);
@@ -50,7 +100,7 @@ pub(crate) fn pooled(url: &str) -> Option<String> {
         .split_once('@')
         .map_or("postgres", |(user, _)| user);
     Some(format!(
-        "{scheme}://{user}@127.0.0.1:{}/{database}",
+        "{scheme}://{user}:{PASSWORD}@127.0.0.1:{}/{database}",
         pooler.port
     ))
 }
@@ -66,17 +116,29 @@ fn program() -> Option<&'static Path> {
     .find(|path| path.exists())
 }
 
-/// User (with password, if any), host and port.
-fn parts(url: &str) -> Option<(&str, &str, &str)> {
-    let (_, rest) = url.split_once("://")?;
-    let (user, address) = rest.split('/').next()?.split_once('@')?;
-    let (host, port) = address.split_once(':')?;
-    Some((user, host, port))
+/// Where the tests' server is, and as whom (with password, if any).
+struct Server<'a> {
+    user: &'a str,
+    host: &'a str,
+    port: &'a str,
 }
 
-fn start(url: &str) -> Result<Pooler, Missing> {
+impl<'a> Server<'a> {
+    fn of(url: &'a str) -> Option<Self> {
+        let (_, rest) = url.split_once("://")?;
+        let (user, address) = rest.split('/').next()?.split_once('@')?;
+        let (host, port) = address.split_once(':')?;
+        Some(Self { user, host, port })
+    }
+}
+
+/// Makes the settings of a pooler in a directory, on a port.
+type Settings = fn(&Server<'_>, &Path, u16) -> String;
+
+fn start(url: &str, settings: Settings) -> Result<Pooler, Missing> {
     let program = program().ok_or(("PgBouncer", "apt-get install pgbouncer"))?;
-    let (user, host, server_port) = parts(url).expect("a URL with user, host and port");
+    let server = Server::of(url).expect("a URL with user, host and port");
+    let user = server.user;
     if user.contains(':') {
         return Err((
             "a test server without a password",
@@ -93,18 +155,10 @@ fn start(url: &str) -> Result<Pooler, Missing> {
         .and_then(|listener| listener.local_addr())
         .expect("a free port")
         .port();
-    // Few server connections, so that clients really share them; no option that would help a
-    // client which is not made for this mode.
-    let settings = format!(
-        "[databases]\n* = host={host} port={server_port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
-         listen_port = {port}\nauth_type = trust\nauth_file = {folder}/users\n\
-         pool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 500\n\
-         unix_socket_dir =\n",
-        folder = folder.display()
-    );
     let (ini, users) = (folder.join("pgbouncer.ini"), folder.join("users"));
-    fs::write(&ini, settings).expect("write its settings");
-    fs::write(&users, format!("\"{user}\" \"\"\n")).expect("write its users");
+    fs::write(&ini, settings(&server, &folder, port)).expect("write its settings");
+    let user = format!("\"{user}\" \"{PASSWORD}\"\n");
+    fs::write(&users, user).expect("write its users");
     let mut command = Command::new("sh");
     command.args(["-c", WATCHDOG, "sh"]);
     if rustix::process::geteuid().is_root() {

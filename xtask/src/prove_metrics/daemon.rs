@@ -11,8 +11,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::process::Process;
 use super::run::Run;
+use crate::process::Process;
 
 /// How long a daemon may take to become what is waited for.
 const PATIENCE: Duration = Duration::from_secs(90);

@@ -8,9 +8,10 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use super::daemon::Daemon;
+use super::database::Database;
 use super::load::{Counted, KINDS, Load, percentile};
-use super::postgres::Postgres;
 use super::run::Run;
+use crate::postgres::Postgres;
 
 /// The load pauses between them, so that counts reach the database in several transactions.
 const ROUNDS: u32 = 4;
@@ -19,7 +20,7 @@ const ROUND: Duration = Duration::from_secs(11);
 const PROBE: &str = "/livez";
 
 pub(super) async fn prove(run: &mut Run) -> anyhow::Result<()> {
-    let postgres = Postgres::start(run)?;
+    let postgres = run.postgres()?;
     let mut daemons = Vec::new();
     for (number, name) in (1..).zip(["host0", "host1", "host2", "host3"]) {
         let variables = [("LINUX_API__LOG__ACCESS", "all")];
@@ -55,7 +56,7 @@ async fn counts(run: &mut Run, postgres: &Postgres, daemons: &mut [Daemon]) -> a
         run.check(status.success(), format_args!("{name} ends with 0"));
     }
 
-    let database = postgres.database()?;
+    let database = Database::postgres(&postgres.url())?;
     let sql = "select method, route, cast(status as bigint), cast(sum(count) as bigint) \
                from request_status group by method, route, status";
     let rows: Vec<(String, String, i64, i64)> = database.rows(sql).await?;

@@ -162,7 +162,7 @@ async fn exchange(daemon: &Daemon, method: &Method, path: &str) -> reqwest::Resu
 }
 
 /// Interpolated between the two nearest values, as the daemon does; not a number when there are none.
-pub(super) fn percentile(values: &mut [f64], percent: usize) -> f64 {
+pub(crate) fn percentile(values: &mut [f64], percent: usize) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let Some(last) = values.len().checked_sub(1) else {
         return f64::NAN;

@@ -7,9 +7,10 @@ use rustix::process::Signal;
 use tokio::time::sleep;
 
 use super::daemon::Daemon;
+use super::database::Database;
 use super::load::{Load, UPTIME, UPTIME_ONLY};
-use super::postgres::Postgres;
 use super::run::Run;
+use crate::postgres::Postgres;
 
 const CLIENTS: u32 = 20;
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -17,7 +18,7 @@ const WARM_UP: Duration = Duration::from_secs(2);
 const CATCH_UP: Duration = Duration::from_mins(1);
 
 pub(super) async fn prove(run: &mut Run) -> anyhow::Result<()> {
-    let postgres = Postgres::start(run)?;
+    let postgres = run.postgres()?;
     let mut daemon = Daemon::start(run, 1, "host", &postgres.url(), &[]).await?;
     let mut sent = 0;
     for (name, signal, seconds) in [
@@ -35,7 +36,7 @@ pub(super) async fn prove(run: &mut Run) -> anyhow::Result<()> {
         sent += load.total();
     }
     daemon.stop().await?;
-    let stored = postgres.database()?.stored(UPTIME).await?;
+    let stored = Database::postgres(&postgres.url())?.stored(UPTIME).await?;
     run.check(
         stored == sent,
         format_args!("stored counts equal the clients': {stored} of {sent}"),
@@ -132,7 +133,7 @@ async fn back(
     );
     let sql =
         "select count(*), count(distinct (time, route, method, instance_id)) from request_stats";
-    let (rows, buckets): (i64, i64) = postgres.database()?.row(sql).await?;
+    let (rows, buckets): (i64, i64) = Database::postgres(&postgres.url())?.row(sql).await?;
     run.check(
         rows == buckets,
         format_args!("{name}: every bucket once: {rows}"),

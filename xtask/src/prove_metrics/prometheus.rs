@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::daemon::Daemon;
 use super::load::{KINDS, Load};
-use super::process::{Process, missing};
 use super::run::Run;
+use crate::process::{Process, missing};
 
 const PACKAGE: &str = "prometheus";
 

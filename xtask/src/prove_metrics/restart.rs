@@ -9,9 +9,10 @@ use rustix::process::Signal;
 use tokio::time::sleep;
 
 use super::daemon::Daemon;
+use super::database::Database;
 use super::load::{Load, UPTIME, UPTIME_ONLY};
-use super::postgres::Postgres;
 use super::run::Run;
+use crate::postgres::Postgres;
 
 const CLIENTS: u32 = 8;
 /// Longer than what is counted waits to be stored.
@@ -21,7 +22,7 @@ const TICK: Duration = Duration::from_millis(500);
 const TICKS: u32 = 50;
 
 pub(super) async fn prove(run: &mut Run) -> anyhow::Result<()> {
-    let postgres = Postgres::start(run)?;
+    let postgres = run.postgres()?;
     let mut daemon = Daemon::start(run, 1, "host", &postgres.url(), &[]).await?;
     let stored = stop(run, &postgres, &mut daemon).await?;
     kill(run, &postgres, &daemon, stored).await
@@ -50,7 +51,7 @@ async fn stop(run: &mut Run, postgres: &Postgres, daemon: &mut Daemon) -> anyhow
     daemon.restart().await?;
     daemon.wait_for("/readyz").await?;
     sleep(FLUSH).await;
-    let stored = postgres.database()?.stored(UPTIME).await?;
+    let stored = Database::postgres(&postgres.url())?.stored(UPTIME).await?;
     run.check(
         stored == sent && sent == 5000,
         format_args!("the next start stores all of it: {stored} of {sent}"),
@@ -79,7 +80,7 @@ async fn kill(
     };
     let ((), killed) = tokio::join!(load.run(CLIENTS, || !is_killed.get()), kill);
     killed?;
-    let stored = postgres.database()?.stored(UPTIME).await? - before;
+    let stored = Database::postgres(&postgres.url())?.stored(UPTIME).await? - before;
     let marks = marks.into_inner();
     let (killed, total) = marks[marks.len() - 1];
     let covered = marks.iter().rev().find(|(_, count)| *count <= stored);

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use tempfile::TempDir;
 
 use super::options::Options;
+use crate::postgres::Postgres;
 
 /// One run of one proof.
 pub(super) struct Run {
@@ -56,6 +57,11 @@ impl Run {
     /// One of the ten ports of this run.
     pub(super) fn port(&self, index: u16) -> u16 {
         self.options.port + index
+    }
+
+    /// A private PostgreSQL on the first port.
+    pub(super) fn postgres(&self) -> anyhow::Result<Postgres> {
+        Postgres::start(self.path("postgres"), self.port(0), Vec::new())
     }
 
     /// Prints whether something that must hold does, with the figures behind it.

@@ -6,7 +6,6 @@ use tokio::time::sleep;
 
 use super::daemon::Daemon;
 use super::database::Database;
-use super::postgres::Postgres;
 use super::run::Run;
 
 /// Endings of the tables, with the seconds between their rows.
@@ -20,8 +19,8 @@ pub(super) async fn prove(run: &mut Run) -> anyhow::Result<()> {
     let path = run.path("year.db");
     let url = format!("sqlite://{}", path.display());
     engine(run, &url, &Database::Sqlite(path)).await?;
-    let postgres = Postgres::start(run)?;
-    engine(run, &postgres.url(), &postgres.database()?).await
+    let postgres = run.postgres()?;
+    engine(run, &postgres.url(), &Database::postgres(&postgres.url())?).await
 }
 
 async fn engine(run: &mut Run, url: &str, database: &Database) -> anyhow::Result<()> {

@@ -32,17 +32,26 @@ pub(super) fn automatic(config: &linux_api_config::Backup) -> Rule {
 }
 
 /// What the measurements come from and go to.
-pub(super) struct MeasuringParts<'a> {
-    pub(super) store: &'a Store,
-    pub(super) verifier: &'a Verifier<StoredKeys>,
-    pub(super) host: &'a HostSampler,
-    pub(super) recorder: &'a Recorder,
-    pub(super) flusher: &'a FlusherHandle,
+#[derive(Debug)]
+pub struct MeasuringParts<'a> {
+    /// The database that all of it is written to.
+    pub store: &'a Store,
+    /// Knows when which key was used.
+    pub verifier: &'a Verifier<StoredKeys>,
+    /// Reads the host.
+    pub host: &'a HostSampler,
+    /// Counts requests.
+    pub recorder: &'a Recorder,
+    /// What others see of the task that writes.
+    pub flusher: &'a FlusherHandle,
 }
 
 impl MeasuringParts<'_> {
-    /// Starts the tasks; they end with `end`.
-    pub(super) fn start(
+    /// Starts the tasks; they end with `end`. Without `state_folder` nothing is kept beside the database.
+    ///
+    /// # Errors
+    /// When the system has no random numbers.
+    pub fn start(
         &self,
         config: &Config,
         host: HostIdentity,
@@ -67,14 +76,17 @@ impl MeasuringParts<'_> {
         supervisor.spawn("janitor", end, janitor);
         let refusals = refusals::run(self.store.clone(), end.clone());
         supervisor.spawn("refusals", end, refusals);
+        // The last write announces the daemon once more, before it says that it is gone.
+        let presence_end = CancellationToken::new();
+        let written = presence_end.clone().drop_guard();
         if self.store.engine() == Engine::Postgres {
             let presence = presence::run(
                 self.store.clone(),
                 Arc::clone(&instance_id),
                 host.name.clone(),
-                end.clone(),
+                presence_end.clone(),
             );
-            supervisor.spawn("presence", end, presence);
+            supervisor.spawn("presence", &presence_end, presence);
         }
         let backup = &config.backup;
         let is_lasting = state_folder.is_some() && !config.demo.enabled;
@@ -109,7 +121,10 @@ impl MeasuringParts<'_> {
                 state_folder,
             },
         );
-        supervisor.spawn("flusher", &flush_end.clone(), flusher.run(flush_end));
+        supervisor.spawn("flusher", &flush_end.clone(), async move {
+            flusher.run(flush_end).await;
+            drop(written);
+        });
         Ok(())
     }
 }

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::supervisor::every;
 use linux_api_store::Store;
 
-/// Three times within what the word is good for.
+/// How often to look whether the writes of measurements say it often enough; three times within what the
+/// word is good for.
 const INTERVAL: Duration = Duration::from_secs(20);
 
 /// A daemon that is announced to others.
@@ -20,7 +21,8 @@ struct Presence {
     host: String,
 }
 
-/// Announces the daemon until stopped, and then that it is gone. `host` is the name that people see.
+/// Announces the daemon until stopped, and then that it is gone: `stop` comes after the last write of
+/// measurements, which announces it too. `host` is the name that people see.
 pub async fn run(store: Store, instance_id: Arc<str>, host: String, stop: CancellationToken) {
     let mut presence = Presence {
         store,

@@ -11,28 +11,34 @@ use anyhow::{Context as _, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::sleep;
 
-use super::database::Database;
-use super::process::missing;
-use super::run::Run;
+use crate::process::missing;
 
 const INSTALLED: &str = "/usr/lib/postgresql";
 
 /// Stopped when dropped, whatever state it is in.
-pub(super) struct Postgres {
+pub(crate) struct Postgres {
     programs: PathBuf,
     /// User and group that it runs as when root runs the proof; it refuses to run as root.
     account: Option<(u32, u32)>,
     directory: PathBuf,
     port: u16,
+    /// What differs from the default configuration, as `NAME=VALUE`.
+    settings: Vec<String>,
 }
 
 impl Postgres {
-    pub(super) fn start(run: &Run) -> anyhow::Result<Self> {
+    /// Makes a cluster in a new `directory` and starts its server on a port of loopback.
+    pub(crate) fn start(
+        directory: PathBuf,
+        port: u16,
+        settings: Vec<String>,
+    ) -> anyhow::Result<Self> {
         let server = Self {
             programs: programs().context("PostgreSQL is missing: install postgresql")?,
             account: account()?,
-            directory: run.path("postgres"),
-            port: run.port(0),
+            directory,
+            port,
+            settings,
         };
         fs::create_dir(&server.directory)?;
         if let Some((user, group)) = server.account {
@@ -48,8 +54,10 @@ impl Postgres {
     fn serve(&self) -> anyhow::Result<()> {
         let directory = self.directory.display();
         let port = self.port;
+        let settings = self.settings.iter().map(|one| format!(" -c {one}"));
+        let settings: String = settings.collect();
         let options = format!(
-            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={directory}"
+            "-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={directory}{settings}"
         );
         let log = format!("{directory}/log");
         self.run("pg_ctl", &["start", "-w", "-l", &log, "-o", &options])
@@ -74,22 +82,27 @@ impl Postgres {
         Ok(())
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    pub(super) fn database(&self) -> anyhow::Result<Database> {
-        Database::postgres(&self.url())
+    /// The port on loopback.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The id of the process that all others of the server are children of.
+    pub(crate) fn postmaster(&self) -> anyhow::Result<u32> {
+        let file = fs::read_to_string(self.directory.join("data/postmaster.pid"))?;
+        let line = file.lines().next().unwrap_or_default();
+        line.parse().context("read postmaster.pid")
     }
 
     /// Sends a signal to the postmaster and each of its children.
     fn signal(&self, signal: Signal) -> anyhow::Result<()> {
-        let file = fs::read_to_string(self.directory.join("data/postmaster.pid"))?;
-        let postmaster = file.lines().next().unwrap_or_default();
-        let children =
-            fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children"))?;
-        for pid in [postmaster].into_iter().chain(children.split_whitespace()) {
-            let pid = Pid::from_raw(pid.parse()?).context("no process has the id 0")?;
+        let postmaster = self.postmaster()?;
+        for pid in std::iter::once(postmaster).chain(children(postmaster)?) {
+            let pid = Pid::from_raw(pid.try_into()?).context("no process has the id 0")?;
             match kill_process(pid, signal) {
                 // A backend may have ended since the list was read.
                 Ok(()) | Err(rustix::io::Errno::SRCH) => {}
@@ -100,14 +113,14 @@ impl Postgres {
     }
 
     /// Kills or stops the server.
-    pub(super) async fn fail(&self, by: Signal) -> anyhow::Result<()> {
+    pub(crate) async fn fail(&self, by: Signal) -> anyhow::Result<()> {
         self.signal(by)?;
         sleep(Duration::from_secs(1)).await;
         Ok(())
     }
 
     /// Undoes a failure by this signal.
-    pub(super) async fn recover(&self, by: Signal) -> anyhow::Result<()> {
+    pub(crate) async fn recover(&self, by: Signal) -> anyhow::Result<()> {
         match by {
             Signal::KILL => self.start_after_kill().await,
             _ => self.signal(Signal::CONT),
@@ -133,6 +146,13 @@ impl Drop for Postgres {
         let _ = self.signal(Signal::CONT);
         let _ = self.run("pg_ctl", &["stop", "-m", "immediate"]);
     }
+}
+
+/// The children of a process of one thread.
+pub(crate) fn children(parent: u32) -> anyhow::Result<Vec<u32>> {
+    let text = fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"))?;
+    let children = text.split_whitespace().map(str::parse);
+    Ok(children.collect::<Result<_, _>>()?)
 }
 
 /// Where Debian keeps the programs of the newest server.

@@ -10,21 +10,25 @@ use rustix::process::{Pid, Signal, kill_process};
 const END: Duration = Duration::from_mins(1);
 
 /// Killed when dropped.
-pub(super) struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
     /// Starts it; a program that is missing is an error that names the Debian package it comes from.
-    pub(super) fn start(command: &mut Command, package: &str) -> anyhow::Result<Self> {
+    pub(crate) fn start(command: &mut Command, package: &str) -> anyhow::Result<Self> {
         let child = command.spawn().with_context(|| missing(command, package))?;
         Ok(Self(child))
     }
 
-    pub(super) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         Ok(kill_process(Pid::from_child(&self.0), signal)?)
     }
 
     /// Waits until it has ended after a signal.
-    pub(super) async fn wait(&mut self) -> anyhow::Result<ExitStatus> {
+    pub(crate) async fn wait(&mut self) -> anyhow::Result<ExitStatus> {
         let wait = async {
             loop {
                 match self.0.try_wait()? {
@@ -47,7 +51,7 @@ impl Drop for Process {
 }
 
 /// Why a program may not have started.
-pub(super) fn missing(command: &Command, package: &str) -> String {
+pub(crate) fn missing(command: &Command, package: &str) -> String {
     let program = command.get_program().display();
     format!("start {program}, which Debian has in the package {package}")
 }
