@@ -158,7 +158,7 @@ fn filter(resolution: Resolution) -> StatsFilter {
         route: None,
         hosts: None,
         by_method: false,
-        by_host: false,
+        split: None,
     }
 }
 

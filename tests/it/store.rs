@@ -48,6 +48,7 @@ mod hypertables;
 mod imports;
 mod keys;
 mod leases;
+mod merging;
 mod migrations;
 mod packing;
 mod packing_kills;

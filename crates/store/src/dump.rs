@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::arrays::{Integers, Reals};
 use super::migrations::{Direction, SchemaError, newest_revision};
+use super::migrations::{Direction, SchemaError, is_revision, newest_revision};
 use super::session::{Open, Session, in_session};
 use super::{Engine, Store, StoreError};
 use linux_api_wire::progress::Progress;
@@ -84,7 +85,13 @@ impl From<sqlx::Error> for CopyError {
 }
 
 /// What SQLite calls integers and other engines do not. A test compares this with PostgreSQL.
-const SQLITE_BOOLEANS: &[(&str, &str)] = &[("users", "active"), ("users", "immutable")];
+const SQLITE_BOOLEANS: &[(&str, &str)] = &[
+    ("fleet_stats", "imported"),
+    ("fleet_stats_daily", "imported"),
+    ("fleet_stats_hourly", "imported"),
+    ("users", "active"),
+    ("users", "immutable"),
+];
 const SQLITE_TIMES: &[(&str, &str)] = &[
     ("api_keys", "created_at"),
     ("api_keys", "expires_at"),
@@ -93,6 +100,13 @@ const SQLITE_TIMES: &[(&str, &str)] = &[
     ("audit_log", "time"),
     ("host_hours", "time"),
     ("host_minutes", "time"),
+    ("fleet_buckets", "time"),
+    ("fleet_stats", "time"),
+    ("fleet_stats_daily", "time"),
+    ("fleet_stats_hourly", "time"),
+    ("fleet_status", "time"),
+    ("fleet_status_daily", "time"),
+    ("fleet_status_hourly", "time"),
     ("host_samples", "time"),
     ("host_samples_daily", "time"),
     ("host_samples_hourly", "time"),
@@ -323,7 +337,8 @@ impl Session {
 async fn own_tables(revision: i64) -> Result<BTreeSet<String>, StoreError> {
     const SQL: &str = "select name from sqlite_master where type = 'table'";
     let mut session = Session::in_memory().await?;
-    for revision in 1..=revision.min(newest_revision(Engine::Sqlite)) {
+    let revisions = 1..=revision.min(newest_revision(Engine::Sqlite));
+    for revision in revisions.filter(|one| is_revision(Engine::Sqlite, *one)) {
         let done = session.step(Direction::Up, revision).await;
         done.map_err(|message| SchemaError::Failed { revision, message })?;
     }

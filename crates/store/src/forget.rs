@@ -13,7 +13,7 @@ use super::audit::Entry;
 use super::change::change;
 use super::host_minutes::lock_host;
 use super::hosts::Row;
-use super::retention::{BATCH, SERIES, SampleStatements, WIDE_BATCH, samples};
+use super::retention::{BATCH, FIRST, SERIES, SampleStatements, WIDE_BATCH, samples};
 use super::{Refusal, Store, StoreError, in_write, on_read};
 use crate::codec::Db;
 use linux_api_wire::audit::{Action, Actor};
@@ -263,7 +263,7 @@ impl Store {
         note: Note,
         table: &Statements,
     ) -> Result<u64, StoreError> {
-        let from = Timestamp::from_millis(note.from.max(START.as_millis()));
+        let from = Timestamp::from_millis(note.from.max(FIRST.as_millis()));
         let now = self.clock().now();
         in_write!(self, |tx| {
             let held = tx
@@ -276,6 +276,9 @@ impl Store {
             let last = end.map_or(before(cutoff), |(time,)| time.0);
             let query = sqlx::query(table.delete).bind(Db(from)).bind(Db(last));
             let deleted = tx.execute(query.bind(host)).await?;
+            if deleted > 0 {
+                tx.unmerge_between(table.resolution, from, last).await?;
+            }
             let next = match end {
                 Some(_) => Note {
                     from: last.as_millis().saturating_add(1),
@@ -296,9 +299,6 @@ impl Store {
         })
     }
 }
-
-/// The earliest time that a row can have.
-const START: Timestamp = Timestamp::from_millis(-62_135_596_800_000);
 
 fn before(cutoff: Timestamp) -> Timestamp {
     Timestamp::from_millis(cutoff.as_millis().saturating_sub(1))
@@ -329,14 +329,17 @@ impl Note {
 
 /// The statements for one table of statistics.
 struct Statements {
+    /// Of which buckets.
+    resolution: Resolution,
     /// The time of the row that ends the next few thousand of all hosts.
     boundary: &'static str,
     delete: &'static str,
 }
 
 macro_rules! statements {
-    ($($table:literal),*) => {
+    ($($resolution:ident $table:literal),*) => {
         [$(Statements {
+            resolution: Resolution::$resolution,
             boundary: concat!(
                 "select time from ", $table,
                 " where time >= $1 and time < $2 order by time limit 1 offset $3"
@@ -349,26 +352,27 @@ macro_rules! statements {
 }
 
 const STATISTICS: [Statements; 6] = statements!(
-    "request_stats_daily",
-    "request_status_daily",
-    "request_stats_hourly",
-    "request_status_hourly",
-    "request_stats",
-    "request_status"
+    Day "request_stats_daily",
+    Day "request_status_daily",
+    Hour "request_stats_hourly",
+    Hour "request_status_hourly",
+    Minute "request_stats",
+    Minute "request_status"
 );
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request_queries::tables;
+    use crate::merged::Source;
 
     #[test]
     fn every_table_of_statistics_is_among_those_that_lose_a_host() {
         for resolution in Resolution::ALL {
-            let (durations, statuses) = tables(resolution);
+            let (durations, statuses) = Source::Rows.tables(resolution);
             for table in [durations, statuses] {
                 let delete = format!("delete from {table} ");
-                let found = STATISTICS.iter().any(|one| one.delete.starts_with(&delete));
+                let mut all = STATISTICS.iter().filter(|one| one.resolution == resolution);
+                let found = all.any(|one| one.delete.starts_with(&delete));
                 assert!(found, "{table}");
             }
         }

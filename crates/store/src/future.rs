@@ -5,7 +5,11 @@
 use super::retention::{BATCH, SERIES};
 use super::{Store, StoreError, in_write, on_read};
 use crate::codec::Db;
+use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::time::Timestamp;
+
+/// The latest time that a row can have.
+const LAST: Timestamp = Timestamp::from_millis(253_402_300_799_999);
 
 /// How many rows of one table begin after a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +29,22 @@ struct Statements {
     delete: &'static str,
     /// Some series that have any; the table is sorted by its series.
     series: Option<&'static str>,
+    /// What is merged from it: of which buckets, and the deletion of that.
+    merged: Option<(Resolution, &'static str)>,
 }
 
-macro_rules! requests {
+/// A table whose rows are found by their time, whatever they are of.
+macro_rules! by_time {
+    ($table:literal, $resolution:ident, $merged:literal) => {
+        by_time!(@ $table, Some((
+            Resolution::$resolution,
+            concat!("delete from ", $merged, " where time >= $1"),
+        )))
+    };
     ($table:literal) => {
+        by_time!(@ $table, None)
+    };
+    (@ $table:literal, $merged:expr) => {
         Statements {
             table: $table,
             count: concat!("select count(*) from ", $table, " where time > $1"),
@@ -39,6 +55,7 @@ macro_rules! requests {
             ),
             delete: concat!("delete from ", $table, " where time >= $1"),
             series: None,
+            merged: $merged,
         }
     };
 }
@@ -67,19 +84,20 @@ macro_rules! samples {
                 $table,
                 " t where t.series_id = s.id and t.time > $1) order by s.id limit $2"
             )),
+            merged: None,
         }
     };
 }
 
 /// Every table of measurements.
 const TABLES: [Statements; 11] = [
-    requests!("request_stats"),
-    requests!("request_stats_hourly"),
-    requests!("request_stats_daily"),
-    requests!("request_status"),
-    requests!("request_status_hourly"),
-    requests!("request_status_daily"),
-    requests!("host_minutes"),
+    by_time!("request_stats", Minute, "fleet_stats"),
+    by_time!("request_stats_hourly", Hour, "fleet_stats_hourly"),
+    by_time!("request_stats_daily", Day, "fleet_stats_daily"),
+    by_time!("request_status", Minute, "fleet_status"),
+    by_time!("request_status_hourly", Hour, "fleet_status_hourly"),
+    by_time!("request_status_daily", Day, "fleet_status_daily"),
+    by_time!("host_minutes"),
     samples!("host_hours"),
     samples!("host_samples_old"),
     samples!("host_samples_hourly"),
@@ -117,14 +135,14 @@ impl Store {
         let mut deleted = 0;
         for one in &TABLES {
             deleted += match one.series {
-                None => self.delete_requests_after(one, time).await?,
+                None => self.delete_rows_after(one, time).await?,
                 Some(series) => self.delete_samples_after(one, series, time).await?,
             };
         }
         Ok(deleted)
     }
 
-    async fn delete_requests_after(
+    async fn delete_rows_after(
         &self,
         sql: &Statements,
         time: Timestamp,
@@ -133,7 +151,12 @@ impl Store {
             let query = sqlx::query_as(sql.boundary).bind(Db(time)).bind(BATCH);
             let found: Option<(Db<Timestamp>,)> = tx.fetch_optional(query).await?;
             let first = found.map_or(next(time), |(time,)| time.0);
-            Ok(tx.execute(sqlx::query(sql.delete).bind(Db(first))).await?)
+            let deleted = tx.execute(sqlx::query(sql.delete).bind(Db(first))).await?;
+            if let Some((resolution, delete)) = sql.merged {
+                tx.unmerge_between(resolution, first, LAST).await?;
+                tx.execute(sqlx::query(delete).bind(Db(first))).await?;
+            }
+            Ok(deleted)
         })
     }
 

@@ -1,7 +1,7 @@
 //! Writing what the Python Linux-API had: users and keys at once, measurements a little at a time.
 
 use crate::codec::Db;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -226,7 +226,10 @@ impl Store {
         from: &ImportedFrom,
         stats: &[ImportedStats],
     ) -> Result<(), StoreError> {
+        let times = stats.iter().map(|one| (one.resolution, one.time));
+        let times: BTreeSet<_> = times.map(|(one, time)| (one, one.start_of(time))).collect();
         in_write!(self, |tx| {
+            tx.unmerge(&times).await?;
             for resolution in Resolution::ALL {
                 let upsert = stats_upsert(resolution);
                 let of_table = stats.iter().filter(|one| one.resolution == resolution);
@@ -266,7 +269,10 @@ impl Store {
         from: &ImportedFrom,
         statuses: &[ImportedStatus],
     ) -> Result<(), StoreError> {
+        let times = statuses.iter().map(|one| (one.resolution, one.time));
+        let times: BTreeSet<_> = times.map(|(one, time)| (one, one.start_of(time))).collect();
         in_write!(self, |tx| {
+            tx.unmerge(&times).await?;
             for resolution in Resolution::ALL {
                 let upsert = super::request_stats::status_upsert(resolution);
                 let of_table = statuses.iter().filter(|one| one.resolution == resolution);

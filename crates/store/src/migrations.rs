@@ -21,7 +21,7 @@ use linux_api_wire::progress::{NoProgress, Progress};
 use linux_api_wire::time::Timestamp;
 
 use embedded::migrator;
-pub(super) use known::{Direction, newest_revision};
+pub(super) use known::{Direction, is_revision, newest_revision};
 use known::{compare, is, upward};
 
 const INSERT_LOG: &str = "
@@ -350,7 +350,9 @@ impl Store {
             }
             .into());
         }
-        let revisions: Vec<i64> = (target + 1..=state.current).rev().collect();
+        let revisions = (target + 1..=state.current).rev();
+        let is_known = |one: &i64| is_revision(self.engine(), *one);
+        let revisions: Vec<i64> = revisions.filter(is_known).collect();
         if revisions.is_empty() {
             return Ok(MigrationOutcome::Nothing);
         }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::audit::Entry;
 use super::dump::{Table, quoted};
 use super::lock::SoleUse;
-use super::migrations::{Direction, SchemaError, newest_revision};
+use super::migrations::{Direction, SchemaError, is_revision, newest_revision};
 use super::new_file::{create_private_directory, create_private_file};
 use super::session::{Session, in_session};
 use super::{Engine, Options, StoreError};
@@ -168,7 +168,9 @@ impl Replacement {
         if steps.first().is_some_and(is_down) {
             self.session.empty_history().await?;
         }
-        for (direction, revision) in steps {
+        let engine = self.session.engine();
+        let steps = steps.into_iter();
+        for (direction, revision) in steps.filter(|(_, one)| is_revision(engine, *one)) {
             let done = self.session.step(direction, revision).await;
             done.map_err(|message| SchemaError::Failed { revision, message })?;
         }

@@ -6,7 +6,9 @@
 use crate::codec::Db;
 use std::time::Duration;
 
-use super::request_queries::{Span, StatsFilter, nearest, push_filter, push_status, tables};
+use super::merged::Source;
+use super::request_parts::Part;
+use super::request_queries::{Span, StatsFilter, nearest, push_filter, push_status, push_table};
 use super::{Store, StoreError, on_read};
 use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::time::Timestamp;
@@ -33,11 +35,11 @@ impl Store {
     pub(super) async fn come_nearer(
         &self,
         groups: Groups,
-        filter: &StatsFilter,
-        hosts: Option<&[String]>,
+        part: &Part,
         span: Span,
     ) -> Result<(StatsFilter, Span), StoreError> {
-        let (mut filter, mut span) = (filter.clone(), span);
+        let (mut filter, mut span) = (part.filter.clone(), span);
+        let source = part.source;
         let while_length = match filter.resolution {
             Resolution::Minute => Duration::from_hours(24),
             Resolution::Hour => Duration::from_hours(24 * 30),
@@ -45,7 +47,7 @@ impl Store {
         };
         while span.offset > OFFSET_MIN {
             let nearest = self
-                .nearest(groups, &filter, hosts, span.newest_first)
+                .nearest(groups, source, &filter, span.newest_first)
                 .await?;
             let Some(nearest) = nearest else {
                 break;
@@ -56,7 +58,7 @@ impl Store {
             } else {
                 part.to = nearest.saturating_add(while_length).min(filter.to);
             }
-            let count = self.count(groups, &part, hosts).await?;
+            let count = self.count(groups, source, &part).await?;
             if count > span.offset {
                 break;
             }
@@ -74,12 +76,13 @@ impl Store {
     pub(super) async fn nearest(
         &self,
         groups: Groups,
+        source: Source,
         filter: &StatsFilter,
-        hosts: Option<&[String]>,
         newest_first: bool,
     ) -> Result<Option<Timestamp>, StoreError> {
+        let hosts = filter.hosts.as_deref();
         on_read!(self, |tx| {
-            let mut query = nearest!(groups, filter, hosts, newest_first);
+            let mut query = nearest!(groups, source, filter, hosts, newest_first);
             let found: Option<(Db<Timestamp>,)> = tx.fetch_optional(query.build_query_as()).await?;
             Ok(found.map(|(time,)| time.0))
         })
@@ -88,9 +91,10 @@ impl Store {
     async fn count(
         &self,
         groups: Groups,
+        source: Source,
         filter: &StatsFilter,
-        hosts: Option<&[String]>,
     ) -> Result<i64, StoreError> {
+        let (hosts, engine) = (filter.hosts.as_deref(), self.engine());
         on_read!(self, |tx| {
             let mut query = sqlx::QueryBuilder::new("select count(*) from (select distinct ");
             query.push(match groups {
@@ -99,7 +103,13 @@ impl Store {
                 Groups::Statuses(_) => "time, route, status",
             });
             query.push(filter.split());
-            query.push(" from ").push(groups.table(filter.resolution));
+            query.push(" from ");
+            push_table!(
+                query,
+                engine,
+                filter,
+                groups.table(source, filter.resolution)
+            );
             push_filter!(query, filter, hosts, filter.to);
             push_status!(query, groups.status());
             query.push(") counted");
@@ -114,15 +124,15 @@ impl Groups {
     pub(super) const fn per_bucket(self, filter: &StatsFilter) -> usize {
         match self {
             // Then a bucket has as many as a fleet has hosts, or as many more.
-            _ if filter.by_host => MANY,
+            _ if filter.split.is_some() => MANY,
             Self::Totals => 1,
             Self::Routes | Self::Statuses(_) if filter.route.is_some() => 1,
             Self::Routes | Self::Statuses(_) => 16,
         }
     }
 
-    pub(super) const fn table(self, resolution: Resolution) -> &'static str {
-        let (durations, statuses) = tables(resolution);
+    pub(super) const fn table(self, source: Source, resolution: Resolution) -> &'static str {
+        let (durations, statuses) = source.tables(resolution);
         match self {
             Self::Totals | Self::Routes => durations,
             Self::Statuses(_) => statuses,

@@ -1,6 +1,7 @@
 //! Requests per bucket, read as groups over all daemons.
 
 use super::request_offsets::Groups;
+use super::request_parts::{Page, Part, PartRows};
 use super::request_windows::Windows;
 use super::{Store, StoreError, on_read};
 use crate::codec::{Db, stored_row};
@@ -22,8 +23,18 @@ pub struct StatsFilter {
     pub hosts: Option<Vec<String>>,
     /// One group per method in place of one for all.
     pub by_method: bool,
-    /// One group per host in place of one for all.
-    pub by_host: bool,
+    /// Several groups in place of one for all hosts.
+    pub split: Option<HostSplit>,
+}
+
+/// What groups of hosts are told apart by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostSplit {
+    /// Each is one.
+    Host,
+    /// Those with one value of the label of this name are one; so are those without that label, and those
+    /// that are on the list of hosts no longer.
+    Label(String),
 }
 
 /// A part of a list that is ordered by time.
@@ -46,6 +57,8 @@ pub struct TotalRow {
     pub method: Option<String>,
     /// Id of the host, when rows are per host.
     pub host: Option<String>,
+    /// Value of the label, when rows are per value; empty for hosts without it.
+    pub label: Option<String>,
     /// How many there were.
     pub requests: i64,
     /// Their durations together, in seconds.
@@ -54,7 +67,7 @@ pub struct TotalRow {
     pub errors: i64,
 }
 
-stored_row!(TotalRow { method, host, requests, sum, errors; db time: Timestamp });
+stored_row!(TotalRow { method, host, label, requests, sum, errors; db time: Timestamp });
 
 /// How often requests to a route ended with one status in one bucket of time.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,13 +80,15 @@ pub struct StatusRow {
     pub method: Option<String>,
     /// Id of the host, when rows are per host.
     pub host: Option<String>,
+    /// Value of the label, when rows are per value; empty for hosts without it.
+    pub label: Option<String>,
     /// HTTP status.
     pub status: i32,
     /// How often.
     pub count: i64,
 }
 
-stored_row!(StatusRow { route, method, host, status, count; db time: Timestamp });
+stored_row!(StatusRow { route, method, host, label, status, count; db time: Timestamp });
 
 /// Adds `where …` to a statement; a macro because the bound types differ per engine.
 macro_rules! push_filter {
@@ -89,6 +104,31 @@ macro_rules! push_filter {
             $query.push(" and route = ").push_bind(route);
         }
         $crate::request_queries::push_hosts!($query, $hosts);
+    }};
+}
+
+/// Adds the table that groups are made of; with `label_value` when they are told apart by a label.
+macro_rules! push_table {
+    ($query:expr, $engine:expr, $filter:expr, $table:expr) => {{
+        let filter: &$crate::request_queries::StatsFilter = $filter;
+        if let Some($crate::request_queries::HostSplit::Label(name)) = &filter.split {
+            $query.push("(select s.*, coalesce(h.value, '') as label_value from ");
+            $query.push($table).push(" s left join (select id, ");
+            match $engine {
+                // Not by a path: some names have a meaning there.
+                $crate::Engine::Sqlite => {
+                    $query.push("(select value from json_each(labels) where key = ");
+                    $query.push_bind(name.as_str()).push(")");
+                }
+                $crate::Engine::Postgres => {
+                    $query.push("(cast(labels as json) ->> ");
+                    $query.push_bind(name.as_str()).push(") collate \"C\"");
+                }
+            }
+            $query.push(" as value from hosts) h on h.id = s.host_id) labelled");
+        } else {
+            $query.push($table);
+        }
     }};
 }
 
@@ -124,11 +164,12 @@ macro_rules! push_status {
 
 /// The time that a list begins with.
 macro_rules! nearest {
-    ($groups:expr, $filter:expr, $hosts:expr, $newest_first:expr) => {{
+    ($groups:expr, $source:expr, $filter:expr, $hosts:expr, $newest_first:expr) => {{
         let groups: $crate::request_offsets::Groups = $groups;
+        let source: $crate::merged::Source = $source;
         let filter: &$crate::request_queries::StatsFilter = $filter;
         let mut query = sqlx::QueryBuilder::new("select time from ");
-        query.push(groups.table(filter.resolution));
+        query.push(groups.table(source, filter.resolution));
         $crate::request_queries::push_filter!(query, filter, $hosts, filter.to);
         $crate::request_queries::push_status!(query, groups.status());
         query.push(if $newest_first {
@@ -143,13 +184,13 @@ macro_rules! nearest {
 /// A page, read window by window; the block adds to `select time, ` how the groups of a window are
 /// read, up to the last parts of their order, which are the host and the method.
 macro_rules! read_windows {
-    ($store:expr, $groups:expr, $filter:expr, $hosts:expr, $span:expr,
+    ($store:expr, $groups:expr, $source:expr, $filter:expr, $hosts:expr, $span:expr,
      |$query:ident, $window:ident| $push:block) => {
         on_read!($store, |tx| {
             let mut windows = Windows::new($filter, $span, $groups.per_bucket($filter));
             let mut rows = Vec::new();
             while let Some(rest) = windows.rest(rows.len()) {
-                let mut query = nearest!($groups, rest, $hosts, $span.newest_first);
+                let mut query = nearest!($groups, $source, rest, $hosts, $span.newest_first);
                 let found: Option<(Db<Timestamp>,)> = tx.fetch_optional(query.build_query_as()).await?;
                 let Some((nearest,)) = found else {
                     break;
@@ -161,12 +202,14 @@ macro_rules! read_windows {
                 $query.push(" limit ").push_bind(windows.limit());
                 rows.extend(tx.fetch_all($query.build_query_as()).await?);
             }
-            Ok(windows.page(rows))
+            let passed = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+            let rows = windows.page(rows);
+            Ok(PartRows { rows, passed })
         })
     };
 }
 
-pub(super) use {nearest, push_filter, push_hosts, push_status};
+pub(super) use {nearest, push_filter, push_hosts, push_status, push_table};
 
 impl Store {
     /// All requests per bucket of time.
@@ -178,19 +221,32 @@ impl Store {
         filter: &StatsFilter,
         span: Span,
     ) -> Result<Vec<TotalRow>, StoreError> {
-        let hosts = filter.hosts.as_deref();
-        if hosts.is_some_and(<[String]>::is_empty) {
+        if filter.hosts.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Vec::new());
         }
-        let nearer = self
-            .come_nearer(Groups::Totals, filter, hosts, span)
-            .await?;
+        let mut page = Page::new(filter, span);
+        while let Some((part, span)) = page.next(self).await? {
+            page.add(self.list_totals_of(&part, span).await?);
+        }
+        Ok(page.rows)
+    }
+
+    async fn list_totals_of(
+        &self,
+        part: &Part,
+        span: Span,
+    ) -> Result<PartRows<TotalRow>, StoreError> {
+        let (groups, source) = (Groups::Totals, part.source);
+        let nearer = self.come_nearer(groups, part, span).await?;
+        let skipped = span.offset - nearer.1.offset;
         let (filter, span) = (&nearer.0, nearer.1);
-        let (durations, statuses) = tables(filter.resolution);
+        let (hosts, engine) = (filter.hosts.as_deref(), self.engine());
+        let (durations, statuses) = source.tables(filter.resolution);
         let group = format!("time{}", filter.split());
-        read_windows!(
+        let read: Result<PartRows<TotalRow>, StoreError> = read_windows!(
             self,
-            Groups::Totals,
+            groups,
+            source,
             filter,
             hosts,
             span,
@@ -199,18 +255,19 @@ impl Store {
                 query.push(", requests, sum, coalesce(errors, 0) as errors from (select ");
                 query.push(&group);
                 query.push(", cast(sum(requests) as bigint) as requests, sum(sum) as sum from ");
-                query.push(durations);
+                push_table!(query, engine, filter, durations);
                 push_filter!(query, window, hosts, window.to);
                 query.push(" group by ").push(&group);
                 query.push(") s left join (select ").push(&group);
                 query.push(", cast(sum(count) as bigint) as errors from ");
-                query.push(statuses);
+                push_table!(query, engine, filter, statuses);
                 push_filter!(query, window, hosts, window.to);
                 query.push(" and status >= 500 and status <> 200 group by ");
                 query.push(&group).push(") e using (").push(&group);
                 query.push(") order by time").push(order(span));
             }
-        )
+        );
+        Ok(read?.after(skipped))
     }
 
     /// How often which status was answered, per bucket of time and route.
@@ -223,56 +280,91 @@ impl Store {
         status: Option<u16>,
         span: Span,
     ) -> Result<Vec<StatusRow>, StoreError> {
-        let (hosts, groups) = (filter.hosts.as_deref(), Groups::Statuses(status));
-        if hosts.is_some_and(<[String]>::is_empty) {
+        if filter.hosts.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Vec::new());
         }
-        let nearer = self.come_nearer(groups, filter, hosts, span).await?;
+        let mut page = Page::new(filter, span);
+        while let Some((part, span)) = page.next(self).await? {
+            page.add(self.list_statuses_of(&part, status, span).await?);
+        }
+        Ok(page.rows)
+    }
+
+    async fn list_statuses_of(
+        &self,
+        part: &Part,
+        status: Option<u16>,
+        span: Span,
+    ) -> Result<PartRows<StatusRow>, StoreError> {
+        let (groups, source) = (Groups::Statuses(status), part.source);
+        let nearer = self.come_nearer(groups, part, span).await?;
+        let skipped = span.offset - nearer.1.offset;
         let (filter, span) = (&nearer.0, nearer.1);
-        let (_, table) = tables(filter.resolution);
-        read_windows!(self, groups, filter, hosts, span, |query, window| {
-            query.push(filter.columns());
-            query.push(", route, status, cast(sum(count) as bigint) as count from ");
-            query.push(table);
-            push_filter!(query, window, hosts, window.to);
-            push_status!(query, status);
-            query
-                .push(" group by time, route, status")
-                .push(filter.split());
-            query.push(" order by time").push(order(span));
-            query.push(", route, status");
-        })
+        let (hosts, engine) = (filter.hosts.as_deref(), self.engine());
+        let (_, table) = source.tables(filter.resolution);
+        let read: Result<PartRows<StatusRow>, StoreError> = read_windows!(
+            self,
+            groups,
+            source,
+            filter,
+            hosts,
+            span,
+            |query, window| {
+                query.push(filter.columns());
+                query.push(", route, status, cast(sum(count) as bigint) as count from ");
+                push_table!(query, engine, filter, table);
+                push_filter!(query, window, hosts, window.to);
+                push_status!(query, status);
+                query
+                    .push(" group by time, route, status")
+                    .push(filter.split());
+                query.push(" order by time").push(order(span));
+                query.push(", route, status");
+            }
+        );
+        Ok(read?.after(skipped))
     }
 }
 
 impl StatsFilter {
     /// What distinguishes groups besides their time, route and status, as the end of a list.
     pub(super) const fn split(&self) -> &'static str {
-        match (self.by_host, self.by_method) {
-            (false, false) => "",
-            (false, true) => ", method",
-            (true, false) => ", host_id",
-            (true, true) => ", host_id, method",
+        match (&self.split, self.by_method) {
+            (None, false) => "",
+            (None, true) => ", method",
+            (Some(HostSplit::Host), false) => ", host_id",
+            (Some(HostSplit::Host), true) => ", host_id, method",
+            (Some(HostSplit::Label(_)), false) => ", label_value",
+            (Some(HostSplit::Label(_)), true) => ", label_value, method",
         }
     }
 
     /// The columns of these.
     const fn columns(&self) -> &'static str {
-        match (self.by_host, self.by_method) {
-            (false, false) => "cast(null as text) as host, cast(null as text) as method",
-            (false, true) => "cast(null as text) as host, method",
-            (true, false) => "host_id as host, cast(null as text) as method",
-            (true, true) => "host_id as host, method",
+        macro_rules! columns {
+            ($host:literal, $label:literal, $method:literal) => {
+                concat!(
+                    $host,
+                    " as host, ",
+                    $label,
+                    " as label, ",
+                    $method,
+                    " as method"
+                )
+            };
+            ($host:literal, $label:literal) => {
+                if self.by_method {
+                    columns!($host, $label, "method")
+                } else {
+                    columns!($host, $label, "cast(null as text)")
+                }
+            };
         }
-    }
-}
-
-/// The tables of durations and of statuses.
-pub(super) const fn tables(resolution: Resolution) -> (&'static str, &'static str) {
-    match resolution {
-        Resolution::Minute => ("request_stats", "request_status"),
-        Resolution::Hour => ("request_stats_hourly", "request_status_hourly"),
-        Resolution::Day => ("request_stats_daily", "request_status_daily"),
+        match &self.split {
+            None => columns!("cast(null as text)", "cast(null as text)"),
+            Some(HostSplit::Host) => columns!("host_id", "cast(null as text)"),
+            Some(HostSplit::Label(_)) => columns!("cast(null as text)", "label_value"),
+        }
     }
 }
 

@@ -1,18 +1,16 @@
 //! Requests per bucket and route, with their sketches, page by page.
 
+use super::merged::Source;
 use super::request_offsets::Groups;
-use super::request_queries::{Span, StatsFilter, push_filter, tables};
+use super::request_parts::{Part, Parts};
+use super::request_queries::{HostSplit, Span, StatsFilter, push_table};
+use super::request_rows::{RowPosition, StoredStats, push_page, push_page_of_time, row_columns};
 use super::request_windows::Windows;
 use super::{Store, StoreError, on_read};
-use crate::codec::stored_row;
-use linux_api_wire::request_stats::RequestStats;
+use linux_api_wire::request_stats::{RequestStats, Resolution};
 use linux_api_wire::sketch::Spread;
 use linux_api_wire::time::Timestamp;
 
-/// Greater than every method.
-const AFTER_METHODS: &str = "ZZZZ";
-/// Greater than every instance id, which is hexadecimal.
-const AFTER_INSTANCES: &str = "zzzz";
 /// The most rows that are read at once.
 const BATCH_MAX: usize = 4_000;
 
@@ -27,6 +25,8 @@ pub struct RouteRow {
     pub method: Option<String>,
     /// Id of the host, when rows are per host.
     pub host: Option<String>,
+    /// Value of the label, when rows are per value; empty for hosts without it.
+    pub label: Option<String>,
     /// The requests; without their statuses. Where some were imported, their part of the sketch is
     /// an estimate from stored percentiles.
     pub stats: RequestStats,
@@ -48,66 +48,8 @@ pub struct RoutePosition {
     pub method: Option<String>,
     /// Id of its host, when rows are per host.
     pub host: Option<String>,
-}
-
-struct StoredStats {
-    time: Timestamp,
-    route: String,
-    host_id: String,
-    method: String,
-    instance_id: String,
-    requests: i64,
-    sum: f64,
-    min: f64,
-    max: f64,
-    sketch: Vec<u8>,
-    p50: Option<f64>,
-    p95: Option<f64>,
-    p99: Option<f64>,
-}
-
-stored_row!(StoredStats { route, host_id, method, instance_id, requests, sum, min, max, sketch, p50, p95, p99; db time: Timestamp });
-
-impl StoredStats {
-    /// The stored percentiles, which only imported rows have.
-    fn percentiles(&self) -> Option<[f64; 3]> {
-        Some([self.p50?, self.p95?, self.p99?])
-    }
-}
-
-/// Adds to a selection which of the rows a page has; a macro because the bound types differ per
-/// engine.
-macro_rules! push_page {
-    ($query:expr, $filter:expr, $hosts:expr, $place:expr, $batch:expr) => {{
-        let place: Option<&RowPosition> = $place;
-        let batch: usize = $batch;
-        let to = place.map_or($filter.to, |place| place.time.min($filter.to));
-        push_filter!($query, $filter, $hosts, to);
-        if let Some(place) = place {
-            // Nothing is later than the place. With an `or` in place of this `not`, SQLite evaluates
-            // both parts separately and sorts the whole range, which takes it seconds.
-            $query
-                .push(" and not (time = ")
-                .push_bind($crate::codec::Db(place.time));
-            $query.push(if $filter.by_host {
-                " and (route, host_id, method, instance_id) <= ("
-            } else {
-                " and (route, method, instance_id) <= ("
-            });
-            $query.push_bind(place.route.as_str()).push(", ");
-            if $filter.by_host {
-                $query.push_bind(place.host.as_str()).push(", ");
-            }
-            $query.push_bind(place.method.as_str()).push(", ");
-            $query.push_bind(place.instance_id.as_str()).push("))");
-        }
-        $query.push(if $filter.by_host {
-            " order by time desc, route, host_id, method, instance_id limit "
-        } else {
-            " order by time desc, route, method, instance_id limit "
-        });
-        $query.push_bind(i64::try_from(batch).unwrap_or(i64::MAX));
-    }};
+    /// Value of its label, when rows are per value.
+    pub label: Option<String>,
 }
 
 impl Store {
@@ -122,8 +64,7 @@ impl Store {
         position: Option<&RoutePosition>,
         limit: u32,
     ) -> Result<Vec<RouteRow>, StoreError> {
-        let hosts = filter.hosts.as_deref();
-        if hosts.is_some_and(<[String]>::is_empty) {
+        if filter.hosts.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Vec::new());
         }
         let mut page = Page {
@@ -140,44 +81,80 @@ impl Store {
             offset: 0,
             newest_first: true,
         };
-        let mut windows = Windows::new(&all, span, Groups::Routes.per_bucket(filter));
-        while let Some(rest) = windows.rest(page.groups.len()) {
-            let nearest = self.nearest(Groups::Routes, rest, hosts, true).await?;
-            let Some(nearest) = nearest else {
+        let mut parts = Parts::new(&all, span.newest_first);
+        while page.groups.len() < page.limit {
+            let Some(part) = parts.next(self).await? else {
                 break;
             };
-            let window = windows.window(nearest);
-            self.read_window(&window, hosts, &mut page).await?;
+            self.read_part(&part, span, &mut page).await?;
         }
         Ok(page.groups)
     }
 
+    /// Adds the groups of a part to a page, until that is full.
+    async fn read_part(&self, part: &Part, span: Span, page: &mut Page) -> Result<(), StoreError> {
+        let (filter, source) = (&part.filter, part.source);
+        let before = page.groups.len();
+        let missing = Span {
+            limit: span
+                .limit
+                .saturating_sub(u32::try_from(before).unwrap_or(u32::MAX)),
+            ..span
+        };
+        let mut windows = Windows::new(filter, missing, Groups::Routes.per_bucket(filter));
+        while let Some(rest) = windows.rest(page.groups.len() - before) {
+            let nearest = self.nearest(Groups::Routes, source, rest, true).await?;
+            let Some(nearest) = nearest else {
+                break;
+            };
+            let filter = windows.window(nearest);
+            self.read_window(&Part { filter, source }, page).await?;
+        }
+        Ok(())
+    }
+
     /// Adds the groups of a window to a page, until that is full.
-    async fn read_window(
-        &self,
-        window: &StatsFilter,
-        hosts: Option<&[String]>,
-        page: &mut Page,
-    ) -> Result<(), StoreError> {
+    async fn read_window(&self, window: &Part, page: &mut Page) -> Result<(), StoreError> {
         // Most often a group is one row, and one more shows that the last group is whole.
         let missing = page.limit - page.groups.len();
         let mut batch = (missing + 1).clamp(64, BATCH_MAX);
+        let mut alone: Option<Timestamp> = None;
         loop {
             let place = page.place.as_ref();
-            let rows = self.read_stats(window, hosts, place, batch).await?;
+            let rows = self.read_stats(window, alone, place, batch).await?;
             let is_last = rows.len() < batch;
+            let ends = [rows.first(), rows.last()].map(|row| row.map(|row| row.time));
             if let Some(row) = rows.last() {
                 page.place = Some(RowPosition::of(row));
             }
             for row in rows {
-                add_to_groups(&mut page.groups, row, window)?;
+                add_to_groups(&mut page.groups, row, &window.filter, window.source)?;
                 if page.groups.len() > page.limit {
                     page.groups.truncate(page.limit);
                     return Ok(());
                 }
             }
             if is_last {
-                return Ok(());
+                let Some(time) = alone else {
+                    return Ok(());
+                };
+                let mut rest = window.filter.clone();
+                rest.to = Timestamp::from_millis(time.as_millis().saturating_sub(1));
+                if rest.from <= rest.to {
+                    alone = self
+                        .nearest(Groups::Routes, window.source, &rest, true)
+                        .await?;
+                } else {
+                    alone = None;
+                }
+                if alone.is_none() {
+                    return Ok(());
+                }
+                continue;
+            }
+            // A time has more rows than a batch, and so will the others.
+            if ends[0] == ends[1] {
+                alone = ends[1];
             }
             // The more daemons there are, the more rows a group has.
             batch = (2 * batch).min(BATCH_MAX);
@@ -186,19 +163,23 @@ impl Store {
 
     async fn read_stats(
         &self,
-        filter: &StatsFilter,
-        hosts: Option<&[String]>,
+        part: &Part,
+        alone: Option<Timestamp>,
         place: Option<&RowPosition>,
         batch: usize,
     ) -> Result<Vec<StoredStats>, StoreError> {
-        let (durations, _) = tables(filter.resolution);
+        let (filter, source) = (&part.filter, part.source);
+        let (hosts, engine) = (filter.hosts.as_deref(), self.engine());
+        let (durations, _) = source.tables(filter.resolution);
         on_read!(self, |tx| {
-            let mut query = sqlx::QueryBuilder::new(
-                "select time, route, host_id, method, instance_id, requests, sum, min, max, sketch,
-                    p50, p95, p99 from ",
-            );
-            query.push(durations);
-            push_page!(query, filter, hosts, place, batch);
+            let mut query = sqlx::QueryBuilder::new("select ");
+            query.push(row_columns(source, filter)).push(" from ");
+            push_table!(query, engine, filter, durations);
+            if let Some(time) = alone {
+                push_page_of_time!(query, source, filter, hosts, time, place, batch);
+            } else {
+                push_page!(query, source, filter, hosts, place, batch);
+            }
             Ok(tx.fetch_all(query.build_query_as()).await?)
         })
     }
@@ -213,55 +194,27 @@ struct Page {
     place: Option<RowPosition>,
 }
 
-/// A row in the order of the list: what comes after it is read next.
-struct RowPosition {
-    time: Timestamp,
-    route: String,
-    /// What the order has only when groups are per host.
-    host: String,
-    method: String,
-    instance_id: String,
-}
-
-impl RowPosition {
-    fn of(row: &StoredStats) -> Self {
-        Self {
-            time: row.time,
-            route: row.route.clone(),
-            host: row.host_id.clone(),
-            method: row.method.clone(),
-            instance_id: row.instance_id.clone(),
-        }
-    }
-
-    fn after(position: &RoutePosition) -> Self {
-        Self {
-            time: position.time,
-            route: position.route.clone(),
-            host: position.host.clone().unwrap_or_default(),
-            method: position
-                .method
-                .clone()
-                .unwrap_or_else(|| AFTER_METHODS.to_owned()),
-            instance_id: AFTER_INSTANCES.to_owned(),
-        }
-    }
-}
-
-fn add_to_groups(
+/// Adds a row to the last group, or begins the next one with it.
+pub(super) fn add_to_groups(
     groups: &mut Vec<RouteRow>,
     row: StoredStats,
     filter: &StatsFilter,
+    source: Source,
 ) -> Result<(), StoreError> {
     let corrupt = |column| StoreError::Corrupt {
-        table: "request_stats",
+        table: source.tables(Resolution::Minute).0,
         column,
     };
     let percentiles = row.percentiles();
     let method = filter.by_method.then_some(row.method);
-    let host = filter.by_host.then_some(row.host_id);
+    let (host, label) = match &filter.split {
+        None => (None, None),
+        Some(HostSplit::Host) => (Some(row.place), None),
+        Some(HostSplit::Label(_)) => (None, Some(row.place)),
+    };
     let is_same = |last: &RouteRow| {
-        (last.time, &last.route, &last.host, &last.method) == (row.time, &row.route, &host, &method)
+        (last.time, &last.route, &last.method) == (row.time, &row.route, &method)
+            && (&last.host, &last.label) == (&host, &label)
     };
     if !groups.last().is_some_and(is_same) {
         groups.push(RouteRow {
@@ -269,6 +222,7 @@ fn add_to_groups(
             route: row.route,
             method,
             host,
+            label,
             stats: RequestStats::default(),
             percentiles,
             imported: false,
@@ -280,14 +234,15 @@ fn add_to_groups(
     let Some(group) = groups.last_mut() else {
         return Ok(());
     };
-    group.imported |= percentiles.is_some();
+    group.imported |= row.imported;
     let stats = &mut group.stats;
     let requests = u64::try_from(row.requests).map_err(|_| corrupt("requests"))?;
     stats.requests = stats.requests.saturating_add(requests);
     stats.sum += row.sum;
     stats.min = stats.min.min(row.min);
     stats.max = stats.max.max(row.max);
-    if let Some(percentiles) = percentiles {
+    // What was merged has them in its sketch.
+    if let Some(percentiles) = percentiles.filter(|_| source == Source::Rows) {
         stats.sketch.add_spread(&Spread {
             count: requests,
             min: row.min,
@@ -308,7 +263,6 @@ mod tests {
 
     use super::*;
     use crate::Options;
-    use linux_api_wire::request_stats::Resolution;
     use linux_api_wire::time::Clock;
 
     #[tokio::test]
@@ -329,17 +283,18 @@ mod tests {
             route: None,
             hosts: None,
             by_method: false,
-            by_host: false,
+            split: None,
         };
         let place = RowPosition::after(&RoutePosition {
             time,
             route: "/a".to_owned(),
             method: None,
             host: None,
+            label: None,
         });
         for place in [None, Some(&place)] {
             let mut query = QueryBuilder::new("explain query plan select * from request_stats");
-            push_page!(query, &filter, None::<&[String]>, place, 64);
+            push_page!(query, Source::Rows, &filter, None::<&[String]>, place, 64);
             let steps = query.build().fetch_all(&mut connection).await.unwrap();
             let steps: Vec<String> = steps.iter().map(|step| step.get("detail")).collect();
             assert_eq!(
@@ -348,6 +303,26 @@ mod tests {
                     "SEARCH request_stats USING PRIMARY KEY (time>? AND time<?)",
                     "USE TEMP B-TREE FOR LAST 3 TERMS OF ORDER BY"
                 ]
+            );
+            let mut query = QueryBuilder::new("explain query plan select * from request_stats");
+            push_page_of_time!(
+                query,
+                Source::Rows,
+                &filter,
+                None::<&[String]>,
+                time,
+                place,
+                64
+            );
+            let steps = query.build().fetch_all(&mut connection).await.unwrap();
+            let steps: Vec<String> = steps.iter().map(|step| step.get("detail")).collect();
+            assert_eq!(steps.len(), 1, "nothing is sorted: {steps:?}");
+            let is_whole = steps[0] == "SEARCH request_stats USING PRIMARY KEY (time=?)";
+            let is_rest =
+                steps[0].starts_with("SEARCH request_stats USING PRIMARY KEY (time=? AND");
+            assert!(
+                if place.is_none() { is_whole } else { is_rest },
+                "{steps:?}"
             );
         }
     }

@@ -63,6 +63,10 @@ macro_rules! upsert_buckets {
     ($tx:expr, $buckets:expr) => {{
         use $crate::request_stats::{ROWS, signed, stats_upsert, status_upsert};
         let buckets: &[::linux_api_wire::request_stats::RequestBucket] = $buckets;
+        let times = buckets
+            .iter()
+            .map(|one| (one.resolution, one.resolution.start_of(one.time)));
+        $tx.unmerge(&times.collect()).await?;
         for resolution in ::linux_api_wire::request_stats::Resolution::ALL {
             let of_table: Vec<_> = buckets
                 .iter()

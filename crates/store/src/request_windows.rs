@@ -113,7 +113,7 @@ mod tests {
             route: None,
             hosts: None,
             by_method: false,
-            by_host: false,
+            split: None,
         };
         let within = |filter: &StatsFilter| {
             let (from, to) = (filter.from.as_millis(), filter.to.as_millis());

@@ -15,6 +15,9 @@ pub(super) const SERIES: i64 = 50;
 /// How many rows of these that hold many figures each.
 pub(super) const WIDE_BATCH: i64 = 1_000;
 
+/// The earliest time that a row can have.
+pub(super) const FIRST: Timestamp = Timestamp::from_millis(-62_135_596_800_000);
+
 /// The statements for one table of requests.
 struct Statements {
     /// The time of the row that ends the oldest batch, and the deletion up to it.
@@ -138,7 +141,11 @@ impl Store {
                 let found: Option<(Db<Timestamp>,)> = tx.fetch_optional(query).await?;
                 let before_cutoff = Timestamp::from_millis(cutoff.as_millis().saturating_sub(1));
                 let last = found.map_or(before_cutoff, |(time,)| time.0);
-                Ok(tx.execute(sqlx::query(delete).bind(Db(last))).await?)
+                let deleted = tx.execute(sqlx::query(delete).bind(Db(last))).await?;
+                if deleted > 0 {
+                    tx.unmerge_between(resolution, FIRST, last).await?;
+                }
+                Ok(deleted)
             })?;
         }
         Ok(deleted)

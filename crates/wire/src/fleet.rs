@@ -87,6 +87,15 @@ pub struct HostLabel {
     pub value: String,
 }
 
+impl HostLabel {
+    /// Whether a text can be the name of a label.
+    #[must_use]
+    pub fn is_name(text: &str) -> bool {
+        let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
+        (1..=64).contains(&text.len()) && text.bytes().all(is_usual)
+    }
+}
+
 /// The text is no label of a host.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Input should be NAME=VALUE, as in host.labels")]
@@ -98,10 +107,8 @@ impl FromStr for HostLabel {
     /// Reads `NAME=VALUE`; the value may be empty and hold further `=`.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (name, value) = text.split_once('=').ok_or(ParseHostLabelError)?;
-        let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte);
-        let is_name = (1..=64).contains(&name.len()) && name.bytes().all(is_usual);
         let is_value = value.len() <= 256 && !value.chars().any(char::is_control);
-        if !is_name || !is_value {
+        if !Self::is_name(name) || !is_value {
             return Err(ParseHostLabelError);
         }
         Ok(Self {

@@ -14,6 +14,7 @@ on_both_engines! {
     rows_are_split_by_host,
     hosts_narrow_the_lists_by_id_name_and_label,
     pages_of_hosts_lead_from_one_to_the_next,
+    rows_are_split_by_the_value_of_a_label,
 }
 
 const POST: RequestMethod = RequestMethod::Post;
@@ -128,8 +129,31 @@ async fn hosts_narrow_the_lists_by_id_name_and_label(database: Database) {
             "label",
             "Input should be NAME=VALUE, as in host.labels",
         ),
-        ("by=route", "by", "\"route\": expected host or method"),
-        ("by=host,", "by", "\"\": expected host or method"),
+        (
+            "by=route",
+            "by",
+            "\"route\": expected host, label:NAME or method",
+        ),
+        (
+            "by=host,label:role",
+            "by",
+            "Input should have at most one of host and label:NAME",
+        ),
+        (
+            "by=label:role&by=label:site",
+            "by",
+            "Input should have at most one of host and label:NAME",
+        ),
+        (
+            "by=label:",
+            "by",
+            "\"label:\": expected host, label:NAME or method",
+        ),
+        (
+            "by=host,",
+            "by",
+            "\"\": expected host, label:NAME or method",
+        ),
     ] {
         for list in ["global", "routes", "status-codes"] {
             let path = format!("/api/v1/metrics/{list}?{query}");
@@ -200,4 +224,121 @@ async fn pages_of_hosts_lead_from_one_to_the_next(database: Database) {
     let reply = app.get(&boss.key, &path).await;
     let message = "Input should be a cursor from a response with the same by";
     reply.expect_invalid(&[(&["query", "cursor"], message)]);
+}
+
+/// Value, method and count of each row.
+async fn labelled(app: &App, key: &str, query: &str) -> Vec<(String, String, u64)> {
+    let path = format!("/api/v1/metrics/{query}");
+    let rows = app.get(key, &path).await.expect(200);
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let row = |row: &Value| {
+        let count = ["total_requests", "requests", "count"];
+        let count = count.into_iter().find_map(|name| row[name].as_u64());
+        assert_eq!(row.get("host"), None);
+        (
+            text(&row["label_value"]),
+            text(&row["method"]),
+            count.unwrap(),
+        )
+    };
+    rows.as_array().unwrap().iter().map(row).collect()
+}
+
+async fn rows_are_split_by_the_value_of_a_label(database: Database) {
+    let app = App::new(&database).await;
+    let boss = app.admin().await;
+    fleet(&app, &database).await;
+    let before = |minutes| START.saturating_sub(Duration::from_mins(minutes));
+    store(&app, "h3", (MINUTE, before(2)), (GET, "/a"), [1; 11]).await;
+    store(&app, "h4", (MINUTE, before(2)), (GET, "/a"), [700; 13]).await;
+    store(&app, "h5", (MINUTE, before(2)), (POST, "/a"), [1; 17]).await;
+    for sql in [
+        // Names with a meaning elsewhere, no such label, and no such host.
+        r#"update hosts set labels = '{"role":"db","a.b/0":"x:\u00fc","0":"zero"}' where id = 'h2'"#,
+        r#"update hosts set labels = '{"a.b/0":"x:\u00fc"}' where id = 'h4'"#,
+        "delete from hosts where id = 'h5'",
+    ] {
+        execute(database.engine, &database.url, sql.to_owned()).await;
+    }
+    for list in ["global", "routes"] {
+        let found = labelled(&app, &boss.key, &format!("{list}?by=label:role")).await;
+        let roles = [
+            ("db", "-", 7),
+            ("", "-", 30),
+            ("db", "-", 5),
+            ("web", "-", 14),
+        ];
+        assert_eq!(found, expected(&roles), "{list}");
+        let found = labelled(&app, &boss.key, &format!("{list}?by=method,label:role")).await;
+        let roles = [
+            ("db", "GET", 7),
+            ("", "GET", 13),
+            ("", "POST", 17),
+            ("db", "GET", 5),
+            ("web", "GET", 13),
+            ("web", "POST", 1),
+        ];
+        assert_eq!(found, expected(&roles), "{list}");
+        let found = labelled(&app, &boss.key, &format!("{list}?by=label:a.b/0")).await;
+        let values = [("x:ü", "-", 7), ("", "-", 31), ("x:ü", "-", 18)];
+        assert_eq!(found, expected(&values), "{list}");
+        let found = labelled(&app, &boss.key, &format!("{list}?by=label:0&label=role=db")).await;
+        assert_eq!(
+            found,
+            expected(&[("zero", "-", 7), ("zero", "-", 5)]),
+            "{list}"
+        );
+        let found = labelled(&app, &boss.key, &format!("{list}?by=label:none")).await;
+        assert_eq!(found, expected(&[("", "-", 7), ("", "-", 49)]), "{list}");
+    }
+    let found = labelled(&app, &boss.key, "status-codes?by=label:role").await;
+    let statuses = [
+        ("db", "-", 7),
+        ("", "-", 17),
+        ("db", "-", 5),
+        ("web", "-", 13),
+        ("", "-", 13),
+        ("web", "-", 1),
+    ];
+    assert_eq!(found, expected(&statuses));
+    // Errors and percentiles are those of the hosts with the value.
+    let path = "/api/v1/metrics/global?by=label:role&limit=1&offset=1";
+    let found = app.get(&boss.key, path).await.expect(200);
+    assert_eq!(found[0]["error_rate"].as_f64(), Some(13.0 / 30.0));
+    let path = "/api/v1/metrics/routes?by=label:role&route=/a";
+    let found = app.get(&boss.key, path).await.expect(200);
+    assert!(found[0]["p99"].as_f64() > Some(0.6) && found[1]["p99"].as_f64() < Some(0.01));
+    for list in ["global", "routes", "status-codes"] {
+        for by in ["label:role", "label:role,method", "label:a.b/0"] {
+            let all = labelled(&app, &boss.key, &format!("{list}?by={by}")).await;
+            for limit in [1, 2, 4] {
+                let mut path = format!("{list}?by={by}&limit={limit}");
+                let mut found = Vec::new();
+                while found.len() < all.len() {
+                    let whole = format!("/api/v1/metrics/{path}");
+                    found.extend(labelled(&app, &boss.key, &path).await);
+                    path = format!("{list}?by={by}&limit={limit}&offset={}", found.len());
+                    if list == "routes" && found.len() < all.len() {
+                        let reply = app.get(&boss.key, &whole).await;
+                        let url = reply.header("link").unwrap().split('>').next().unwrap();
+                        url.strip_prefix("</api/v1/metrics/")
+                            .unwrap()
+                            .clone_into(&mut path);
+                    }
+                }
+                assert_eq!(found, all, "{list} {by} {limit}");
+            }
+        }
+    }
+    for by in ["host", "method", "label:role,method"] {
+        let path = "/api/v1/metrics/routes?by=label:role&limit=1";
+        let reply = app.get(&boss.key, path).await;
+        let cursor = reply.header("link").unwrap();
+        let (_, cursor) = cursor.rsplit_once("next_cursor=\"").unwrap();
+        let cursor = cursor.trim_end_matches('"');
+        let path = format!("/api/v1/metrics/routes?by={by}&cursor={cursor}");
+        let reply = app.get(&boss.key, &path).await;
+        let message = "Input should be a cursor from a response with the same by";
+        reply.expect_invalid(&[(&["query", "cursor"], message)]);
+    }
 }

@@ -138,7 +138,7 @@ async fn answers(store: &Store) -> Vec<String> {
                     route: route.map(str::to_owned),
                     hosts: host.map(|host| vec![host.to_owned()]),
                     by_method,
-                    by_host: false,
+                    split: None,
                 };
                 for (limit, offset, newest_first) in [(5, 0, true), (50, 3, false)] {
                     let span = Span {
@@ -161,6 +161,7 @@ async fn answers(store: &Store) -> Vec<String> {
                     route: row.route.clone(),
                     method: row.method.clone(),
                     host: row.host.clone(),
+                    label: None,
                 });
                 let rest = store
                     .list_route_stats(&filter, position.as_ref(), 1_000)

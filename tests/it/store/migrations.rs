@@ -83,7 +83,11 @@ async fn migrate_at_once(database: Database, stores: usize) {
         assert_eq!(store.count_users().await.unwrap(), 0);
         let log = store.list_migration_log(100).await.unwrap();
         let revisions: Vec<i64> = log.iter().map(|row| row.revision).rev().collect();
-        assert_eq!(revisions, (1..=known).collect::<Vec<_>>());
+        let all = store.known_migrations().into_iter();
+        assert_eq!(
+            revisions,
+            all.map(|(revision, _)| revision).collect::<Vec<_>>()
+        );
         assert!(log.iter().all(|row| row.status == "done"));
     }
 }

@@ -96,7 +96,7 @@ fn all() -> StatsFilter {
         route: None,
         hosts: None,
         by_method: false,
-        by_host: false,
+        split: None,
     }
 }
 
@@ -250,6 +250,7 @@ async fn pages_by_position_miss_nothing_and_repeat_nothing(database: Database) {
                     route: last.route.clone(),
                     method: last.method.clone(),
                     host: last.host.clone(),
+                    label: None,
                 });
                 requests += page.iter().map(|row| row.stats.requests).sum::<u64>();
                 seen.extend(

@@ -11,9 +11,10 @@ use utoipa::openapi::{Object, OpenApi, PathItem, Ref, RefOr, Required, Schema};
 const SELECTED: &str = "SelectedProcess";
 /// Members of responses that may be absent: schema and member. All others are always sent, as `null`
 /// where the value is not known.
-const OPTIONAL: [(&str, &str); 20] = [
+const OPTIONAL: [(&str, &str); 23] = [
     ("GlobalMetrics", "host"),
     ("GlobalMetrics", "host_name"),
+    ("GlobalMetrics", "label_value"),
     ("GlobalMetrics", "method"),
     ("History", "history_since"),
     ("HistorySeries", "host"),
@@ -27,9 +28,11 @@ const OPTIONAL: [(&str, &str); 20] = [
     ("RouteMetrics", "host"),
     ("RouteMetrics", "host_name"),
     ("RouteMetrics", "imported"),
+    ("RouteMetrics", "label_value"),
     ("RouteMetrics", "method"),
     ("StatusCodeMetrics", "host"),
     ("StatusCodeMetrics", "host_name"),
+    ("StatusCodeMetrics", "label_value"),
     ("StatusCodeMetrics", "method"),
     ("Welcome", "docs"),
 ];

@@ -16,7 +16,7 @@ use linux_api_store::request_queries::{Span, StatsFilter, StatusRow, TotalRow};
 use linux_api_wire::api::metrics::{GlobalMetrics, StatusCodeMetrics};
 use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::time::{Clock, Timestamp};
-use query::{Bucket, Split, SplitBy};
+use query::{Bucket, Split};
 
 pub(crate) use routes::{__path_list_route_metrics, list_route_metrics};
 
@@ -51,8 +51,9 @@ pub(crate) struct ListGlobal {
         example = json!(["role=web"]))]
     #[expect(dead_code, reason = "only describes the parameter in the document")]
     labels: (),
-    /// One row per method, per host, or per both, in place of one for all. May be repeated.
-    #[param(value_type = Option<Vec<SplitBy>>, inline)]
+    /// One row per `method`, per `host`, per value of a label of the hosts (`label:NAME`, which excludes
+    /// `host`), or per both, in place of one for all. May be repeated.
+    #[param(value_type = Option<Vec<String>>, example = json!(["label:role", "method"]))]
     by: Split,
 }
 
@@ -101,7 +102,7 @@ pub(crate) async fn list_global_metrics(
         route: None,
         hosts: query::ids_of(&query.hosts, &store).await?,
         by_method: query.by.by_method,
-        by_host: query.by.by_host,
+        split: query.by.hosts,
     };
     let span = span(query.limit, query.offset, query.newest_first);
     let rows = store.list_totals(&filter, span).await?;
@@ -151,8 +152,9 @@ pub(crate) struct ListStatusCodes {
         example = json!(["role=web"]))]
     #[expect(dead_code, reason = "only describes the parameter in the document")]
     labels: (),
-    /// One row per method, per host, or per both, in place of one for all. May be repeated.
-    #[param(value_type = Option<Vec<SplitBy>>, inline)]
+    /// One row per `method`, per `host`, per value of a label of the hosts (`label:NAME`, which excludes
+    /// `host`), or per both, in place of one for all. May be repeated.
+    #[param(value_type = Option<Vec<String>>, example = json!(["label:role", "method"]))]
     by: Split,
 }
 
@@ -203,7 +205,7 @@ pub(crate) async fn list_status_code_metrics(
         route: query.route,
         hosts: query::ids_of(&query.hosts, &store).await?,
         by_method: query.by.by_method,
-        by_host: query.by.by_host,
+        split: query.by.hosts,
     };
     let status = query.status_code.and_then(|code| u16::try_from(code).ok());
     let span = span(query.limit, query.offset, query.newest_first);
@@ -237,6 +239,7 @@ fn global_metrics(row: TotalRow) -> GlobalMetrics {
         method: row.method,
         host: row.host,
         host_name: None,
+        label_value: row.label,
         total_requests: unsigned(row.requests),
         avg_response_time: row.sum / requests,
         error_rate: row.errors as f64 / requests,
@@ -250,6 +253,7 @@ fn status_code_metrics(row: StatusRow) -> StatusCodeMetrics {
         method: row.method,
         host: row.host,
         host_name: None,
+        label_value: row.label,
         status_code: u16::try_from(row.status).unwrap_or_default(),
         count: unsigned(row.count),
     }

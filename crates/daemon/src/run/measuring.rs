@@ -12,6 +12,7 @@ use crate::tasks::backups::{self, Plan};
 use crate::tasks::flusher::{Flusher, FlusherHandle, Settings};
 use crate::tasks::host_minutes;
 use crate::tasks::janitor::{self, Retention};
+use crate::tasks::merger;
 use crate::tasks::presence;
 use crate::tasks::refusals;
 use crate::tasks::sampler::HostSampler;
@@ -74,6 +75,8 @@ impl MeasuringParts<'_> {
             end.clone(),
         );
         supervisor.spawn("janitor", end, janitor);
+        let merger = merger::run(self.store.clone(), Arc::clone(&instance_id), end.clone());
+        supervisor.spawn("merger", end, merger);
         let refusals = refusals::run(self.store.clone(), end.clone());
         supervisor.spawn("refusals", end, refusals);
         // The last write announces the daemon once more, before it says that it is gone.

@@ -7,6 +7,7 @@ use futures_util::FutureExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::clock_watch::ClockWatch;
 use super::supervisor::every;
 use linux_api_store::packing::OldRowsPosition;
 use linux_api_store::{Store, StoreError};
@@ -24,8 +25,6 @@ const BREATH: Duration = Duration::from_millis(50);
 const CHUNK: Duration = Duration::from_hours(3 * 24);
 /// How many chunks are compressed in one round.
 const COMPRESSED_MAX: u32 = 20;
-/// A clock that is further off than this is no reason to delete anything.
-const SKEW: Duration = Duration::from_mins(5);
 /// How long a round removes what hosts have left that were forgotten.
 const FORGETTING_MAX: Duration = Duration::from_mins(1);
 /// How long a round packs minutes that their hosts have left.
@@ -208,41 +207,6 @@ impl SweepResult {
     }
 }
 
-/// Compares the clock with others: what is too old by a wrong one may be all that there is.
-struct ClockWatch {
-    last: (Timestamp, Instant),
-}
-
-impl ClockWatch {
-    fn new(store: &Store) -> Self {
-        Self {
-            last: (store.clock().now(), Instant::now()),
-        }
-    }
-
-    /// Fails when the clock was set since the last call, or differs from that of the database.
-    async fn check(&mut self, store: &Store) -> Result<(), String> {
-        let (now, instant) = (store.clock().now(), Instant::now());
-        let (before, since) = std::mem::replace(&mut self.last, (now, instant));
-        let expected = before.saturating_add(instant - since);
-        if distance(now, expected) > SKEW {
-            return Err(format!("it went from {expected} to {now}"));
-        }
-        // While the database is away, nothing can be deleted either.
-        if let Ok(Some(other)) = store.database_time().await
-            && distance(now, other) > SKEW
-        {
-            return Err(format!("it says {now}, that of the database {other}"));
-        }
-        Ok(())
-    }
-}
-
-/// How far apart two times are.
-fn distance(one: Timestamp, other: Timestamp) -> Duration {
-    one.since(other).max(other.since(one))
-}
-
 /// Until when buckets are summed up for good: the longer bucket that is not over yet is made again
 /// from all shorter ones that it holds, so these stay, however short their time is.
 fn summed_up_until(resolution: Resolution, now: Timestamp) -> Timestamp {
@@ -267,7 +231,9 @@ async fn delete(
         all += store.drop_old_chunks(resolution, cutoff).await?;
     }
     loop {
-        let mut deleted = store.delete_old_samples(resolution, cutoff).await?;
+        // Merged rows are few, and never in chunks.
+        let mut deleted = store.delete_old_merged(resolution, cutoff).await?
+            + store.delete_old_samples(resolution, cutoff).await?;
         if !has_chunks {
             deleted += store.delete_old_requests(resolution, cutoff).await?;
         }
@@ -373,27 +339,4 @@ async fn make_room(
     };
     let cutoff = oldest.saturating_add(step).min(newest);
     delete(store, has_chunks, Resolution::Minute, cutoff, holder).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use linux_api_store::Options;
-    use linux_api_wire::time::ManualClock;
-
-    #[tokio::test]
-    async fn a_clock_that_was_set_is_not_trusted_until_the_next_round() {
-        let folder = tempfile::tempdir().unwrap();
-        let options = Options::new(format!("sqlite://{}/a.db", folder.path().display()));
-        let clock = ManualClock::at(Timestamp::from_millis(1_800_000_000_000));
-        let store = Store::open(options, clock.clock()).await.unwrap();
-        let mut watch = ClockWatch::new(&store);
-        assert_eq!(watch.check(&store).await, Ok(()));
-        clock.advance(Duration::from_mins(4));
-        assert_eq!(watch.check(&store).await, Ok(()), "a little is no wonder");
-        clock.advance(Duration::from_hours(24 * 31));
-        let off = watch.check(&store).await.unwrap_err();
-        assert!(off.starts_with("it went from 2027-01-15T08:04:00"), "{off}");
-        assert_eq!(watch.check(&store).await, Ok(()));
-    }
 }

@@ -53,6 +53,7 @@ static SQLITE: LazyLock<Migrator> = embed! { "sqlite":
     4 "0004_rare_statuses",
     5 "0005_totals",
     6 "0006_packed_history",
+    7 "0007_merged_statistics",
 };
 
 static POSTGRES: LazyLock<Migrator> = embed! { "postgres":
@@ -62,6 +63,7 @@ static POSTGRES: LazyLock<Migrator> = embed! { "postgres":
     4 "0004_rare_statuses",
     5 "0005_totals",
     6 "0006_packed_history",
+    7 "0007_merged_statistics",
 };
 
 /// All migrations of an engine, up and down, in order.

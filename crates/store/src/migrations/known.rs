@@ -16,6 +16,11 @@ pub(crate) fn newest_revision(engine: Engine) -> i64 {
     versions.max().unwrap_or(0)
 }
 
+/// Whether this program has a migration to this revision; numbers may have gaps.
+pub(crate) fn is_revision(engine: Engine, revision: i64) -> bool {
+    migrator(engine).iter().any(|one| one.version == revision)
+}
+
 /// Which pending revisions lead to the target.
 pub(super) fn upward(state: &SchemaState, target: Option<i64>) -> Result<Vec<i64>, SchemaError> {
     let Some(target) = target else {

@@ -28,6 +28,10 @@ pub struct GlobalMetrics {
     /// Name of that host, while it is in the list of hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_name: Option<String>,
+    /// Value of the label, with `by=label:NAME`; empty for hosts without it, and for those that are not in the
+    /// list of hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_value: Option<String>,
     /// How many there were.
     pub total_requests: u64,
     /// How long they took on average, in seconds.
@@ -65,6 +69,10 @@ pub struct RouteMetrics {
     /// Name of that host, while it is in the list of hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_name: Option<String>,
+    /// Value of the label, with `by=label:NAME`; empty for hosts without it, and for those that are not in the
+    /// list of hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_value: Option<String>,
     /// How many there were.
     pub requests: u64,
     /// How long they took on average.
@@ -108,6 +116,10 @@ pub struct StatusCodeMetrics {
     /// Name of that host, while it is in the list of hosts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_name: Option<String>,
+    /// Value of the label, with `by=label:NAME`; empty for hosts without it, and for those that are not in the
+    /// list of hosts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_value: Option<String>,
     /// HTTP status.
     pub status_code: u16,
     /// How often.
@@ -125,6 +137,8 @@ pub struct RouteCursor {
     pub method: Option<String>,
     /// Id of its host, with `by=host`.
     pub host: Option<String>,
+    /// Value of its label, with `by=label:NAME`.
+    pub label_value: Option<String>,
 }
 
 impl RouteCursor {
@@ -133,10 +147,12 @@ impl RouteCursor {
     pub fn encode(&self) -> String {
         let method = self.method.as_deref().unwrap_or_default();
         let millis = self.time.as_millis();
-        // A host's id may hold colons; none holds a line break.
-        let plain = match &self.host {
-            None => format!("r1:{millis}:{method}:{}", self.route),
-            Some(host) => format!("r2:{millis}:{method}:{host}\n{}", self.route),
+        // A host's id and a label's value may hold colons; none holds a line break.
+        let route = &self.route;
+        let plain = match (&self.host, &self.label_value) {
+            (None, None) => format!("r1:{millis}:{method}:{route}"),
+            (Some(host), _) => format!("r2:{millis}:{method}:{host}\n{route}"),
+            (None, Some(value)) => format!("r3:{millis}:{method}:{value}\n{route}"),
         };
         URL_SAFE_NO_PAD.encode(plain)
     }
@@ -148,11 +164,14 @@ impl RouteCursor {
         let (version, rest) = plain.split_at_checked(3)?;
         let (millis, rest) = rest.split_once(':')?;
         let (method, rest) = rest.split_once(':')?;
-        let (host, route) = match version {
-            "r1:" => (None, rest),
+        let (host, label_value, route) = match version {
+            "r1:" => (None, None, rest),
             "r2:" => rest
                 .split_once('\n')
-                .map(|(host, route)| (Some(host), route))?,
+                .map(|(host, route)| (Some(host), None, route))?,
+            "r3:" => rest
+                .split_once('\n')
+                .map(|(value, route)| (None, Some(value), route))?,
             _ => return None,
         };
         let millis: i64 = millis.parse().ok()?;
@@ -161,12 +180,14 @@ impl RouteCursor {
         let known = method.len() <= 16
             && route.len() <= 512
             && host.is_none_or(|host| host.len() <= 64)
+            && label_value.is_none_or(|value| value.len() <= 1_024)
             && !plain.contains('\0');
         (storable && known).then(|| Self {
             time: Timestamp::from_millis(millis),
             route: route.to_owned(),
             method: (!method.is_empty()).then(|| method.to_owned()),
             host: host.map(str::to_owned),
+            label_value: label_value.map(str::to_owned),
         })
     }
 }
@@ -183,10 +204,16 @@ mod tests {
             millis in -62_135_596_800_000_i64..=253_402_300_799_999,
             route in "[/a-z{}:<>]{0,40}",
             method in proptest::option::of("[A-Z]{1,7}"),
-            host in proptest::option::of("[0-9a-z:.]{0,20}"),
+            text in "[0-9a-z:.]{0,20}",
+            split in 0..3,
         ) {
             let time = Timestamp::from_millis(millis);
-            let cursor = RouteCursor { time, route, method, host };
+            let (host, label_value) = match split {
+                0 => (None, None),
+                1 => (Some(text), None),
+                _ => (None, Some(text)),
+            };
+            let cursor = RouteCursor { time, route, method, host, label_value };
             prop_assert_eq!(RouteCursor::decode(&cursor.encode()), Some(cursor));
         }
 

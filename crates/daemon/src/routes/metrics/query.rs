@@ -10,6 +10,8 @@ use crate::history::AHEAD;
 use crate::host_params::{HOSTS_MAX, HostSelection};
 use crate::params::QueryReader;
 use linux_api_store::Store;
+use linux_api_store::request_queries::HostSplit;
+use linux_api_wire::fleet::HostLabel;
 use linux_api_wire::request_stats::{Resolution, UNMATCHED_ROUTE};
 use linux_api_wire::time::Timestamp;
 
@@ -32,36 +34,36 @@ pub(crate) enum Bucket {
 }
 
 /// What distinguishes rows, besides time and route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
-pub(crate) enum SplitBy {
-    #[schema(rename = "method")]
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum SplitBy {
     Method,
-    #[schema(rename = "host")]
     Host,
+    Label(String),
 }
 
 /// The text is nothing that rows are split by.
 #[derive(Debug, thiserror::Error)]
-#[error("expected host or method")]
-pub(crate) struct ParseSplitError;
+#[error("expected host, label:NAME or method")]
+struct ParseSplitError;
 
 impl FromStr for SplitBy {
     type Err = ParseSplitError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "method" => Ok(Self::Method),
-            "host" => Ok(Self::Host),
+        match text.split_once(':') {
+            None if text == "method" => Ok(Self::Method),
+            None if text == "host" => Ok(Self::Host),
+            Some(("label", name)) if HostLabel::is_name(name) => Ok(Self::Label(name.to_owned())),
             _ => Err(ParseSplitError),
         }
     }
 }
 
 /// What distinguishes rows, all of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Split {
     pub(super) by_method: bool,
-    pub(super) by_host: bool,
+    pub(super) hosts: Option<HostSplit>,
 }
 
 pub(super) fn bucket(query: &mut QueryReader) -> Resolution {
@@ -78,10 +80,25 @@ pub(super) fn bucket(query: &mut QueryReader) -> Resolution {
 
 pub(super) fn split(query: &mut QueryReader) -> Split {
     let by: Vec<SplitBy> = query.words("by").unwrap_or_default();
-    Split {
-        by_method: by.contains(&SplitBy::Method),
-        by_host: by.contains(&SplitBy::Host),
+    let mut split = Split {
+        by_method: false,
+        hosts: None,
+    };
+    for one in by {
+        let hosts = match one {
+            SplitBy::Method => {
+                split.by_method = true;
+                continue;
+            }
+            SplitBy::Host => HostSplit::Host,
+            SplitBy::Label(name) => HostSplit::Label(name),
+        };
+        if split.hosts.as_ref().is_some_and(|other| *other != hosts) {
+            query.problem("by", "Input should have at most one of host and label:NAME");
+        }
+        split.hosts = Some(hosts);
     }
+    split
 }
 
 /// The ids of the hosts that a request selects; nothing when it means all.

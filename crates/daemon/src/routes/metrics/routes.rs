@@ -4,14 +4,14 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use utoipa::IntoParams;
 
-use super::query::{self, Bucket, Split, SplitBy};
+use super::query::{self, Bucket, Split};
 use crate::error::ApiError;
 use crate::extract::{ApiQuery, Caller, FromQuery, scope};
 use crate::host_params::{self, HostSelection};
 use crate::json::Json;
 use crate::params::{QueryReader, parse_time};
 use linux_api_store::Store;
-use linux_api_store::request_queries::StatsFilter;
+use linux_api_store::request_queries::{HostSplit, StatsFilter};
 use linux_api_store::request_routes::{RoutePosition, RouteRow};
 use linux_api_wire::api::metrics::{RouteCursor, RouteMetrics};
 use linux_api_wire::request_stats::Resolution;
@@ -49,8 +49,9 @@ pub(crate) struct ListRoutes {
         example = json!(["role=web"]))]
     #[expect(dead_code, reason = "only describes the parameter in the document")]
     labels: (),
-    /// One row per method, per host, or per both, in place of one for all. May be repeated.
-    #[param(value_type = Option<Vec<SplitBy>>, inline)]
+    /// One row per `method`, per `host`, per value of a label of the hosts (`label:NAME`, which excludes
+    /// `host`), or per both, in place of one for all. May be repeated.
+    #[param(value_type = Option<Vec<String>>, example = json!(["label:role", "method"]))]
     by: Split,
 }
 
@@ -158,7 +159,9 @@ impl ListRoutes {
             // The rows of such a list are no rows of this one.
             Some(After::Row(cursor))
                 if cursor.method.is_some() != self.by.by_method
-                    || cursor.host.is_some() != self.by.by_host =>
+                    || cursor.host.is_some() != (self.by.hosts == Some(HostSplit::Host))
+                    || cursor.label_value.is_some()
+                        != matches!(self.by.hosts, Some(HostSplit::Label(_))) =>
             {
                 let message = "Input should be a cursor from a response with the same by";
                 return Err(ApiError::invalid(vec![QueryReader::wrong(
@@ -170,6 +173,7 @@ impl ListRoutes {
                 route: cursor.route,
                 method: cursor.method,
                 host: cursor.host,
+                label: cursor.label_value,
             }),
         };
         let filter = StatsFilter {
@@ -179,7 +183,7 @@ impl ListRoutes {
             route: self.route,
             hosts: query::ids_of(&self.hosts, store).await?,
             by_method: self.by.by_method,
-            by_host: self.by.by_host,
+            split: self.by.hosts,
         };
         Ok((filter, position))
     }
@@ -192,6 +196,7 @@ fn next_link(uri: &Uri, last: &RouteRow) -> Option<HeaderValue> {
         route: last.route.clone(),
         method: last.method.clone(),
         host: last.host.clone(),
+        label_value: last.label.clone(),
     };
     let cursor = cursor.encode();
     let fields = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes())
@@ -231,5 +236,6 @@ fn route_metrics(row: RouteRow) -> RouteMetrics {
         method: row.method,
         host: row.host,
         host_name: None,
+        label_value: row.label,
     }
 }

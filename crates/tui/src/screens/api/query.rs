@@ -92,6 +92,7 @@ fn row(time: Timestamp, route: &str, requests: f64, median: f64) -> RouteMetrics
         method: None,
         host: None,
         host_name: None,
+        label_value: None,
         requests: requests as u64,
         avg_response_time: median * 1.2,
         min_response_time: median * 0.4,
@@ -116,6 +117,7 @@ fn scripted(now: Timestamp, host: u32) -> RequestCounts {
             method: None,
             host: None,
             host_name: None,
+            label_value: None,
             status_code,
             count,
         };
