@@ -42,6 +42,7 @@ macro_rules! on_every_engine {
 mod actors;
 mod audit;
 mod cache;
+mod daemon_role;
 mod deadlines;
 mod forget;
 mod hypertables;
@@ -56,6 +57,7 @@ mod packing_sizes;
 mod pooler;
 mod requests;
 mod retention;
+mod roles;
 mod users;
 
 /// A connection of the test's own, past the store.
@@ -129,6 +131,7 @@ fn new_user(name: &str, role: Role) -> NewUser {
         role,
         active: true,
         immutable: false,
+        hosts: linux_api_wire::host_selector::HostSelector::default(),
     }
 }
 
@@ -139,6 +142,7 @@ fn new_key(id: &str) -> NewKey {
         name: format!("name of {id}"),
         scopes: Scopes::ALL,
         expires_at: None,
+        hosts: linux_api_wire::host_selector::HostSelector::default(),
     }
 }
 

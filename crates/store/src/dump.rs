@@ -15,8 +15,7 @@ use sqlx::{AssertSqlSafe, Row};
 use tokio::sync::mpsc;
 
 use super::arrays::{Integers, Reals};
-use super::migrations::{Direction, SchemaError, newest_revision};
-use super::migrations::{Direction, SchemaError, is_revision, newest_revision};
+use super::migrations::{Direction, SchemaError, revisions};
 use super::session::{Open, Session, in_session};
 use super::{Engine, Store, StoreError};
 use linux_api_wire::progress::Progress;
@@ -337,8 +336,8 @@ impl Session {
 async fn own_tables(revision: i64) -> Result<BTreeSet<String>, StoreError> {
     const SQL: &str = "select name from sqlite_master where type = 'table'";
     let mut session = Session::in_memory().await?;
-    let revisions = 1..=revision.min(newest_revision(Engine::Sqlite));
-    for revision in revisions.filter(|one| is_revision(Engine::Sqlite, *one)) {
+    let known = revisions(Engine::Sqlite);
+    for revision in known.into_iter().filter(|one| *one <= revision) {
         let done = session.step(Direction::Up, revision).await;
         done.map_err(|message| SchemaError::Failed { revision, message })?;
     }

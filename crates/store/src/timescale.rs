@@ -170,13 +170,16 @@ impl Store {
     /// When the server refuses it or fails; the tables that were not done yet are then as before.
     pub async fn use_timescaledb(&self) -> Result<Timescale, StoreError> {
         let found = self.timescale().await?;
-        if found.version.is_some() {
+        // Another account can't do that to tables of the owner, who does it when it migrates.
+        let is_owner = self.require_owner(0).await.is_ok();
+        if found.version.is_some() && is_owner {
             for table in NO_LONGER {
                 self.directly(async |connection| make_plain(connection, table).await)
                     .await?;
             }
         }
-        if !found.is_usable() || self.schema_state().await?.current == 0 {
+        let is_idle = !found.is_usable() || self.schema_state().await?.current == 0;
+        if is_idle || !is_owner {
             return Ok(found);
         }
         if found.version.is_none() {

@@ -157,8 +157,12 @@ fn start(url: &str, settings: Settings) -> Result<Pooler, Missing> {
         .port();
     let (ini, users) = (folder.join("pgbouncer.ini"), folder.join("users"));
     fs::write(&ini, settings(&server, &folder, port)).expect("write its settings");
-    let user = format!("\"{user}\" \"{PASSWORD}\"\n");
-    fs::write(&users, user).expect("write its users");
+    // The roles of a fleet's database too, see accounts.rs.
+    let known = [user, "linux_api_daemon", "linux_api_admin"];
+    let known: String = known
+        .map(|user| format!("\"{user}\" \"{PASSWORD}\"\n"))
+        .concat();
+    fs::write(&users, known).expect("write its users");
     let mut command = Command::new("sh");
     command.args(["-c", WATCHDOG, "sh"]);
     if rustix::process::geteuid().is_root() {

@@ -54,6 +54,7 @@ static SQLITE: LazyLock<Migrator> = embed! { "sqlite":
     5 "0005_totals",
     6 "0006_packed_history",
     7 "0007_merged_statistics",
+    8 "0008_hosts_of_users",
 };
 
 static POSTGRES: LazyLock<Migrator> = embed! { "postgres":
@@ -64,6 +65,7 @@ static POSTGRES: LazyLock<Migrator> = embed! { "postgres":
     5 "0005_totals",
     6 "0006_packed_history",
     7 "0007_merged_statistics",
+    8 "0008_hosts_of_users",
 };
 
 /// All migrations of an engine, up and down, in order.

@@ -16,9 +16,10 @@ pub(crate) fn newest_revision(engine: Engine) -> i64 {
     versions.max().unwrap_or(0)
 }
 
-/// Whether this program has a migration to this revision; numbers may have gaps.
-pub(crate) fn is_revision(engine: Engine, revision: i64) -> bool {
-    migrator(engine).iter().any(|one| one.version == revision)
+/// All revisions of an engine, in order; numbers may have gaps.
+pub(crate) fn revisions(engine: Engine) -> Vec<i64> {
+    let ups = migrator(engine).iter().filter(|one| is(one, Direction::Up));
+    ups.map(|one| one.version).collect()
 }
 
 /// Which pending revisions lead to the target.
