@@ -38,6 +38,7 @@ impl Keys {
 pub(super) async fn create(store: &Store, name: &str) -> anyhow::Result<(User, PlainKey)> {
     let secret = PlainKey::generate()?;
     let key = NewKey {
+        hosts: None,
         id: secret.id(),
         hash: Hasher::new(1).hash(&secret).await?,
         name: "fleet".to_owned(),
@@ -45,6 +46,7 @@ pub(super) async fn create(store: &Store, name: &str) -> anyhow::Result<(User, P
         expires_at: None,
     };
     let user = NewUser {
+        hosts: None,
         name: name.to_owned(),
         role: Role::Admin,
         active: true,
