@@ -27,7 +27,7 @@ pub struct StatsFilter {
     pub split: Option<HostSplit>,
 }
 
-/// What groups of hosts are told apart by.
+/// What distinguishes groups of hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostSplit {
     /// Each is one.
@@ -107,7 +107,7 @@ macro_rules! push_filter {
     }};
 }
 
-/// Adds the table that groups are made of; with `label_value` when they are told apart by a label.
+/// Adds the table that groups are made of; with `label_value` when a label distinguishes them.
 macro_rules! push_table {
     ($query:expr, $engine:expr, $filter:expr, $table:expr) => {{
         let filter: &$crate::request_queries::StatsFilter = $filter;

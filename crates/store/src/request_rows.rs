@@ -154,7 +154,7 @@ pub(super) use {push_comparison, push_page, push_page_of_time};
 pub(super) struct RowPosition {
     pub(super) time: Timestamp,
     pub(super) route: String,
-    /// What the order has only when groups of hosts are told apart.
+    /// What the order has only when it distinguishes groups of hosts.
     pub(super) place: String,
     pub(super) method: String,
     pub(super) instance_id: String,

@@ -60,7 +60,7 @@ async fn live(database: Database, seed: u64) {
     let mut steps = Vec::new();
     for _ in 0..STEPS {
         steps.push(step(&store, &clock, &mut direct, &mut dice).await);
-        for _ in 0..5 {
+        for _ in 0..3 {
             compare(&store, &mut dice, &steps).await;
         }
     }
