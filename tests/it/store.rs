@@ -51,6 +51,7 @@ mod leases;
 mod migrations;
 mod requests;
 mod retention;
+mod series_ends;
 mod users;
 
 /// A connection of the test's own, past the store.

@@ -79,7 +79,11 @@ impl From<sqlx::Error> for CopyError {
 }
 
 /// What SQLite calls integers and other engines do not. A test compares this with PostgreSQL.
-const SQLITE_BOOLEANS: &[(&str, &str)] = &[("users", "active"), ("users", "immutable")];
+const SQLITE_BOOLEANS: &[(&str, &str)] = &[
+    ("hosts", "reboot_required"),
+    ("users", "active"),
+    ("users", "immutable"),
+];
 const SQLITE_TIMES: &[(&str, &str)] = &[
     ("api_keys", "created_at"),
     ("api_keys", "expires_at"),
@@ -89,6 +93,8 @@ const SQLITE_TIMES: &[(&str, &str)] = &[
     ("host_samples", "time"),
     ("host_samples_daily", "time"),
     ("host_samples_hourly", "time"),
+    ("host_series", "last_day"),
+    ("hosts", "facts_time"),
     ("hosts", "first_seen"),
     ("hosts", "last_seen"),
     ("hosts", "sample_time"),

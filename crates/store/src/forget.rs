@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::audit::Entry;
 use super::change::change;
-use super::hosts::Row;
+use super::hosts::{Row, host_columns};
 use super::retention::{BATCH, SERIES};
+use super::series_ends::{HOLD_PLACE, LEAVE_PLACE, no_samples};
 use super::{Refusal, Store, StoreError, in_write, on_read};
 use crate::codec::Db;
 use linux_api_wire::audit::{Action, Actor};
@@ -29,9 +30,7 @@ const END: Timestamp = Timestamp::from_millis(253_402_300_799_999);
 /// No presence is believed that lasts longer.
 const DAY: std::time::Duration = std::time::Duration::from_hours(24);
 
-const FIND: &str = "
-    select id, name, labels, version, instance_id, first_seen, last_seen, sample_time, sample
-    from hosts where id = $1";
+const FIND: &str = concat!("select ", host_columns!(), " from hosts where id = $1");
 /// Waits for a daemon that writes this row at the moment, and then looks at what it wrote.
 const DELETE: &str = "delete from hosts where id = $1 and (last_seen < $2 or last_seen > $3)";
 const IS_PRESENT: &str = "
@@ -43,19 +42,12 @@ const PUT_NOTE: &str = "
 const NOTES: &str =
     "select name, value from settings where name like 'forget:%' order by name limit 1";
 const DELETE_NOTE: &str = "delete from settings where name = $1";
-/// Takes the place of a host that is not there until the transaction ends; nothing when it is there. A
-/// daemon that writes its row at the moment is waited for, and one that begins to waits.
-const HOLD_PLACE: &str = "
-    insert into hosts (id, name, labels, version, instance_id, first_seen, last_seen)
-    values ($1, '', '{}', '', '', $2, $2) on conflict (id) do nothing";
-const LEAVE_PLACE: &str = "delete from hosts where id = $1";
-const SERIES_LEFT: &str = "
-    delete from host_series where id in (
-        select s.id from host_series s where s.host_id = $1
-            and not exists (select 1 from host_samples t where t.series_id = s.id)
-            and not exists (select 1 from host_samples_hourly t where t.series_id = s.id)
-            and not exists (select 1 from host_samples_daily t where t.series_id = s.id)
-        limit $2)";
+const SERIES_LEFT: &str = concat!(
+    "delete from host_series where id in (
+        select s.id from host_series s where s.host_id = $1 and ",
+    no_samples!(),
+    " limit $2)"
+);
 
 /// What is left to do for a host, as its note has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,11 @@
 use super::retention::{BATCH, SERIES};
 use super::{Store, StoreError, in_write, on_read};
 use crate::codec::Db;
+use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::time::Timestamp;
+
+/// Series that had samples of that time end before it, when they do.
+const END_SERIES: &str = "update host_series set last_day = $1 where last_day > $1";
 
 /// How many rows of one table begin after a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,6 +122,13 @@ impl Store {
                 None => self.delete_requests_after(one, time).await?,
                 Some(series) => self.delete_samples_after(one, series, time).await?,
             };
+        }
+        if deleted == 0 {
+            in_write!(self, |tx| {
+                let query = sqlx::query(END_SERIES).bind(Db(Resolution::Day.start_of(time)));
+                tx.execute(query).await?;
+                Ok(())
+            })?;
         }
         Ok(deleted)
     }

@@ -6,8 +6,6 @@
 use crate::codec::{Db, stored_row};
 use std::collections::{BTreeMap, BTreeSet};
 
-use sqlx_macros::FromRow;
-
 use super::{Engine, Store, StoreError, on_read};
 use linux_api_wire::fleet::HostSample;
 use linux_api_wire::request_stats::Resolution;
@@ -15,7 +13,7 @@ use linux_api_wire::time::Timestamp;
 
 pub(super) const SERIES: &str = "insert into host_series (host_id, name, labels) ";
 pub(super) const SERIES_CONFLICT: &str = " on conflict (host_id, name, labels) do nothing";
-pub(super) const FIND: &str = "select id, name, labels from host_series where host_id = ";
+pub(super) const FIND: &str = "select id, name, labels, last_day from host_series where host_id = ";
 pub(super) const SAMPLES: &str =
     "insert into host_samples as old (series_id, time, samples, mean, max) ";
 /// Two starts of a daemon may share a minute; the one with more readings counts.
@@ -78,6 +76,7 @@ macro_rules! upsert_samples {
             );
         }
         if !series.is_empty() {
+            $crate::series_ends::touch_series!($tx, own::later_days(samples, &known));
             let rows = own::with_ids(samples, &known);
             for rows in rows.chunks(ROWS) {
                 let mut query = sqlx::QueryBuilder::new(own::SAMPLES);
@@ -112,11 +111,29 @@ macro_rules! upsert_samples {
 
 pub(super) use upsert_samples;
 
-#[derive(FromRow)]
 pub(super) struct SeriesId {
     id: i64,
     name: String,
     labels: String,
+    last_day: Option<Timestamp>,
+}
+
+stored_row!(SeriesId { id, name, labels; db last_day: Option<Timestamp> });
+
+/// The series whose last day is later by these samples, by that day.
+pub(super) fn later_days(
+    samples: &[HostSample],
+    known: &[SeriesId],
+) -> BTreeMap<Timestamp, Vec<i64>> {
+    let days = super::series_ends::last_days(samples);
+    let mut later: BTreeMap<Timestamp, Vec<i64>> = BTreeMap::new();
+    for one in known {
+        let day = days.get(&(one.name.as_str(), one.labels.as_str())).copied();
+        if let Some(day) = day.filter(|day| one.last_day.is_none_or(|known| known < *day)) {
+            later.entry(day).or_default().push(one.id);
+        }
+    }
+    later
 }
 
 pub(super) fn series_of(samples: &[HostSample]) -> Vec<(&str, &str)> {
@@ -217,6 +234,11 @@ macro_rules! push_series {
         if let Some(labels) = &$filter.labels {
             $query.push(" and s.labels = ").push_bind(labels.as_str());
         }
+        // Not those of all containers that there ever were.
+        $query.push(" and (s.last_day is null or s.last_day >= ");
+        $query
+            .push_bind(Db(Resolution::Day.start_of($filter.from)))
+            .push(")");
     };
 }
 

@@ -47,6 +47,7 @@ pub mod request_routes;
 mod request_stats;
 mod request_windows;
 pub mod retention;
+mod series_ends;
 mod session;
 pub mod timescale;
 mod tx;

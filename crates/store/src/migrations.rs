@@ -350,7 +350,7 @@ impl Store {
             }
             .into());
         }
-        let revisions: Vec<i64> = (target + 1..=state.current).rev().collect();
+        let revisions = known::downward(&state, self.engine(), target);
         if revisions.is_empty() {
             return Ok(MigrationOutcome::Nothing);
         }

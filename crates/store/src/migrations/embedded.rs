@@ -52,6 +52,7 @@ static SQLITE: LazyLock<Migrator> = embed! { "sqlite":
     3 "0003_import",
     4 "0004_rare_statuses",
     5 "0005_totals",
+    9 "0009_host_facts",
 };
 
 static POSTGRES: LazyLock<Migrator> = embed! { "postgres":
@@ -60,6 +61,7 @@ static POSTGRES: LazyLock<Migrator> = embed! { "postgres":
     3 "0003_import",
     4 "0004_rare_statuses",
     5 "0005_totals",
+    9 "0009_host_facts",
 };
 
 /// All migrations of an engine, up and down, in order.

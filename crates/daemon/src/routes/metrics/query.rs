@@ -1,13 +1,12 @@
 //! Parameters that the statistics routes share.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::history::AHEAD;
-use crate::host_params::{HOSTS_MAX, HostSelection};
+use crate::host_params::{HOSTS_MAX, HostSelection, NARROW_ADVICE};
 use crate::params::QueryReader;
 use linux_api_store::Store;
 use linux_api_wire::request_stats::{Resolution, UNMATCHED_ROUTE};
@@ -31,39 +30,6 @@ pub(crate) enum Bucket {
     Day,
 }
 
-/// What distinguishes rows, besides time and route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
-pub(crate) enum SplitBy {
-    #[schema(rename = "method")]
-    Method,
-    #[schema(rename = "host")]
-    Host,
-}
-
-/// The text is nothing that rows are split by.
-#[derive(Debug, thiserror::Error)]
-#[error("expected host or method")]
-pub(crate) struct ParseSplitError;
-
-impl FromStr for SplitBy {
-    type Err = ParseSplitError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "method" => Ok(Self::Method),
-            "host" => Ok(Self::Host),
-            _ => Err(ParseSplitError),
-        }
-    }
-}
-
-/// What distinguishes rows, all of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Split {
-    pub(super) by_method: bool,
-    pub(super) by_host: bool,
-}
-
 pub(super) fn bucket(query: &mut QueryReader) -> Resolution {
     let read = |text: &str| match text {
         "1m" => Ok(Resolution::Minute),
@@ -76,14 +42,6 @@ pub(super) fn bucket(query: &mut QueryReader) -> Resolution {
         .unwrap_or(Resolution::Minute)
 }
 
-pub(super) fn split(query: &mut QueryReader) -> Split {
-    let by: Vec<SplitBy> = query.words("by").unwrap_or_default();
-    Split {
-        by_method: by.contains(&SplitBy::Method),
-        by_host: by.contains(&SplitBy::Host),
-    }
-}
-
 /// The ids of the hosts that a request selects; nothing when it means all.
 pub(super) async fn ids_of(
     selection: &HostSelection,
@@ -92,7 +50,7 @@ pub(super) async fn ids_of(
     if !selection.is_narrow() {
         return Ok(None);
     }
-    let hosts = selection.select(store, HOSTS_MAX).await?;
+    let hosts = selection.select(store, HOSTS_MAX, NARROW_ADVICE).await?;
     Ok(Some(hosts.into_iter().map(|host| host.id).collect()))
 }
 
