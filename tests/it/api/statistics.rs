@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use linux_api_store::flush::{Batch, HostReport};
-use linux_api_wire::fleet::{HostFacts, HostIdentity};
+use linux_api_wire::fleet::HostIdentity;
 use linux_api_wire::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
@@ -41,13 +41,7 @@ fn report(host: &str) -> HostReport {
             version: "1.2.3".to_owned(),
         },
         instance_id: format!("{host}0").into(),
-        facts: Some((
-            START,
-            HostFacts {
-                load_one: Some(1.5),
-                ..HostFacts::default()
-            },
-        )),
+        facts: Some((START, crate::api::fleet_figures::load(1.5))),
         sample: None,
     }
 }
