@@ -39,7 +39,6 @@ mod stop;
 mod takes;
 mod top;
 mod tui;
-mod units;
 mod user;
 mod welcome;
 mod when;

@@ -87,6 +87,7 @@ fn flush_to(url: &str, what: &'static str, bar: f64) -> Row {
                 version: "1".to_owned(),
             },
             instance_id: "0123456789abcdef".into(),
+            facts: None,
             sample: None,
         };
         let buckets = buckets(&host);

@@ -8,10 +8,10 @@ use super::admin_target::{AdminTarget, AuditConditions, is_passing};
 use super::exit::UsageError;
 use super::globals::Format;
 use super::rows::{Cell, Column, Listing, Tone};
-use super::units::time;
 use super::{Context, output, poll, when};
 use linux_api_wire::api::audit::AuditEntry;
 use linux_api_wire::time::Timestamp;
+use linux_api_wire::units::time;
 
 /// How often to look for new rows while following.
 const LOOK: Duration = Duration::from_secs(1);

@@ -79,8 +79,16 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "top",
         &["linux-api top", "linux-api top -r web-01 -r db-01"],
     ),
-    ("fleet list", &["linux-api fleet list"]),
+    (
+        "fleet list",
+        &[
+            "linux-api fleet list -l role=web --sort cpu",
+            "linux-api fleet list --state late,down",
+            "linux-api fleet list --min disk=90 --sort disk",
+        ],
+    ),
     ("fleet show", &["linux-api fleet show web-01"]),
+    ("fleet forget", &["linux-api fleet forget web-01"]),
     (
         "api",
         &[
@@ -186,7 +194,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "sudo linux-api db restore 2026-11-23T07-02-00.000Z",
         ],
     ),
-    ("db prune", &["linux-api db prune --keep 14 --dry-run"]),
+    (
+        "db prune",
+        &[
+            "linux-api db prune --keep 14 --dry-run",
+            "linux-api db prune --after 1h --dry-run  # measurements of a wrong clock",
+        ],
+    ),
     (
         "db grant",
         &[

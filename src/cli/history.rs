@@ -10,13 +10,13 @@ use super::exit::{UsageError, Worst};
 use super::globals::Format;
 use super::hosts::HostError;
 use super::rows::{Column, Listing};
-use super::units::{moment, sparkline, value};
 use super::{Context, completion, output, poll, when};
 use linux_api_client::{Client, HistoryRange};
 use linux_api_config::ConfigValue;
 use linux_api_wire::api::history::HistorySeries;
 use linux_api_wire::series::SeriesSelector;
 use linux_api_wire::time::{Clock, Timestamp};
+use linux_api_wire::units::{moment, sparkline, value};
 
 /// Where a range begins when nothing is said.
 const USUAL: Duration = Duration::from_hours(1);

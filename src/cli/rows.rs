@@ -58,6 +58,11 @@ impl Cell {
         let text = text.into();
         Self { text, tone }
     }
+
+    /// Without its colour.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
 }
 
 impl<T: Into<String>> From<T> for Cell {

@@ -14,13 +14,13 @@ use super::exit::{FAILED, Worst};
 use super::globals::Format;
 use super::hosts::{HostError, LOCAL};
 use super::rows::{Cell, Column, Listing, Tone};
-use super::units::NOT_KNOWN;
 use super::{Context, exit, output, poll};
 use linux_api_client::Client;
 use linux_api_client::error::ClientError;
 use linux_api_config::LoadedConfig;
 use linux_api_daemon::run::record::Record;
 use linux_api_wire::api::health::{Check, Readiness};
+use linux_api_wire::units::NOT_KNOWN;
 
 /// Show whether the daemon is up and ready
 ///

@@ -70,6 +70,7 @@ const RULES: &[(&str, Takes)] = &[
     ("series list", takes(Hosts::Many, Output::Rows)),
     ("fleet list", takes(Hosts::Many, Output::Rows)),
     ("fleet show", takes(Hosts::Many, Output::Document)),
+    ("fleet forget", confirmed(Hosts::One, Output::Document)),
     ("api", takes(Hosts::One, Output::Document)),
     ("remote add", takes(Hosts::None, Output::Text)),
     ("remote import", takes(Hosts::None, Output::Text)),
@@ -143,6 +144,7 @@ fn own_help(path: &str, id: &str) -> Option<&'static str> {
     match (id, path) {
         ("labels", "remote add") => Some("A label to choose it by; repeatable"),
         ("labels", "remote import") => Some("A label for all of them; repeatable"),
+        ("labels", "fleet list") => Some("Only hosts of the database with this label; repeatable"),
         ("yes", "setup") => {
             Some("Accept every default, or the answers of --answers, without questions")
         }

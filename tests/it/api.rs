@@ -16,6 +16,7 @@ mod edge;
 mod errors;
 mod exposition;
 mod fleet;
+mod fleet_figures;
 mod fleet_history;
 mod fleet_statistics;
 mod forget;

@@ -48,6 +48,8 @@ async fn call_about_hosts(client: &Client, range: &HistoryRange, buckets: &Bucke
         labels: vec!["role=web".parse().unwrap()],
         states: vec![HostState::Up, HostState::Down],
         text: Some("a".to_owned()),
+        min: vec!["disk=90".parse().unwrap()],
+        max: vec!["uptime=3600".parse().unwrap()],
         sort: HostSort::Memory,
         order: Some(Order::Ascending),
         limit: Some(1000),

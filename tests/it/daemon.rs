@@ -9,6 +9,7 @@ mod database;
 mod doctor;
 mod endurance;
 mod ephemeral;
+mod fleet;
 mod hostile;
 mod lifecycle;
 mod many;

@@ -58,6 +58,7 @@ mod pooler;
 mod requests;
 mod retention;
 mod roles;
+mod series_ends;
 mod users;
 
 /// A connection of the test's own, past the store.

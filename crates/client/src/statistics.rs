@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Client;
 use super::error::ClientError;
-use linux_api_wire::api::fleet::{FleetHost, HostSort, Order};
+use linux_api_wire::api::fleet::{FigureLimit, FleetHost, HostSort, Order};
 use linux_api_wire::api::health::{DatabaseHealth, MetricsHealth};
 use linux_api_wire::api::history::{History, SeriesDescription};
 use linux_api_wire::api::metrics::{GlobalMetrics, RouteMetrics, StatusCodeMetrics};
@@ -103,6 +103,10 @@ pub struct HostQuery {
     pub states: Vec<HostState>,
     /// Hosts with this in their name or id.
     pub text: Option<String>,
+    /// Hosts of which these figures are at least so much.
+    pub min: Vec<FigureLimit>,
+    /// Hosts of which these figures are at most so much.
+    pub max: Vec<FigureLimit>,
     /// What to sort by.
     pub sort: HostSort,
     /// In which direction; without it as is usual for `sort`.
@@ -119,6 +123,9 @@ impl HostQuery {
             fields.push(("state", states.join(",")));
         }
         fields.extend(self.text.clone().map(|text| ("text", text)));
+        for (field, limits) in [("min", &self.min), ("max", &self.max)] {
+            fields.extend(limits.iter().map(|limit| (field, limit.to_string())));
+        }
         fields.push(("sort", self.sort.as_str().to_owned()));
         fields.extend(self.order.map(|order| ("order", order.as_str().to_owned())));
         fields.extend(self.limit.map(|limit| ("limit", limit.to_string())));

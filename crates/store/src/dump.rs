@@ -88,6 +88,7 @@ const SQLITE_BOOLEANS: &[(&str, &str)] = &[
     ("fleet_stats", "imported"),
     ("fleet_stats_daily", "imported"),
     ("fleet_stats_hourly", "imported"),
+    ("hosts", "reboot_required"),
     ("users", "active"),
     ("users", "immutable"),
 ];
@@ -110,6 +111,8 @@ const SQLITE_TIMES: &[(&str, &str)] = &[
     ("host_samples_daily", "time"),
     ("host_samples_hourly", "time"),
     ("host_samples_old", "time"),
+    ("host_series", "last_day"),
+    ("hosts", "facts_time"),
     ("hosts", "first_seen"),
     ("hosts", "last_seen"),
     ("hosts", "sample_time"),

@@ -6,9 +6,10 @@ use super::host_minutes::write_minutes;
 use super::hosts::upsert_host;
 use super::leases::renew_presence;
 use super::request_stats::upsert_buckets;
+use super::series_ends::HOLD;
 use super::vital::{self, VitalSettings};
 use super::{Store, StoreError, in_write};
-use linux_api_wire::fleet::{HostIdentity, HostSample};
+use linux_api_wire::fleet::{HostFacts, HostIdentity, HostSample};
 use linux_api_wire::request_stats::RequestBucket;
 use linux_api_wire::time::Timestamp;
 
@@ -19,7 +20,10 @@ pub struct HostReport {
     pub identity: HostIdentity,
     /// Which start of its daemon.
     pub instance_id: Arc<str>,
-    /// Its newest reading as JSON, and when it was taken.
+    /// Its newest figures, and when they were read; without any, those that are stored stay.
+    pub facts: Option<(Timestamp, HostFacts)>,
+    /// A reading as JSON, for those who read the table, and when it was taken. Written more rarely: it
+    /// is as large as all the rest of the row.
     pub sample: Option<(Timestamp, String)>,
 }
 
@@ -42,14 +46,14 @@ impl Store {
     /// written all the same; writing it again is right in either case.
     pub async fn flush(&self, batch: Batch<'_>) -> Result<(), StoreError> {
         let now = self.clock().now();
-        let (known, engine) = (self.known_revision(), self.engine());
+        let (engine, known) = (self.engine(), self.known_revision());
         let presence = self.inner.presence.due_with_flush(now);
         let revision = in_write!(self, |tx| {
             let rows = tx.fetch_all(sqlx::query_as(vital::IN_TRANSACTION)).await?;
             let vital = VitalSettings::of(&rows)?;
             // Nothing is written into a schema that another program has changed since.
             vital.check(known)?;
-            upsert_host!(tx, batch.host, now);
+            upsert_host!(tx, engine, batch.host, now);
             upsert_buckets!(tx, batch.buckets);
             write_minutes!(tx, engine, &batch.host.identity.id, batch.samples, now);
             if let Some(lease) = &presence {
@@ -75,6 +79,8 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (now, engine) = (self.clock().now(), self.engine());
         in_write!(self, |tx| {
+            // As a flush does with the host's row: no series of it is deleted meanwhile.
+            tx.execute(sqlx::query(HOLD).bind(host_id)).await?;
             write_minutes!(tx, engine, host_id, samples, now);
             Ok(())
         })

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use super::audit::Entry;
 use super::change::act;
 use super::host_minutes::lock_host;
-use super::hosts::Row;
+use super::hosts::{Row, host_columns};
 use super::retention::{BATCH, FIRST, SERIES, SampleStatements, WIDE_BATCH, samples};
+use super::series_ends::{HOLD_PLACE, LEAVE_PLACE, no_samples};
 use super::{Refusal, Store, StoreError, in_write, on_read};
 use crate::codec::Db;
 use linux_api_wire::audit::{Action, Actor};
@@ -28,9 +29,7 @@ const END: Timestamp = Timestamp::from_millis(253_402_300_799_999);
 /// No presence is believed that lasts longer.
 const DAY: std::time::Duration = std::time::Duration::from_hours(24);
 
-const FIND: &str = "
-    select id, name, labels, version, instance_id, first_seen, last_seen, sample_time, sample
-    from hosts where id = $1";
+const FIND: &str = concat!("select ", host_columns!(), " from hosts where id = $1");
 /// Waits for a daemon that writes this row at the moment, and then looks at what it wrote.
 const DELETE: &str = "delete from hosts where id = $1 and (last_seen < $2 or last_seen > $3)";
 const IS_PRESENT: &str = "
@@ -41,21 +40,13 @@ const PUT_NOTE: &str = "
     on conflict (host_id) do update set note = excluded.note";
 const NOTES: &str = "select host_id, note from forgotten_hosts order by host_id limit 1";
 const DELETE_NOTE: &str = "delete from forgotten_hosts where host_id = $1";
-/// Takes the place of a host that is not there until the transaction ends; nothing when it is there. A
-/// daemon that writes its row at the moment is waited for, and one that begins to waits.
-const HOLD_PLACE: &str = "
-    insert into hosts (id, name, labels, version, instance_id, first_seen, last_seen)
-    values ($1, '', '{}', '', '', $2, $2) on conflict (id) do nothing";
-const LEAVE_PLACE: &str = "delete from hosts where id = $1";
-const SERIES_LEFT: &str = "
-    delete from host_series where id in (
+const SERIES_LEFT: &str = concat!(
+    "delete from host_series where id in (
         select s.id from host_series s where s.host_id = $1
-            and not exists (select 1 from host_minutes t where t.host_id = s.host_id)
-            and not exists (select 1 from host_hours t where t.series_id = s.id)
-            and not exists (select 1 from host_samples_old t where t.series_id = s.id)
-            and not exists (select 1 from host_samples_hourly t where t.series_id = s.id)
-            and not exists (select 1 from host_samples_daily t where t.series_id = s.id)
-        limit $2)";
+            and not exists (select 1 from host_minutes t where t.host_id = s.host_id) and ",
+    no_samples!(),
+    " limit $2)"
+);
 
 /// The time of the row that ends the oldest batch of minutes that are not packed.
 const MINUTES_BOUNDARY: &str = "

@@ -10,6 +10,8 @@ use linux_api_wire::time::Timestamp;
 
 /// The latest time that a row can have.
 const LAST: Timestamp = Timestamp::from_millis(253_402_300_799_999);
+/// Series that had samples of that time end before it, when they do.
+const END_SERIES: &str = "update host_series set last_day = $1 where last_day > $1";
 
 /// How many rows of one table begin after a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +140,13 @@ impl Store {
                 None => self.delete_rows_after(one, time).await?,
                 Some(series) => self.delete_samples_after(one, series, time).await?,
             };
+        }
+        if deleted == 0 {
+            in_write!(self, |tx| {
+                let query = sqlx::query(END_SERIES).bind(Db(Resolution::Day.start_of(time)));
+                tx.execute(query).await?;
+                Ok(())
+            })?;
         }
         Ok(deleted)
     }

@@ -4,7 +4,7 @@
 //! of them leaves the database.
 
 use crate::codec::Db;
-use crate::hosts::Row;
+use crate::hosts::{Row, host_columns};
 
 use super::{Engine, Store, StoreError, on_read};
 use linux_api_wire::api::fleet::{HostCursor, HostSort, Order};
@@ -20,6 +20,19 @@ pub struct HostFilter {
     pub states: Vec<HostState>,
     /// Hosts with this in their name or id, in upper or lower case (of ASCII letters).
     pub text: Option<String>,
+    /// Hosts of which each of these figures is within its bounds; not those where it is not known.
+    pub bounds: Vec<FigureBound>,
+}
+
+/// What a figure of a host must be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FigureBound {
+    /// Which figure; the bounds of a name are none.
+    pub figure: HostSort,
+    /// The least that it may be; of [`HostSort::LastSeen`] in milliseconds since 1970.
+    pub least: Option<f64>,
+    /// The most that it may be.
+    pub most: Option<f64>,
 }
 
 /// A host of a sorted list.
@@ -89,6 +102,43 @@ macro_rules! push_states {
     }};
 }
 
+/// Adds a figure as a floating-point number, null where it is not known or was true long ago.
+macro_rules! push_figure {
+    ($query:expr, $engine:expr, $sort:expr, $now:expr) => {{
+        let (sort, now): (HostSort, Timestamp) = ($sort, $now);
+        if sort == HostSort::Name {
+            $query.push("cast(null as double precision)");
+        } else {
+            $query.push("case when last_seen <= ");
+            $query.push_bind(Db(now.saturating_add(AHEAD_MAX)));
+            if sort != HostSort::LastSeen {
+                $query.push(" and last_seen >= ");
+                $query.push_bind(Db(now.saturating_sub(LATE_FOR)));
+            }
+            $query
+                .push(" then ")
+                .push(figure($engine, sort))
+                .push(" end");
+        }
+    }};
+}
+
+/// Adds the bounds of figures.
+macro_rules! push_bounds {
+    ($query:expr, $engine:expr, $bounds:expr, $now:expr) => {{
+        let bounds: &[FigureBound] = $bounds;
+        for bound in bounds {
+            for (bound_at, sign) in [(bound.least, ") >= "), (bound.most, ") <= ")] {
+                if let Some(bound_at) = bound_at {
+                    $query.push(" and (");
+                    push_figure!($query, $engine, bound.figure, $now);
+                    $query.push(sign).push_bind(bound_at);
+                }
+            }
+        }
+    }};
+}
+
 /// Adds where a page starts: after the given place.
 macro_rules! push_place {
     ($query:expr, $sort:expr, $is_ascending:expr, $place:expr) => {{
@@ -140,23 +190,13 @@ impl Store {
         // Databases compare by bytes here, and know no other letters.
         let text = filter.text.as_ref().map(|text| text.to_ascii_lowercase());
         let rows: Vec<ListedRow> = on_read!(self, |tx| {
-            // Once: the figure is read out of JSON, and is needed for the place and the order.
             let mut query =
-                sqlx::QueryBuilder::new("with listed as materialized (select hosts.*, ");
-            if sort == HostSort::Name {
-                query.push("cast(null as double precision)");
-            } else {
-                query.push("case when last_seen <= ");
-                query.push_bind(Db(now.saturating_add(AHEAD_MAX)));
-                if sort != HostSort::LastSeen {
-                    query.push(" and last_seen >= ");
-                    query.push_bind(Db(now.saturating_sub(LATE_FOR)));
-                }
-                query.push(" then ").push(figure(engine, sort)).push(" end");
-            }
+                sqlx::QueryBuilder::new(concat!("with listed as (select ", host_columns!(), ", "));
+            push_figure!(query, engine, sort, now);
             query.push(" as value from hosts where 1 = 1");
             push_labels!(query, engine, &filter.labels);
             push_states!(query, &filter.states, now);
+            push_bounds!(query, engine, &filter.bounds, now);
             if let Some(text) = text.as_deref() {
                 let find = match engine {
                     Engine::Sqlite => "instr(lower(",
@@ -174,10 +214,11 @@ impl Store {
                     .push_bind(text);
                 query.push(") > 0)");
             }
-            query.push(
-                ") select id, name, labels, version, instance_id, first_seen, last_seen,
-                    sample_time, sample, value from listed where 1 = 1",
-            );
+            query.push(concat!(
+                ") select ",
+                host_columns!(),
+                ", value from listed where 1 = 1"
+            ));
             if let Some(place) = place {
                 push_place!(query, sort, is_ascending, place);
             }
@@ -222,39 +263,17 @@ where
 const fn figure(engine: Engine, sort: HostSort) -> &'static str {
     match (engine, sort) {
         (_, HostSort::Name) => "null",
-        (Engine::Sqlite, HostSort::LastSeen) => "cast(last_seen as real)",
-        (Engine::Sqlite, HostSort::Cpu) => {
-            "cast(json_extract(sample, '$.cpu_usage_percent') as real)"
-        }
-        (Engine::Sqlite, HostSort::Memory) => {
-            "100.0 * json_extract(sample, '$.memory_used_bytes')
-                / nullif(json_extract(sample, '$.memory_total_bytes'), 0)"
-        }
-        (Engine::Sqlite, HostSort::Disk) => {
-            "cast(json_extract(sample, '$.disk_used_percent') as real)"
-        }
-        (Engine::Sqlite, HostSort::Load) => "cast(json_extract(sample, '$.load_one') as real)",
-        (Engine::Sqlite, HostSort::Uptime) => {
-            "cast(json_extract(sample, '$.uptime_seconds') as real)"
-        }
+        (Engine::Sqlite, HostSort::LastSeen) => "cast(last_seen as double precision)",
         (Engine::Postgres, HostSort::LastSeen) => {
             "cast(extract(epoch from last_seen) * 1000 as double precision)"
         }
-        (Engine::Postgres, HostSort::Cpu) => {
-            "cast(cast(sample as json) ->> 'cpu_usage_percent' as double precision)"
+        (_, HostSort::Cpu) => "cpu_usage_percent",
+        (_, HostSort::Memory) => {
+            "100.0 * cast(memory_used_bytes as double precision)
+                / nullif(cast(memory_total_bytes as double precision), 0)"
         }
-        (Engine::Postgres, HostSort::Memory) => {
-            "100 * cast(cast(sample as json) ->> 'memory_used_bytes' as double precision)
-                / nullif(cast(cast(sample as json) ->> 'memory_total_bytes' as double precision), 0)"
-        }
-        (Engine::Postgres, HostSort::Disk) => {
-            "cast(cast(sample as json) ->> 'disk_used_percent' as double precision)"
-        }
-        (Engine::Postgres, HostSort::Load) => {
-            "cast(cast(sample as json) ->> 'load_one' as double precision)"
-        }
-        (Engine::Postgres, HostSort::Uptime) => {
-            "cast(cast(sample as json) ->> 'uptime_seconds' as double precision)"
-        }
+        (_, HostSort::Disk) => "disk_used_percent",
+        (_, HostSort::Load) => "load_one",
+        (_, HostSort::Uptime) => "cast(uptime_seconds as double precision)",
     }
 }

@@ -7,8 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use sqlx_macros::FromRow;
-
 use super::arrays::{Counts, Ids, Reals};
 use super::packed::{HourColumns, PackedHour, Point, Total};
 use crate::codec::stored_row;
@@ -25,7 +23,7 @@ const SPREAD_MINUTES: u64 = 50;
 
 pub(super) const SERIES: &str = "insert into host_series (host_id, name, labels) ";
 pub(super) const SERIES_CONFLICT: &str = " on conflict (host_id, name, labels) do nothing";
-pub(super) const FIND: &str = "select id, name, labels from host_series where host_id = ";
+pub(super) const FIND: &str = "select id, name, labels, last_day from host_series where host_id = ";
 pub(super) const INSERT: &str =
     "insert into host_minutes (host_id, time, series, samples, mean, max) ";
 pub(super) const INSERT_CONFLICT: &str = " on conflict (host_id, time) do nothing";
@@ -122,6 +120,7 @@ macro_rules! write_minutes {
             }
             missing = own::missing(&missing, &known);
         }
+        $crate::series_ends::touch_series!($tx, own::later_days(samples, &known));
         let minutes = own::minutes_of(samples, &known);
         for some in minutes.chunks(ROWS) {
             let mut query = sqlx::QueryBuilder::new(own::INSERT);
@@ -292,12 +291,15 @@ macro_rules! merge_hours {
 
 pub(super) use {lock_host, merge_hours, pack_host, write_minutes};
 
-#[derive(Debug, FromRow)]
+#[derive(Debug)]
 pub(super) struct SeriesId {
     id: i64,
     name: String,
     labels: String,
+    last_day: Option<Timestamp>,
 }
+
+stored_row!(SeriesId { id, name, labels; db last_day: Option<Timestamp> });
 
 /// A row of `host_minutes`.
 #[derive(Debug)]
@@ -430,6 +432,22 @@ pub(super) fn series_of(samples: &[HostSample]) -> Vec<(&str, &str)> {
         .map(|one| (one.name.as_str(), one.labels.as_str()))
         .collect();
     series.into_iter().collect()
+}
+
+/// The series whose last day is later by these samples, by that day.
+pub(super) fn later_days(
+    samples: &[HostSample],
+    known: &[SeriesId],
+) -> BTreeMap<Timestamp, Vec<i64>> {
+    let days = super::series_ends::last_days(samples);
+    let mut later: BTreeMap<Timestamp, Vec<i64>> = BTreeMap::new();
+    for one in known {
+        let day = days.get(&(one.name.as_str(), one.labels.as_str())).copied();
+        if let Some(day) = day.filter(|day| one.last_day.is_none_or(|known| known < *day)) {
+            later.entry(day).or_default().push(one.id);
+        }
+    }
+    later
 }
 
 /// The series that have no id yet.
@@ -591,6 +609,7 @@ mod tests {
             id: 7,
             name: "load.one".to_owned(),
             labels: String::new(),
+            last_day: None,
         }];
         let samples = [sample(20, 1.0), sample(10, 2.0), sample(0, 3.0)];
         assert_eq!(series_of(&samples), [("load.one", "")]);

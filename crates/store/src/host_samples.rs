@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use sqlx_macros::FromRow;
 
 use super::host_minutes::{HourRow, OldRow};
 use super::packed::{PackedHour, Point, Total};
@@ -116,6 +115,11 @@ macro_rules! push_series {
         if let Some(labels) = &$filter.labels {
             $query.push(" and s.labels = ").push_bind(labels.as_str());
         }
+        // Not those of all containers that there ever were.
+        $query.push(" and (s.last_day is null or s.last_day >= ");
+        $query
+            .push_bind(Db(Resolution::Day.start_of($filter.from)))
+            .push(")");
     };
 }
 

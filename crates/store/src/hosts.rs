@@ -1,31 +1,83 @@
 //! The daemons that share this database.
 
-use crate::codec::stored_row;
+use crate::codec::Db;
 use std::collections::BTreeMap;
 
 use sqlx_macros::FromRow;
 
 use super::host_list::push_labels;
-use super::{Store, StoreError, on_read};
-use linux_api_wire::fleet::{HostLabel, HostRow};
+use super::{Engine, Store, StoreError, on_read};
+use linux_api_wire::fleet::{HostFacts, HostLabel, HostRow};
 use linux_api_wire::time::Timestamp;
 
-pub(super) const UPSERT: &str = "
-    insert into hosts (id, name, labels, version, instance_id, first_seen, last_seen, sample_time,
-        sample)
-    values ($1, $2, $3, $4, $5, $6, $6, $7, $8)
+/// Keeps the figures that are known when a write brings none.
+macro_rules! unless_absent {
+    ($($column:literal),*) => {
+        concat!($(
+            ", ", $column, " = case when excluded.facts_time is null then hosts.", $column,
+            " else excluded.", $column, " end"
+        ),*)
+    };
+}
+
+/// `$ahead` is how many milliseconds the host's clock is ahead of the database's.
+macro_rules! upsert {
+    ($ahead:literal) => {
+        concat!(
+            "
+    insert into hosts (id, name, labels, version, instance_id, first_seen, last_seen, clock_ahead_ms,
+        sample_time, sample, facts_time, cpu_usage_percent, load_one, memory_used_bytes,
+        memory_total_bytes, uptime_seconds, disk_used_percent, disk_mount_point, alerts, failed_units,
+        updates, reboot_required)
+    values ($1, $2, $3, $4, $5, $6, $6, ",
+            $ahead,
+            ", $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
     on conflict (id) do update set
         name = excluded.name, labels = excluded.labels, version = excluded.version,
         instance_id = excluded.instance_id, last_seen = excluded.last_seen,
+        clock_ahead_ms = excluded.clock_ahead_ms,
         sample_time = coalesce(excluded.sample_time, hosts.sample_time),
-        sample = coalesce(excluded.sample, hosts.sample)";
+        sample = coalesce(excluded.sample, hosts.sample)",
+            unless_absent!(
+                "cpu_usage_percent",
+                "load_one",
+                "memory_used_bytes",
+                "memory_total_bytes",
+                "uptime_seconds",
+                "disk_used_percent",
+                "disk_mount_point",
+                "alerts",
+                "failed_units",
+                "updates",
+                "reboot_required",
+                "facts_time"
+            )
+        )
+    };
+}
+
+/// Writes the row of a host.
+pub(super) const fn upsert_sql(engine: Engine) -> &'static str {
+    match engine {
+        // The daemon and its database have one clock.
+        Engine::Sqlite => upsert!("null"),
+        Engine::Postgres => {
+            upsert!(
+                "cast(extract(epoch from cast($6 as timestamptz) - clock_timestamp()) * 1000 as bigint)"
+            )
+        }
+    }
+}
 
 /// Writes a host's row inside a transaction; a macro because the bound types differ per engine.
 macro_rules! upsert_host {
-    ($tx:expr, $report:expr, $now:expr) => {{
+    ($tx:expr, $engine:expr, $report:expr, $now:expr) => {{
         let report: &$crate::flush::HostReport = $report;
+        let facts_time = report.facts.as_ref().map(|(time, _)| *time);
+        let none = ::linux_api_wire::fleet::HostFacts::default();
+        let facts = report.facts.as_ref().map_or(&none, |(_, facts)| facts);
         $tx.execute(
-            sqlx::query($crate::hosts::UPSERT)
+            sqlx::query($crate::hosts::upsert_sql($engine))
                 .bind(&*report.identity.id)
                 .bind(report.identity.name.as_str())
                 .bind($crate::hosts::labels_text(&report.identity.labels))
@@ -35,7 +87,19 @@ macro_rules! upsert_host {
                 .bind($crate::codec::Db(
                     report.sample.as_ref().map(|(time, _)| *time),
                 ))
-                .bind(report.sample.as_ref().map(|(_, sample)| sample.as_str())),
+                .bind(report.sample.as_ref().map(|(_, sample)| sample.as_str()))
+                .bind($crate::codec::Db(facts_time))
+                .bind(facts.cpu_usage_percent.filter(|value| value.is_finite()))
+                .bind(facts.load_one.filter(|value| value.is_finite()))
+                .bind(facts.memory_used_bytes.map($crate::request_stats::signed))
+                .bind(facts.memory_total_bytes.map($crate::request_stats::signed))
+                .bind(facts.uptime_seconds.map($crate::request_stats::signed))
+                .bind(facts.disk_used_percent.filter(|value| value.is_finite()))
+                .bind(facts.disk_mount_point.as_deref())
+                .bind(facts.alerts.map($crate::request_stats::signed))
+                .bind(facts.failed_units.map($crate::request_stats::signed))
+                .bind(facts.updates.map($crate::request_stats::signed))
+                .bind(facts.reboot_required),
         )
         .await?
     }};
@@ -48,6 +112,16 @@ pub(super) fn labels_text(labels: &BTreeMap<String, String>) -> String {
     serde_json::to_string(labels).unwrap_or_else(|_| "{}".to_owned())
 }
 
+/// The columns of a [`Row`], in the order in which it reads them.
+macro_rules! host_columns {
+    () => {
+        "id, name, labels, version, instance_id, first_seen, last_seen, clock_ahead_ms, facts_time,
+        cpu_usage_percent, load_one, memory_used_bytes, memory_total_bytes, uptime_seconds,
+        disk_used_percent, disk_mount_point, alerts, failed_units, updates, reboot_required"
+    };
+}
+pub(super) use host_columns;
+
 pub(super) struct Row {
     id: String,
     name: String,
@@ -56,11 +130,81 @@ pub(super) struct Row {
     instance_id: String,
     first_seen: Timestamp,
     last_seen: Timestamp,
-    sample_time: Option<Timestamp>,
-    sample: Option<String>,
+    clock_ahead_ms: Option<i64>,
+    facts_time: Option<Timestamp>,
+    facts: FactsRow,
 }
 
-stored_row!(Row { id, name, labels, version, instance_id, sample; db first_seen: Timestamp, last_seen: Timestamp, sample_time: Option<Timestamp> });
+/// Reads the columns by their place: a fleet has many rows, and each look-up of a name takes time.
+macro_rules! in_order {
+    ($row:ty) => {
+        impl sqlx::FromRow<'_, $row> for Row {
+            fn from_row(row: &$row) -> Result<Self, sqlx::Error> {
+                use sqlx::Row as _;
+                Ok(Self {
+                    id: row.try_get(0)?,
+                    name: row.try_get(1)?,
+                    labels: row.try_get(2)?,
+                    version: row.try_get(3)?,
+                    instance_id: row.try_get(4)?,
+                    first_seen: row.try_get::<Db<Timestamp>, _>(5)?.0,
+                    last_seen: row.try_get::<Db<Timestamp>, _>(6)?.0,
+                    clock_ahead_ms: row.try_get(7)?,
+                    facts_time: row.try_get::<Db<Option<Timestamp>>, _>(8)?.0,
+                    facts: FactsRow {
+                        cpu_usage_percent: row.try_get(9)?,
+                        load_one: row.try_get(10)?,
+                        memory_used_bytes: row.try_get(11)?,
+                        memory_total_bytes: row.try_get(12)?,
+                        uptime_seconds: row.try_get(13)?,
+                        disk_used_percent: row.try_get(14)?,
+                        disk_mount_point: row.try_get(15)?,
+                        alerts: row.try_get(16)?,
+                        failed_units: row.try_get(17)?,
+                        updates: row.try_get(18)?,
+                        reboot_required: row.try_get(19)?,
+                    },
+                })
+            }
+        }
+    };
+}
+
+in_order!(sqlx::sqlite::SqliteRow);
+in_order!(sqlx::postgres::PgRow);
+
+struct FactsRow {
+    cpu_usage_percent: Option<f64>,
+    load_one: Option<f64>,
+    memory_used_bytes: Option<i64>,
+    memory_total_bytes: Option<i64>,
+    uptime_seconds: Option<i64>,
+    disk_used_percent: Option<f64>,
+    disk_mount_point: Option<String>,
+    alerts: Option<i64>,
+    failed_units: Option<i64>,
+    updates: Option<i64>,
+    reboot_required: Option<bool>,
+}
+
+impl From<FactsRow> for HostFacts {
+    fn from(row: FactsRow) -> Self {
+        let count = |value: Option<i64>| value.and_then(|value| u64::try_from(value).ok());
+        Self {
+            cpu_usage_percent: row.cpu_usage_percent,
+            load_one: row.load_one,
+            memory_used_bytes: count(row.memory_used_bytes),
+            memory_total_bytes: count(row.memory_total_bytes),
+            uptime_seconds: count(row.uptime_seconds),
+            disk_used_percent: row.disk_used_percent,
+            disk_mount_point: row.disk_mount_point,
+            alerts: count(row.alerts),
+            failed_units: count(row.failed_units),
+            updates: count(row.updates),
+            reboot_required: row.reboot_required,
+        }
+    }
+}
 
 impl TryFrom<Row> for HostRow {
     type Error = StoreError;
@@ -78,8 +222,8 @@ impl TryFrom<Row> for HostRow {
             instance_id: row.instance_id,
             first_seen: row.first_seen,
             last_seen: row.last_seen,
-            sample_time: row.sample_time,
-            sample: row.sample,
+            facts: row.facts_time.map(|time| (time, row.facts.into())),
+            clock_ahead: row.clock_ahead_ms,
         })
     }
 }
@@ -95,7 +239,7 @@ pub struct HostName {
 
 impl Store {
     /// The hosts that have one of these ids or names, or any without them, and all of these labels: by
-    /// name, at most `limit`.
+    /// name, those with the same name by id, at most `limit` after the one with the given name and id.
     ///
     /// # Errors
     /// When the database can't be reached within the deadline.
@@ -103,6 +247,7 @@ impl Store {
         &self,
         named: Option<&[String]>,
         labels: &[HostLabel],
+        after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<HostName>, StoreError> {
         let engine = self.engine();
@@ -120,6 +265,10 @@ impl Store {
                 query.push(")");
             }
             push_labels!(query, engine, labels);
+            if let Some((name, id)) = after {
+                query.push(" and (name, id) > (").push_bind(name);
+                query.push(", ").push_bind(id).push(")");
+            }
             query
                 .push(" order by name, id limit ")
                 .push_bind(i64::from(limit));
@@ -156,13 +305,11 @@ impl Store {
         after: Option<(&str, &str)>,
         limit: u32,
     ) -> Result<Vec<HostRow>, StoreError> {
-        const SQL: &str = "
-            select id, name, labels, version, instance_id, first_seen, last_seen, sample_time,
-                sample
-            from hosts
-            where (name, id) > ($1, $2)
-            order by name, id
-            limit $3";
+        const SQL: &str = concat!(
+            "select ",
+            host_columns!(),
+            " from hosts where (name, id) > ($1, $2) order by name, id limit $3"
+        );
         let (name, id) = after.unwrap_or_default();
         let rows: Vec<Row> = on_read!(self, |tx| Ok(tx
             .fetch_all(

@@ -58,6 +58,7 @@ mod request_stats;
 mod request_windows;
 pub mod retention;
 pub mod roles;
+mod series_ends;
 mod session;
 pub mod timescale;
 mod tx;

@@ -363,9 +363,7 @@ impl Store {
             }
             .into());
         }
-        let mut revisions = known::revisions(self.engine());
-        revisions.retain(|revision| (target + 1..=state.current).contains(revision));
-        revisions.reverse();
+        let revisions = known::downward(&state, self.engine(), target);
         if revisions.is_empty() {
             return Ok(MigrationOutcome::Nothing);
         }

@@ -210,25 +210,14 @@ impl Store {
         Ok(Some(now.0))
     }
 
-    /// Forgets series of which no sample is left, and hosts that were not seen since `cutoff`.
+    /// Forgets hosts that were not seen since `cutoff`. Their series go as those of living hosts do, by
+    /// [`Store::delete_ended_series`].
     ///
     /// # Errors
     /// When the database fails.
     pub async fn delete_old_hosts(&self, cutoff: Timestamp) -> Result<(), StoreError> {
-        const SERIES: &str = "
-            delete from host_series
-            where not exists (select 1 from host_minutes t where t.host_id = host_series.host_id)
-                and not exists (select 1 from host_hours t where t.series_id = host_series.id)
-                and not exists
-                    (select 1 from host_samples_old t where t.series_id = host_series.id)
-                and not exists
-                    (select 1 from host_samples_hourly t where t.series_id = host_series.id)
-                and not exists
-                    (select 1 from host_samples_daily t where t.series_id = host_series.id)
-                and host_id in (select id from hosts where last_seen < $1)";
         const HOSTS: &str = "delete from hosts where last_seen < $1";
         in_write!(self, |tx| {
-            tx.execute(sqlx::query(SERIES).bind(Db(cutoff))).await?;
             tx.execute(sqlx::query(HOSTS).bind(Db(cutoff))).await?;
             Ok(())
         })

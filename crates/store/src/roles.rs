@@ -55,14 +55,24 @@ pub enum TableClass {
 }
 
 /// All tables and views of the schema.
-const TABLES: [(&str, TableClass); 20] = [
+const TABLES: [(&str, TableClass); 30] = [
     ("_sqlx_migrations", TableClass::Schema),
     ("api_keys", TableClass::Accounts("last_used")),
     ("audit_log", TableClass::Audit),
+    ("fleet_buckets", TableClass::Measurements),
+    ("fleet_stats", TableClass::Measurements),
+    ("fleet_stats_daily", TableClass::Measurements),
+    ("fleet_stats_hourly", TableClass::Measurements),
+    ("fleet_status", TableClass::Measurements),
+    ("fleet_status_daily", TableClass::Measurements),
+    ("fleet_status_hourly", TableClass::Measurements),
     ("forgotten_hosts", TableClass::Measurements),
-    ("host_samples", TableClass::Measurements),
+    ("host_hours", TableClass::Measurements),
+    ("host_minutes", TableClass::Measurements),
+    ("host_samples", TableClass::View),
     ("host_samples_daily", TableClass::Measurements),
     ("host_samples_hourly", TableClass::Measurements),
+    ("host_samples_old", TableClass::Measurements),
     ("host_series", TableClass::Measurements),
     ("hosts", TableClass::Measurements),
     ("imported_users", TableClass::Settings),

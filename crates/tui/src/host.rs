@@ -196,7 +196,7 @@ impl HostState {
 
 /// Whether memory, a filesystem or the processors are nearly used up.
 fn is_strained(snapshot: &Snapshot) -> bool {
-    use super::units::share;
+    use linux_api_wire::units::compact::share;
 
     let full = |used: u64, total: u64| share(used, total) >= 90.0;
     let memory = snapshot.memory.as_ref();
@@ -227,7 +227,7 @@ pub fn traffic(networks: &[Network]) -> (&'static str, fn(&Network) -> bool) {
 
 impl TrailPoint {
     fn of(snapshot: &Snapshot) -> Self {
-        use super::units::share;
+        use linux_api_wire::units::compact::share;
 
         let networks = || {
             let all = snapshot.networks.as_deref()?;

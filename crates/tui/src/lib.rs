@@ -32,7 +32,6 @@ pub mod screens;
 mod table;
 mod terminal;
 pub mod theme;
-mod units;
 mod widgets;
 
 use std::collections::BTreeMap;

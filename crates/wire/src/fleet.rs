@@ -36,6 +36,19 @@ pub enum HostState {
     Unknown,
 }
 
+/// How the clock of a host is wrong, by more than [`AHEAD_MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ClockFault {
+    /// It shows a time that has not come.
+    Ahead,
+    /// It shows a time that has passed: the host counts as down while it lives.
+    Behind,
+    /// A newer daemon has a word that is not known here.
+    #[serde(other)]
+    Unknown,
+}
+
 /// The text is no state of a host.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected up, late or down")]
@@ -131,6 +144,47 @@ pub struct HostIdentity {
     pub version: String,
 }
 
+/// The newest figures of a host. What is not known is `null`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+#[schema(example = json!({
+    "cpu_usage_percent": 12.5,
+    "load_one": 0.52,
+    "memory_used_bytes": 3_221_225_472_u64,
+    "memory_total_bytes": 8_589_934_592_u64,
+    "uptime_seconds": 86_400,
+    "disk_used_percent": 71.5,
+    "disk_mount_point": "/srv",
+    "alerts": null,
+    "failed_units": null,
+    "updates": null,
+    "reboot_required": null
+}))]
+pub struct HostFacts {
+    /// Use of all processors together, 0 to 100.
+    pub cpu_usage_percent: Option<f64>,
+    /// Load average of one minute.
+    pub load_one: Option<f64>,
+    /// Memory in use.
+    pub memory_used_bytes: Option<u64>,
+    /// Memory that there is.
+    pub memory_total_bytes: Option<u64>,
+    /// How long the host has been up.
+    pub uptime_seconds: Option<u64>,
+    /// How full the fullest file system is that can be written, 0 to 100, as df(1) shows it.
+    pub disk_used_percent: Option<f64>,
+    /// Where that is mounted, its first 128 characters.
+    pub disk_mount_point: Option<String>,
+    /// How many of its alerts fire. This version has no alerts: always `null`.
+    pub alerts: Option<u64>,
+    /// How many of its units have failed. This version does not look: always `null`.
+    pub failed_units: Option<u64>,
+    /// How many packages can be updated. This version does not look: always `null`.
+    pub updates: Option<u64>,
+    /// Whether it has to be restarted to use what was installed. This version does not look: always `null`.
+    pub reboot_required: Option<bool>,
+}
+
 /// A host as the database knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostRow {
@@ -148,10 +202,34 @@ pub struct HostRow {
     pub first_seen: Timestamp,
     /// When it last did.
     pub last_seen: Timestamp,
-    /// When its newest reading was taken, when it has sent one.
-    pub sample_time: Option<Timestamp>,
-    /// That reading as JSON.
-    pub sample: Option<String>,
+    /// Its newest figures and when they were read, when it has sent any.
+    pub facts: Option<(Timestamp, HostFacts)>,
+    /// How many milliseconds its clock was ahead of the database's when it last wrote, negative when it
+    /// was behind. Not known on SQLite, which has no clock.
+    pub clock_ahead: Option<i64>,
+}
+
+impl HostRow {
+    /// What is wrong with its clock, and by how many seconds it is ahead (negative: behind), seen by a
+    /// clock that shows `now`.
+    #[must_use]
+    pub fn clock_fault(&self, now: Timestamp) -> Option<(ClockFault, i64)> {
+        let most = i64::try_from(AHEAD_MAX.as_millis()).unwrap_or(i64::MAX);
+        // What it wrote may be seen to be false also where the database has no clock.
+        let seen = self.last_seen.as_millis().saturating_sub(now.as_millis());
+        let ahead = match self.clock_ahead {
+            Some(ahead) if ahead.saturating_abs() > most => ahead,
+            _ => seen.max(0),
+        };
+        let fault = if ahead > most {
+            ClockFault::Ahead
+        } else if ahead < -most {
+            ClockFault::Behind
+        } else {
+            return None;
+        };
+        Some((fault, ahead / 1_000))
+    }
 }
 
 /// One value per bucket of one thing that is measured on a host.
@@ -192,6 +270,39 @@ mod tests {
         ] {
             assert_eq!(HostState::of(seen(seconds), now), state, "{seconds}");
         }
+    }
+
+    #[test]
+    fn a_clock_is_wrong_by_what_the_database_saw_or_by_what_can_not_be() {
+        let now = Timestamp::from_millis(1_800_000_000_000);
+        let fault = |seen: i64, clock_ahead: Option<i64>| {
+            let host = HostRow {
+                id: "a".to_owned(),
+                name: "a".to_owned(),
+                labels: BTreeMap::new(),
+                version: "1".to_owned(),
+                instance_id: "i".to_owned(),
+                first_seen: now,
+                last_seen: Timestamp::from_millis(now.as_millis() + seen * 1_000),
+                facts: None,
+                clock_ahead,
+            };
+            host.clock_fault(now)
+        };
+        assert_eq!(fault(0, None), None);
+        assert_eq!(fault(300, Some(300_000)), None);
+        assert_eq!(fault(301, None), Some((ClockFault::Ahead, 301)));
+        assert_eq!(fault(301, Some(2_000)), Some((ClockFault::Ahead, 301)));
+        assert_eq!(
+            fault(-3_600, Some(-3_600_500)),
+            Some((ClockFault::Behind, -3_600))
+        );
+        // Down, by a clock that is right.
+        assert_eq!(fault(-3_600, Some(20)), None);
+        assert_eq!(fault(-3_600, None), None);
+        let read = |text: &str| serde_json::from_str::<ClockFault>(text).unwrap();
+        assert_eq!(read("\"ahead\""), ClockFault::Ahead);
+        assert_eq!(read("\"drifting\""), ClockFault::Unknown);
     }
 
     #[test]

@@ -30,4 +30,5 @@ pub mod suggest;
 pub mod time;
 pub mod time_text;
 pub mod tui;
+pub mod units;
 pub mod user;

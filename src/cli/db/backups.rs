@@ -8,10 +8,10 @@ use serde::Serialize;
 use super::context::DatabaseContext;
 use crate::cli::globals::Format;
 use crate::cli::rows::{Column, Listing};
-use crate::cli::units::size;
 use crate::cli::{Context, output};
 use linux_api_store::backup::{self, BackupInfo};
 use linux_api_wire::time::Timestamp;
+use linux_api_wire::units::size;
 
 /// List the backups, newest first
 ///

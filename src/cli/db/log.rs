@@ -7,9 +7,9 @@ use serde::Serialize;
 use super::context::DatabaseContext;
 use crate::cli::Context;
 use crate::cli::rows::{Cell, Column, Listing, Tone};
-use crate::cli::units::moment;
 use linux_api_store::migrations::MigrationLogRow;
 use linux_api_wire::time::Timestamp;
+use linux_api_wire::units::moment;
 
 /// List every attempt to change the schema, oldest first
 #[derive(Debug, clap::Args)]

@@ -1,4 +1,7 @@
-//! `linux-api db prune`: deletes backups that are no longer wanted.
+//! `linux-api db prune`: deletes backups that are no longer wanted, or measurements of a time that has not
+//! come.
+
+mod after;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,16 +10,17 @@ use anyhow::bail;
 
 use super::backups::name_of;
 use super::context::DatabaseContext;
-use crate::cli::units::size;
 use crate::cli::{Context, confirm, output, when};
 use linux_api_store::backup::{self, Rule};
 use linux_api_wire::audit::Action;
-use linux_api_wire::time::Clock;
+use linux_api_wire::time::{Clock, Timestamp};
+use linux_api_wire::units::size;
 
-/// Delete backups by number and age, never the newest intact backup
+/// Delete backups by number and age, never the newest intact backup, or measurements of the future
 ///
 /// Default: the limits of `backup.keep` and `backup.max_age`, which the daemon applies to the backups
-/// that it made.
+/// that it made. With --after it deletes no backups, but what was measured by a clock that was wrong: the
+/// history and statistics of all hosts that begin after a time.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// How many of the newest to keep
@@ -25,6 +29,10 @@ pub(super) struct Options {
     /// Delete backups that are older: a duration such as 90d, a date, or a time
     #[arg(long, value_name = "TIME", value_parser = when::age)]
     older_than: Option<Duration>,
+    /// Delete measurements that begin after this time in place of backups: a duration from now such as 1h, a
+    /// date, or a time; never one that has passed
+    #[arg(long, value_name = "TIME", value_parser = when::future, conflicts_with_all = ["keep", "older_than"])]
+    after: Option<Timestamp>,
     /// Only show what would be deleted
     #[arg(long)]
     dry_run: bool,
@@ -33,6 +41,9 @@ pub(super) struct Options {
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
         let place = DatabaseContext::of(ctx)?;
+        if let Some(after) = self.after {
+            return after::delete(ctx, &place, after, self.dry_run).await;
+        }
         let settings = &place.loaded.config.backup;
         let is_told = self.keep.is_some() || self.older_than.is_some();
         let rule = if is_told {

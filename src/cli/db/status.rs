@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use super::backups::BackupRow;
 use super::context::DatabaseContext;
-use crate::cli::units::size;
 use crate::cli::{Context, output};
 use linux_api_store::backup;
 use linux_api_store::migrations::SchemaState;
 use linux_api_store::{Engine, Store};
 use linux_api_wire::api::health::TimescaleHealth;
 use linux_api_wire::time::Timestamp;
+use linux_api_wire::units::size;
 
 /// Show engine, schema, size, rows and the newest backup
 ///

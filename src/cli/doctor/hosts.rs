@@ -109,8 +109,8 @@ mod tests {
             instance_id: "i".to_owned(),
             first_seen: now,
             last_seen: now.saturating_sub(Duration::from_secs(seconds)),
-            sample_time: None,
-            sample: None,
+            facts: None,
+            clock_ahead: None,
         };
         let own = HostIdentity {
             id: "a".into(),

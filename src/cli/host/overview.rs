@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use crate::cli::Context;
 use crate::cli::globals::Format;
 use crate::cli::rows::{Cell, Column, Listing, Tone, clean, paint};
-use crate::cli::units::{NOT_KNOWN, count, moment, percent, rate, share, size, span};
 use linux_api_wire::api::snapshot::Snapshot;
 use linux_api_wire::snapshot::{
     Core, Cpu, Disk, Family, Filesystem, Memory, Network, Pressure, ResourcePressure, Sensor,
     Session, Swap,
 };
+use linux_api_wire::units::{NOT_KNOWN, count, moment, percent, rate, share, size, span};
 
 /// A value older than this is shown with its age.
 const OLD_MS: u64 = 30_000;

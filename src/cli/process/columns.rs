@@ -2,8 +2,8 @@
 
 use super::query::ProcessRow;
 use crate::cli::rows::{Cell, Column};
-use crate::cli::units::{NOT_KNOWN, cpu_time, minute, percent, rate, size};
 use linux_api_wire::api::processes::Column as Field;
+use linux_api_wire::units::{NOT_KNOWN, cpu_time, minute, percent, rate, size};
 
 /// The column of a field.
 pub(super) fn of(field: Field) -> Column<ProcessRow> {

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use crate::cli::Context;
 use crate::cli::globals::Format;
 use crate::cli::rows::{Column, Listing, clean};
-use crate::cli::units::{cpu_time, moment, percent, rate, size, span};
 use linux_api_wire::api::processes::{Limit, Process, ProcessDetail};
 use linux_api_wire::time::{Clock, Timestamp};
+use linux_api_wire::units::{cpu_time, moment, percent, rate, size, span};
 
 /// Everything, a line each; with `-o wide` also the limits that are not in force.
 pub(super) fn in_words(ctx: &Context, detail: &ProcessDetail) -> String {

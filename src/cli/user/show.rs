@@ -5,10 +5,10 @@ use serde::Serialize;
 use crate::cli::Context;
 use crate::cli::admin_target::AdminTarget;
 use crate::cli::rows::{Cell, Column, Listing, Tone};
-use crate::cli::units::minute;
 use linux_api_wire::api::keys::ListedKey;
 use linux_api_wire::api::users::ListedUser;
 use linux_api_wire::time::Timestamp;
+use linux_api_wire::units::minute;
 
 /// How users are listed.
 pub(super) fn users() -> Listing<ListedUser> {

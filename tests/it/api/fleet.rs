@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use linux_api_store::flush::{Batch, HostReport};
-use linux_api_wire::fleet::HostIdentity;
+use linux_api_wire::fleet::{HostFacts, HostIdentity};
 use linux_api_wire::user::Role;
 use serde_json::{Value, json};
 
@@ -23,10 +23,10 @@ on_both_engines! {
     bad_parameters_of_the_list_are_named,
 }
 
-const HOSTS: &str = "/api/v1/fleet/hosts";
+pub(crate) const HOSTS: &str = "/api/v1/fleet/hosts";
 
-/// Stores that a host lives now, with these labels and this reading.
-async fn report(app: &App, id: &str, labels: &[(&str, &str)], sample: Option<Value>) {
+/// Stores that a host lives now, with these labels and figures.
+pub(crate) async fn report(app: &App, id: &str, labels: &[(&str, &str)], facts: Option<HostFacts>) {
     let labels = labels
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -38,7 +38,8 @@ async fn report(app: &App, id: &str, labels: &[(&str, &str)], sample: Option<Val
             version: "1.2.3".to_owned(),
         },
         instance_id: format!("{id}0").into(),
-        sample: sample.map(|sample| (START, sample.to_string())),
+        facts: facts.map(|facts| (START, facts)),
+        sample: None,
     };
     let batch = Batch {
         host: &host,
@@ -49,7 +50,7 @@ async fn report(app: &App, id: &str, labels: &[(&str, &str)], sample: Option<Val
 }
 
 /// Sets when a host was last seen: so many seconds ago.
-async fn seen(app: &App, database: &Database, id: &str, seconds: i64) {
+pub(crate) async fn seen(app: &App, database: &Database, id: &str, seconds: i64) {
     let time = app.clock.clock().now().as_millis() - seconds * 1_000;
     let time = match database.engine {
         linux_api_store::Engine::Sqlite => time.to_string(),
@@ -60,7 +61,7 @@ async fn seen(app: &App, database: &Database, id: &str, seconds: i64) {
 }
 
 /// The ids of a list, read in pages of `limit`.
-async fn ids(app: &App, caller: &Caller, query: &str, limit: u32) -> Vec<String> {
+pub(crate) async fn ids(app: &App, caller: &Caller, query: &str, limit: u32) -> Vec<String> {
     let mut ids = Vec::new();
     let mut cursor = String::new();
     loop {
@@ -217,28 +218,28 @@ async fn every_sort_leads_through_all_hosts_once(database: Database) {
     // Values that are alike, that differ in their last bit, that are whole numbers, and none.
     let third = 100.0 / 3.0;
     let values = [
-        Some(json!(third)),
-        Some(json!(f64::from_bits(f64::to_bits(third) + 1))),
-        Some(json!(7)),
+        Some(Some(third)),
+        Some(Some(f64::from_bits(f64::to_bits(third) + 1))),
+        Some(Some(7.0)),
         None,
-        Some(json!(third)),
-        Some(json!(0)),
-        Some(Value::Null),
-        Some(json!(99.5)),
+        Some(Some(third)),
+        Some(Some(0.0)),
+        Some(None),
+        Some(Some(99.5)),
     ];
+    // The same as whole numbers: nearly alike, small, and none.
+    let counts = [333, 334, 70, 0, 333, 0, 0, 995];
     for (number, value) in values.into_iter().enumerate() {
-        let sample = value.map(|value| {
-            let bytes = value.as_f64().map(|percent| percent * 1e6);
-            json!({
-                "cpu_usage_percent": value,
-                "disk_used_percent": value,
-                "load_one": value,
-                "uptime_seconds": value,
-                "memory_used_bytes": bytes,
-                "memory_total_bytes": 100_000_000_u64,
-            })
+        let facts = value.map(|value| HostFacts {
+            cpu_usage_percent: value,
+            disk_used_percent: value,
+            load_one: value,
+            uptime_seconds: value.map(|_| counts[number]),
+            memory_used_bytes: value.map(|_| counts[number]),
+            memory_total_bytes: Some(1_000),
+            ..HostFacts::default()
         });
-        report(&app, &format!("h{number}"), &[], sample).await;
+        report(&app, &format!("h{number}"), &[], facts).await;
         app.clock.advance(Duration::from_millis(250));
     }
     let descending = ["h7", "h1", "h0", "h4", "h2", "h5", "h3", "h6"];
@@ -270,7 +271,10 @@ async fn every_sort_leads_through_all_hosts_once(database: Database) {
     let path = format!("{HOSTS}?sort=cpu&limit=3");
     let page = app.get(&eve.key, &path).await.expect(200);
     let cursor = page["next_cursor"].as_str().unwrap().to_owned();
-    let busiest = json!({"cpu_usage_percent": 100.0});
+    let busiest = HostFacts {
+        cpu_usage_percent: Some(100.0),
+        ..HostFacts::default()
+    };
     report(&app, "h8", &[], Some(busiest)).await;
     let path = format!("{HOSTS}?sort=cpu&limit=1&cursor={cursor}");
     let page = app.get(&eve.key, &path).await.expect(200);
@@ -286,9 +290,12 @@ async fn every_sort_leads_through_all_hosts_once(database: Database) {
 async fn figures_of_hosts_that_are_down_come_last(database: Database) {
     let app = App::new(&database).await;
     let eve = app.user("eve", Role::Viewer).await;
-    for (id, percent) in [("h1", 100), ("h2", 20), ("h3", 100), ("h4", 30)] {
-        let sample = json!({"cpu_usage_percent": percent});
-        report(&app, id, &[], Some(sample)).await;
+    for (id, percent) in [("h1", 100.0), ("h2", 20.0), ("h3", 100.0), ("h4", 30.0)] {
+        let facts = HostFacts {
+            cpu_usage_percent: Some(percent),
+            ..HostFacts::default()
+        };
+        report(&app, id, &[], Some(facts)).await;
     }
     seen(&app, &database, "h1", 3_600).await;
     seen(&app, &database, "h2", 60).await;
@@ -343,6 +350,16 @@ async fn bad_parameters_of_the_list_are_named(database: Database) {
             "Input should be name, last_seen, cpu, memory, disk, load or uptime",
         ),
         ("order=up", "order", "expected asc or desc"),
+        (
+            "min=disk",
+            "min",
+            "Input should be FIGURE=NUMBER with cpu, memory, disk, load or uptime, such as disk=90",
+        ),
+        (
+            "max=name=9",
+            "max",
+            "Input should be FIGURE=NUMBER with cpu, memory, disk, load or uptime, such as disk=90",
+        ),
         // A cursor whose figure is no number.
         (
             "sort=cpu&cursor=aDIKY3B1CmRlc2MKN2ZmODAwMDAwMDAwMDAwMAphCmE",

@@ -38,6 +38,7 @@ async fn store(app: &App, id: &str, labels: &[(&str, &str)], samples: &[(&str, &
             version: "1".to_owned(),
         },
         instance_id: "a1".into(),
+        facts: None,
         sample: None,
     };
     let samples = samples
@@ -228,19 +229,82 @@ async fn a_thousand_hosts_are_answered_and_more_are_refused(database: Database) 
     );
 
     let path = format!("{HISTORY}?series=load.one&series=load.five&label=role=web");
-    let message = "Input should select at most 500 hosts for this request";
+    let advice = "narrow them down, or read them page by page with hosts_limit";
+    let message = format!("Input should select at most 500 hosts for this request: {advice}");
     let reply = app.get(&eve.key, &path).await;
-    reply.expect_invalid(&[(&["query", "label"], message)]);
+    reply.expect_invalid(&[(&["query", "label"], &message)]);
     store(&app, "h2", &[("role", "web")], &[]).await;
     let path = format!("{HISTORY}?series=load.one&by=host");
-    let message = "Input should select at most 1000 hosts for this request";
+    let message = format!("Input should select at most 1000 hosts for this request: {advice}");
     let reply = app.get(&eve.key, &path).await;
+    reply.expect_invalid(&[(&["query", "by"], &message)]);
+    let statistics = "/api/v1/metrics/routes?label=role=web";
+    let message = "Input should select at most 1000 hosts for this request: narrow them down with host \
+                   or another label";
+    let boss = app.admin().await;
+    let reply = app.get(&boss.key, statistics).await;
     reply.expect_invalid(&[(&["query", "label"], message)]);
+    more_than_a_thousand_are_read_page_by_page(&app, &eve.key).await;
     let hosts = "&host=x".repeat(1_001);
     let path = format!("{HISTORY}?series=load.one{hosts}");
     let reply = app.get(&eve.key, &path).await;
     let message = "Input should be at most 1000 hosts";
     reply.expect_invalid(&[(&["query", "host"], message)]);
+}
+
+async fn more_than_a_thousand_are_read_page_by_page(app: &App, key: &str) {
+    for (query, limit, most) in [
+        ("by=host", 400, 400),
+        ("label=role=web", 1_000, 1_000),
+        ("", 1_000, 1_000),
+    ] {
+        let mut found: Vec<String> = Vec::new();
+        let mut cursor = String::new();
+        loop {
+            let path = format!("{HISTORY}?series=load.one&{query}&hosts_limit={limit}{cursor}");
+            let answer = app.get(key, &path).await.expect(200);
+            let hosts = answer["series"].as_array().unwrap().iter();
+            let before = found.len();
+            found.extend(hosts.map(|one| one["host"].as_str().unwrap().to_owned()));
+            assert!(found.len() - before <= most, "{query}");
+            let Some(next) = answer["next_cursor"].as_str() else {
+                assert!(answer.get("next_cursor").is_none(), "{query}");
+                break;
+            };
+            cursor = format!("&cursor={next}");
+        }
+        let mut all = found.clone();
+        all.sort();
+        all.dedup();
+        // One of the 1001 hosts has no samples.
+        assert_eq!((found.len(), all.len()), (1_000, 1_000), "{query}");
+    }
+    let path = format!("{HISTORY}?series=load.one&host=h1&host=x1&host=x2&hosts_limit=2");
+    let answer = app.get(key, &path).await.expect(200);
+    assert_eq!(answer["series"].as_array().unwrap().len(), 2);
+    let next = answer["next_cursor"].as_str().unwrap();
+    let answer = app
+        .get(key, &format!("{path}&cursor={next}"))
+        .await
+        .expect(200);
+    assert_eq!(answer["series"][0]["host"], "x2");
+    for (query, field, message) in [
+        (
+            "cursor=x",
+            "cursor",
+            "Input should be a cursor from an earlier response",
+        ),
+        (
+            "hosts_limit=0",
+            "hosts_limit",
+            "Input should be greater than or equal to 1",
+        ),
+    ] {
+        let reply = app
+            .get(key, &format!("{HISTORY}?series=load.one&{query}"))
+            .await;
+        reply.expect_invalid(&[(&["query", field], message)]);
+    }
 }
 
 async fn below_a_minute_only_the_own_host_answers(database: Database) {

@@ -57,6 +57,7 @@ async fn store(app: &App, host: &str, samples: &[HostSample]) {
             version: "1".to_owned(),
         },
         instance_id: "a1".into(),
+        facts: None,
         sample: None,
     };
     let batch = Batch {

@@ -41,7 +41,8 @@ fn report(host: &str) -> HostReport {
             version: "1.2.3".to_owned(),
         },
         instance_id: format!("{host}0").into(),
-        sample: Some((START, json!({"load_one": 1.5}).to_string())),
+        facts: Some((START, crate::api::fleet_figures::load(1.5))),
+        sample: None,
     }
 }
 

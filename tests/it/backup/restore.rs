@@ -13,7 +13,7 @@ use linux_api_store::backup::{
 use linux_api_store::flush::{Batch, HostReport};
 use linux_api_store::{Engine, Options, Store};
 use linux_api_wire::audit::{Actor, Via};
-use linux_api_wire::fleet::{HostIdentity, HostSample};
+use linux_api_wire::fleet::{HostFacts, HostIdentity, HostSample};
 use linux_api_wire::progress::{NoProgress, Progress};
 use linux_api_wire::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
@@ -170,7 +170,19 @@ fn host() -> HostReport {
             version: "1".to_owned(),
         },
         instance_id: "a1".into(),
+        facts: Some((Timestamp::from_millis(1), facts())),
         sample: Some((Timestamp::from_millis(1), "{\"a\":0.1}".to_owned())),
+    }
+}
+
+/// Figures of every kind.
+fn facts() -> HostFacts {
+    HostFacts {
+        cpu_usage_percent: Some(0.1),
+        memory_used_bytes: Some(1 << 60),
+        disk_mount_point: Some("/Köln".to_owned()),
+        reboot_required: Some(true),
+        ..HostFacts::default()
     }
 }
 

@@ -32,6 +32,7 @@ async fn write(store: Store, writer: usize, stop: Arc<AtomicBool>) -> Vec<Durati
             version: "1".to_owned(),
         },
         instance_id: format!("a{writer}").into(),
+        facts: None,
         sample: None,
     };
     let time = Resolution::Minute.start_of(store.clock().now());

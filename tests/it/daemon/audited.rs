@@ -129,6 +129,8 @@ const OTHERS: &[&str] = &[
     "db status",
     "db verify",
     "doctor",
+    // The daemon notes it.
+    "fleet forget",
     "fleet list",
     "fleet show",
     "help",

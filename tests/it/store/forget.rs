@@ -43,6 +43,7 @@ fn host(id: &str) -> HostReport {
             version: "1".to_owned(),
         },
         instance_id: format!("{id}0").into(),
+        facts: None,
         sample: None,
     }
 }

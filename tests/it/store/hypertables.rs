@@ -45,6 +45,7 @@ fn host(name: &str) -> HostReport {
             version: "1".to_owned(),
         },
         instance_id: format!("{name}0").into(),
+        facts: None,
         sample: None,
     }
 }

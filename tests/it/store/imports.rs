@@ -115,6 +115,7 @@ async fn imported_rows_keep_their_percentiles_until_others_join_them(database: D
             version: "1".to_owned(),
         },
         instance_id: "ffff".into(),
+        facts: None,
         sample: None,
     };
     let bucket = RequestBucket {

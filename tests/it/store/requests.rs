@@ -9,7 +9,7 @@ use linux_api_store::flush::{Batch, HostReport};
 use linux_api_store::host_samples::SampleFilter;
 use linux_api_store::request_queries::{Span, StatsFilter};
 use linux_api_store::request_routes::RoutePosition;
-use linux_api_wire::fleet::{HostIdentity, HostSample};
+use linux_api_wire::fleet::{HostFacts, HostIdentity, HostSample};
 use linux_api_wire::request_stats::{
     RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
 };
@@ -48,6 +48,7 @@ fn host(id: &str, name: &str) -> HostReport {
             version: "1.2.3".to_owned(),
         },
         instance_id: format!("{id}0").into(),
+        facts: None,
         sample: None,
     }
 }
@@ -284,7 +285,10 @@ async fn a_host_filter_takes_ids_and_names(database: Database) {
     }
     for (name, hosts) in [("h1", 1), ("two", 1), ("none", 0)] {
         let named = [name.to_owned()];
-        let found = store.select_hosts(Some(&named), &[], 10).await.unwrap();
+        let found = store
+            .select_hosts(Some(&named), &[], None, 10)
+            .await
+            .unwrap();
         let filter = StatsFilter {
             hosts: Some(found.into_iter().map(|host| host.id).collect()),
             ..all()
@@ -306,12 +310,13 @@ async fn a_host_filter_takes_ids_and_names(database: Database) {
 async fn hosts_are_listed_by_name_and_keep_their_first_day(database: Database) {
     let (store, clock) = database.store_with_clock().await;
     let mut one = host("h2", "alpha");
+    one.facts = Some((START, HostFacts::default()));
     one.sample = Some((START, "{\"load\":1}".to_owned()));
     write(&store, &one, &[]).await;
     write(&store, &host("h1", "beta"), &[]).await;
     write(&store, &host("h0", "alpha"), &[]).await;
     clock.advance(Duration::from_hours(1));
-    one.sample = None;
+    (one.facts, one.sample) = (None, None);
     write(&store, &one, &[]).await;
 
     let hosts = store.list_hosts(None, 10).await.unwrap();
@@ -319,7 +324,9 @@ async fn hosts_are_listed_by_name_and_keep_their_first_day(database: Database) {
     assert_eq!(ids, ["h0", "h2", "h1"]);
     assert_eq!(hosts[1].first_seen, after(0));
     assert_eq!(hosts[1].last_seen, after(60));
-    assert_eq!(hosts[1].sample.as_deref(), Some("{\"load\":1}"));
+    assert!(hosts[1].facts.is_some() && hosts[0].facts.is_none());
+    let sql = "select count(*) from hosts where sample = '{\"load\":1}' and id = 'h2'";
+    assert_eq!(database.direct().await.number(sql).await, 1);
     assert_eq!(hosts[1].labels["role"], "web");
     let rest = store.list_hosts(Some(("alpha", "h0")), 1).await.unwrap();
     assert_eq!(rest[0].id, "h2");

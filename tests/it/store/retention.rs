@@ -62,6 +62,7 @@ fn host() -> HostReport {
             version: "1".to_owned(),
         },
         instance_id: "a1".into(),
+        facts: None,
         sample: None,
     }
 }

@@ -11,12 +11,13 @@ use utoipa::openapi::{Object, OpenApi, PathItem, Ref, RefOr, Required, Schema};
 const SELECTED: &str = "SelectedProcess";
 /// Members of responses that may be absent: schema and member. All others are always sent, as `null`
 /// where the value is not known.
-const OPTIONAL: [(&str, &str); 23] = [
+const OPTIONAL: [(&str, &str); 24] = [
     ("GlobalMetrics", "host"),
     ("GlobalMetrics", "host_name"),
     ("GlobalMetrics", "label_value"),
     ("GlobalMetrics", "method"),
     ("History", "history_since"),
+    ("History", "next_cursor"),
     ("HistorySeries", "host"),
     ("HistorySeries", "host_name"),
     ("Problem", "errors"),

@@ -9,13 +9,18 @@ use crate::extract::{ApiQuery, Caller, FromQuery, PathHost, scope};
 use crate::host_params;
 use crate::json::Json;
 use crate::params::QueryReader;
-use linux_api_store::host_list::HostFilter;
+use linux_api_store::host_list::{FigureBound, HostFilter};
 use linux_api_store::{Refusal, Store, StoreError};
-use linux_api_wire::api::fleet::{FleetHost, ForgottenHost, HostCursor, HostSort, Order};
+use linux_api_wire::api::fleet::{
+    FigureLimit, FleetHost, ForgottenHost, HostCursor, HostReading, HostSort, Order,
+};
 use linux_api_wire::api::page::{Page, ParseCursorError};
 use linux_api_wire::api::problem::Problem;
 use linux_api_wire::fleet::{HostLabel, HostRow, HostState};
 use linux_api_wire::time::{Clock, Timestamp};
+
+/// The most limits that one request may name in one field.
+const LIMITS_MAX: usize = 20;
 
 /// Which hosts to list, and how.
 #[derive(Debug, IntoParams)]
@@ -32,7 +37,15 @@ pub(crate) struct ListHosts {
     /// Only hosts with this in their name or id, in upper or lower case.
     #[param(max_length = 256)]
     text: Option<String>,
-    /// What to sort by: `name`, `last_seen`, or of the newest reading `cpu`, `memory` and `disk` (in
+    /// Only hosts of which this figure is at least so much, `FIGURE=NUMBER`: `cpu`, `memory` and `disk` (in
+    /// percent), `load`, or `uptime` in seconds. Not hosts where it is not known, nor those that are down.
+    /// May be repeated; all must hold.
+    #[param(value_type = Option<Vec<String>>, max_items = 20, example = json!(["disk=90"]))]
+    min: Vec<FigureLimit>,
+    /// As `min`, but at most so much.
+    #[param(value_type = Option<Vec<String>>, max_items = 20, example = json!(["uptime=3600"]))]
+    max: Vec<FigureLimit>,
+    /// What to sort by: `name`, `last_seen`, or of the newest figures `cpu`, `memory` and `disk` (in
     /// percent), `load` or `uptime`. Hosts without it come last; those that are down have no reading.
     #[param(value_type = Option<String>, default = "name",
         pattern = "^(name|last_seen|cpu|memory|disk|load|uptime)$", example = "cpu")]
@@ -67,6 +80,8 @@ impl FromQuery for ListHosts {
             labels: host_params::labels(query),
             states: query.words("state").unwrap_or_default(),
             text: query.text("text", 256),
+            min: limits(query, "min"),
+            max: limits(query, "max"),
             sort,
             order,
             limit: query.integer("limit", 1..=1000, 100),
@@ -75,9 +90,44 @@ impl FromQuery for ListHosts {
     }
 }
 
+/// The limits of figures in a field that may be repeated.
+fn limits(query: &mut QueryReader, name: &str) -> Vec<FigureLimit> {
+    let named = query.repeated(name);
+    if named.len() > LIMITS_MAX {
+        query.problem(
+            name,
+            format!("Input should be at most {LIMITS_MAX} figures"),
+        );
+    }
+    let mut limits = Vec::new();
+    for text in named.iter().take(LIMITS_MAX) {
+        match text.parse() {
+            Ok(limit) => limits.push(limit),
+            Err(error) => query.problem(name, format!("{error}")),
+        }
+    }
+    limits
+}
+
+impl ListHosts {
+    fn bounds(&self) -> Vec<FigureBound> {
+        let least = self.min.iter().map(|limit| FigureBound {
+            figure: limit.figure,
+            least: Some(limit.value),
+            most: None,
+        });
+        let most = self.max.iter().map(|limit| FigureBound {
+            figure: limit.figure,
+            least: None,
+            most: Some(limit.value),
+        });
+        least.chain(most).collect()
+    }
+}
+
 /// List the hosts of this database
 ///
-/// The daemons that share it, with their newest reading. Figures change while pages are read: a host
+/// The daemons that share it, with their newest figures. Figures change while pages are read: a host
 /// whose figure passes the end of a page meanwhile is on both pages or on neither; a list by name misses
 /// none.
 #[utoipa::path(
@@ -96,6 +146,7 @@ pub(crate) async fn list_hosts(
     let limit = u32::try_from(query.limit).unwrap_or(1);
     let (sort, order) = (query.sort, query.order);
     let filter = HostFilter {
+        bounds: query.bounds(),
         labels: query.labels,
         states: query.states,
         text: query.text,
@@ -171,6 +222,9 @@ pub(crate) async fn forget_host(
 }
 
 fn fleet_host(row: HostRow, now: Timestamp) -> FleetHost {
+    let fault = row.clock_fault(now);
+    let (facts_time, facts) = row.facts.unzip();
+    let facts_time = facts_time.map(|time| time.to_string());
     FleetHost {
         id: row.id,
         name: row.name,
@@ -181,11 +235,13 @@ fn fleet_host(row: HostRow, now: Timestamp) -> FleetHost {
         last_seen: row.last_seen.to_string(),
         age_seconds: now.since(row.last_seen).as_secs(),
         state: HostState::of(row.last_seen, now),
-        alerts: None,
-        failed_units: None,
-        sample_time: row.sample_time.map(|time| time.to_string()),
-        sample: row
-            .sample
-            .and_then(|sample| serde_json::from_str(&sample).ok()),
+        alerts: facts.as_ref().and_then(|facts| facts.alerts),
+        failed_units: facts.as_ref().and_then(|facts| facts.failed_units),
+        clock: fault.map(|(fault, _)| fault),
+        clock_ahead_seconds: fault.map(|(_, ahead)| ahead),
+        sample_time: facts_time.clone(),
+        sample: facts.as_ref().map(HostReading::from),
+        facts_time,
+        facts,
     }
 }

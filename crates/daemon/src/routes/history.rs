@@ -3,20 +3,21 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::IntoParams;
 
 use crate::error::ApiError;
 use crate::extract::{ApiQuery, Caller, FromQuery, scope};
 use crate::history::{HistoryError, Question};
-use crate::host_params::HostSelection;
+use crate::host_params::{HostSelection, SplitByHost};
 use crate::json::Json;
 use crate::params::QueryReader;
 use crate::state::{HistorySince, OwnHost};
 use crate::tasks::sampler::HostSampler;
 use linux_api_store::Store;
 use linux_api_store::hosts::HostName;
+use linux_api_wire::api::fleet::{HostCursor, HostSort, Order};
 use linux_api_wire::api::history::{History, SeriesDescription};
-use linux_api_wire::api::page::Page;
+use linux_api_wire::api::page::{Page, ParseCursorError};
 use linux_api_wire::api::problem::Problem;
 use linux_api_wire::series::{SERIES, SeriesSelector};
 use linux_api_wire::time::{Clock, Timestamp};
@@ -46,29 +47,17 @@ pub(crate) struct ShowHistory {
     /// own host is answered, from values of seven digits.
     #[param(minimum = 1, maximum = 31_536_000, default = 60, required = false)]
     step: i64,
-    /// Id or name of a host; without it the daemon's own. May be repeated: hosts times series are 1000
-    /// at most.
-    #[param(value_type = Option<Vec<String>>, max_items = 1000, rename = "host",
-        example = json!(["web-1"]))]
+    /// How many hosts a page has; without it all that are selected are to fit into one response: hosts
+    /// times series are 1000 at most.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 1000)]
+    hosts_limit: Option<i64>,
+    /// Where the next page of hosts starts: `next_cursor` of an earlier response.
+    #[param(value_type = Option<String>)]
+    cursor: Option<HostCursor>,
+    #[param(ignore)]
     hosts: HostSelection,
-    /// Only hosts with this label, `NAME=VALUE`, of those that `host` names or of all. May be repeated;
-    /// all must hold.
-    #[param(value_type = Option<Vec<String>>, max_items = 20, rename = "label",
-        example = json!(["role=web"]))]
-    #[expect(dead_code, reason = "only describes the parameter in the document")]
-    labels: (),
-    /// `host`: each series names its host, as it does whenever several are selected; of all hosts, when
-    /// neither `host` nor `label` selects any.
-    #[param(value_type = Option<SplitByHost>, inline, rename = "by")]
-    by_host: bool,
-}
-
-/// What distinguishes series, besides name and labels.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "only describes the parameter in the document")]
-enum SplitByHost {
-    #[schema(rename = "host")]
-    Host,
+    #[param(ignore)]
+    by: SplitByHost,
 }
 
 impl FromQuery for ShowHistory {
@@ -93,17 +82,62 @@ impl FromQuery for ShowHistory {
             from: query.time("from"),
             to: query.time("to"),
             step: query.integer("step", 1..=31_536_000, 60),
+            hosts_limit: query.optional_integer("hosts_limit", 1..=1_000),
+            cursor: cursor(query),
             hosts: HostSelection::read(query),
-            labels: (),
-            by_host: query.read_with("by", by_host).is_some(),
+            by: SplitByHost::read(query),
         }
     }
 }
 
-fn by_host(text: &str) -> Result<(), String> {
-    match text {
-        "host" => Ok(()),
-        _ => Err("Input should be 'host'".to_owned()),
+/// The place of a page of hosts, which are always by name.
+fn cursor(query: &mut QueryReader) -> Option<HostCursor> {
+    query.read_with("cursor", |text| {
+        HostCursor::decode(text)
+            .filter(|cursor| cursor.is_of(HostSort::Name, Order::Ascending))
+            .ok_or_else(|| ParseCursorError.to_string())
+    })
+}
+
+impl ShowHistory {
+    /// The hosts of this response, and where the next page starts.
+    async fn hosts(
+        &self,
+        store: &Store,
+        own: &str,
+        by_host: bool,
+    ) -> Result<(Vec<HostName>, Option<String>), ApiError> {
+        let most = HOSTS_AND_NAMES_MAX / self.series.len().max(1);
+        if !by_host && !self.hosts.is_narrow() {
+            let host = HostName {
+                id: own.to_owned(),
+                name: String::new(),
+            };
+            return Ok((vec![host], None));
+        }
+        let limit = self
+            .hosts_limit
+            .and_then(|limit| usize::try_from(limit).ok());
+        let limit = match (limit, &self.cursor) {
+            (None, None) => {
+                let hosts = self.hosts.select_known(store, own, most).await?;
+                return Ok((hosts, None));
+            }
+            (limit, _) => limit.unwrap_or(most).min(most),
+        };
+        let after = self.cursor.as_ref().map(|at| (&*at.name, &*at.id));
+        let page = self.hosts.select_page(store, own, after, limit).await?;
+        let next = page.last.map(|last| {
+            let cursor = HostCursor {
+                sort: HostSort::Name,
+                order: Order::Ascending,
+                value: None,
+                name: last.name,
+                id: last.id,
+            };
+            cursor.encode()
+        });
+        Ok((page.hosts, next))
     }
 }
 
@@ -113,11 +147,14 @@ fn by_host(text: &str) -> Result<(), String> {
 /// label. At most 10 000 points in all, as means and largest values of equal steps. From 60 seconds on
 /// they come from the database, below from the last hour in memory. Steps are longer than requested
 /// where they would be too many points, or are kept no more.
+///
+/// Of more than 1000 hosts (with several series fewer) the response is 422, unless `hosts_limit` or `cursor`
+/// selects a page of them: then each response has `next_cursor` until the last.
 #[utoipa::path(
     get,
     path = "/api/v1/system/history",
     tag = "system",
-    params(ShowHistory),
+    params(ShowHistory, HostSelection, SplitByHost),
     responses(
         (status = 200, description = "The series, all that have points", body = History),
         (status = 404, description = "No host of this database has that id or name",
@@ -144,17 +181,13 @@ pub(crate) async fn show_history(
         return Err(ApiError::invalid(vec![wrong]));
     }
     let step = u64::try_from(query.step).unwrap_or(60);
-    // Who narrows it by a label means as many hosts as have it.
-    let by_host = query.by_host || query.hosts.named.len() > 1 || !query.hosts.labels.is_empty();
-    let hosts = if by_host || query.hosts.is_narrow() {
-        let most = HOSTS_AND_NAMES_MAX / query.series.len().max(1);
-        query.hosts.select_known(&store, &own, most).await?
-    } else {
-        vec![HostName {
-            id: own.to_string(),
-            name: String::new(),
-        }]
-    };
+    // Who narrows it by a label, or reads page by page, means as many hosts as there are.
+    let is_paged = query.hosts_limit.is_some() || query.cursor.is_some();
+    let by_host = query.by.by_host
+        || is_paged
+        || query.hosts.named.len() > 1
+        || !query.hosts.labels.is_empty();
+    let (hosts, next_cursor) = query.hosts(&store, &own, by_host).await?;
     let question = Question {
         store: &store,
         hosts: &hosts,
@@ -173,6 +206,7 @@ pub(crate) async fn show_history(
         history_since: since.map(|since| since.to_string()),
         step,
         series,
+        next_cursor,
     }))
 }
 

@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 
 use crate::error::ApiError;
 use crate::extract::{ApiQuery, Caller, FromQuery, scope};
-use crate::host_params::{self, HostSelection};
+use crate::host_params::{self, HostSelection, Split};
 use crate::json::Json;
 use crate::params::QueryReader;
 use linux_api_store::Store;
@@ -16,7 +16,7 @@ use linux_api_store::request_queries::{Span, StatsFilter, StatusRow, TotalRow};
 use linux_api_wire::api::metrics::{GlobalMetrics, StatusCodeMetrics};
 use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::time::{Clock, Timestamp};
-use query::{Bucket, Split};
+use query::Bucket;
 
 pub(crate) use routes::{__path_list_route_metrics, list_route_metrics};
 
@@ -42,18 +42,9 @@ pub(crate) struct ListGlobal {
     /// How long the buckets are.
     #[param(value_type = Option<Bucket>, inline)]
     bucket: Resolution,
-    /// Only requests to the host with this id or name. May be repeated, for any of them.
-    #[param(value_type = Option<Vec<String>>, max_items = 1000, rename = "host",
-        example = json!(["web-1"]))]
+    #[param(ignore)]
     hosts: HostSelection,
-    /// Only requests to hosts with this label, `NAME=VALUE`. May be repeated; all must hold.
-    #[param(value_type = Option<Vec<String>>, max_items = 20, rename = "label",
-        example = json!(["role=web"]))]
-    #[expect(dead_code, reason = "only describes the parameter in the document")]
-    labels: (),
-    /// One row per `method`, per `host`, per value of a label of the hosts (`label:NAME`, which excludes
-    /// `host`), or per both, in place of one for all. May be repeated.
-    #[param(value_type = Option<Vec<String>>, example = json!(["label:role", "method"]))]
+    #[param(ignore)]
     by: Split,
 }
 
@@ -67,8 +58,7 @@ impl FromQuery for ListGlobal {
             newest_first: query.boolean("newest_first", true),
             bucket: query::bucket(query),
             hosts: HostSelection::read(query),
-            labels: (),
-            by: query::split(query),
+            by: Split::read(query),
         }
     }
 }
@@ -80,7 +70,7 @@ impl FromQuery for ListGlobal {
     get,
     path = "/api/v1/metrics/global",
     tag = "metrics",
-    params(ListGlobal),
+    params(ListGlobal, HostSelection, Split),
     responses((status = 200, description = "The rows", body = Vec<GlobalMetrics>))
 )]
 pub(crate) async fn list_global_metrics(
@@ -143,18 +133,9 @@ pub(crate) struct ListStatusCodes {
     /// How long the buckets are.
     #[param(value_type = Option<Bucket>, inline)]
     bucket: Resolution,
-    /// Only requests to the host with this id or name. May be repeated, for any of them.
-    #[param(value_type = Option<Vec<String>>, max_items = 1000, rename = "host",
-        example = json!(["web-1"]))]
+    #[param(ignore)]
     hosts: HostSelection,
-    /// Only requests to hosts with this label, `NAME=VALUE`. May be repeated; all must hold.
-    #[param(value_type = Option<Vec<String>>, max_items = 20, rename = "label",
-        example = json!(["role=web"]))]
-    #[expect(dead_code, reason = "only describes the parameter in the document")]
-    labels: (),
-    /// One row per `method`, per `host`, per value of a label of the hosts (`label:NAME`, which excludes
-    /// `host`), or per both, in place of one for all. May be repeated.
-    #[param(value_type = Option<Vec<String>>, example = json!(["label:role", "method"]))]
+    #[param(ignore)]
     by: Split,
 }
 
@@ -170,8 +151,7 @@ impl FromQuery for ListStatusCodes {
             newest_first: query.boolean("newest_first", true),
             bucket: query::bucket(query),
             hosts: HostSelection::read(query),
-            labels: (),
-            by: query::split(query),
+            by: Split::read(query),
         }
     }
 }
@@ -183,7 +163,7 @@ impl FromQuery for ListStatusCodes {
     get,
     path = "/api/v1/metrics/status-codes",
     tag = "metrics",
-    params(ListStatusCodes),
+    params(ListStatusCodes, HostSelection, Split),
     responses((status = 200, description = "The rows", body = Vec<StatusCodeMetrics>))
 )]
 pub(crate) async fn list_status_code_metrics(

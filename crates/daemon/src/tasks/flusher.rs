@@ -20,7 +20,8 @@ use crate::recorder::Recorder;
 use linux_api_auth::verifier::{KeySource, Verifier};
 use linux_api_store::flush::{Batch, HostReport};
 use linux_api_store::{Store, StoreError};
-use linux_api_wire::fleet::{HostIdentity, HostSample};
+use linux_api_wire::api::fleet::HostReading;
+use linux_api_wire::fleet::{HostFacts, HostIdentity, HostSample};
 use linux_api_wire::time::Timestamp;
 use queue::{Limits, Queue};
 use spool::{Content, SpoolError};
@@ -36,6 +37,11 @@ const ROWS_MIN: usize = 500;
 const PAUSE_MAX: Duration = Duration::from_secs(15);
 /// How often the host's row is written when nothing else is.
 const HOST_INTERVAL: Duration = Duration::from_secs(30);
+/// How often the newest figures are written. A little less than the usual time between two attempts, which
+/// is never quite the same.
+const FACTS_INTERVAL: Duration = Duration::from_secs(9);
+/// How often the reading as JSON is.
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(59);
 /// How often uses of keys are written.
 const KEY_USE_INTERVAL: Duration = Duration::from_mins(1);
 /// How often a failure that goes on is logged.
@@ -66,9 +72,11 @@ pub struct Flusher<S> {
     handle: FlusherHandle,
     settings: Settings,
     queue: Queue,
-    newest: Option<(Timestamp, String)>,
+    newest: Option<(Timestamp, HostFacts)>,
     rows: usize,
     host_due: Instant,
+    facts_due: Instant,
+    sample_due: Instant,
     key_use_due: Instant,
     last_log: Option<Instant>,
     /// Files of earlier starts whose content is in the queue.
@@ -111,6 +119,8 @@ impl<S: KeySource> Flusher<S> {
             newest: None,
             rows: ROWS_MAX,
             host_due: now,
+            facts_due: now,
+            sample_due: now,
             key_use_due: now + KEY_USE_INTERVAL,
             last_log: None,
             recovered: Vec::new(),
@@ -165,7 +175,7 @@ impl<S: KeySource> Flusher<S> {
     async fn attempt(&mut self) -> Result<(), Duration> {
         let now = Instant::now();
         let is_idle = self.queue.is_empty() && self.recovered.is_empty();
-        if is_idle && now < self.host_due && now < self.key_use_due {
+        if is_idle && !self.is_host_due(now) && now < self.key_use_due {
             return Ok(());
         }
         let began = self.store.clock().now();
@@ -188,22 +198,54 @@ impl<S: KeySource> Flusher<S> {
         }
     }
 
+    /// Whether the host's row is to be written, also when there is nothing else.
+    fn is_host_due(&self, now: Instant) -> bool {
+        now >= self.host_due || (self.newest.is_some() && now >= self.facts_due)
+    }
+
+    /// What to write of the host now.
+    fn report(&self, now: Instant) -> HostReport {
+        let facts = self.newest.clone().filter(|_| now >= self.facts_due);
+        let in_json = |(time, facts): &(Timestamp, HostFacts)| {
+            // Numbers and a text are always an object.
+            let text = serde_json::to_string(&HostReading::from(facts)).ok();
+            text.map(|text| (*time, text))
+        };
+        let due = facts.as_ref().filter(|_| now >= self.sample_due);
+        HostReport {
+            // A reload may have changed the labels.
+            identity: HostIdentity {
+                labels: (*self.store.own_labels()).clone(),
+                ..self.settings.host.clone()
+            },
+            instance_id: Arc::clone(&self.settings.instance_id),
+            sample: due.and_then(in_json),
+            facts,
+        }
+    }
+
+    /// Notes that a report is stored.
+    fn note_report(&mut self, report: &HostReport) {
+        let now = Instant::now();
+        self.host_due = now + HOST_INTERVAL;
+        if report.facts.is_some() {
+            self.newest = None;
+            self.facts_due = now + FACTS_INTERVAL;
+        }
+        if report.sample.is_some() {
+            self.sample_due = now + SAMPLE_INTERVAL;
+        }
+    }
+
     async fn write_all(&mut self) -> Result<(), StoreError> {
         loop {
             let buckets = self.queue.buckets(self.rows);
             let samples = self.queue.samples(self.rows);
-            if buckets.is_empty() && samples.is_empty() && Instant::now() < self.host_due {
+            let now = Instant::now();
+            if buckets.is_empty() && samples.is_empty() && !self.is_host_due(now) {
                 break;
             }
-            let host = HostReport {
-                // A reload may have changed the labels.
-                identity: HostIdentity {
-                    labels: (*self.store.own_labels()).clone(),
-                    ..self.settings.host.clone()
-                },
-                instance_id: Arc::clone(&self.settings.instance_id),
-                sample: self.newest.clone(),
-            };
+            let host = self.report(now);
             let batch = Batch {
                 host: &host,
                 buckets: &buckets,
@@ -217,8 +259,7 @@ impl<S: KeySource> Flusher<S> {
             }
             self.rows = (self.rows * 2).min(ROWS_MAX);
             self.queue.note_stored(&buckets, samples.len());
-            self.newest = None;
-            self.host_due = Instant::now() + HOST_INTERVAL;
+            self.note_report(&host);
         }
         for one in &mut self.recovered {
             if let Some((host_id, samples)) = &mut one.foreign {
@@ -358,8 +399,8 @@ impl<S: KeySource> Flusher<S> {
     /// The last attempt; what can't be written goes to a file.
     async fn finish(mut self) {
         self.collect();
-        self.host_due = Instant::now();
-        self.key_use_due = Instant::now();
+        let now = Instant::now();
+        (self.host_due, self.facts_due, self.key_use_due) = (now, now, now);
         let written = timeout(LAST_ATTEMPT, Box::pin(self.attempt())).await;
         if self.queue.is_empty() {
             self.remove_recovered().await;

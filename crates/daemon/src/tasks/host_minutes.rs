@@ -1,13 +1,15 @@
 //! Hands what the sampler read to the flusher: finished minutes, and the newest reading in short.
 
-use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::flusher::FlusherHandle;
 use super::sampler::HostSampler;
-use linux_api_wire::fleet::HostSample;
+use linux_api_wire::fleet::{HostFacts, HostSample};
 use linux_api_wire::series::{Minute, MinuteValue};
 use linux_api_wire::snapshot::Snapshot;
+
+/// How many characters of a mount point are kept: a row of the list stays small.
+const MOUNT_POINT_MAX: usize = 128;
 
 /// Passes minutes on until stopped, then also what is known of the open minute.
 pub async fn run(host: HostSampler, flusher: FlusherHandle, stop: CancellationToken) {
@@ -15,7 +17,7 @@ pub async fn run(host: HostSampler, flusher: FlusherHandle, stop: CancellationTo
     while let Some(Ok(())) = stop.run_until_cancelled(told.changed()).await {
         let newest = told.borrow_and_update().clone();
         if let Some(snapshot) = newest {
-            flusher.push_newest(snapshot.time, in_short(&snapshot));
+            flusher.push_newest(snapshot.time, facts(&snapshot));
         }
         hand_over(&host, &flusher);
     }
@@ -44,21 +46,32 @@ fn samples(minute: &Minute) -> Vec<HostSample> {
     minute.values.iter().map(sample).collect()
 }
 
-/// The fields that the list of hosts shows, `null` where something could not be read.
-fn in_short(snapshot: &Snapshot) -> String {
+/// The figures that the list of hosts shows; what could not be read is absent.
+fn facts(snapshot: &Snapshot) -> HostFacts {
     let (cpu, load) = (snapshot.cpu.as_deref(), snapshot.load.as_deref());
     let memory = snapshot.memory.as_deref();
     let fullest = fullest(snapshot);
-    let reading = json!({
-        "cpu_usage_percent": cpu.map(|cpu| cpu.usage_percent),
-        "load_one": load.map(|load| load.one),
-        "memory_used_bytes": memory.map(|memory| memory.used_bytes),
-        "memory_total_bytes": memory.map(|memory| memory.total_bytes),
-        "uptime_seconds": snapshot.uptime_seconds.as_deref(),
-        "disk_used_percent": fullest.map(|(_, used)| used),
-        "disk_mount_point": fullest.map(|(mount_point, _)| mount_point),
-    });
-    reading.to_string()
+    // No database stores NUL.
+    let shown = |mount_point: &str| {
+        let first = mount_point.chars().take(MOUNT_POINT_MAX);
+        first
+            .map(|one| if one == '\0' { '\u{fffd}' } else { one })
+            .collect()
+    };
+    HostFacts {
+        cpu_usage_percent: cpu.map(|cpu| cpu.usage_percent),
+        load_one: load.map(|load| load.one),
+        memory_used_bytes: memory.map(|memory| memory.used_bytes),
+        memory_total_bytes: memory.map(|memory| memory.total_bytes),
+        uptime_seconds: snapshot.uptime_seconds.as_deref().copied(),
+        disk_used_percent: fullest.map(|(_, used)| used),
+        disk_mount_point: fullest.map(|(mount_point, _)| shown(mount_point)),
+        // Nothing looks for these yet.
+        alerts: None,
+        failed_units: None,
+        updates: None,
+        reboot_required: None,
+    }
 }
 
 /// Where the fullest file system is mounted, and how full it is. One that can only be read is always
@@ -74,6 +87,7 @@ fn fullest(snapshot: &Snapshot) -> Option<(&str, f64)> {
 mod tests {
     use super::*;
     use linux_api_wire::series::{SERIES, SeriesKey};
+    use linux_api_wire::snapshot::{FamilyValue, Filesystem};
     use linux_api_wire::time::Timestamp;
 
     #[test]
@@ -104,16 +118,42 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_read_is_null() {
-        let text = in_short(&Snapshot::default());
-        let reading: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(reading.as_object().unwrap().len(), 7);
-        assert!(
-            reading
-                .as_object()
-                .unwrap()
-                .values()
-                .all(serde_json::Value::is_null)
-        );
+    fn what_could_not_be_read_is_absent() {
+        assert_eq!(facts(&Snapshot::default()), HostFacts::default());
+    }
+
+    #[test]
+    fn the_figures_of_a_host_are_few_bytes_however_long_its_paths_are() {
+        let mut snapshot = Snapshot::default();
+        let deep = Filesystem {
+            mount_point: format!("/ä\0{}", "deep/".repeat(800)),
+            used_percent: Some(99.123_456_789),
+            ..Filesystem::default()
+        };
+        let full = Filesystem {
+            mount_point: "/cdrom".to_owned(),
+            used_percent: Some(100.0),
+            read_only: true,
+            ..Filesystem::default()
+        };
+        snapshot.set(FamilyValue::Filesystems(vec![deep, full]));
+        snapshot.set(FamilyValue::Uptime(u64::MAX));
+        let facts = facts(&snapshot);
+        let mount_point = facts.disk_mount_point.as_deref().unwrap();
+        assert!(mount_point.starts_with("/ä\u{fffd}deep/"), "{mount_point}");
+        assert_eq!(mount_point.chars().count(), MOUNT_POINT_MAX);
+        assert_eq!(facts.disk_used_percent, Some(99.123_456_789));
+        let full = HostFacts {
+            cpu_usage_percent: Some(100.0 / 3.0),
+            load_one: Some(1.0 / 3.0),
+            memory_used_bytes: Some(1 << 50),
+            memory_total_bytes: Some(1 << 51),
+            uptime_seconds: Some(1 << 40),
+            disk_mount_point: Some("/".repeat(MOUNT_POINT_MAX)),
+            ..facts
+        };
+        // The eight numbers and the path of a row, and its JSON.
+        let bytes = serde_json::to_string(&full).unwrap().len();
+        assert!(bytes <= 500, "{bytes}");
     }
 }

@@ -186,6 +186,9 @@ pub async fn sweep(
     let removed = remove_forgotten(store, has_chunks, holder).await;
     swept.add("remove what hosts have left that were forgotten", removed);
     swept.add(EXPIRE, audit);
+    let ended = now.saturating_sub(retention.days);
+    let removed = delete_ended(store, ended, holder).await;
+    swept.add("delete series that have ended", removed);
     let hosts = store.delete_old_hosts(now.saturating_sub(retention.days));
     let deleted = hosts.await.map(|()| 0);
     swept.add("delete hosts that are gone", deleted);
@@ -331,6 +334,23 @@ async fn remove_forgotten(
         let step = store.remove_forgotten(!has_chunks).await?;
         all += step.deleted;
         if !step.is_more || begun.elapsed() > FORGETTING_MAX {
+            return Ok(all);
+        }
+        tokio::time::sleep(BREATH).await;
+        if !store.hold_lease(LEASE_NAME, holder, LEASE).await? {
+            return Ok(all);
+        }
+    }
+}
+
+/// Deletes series that ended before `cutoff` and have no samples left.
+async fn delete_ended(store: &Store, cutoff: Timestamp, holder: &str) -> Result<u64, StoreError> {
+    let begun = Instant::now();
+    let mut all = 0;
+    loop {
+        let deleted = store.delete_ended_series(cutoff).await?;
+        all += deleted;
+        if deleted == 0 || begun.elapsed() > FORGETTING_MAX {
             return Ok(all);
         }
         tokio::time::sleep(BREATH).await;

@@ -55,6 +55,7 @@ static SQLITE: LazyLock<Migrator> = embed! { "sqlite":
     6 "0006_packed_history",
     7 "0007_merged_statistics",
     8 "0008_hosts_of_users",
+    9 "0009_host_facts",
 };
 
 static POSTGRES: LazyLock<Migrator> = embed! { "postgres":
@@ -66,6 +67,7 @@ static POSTGRES: LazyLock<Migrator> = embed! { "postgres":
     6 "0006_packed_history",
     7 "0007_merged_statistics",
     8 "0008_hosts_of_users",
+    9 "0009_host_facts",
 };
 
 /// All migrations of an engine, up and down, in order.

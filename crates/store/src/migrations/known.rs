@@ -41,6 +41,18 @@ pub(super) fn upward(state: &SchemaState, target: Option<i64>) -> Result<Vec<i64
     Err(SchemaError::NoSuchRevision { asked: target, why })
 }
 
+/// Which revisions lead back to the target, the newest first. Numbers may be left out between them.
+pub(super) fn downward(state: &SchemaState, engine: Engine, target: i64) -> Vec<i64> {
+    let versions = migrator(engine)
+        .iter()
+        .filter(|one| is(one, Direction::Down))
+        .map(|one| one.version);
+    let is_between = |version: &i64| (target + 1..=state.current).contains(version);
+    let mut versions: Vec<i64> = versions.filter(is_between).collect();
+    versions.sort_unstable_by(|one, other| other.cmp(one));
+    versions
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Direction {
     Up,

@@ -216,7 +216,10 @@ impl DemoScript {
                         cpu_percent: Some(own),
                         cpu_seconds: cpu * self.seconds / 60.0,
                         memory_bytes: memory * MI,
-                        memory_percent: Some(crate::units::share(memory * MI, 16 * GI)),
+                        memory_percent: Some(linux_api_wire::units::compact::share(
+                            memory * MI,
+                            16 * GI,
+                        )),
                         virtual_bytes: memory * MI * 4,
                         threads: 1 + u64::from(pid % 4),
                         start_time: started.to_string(),

@@ -18,11 +18,14 @@ use crate::sanitize::clean;
 use crate::screen::{Screen, own_table};
 use crate::table::{AnyTable, Heading, SortKey, TableCell, TableColumn, TableState, TableView};
 use crate::theme::Theme;
-use crate::units::{count, floor, latency, percent};
 use crate::widgets::chart::{round_top, sparkline};
 use crate::widgets::frame::instead;
 use linux_api_wire::api_key::Scope;
 use linux_api_wire::time::Timestamp;
+use linux_api_wire::units::{
+    compact::{count, percent},
+    floor, latency,
+};
 pub(crate) use routes::RouteActivity;
 
 /// Fewest columns of a terminal for the slowest request besides.

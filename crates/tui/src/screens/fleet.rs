@@ -20,9 +20,9 @@ use crate::table::{
     AnyTable, Heading, SortKey, Spot, TableCell, TableColumn, TableState, TableView,
 };
 use crate::theme::level_letter;
-use crate::units::{percent, share, span};
 use crate::widgets::frame::{instead, state_text};
 use linux_api_wire::snapshot::Filesystem;
+use linux_api_wire::units::compact::{percent, share, span};
 
 /// From which width on there is room for the time since the start and labels.
 const WIDE: u16 = 110;

@@ -12,12 +12,12 @@ use crate::query::{AnyQuery, HealthQuery, ReadinessQuery};
 use crate::sanitize::clean;
 use crate::screen::Screen;
 use crate::table::fit;
-use crate::units::latency;
 use crate::widgets::frame::{boxed, state_text};
 use linux_api_client::error::ClientError;
 use linux_api_wire::api::health::Check;
 use linux_api_wire::api::snapshot::Snapshot;
 use linux_api_wire::api_key::Scope;
+use linux_api_wire::units::latency;
 
 /// Columns of one family that was read.
 const FAMILY: u16 = 26;

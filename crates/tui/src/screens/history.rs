@@ -18,11 +18,11 @@ use crate::keymap::action::{LEFT, RIGHT, actions};
 use crate::query::AnyQuery;
 use crate::screen::{Screen, own_table};
 use crate::table::{AnyTable, TableColumn, TableState, TableView};
-use crate::units::span;
 use crate::widgets::frame::instead;
 use linux_api_wire::api::history::HistorySeries;
 use linux_api_wire::series::SERIES;
 use linux_api_wire::time::Timestamp;
+use linux_api_wire::units::compact::span;
 
 /// How wide the list of series is, with the space beside it.
 const LIST: u16 = 34;

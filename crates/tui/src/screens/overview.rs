@@ -15,13 +15,13 @@ use crate::keymap::action::OPEN;
 use crate::query::{AnyQuery, SnapshotQuery};
 use crate::sanitize::clean;
 use crate::screen::{Screen, View};
-use crate::units::{percent, rate, share, size};
 use crate::widgets::chart::{binary_top, chart};
 use crate::widgets::frame::boxed;
 use crate::widgets::meter::{meter, pair};
 use devices::{draw_filesystems, draw_traffic};
 use linux_api_wire::api::snapshot::Snapshot;
 use linux_api_wire::snapshot::{Family, ResourcePressure};
+use linux_api_wire::units::compact::{percent, rate, share, size};
 
 /// From which size on there is room for graphs.
 const WIDE: u16 = 100;

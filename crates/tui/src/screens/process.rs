@@ -16,9 +16,12 @@ use crate::query::ProcessDetailQuery;
 use crate::sanitize::{clean, cut};
 use crate::screen::Screen;
 use crate::table::Move;
-use crate::units::{cpu_time, percent, rate, size};
 use crate::widgets::frame::{boxed, instead};
 use linux_api_wire::api::processes::ProcessDetail;
+use linux_api_wire::units::{
+    compact::{percent, rate, size},
+    cpu_time,
+};
 
 /// How many characters of the command are shown before everything else.
 const BRIEF: usize = 130;

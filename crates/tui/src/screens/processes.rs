@@ -20,11 +20,11 @@ use crate::query::{AnyQuery, ProcessDetailQuery, ProcessRows};
 use crate::sanitize::clean;
 use crate::screen::{Screen, View, own_table};
 use crate::table::{AnyTable, Heading, TableColumn, TableView};
-use crate::units::counted;
 use crate::widgets::frame::instead;
 use columns::{ProcessRow, columns};
 use linux_api_client::error::ClientError;
 use linux_api_wire::api::processes::Process;
+use linux_api_wire::units::compact::counted;
 use list::{Coverage, ProcessTable};
 pub(crate) use state::{ProcessId, ProcessesState};
 

@@ -18,7 +18,7 @@ use crate::sanitize::clean;
 use crate::screen::View;
 use crate::table::fit;
 use crate::theme::Theme;
-use crate::units::span;
+use linux_api_wire::units::compact::span;
 
 /// What the tabs say: whole titles where all of them find room.
 fn tab_labels(width: u16) -> Vec<String> {

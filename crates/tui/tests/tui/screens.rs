@@ -101,6 +101,7 @@ fn empty() {
                     history_since: None,
                     step: query.step,
                     series: Vec::new(),
+                    next_cursor: None,
                 })),
                 AnyQuery::Users(UsersQuery) => Ok(AnyResponse::Users(Vec::new())),
                 AnyQuery::Keys(_) => Ok(AnyResponse::Keys(Vec::new())),

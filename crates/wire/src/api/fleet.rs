@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use super::processes::Order;
-pub use list::{HostCursor, HostSort, ParseHostSortError};
+pub use list::{FigureLimit, HostCursor, HostSort, ParseFigureLimitError, ParseHostSortError};
 
-use crate::fleet::HostState;
+use crate::fleet::{ClockFault, HostFacts, HostState};
 
 /// A host whose daemon writes to this database.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -26,6 +26,22 @@ use crate::fleet::HostState;
     "state": "up",
     "alerts": null,
     "failed_units": null,
+    "clock": null,
+    "clock_ahead_seconds": null,
+    "facts_time": "2026-11-23T07:02:08Z",
+    "facts": {
+        "cpu_usage_percent": 12.5,
+        "load_one": 0.52,
+        "memory_used_bytes": 3_221_225_472_u64,
+        "memory_total_bytes": 8_589_934_592_u64,
+        "uptime_seconds": 86_400,
+        "disk_used_percent": 71.5,
+        "disk_mount_point": "/srv",
+        "alerts": null,
+        "failed_units": null,
+        "updates": null,
+        "reboot_required": null
+    },
     "sample_time": "2026-11-23T07:02:08Z",
     "sample": {
         "cpu_usage_percent": 12.5,
@@ -65,10 +81,24 @@ pub struct FleetHost {
     /// How many of its units have failed. This version does not look: always `null`.
     #[serde(default)]
     pub failed_units: Option<u64>,
-    /// When its newest reading was taken, when it has sent one.
+    /// How its clock is wrong, by more than 5 minutes; `null` when it is right as far as is known. `behind`
+    /// is only found on PostgreSQL, which has a clock to compare with.
+    #[serde(default)]
+    pub clock: Option<ClockFault>,
+    /// By how many seconds a wrong clock is ahead; negative when it is behind.
+    #[serde(default)]
+    pub clock_ahead_seconds: Option<i64>,
+    /// When its newest figures were read, when it has sent any.
+    #[serde(default)]
+    #[schema(format = DateTime)]
+    pub facts_time: Option<String>,
+    /// Those figures; a daemon that lives sends them every 10 seconds or so.
+    #[serde(default)]
+    pub facts: Option<HostFacts>,
+    /// As `facts_time`, for clients of earlier versions.
     #[schema(format = DateTime)]
     pub sample_time: Option<String>,
-    /// That reading.
+    /// Some of `facts`, for clients of earlier versions.
     pub sample: Option<HostReading>,
 }
 
@@ -99,6 +129,45 @@ pub struct HostReading {
     pub disk_used_percent: Option<f64>,
     /// Where that is mounted.
     pub disk_mount_point: Option<String>,
+}
+
+impl From<&HostFacts> for HostReading {
+    fn from(facts: &HostFacts) -> Self {
+        Self {
+            cpu_usage_percent: facts.cpu_usage_percent,
+            load_one: facts.load_one,
+            memory_used_bytes: facts.memory_used_bytes,
+            memory_total_bytes: facts.memory_total_bytes,
+            uptime_seconds: facts.uptime_seconds,
+            disk_used_percent: facts.disk_used_percent,
+            disk_mount_point: facts.disk_mount_point.clone(),
+        }
+    }
+}
+
+impl From<HostReading> for HostFacts {
+    fn from(reading: HostReading) -> Self {
+        Self {
+            cpu_usage_percent: reading.cpu_usage_percent,
+            load_one: reading.load_one,
+            memory_used_bytes: reading.memory_used_bytes,
+            memory_total_bytes: reading.memory_total_bytes,
+            uptime_seconds: reading.uptime_seconds,
+            disk_used_percent: reading.disk_used_percent,
+            disk_mount_point: reading.disk_mount_point,
+            ..Self::default()
+        }
+    }
+}
+
+impl FleetHost {
+    /// Its newest figures; of a daemon of an earlier version, those of its reading.
+    #[must_use]
+    pub fn newest(&self) -> HostFacts {
+        let facts = self.facts.clone();
+        let reading = || self.sample.clone().map(HostFacts::from);
+        facts.or_else(reading).unwrap_or_default()
+    }
 }
 
 /// A host that was forgotten.

@@ -38,6 +38,9 @@ pub struct History {
     pub step: u64,
     /// The requested series that have points in the range.
     pub series: Vec<HistorySeries>,
+    /// Where the next page of hosts starts; absent where no page was requested, and on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
 }
 
 /// One series.

@@ -1,13 +1,12 @@
 //! Parameters that the statistics routes share.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
 use crate::history::AHEAD;
-use crate::host_params::{HOSTS_MAX, HostSelection};
+use crate::host_params::{HOSTS_MAX, HostSelection, NARROW_ADVICE};
 use crate::params::QueryReader;
 use linux_api_store::Store;
 use linux_api_store::request_queries::HostSplit;
@@ -33,39 +32,6 @@ pub(crate) enum Bucket {
     Day,
 }
 
-/// What distinguishes rows, besides time and route.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum SplitBy {
-    Method,
-    Host,
-    Label(String),
-}
-
-/// The text is nothing that rows are split by.
-#[derive(Debug, thiserror::Error)]
-#[error("expected host, label:NAME or method")]
-struct ParseSplitError;
-
-impl FromStr for SplitBy {
-    type Err = ParseSplitError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.split_once(':') {
-            None if text == "method" => Ok(Self::Method),
-            None if text == "host" => Ok(Self::Host),
-            Some(("label", name)) if HostLabel::is_name(name) => Ok(Self::Label(name.to_owned())),
-            _ => Err(ParseSplitError),
-        }
-    }
-}
-
-/// What distinguishes rows, all of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Split {
-    pub(super) by_method: bool,
-    pub(super) hosts: Option<HostSplit>,
-}
-
 pub(super) fn bucket(query: &mut QueryReader) -> Resolution {
     let read = |text: &str| match text {
         "1m" => Ok(Resolution::Minute),
@@ -78,29 +44,6 @@ pub(super) fn bucket(query: &mut QueryReader) -> Resolution {
         .unwrap_or(Resolution::Minute)
 }
 
-pub(super) fn split(query: &mut QueryReader) -> Split {
-    let by: Vec<SplitBy> = query.words("by").unwrap_or_default();
-    let mut split = Split {
-        by_method: false,
-        hosts: None,
-    };
-    for one in by {
-        let hosts = match one {
-            SplitBy::Method => {
-                split.by_method = true;
-                continue;
-            }
-            SplitBy::Host => HostSplit::Host,
-            SplitBy::Label(name) => HostSplit::Label(name),
-        };
-        if split.hosts.as_ref().is_some_and(|other| *other != hosts) {
-            query.problem("by", "Input should have at most one of host and label:NAME");
-        }
-        split.hosts = Some(hosts);
-    }
-    split
-}
-
 /// The ids of the hosts that a request selects; nothing when it means all.
 pub(super) async fn ids_of(
     selection: &HostSelection,
@@ -109,7 +52,7 @@ pub(super) async fn ids_of(
     if !selection.is_narrow() {
         return Ok(None);
     }
-    let hosts = selection.select(store, HOSTS_MAX).await?;
+    let hosts = selection.select(store, HOSTS_MAX, NARROW_ADVICE).await?;
     Ok(Some(hosts.into_iter().map(|host| host.id).collect()))
 }
 

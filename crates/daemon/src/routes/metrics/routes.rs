@@ -4,10 +4,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use utoipa::IntoParams;
 
-use super::query::{self, Bucket, Split};
+use super::query::{self, Bucket};
 use crate::error::ApiError;
 use crate::extract::{ApiQuery, Caller, FromQuery, scope};
-use crate::host_params::{self, HostSelection};
+use crate::host_params::{self, HostSelection, Split};
 use crate::json::Json;
 use crate::params::{QueryReader, parse_time};
 use linux_api_store::Store;
@@ -40,18 +40,9 @@ pub(crate) struct ListRoutes {
     /// How long the buckets are.
     #[param(value_type = Option<Bucket>, inline)]
     bucket: Resolution,
-    /// Only requests to the host with this id or name. May be repeated, for any of them.
-    #[param(value_type = Option<Vec<String>>, max_items = 1000, rename = "host",
-        example = json!(["web-1"]))]
+    #[param(ignore)]
     hosts: HostSelection,
-    /// Only requests to hosts with this label, `NAME=VALUE`. May be repeated; all must hold.
-    #[param(value_type = Option<Vec<String>>, max_items = 20, rename = "label",
-        example = json!(["role=web"]))]
-    #[expect(dead_code, reason = "only describes the parameter in the document")]
-    labels: (),
-    /// One row per `method`, per `host`, per value of a label of the hosts (`label:NAME`, which excludes
-    /// `host`), or per both, in place of one for all. May be repeated.
-    #[param(value_type = Option<Vec<String>>, example = json!(["label:role", "method"]))]
+    #[param(ignore)]
     by: Split,
 }
 
@@ -82,8 +73,7 @@ impl FromQuery for ListRoutes {
             limit: query.integer("limit", 1..=1000, 100),
             bucket: query::bucket(query),
             hosts: HostSelection::read(query),
-            labels: (),
-            by: query::split(query),
+            by: Split::read(query),
         }
     }
 }
@@ -96,7 +86,7 @@ impl FromQuery for ListRoutes {
     get,
     path = "/api/v1/metrics/routes",
     tag = "metrics",
-    params(ListRoutes),
+    params(ListRoutes, HostSelection, Split),
     responses((
         status = 200,
         description = "The rows",

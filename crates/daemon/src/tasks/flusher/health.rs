@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::queue::Counters;
-use linux_api_wire::fleet::HostSample;
+use linux_api_wire::fleet::{HostFacts, HostSample};
 use linux_api_wire::time::Timestamp;
 
 /// So many failures in a row are more than a restart of the database.
@@ -68,7 +68,7 @@ struct FlusherState {
 #[derive(Debug, Default)]
 pub(super) struct Inbox {
     pub(super) samples: Vec<HostSample>,
-    pub(super) newest: Option<(Timestamp, String)>,
+    pub(super) newest: Option<(Timestamp, HostFacts)>,
 }
 
 impl FlusherHandle {
@@ -90,9 +90,9 @@ impl FlusherHandle {
         }
     }
 
-    /// Hands over the host's newest reading as JSON, for the list of hosts.
-    pub fn push_newest(&self, time: Timestamp, reading: String) {
-        self.inbox().newest = Some((time, reading));
+    /// Hands over the host's newest figures, for the list of hosts.
+    pub fn push_newest(&self, time: Timestamp, facts: HostFacts) {
+        self.inbox().newest = Some((time, facts));
     }
 
     pub(super) fn take_inbox(&self) -> Inbox {

@@ -11,9 +11,9 @@ use super::RouteActivity;
 use crate::app::App;
 use crate::sanitize::clean;
 use crate::theme::Theme;
-use crate::units::count;
 use crate::widgets::chart::{chart, round_top};
 use crate::widgets::frame::boxed;
+use linux_api_wire::units::compact::count;
 
 /// Columns of the list of status codes beside the graph.
 const CODES: u16 = 40;

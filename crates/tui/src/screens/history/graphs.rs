@@ -9,11 +9,11 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::app::App;
 use crate::sanitize::clean;
-use crate::units::{bytes, percent, rate};
 use crate::widgets::chart::{binary_top, chart, round_top};
 use crate::widgets::frame::boxed;
 use linux_api_wire::api::history::{History, HistorySeries};
 use linux_api_wire::time::Timestamp;
+use linux_api_wire::units::compact::{bytes, percent, rate};
 
 /// Fewest lines of one graph with its frame and figures.
 const GRAPH: u16 = 6;

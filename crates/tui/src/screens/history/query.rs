@@ -89,6 +89,7 @@ fn scripted(query: &HistoryQuery, host: u32) -> History {
         history_since: None,
         step: query.step,
         series: series.collect(),
+        next_cursor: None,
     }
 }
 

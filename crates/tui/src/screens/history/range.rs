@@ -6,9 +6,9 @@ use super::LIST;
 use crate::app::App;
 use crate::host::HostState;
 use crate::query::HistoryQuery;
-use crate::units::floor;
 use linux_api_wire::series::SERIES;
 use linux_api_wire::time::Timestamp;
+use linux_api_wire::units::floor;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 3_600;

@@ -8,9 +8,9 @@ use super::why_absent;
 use crate::app::App;
 use crate::table::{TableCell, TableColumn, TableView};
 use crate::theme::Theme;
-use crate::units::{percent, rate, size};
 use linux_api_wire::api::snapshot::Snapshot;
 use linux_api_wire::snapshot::{Disk, Family, Filesystem, Network};
+use linux_api_wire::units::compact::{percent, rate, size};
 
 pub(super) fn draw_filesystems(app: &App, snapshot: &Snapshot, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;

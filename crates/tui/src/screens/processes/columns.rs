@@ -7,8 +7,11 @@ use crate::app::App;
 use crate::sanitize::cut;
 use crate::table::{Sort, SortKey, Spot, TableCell, TableColumn};
 use crate::theme::Theme;
-use crate::units::{bytes, cpu_time, percent, size};
 use linux_api_wire::api::processes::Process;
+use linux_api_wire::units::{
+    compact::{bytes, percent, size},
+    cpu_time,
+};
 
 /// From which width on there is room for traffic, units and the directories of programs.
 const WIDE: u16 = 120;

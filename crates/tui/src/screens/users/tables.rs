@@ -12,12 +12,12 @@ use super::{shown_keys, shown_users};
 use crate::app::App;
 use crate::query::KeysQuery;
 use crate::table::{Spot, TableCell, TableColumn, TableView};
-use crate::units::{counted, span};
 use crate::widgets::frame::{boxed_in, instead};
 use linux_api_wire::api::keys::ListedKey;
 use linux_api_wire::api::users::ListedUser;
 use linux_api_wire::api_key::Scope;
 use linux_api_wire::time::Timestamp;
+use linux_api_wire::units::compact::{counted, span};
 
 /// Fewest columns for both boxes beside each other.
 const WIDE: u16 = 150;

@@ -82,6 +82,40 @@ impl FromStr for HostSort {
     }
 }
 
+/// What a figure of hosts is compared with, as `disk=90`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FigureLimit {
+    /// Which figure; neither the name nor when the daemon last wrote.
+    pub figure: HostSort,
+    /// A finite number in the figure's unit.
+    pub value: f64,
+}
+
+/// The text is no limit of a figure.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Input should be FIGURE=NUMBER with cpu, memory, disk, load or uptime, such as disk=90")]
+pub struct ParseFigureLimitError;
+
+impl FromStr for FigureLimit {
+    type Err = ParseFigureLimitError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (figure, value) = text.split_once('=').ok_or(ParseFigureLimitError)?;
+        let figure: HostSort = figure.parse().map_err(|_| ParseFigureLimitError)?;
+        let value: f64 = value.parse().map_err(|_| ParseFigureLimitError)?;
+        let is_figure = !matches!(figure, HostSort::Name | HostSort::LastSeen);
+        (is_figure && value.is_finite())
+            .then_some(Self { figure, value })
+            .ok_or(ParseFigureLimitError)
+    }
+}
+
+impl std::fmt::Display for FigureLimit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}={}", self.figure.as_str(), self.value)
+    }
+}
+
 /// A place in a sorted list of hosts.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HostCursor {
@@ -158,6 +192,31 @@ mod tests {
             assert_eq!(sort.as_str().parse(), Ok(sort));
         }
         assert_eq!("CPU".parse::<HostSort>(), Err(ParseHostSortError));
+    }
+
+    #[test]
+    fn limits_of_figures_are_read_back() {
+        for text in ["disk=90", "cpu=0.5", "uptime=3600", "memory=-1"] {
+            let limit: FigureLimit = text.parse().unwrap();
+            assert_eq!(limit.to_string(), text);
+        }
+        for text in [
+            "",
+            "disk",
+            "=9",
+            "disk=",
+            "disk=much",
+            "name=1",
+            "last_seen=1",
+            "cpu=inf",
+            "cpu=NaN",
+        ] {
+            assert_eq!(
+                text.parse::<FigureLimit>(),
+                Err(ParseFigureLimitError),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -1,0 +1,16 @@
+drop index host_series_last_day;
+drop index host_series_current;
+alter table host_series drop column last_day;
+alter table hosts drop column clock_ahead_ms;
+alter table hosts drop column reboot_required;
+alter table hosts drop column updates;
+alter table hosts drop column failed_units;
+alter table hosts drop column alerts;
+alter table hosts drop column disk_mount_point;
+alter table hosts drop column disk_used_percent;
+alter table hosts drop column uptime_seconds;
+alter table hosts drop column memory_total_bytes;
+alter table hosts drop column memory_used_bytes;
+alter table hosts drop column load_one;
+alter table hosts drop column cpu_usage_percent;
+alter table hosts drop column facts_time;
