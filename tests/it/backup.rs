@@ -226,6 +226,7 @@ async fn every_table_is_in_the_backup(fixture: Fixture) {
         "immutable": false,
         "created_at": "2026-11-23T07:02:01.005Z",
         "last_login": "2026-11-23T07:02:01.005Z",
+        "hosts": null,
     });
     assert_eq!(*user, expected);
     let other = users.iter().find(|user| user["name"] == "user1").unwrap();

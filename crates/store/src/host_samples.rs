@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use sqlx_macros::FromRow;
+
 
 use super::host_minutes::{HourRow, OldRow};
 use super::packed::{PackedHour, Point, Total};

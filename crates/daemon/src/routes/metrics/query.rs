@@ -9,8 +9,6 @@ use crate::history::AHEAD;
 use crate::host_params::{HOSTS_MAX, HostSelection, NARROW_ADVICE};
 use crate::params::QueryReader;
 use linux_api_store::Store;
-use linux_api_store::request_queries::HostSplit;
-use linux_api_wire::fleet::HostLabel;
 use linux_api_wire::request_stats::{Resolution, UNMATCHED_ROUTE};
 use linux_api_wire::time::Timestamp;
 
