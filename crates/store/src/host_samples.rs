@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use sqlx_macros::FromRow;
 
-
 use super::host_minutes::{HourRow, OldRow};
 use super::packed::{PackedHour, Point, Total};
 use super::{Engine, Store, StoreError, on_read};

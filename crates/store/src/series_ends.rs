@@ -1,7 +1,7 @@
 //! Series that end: a container has some for as long as it lives.
 //!
 //! `host_series.last_day` is the last day on which a series had a sample. It changes once a day and
-//! series, so it costs next to nothing, and tells those that may have samples of a time from the many
+//! series, so it costs next to nothing, and sets those that may have samples of a time apart from the many
 //! that ended before. A series is deleted when retention has deleted the last of its rows.
 
 use super::retention::BATCH;
@@ -31,7 +31,7 @@ macro_rules! no_minutes_before {
     };
 }
 
-/// Holds the row of a host until the transaction ends, as whoever writes samples of it does; nothing
+/// Holds the row of a host until the transaction ends, as each writer of its samples does; nothing
 /// when it is not there.
 pub(super) const HOLD: &str = "update hosts set id = id where id = $1";
 /// Takes the place of a host that is not there until the transaction ends; nothing when it is there. A

@@ -185,6 +185,7 @@ pub(super) fn report(number: u32) -> HostReport {
     HostReport {
         identity: identity(number),
         instance_id: format!("{number:032x}").into(),
+        facts: None,
         sample: None,
     }
 }

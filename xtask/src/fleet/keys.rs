@@ -7,6 +7,7 @@ use linux_api_store::api_keys::NewKey;
 use linux_api_store::users::NewUser;
 use linux_api_wire::api_key::Scopes;
 use linux_api_wire::audit::Actor;
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::time::Clock;
 use linux_api_wire::user::{Role, User};
 
@@ -38,7 +39,7 @@ impl Keys {
 pub(super) async fn create(store: &Store, name: &str) -> anyhow::Result<(User, PlainKey)> {
     let secret = PlainKey::generate()?;
     let key = NewKey {
-        hosts: None,
+        hosts: HostSelector::default(),
         id: secret.id(),
         hash: Hasher::new(1).hash(&secret).await?,
         name: "fleet".to_owned(),
@@ -46,7 +47,7 @@ pub(super) async fn create(store: &Store, name: &str) -> anyhow::Result<(User, P
         expires_at: None,
     };
     let user = NewUser {
-        hosts: None,
+        hosts: HostSelector::default(),
         name: name.to_owned(),
         role: Role::Admin,
         active: true,
