@@ -317,6 +317,7 @@ async fn a_limited_admin_forgets_no_other_host(database: Database) {
                 version: "1".to_owned(),
             },
             instance_id: "i".into(),
+            facts: None,
             sample: None,
         };
         let batch = Batch {

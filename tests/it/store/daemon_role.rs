@@ -36,6 +36,7 @@ fn report(id: &str) -> HostReport {
             version: "1".to_owned(),
         },
         instance_id: format!("{id}0").into(),
+        facts: None,
         sample: Some((Timestamp::from_millis(1), "{}".to_owned())),
     }
 }

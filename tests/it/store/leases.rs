@@ -53,6 +53,7 @@ async fn flush(store: &Store) {
             version: "0".to_owned(),
         },
         instance_id: "start-1".into(),
+        facts: None,
         sample: None,
     };
     let batch = Batch {

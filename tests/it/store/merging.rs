@@ -64,6 +64,7 @@ fn host(number: usize) -> HostReport {
             version: "1".to_owned(),
         },
         instance_id: format!("{number:032x}").into(),
+        facts: None,
         sample: None,
     }
 }

@@ -62,6 +62,7 @@ pub(crate) fn host(id: &str) -> HostReport {
             version: "1".to_owned(),
         },
         instance_id: format!("{id}0").into(),
+        facts: None,
         sample: None,
     }
 }
@@ -471,9 +472,6 @@ pub(crate) async fn upgraded(database: &Database, days: u32) -> (Store, ManualCl
         write(&store, "h1", &[sample(name, 0, 1, 0.0)]).await;
     }
     let mut direct = database.direct().await;
-    let lowest = "select cast(value as bigint) from settings where name = 'min_compatible'";
-    let newest = direct.number(lowest).await;
-    assert!(newest >= 6, "{newest}");
     store.rollback(5, no_backup).await.unwrap();
     for table in ["host_samples", "host_samples_hourly", "host_samples_daily"] {
         direct
@@ -643,8 +641,11 @@ async fn a_way_back_unpacks_everything(database: Database) {
     expected.sort_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
     let hours = read(&store, Resolution::Hour, "h1", "a.b").await;
     let days = read(&store, Resolution::Day, "h1", "a.b").await;
-    store.rollback(5, no_backup).await.unwrap();
     let mut direct = database.direct().await;
+    let lowest = "select cast(value as bigint) from settings where name = 'min_compatible'";
+    let newest = direct.number(lowest).await;
+    assert!(newest >= 6, "{newest}");
+    store.rollback(5, no_backup).await.unwrap();
     let table = match database.engine {
         Engine::Sqlite => {
             "select count(*) from sqlite_master where name = 'host_samples' and type = 'table'"

@@ -91,7 +91,11 @@ async fn found(store: &Store, clock: &ManualClock, resolution: Resolution, back:
     };
     let extent = store.extent_of_host_samples(&filter).await.unwrap();
     let rows = store.list_host_samples(&filter, 86_400, 100_000).await;
-    let mut labels: Vec<String> = rows.unwrap().into_iter().map(|row| row.labels).collect();
+    let mut labels: Vec<String> = rows
+        .unwrap()
+        .into_iter()
+        .map(|row| row.labels.to_string())
+        .collect();
     labels.sort();
     labels.dedup();
     assert_eq!(i64::try_from(labels.len()).unwrap(), extent.series);
