@@ -23,7 +23,11 @@ async fn up_down_and_up_again(database: Database) {
     let store = database.open().await;
     let empty = store.schema_state().await.unwrap();
     assert_eq!(empty.current, 0);
-    assert_eq!(empty.pending, (1..=empty.known).collect::<Vec<_>>());
+    let all = store.known_migrations().into_iter();
+    assert_eq!(
+        empty.pending,
+        all.map(|(revision, _)| revision).collect::<Vec<_>>()
+    );
 
     let up = store.migrate(no_backup).await.unwrap();
     assert_eq!(up, MigrationOutcome::From(0, empty.known));

@@ -1,7 +1,20 @@
 //! Random histories of a fleet: after each step, every list is that of all rows.
 
-use super::*;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use linux_api_store::Store;
 use linux_api_store::imports::{ImportedFrom, ImportedStats, ImportedStatus};
+use linux_api_store::merge::MergeOutcome;
+use linux_api_store::request_queries::{Span, StatsFilter};
+use linux_api_store::request_routes::RoutePosition;
+use linux_api_wire::audit::Actor;
+use linux_api_wire::request_stats::{RequestBucket, RequestMethod, Resolution};
+use linux_api_wire::time::{ManualClock, Timestamp};
+
+use super::{MINUTE, bucket, host, merged, of_rows, start, write};
+use crate::store::Direct;
+use crate::store::database::Database;
 
 on_both_engines! {
     lists_are_exact_after_anything,
