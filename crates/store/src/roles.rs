@@ -172,7 +172,7 @@ impl Store {
     /// or when the database fails.
     pub async fn grant(&self, actor: &Actor, role: &str, kind: RoleKind) -> Result<(), StoreError> {
         if self.engine() == Engine::Sqlite {
-            let text = "SQLite has no roles: whoever may write the file may do anything";
+            let text = "SQLite has no roles: an account that can write the file may do anything";
             return Err(StoreError::Unusable(text.to_owned()));
         }
         let mut session = Session::alone_on_postgres(&self.inner.options).await?;

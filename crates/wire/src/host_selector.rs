@@ -24,7 +24,7 @@ pub enum ParseHostSelectorError {
     /// A part of it is no label, or there is no part.
     #[error("Input should be labels as in host.labels, such as env=dev or env=dev,role=web")]
     Form,
-    /// It asks for two values of one label, which no host has.
+    /// It names two values of one label, which no host has.
     #[error("Input should name each label once")]
     Repeated,
     /// It is too long.
