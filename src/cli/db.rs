@@ -3,6 +3,7 @@
 mod backup;
 mod backups;
 mod context;
+mod grant;
 #[cfg(feature = "legacy")]
 mod import;
 mod log;
@@ -38,6 +39,7 @@ enum Command {
     Verify(verify::Options),
     Restore(restore::Options),
     Prune(prune::Options),
+    Grant(grant::Options),
     #[cfg(feature = "legacy")]
     Import(import::Options),
 }
@@ -54,6 +56,7 @@ impl Options {
             Command::Verify(options) => options.run(ctx).await,
             Command::Restore(options) => options.run(ctx).await,
             Command::Prune(options) => options.run(ctx).await,
+            Command::Grant(options) => options.run(ctx).await,
             #[cfg(feature = "legacy")]
             Command::Import(options) => options.run(ctx).await,
         }

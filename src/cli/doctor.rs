@@ -14,6 +14,7 @@ mod kernel;
 mod keyring;
 mod listener;
 mod open_files;
+mod rights;
 mod series;
 mod unit;
 
@@ -133,6 +134,7 @@ async fn examine(ctx: &Context) -> anyhow::Result<Vec<Finding>> {
         findings.extend(kernel::check(&config.host));
         findings.push(series::check(&config.host).await);
         findings.push(hosts::check(loaded, store).await);
+        findings.extend(rights::check(loaded, store).await);
         if let Some(store) = store {
             store.close().await;
         }

@@ -126,6 +126,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "linux-api user add alice",
             "linux-api user add prometheus --scope metrics:read",
             "linux-api user add grafana --no-key",
+            "linux-api user add carol --hosts env=dev  # only on hosts with this label",
+        ],
+    ),
+    (
+        "user set",
+        &[
+            "linux-api user set alice --hosts env=dev,role=web",
+            "linux-api user set alice --any-host",
         ],
     ),
     ("user delete", &["linux-api user delete alice"]),
@@ -179,6 +187,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("db prune", &["linux-api db prune --keep 14 --dry-run"]),
+    (
+        "db grant",
+        &[
+            "sudo linux-api db grant --role linux_api_daemon",
+            "linux-api db grant --role linux_api_admin --admin --print",
+        ],
+    ),
     (
         "db import",
         &["sudo linux-api db import --from /srv/linux-api --dry-run"],

@@ -132,6 +132,11 @@ impl Options {
                     "The database is away: {reason}. The daemon keeps trying; see linux-api status."
                 ))?;
             }
+            if let Some(reason) = daemon.obstacle() {
+                output::text(&format!(
+                    "The database is not used yet: {reason}. See linux-api status."
+                ))?;
+            }
             if let Some(background) = &background {
                 background.ready()?;
             }

@@ -14,6 +14,7 @@ use super::{Context, completion, confirm, output, poll};
 use linux_api_client::Client;
 use linux_api_wire::api_key::{Scope, Scopes};
 use linux_api_wire::audit::Action;
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::user::{Role, parse_user_name};
 use report::Report;
 use show::UserKeys;
@@ -56,6 +57,21 @@ enum Command {
         /// Limit its key to this scope; may be repeated. Default: everything that the user's role allows
         #[arg(long = "scope", value_name = "SCOPE", add = completion::scopes())]
         scopes: Vec<Scope>,
+        /// Limit it to hosts with these labels, such as env=dev,role=web; all of them must be there
+        #[arg(long, value_name = "LABELS")]
+        hosts: Option<HostSelector>,
+    },
+    /// Limit a user and its keys to some hosts
+    Set {
+        /// Login name or id
+        #[arg(add = completion::users())]
+        user: String,
+        /// Labels that a host must have, such as env=dev,role=web
+        #[arg(long, value_name = "LABELS", required_unless_present = "any_host")]
+        hosts: Option<HostSelector>,
+        /// Remove the limit
+        #[arg(long, conflicts_with = "hosts")]
+        any_host: bool,
     },
     /// Delete a user and all its keys
     #[command(visible_aliases = ["rm", "remove"])]
@@ -162,14 +178,19 @@ impl Command {
                 inactive,
                 no_key,
                 scopes,
+                hosts,
             } => {
                 let account = NewAccount {
                     name: name.clone(),
                     role: if *admin { Role::Admin } else { Role::Viewer },
                     active: !inactive,
+                    hosts: hosts.clone().unwrap_or_default(),
                     key: (!no_key).then_some(Scopes::only(scopes.iter().copied())),
                 };
                 add(place, &account).await
+            }
+            Self::Set { user, hosts, .. } => {
+                set_hosts(place, user, &hosts.clone().unwrap_or_default()).await
             }
             Self::Delete { user } => delete(place, user, confirm).await,
             Self::Activate { user } => set_active(place, user, true).await,
@@ -229,6 +250,21 @@ async fn set_active(place: &AdminTarget, user: &str, active: bool) -> anyhow::Re
     let user = place.user_for(action, user).await?;
     let changed = place.set_active(&user, active).await?;
     Ok(Report::change(&user.username, state, changed))
+}
+
+async fn set_hosts(
+    place: &AdminTarget,
+    user: &str,
+    hosts: &HostSelector,
+) -> anyhow::Result<Report> {
+    let user = place.user_for(Action::UserHosts, user).await?;
+    let changed = place.set_hosts(&user, hosts).await?;
+    let state = if hosts.is_any() {
+        "allowed on every host".to_owned()
+    } else {
+        format!("limited to hosts with {hosts}")
+    };
+    Ok(Report::change(&user.username, &state, changed))
 }
 
 async fn set_role(place: &AdminTarget, user: &str, role: Role) -> anyhow::Result<Report> {

@@ -21,6 +21,7 @@ mod fleet_statistics;
 mod forget;
 mod future;
 mod history;
+mod hosts;
 mod http;
 mod keys;
 mod legacy;

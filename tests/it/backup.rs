@@ -119,6 +119,7 @@ async fn add_user(store: &Store, number: usize) -> linux_api_wire::user::UserId 
         role: Role::Admin,
         active: number.is_multiple_of(2),
         immutable: false,
+        hosts: linux_api_wire::host_selector::HostSelector::default(),
     };
     let key = NewKey {
         id: KeyId(format!("key{number}")),
@@ -126,6 +127,7 @@ async fn add_user(store: &Store, number: usize) -> linux_api_wire::user::UserId 
         name: "Zeile 1\nline \"2\" \u{1F512}".to_owned(),
         scopes: Scopes::ALL,
         expires_at: None,
+        hosts: linux_api_wire::host_selector::HostSelector::default(),
     };
     let made = store.create_user(&Actor::system(), &user, &key).await;
     made.unwrap().id
@@ -224,6 +226,7 @@ async fn every_table_is_in_the_backup(fixture: Fixture) {
         "immutable": false,
         "created_at": "2026-11-23T07:02:01.005Z",
         "last_login": "2026-11-23T07:02:01.005Z",
+        "hosts": null,
     });
     assert_eq!(*user, expected);
     let other = users.iter().find(|user| user["name"] == "user1").unwrap();

@@ -67,6 +67,7 @@ fn register(name: &str) -> RegisterUser {
         is_admin: false,
         activate: false,
         scopes: Vec::new(),
+        hosts: None,
     }
 }
 
@@ -153,6 +154,7 @@ async fn every_route_of_the_daemon_has_a_call() {
         name: "script".to_owned(),
         scopes: vec![Scope::HostRead],
         expires_at: None,
+        hosts: None,
     };
     let key = client.create_key(Some(id), &new).await.unwrap();
     let overlap = RotateKey { overlap_seconds: 0 };

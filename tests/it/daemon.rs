@@ -17,6 +17,7 @@ mod processes;
 mod reload;
 mod remote_admin;
 mod revocation;
+mod rights;
 mod samples;
 mod streams;
 mod systemd;

@@ -42,6 +42,7 @@ macro_rules! on_every_engine {
 mod actors;
 mod audit;
 mod cache;
+mod daemon_role;
 mod deadlines;
 mod forget;
 mod hypertables;
@@ -51,6 +52,7 @@ mod leases;
 mod migrations;
 mod requests;
 mod retention;
+mod roles;
 mod users;
 
 /// A connection of the test's own, past the store.
@@ -124,6 +126,7 @@ fn new_user(name: &str, role: Role) -> NewUser {
         role,
         active: true,
         immutable: false,
+        hosts: linux_api_wire::host_selector::HostSelector::default(),
     }
 }
 
@@ -134,6 +137,7 @@ fn new_key(id: &str) -> NewKey {
         name: format!("name of {id}"),
         scopes: Scopes::ALL,
         expires_at: None,
+        hosts: linux_api_wire::host_selector::HostSelector::default(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 #[macro_use]
 pub(crate) mod database;
+pub(crate) mod accounts;
 pub(crate) mod daemon;
 pub(crate) mod left_out;
 pub(crate) mod outage;

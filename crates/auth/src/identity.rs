@@ -1,10 +1,12 @@
 //! Who a request comes from.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use linux_api_wire::api_key::{KeyId, Scope, Scopes};
 use linux_api_wire::audit::{Origin, Via};
 use linux_api_wire::authority;
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::user::User;
 
 pub use linux_api_wire::authority::Denial;
@@ -16,6 +18,8 @@ pub struct Identity {
     pub user: User,
     /// What its key allows at most.
     pub scopes: Scopes,
+    /// The hosts that both its user and its key are limited to.
+    pub hosts: HostSelector,
     /// The key, or the Linux account on the Unix socket.
     pub via: Via,
 }
@@ -28,6 +32,18 @@ impl Identity {
     /// The first reason why not.
     pub fn allow(&self, scope: Scope) -> Result<(), Denial> {
         authority::allow(self.user.role, self.user.active, self.scopes, scope)
+    }
+
+    /// Whether the caller may do anything on a host with these labels.
+    ///
+    /// # Errors
+    /// [`Denial::Host`].
+    pub fn allow_on(&self, labels: &BTreeMap<String, String>) -> Result<(), Denial> {
+        if self.hosts.matches(labels) {
+            Ok(())
+        } else {
+            Err(Denial::Host)
+        }
     }
 
     /// The id of the key, when there is one.

@@ -477,6 +477,7 @@ impl AcceptedKey {
             identity: Arc::new(Identity {
                 via: Via::Key(record.key.id.clone()),
                 scopes: record.key.scopes,
+                hosts: record.user.hosts.and(&record.key.hosts),
                 user: record.user,
             }),
             hash: record.hash,

@@ -19,7 +19,7 @@ use linux_api_wire::api::system::{
 };
 use linux_api_wire::api::users::{
     CurrentUser, DeleteUser, Done, ListedUser, RegisterUser, RegisteredUser, RoleChanged,
-    UserChanged,
+    SetUserHosts, UserChanged,
 };
 use linux_api_wire::time::Timestamp;
 
@@ -159,6 +159,20 @@ impl Client {
             total,
             next_cursor,
         })
+    }
+
+    /// Limits a user to hosts with these labels, or to none; `None` when it was so already.
+    pub async fn set_hosts(
+        &self,
+        user_id: &str,
+        hosts: Option<&str>,
+    ) -> Result<Option<UserChanged>, ClientError> {
+        let path = format!("/api/v1/admin/users/{}/hosts", segment(user_id));
+        let body = SetUserHosts {
+            hosts: hosts.map(str::to_owned),
+        };
+        self.change(self.request(Method::PATCH, &path).json(&body))
+            .await
     }
 
     /// Makes a user an admin or a viewer; `None` when it was one already.

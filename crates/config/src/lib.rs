@@ -50,7 +50,7 @@ pub use route_table::{RouteEntry, RoutePattern, RouteTable};
 pub use section::{Key, Section};
 pub use sections::{
     Auth, Backup, BeforeMigration, Config, DATABASE_FILE, Database, Demo, Docs, Flusher, Host, Log,
-    SYSTEM_DATA, Sampler, Server,
+    Retention, SYSTEM_DATA, Sampler, Server,
 };
 pub use size::Size;
 pub use value::ConfigValue;

@@ -1,4 +1,4 @@
-//! Secrets kept in files of their own: `url_file`, `direct_url_file` and systemd's credentials.
+//! Secrets kept in files of their own: `url_file` and its like, and systemd's credentials.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -26,6 +26,18 @@ impl Loader {
             self.config.database.direct_url = url;
         }
         self.config.database.direct_url_file = file;
+        let file = self.config.database.admin_url_file.take();
+        let (url, file) = self.read_secret("database.admin_url", file, environment);
+        if url.is_some() {
+            self.config.database.admin_url = url;
+        }
+        self.config.database.admin_url_file = file;
+        let file = self.config.database.owner_url_file.take();
+        let (url, file) = self.read_secret("database.owner_url", file, environment);
+        if url.is_some() {
+            self.config.database.owner_url = url;
+        }
+        self.config.database.owner_url_file = file;
     }
 
     /// The URL in the file that counts for `key`, and that file when the configuration names it.
@@ -35,7 +47,7 @@ impl Loader {
         file: Option<PathBuf>,
         environment: &Environment,
     ) -> (Option<DatabaseUrl>, Option<PathBuf>) {
-        // `database_url` and `database_direct_url`.
+        // `database_url`, `database_direct_url` and the like.
         let credential = environment
             .credentials_dir()
             .map(|folder| folder.join(key.replace('.', "_")))

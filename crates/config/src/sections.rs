@@ -121,13 +121,25 @@ section! {
         /// account may not read the file, the systemd credential `database_direct_url` is used when
         /// there is one.
         direct_url_file: Option<PathBuf> = None, example "/etc/linux-api/database_direct_url";
+        /// PostgreSQL as the role that changes users, keys and settings, where that of `url` may not. Only
+        /// one or two hosts of a fleet need it; on the others such requests get 503.
+        admin_url: Option<DatabaseUrl> = None, example "postgres://linux_api_admin@db.example/linux_api";
+        /// File that holds the admin URL, in place of `admin_url`. Without either, or when this account
+        /// may not read the file, the systemd credential `database_admin_url` is used when there is one.
+        admin_url_file: Option<PathBuf> = None, example "/etc/linux-api/database_admin_url";
+        /// PostgreSQL without the pooler as the owner of the schema, for migrations and restores, where
+        /// that of `direct_url` or `url` is not.
+        owner_url: Option<DatabaseUrl> = None, example "postgres://linux_api@db.example/linux_api";
+        /// File that holds the owner URL, in place of `owner_url`. Without either, or when this account
+        /// may not read the file, the systemd credential `database_owner_url` is used when there is one.
+        owner_url_file: Option<PathBuf> = None, example "/etc/linux-api/database_owner_url";
         /// Whether `url` leads to a pooler (PgBouncer, Pgpool-II); needs `direct_url`.
         pooler: bool = false;
         /// Most connections to the database.
         pool_size: u32 = 5, in 1..=1_000;
         /// Longest time for one call to the database.
         deadline: Duration = Duration::from_secs(5), in TIMEOUT;
-        /// Whether the daemon applies pending migrations at its start.
+        /// Whether the daemon applies pending migrations at its start, as far as its role may.
         migrate: bool = true;
         /// Whether measurements are stored by TimescaleDB where the PostgreSQL server has it. A plain
         /// database is upgraded in place at the start of the daemon.

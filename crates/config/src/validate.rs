@@ -168,6 +168,8 @@ impl Loader {
         let urls = [
             ("database.url", Some(&database.url)),
             ("database.direct_url", database.direct_url.as_ref()),
+            ("database.admin_url", database.admin_url.as_ref()),
+            ("database.owner_url", database.owner_url.as_ref()),
         ];
         for (key, url) in urls {
             let origin = self.origins.of(key);

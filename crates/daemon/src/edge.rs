@@ -324,10 +324,21 @@ impl EdgeState {
             .await?;
         let identity = info.identity.insert(identity);
         asked.count_caller(identity, standing)?;
+        if !identity.hosts.is_any() {
+            self.check_limit(identity)?;
+        }
         if let (Via::Unix(uid), Client::Account { gid, .. }) = (&identity.via, client) {
             info.account = Some(Account::new(*uid, gid, Arc::clone(&self.unix_peers)));
         }
         Ok(())
+    }
+
+    /// Refuses a caller that is limited to other hosts than this one.
+    fn check_limit(&self, identity: &Identity) -> Result<(), ApiError> {
+        let here = self.store.own_labels();
+        identity
+            .allow_on(&here)
+            .map_err(|_| ApiError::other_host(&identity.user.name, &identity.hosts, &here))
     }
 
     /// Bounds what a request may bring. Returns for how long its body may come, when it has one.

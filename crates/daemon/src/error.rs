@@ -4,6 +4,7 @@
 //! never sent. The edge layer adds the request id and the common headers.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +16,7 @@ use linux_api_auth::key::NoRandomness;
 use linux_api_auth::verifier::KeyRejection;
 use linux_api_store::{Refusal, StoreError};
 use linux_api_wire::api::problem::{FieldProblem, Problem};
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::user::Role;
 
 /// Media type of every error body.
@@ -157,6 +159,26 @@ impl ApiError {
         let detail = "No host of this database has that id or name; GET /api/v1/fleet/hosts lists \
                       them.";
         Self::new(StatusCode::NOT_FOUND, "host_unknown", detail)
+    }
+
+    /// The caller is limited to hosts with other labels than those of this one.
+    pub(crate) fn other_host(
+        name: &str,
+        hosts: &HostSelector,
+        here: &BTreeMap<String, String>,
+    ) -> Self {
+        let named: Vec<String> = here
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        let here = if named.is_empty() {
+            "has no labels".to_owned()
+        } else {
+            format!("has {}", named.join(","))
+        };
+        let detail =
+            format!("{name}, or its key, is limited to hosts with {hosts}; this host {here}.");
+        Self::new(StatusCode::FORBIDDEN, "host_not_allowed", detail)
     }
 
     pub(crate) fn user_not_found() -> Self {
@@ -327,6 +349,20 @@ impl From<StoreError> for ApiError {
                 let detail = "The key in use is narrowed to fewer scopes than that.";
                 Self::refused(StatusCode::FORBIDDEN, "scope_exceeded", detail)
             }
+            StoreError::Refused(Refusal::HostsExceeded) => {
+                let detail = "The caller is limited to fewer hosts than that.";
+                Self::refused(StatusCode::FORBIDDEN, "hosts_exceeded", detail)
+            }
+            StoreError::AdminRequired(_) => {
+                let detail = "The database account of this daemon may not change users, keys or \
+                              settings: send the request to a daemon with database.admin_url, or use \
+                              `linux-api user` on its host.";
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "admin_database_required",
+                    detail,
+                )
+            }
             // Handlers give the refusals that they expect their own texts.
             StoreError::Refused(refusal) => {
                 Self::refused(StatusCode::CONFLICT, "refused", refusal.to_string())
@@ -405,6 +441,7 @@ impl From<Denial> for ApiError {
             Denial::Role(_) => "role_required",
             Denial::Inactive => "user_inactive",
             Denial::Scope(_) => "scope_missing",
+            Denial::Host => "host_not_allowed",
         };
         Self::new(StatusCode::FORBIDDEN, code, denied.to_string())
     }

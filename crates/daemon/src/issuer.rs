@@ -15,6 +15,7 @@ use linux_api_store::{Refusal, Store, StoreError};
 use linux_api_wire::api::keys::{CreateKey, IssuedKey, RotateKey};
 use linux_api_wire::api::problem::FieldProblem;
 use linux_api_wire::api_key::{KeyId, Scopes};
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::time::{Clock, Timestamp};
 use linux_api_wire::user::UserId;
 
@@ -48,7 +49,8 @@ impl Issuer {
                 message: "Input should be in the future".to_owned(),
             }]));
         }
-        let (secret, key) = self.secret(wanted.name, scopes, expires_at).await?;
+        let (secret, mut key) = self.secret(wanted.name, scopes, expires_at).await?;
+        key.hosts = read_hosts(wanted.hosts.as_deref())?;
         let actor = caller.actor().await?;
         let stored = self
             .store
@@ -96,9 +98,20 @@ impl Issuer {
             name,
             scopes,
             expires_at,
+            hosts: HostSelector::default(),
         };
         Ok((secret, key))
     }
+}
+
+/// The hosts that a checked body names; any when it names none.
+pub(crate) fn read_hosts(named: Option<&str>) -> Result<HostSelector, ApiError> {
+    HostSelector::from_stored(named).map_err(|error| {
+        ApiError::invalid(vec![FieldProblem {
+            location: vec!["body".to_owned(), "hosts".to_owned()],
+            message: error.to_string(),
+        }])
+    })
 }
 
 /// What a rule that refused a change of keys means over HTTP.

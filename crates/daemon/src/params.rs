@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::error::ApiError;
 use linux_api_wire::api::page::{Cursor, ParseCursorError};
 use linux_api_wire::api::problem::FieldProblem;
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::time::Timestamp;
 
 pub(crate) use linux_api_wire::time_text::parse_time;
@@ -323,6 +324,23 @@ impl BodyReader {
             self.fields.remove(name);
         }
         self.text(name)
+    }
+
+    /// Whether there is such a field, which was not read yet.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.fields.contains_key(name)
+    }
+
+    /// The labels of hosts in the field `hosts`, which may be absent or null.
+    pub(crate) fn hosts(&mut self) -> Option<String> {
+        let text = self.nullable_text("hosts")?;
+        match text.parse::<HostSelector>() {
+            Ok(hosts) => hosts.stored(),
+            Err(error) => {
+                self.problem("hosts", error.to_string());
+                None
+            }
+        }
     }
 
     /// A truth value.

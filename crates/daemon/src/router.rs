@@ -73,6 +73,7 @@ fn add_v1(routes: Routes) -> Routes {
         // Admins.
         .read(UsersAdmin, routes!(admin::list_users))
         .change(UsersAdmin, Action::UserRole, routes!(admin::set_user_role))
+        .change(UsersAdmin, Action::UserHosts, routes!(admin::set_user_hosts))
         .change(UsersAdmin, Action::UserActivate, routes!(admin::activate_user))
         .change(UsersAdmin, Action::UserDeactivate, routes!(admin::deactivate_user))
         .change(UsersAdmin, Action::UserProtect, routes!(admin::protect_user))

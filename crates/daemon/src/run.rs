@@ -163,6 +163,7 @@ impl Daemon {
             status,
             record: Record::new(bound.addresses.url()),
             data_dir: loaded.data_dir.clone(),
+            store: store.clone(),
         };
         // The directory of a demo is its own; no command looks for it there.
         if demo.is_none() {
@@ -221,6 +222,15 @@ impl Daemon {
     pub fn outage(&self) -> Option<Arc<str>> {
         match &*self.assembly.store.availability().borrow() {
             Availability::Away(outage) => Some(outage.reason.clone()),
+            _ => None,
+        }
+    }
+
+    /// Why the database, which can be reached, is not used yet.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<Arc<str>> {
+        match &*self.assembly.store.availability().borrow() {
+            Availability::Refused(obstacle) => Some(obstacle.reason.clone()),
             _ => None,
         }
     }

@@ -154,6 +154,7 @@ pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
         Guard {
             verifier: parts.verifier.clone(),
             unix_peers: Arc::clone(&unix_peers),
+            store: parts.store.clone(),
         },
         parts.collector.clone(),
         parts.stop,

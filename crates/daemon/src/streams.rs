@@ -24,6 +24,7 @@ use super::unread::UnreadMemory;
 use crate::tasks::sampler::{Demand, HostSampler};
 use linux_api_auth::verifier::{KeyRejection, Verifier};
 use linux_api_host::Collector;
+use linux_api_store::Store;
 use linux_api_wire::api::snapshot::{Snapshot as WireSnapshot, StreamEnd};
 use linux_api_wire::api_key::Scope;
 use linux_api_wire::snapshot::{Family, Snapshot};
@@ -69,6 +70,8 @@ pub(crate) struct Content {
 pub(crate) struct Guard {
     pub(crate) verifier: Verifier<StoredKeys>,
     pub(crate) unix_peers: Arc<UnixPeers>,
+    /// Knows the labels of this host.
+    pub(crate) store: Store,
 }
 
 impl Guard {
@@ -90,6 +93,10 @@ impl Guard {
                 Err(_) => return Some(end("key_ended", "The account no longer exists.")),
             },
         };
+        if !identity.hosts.is_any() && identity.allow_on(&self.store.own_labels()).is_err() {
+            let detail = "The caller is limited to other hosts now.";
+            return Some(end("not_allowed", detail));
+        }
         let denied = identity.allow(Scope::HostRead).is_err();
         denied.then(|| end("not_allowed", "The caller may not read the host any more."))
     }

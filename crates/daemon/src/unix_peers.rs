@@ -13,6 +13,7 @@ use linux_api_host::Collector;
 use linux_api_store::Store;
 use linux_api_wire::api_key::{Scope, Scopes};
 use linux_api_wire::audit::Via;
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::time::Timestamp;
 use linux_api_wire::user::{Role, User, UserId};
 
@@ -119,12 +120,19 @@ impl UnixPeers {
                 let identity = Identity {
                     user: viewer(uid, account),
                     scopes: host_only,
+                    hosts: HostSelector::default(),
                     via,
                 };
                 return Ok(Arc::new(identity));
             }
         };
-        let identity = Arc::new(Identity { user, scopes, via });
+        let hosts = user.hosts.clone();
+        let identity = Arc::new(Identity {
+            user,
+            scopes,
+            hosts,
+            via,
+        });
         self.remember((uid, gid), &identity, revision);
         Ok(identity)
     }
@@ -134,6 +142,7 @@ impl UnixPeers {
         let identity = Arc::new(Identity {
             user: self.user(uid, gid).await?,
             scopes: Scopes::ALL,
+            hosts: HostSelector::default(),
             via: Via::Unix(uid),
         });
         self.remember((uid, gid), &identity, self.store.known_auth_revision());
@@ -261,6 +270,7 @@ fn viewer(uid: u32, account: Option<String>) -> User {
         role: Role::Viewer,
         active: true,
         immutable: true,
+        hosts: HostSelector::default(),
         created_at: Timestamp::from_millis(0),
         last_login: None,
     }

@@ -111,6 +111,7 @@ async fn perform(
         Step::Enable { units } => enable(tree, units).await,
         Step::Start { outdated } => start(tree, *outdated).await,
         Step::Ready(address) => wait_until_ready(address).await,
+        Step::DaemonRole(daemon) => database::create_daemon_role(tree, daemon).await,
         Step::Key => {
             finished.key = take_key(tree)?;
             Ok(said(if finished.key.is_some() {

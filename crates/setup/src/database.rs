@@ -11,9 +11,11 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::answers::PackageManager;
 use super::commands::Call;
-use super::plan::{LocalDatabase, URL_FILE, check_name};
+use super::plan::{DAEMON_URL_FILE, LocalDatabase, URL_FILE, check_name};
 use super::tree::{Changed, Owner, Tree};
+use linux_api_store::roles::RoleKind;
 use linux_api_store::{Options, Store, StoreError};
+use linux_api_wire::audit::Actor;
 use linux_api_wire::time::Clock;
 
 const PSQL: &[&str] = &[
@@ -24,8 +26,10 @@ const PSQL: &[&str] = &[
 /// How long a fresh server may take to respond.
 const SERVER_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Makes role and database; all of it may have been done before. psql itself quotes the variables.
-const CREATE: &str = r#"
+/// Makes a role; it may have been done before. psql itself quotes the variables.
+macro_rules! create_role {
+    () => {
+        r#"
 -- The server's log is no place for the password.
 set log_statement = 'none';
 set log_min_duration_statement = -1;
@@ -33,9 +37,19 @@ set log_min_error_statement = 'panic';
 select format('create role %I login', :'role')
     where not exists (select from pg_roles where rolname = :'role') \gexec
 alter role :"role" login password :'password';
+"#
+    };
+}
+
+const CREATE_ROLE: &str = create_role!();
+/// Makes role and database.
+const CREATE: &str = concat!(
+    create_role!(),
+    r#"
 select format('create database %I owner %I template template0 encoding ''UTF8''', :'name', :'role')
     where not exists (select from pg_database where datname = :'name') \gexec
-"#;
+"#
+);
 const ROLE_EXISTS: &str = "select 'taken' from pg_roles where rolname = :'role';";
 const TIMESCALE_AVAILABLE: &str =
     "select 'available' from pg_available_extensions where name = 'timescaledb';";
@@ -124,6 +138,51 @@ pub(super) async fn create_local(
         step_outcome.hints.push(NO_TIMESCALE.to_owned());
     }
     Ok(step_outcome)
+}
+
+/// Makes the role of daemons on other hosts, keeps its URL, and gives it the rights that they need. `daemon`
+/// is the database with that role; the tables are there.
+pub(super) async fn create_daemon_role(
+    tree: &Tree,
+    daemon: &LocalDatabase,
+) -> anyhow::Result<StepOutcome> {
+    let server = Server::find(daemon)?;
+    let path = Path::new(DAEMON_URL_FILE);
+    let kept = tree.read(path, 4096)?.unwrap_or_default();
+    let kept = String::from_utf8_lossy(&kept).trim().to_owned();
+    let password = if let Some(password) = daemon.password_in(&kept) {
+        SecretString::from(password)
+    } else if server.refuse_foreign_role().await.is_err() {
+        return Ok(StepOutcome {
+            outcome: "there already".to_owned(),
+            hints: vec![format!(
+                "the role {role} was made elsewhere and is left as it is: linux-api db grant --role {role} \
+                 gives it the rights of a daemon",
+                role = daemon.role
+            )],
+        });
+    } else {
+        new_password()?
+    };
+    let url = format!("{}\n", daemon.url(password.expose_secret()));
+    let kept = tree.write(path, url.as_bytes(), 0o600, Owner::ROOT)?;
+    server.ask("postgres", CREATE_ROLE, Some(&password)).await?;
+    let owner = tree.read(Path::new(URL_FILE), 4096)?.unwrap_or_default();
+    let owner = String::from_utf8_lossy(&owner).trim().to_owned();
+    let store = Store::open(Options::new(owner), Clock::system())
+        .await
+        .map_err(explain)?;
+    let actor = Actor::local(0, "root".to_owned());
+    let granted = store.grant(&actor, &daemon.role, RoleKind::Daemon).await;
+    store.close().await;
+    granted.map_err(explain)?;
+    Ok(StepOutcome {
+        outcome: match kept {
+            Changed::Yes => "made".to_owned(),
+            Changed::No => "there already".to_owned(),
+        },
+        hints: Vec::new(),
+    })
 }
 
 /// Whether there is a server of this host that role and database can be made on.

@@ -31,6 +31,8 @@ pub const CONFIG: &str = "/etc/linux-api/config.toml";
 pub const OLD_CONFIG: &str = "/etc/linux-api/config.toml.before-setup";
 /// The file with the database URL.
 pub const URL_FILE: &str = "/etc/linux-api/database_url";
+/// The file with the database URL for the daemons of other hosts.
+pub const DAEMON_URL_FILE: &str = "/etc/linux-api/database_daemon_url";
 /// Where certificate and key are copied to.
 pub const TLS_FOLDER: &str = "/etc/linux-api/tls";
 /// The copy of the certificate.
@@ -111,6 +113,9 @@ pub fn plan(answers: &Answers, facts: &Facts) -> Plan {
         let outdated = !facts.left_behind.is_empty();
         planner.steps.push(Step::Start { outdated });
         planner.steps.push(Step::Ready(address.clone()));
+        if kept.is_none() {
+            planner.add_daemon_role();
+        }
         planner.steps.push(Step::Key);
     }
     Plan {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::audit::Entry;
 use super::change::{change, forbid_widening, in_write_again};
-use super::users::{COLUMNS_BY_ID, UserRow};
+use super::users::{COLUMNS_BY_ID, UserRow, parse_hosts};
 use super::{Refusal, Store, StoreError, on_read};
 use linux_api_wire::api_key::{ApiKey, KeyId, Scopes};
 use linux_api_wire::audit::{Action, Actor};
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::time::Timestamp;
 use linux_api_wire::user::{Role, User, UserId};
 
@@ -28,6 +29,8 @@ pub struct NewKey {
     pub scopes: Scopes,
     /// When it stops working.
     pub expires_at: Option<Timestamp>,
+    /// On which of its user's hosts it is accepted.
+    pub hosts: HostSelector,
 }
 
 /// What the verifier needs to know of a key and its user.
@@ -52,7 +55,8 @@ macro_rules! insert_key {
             .bind(key.hash.as_str())
             .bind(key.scopes.to_text())
             .bind($crate::codec::Db($now))
-            .bind($crate::codec::Db(key.expires_at));
+            .bind($crate::codec::Db(key.expires_at))
+            .bind(key.hosts.stored());
         match $tx.execute(query).await {
             Ok(_) => {}
             Err(error) if $crate::error::is_unique_violation(&error) => {
@@ -64,8 +68,8 @@ macro_rules! insert_key {
 }
 
 pub(super) const INSERT: &str = "
-    insert into api_keys (id, user_id, name, hash, scopes, created_at, expires_at)
-    values ($1, $2, $3, $4, $5, $6, $7)";
+    insert into api_keys (id, user_id, name, hash, scopes, created_at, expires_at, hosts)
+    values ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 pub(super) use insert_key;
 
@@ -106,7 +110,7 @@ const COUNT_USABLE: &str = "\
 
 const KEY_OF_USER: &str = "\
     /*NO QUERY CACHE*/ select id, user_id, name, hash, scopes, created_at, expires_at, last_used,
-        revoked_at
+        revoked_at, hosts
     from api_keys where id = $1 and user_id = $2";
 
 struct KeyRow {
@@ -118,9 +122,10 @@ struct KeyRow {
     expires_at: Option<Timestamp>,
     last_used: Option<Timestamp>,
     revoked_at: Option<Timestamp>,
+    hosts: Option<String>,
 }
 
-stored_row!(KeyRow { id, name, scopes; db user_id: UserId, created_at: Timestamp, expires_at: Option<Timestamp>, last_used: Option<Timestamp>, revoked_at: Option<Timestamp> });
+stored_row!(KeyRow { id, name, scopes, hosts; db user_id: UserId, created_at: Timestamp, expires_at: Option<Timestamp>, last_used: Option<Timestamp>, revoked_at: Option<Timestamp> });
 
 impl KeyRow {
     fn into_key(self) -> Result<ApiKey, StoreError> {
@@ -129,6 +134,7 @@ impl KeyRow {
                 table: "api_keys",
                 column: "scopes",
             })?,
+            hosts: parse_hosts("api_keys", self.hosts.as_deref())?,
             id: KeyId(self.id),
             user_id: self.user_id,
             name: self.name,
@@ -149,9 +155,10 @@ pub(super) struct StoredKeyRow {
     immutable: bool,
     user_created_at: Timestamp,
     last_login: Option<Timestamp>,
+    user_hosts: Option<String>,
 }
 
-stored_row!(StoredKeyRow { hash, user_name, role, active, immutable; db user_created_at: Timestamp, last_login: Option<Timestamp>; flat key });
+stored_row!(StoredKeyRow { hash, user_name, role, active, immutable, user_hosts; db user_created_at: Timestamp, last_login: Option<Timestamp>; flat key });
 
 impl StoredKeyRow {
     pub(super) fn into_stored(self) -> Result<StoredKey, StoreError> {
@@ -167,6 +174,7 @@ impl StoredKeyRow {
                 role,
                 active: self.active,
                 immutable: self.immutable,
+                hosts: parse_hosts("users", self.user_hosts.as_deref())?,
                 created_at: self.user_created_at,
                 last_login: self.last_login,
             },
@@ -195,8 +203,9 @@ impl Store {
     pub async fn find_key(&self, id: &KeyId) -> Result<Option<StoredKey>, StoreError> {
         const SQL: &str = "\
             /*NO QUERY CACHE*/ select k.id, k.user_id, k.name, k.hash, k.scopes, k.created_at,
-                k.expires_at, k.last_used, k.revoked_at, u.name as user_name, u.role, u.active,
-                u.immutable, u.created_at as user_created_at, u.last_login
+                k.expires_at, k.last_used, k.revoked_at, k.hosts, u.name as user_name, u.role,
+                u.active, u.immutable, u.created_at as user_created_at, u.last_login,
+                u.hosts as user_hosts
             from api_keys k join users u on u.id = k.user_id
             where k.id = $1";
         let row: Option<StoredKeyRow> = on_read!(self, |tx| Ok(tx
@@ -218,12 +227,12 @@ impl Store {
     ) -> Result<Vec<ApiKey>, StoreError> {
         const FIRST: &str = "\
             /*NO QUERY CACHE*/ select id, user_id, name, scopes, created_at, expires_at, last_used,
-                revoked_at
+                revoked_at, hosts
             from api_keys where user_id = $1
             order by created_at desc, id desc limit $2";
         const NEXT: &str = "\
             /*NO QUERY CACHE*/ select id, user_id, name, scopes, created_at, expires_at, last_used,
-                revoked_at
+                revoked_at, hosts
             from api_keys where user_id = $1 and (created_at, id) < ($3, $4)
             order by created_at desc, id desc limit $2";
         let limit = i64::from(limit);
@@ -253,21 +262,28 @@ impl Store {
         key: &NewKey,
     ) -> Result<ApiKey, StoreError> {
         let entry = entry(actor, Action::KeyCreate, &key.id);
-        change!(self, actor, entry, |tx, now, scopes| {
+        change!(self, actor, entry, |tx, now, rights| {
             let user = owner!(tx, actor, user_id);
-            forbid_widening(key.scopes, scopes)?;
+            rights.forbid_other_users(actor, &user)?;
+            // The caller gets the secret of the new key.
+            let key = NewKey {
+                hosts: rights.or_narrowed(&user.hosts, &key.hosts),
+                ..key.clone()
+            };
+            rights.forbid_other_hosts(&user.hosts.and(&key.hosts))?;
+            forbid_widening(key.scopes, rights.scopes)?;
             room_for_key!(tx, user_id, now);
-            insert_key!(tx, now, user_id, key);
+            insert_key!(tx, now, user_id, &key);
             let said = format!("for user:{}", user.name);
             (
-                stored(key, user_id, now),
+                stored(&key, user_id, now),
                 Some((format!("key:{}", key.id), said)),
             )
         })
     }
 
     /// Makes a key that takes the place of another one, which ends after `overlap`. The new key
-    /// has the old one's name, scopes and expiry; those of `key` are ignored.
+    /// has the old one's name, scopes, hosts and expiry; those of `key` are ignored.
     ///
     /// # Errors
     /// [`Refusal::UserNotFound`], [`Refusal::KeyNotFound`], [`Refusal::KeyEnded`],
@@ -283,8 +299,8 @@ impl Store {
     ) -> Result<ApiKey, StoreError> {
         const END: &str = "update api_keys set expires_at = $2 where id = $1";
         let entry = entry(actor, Action::KeyRotate, old);
-        change!(self, actor, entry, |tx, now, scopes| {
-            owner!(tx, actor, user_id);
+        change!(self, actor, entry, |tx, now, rights| {
+            let user = owner!(tx, actor, user_id);
             let row: Option<KeyRow> = tx
                 .fetch_optional(
                     sqlx::query_as(KEY_OF_USER)
@@ -294,7 +310,9 @@ impl Store {
                 .await?;
             let before = row.ok_or(Refusal::KeyNotFound)?.into_key()?;
             // The caller gets the secret of a key with the same scopes.
-            forbid_widening(before.scopes, scopes)?;
+            forbid_widening(before.scopes, rights.scopes)?;
+            rights.forbid_other_users(actor, &user)?;
+            rights.forbid_other_hosts(&user.hosts.and(&before.hosts))?;
             if has_ended(&before, now) {
                 return Err(Refusal::KeyEnded.into());
             }
@@ -303,6 +321,7 @@ impl Store {
                 name: before.name.clone(),
                 scopes: before.scopes,
                 expires_at: before.expires_at,
+                hosts: before.hosts.clone(),
                 ..key.clone()
             };
             let window = now.saturating_add(overlap);
@@ -333,7 +352,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         const SQL: &str = "update api_keys set revoked_at = $2 where id = $1";
         let entry = entry(actor, Action::KeyRevoke, id);
-        change!(self, actor, entry, |tx, now| {
+        change!(self, actor, entry, |tx, now, rights| {
             let user = owner!(tx, actor, user_id);
             let row: Option<KeyRow> = tx
                 .fetch_optional(
@@ -343,6 +362,8 @@ impl Store {
                 )
                 .await?;
             let key = row.ok_or(Refusal::KeyNotFound)?.into_key()?;
+            rights.forbid_other_users(actor, &user)?;
+            rights.forbid_other_hosts(&user.hosts.and(&key.hosts))?;
             if key.revoked_at.is_some() {
                 (false, None)
             } else {
@@ -410,6 +431,7 @@ fn stored(key: &NewKey, user_id: UserId, now: Timestamp) -> ApiKey {
         user_id,
         name: key.name.clone(),
         scopes: key.scopes,
+        hosts: key.hosts.clone(),
         created_at: now,
         expires_at: key.expires_at,
         last_used: None,

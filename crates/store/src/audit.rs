@@ -3,7 +3,7 @@
 use crate::codec::{Db, stored_row};
 use std::time::Duration;
 
-use super::{Store, StoreError, in_write, on_read};
+use super::{Store, StoreError, in_admin_write, in_write, on_read};
 use linux_api_wire::audit::{Action, Actor, AuditRow, Origin};
 use linux_api_wire::time::Timestamp;
 use linux_api_wire::user::UserId;
@@ -135,7 +135,7 @@ impl Store {
     /// nothing to do.
     ///
     /// # Errors
-    /// When the database fails; then nothing is deleted.
+    /// [`StoreError::AdminRequired`], or when the database fails; then nothing is deleted.
     pub async fn delete_old_audit(&self, cutoff: Timestamp) -> Result<u64, StoreError> {
         const DUE: &str = "select id from audit_log where time < $1 limit 1";
         // The trigger on the log lets rows before this time go. No other transaction ever sees the setting:
@@ -148,7 +148,7 @@ impl Store {
         let now = self.clock().now();
         let a_day_before = cutoff.saturating_sub(Duration::from_hours(24));
         let system = Origin::system();
-        let deleted = in_write!(self, |tx| {
+        let deleted = in_admin_write!(self, |tx| {
             let due: Option<(i64,)> = tx
                 .fetch_optional(sqlx::query_as(DUE).bind(Db(a_day_before)))
                 .await?;

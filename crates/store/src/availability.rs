@@ -99,7 +99,7 @@ impl From<&SchemaError> for Obstacle {
         let code = match error {
             SchemaError::TooNew { .. } => "schema_too_new",
             SchemaError::Altered(_) => "schema_altered",
-            SchemaError::Pending(_) => "migrations_pending",
+            SchemaError::Pending(_) | SchemaError::NotOwner { .. } => "migrations_pending",
             SchemaError::NoSuchRevision { .. }
             | SchemaError::Failed { .. }
             | SchemaError::Locked(_)

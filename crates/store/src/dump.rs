@@ -14,7 +14,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{AssertSqlSafe, Row};
 use tokio::sync::mpsc;
 
-use super::migrations::{Direction, SchemaError, newest_revision};
+use super::migrations::{Direction, SchemaError, revisions};
 use super::session::{Open, Session, in_session};
 use super::{Engine, Store, StoreError};
 use linux_api_wire::progress::Progress;
@@ -302,7 +302,8 @@ impl Session {
 async fn own_tables(revision: i64) -> Result<BTreeSet<String>, StoreError> {
     const SQL: &str = "select name from sqlite_master where type = 'table'";
     let mut session = Session::in_memory().await?;
-    for revision in 1..=revision.min(newest_revision(Engine::Sqlite)) {
+    let known = revisions(Engine::Sqlite).into_iter();
+    for revision in known.filter(|known| *known <= revision) {
         let done = session.step(Direction::Up, revision).await;
         done.map_err(|message| SchemaError::Failed { revision, message })?;
     }

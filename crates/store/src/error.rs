@@ -28,6 +28,9 @@ pub enum Refusal {
     /// Users can't change their own role.
     #[error("own role")]
     OwnRole,
+    /// Users can't choose the hosts that they are limited to.
+    #[error("own hosts")]
+    OwnHosts,
     /// Users can't deactivate themselves.
     #[error("own account")]
     OwnAccount,
@@ -52,6 +55,9 @@ pub enum Refusal {
     /// A key would come to be that may do more than the one in use.
     #[error("the key in use is narrowed to fewer scopes than that")]
     ScopesExceeded,
+    /// The actor is limited to some hosts, and this would count on others.
+    #[error("the caller is limited to fewer hosts than that")]
+    HostsExceeded,
 }
 
 /// Why an operation of the database failed.
@@ -85,6 +91,12 @@ pub enum StoreError {
         /// In words.
         reason: std::sync::Arc<str>,
     },
+    /// The account of this program on the database server may not change users, keys or settings.
+    #[error(
+        "the database account of this host may not change users, keys or settings ({0}): do it on a host \
+         that has database.admin_url"
+    )]
+    AdminRequired(String),
     /// The server accepts no changes, such as a standby.
     #[error("the PostgreSQL server is read-only (a standby, or default_transaction_read_only)")]
     ReadOnly,
@@ -141,6 +153,23 @@ impl StoreError {
             return false;
         };
         answer.code().is_some_and(|code| is_denial(&code))
+    }
+
+    /// The same.
+    pub(super) const fn unchanged(self) -> Self {
+        self
+    }
+
+    /// The same, where a lack of rights means that a change takes another account.
+    pub(super) fn or_admin_required(self) -> Self {
+        match self {
+            Self::Unavailable(sqlx::Error::Database(answer))
+                if answer.code().is_some_and(|code| code == "42501") =>
+            {
+                Self::AdminRequired(answer.message().to_owned())
+            }
+            other => other,
+        }
     }
 
     /// Whether the server has no connection left to give.

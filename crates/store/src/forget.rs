@@ -1,6 +1,6 @@
 //! Forgetting a host that is gone for good.
 //!
-//! The host leaves the list in one transaction, which also notes in `settings` (`forget:ID`) that its
+//! The host leaves the list in one transaction, which also notes in `forgotten_hosts` that its
 //! samples and statistics are to go. These may be millions of rows: they go a little at a time, by the
 //! daemon that cleans up or by a command, and one that is interrupted leaves the note to the next.
 //!
@@ -10,7 +10,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::audit::Entry;
-use super::change::change;
+use super::change::act;
 use super::hosts::Row;
 use super::retention::{BATCH, SERIES};
 use super::{Refusal, Store, StoreError, in_write, on_read};
@@ -20,8 +20,6 @@ use linux_api_wire::fleet::{AHEAD_MAX, HostRow, LATE_FOR};
 use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::time::Timestamp;
 
-/// Starts the name of the settings that say which hosts' measurements are to go.
-const NOTE: &str = "forget:";
 /// How many rows of all hosts one step looks through for those of one: statistics are sorted by time.
 const LOOKED_THROUGH: i64 = 10_000;
 /// The latest time that a row can have: what a wrong clock wrote goes too.
@@ -38,11 +36,10 @@ const IS_PRESENT: &str = "
     select count(*) from leases where name = $1 and expires_at > $2 and expires_at <= $3";
 const LEAVE: &str = "delete from leases where name = $1";
 const PUT_NOTE: &str = "
-    insert into settings (name, value) values ($1, $2)
-    on conflict (name) do update set value = excluded.value";
-const NOTES: &str =
-    "select name, value from settings where name like 'forget:%' order by name limit 1";
-const DELETE_NOTE: &str = "delete from settings where name = $1";
+    insert into forgotten_hosts (host_id, note) values ($1, $2)
+    on conflict (host_id) do update set note = excluded.note";
+const NOTES: &str = "select host_id, note from forgotten_hosts order by host_id limit 1";
+const DELETE_NOTE: &str = "delete from forgotten_hosts where host_id = $1";
 /// Takes the place of a host that is not there until the transaction ends; nothing when it is there. A
 /// daemon that writes its row at the moment is waited for, and one that begins to waits.
 const HOLD_PLACE: &str = "
@@ -82,8 +79,8 @@ impl Store {
     /// statistics go by [`Store::remove_forgotten`], of which a daemon on the same database takes care.
     ///
     /// # Errors
-    /// [`Refusal::HostNotFound`], [`Refusal::HostAlive`], a refusal of the actor, or when the database
-    /// fails.
+    /// [`Refusal::HostNotFound`], [`Refusal::HostAlive`], [`Refusal::HostsExceeded`] when the actor is
+    /// limited to others, a refusal of the actor, or when the database fails.
     pub async fn forget_host(&self, actor: &Actor, id: &str) -> Result<HostRow, StoreError> {
         let entry = Entry {
             origin: &actor.origin,
@@ -91,9 +88,12 @@ impl Store {
             target: format!("host:{id}"),
             detail: String::new(),
         };
-        change!(self, actor, entry, |tx, now| {
+        act!(self, actor, entry, |tx, now, rights| {
             let row: Option<Row> = tx.fetch_optional(sqlx::query_as(FIND).bind(id)).await?;
             let host = HostRow::try_from(row.ok_or(Refusal::HostNotFound)?)?;
+            if !rights.hosts.matches(&host.labels) {
+                return Err(Refusal::HostsExceeded.into());
+            }
             let presence = format!("daemon:{}", host.instance_id);
             let query = sqlx::query_scalar(IS_PRESENT).bind(presence.as_str());
             let query = query.bind(Db(now)).bind(Db(now.saturating_add(DAY)));
@@ -110,8 +110,8 @@ impl Store {
                 tables: 0,
                 from: i64::MIN,
             };
-            let query = sqlx::query(PUT_NOTE).bind(format!("{NOTE}{id}"));
-            tx.execute(query.bind(note.text())).await?;
+            tx.execute(sqlx::query(PUT_NOTE).bind(id).bind(note.text()))
+                .await?;
             let detail = format!("{}, last seen {}", host.name, host.last_seen);
             (host, Some((format!("host:{id}"), detail)))
         })
@@ -127,13 +127,13 @@ impl Store {
         let found: Option<(String, String)> = on_read!(self, |tx| Ok(tx
             .fetch_optional(sqlx::query_as(NOTES))
             .await?))?;
-        let Some((name, text)) = found else {
+        let Some((host, text)) = found else {
             return Ok(RemovalStep {
                 deleted: 0,
                 is_more: false,
             });
         };
-        let host = name.strip_prefix(NOTE).unwrap_or_default();
+        let host = host.as_str();
         let note = Note::parse(&text)?;
         for resolution in Resolution::ALL {
             if let Some(deleted) = self.remove_samples(host, note, resolution).await? {
@@ -152,15 +152,14 @@ impl Store {
         }
         let mut tables = STATISTICS.iter().skip(note.tables);
         if let Some(table) = tables.next().filter(|_| with_statistics) {
-            let deleted = self.remove_statistics(&name, host, note, table).await?;
+            let deleted = self.remove_statistics(host, note, table).await?;
             return Ok(RemovalStep {
                 deleted,
                 is_more: true,
             });
         }
         in_write!(self, |tx| {
-            tx.execute(sqlx::query(DELETE_NOTE).bind(name.as_str()))
-                .await?;
+            tx.execute(sqlx::query(DELETE_NOTE).bind(host)).await?;
             Ok(())
         })?;
         // There may be other hosts.
@@ -221,7 +220,6 @@ impl Store {
     /// Deletes the host's rows among the next few thousand of a table, and notes how far that went.
     async fn remove_statistics(
         &self,
-        name: &str,
         host: &str,
         note: Note,
         table: &Statements,
@@ -250,7 +248,7 @@ impl Store {
                     ..note
                 },
             };
-            let query = sqlx::query(PUT_NOTE).bind(name);
+            let query = sqlx::query(PUT_NOTE).bind(host);
             tx.execute(query.bind(next.text())).await?;
             if held > 0 {
                 tx.execute(sqlx::query(LEAVE_PLACE).bind(host)).await?;
@@ -275,8 +273,8 @@ impl Note {
 
     fn parse(text: &str) -> Result<Self, StoreError> {
         serde_json::from_str(text).map_err(|_| StoreError::Corrupt {
-            table: "settings",
-            column: "value",
+            table: "forgotten_hosts",
+            column: "note",
         })
     }
 

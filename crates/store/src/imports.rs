@@ -9,7 +9,7 @@ use super::audit::Entry;
 use super::change::change;
 use super::error::is_unique_violation;
 use super::request_stats::{ROWS, Upsert, per_resolution, signed};
-use super::{Refusal, Store, StoreError, in_write, on_read};
+use super::{Refusal, Store, StoreError, in_admin_write, in_write, on_read};
 use linux_api_wire::api_key::{KeyId, Scopes};
 use linux_api_wire::audit::{Action, Actor};
 use linux_api_wire::request_stats::{RequestMethod, Resolution};
@@ -197,7 +197,7 @@ impl Store {
     /// Stores a secret under this name unless there is one, and returns the stored one.
     ///
     /// # Errors
-    /// When the database fails.
+    /// [`StoreError::AdminRequired`], or when the database fails.
     pub async fn keep_secret(
         &self,
         name: &str,
@@ -206,7 +206,7 @@ impl Store {
         const INSERT: &str = "
             insert into settings (name, value) values ($1, $2) on conflict do nothing";
         const SELECT: &str = "/*NO QUERY CACHE*/ select value from settings where name = $1";
-        let kept: String = in_write!(self, |tx| {
+        let kept: String = in_admin_write!(self, |tx| {
             let query = sqlx::query(INSERT).bind(name).bind(secret.expose_secret());
             tx.execute(query).await?;
             Ok(tx

@@ -5,12 +5,14 @@
 //! them a `Tx`, which handles connection poolers, deadlines and write locks in one place.
 //!
 //! - [`availability`]: whether the database may be used now; every query is refused at once when not.
+//! - [`roles`]: which account of the server may do what with which table.
 //! - [`migrations`]: the schema, its lock and its log; `migrations/embedded.rs` lists the files.
 //! - [`backup`]: backups of both engines in one format, verify and restore.
 //! - `codec::Db`: how times and ids are stored; [`error`]: [`StoreError`] and [`Refusal`].
 //!
 //! To add a table: a pair of migrations per engine in `migrations/`, their lines in
-//! `migrations/embedded.rs`, the columns that SQLite stores as integers in `dump.rs`, and a file of
+//! `migrations/embedded.rs`, its class in `roles.rs`, the columns that SQLite stores as integers in
+//! `dump.rs`, and a file of
 //! queries here with its tests in `tests/it/store`, which run on both engines. CONTRIBUTING.md has the
 //! steps.
 
@@ -47,12 +49,15 @@ pub mod request_routes;
 mod request_stats;
 mod request_windows;
 pub mod retention;
+pub mod roles;
 mod session;
 pub mod timescale;
 mod tx;
+mod urls;
 pub mod users;
 mod vital;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -65,7 +70,7 @@ pub use error::{Refusal, StoreError};
 pub(crate) use lock::SoleUse;
 pub use open::{Engine, Options};
 pub(crate) use session::Session;
-pub(crate) use tx::{Tx, in_write, on_read};
+pub(crate) use tx::{Tx, in_admin_write, in_write, on_read};
 
 use availability::Tracker;
 use pools::Pool;
@@ -90,6 +95,8 @@ struct Inner {
     auth_revision: watch::Sender<i64>,
     refusals: refusals::Refusals,
     tracker: Tracker,
+    /// See [`Store::set_own_labels`].
+    own_labels: RwLock<Arc<BTreeMap<String, String>>>,
 }
 
 /// How busy the connection pool is.
@@ -114,6 +121,20 @@ impl Store {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
+    }
+
+    /// The labels of the host that this process works on, which limited users and keys are compared with.
+    #[must_use]
+    pub fn own_labels(&self) -> Arc<BTreeMap<String, String>> {
+        let labels = self.inner.own_labels.read();
+        Arc::clone(&labels.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Sets the labels of the host that this process works on, as its configuration has them. There are
+    /// none before that, so that no limited user or key is accepted.
+    pub fn set_own_labels(&self, labels: BTreeMap<String, String>) {
+        let own = self.inner.own_labels.write();
+        *own.unwrap_or_else(PoisonError::into_inner) = Arc::new(labels);
     }
 
     /// How many connections are open, idle and allowed.

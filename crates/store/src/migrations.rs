@@ -21,7 +21,7 @@ use linux_api_wire::progress::{NoProgress, Progress};
 use linux_api_wire::time::Timestamp;
 
 use embedded::migrator;
-pub(super) use known::{Direction, newest_revision};
+pub(super) use known::{Direction, newest_revision, revisions};
 use known::{compare, is, upward};
 
 const INSERT_LOG: &str = "
@@ -48,6 +48,17 @@ pub enum SchemaError {
     /// Migrations are pending and were not allowed to run.
     #[error("{0} migration(s) pending and migrations are switched off")]
     Pending(usize),
+    /// Migrations are pending, and the account of this program may not make them.
+    #[error(
+        "{pending} migration(s) pending, and the database account {role} may not make them: run \
+         `linux-api db migrate` where database.owner_url is the owner of the schema"
+    )]
+    NotOwner {
+        /// How many.
+        pending: usize,
+        /// The account.
+        role: String,
+    },
     /// The revision to go to is none.
     #[error("there is no revision {asked}: {why}")]
     NoSuchRevision {
@@ -84,7 +95,7 @@ impl SchemaError {
     pub fn is_final(&self) -> bool {
         matches!(
             self,
-            Self::TooNew { .. } | Self::Altered(_) | Self::Pending(_)
+            Self::TooNew { .. } | Self::Altered(_) | Self::Pending(_) | Self::NotOwner { .. }
         )
     }
 }
@@ -277,9 +288,11 @@ impl Store {
         F: AsyncFnOnce(&Self) -> Result<(), E>,
         E: std::fmt::Display,
     {
-        if upward(&self.schema_state().await?, run.target)?.is_empty() {
+        let pending = upward(&self.schema_state().await?, run.target)?.len();
+        if pending == 0 {
             return Ok(MigrationOutcome::Nothing);
         }
+        self.require_owner(pending).await?;
         let _lock = self.lock_migrations().await?;
         let session = Session::migrating(&*self.pool()?, &self.inner.options).await?;
         let state = self.schema_state().await?;
@@ -350,7 +363,9 @@ impl Store {
             }
             .into());
         }
-        let revisions: Vec<i64> = (target + 1..=state.current).rev().collect();
+        let mut revisions = known::revisions(self.engine());
+        revisions.retain(|revision| (target + 1..=state.current).contains(revision));
+        revisions.reverse();
         if revisions.is_empty() {
             return Ok(MigrationOutcome::Nothing);
         }
@@ -384,6 +399,7 @@ impl Store {
         revisions: &[i64],
         run: &Run<'_>,
     ) -> Result<(), StoreError> {
+        let roles = session.granted_roles().await?;
         let mut log = Vec::new();
         for &revision in revisions {
             run.progress.begin(&format!("migration {revision}"), None);
@@ -407,6 +423,8 @@ impl Store {
             }
             run.progress.end();
         }
+        // Tables that a migration made have no rights yet.
+        session.grant_again(&roles).await?;
         // The table is missing after the last rollback.
         if session.has_table("migration_log").await? {
             in_session!(&mut session, |tx| insert_log!(tx, &log));

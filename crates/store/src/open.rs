@@ -6,7 +6,6 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions as _, Connection as _, SqlitePool};
 use tokio::sync::watch;
@@ -57,6 +56,10 @@ pub struct Options {
     pub url: SecretString,
     /// Where migrations connect to when `url` leads to a pooler.
     pub direct_url: Option<SecretString>,
+    /// Which account changes users, keys and settings, when that of `url` may not.
+    pub admin_url: Option<SecretString>,
+    /// Which account migrates and restores, when that of `direct_url` or `url` may not.
+    pub owner_url: Option<SecretString>,
     /// `url` leads to a transaction-pooling proxy such as `PgBouncer` or Pgpool-II.
     pub pooler: bool,
     /// The most connections to PostgreSQL, at least 1.
@@ -74,6 +77,8 @@ impl Options {
         Self {
             url: SecretString::from(url.into()),
             direct_url: None,
+            admin_url: None,
+            owner_url: None,
             pooler: false,
             pool_size: 5,
             deadline: Duration::from_secs(5),
@@ -150,28 +155,6 @@ impl Options {
             .busy_timeout(self.deadline);
         Ok((path, options))
     }
-
-    /// Connection options for `url`, or for `direct_url` where sessions are needed.
-    pub(super) fn postgres(&self, direct: bool) -> Result<PgConnectOptions, StoreError> {
-        let direct_url = self.direct_url.as_ref().filter(|_| direct);
-        let session = !self.pooler || direct_url.is_some();
-        let url = direct_url.unwrap_or(&self.url);
-        let options = PgConnectOptions::from_str(url.expose_secret())
-            .map_err(|error| StoreError::BadUrl(format!("bad PostgreSQL URL: {error}")))?
-            .application_name("linux-api")
-            // PgBouncer refuses clients that set it, and numbers travel in binary here.
-            .extra_float_digits(None);
-        Ok(if session {
-            // A migration and a backup may take longer than any call.
-            let millis = if direct { 0 } else { self.deadline.as_millis() };
-            options.options([
-                ("search_path", "linux_api".to_owned()),
-                ("statement_timeout", millis.to_string()),
-            ])
-        } else {
-            options
-        })
-    }
 }
 
 impl Store {
@@ -186,6 +169,8 @@ impl Store {
             Engine::Postgres => {
                 options.postgres(false)?;
                 options.postgres(true)?;
+                options.owner()?;
+                options.administration()?;
             }
         }
         let (auth_revision, _) = watch::channel(-1);
@@ -199,6 +184,7 @@ impl Store {
                 auth_revision,
                 refusals: super::refusals::Refusals::default(),
                 tracker,
+                own_labels: RwLock::default(),
             }),
             is_preparing: false,
         })
@@ -434,6 +420,7 @@ async fn open_postgres(options: &Options) -> Result<PostgresPools, StoreError> {
     let acquire_timeout = options.deadline * 9 / 10;
     Ok(PostgresPools::new(
         connect,
+        options.administration()?,
         options.pool_size.max(1),
         acquire_timeout,
     ))

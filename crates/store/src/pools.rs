@@ -120,11 +120,19 @@ pub(crate) struct PostgresPools {
     /// None when only one connection is allowed.
     additional: Option<PgPool>,
     pub(super) connect: PgConnectOptions,
+    /// For changes of users, keys and settings, when those take another account.
+    pub(super) administration: Option<PgPool>,
 }
 
 impl PostgresPools {
-    /// Connects when a connection is first needed. `size` is the most in all, at least 1.
-    pub(super) fn new(connect: PgConnectOptions, size: u32, acquire_timeout: Duration) -> Self {
+    /// Connects when a connection is first needed. `size` is the most in all, at least 1, without the
+    /// one of `administration`.
+    pub(super) fn new(
+        connect: PgConnectOptions,
+        administration: Option<PgConnectOptions>,
+        size: u32,
+        acquire_timeout: Duration,
+    ) -> Self {
         let pool = |size: u32| {
             PgPoolOptions::new()
                 .max_connections(size)
@@ -138,10 +146,14 @@ impl PostgresPools {
                 .idle_timeout(IDLE)
                 .connect_lazy_with(connect.clone())
         });
+        // One: such changes wait for each other anyway.
+        let administration =
+            administration.map(|connect| pool(1).idle_timeout(IDLE).connect_lazy_with(connect));
         Self {
             standing,
             additional,
             connect,
+            administration,
         }
     }
 
@@ -176,14 +188,16 @@ impl PostgresPools {
     }
 
     async fn close(&self) {
-        if let Some(additional) = &self.additional {
-            additional.close().await;
+        for pool in self.additional.iter().chain(&self.administration) {
+            pool.close().await;
         }
         self.standing.close().await;
     }
 
     fn state(&self) -> PoolState {
-        let pools = std::iter::once(&self.standing).chain(&self.additional);
+        let pools = std::iter::once(&self.standing)
+            .chain(&self.additional)
+            .chain(&self.administration);
         pools.fold(PoolState::default(), |sum, pool| PoolState {
             open: sum.open + pool.size(),
             idle: sum.idle + pool.num_idle(),

@@ -11,8 +11,9 @@ use std::path::{Path, PathBuf};
 use super::audit::Entry;
 use super::dump::{Table, quoted};
 use super::lock::SoleUse;
-use super::migrations::{Direction, SchemaError, newest_revision};
+use super::migrations::{Direction, SchemaError, newest_revision, revisions};
 use super::new_file::{create_private_directory, create_private_file};
+use super::roles::RoleKind;
 use super::session::{Session, in_session};
 use super::{Engine, Options, StoreError};
 use linux_api_wire::audit::{Action, Actor};
@@ -29,6 +30,8 @@ pub(crate) struct Replacement {
     auth_revision: i64,
     /// Where the old schema went, when it was not taken apart.
     kept: Option<String>,
+    /// Roles that have rights on the tables, to be given those again.
+    roles: Vec<(String, RoleKind)>,
 }
 
 enum RestoreTarget {
@@ -102,16 +105,19 @@ impl Replacement {
                 place,
                 auth_revision: 0,
                 kept: None,
+                roles: Vec::new(),
             });
         }
         let mut session = Session::alone_on_postgres(options).await?;
         session.refuse_beside_daemons(clock.now()).await?;
         session.keep_writers_out().await?;
+        let roles = session.granted_roles().await?;
         Ok(Self {
             session,
             place: RestoreTarget::Tables,
             auth_revision: 0,
             kept: None,
+            roles,
         })
     }
 
@@ -130,6 +136,7 @@ impl Replacement {
             place: RestoreTarget::Scratch { _file: file },
             auth_revision: 0,
             kept: None,
+            roles: Vec::new(),
         })
     }
 
@@ -150,19 +157,25 @@ impl Replacement {
         clock: &Clock,
     ) -> Result<Vec<Table>, StoreError> {
         let current = self.session.revision().await?;
-        let known = newest_revision(self.session.engine());
+        let engine = self.session.engine();
+        let known = newest_revision(engine);
+        let steps = |direction: Direction, first: i64, last: i64| -> Vec<(Direction, i64)> {
+            let all = revisions(engine).into_iter();
+            let chosen = all.filter(|one| (first..=last).contains(one));
+            chosen.map(|one| (direction, one)).collect()
+        };
         let steps: Vec<(Direction, i64)> = if current > known {
             // It can't be taken back step by step.
             let name = format!("linux_api_before_{}", clock.now().as_millis());
             self.session.set_schema_aside(&name).await?;
             self.kept = Some(format!("schema {name}"));
-            (1..=revision).map(|one| (Direction::Up, one)).collect()
+            steps(Direction::Up, 1, revision)
         } else if current > revision {
-            let down = (revision + 1..=current).rev();
-            down.map(|one| (Direction::Down, one)).collect()
+            let mut down = steps(Direction::Down, revision + 1, current);
+            down.reverse();
+            down
         } else {
-            let up = current + 1..=revision;
-            up.map(|one| (Direction::Up, one)).collect()
+            steps(Direction::Up, current + 1, revision)
         };
         for (direction, revision) in steps {
             let done = self.session.step(direction, revision).await;
@@ -197,6 +210,7 @@ impl Replacement {
         let kept = match self.place {
             RestoreTarget::Scratch { .. } => return Ok(None),
             RestoreTarget::Tables => {
+                self.session.grant_again(&self.roles).await?;
                 self.session.commit().await?;
                 self.kept
             }

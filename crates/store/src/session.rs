@@ -1,6 +1,6 @@
 //! A transaction on a connection of its own: for what takes longer than any call may.
 
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
@@ -77,7 +77,7 @@ impl Session {
                     begin isolation level repeatable read, read only;
                     set local search_path = linux_api;
                     set local statement_timeout = 0";
-                let pool = Self::one_connection(options)?;
+                let pool = Self::one_connection(options, options.postgres(true)?);
                 let transaction = pool.begin_with(BEGIN).await?;
                 Ok(Self::on_postgres(transaction, pool))
             }
@@ -97,10 +97,17 @@ impl Session {
         }
     }
 
+    /// A transaction on PostgreSQL as the owner of the schema.
+    pub(super) async fn owning(options: &Options) -> Result<Self, StoreError> {
+        let pool = Self::one_connection(options, options.owner()?);
+        let transaction = pool.begin().await?;
+        Ok(Self::on_postgres(transaction, pool))
+    }
+
     /// A transaction on PostgreSQL that holds the lock of migrations; the schema exists after it.
     pub(super) async fn alone_on_postgres(options: &Options) -> Result<Self, StoreError> {
         // Not from the pool: its calls have deadlines, and may go through a pooler.
-        let pool = Self::one_connection(options)?;
+        let pool = Self::one_connection(options, options.owner()?);
         let mut transaction = pool.begin().await?;
         let take = sqlx::raw_sql(ADVISORY_LOCK).execute(&mut *transaction);
         tokio::time::timeout(options.lock_timeout, take)
@@ -124,7 +131,7 @@ impl Session {
 
     /// A transaction in a schema that no one else sees and that goes away with it.
     pub(super) async fn scratch_on_postgres(options: &Options) -> Result<Self, StoreError> {
-        let pool = Self::one_connection(options)?;
+        let pool = Self::one_connection(options, options.owner()?);
         let mut transaction = pool.begin().await?;
         let name = format!("linux_api_scratch_{}", uuid::Uuid::new_v4().simple());
         // Safe: a name of our own.
@@ -187,11 +194,11 @@ impl Session {
         }
     }
 
-    fn one_connection(options: &Options) -> Result<PgPool, StoreError> {
-        Ok(PgPoolOptions::new()
+    fn one_connection(options: &Options, connect: PgConnectOptions) -> PgPool {
+        PgPoolOptions::new()
             .max_connections(1)
             .acquire_timeout(options.deadline)
-            .connect_lazy_with(options.postgres(true)?))
+            .connect_lazy_with(connect)
     }
 
     /// Runs statements that return nothing. The text holds nothing but names from the catalog,

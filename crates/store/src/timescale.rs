@@ -172,7 +172,9 @@ impl Store {
     /// When the server refuses it or fails; the tables that were not done yet are then as before.
     pub async fn use_timescaledb(&self) -> Result<Timescale, StoreError> {
         let found = self.timescale().await?;
-        if !found.is_usable() || self.schema_state().await?.current == 0 {
+        // Another account can't do that to tables of the owner, who does it when it migrates.
+        let is_idle = !found.is_usable() || self.schema_state().await?.current == 0;
+        if is_idle || self.require_owner(0).await.is_err() {
             return Ok(found);
         }
         if found.version.is_none() {

@@ -148,9 +148,16 @@ where
 pub(crate) struct PooledConnection {
     connection: PoolConnection<Postgres>,
     settled: bool,
+    /// It may lead through a pooler.
+    is_pooled: bool,
 }
 
 impl PooledConnection {
+    /// Whether statements on it may be named and kept.
+    pub(crate) const fn keeps_statements(&self) -> bool {
+        !self.is_pooled
+    }
+
     /// It may go back to the pool.
     pub(crate) fn settle(mut self) {
         self.settled = true;
@@ -239,15 +246,12 @@ impl Store {
 
     /// The statement that opens a PostgreSQL transaction; behind a pooler it also sets what can't
     /// be set for the session there.
-    pub(super) fn begin_postgres(&self) -> String {
-        if self.inner.options.pooler {
-            let millis = self.deadline().as_millis();
-            format!(
-                "begin; set local search_path = linux_api; set local statement_timeout = {millis}"
-            )
-        } else {
-            "begin".to_owned()
+    pub(super) fn begin_postgres(&self, keeps_statements: bool) -> String {
+        if keeps_statements {
+            return "begin".to_owned();
         }
+        let millis = self.deadline().as_millis();
+        format!("begin; set local search_path = linux_api; set local statement_timeout = {millis}")
     }
 
     pub(super) async fn hold_postgres(
@@ -268,7 +272,24 @@ impl Store {
         Ok(PooledConnection {
             connection,
             settled: false,
+            is_pooled: self.inner.options.pooler,
         })
+    }
+
+    /// A connection whose account may change users, keys and settings, as far as is known.
+    pub(super) async fn hold_administrator(
+        &self,
+        pools: &PostgresPools,
+    ) -> Result<PooledConnection, sqlx::Error> {
+        match &pools.administration {
+            None => self.hold_postgres(pools).await,
+            Some(pool) => Ok(PooledConnection {
+                connection: Box::pin(pool.acquire()).await?,
+                settled: false,
+                // It is not said where its URL leads, and what works behind a pooler works without.
+                is_pooled: true,
+            }),
+        }
     }
 
     pub(super) async fn read_postgres<'c>(
@@ -277,7 +298,7 @@ impl Store {
     ) -> Result<PgRead<'c>, sqlx::Error> {
         if self.inner.options.pooler {
             // Safe: the text holds nothing but a number of our own.
-            let begin = sqlx::AssertSqlSafe(self.begin_postgres());
+            let begin = sqlx::AssertSqlSafe(self.begin_postgres(false));
             let transaction = connection.begin_with(begin).await?;
             Ok(PgRead::Transaction(transaction))
         } else {
@@ -339,7 +360,31 @@ macro_rules! on_read {
 /// Runs queries in one write transaction, within the deadline: committed when the body returns
 /// `Ok`, rolled back otherwise.
 macro_rules! in_write {
-    ($store:expr, |$tx:ident| $body:expr) => {{
+    ($store:expr, |$tx:ident| $body:expr) => {
+        $crate::tx::in_write_by!(
+            $store,
+            hold_postgres,
+            $crate::StoreError::unchanged,
+            |$tx| { $body }
+        )
+    };
+}
+
+/// As `in_write!`, for changes of users, keys and settings: by the account of `database.admin_url` where
+/// there is one, and [`StoreError::AdminRequired`] when the server refuses it to the account in use.
+macro_rules! in_admin_write {
+    ($store:expr, |$tx:ident| $body:expr) => {
+        $crate::tx::in_write_by!(
+            $store,
+            hold_administrator,
+            $crate::StoreError::or_admin_required,
+            |$tx| $body
+        )
+    };
+}
+
+macro_rules! in_write_by {
+    ($store:expr, $hold:ident, $explain:expr, |$tx:ident| $body:expr) => {{
         let store: &$crate::Store = $store;
         store
             .within_deadline(async {
@@ -357,17 +402,20 @@ macro_rules! in_write {
                         Ok(answer)
                     }
                     $crate::pools::Pool::Postgres(pools) => {
-                        let mut held = store.hold_postgres(pools).await?;
-                        let begin = sqlx::AssertSqlSafe(store.begin_postgres());
+                        let mut held = store.$hold(pools).await?;
+                        let keeps_statements = held.keeps_statements();
+                        let begin = store.begin_postgres(keeps_statements);
+                        let begin = sqlx::AssertSqlSafe(begin);
                         let mut transaction =
                             sqlx::Connection::begin_with(&mut *held, begin).await?;
                         let answer: Result<_, $crate::StoreError> = {
                             let mut $tx = $crate::Tx::<sqlx::Postgres>::new(
                                 &mut transaction,
-                                store.keeps_statements(),
+                                keeps_statements,
                             );
                             async { $body }.await
                         };
+                        let answer = answer.map_err($explain);
                         if answer.is_ok() {
                             transaction.commit().await?;
                         } else {
@@ -382,4 +430,4 @@ macro_rules! in_write {
     }};
 }
 
-pub(crate) use {in_write, on_read};
+pub(crate) use {in_admin_write, in_write, in_write_by, on_read};

@@ -7,11 +7,13 @@ use super::error::is_unique_violation;
 use super::{Refusal, Store, StoreError, on_read};
 use crate::codec::{Db, stored_row};
 use linux_api_wire::audit::{Action, Actor};
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::time::Timestamp;
 use linux_api_wire::user::{Role, User, UserId};
 
 pub(super) const COLUMNS_BY_ID: &str = "\
-    /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login
+    /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login,
+        hosts
     from users where id = $1";
 
 /// Adds the row of a new user and returns it.
@@ -24,6 +26,7 @@ macro_rules! insert_user {
             role: user.role,
             active: user.active,
             immutable: user.immutable,
+            hosts: user.hosts.clone(),
             created_at: $now,
             last_login: None,
         };
@@ -33,7 +36,8 @@ macro_rules! insert_user {
             .bind(row.role.as_str())
             .bind(row.active)
             .bind(row.immutable)
-            .bind($crate::codec::Db(row.created_at));
+            .bind($crate::codec::Db(row.created_at))
+            .bind(row.hosts.stored());
         match $tx.execute(query).await {
             Ok(_) => Ok::<User, StoreError>(row),
             Err(error) if is_unique_violation(&error) => Err(Refusal::NameTaken.into()),
@@ -42,9 +46,10 @@ macro_rules! insert_user {
     }};
 }
 
-/// The user that others are about to change, unless a rule protects it.
+/// The user that others are about to change, unless a rule protects it. An actor that is limited to some
+/// hosts changes no user of others.
 macro_rules! user_to_change {
-    ($tx:expr, $id:expr) => {{
+    ($tx:expr, $id:expr, $rights:expr) => {{
         let row: Option<UserRow> = $tx
             .fetch_optional(sqlx::query_as(COLUMNS_BY_ID).bind($crate::codec::Db($id)))
             .await?;
@@ -52,6 +57,7 @@ macro_rules! user_to_change {
         if user.immutable {
             return Err(Refusal::Immutable.into());
         }
+        $rights.forbid_other_hosts(&user.hosts)?;
         user
     }};
 }
@@ -59,7 +65,7 @@ macro_rules! user_to_change {
 /// Refuses a change that removed the last active admin; `$user` is how it was before.
 macro_rules! keep_an_admin {
     ($tx:expr, $user:expr) => {{
-        if $user.role == Role::Admin && $user.active {
+        if $user.role == Role::Admin && $user.active && $user.hosts.is_any() {
             let admins: i64 = $tx
                 .fetch_scalar(sqlx::query_scalar(COUNT_ACTIVE_ADMINS))
                 .await?;
@@ -71,11 +77,13 @@ macro_rules! keep_an_admin {
 }
 
 const INSERT_USER: &str = "
-    insert into users (id, name, role, active, immutable, created_at)
-    values ($1, $2, $3, $4, $5, $6)";
+    insert into users (id, name, role, active, immutable, created_at, hosts)
+    values ($1, $2, $3, $4, $5, $6, $7)";
 
-const COUNT_ACTIVE_ADMINS: &str =
-    "/*NO QUERY CACHE*/ select count(*) from users where role = 'admin' and active = true";
+/// Those that are limited to some hosts could not undo a mistake on the others.
+const COUNT_ACTIVE_ADMINS: &str = "\
+    /*NO QUERY CACHE*/ select count(*) from users
+    where role = 'admin' and active = true and hosts is null";
 
 pub(super) struct UserRow {
     id: UserId,
@@ -85,9 +93,10 @@ pub(super) struct UserRow {
     immutable: bool,
     created_at: Timestamp,
     last_login: Option<Timestamp>,
+    hosts: Option<String>,
 }
 
-stored_row!(UserRow { name, role, active, immutable; db id: UserId, created_at: Timestamp, last_login: Option<Timestamp> });
+stored_row!(UserRow { name, role, active, immutable, hosts; db id: UserId, created_at: Timestamp, last_login: Option<Timestamp> });
 
 impl UserRow {
     pub(super) fn into_user(self) -> Result<User, StoreError> {
@@ -96,6 +105,7 @@ impl UserRow {
                 table: "users",
                 column: "role",
             })?,
+            hosts: parse_hosts("users", self.hosts.as_deref())?,
             id: self.id,
             name: self.name,
             active: self.active,
@@ -117,6 +127,8 @@ pub struct NewUser {
     pub active: bool,
     /// Whether others are kept from changing it.
     pub immutable: bool,
+    /// On which hosts it may do anything.
+    pub hosts: HostSelector,
 }
 
 /// Where a page of users starts.
@@ -148,15 +160,24 @@ impl Store {
             detail: String::new(),
         };
         let id = UserId::random();
-        change!(self, actor, entry, |tx, now, scopes| {
+        change!(self, actor, entry, |tx, now, rights| {
+            // Without a limit of its own it gets that of the actor.
+            let user = &NewUser {
+                hosts: rights.or_own(&user.hosts),
+                ..user.clone()
+            };
+            rights.forbid_other_hosts(&user.hosts)?;
             if let Some(key) = key {
-                forbid_widening(key.scopes, scopes)?;
+                forbid_widening(key.scopes, rights.scopes)?;
             }
             let row = insert_user!(tx, now, id, user)?;
             let mut said = format!("role {}, active {}, no key", row.role, row.active);
             if let Some(key) = key {
                 insert_key!(tx, now, id, key);
                 said = format!("role {}, active {}, key {}", row.role, row.active, key.id);
+            }
+            if !row.hosts.is_any() {
+                said = format!("{said}, on {}", row.hosts);
             }
             (row, Some((format!("user:{}", user.name), said)))
         })
@@ -221,7 +242,8 @@ impl Store {
     /// When the database can't be reached within the deadline.
     pub async fn find_user_by_name(&self, name: &str) -> Result<Option<User>, StoreError> {
         const SQL: &str = "\
-            /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login
+            /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login,
+                hosts
             from users where name = $1";
         let row: Option<UserRow> = on_read!(self, |tx| Ok(tx
             .fetch_optional(sqlx::query_as(SQL).bind(name))
@@ -239,10 +261,12 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<User>, StoreError> {
         const BY_OFFSET: &str = "\
-            /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login
+            /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login,
+                hosts
             from users order by created_at desc, id desc limit $1 offset $2";
         const AFTER: &str = "\
-            /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login
+            /*NO QUERY CACHE*/ select id, name, role, active, immutable, created_at, last_login,
+                hosts
             from users where (created_at, id) < ($2, $3)
             order by created_at desc, id desc limit $1";
         let limit = i64::from(limit);
@@ -277,12 +301,12 @@ impl Store {
     ) -> Result<bool, StoreError> {
         const SQL: &str = "update users set role = $2 where id = $1";
         let entry = entry(actor, Action::UserRole, id);
-        change!(self, actor, entry, |tx, now| {
+        change!(self, actor, entry, |tx, now, rights| {
             let _: Timestamp = now;
             if actor.origin.user_id == Some(id) {
                 return Err(Refusal::OwnRole.into());
             }
-            let user = user_to_change!(tx, id);
+            let user = user_to_change!(tx, id, rights);
             if user.role == role {
                 (false, None)
             } else {
@@ -294,6 +318,46 @@ impl Store {
                     Some((
                         format!("user:{}", user.name),
                         format!("{} to {role}", user.role),
+                    )),
+                )
+            }
+        })
+    }
+
+    /// Limits a user, and all its keys, to some hosts; `false` when it already was so.
+    ///
+    /// # Errors
+    /// [`Refusal::OwnHosts`], [`Refusal::UserNotFound`], [`Refusal::Immutable`],
+    /// [`Refusal::LastAdmin`], [`Refusal::HostsExceeded`], a refusal of the actor, or when the database
+    /// fails.
+    pub async fn set_hosts(
+        &self,
+        actor: &Actor,
+        id: UserId,
+        hosts: &HostSelector,
+    ) -> Result<bool, StoreError> {
+        const SQL: &str = "update users set hosts = $2 where id = $1";
+        let entry = entry(actor, Action::UserHosts, id);
+        change!(self, actor, entry, |tx, now, rights| {
+            let _: Timestamp = now;
+            if actor.origin.user_id == Some(id) {
+                return Err(Refusal::OwnHosts.into());
+            }
+            let user = user_to_change!(tx, id, rights);
+            rights.forbid_other_hosts(hosts)?;
+            if user.hosts == *hosts {
+                (false, None)
+            } else {
+                tx.execute(sqlx::query(SQL).bind(Db(id)).bind(hosts.stored()))
+                    .await?;
+                if !hosts.is_any() {
+                    keep_an_admin!(tx, user);
+                }
+                (
+                    true,
+                    Some((
+                        format!("user:{}", user.name),
+                        format!("{} to {hosts}", user.hosts),
                     )),
                 )
             }
@@ -319,12 +383,12 @@ impl Store {
             Action::UserDeactivate
         };
         let entry = entry(actor, action, id);
-        change!(self, actor, entry, |tx, now| {
+        change!(self, actor, entry, |tx, now, rights| {
             let _: Timestamp = now;
             if actor.origin.user_id == Some(id) && !active {
                 return Err(Refusal::OwnAccount.into());
             }
-            let user = user_to_change!(tx, id);
+            let user = user_to_change!(tx, id, rights);
             if user.active == active {
                 (false, None)
             } else {
@@ -355,12 +419,13 @@ impl Store {
             Action::UserUnprotect
         };
         let entry = entry(actor, action, id);
-        change!(self, actor, entry, |tx, now| {
+        change!(self, actor, entry, |tx, now, rights| {
             let _: Timestamp = now;
             let row: Option<UserRow> = tx
                 .fetch_optional(sqlx::query_as(COLUMNS_BY_ID).bind(Db(id)))
                 .await?;
             let user = row.ok_or(Refusal::UserNotFound)?.into_user()?;
+            rights.forbid_other_hosts(&user.hosts)?;
             if user.immutable == immutable {
                 (false, None)
             } else if user.immutable && !actor.is_local() {
@@ -381,9 +446,9 @@ impl Store {
     pub async fn delete_user(&self, actor: &Actor, id: UserId) -> Result<(), StoreError> {
         const SQL: &str = "delete from users where id = $1";
         let entry = entry(actor, Action::UserDelete, id);
-        change!(self, actor, entry, |tx, now| {
+        change!(self, actor, entry, |tx, now, rights| {
             let _: Timestamp = now;
-            let user = user_to_change!(tx, id);
+            let user = user_to_change!(tx, id, rights);
             tx.execute(sqlx::query(SQL).bind(Db(id))).await?;
             keep_an_admin!(tx, user);
             (
@@ -392,6 +457,17 @@ impl Store {
             )
         })
     }
+}
+
+/// The hosts that are stored in a row of `table`.
+pub(super) fn parse_hosts(
+    table: &'static str,
+    text: Option<&str>,
+) -> Result<HostSelector, StoreError> {
+    HostSelector::from_stored(text).map_err(|_| StoreError::Corrupt {
+        table,
+        column: "hosts",
+    })
 }
 
 fn entry(actor: &Actor, action: Action, id: UserId) -> Entry<'_> {

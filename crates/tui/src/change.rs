@@ -115,6 +115,7 @@ impl Change {
                     is_admin: *admin,
                     activate: true,
                     scopes: Vec::new(),
+                    hosts: None,
                 };
                 return Ok(ChangeOutcome::User(client.register_user(&user).await?));
             }
@@ -129,6 +130,7 @@ impl Change {
                     name: name.clone(),
                     scopes: Vec::new(),
                     expires_at: None,
+                    hosts: None,
                 };
                 let key = client.create_key(owner.id.as_deref(), &key).await?;
                 return Ok(ChangeOutcome::Key(key));

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::host_selector::HostSelector;
 use super::time::Timestamp;
 use super::user::{Role, UserId};
 
@@ -209,6 +210,8 @@ pub struct ApiKey {
     pub name: String,
     /// What it may do at most.
     pub scopes: Scopes,
+    /// On which of its user's hosts it is accepted.
+    pub hosts: HostSelector,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it stops working; never when absent.

@@ -153,6 +153,8 @@ pub enum Action {
     UserDelete,
     /// A user's role was set.
     UserRole,
+    /// The hosts that a user is limited to were set.
+    UserHosts,
     /// A user was activated.
     UserActivate,
     /// A user was deactivated.
@@ -181,6 +183,8 @@ pub enum Action {
     DbRestore,
     /// Backups were deleted.
     DbPrune,
+    /// A role of the database server got its rights on the tables.
+    DbGrant,
     /// Refused changes of one caller that were too many to be listed, and only counted.
     AuditSkip,
     /// Rows of the audit log were deleted because of their age.
@@ -195,6 +199,7 @@ impl Action {
             Self::UserCreate => "user.create",
             Self::UserDelete => "user.delete",
             Self::UserRole => "user.role",
+            Self::UserHosts => "user.hosts",
             Self::UserActivate => "user.activate",
             Self::UserDeactivate => "user.deactivate",
             Self::UserProtect => "user.protect",
@@ -209,6 +214,7 @@ impl Action {
             Self::DbRollback => "db.rollback",
             Self::DbRestore => "db.restore",
             Self::DbPrune => "db.prune",
+            Self::DbGrant => "db.grant",
             Self::AuditSkip => "audit.skip",
             Self::AuditExpire => "audit.expire",
         }
@@ -230,7 +236,7 @@ pub struct AuditRow {
     pub via: String,
     /// What was done, for instance `user.create`.
     pub action: String,
-    /// On what: `user:NAME`, `key:ID`, `host:ID`, `backup:NAME` or `revision:NUMBER`.
+    /// On what: `user:NAME`, `key:ID`, `host:ID`, `backup:NAME`, `role:NAME` or `revision:NUMBER`.
     pub target: String,
     /// `done`, or `refused` when a rule forbade it or it failed.
     pub result: String,

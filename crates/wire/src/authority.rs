@@ -46,6 +46,8 @@ pub enum Denial {
     Inactive,
     /// Its key was narrowed to other scopes.
     Scope(Scope),
+    /// Its user or its key is limited to other hosts than this one.
+    Host,
 }
 
 impl fmt::Display for Denial {
@@ -55,6 +57,7 @@ impl fmt::Display for Denial {
             Self::Role(role) => write!(f, "Role {role} required"),
             Self::Inactive => f.write_str("API key has to be activated"),
             Self::Scope(scope) => write!(f, "The key lacks the scope {scope}"),
+            Self::Host => f.write_str("The user or the key is limited to other hosts"),
         }
     }
 }

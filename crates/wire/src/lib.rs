@@ -6,7 +6,7 @@
 //! - [`series`]: the one list of figures with a history (`SERIES`).
 //! - [`filter::Filter`]: the language that selects processes, for the API and the dashboard.
 //! - [`request_stats`], [`sketch::Sketch`]: statistics of requests, and their mergeable percentiles.
-//! - [`user`], [`api_key`], [`authority`], [`audit`]: who may do what, and who did.
+//! - [`user`], [`api_key`], [`host_selector`], [`authority`], [`audit`]: who may do what, and who did.
 //! - [`api::problem::Problem`], [`api::page::Page`]: errors and pages of the API.
 //! - [`time::Timestamp`], [`time::Clock`]: the only clock of the program.
 
@@ -18,6 +18,7 @@ pub mod filter;
 pub mod fleet;
 pub mod harmless;
 pub mod host;
+pub mod host_selector;
 pub mod log;
 pub mod process;
 pub mod progress;

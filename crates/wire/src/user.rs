@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::host_selector::HostSelector;
 use super::time::Timestamp;
 
 /// Identifies a user forever, whatever the name.
@@ -105,6 +106,8 @@ pub struct User {
     pub active: bool,
     /// Can't be deleted, demoted, deactivated or renamed, nor its keys be changed by others.
     pub immutable: bool,
+    /// On which hosts it and its keys may do anything.
+    pub hosts: HostSelector,
     /// When it was made.
     pub created_at: Timestamp,
     /// When one of its keys was last accepted, to the minute.

@@ -11,6 +11,7 @@ use linux_api_store::api_keys::NewKey;
 use linux_api_wire::api::keys::{CreateKey, IssuedKey, ListedKey, RotateKey};
 use linux_api_wire::api::users::ListedUser;
 use linux_api_wire::api_key::{KeyId, Scope, Scopes};
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::time::Timestamp;
 
 /// How many keys are read at once from a database.
@@ -63,6 +64,7 @@ impl AdminTarget {
         user: &ListedUser,
         name: &str,
         scopes: Vec<Scope>,
+        hosts: HostSelector,
         expires_at: Option<Timestamp>,
     ) -> anyhow::Result<IssuedKey> {
         let made: Result<IssuedKey, ChangeError> = match self {
@@ -73,6 +75,7 @@ impl AdminTarget {
                     key.scopes = Scopes::only(scopes);
                 }
                 key.expires_at = expires_at;
+                key.hosts = hosts;
                 let made = admin.store.create_key(&admin.actor, id, &key).await;
                 made.map(|key| IssuedKey::new(&key, secret.expose()))
                     .map_err(ChangeError::from)
@@ -82,6 +85,7 @@ impl AdminTarget {
                     name: name.to_owned(),
                     scopes,
                     expires_at: expires_at.map(|time| time.to_string()),
+                    hosts: hosts.stored(),
                 };
                 let id = Some(user.user_id.as_str());
                 let made = patiently(async || client.create_key(id, &wanted).await).await;
@@ -153,6 +157,7 @@ async fn new_key(name: &str) -> anyhow::Result<(PlainKey, NewKey)> {
         name: name.to_owned(),
         scopes: Scopes::ALL,
         expires_at: None,
+        hosts: HostSelector::default(),
     };
     Ok((secret, key))
 }

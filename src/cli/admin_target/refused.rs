@@ -65,6 +65,7 @@ fn refusal_of(code: &str) -> Option<Refusal> {
         "user_immutable" => Refusal::Immutable,
         "last_admin" => Refusal::LastAdmin,
         "own_role" => Refusal::OwnRole,
+        "own_hosts" => Refusal::OwnHosts,
         "own_account" => Refusal::OwnAccount,
         "too_many_keys" => Refusal::TooManyKeys,
         "key_ended" => Refusal::KeyEnded,
@@ -98,12 +99,18 @@ fn advice(refusal: Refusal, place: &AdminTarget, name: &str) -> String {
             | Refusal::ActorEnded
             | Refusal::ActorDenied(_)
             | Refusal::ScopesExceeded
+            | Refusal::HostsExceeded
             | Refusal::HostNotFound
             | Refusal::HostAlive,
             _,
         ) => refusal.to_string(),
         (Refusal::OwnRole, _) => {
             "users can't change their own role: have another admin do it, or run this on the daemon's host, \
+             without --remote"
+                .to_owned()
+        }
+        (Refusal::OwnHosts, _) => {
+            "users can't choose their own hosts: have another admin do it, or run this on the daemon's host, \
              without --remote"
                 .to_owned()
         }

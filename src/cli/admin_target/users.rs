@@ -16,6 +16,7 @@ use linux_api_store::{Refusal, StoreError};
 use linux_api_wire::api::users::{ListedUser, RegisterUser};
 use linux_api_wire::api_key::{KeyId, Scopes};
 use linux_api_wire::audit::Action;
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::user::{Role, User, UserId};
 
 /// How many users are read at once from a database.
@@ -29,6 +30,8 @@ pub(in crate::cli) struct NewAccount {
     pub(in crate::cli) name: String,
     pub(in crate::cli) role: Role,
     pub(in crate::cli) active: bool,
+    /// On which hosts it may do anything.
+    pub(in crate::cli) hosts: HostSelector,
     /// What its first key may do; none for a user without a key.
     pub(in crate::cli) key: Option<Scopes>,
 }
@@ -198,6 +201,30 @@ impl AdminTarget {
         changed.map_err(|failed| failed.explain(self, &user.username))
     }
 
+    /// Limits a user to some hosts; `false` when it was so already.
+    pub(in crate::cli) async fn set_hosts(
+        &self,
+        user: &ListedUser,
+        hosts: &HostSelector,
+    ) -> anyhow::Result<bool> {
+        let changed: Result<bool, ChangeError> = match self {
+            Self::Database(admin) => {
+                let id = parse_id(&user.user_id)?;
+                let changed = admin.store.set_hosts(&admin.actor, id, hosts).await;
+                changed.map_err(ChangeError::from)
+            }
+            Self::Remote(client) => {
+                let (id, hosts) = (&user.user_id, hosts.stored());
+                let changed = patiently(async || client.set_hosts(id, hosts.as_deref()).await);
+                changed
+                    .await
+                    .map(|it| it.is_some())
+                    .map_err(ChangeError::from)
+            }
+        };
+        changed.map_err(|failed| failed.explain(self, &user.username))
+    }
+
     /// Sets a user's role; `false` when it had it already.
     pub(in crate::cli) async fn set_role(
         &self,
@@ -266,6 +293,7 @@ async fn add_over_http(client: &Client, account: &NewAccount) -> Result<MadeUser
         is_admin: account.role == Role::Admin,
         activate: account.active,
         scopes: scopes.clone().unwrap_or_default(),
+        hosts: account.hosts.stored(),
     };
     let made = patiently(async || client.register_user(&wanted).await).await?;
     let mut api_key = Some(made.api_key);
@@ -294,6 +322,7 @@ async fn add_to_database(
         role: account.role,
         active: account.active,
         immutable: false,
+        hosts: account.hosts.clone(),
     };
     let mut secret = None;
     let mut key = None;
@@ -305,6 +334,7 @@ async fn add_to_database(
             name: "first key".to_owned(),
             scopes,
             expires_at: None,
+            hosts: HostSelector::default(),
         });
         secret = Some(plain);
     }

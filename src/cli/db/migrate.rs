@@ -6,6 +6,7 @@ use super::context::DatabaseContext;
 use crate::cli::progress::TerminalProgress;
 use crate::cli::{Context, output};
 use linux_api_config::BeforeMigration;
+use linux_api_daemon::run::database::keep_chunks;
 use linux_api_store::Store;
 use linux_api_store::backup::Reason;
 use linux_api_store::migrations::{MigrationOutcome, Run};
@@ -92,12 +93,17 @@ impl Options {
             return Ok(());
         }
         let before = store.timescale().await?;
+        let retention = &place.loaded.config.retention;
+        if before.is_used() {
+            keep_chunks(store, retention).await;
+        }
         if before.is_used() || !before.is_usable() {
             return Ok(());
         }
         output::note("moving the measurements into hypertables of TimescaleDB");
         let after = store.use_timescaledb().await?;
         if after.is_used() {
+            keep_chunks(store, retention).await;
             output::text("measurements are now stored by TimescaleDB")?;
         }
         Ok(())

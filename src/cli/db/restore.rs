@@ -126,6 +126,8 @@ impl Options {
         let options = StoreOptions {
             url: url.expose().to_owned().into(),
             direct_url: None,
+            admin_url: None,
+            owner_url: None,
             pooler: false,
             ..place.options.clone()
         };

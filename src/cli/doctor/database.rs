@@ -6,7 +6,7 @@ use linux_api_store::migrations::SchemaState;
 use linux_api_store::{Store, StoreError};
 use linux_api_wire::time::Clock;
 
-use super::Finding;
+use super::{Finding, Verdict};
 
 const DATABASE: &str = "database";
 const MIGRATIONS: &str = "migrations";
@@ -61,10 +61,15 @@ pub(super) async fn check(
         what = format!("{what} with TimescaleDB {version}");
     }
     let last_failure = last_failure(store).await;
-    vec![
-        Finding::ok(DATABASE, format!("{what} at {url}")),
-        schema(store.schema_state().await, last_failure),
-    ]
+    let mut schema = schema(store.schema_state().await, last_failure);
+    let may_migrate =
+        loaded.config.database.owner_url.is_some() || store.owns_schema().await.unwrap_or(true);
+    if schema.result == Verdict::Warn && !may_migrate {
+        let advice =
+            "run `linux-api db migrate` where database.owner_url is the owner of the schema";
+        schema.advice = Some(advice.to_owned());
+    }
+    vec![Finding::ok(DATABASE, format!("{what} at {url}")), schema]
 }
 
 fn unreachable(url: &str, error: &StoreError) -> Finding {
@@ -128,7 +133,6 @@ fn schema(state: Result<SchemaState, StoreError>, last_failure: Option<String>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::doctor::Verdict;
     use linux_api_store::migrations::SchemaError;
 
     fn state(current: i64, pending: &[i64]) -> SchemaState {

@@ -46,7 +46,12 @@ pub(super) fn check(loaded: &LoadedConfig) -> Vec<Finding> {
     }
     let data = &loaded.data_dir;
     watched.push(Private::of(data.join(FIRST_KEY_FILE), 0o077));
-    let secrets = [&config.database.url_file, &config.database.direct_url_file];
+    let secrets = [
+        &config.database.url_file,
+        &config.database.direct_url_file,
+        &config.database.admin_url_file,
+        &config.database.owner_url_file,
+    ];
     let secrets = secrets.into_iter().flatten().chain(&config.server.tls_key);
     // A group of their own is usual for these.
     watched.extend(secrets.map(|path| Private::of(path.clone(), 0o007)));

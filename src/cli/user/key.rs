@@ -15,6 +15,7 @@ use linux_api_config::ConfigValue;
 use linux_api_wire::api::keys::IssuedKey;
 use linux_api_wire::api_key::Scope;
 use linux_api_wire::audit::Action;
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::time::Timestamp;
 
 /// The longest that a rotated key may live on.
@@ -47,6 +48,9 @@ enum Command {
         /// Limit it to this scope; may be repeated. Default: everything that the user's role allows
         #[arg(long = "scope", value_name = "SCOPE", add = completion::scopes())]
         scopes: Vec<Scope>,
+        /// Limit it to hosts with these labels, such as env=dev,role=web; all of them must be there
+        #[arg(long, value_name = "LABELS")]
+        hosts: Option<HostSelector>,
         /// When it stops working: a duration from now such as 30d, a date, or a time such as
         /// 2036-01-01T08:00:00Z
         #[arg(long, value_name = "TIME", value_parser = when::future)]
@@ -82,9 +86,11 @@ impl Options {
                 user,
                 name,
                 scopes,
+                hosts,
                 expires,
             } => {
-                let made = create(place, &user, &name, scopes, expires);
+                let hosts = hosts.unwrap_or_default();
+                let made = create(place, &user, &name, (scopes, hosts), expires);
                 made.await?.print(ctx)
             }
             Command::Rotate { user, key, overlap } => {
@@ -105,11 +111,13 @@ impl Options {
                 user,
                 name,
                 scopes,
+                hosts,
                 expires,
             } => {
+                let limits = (scopes, hosts.unwrap_or_default());
                 let act = async |client: &Client| {
-                    let (place, scopes) = (place(client), scopes.clone());
-                    let made = create(&place, &user, &name, scopes, expires);
+                    let (place, limits) = (place(client), limits.clone());
+                    let made = create(&place, &user, &name, limits, expires);
                     Ok(vec![made.await?])
                 };
                 poll::list(ctx, &reports(true), act).await
@@ -150,11 +158,13 @@ async fn create(
     place: &AdminTarget,
     user: &str,
     name: &str,
-    scopes: Vec<Scope>,
+    (scopes, hosts): (Vec<Scope>, HostSelector),
     expires: Option<Timestamp>,
 ) -> anyhow::Result<Report> {
     let user = place.user_for(Action::KeyCreate, user).await?;
-    let made = place.create_key(&user, name, scopes, expires).await?;
+    let made = place
+        .create_key(&user, name, scopes, hosts, expires)
+        .await?;
     new_key(&made, format!("created a key for {}", user.username))
 }
 

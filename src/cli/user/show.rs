@@ -18,6 +18,7 @@ pub(super) fn users() -> Listing<ListedUser> {
             Column::text("ROLE", |user| user.role.as_str().into()),
             Column::text("ACTIVE", |user| yes_or_no(user.activated).into()),
             Column::text("PROTECTED", |user| yes_or_no(user.immutable).into()),
+            Column::long("HOSTS", |user| or_all(user.hosts.as_deref()).into()),
             Column::text("CREATED", |user| minute(&user.created_at).into()),
             Column::text("LAST LOGIN", |user| {
                 or_never(user.last_login.as_deref()).into()
@@ -68,6 +69,7 @@ pub(super) fn keys() -> Listing<KeyRow> {
                 Cell::new(row.state, if is_usable { Tone::Good } else { Tone::Warn })
             }),
             Column::long("SCOPES", |row| row.scopes().into()),
+            Column::wide("HOSTS", |row| or_all(row.key.hosts.as_deref()).into()),
             Column::wide("CREATED", |row| minute(&row.key.created_at).into()),
             Column::text("EXPIRES", |row| {
                 or_never(row.key.expires_at.as_deref()).into()
@@ -122,6 +124,11 @@ const fn yes_or_no(yes: bool) -> &'static str {
     if yes { "yes" } else { "no" }
 }
 
+/// The labels of the hosts that a user or a key is limited to.
+fn or_all(hosts: Option<&str>) -> String {
+    hosts.unwrap_or("all").to_owned()
+}
+
 fn or_never(time: Option<&str>) -> String {
     time.map_or_else(|| "never".to_owned(), minute)
 }
@@ -140,6 +147,7 @@ mod tests {
             expires_at: expires_at.map(str::to_owned),
             last_used: None,
             revoked_at: revoked_at.map(str::to_owned),
+            hosts: None,
         };
         let now = "2026-11-23T08:00:00Z".parse().unwrap();
         assert_eq!(state_of(&key(None, None), now), "usable");

@@ -47,12 +47,14 @@ async fn users_are_listed_newest_first_with_role_and_activation(database: Databa
             {
                 "user_id": viewer.id(), "username": "alice1",
                 "created_at": "2027-01-15T08:00:02Z", "last_login": null,
-                "immutable": false, "role": "viewer", "is_admin": false, "activated": false
+                "immutable": false, "role": "viewer", "is_admin": false, "activated": false,
+                "hosts": null
             },
             {
                 "user_id": admin.id(), "username": "boss",
                 "created_at": "2027-01-15T08:00:01Z", "last_login": null,
-                "immutable": true, "role": "admin", "is_admin": true, "activated": true
+                "immutable": true, "role": "admin", "is_admin": true, "activated": true,
+                "hosts": null
             },
         ])
     );

@@ -206,12 +206,30 @@ impl App {
             role,
             active,
             immutable,
+            hosts: linux_api_wire::host_selector::HostSelector::default(),
         };
         let made = self.store.create_user(&Actor::system(), &user, &new).await;
         Caller {
             user: made.unwrap(),
             key,
         }
+    }
+
+    /// Limits a user to hosts with these labels.
+    pub(crate) async fn limit(&self, caller: &Caller, hosts: &str) {
+        let hosts = hosts.parse().unwrap();
+        let limited = self
+            .store
+            .set_hosts(&Actor::system(), caller.user.id, &hosts)
+            .await;
+        assert!(limited.unwrap());
+    }
+
+    /// Gives the host of the service these labels, as a reload of its configuration does.
+    pub(crate) fn label(&self, labels: &[(&str, &str)]) {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        self.store
+            .set_own_labels(labels.iter().map(owned).collect());
     }
 
     /// One more key of a user, narrowed to `scopes` unless that is empty.
@@ -376,6 +394,7 @@ pub(crate) fn cheap_key(scopes: Scopes, expires_at: Option<Timestamp>) -> (Strin
         name: "of a test".to_owned(),
         scopes,
         expires_at,
+        hosts: linux_api_wire::host_selector::HostSelector::default(),
     };
     (secret.expose().to_owned(), new)
 }

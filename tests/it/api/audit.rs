@@ -56,6 +56,14 @@ const CHANGES: &[Change] = &[
     ),
     (
         "PATCH",
+        "/api/v1/admin/users/{user_id}/hosts",
+        "",
+        r#"{"hosts":"env=dev"}"#,
+        "user.hosts",
+        "USER",
+    ),
+    (
+        "PATCH",
         "/api/v1/admin/users/{user_id}/deactivate",
         "",
         "",

@@ -63,7 +63,7 @@ async fn a_key_is_made_shown_once_listed_and_works(database: Database) {
         json!({
             "key_id": id_of(key), "name": "backup script", "scopes": [],
             "created_at": "2027-01-15T08:00:10Z", "expires_at": "2030-01-01T00:00:00Z",
-            "api_key": key
+            "hosts": null, "api_key": key
         })
     );
     assert_eq!(status(&app, key).await, 200);
@@ -79,7 +79,7 @@ async fn a_key_is_made_shown_once_listed_and_works(database: Database) {
         json!({
             "key_id": id_of(key), "name": "backup script", "scopes": [],
             "created_at": "2027-01-15T08:00:10Z", "expires_at": "2030-01-01T00:00:00Z",
-            "last_used": null, "revoked_at": null
+            "last_used": null, "revoked_at": null, "hosts": null
         })
     );
     assert_eq!(listed["items"][1]["key_id"], id_of(&viewer.key));

@@ -54,6 +54,13 @@ pub(crate) const CHANGES: &[Change] = &[
         ALL,
     ),
     Change(
+        "PATCH",
+        "/api/v1/admin/users/{user_id}/hosts",
+        "",
+        r#"{"hosts":"env=dev"}"#,
+        ALL,
+    ),
+    Change(
         "DELETE",
         "/api/v1/user/delete",
         "",

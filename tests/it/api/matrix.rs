@@ -82,6 +82,8 @@ struct Kind {
     role: Role,
     active: bool,
     only: Option<Scope>,
+    /// It is limited to other hosts.
+    is_elsewhere: bool,
 }
 
 impl Kind {
@@ -91,6 +93,8 @@ impl Kind {
         };
         if self.key.is_none() {
             ExpectedStatus::Refused(401, "key_missing")
+        } else if self.is_elsewhere {
+            ExpectedStatus::Refused(403, "host_not_allowed")
         } else if self.role < scope.role() {
             ExpectedStatus::Refused(403, "admin_required")
         } else if !self.active {
@@ -110,6 +114,7 @@ async fn kinds(app: &App) -> Vec<Kind> {
         role,
         active,
         only,
+        is_elsewhere: false,
     };
     let mut kinds = vec![kind("anonymous", None, Role::Viewer, false, None)];
     for (role, prefix) in [(Role::Viewer, "view"), (Role::Admin, "adm")] {
@@ -125,6 +130,13 @@ async fn kinds(app: &App) -> Vec<Kind> {
             .await;
         let name = format!("inactive {role}");
         kinds.push(kind(&name, Some(asleep.key), role, false, None));
+        let away = app.user(&format!("{prefix}_away"), role).await;
+        app.limit(&away, "env=prod").await;
+        let name = format!("{role} of other hosts");
+        kinds.push(Kind {
+            is_elsewhere: true,
+            ..kind(&name, Some(away.key), role, true, None)
+        });
     }
     kinds
 }

@@ -168,7 +168,11 @@ async fn a_caller_that_loses_its_right_before_the_lock_changes_nothing(database:
         Engine::Postgres => "begin;",
     };
     let bump = "update settings set value = value where name = 'auth_revision';";
-    for (change, loss) in pairs(CHANGES) {
+    // To forget a host changes no user, so it waits for no such change; on SQLite all writes wait.
+    let waits = |change: &Change| {
+        database.engine == Engine::Sqlite || !change.1.starts_with("/api/v1/fleet/")
+    };
+    for (change, loss) in pairs(CHANGES).filter(|(change, _)| waits(change)) {
         let cast = Cast::new(app, &stage.root).await;
         let mut direct = Direct::to(database.engine, &database.url).await;
         let other = format!("{begin}{bump}{}", cast.lose_in_sql(loss));

@@ -20,6 +20,7 @@ use crate::api::wire::{Daemon, LIMITS, Wire};
 on_both_engines! {
     a_mapped_account_is_its_user_and_the_audit_log_names_the_uid,
     a_change_of_the_mapped_user_counts_at_once,
+    a_mapped_account_is_limited_to_the_hosts_of_its_user,
     a_member_of_the_viewer_group_is_a_viewer_without_a_row,
     an_account_that_nobody_mapped_is_refused,
     a_key_over_the_socket_counts_before_the_account,
@@ -116,6 +117,24 @@ async fn a_change_of_the_mapped_user_counts_at_once(database: Database) {
     let deactivate = format!("/api/v1/admin/users/{}/deactivate", user.id());
     app.patch(&admin.key, &deactivate).await.expect(200);
     wire.ask(&me).await.expect_code(403, "user_inactive");
+}
+
+async fn a_mapped_account_is_limited_to_the_hosts_of_its_user(database: Database) {
+    let (app, _daemon, path) = start(&database, &[("tester", "alice1")], "").await;
+    app.admin().await;
+    let user = app.user("alice1", Role::Admin).await;
+    let me = request("GET", "/api/v1/user/me", "");
+    let mut wire = connect(&path).await;
+    wire.ask(&me).await.expect(200);
+    app.limit(&user, "env=dev").await;
+    wire.ask(&me).await.expect_code(403, "host_not_allowed");
+    let body = r#"{"username":"eve1"}"#;
+    let made = wire
+        .ask(&request("POST", "/api/v1/user/register", body))
+        .await;
+    made.expect_code(403, "host_not_allowed");
+    app.label(&[("env", "dev")]);
+    wire.ask(&me).await.expect(200);
 }
 
 async fn a_member_of_the_viewer_group_is_a_viewer_without_a_row(database: Database) {

@@ -176,7 +176,9 @@ async fn me_shows_the_caller_and_its_key(database: Database) {
                 "last_login": null,
                 "immutable": true
             },
-            "user_perm": {"is_admin": true, "activated": true, "role": "admin", "scopes": []}
+            "user_perm": {
+                "is_admin": true, "activated": true, "role": "admin", "scopes": [], "hosts": null
+            }
         })
     );
     let viewer = app.user("alice1", Role::Viewer).await;

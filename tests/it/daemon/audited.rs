@@ -53,6 +53,13 @@ const CHANGES: &[Change] = &[
         &["admin", "viewer"],
     ),
     (
+        "user set",
+        &["alice1", "--hosts", "env=dev"],
+        "user.hosts",
+        "user:alice1",
+        &["nobody", "--hosts", "env=dev"],
+    ),
+    (
         "user key create",
         &["alice1"],
         "key.create",
@@ -96,10 +103,11 @@ const CHANGES: &[Change] = &[
     ),
 ];
 
-/// Commands that change the database or its backups, whose rows `database.rs` and `upgrade.rs` look
-/// for.
+/// Commands that change the database or its backups, whose rows `database.rs`, `rights.rs` and `upgrade.rs`
+/// look for.
 const OF_THE_DATABASE: &[&str] = &[
     "db backup",
+    "db grant",
     "db import",
     "db migrate",
     "db prune",

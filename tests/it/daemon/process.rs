@@ -129,6 +129,11 @@ pub(crate) fn post(address: &str, path: &str, key: &str, body: &Value) -> (u16, 
     send(address, "POST", path, Some(key), &body.to_string())
 }
 
+/// A `PATCH` of JSON.
+pub(crate) fn patch(address: &str, path: &str, key: &str, body: &Value) -> (u16, String) {
+    send(address, "PATCH", path, Some(key), &body.to_string())
+}
+
 fn send(address: &str, method: &str, path: &str, key: Option<&str>, body: &str) -> (u16, String) {
     let key = key.map_or_else(String::new, |key| format!("X-API-Key: {key}\r\n"));
     let text = format!(

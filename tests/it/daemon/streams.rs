@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::daemon::process::{Daemon, post, request};
+use crate::daemon::process::{Daemon, patch, post, request};
 
 const FAMILIES: [&str; 12] = [
     "cpu",
@@ -315,6 +315,31 @@ fn a_deactivated_user_loses_its_streams() {
     let (status, body) = request(&daemon.address, "PATCH", &path, Some(&key));
     assert!((200..300).contains(&status), "{body}");
     assert_eq!(stream.reason(), "not_allowed");
+}
+
+#[test]
+fn a_user_that_is_limited_to_other_hosts_loses_its_streams() {
+    let (_home, daemon, key) = start(&[]);
+    let body = json!({"username": "watcher", "activate": true});
+    let (status, text) = post(&daemon.address, "/api/v1/user/register", &key, &body);
+    assert_eq!(status, 200, "{text}");
+    let made: Value = serde_json::from_str(&text).unwrap();
+    let watcher = made["api_key"].as_str().unwrap();
+    let mut stream = Stream::open(&daemon.address, "interval=3600", watcher);
+    stream.snapshot();
+    let path = format!(
+        "/api/v1/admin/users/{}/hosts",
+        made["user_id"].as_str().unwrap()
+    );
+    let body = json!({"hosts": "env=prod"});
+    let (status, text) = patch(&daemon.address, &path, &key, &body);
+    assert_eq!(status, 200, "{text}");
+    let limited = std::time::Instant::now();
+    assert_eq!(stream.reason(), "not_allowed");
+    assert!(limited.elapsed() < Duration::from_secs(5));
+    let (status, text) = daemon.get("/api/v1/user/me", Some(watcher));
+    assert_eq!(status, 403, "{text}");
+    assert!(text.contains("host_not_allowed"), "{text}");
 }
 
 #[test]

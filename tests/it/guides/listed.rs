@@ -74,6 +74,7 @@ pub(crate) const LISTED: &[UnrunCommand] = &[
         names_the_first_key,
     ),
     listed("-u postgres ", SERVER, nothing),
+    listed("linux-api db grant ", SERVER, nothing),
     listed("printf 'postgres://", ROOT, names_the_url_file),
     listed("editor ", "wants a person", nothing),
     listed("timedatectl ", HOST, nothing),

@@ -13,6 +13,7 @@ use crate::guides::pages::{Page, root};
 const STAND_INS: &[(&str, &str)] = &[
     ("REVISION", "2"),
     ("TIME", "2030-01-01T00:00:00Z"),
+    ("LABELS", "env=dev"),
     ("SCOPE", "host:read"),
     ("NAME|URL", "NAME"),
 ];

@@ -18,7 +18,9 @@ pub(crate) fn check(stage: &Stage, place: &str, text: &str) {
     for text in [text, &whole] {
         let here = text
             .replace("/etc/linux-api/database_url", secret)
-            .replace("/etc/linux-api/database_direct_url", secret);
+            .replace("/etc/linux-api/database_direct_url", secret)
+            .replace("/etc/linux-api/database_admin_url", secret)
+            .replace("/etc/linux-api/database_owner_url", secret);
         if text.contains("theme = ") {
             let path = stage.path("tui.toml");
             fs::write(&path, here).unwrap();

@@ -44,7 +44,12 @@ fn the_service_tells_when_it_is_ready_and_is_not_restarted_in_vain() {
 
 #[test]
 fn files_that_only_root_may_read_are_handed_over_when_they_are_there() {
-    for name in ["database_url", "database_direct_url"] {
+    for name in [
+        "database_url",
+        "database_direct_url",
+        "database_admin_url",
+        "database_owner_url",
+    ] {
         let lines = [
             format!("LoadCredential={name}:/etc/linux-api/{name}"),
             format!("SetCredential={name}:\\n"),

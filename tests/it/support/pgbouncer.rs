@@ -104,7 +104,10 @@ fn start(url: &str) -> Result<Pooler, Missing> {
     );
     let (ini, users) = (folder.join("pgbouncer.ini"), folder.join("users"));
     fs::write(&ini, settings).expect("write its settings");
-    fs::write(&users, format!("\"{user}\" \"\"\n")).expect("write its users");
+    // The roles of a fleet's database too, see accounts.rs.
+    let known = [user, "linux_api_daemon", "linux_api_admin"];
+    let known: String = known.map(|user| format!("\"{user}\" \"\"\n")).concat();
+    fs::write(&users, known).expect("write its users");
     let mut command = Command::new("sh");
     command.args(["-c", WATCHDOG, "sh"]);
     if rustix::process::geteuid().is_root() {

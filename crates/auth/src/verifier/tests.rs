@@ -78,6 +78,7 @@ impl Bench {
             role: Role::Viewer,
             active: true,
             immutable: false,
+            hosts: linux_api_wire::host_selector::HostSelector::default(),
             created_at,
             last_login: None,
         };
@@ -86,6 +87,7 @@ impl Bench {
             user_id: user.id,
             name: "first".to_owned(),
             scopes: Scopes::ALL,
+            hosts: linux_api_wire::host_selector::HostSelector::default(),
             created_at,
             expires_at: None,
             last_used: None,

@@ -7,13 +7,14 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::error::ApiError;
-use crate::extract::{ApiQuery, Caller, FromQuery, PathUser, scope};
+use crate::extract::{ApiJson, ApiQuery, Caller, FromBody, FromQuery, PathUser, scope};
+use crate::issuer::read_hosts;
 use crate::json::Json;
-use crate::params::QueryReader;
+use crate::params::{BodyReader, QueryReader};
 use linux_api_store::users::UserPosition;
 use linux_api_store::{Refusal, Store, StoreError};
 use linux_api_wire::api::page::Cursor;
-use linux_api_wire::api::users::{ListedUser, RoleChanged, UserChanged};
+use linux_api_wire::api::users::{ListedUser, RoleChanged, SetUserHosts, UserChanged};
 use linux_api_wire::user::{Role, UserId};
 
 /// Which users to list.
@@ -156,6 +157,46 @@ pub(crate) async fn set_user_role(
     })
 }
 
+impl FromBody for SetUserHosts {
+    fn read(body: &mut BodyReader) -> Self {
+        if !body.has("hosts") {
+            body.problem("hosts", "Field required");
+        }
+        Self {
+            hosts: body.hosts(),
+        }
+    }
+}
+
+/// Limit a user to some hosts
+///
+/// Daemons of other hosts refuse the user and all its keys with 403 from then on, and end its streams. A
+/// host counts by the labels in the configuration file of its daemon. 204 when nothing changes.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/admin/users/{user_id}/hosts",
+    tag = "admin",
+    params(("user_id" = Uuid, Path, description = "Id of the user")),
+    request_body = SetUserHosts,
+    responses(
+        (status = 200, description = "The hosts are set", body = UserChanged),
+        (status = 204, description = "Nothing to change"),
+    )
+)]
+pub(crate) async fn set_user_hosts(
+    caller: Caller<scope::UsersAdmin>,
+    State(store): State<Store>,
+    PathUser(id): PathUser,
+    ApiJson(body): ApiJson<SetUserHosts>,
+) -> Result<Response, ApiError> {
+    let hosts = read_hosts(body.hosts.as_deref())?;
+    let changed = store
+        .set_hosts(&caller.actor().await?, id, &hosts)
+        .await
+        .map_err(|error| refused(error, "Can't limit user: user is immutable"))?;
+    Ok(user_changed(changed, id))
+}
+
 /// Activate a user
 ///
 /// 204 when the user is active already.
@@ -261,6 +302,7 @@ fn refused(error: StoreError, immutable: &'static str) -> ApiError {
         Refusal::UserNotFound => ApiError::user_not_found(),
         Refusal::Immutable => forbidden("user_immutable", immutable),
         Refusal::OwnRole => forbidden("own_role", "Can't change your own admin perm."),
+        Refusal::OwnHosts => forbidden("own_hosts", "Can't change your own hosts."),
         Refusal::OwnAccount => forbidden("own_account", "Can't deactivate own admin account."),
         Refusal::LastAdmin => forbidden("last_admin", "At least one active admin must remain."),
         other => StoreError::Refused(other).into(),

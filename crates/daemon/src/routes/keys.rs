@@ -47,6 +47,7 @@ impl FromBody for CreateKey {
             name: name.unwrap_or_default(),
             scopes,
             expires_at,
+            hosts: body.hosts(),
         }
     }
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::error::ApiError;
 use crate::extract::{ApiJson, Caller, FromBody, scope};
+use crate::issuer::read_hosts;
 use crate::json::Json;
 use crate::params::BodyReader;
 use crate::state::StoredKeys;
@@ -19,6 +20,7 @@ use linux_api_wire::api::users::{
     CurrentUser, DeleteUser, Done, Permissions, RegisterUser, RegisteredUser,
 };
 use linux_api_wire::api_key::{Scope, Scopes};
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::user::{Role, UserId, parse_user_name};
 
 impl FromBody for RegisterUser {
@@ -35,6 +37,7 @@ impl FromBody for RegisterUser {
             is_admin: body.boolean("is_admin", false),
             activate: body.boolean("activate", false),
             scopes: body.list("scopes"),
+            hosts: body.hosts(),
         }
     }
 }
@@ -55,7 +58,8 @@ impl FromBody for DeleteUser {
 /// Register a user
 ///
 /// Creates a user with one key, which is shown only once. A key that was narrowed to some scopes
-/// gives the new key no more than those.
+/// gives the new key no more than those, and a caller that is limited to some hosts makes no user of
+/// others.
 #[utoipa::path(
     post,
     path = "/api/v1/user/register",
@@ -83,6 +87,7 @@ pub(crate) async fn register_user(
             chosen => chosen,
         },
         expires_at: None,
+        hosts: HostSelector::default(),
     };
     let user = NewUser {
         name: body.username,
@@ -93,6 +98,7 @@ pub(crate) async fn register_user(
         },
         active: body.activate,
         immutable: false,
+        hosts: read_hosts(body.hosts.as_deref())?,
     };
     let user = store
         .create_user(&caller.actor().await?, &user, &key)
@@ -190,6 +196,7 @@ pub(crate) async fn show_current_user(
             activated: user.active,
             role: user.role.to_string(),
             scopes: caller.identity.scopes.names(),
+            hosts: caller.identity.hosts.stored(),
         },
     }))
 }

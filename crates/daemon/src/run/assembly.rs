@@ -67,6 +67,7 @@ impl Assembly {
     /// Starts the tasks and makes the service. `stop` ends live streams.
     pub(super) fn start(&mut self, stop: &CancellationToken) -> anyhow::Result<Running> {
         let config = &*self.config;
+        self.store.set_own_labels(config.host.labels.clone());
         let collector = collector(config);
         let keys = StoredKeys(self.store.clone());
         let verifier = Verifier::new(

@@ -9,22 +9,23 @@ use super::systemd;
 use super::{Demo, first_admin};
 use crate::tasks::backups;
 use linux_api_auth::key::PlainKey;
-use linux_api_config::{BeforeMigration, Config, Database, DatabaseUrl};
+use linux_api_config::{BeforeMigration, Config, Database, DatabaseUrl, Retention};
 use linux_api_store::backup::{self, BackupError, BackupOrder, BackupScope, Reason};
 use linux_api_store::migrations::{MigrationOutcome, Run, SchemaError};
 use linux_api_store::{Availability, Options, Store, StoreError};
 use linux_api_wire::progress::Progress;
+use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::time::Clock;
 
 /// How the store is opened by this configuration.
 #[must_use]
 pub fn options(database: &Database) -> Options {
+    let secret = |url: &Option<DatabaseUrl>| url.as_ref().map(|url| url.expose().to_owned().into());
     Options {
         url: database.url.expose().to_owned().into(),
-        direct_url: database
-            .direct_url
-            .as_ref()
-            .map(|url| url.expose().to_owned().into()),
+        direct_url: secret(&database.direct_url),
+        admin_url: secret(&database.admin_url),
+        owner_url: secret(&database.owner_url),
         pooler: database.pooler,
         pool_size: database.pool_size,
         deadline: database.deadline,
@@ -76,7 +77,7 @@ impl Preparation {
         if self.config.database.migrate {
             Box::pin(self.migrate(&store)).await?;
             if self.config.database.timescaledb {
-                Box::pin(use_timescaledb(&store)).await;
+                Box::pin(use_timescaledb(&store, &self.config.retention)).await;
             }
         } else {
             let pending = store.schema_state().await?.pending.len();
@@ -134,9 +135,10 @@ impl Preparation {
 }
 
 /// Plain tables do as well, so a failure is no reason not to start.
-async fn use_timescaledb(store: &Store) {
+async fn use_timescaledb(store: &Store, retention: &Retention) {
     match store.use_timescaledb().await {
         Ok(found) if found.is_used() => {
+            keep_chunks(store, retention).await;
             let version = found.version.unwrap_or_default();
             tracing::info!(version, "measurements are stored by TimescaleDB");
         }
@@ -144,6 +146,26 @@ async fn use_timescaledb(store: &Store) {
         Err(error) => {
             tracing::warn!(%error, "TimescaleDB can't be used; measurements stay in plain tables");
         }
+    }
+}
+
+/// Has TimescaleDB itself delete what is too old, where this account owns the tables: the daemon that cleans
+/// up may have another.
+pub async fn keep_chunks(store: &Store, retention: &Retention) {
+    let keep = async {
+        if store.owns_schema().await? {
+            for (resolution, keep) in [
+                (Resolution::Minute, retention.minutes),
+                (Resolution::Hour, retention.hours),
+                (Resolution::Day, retention.days),
+            ] {
+                store.keep_chunks(resolution, keep).await?;
+            }
+        }
+        Ok::<_, StoreError>(())
+    };
+    if let Err(error) = keep.await {
+        tracing::warn!(%error, "can't set the retention of TimescaleDB");
     }
 }
 

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use linux_api_auth::hash::Hasher;
 use linux_api_auth::key::PlainKey;
 use linux_api_config::Config;
-use linux_api_store::Store;
 use linux_api_store::api_keys::NewKey;
 use linux_api_store::users::NewUser;
+use linux_api_store::{Store, StoreError};
 use linux_api_wire::api_key::Scopes;
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::user::Role;
 
 /// Name of the first admin.
@@ -32,14 +33,27 @@ pub(super) async fn create(store: &Store, config: &Config) -> anyhow::Result<Opt
         .to_owned(),
         scopes: Scopes::ALL,
         expires_at: None,
+        hosts: HostSelector::default(),
     };
     let user = NewUser {
         name: NAME.to_owned(),
         role: Role::Admin,
         active: true,
         immutable: true,
+        hosts: HostSelector::default(),
     };
-    Ok(store.create_first_admin(&user, &key).await?.map(|_| secret))
+    match store.create_first_admin(&user, &key).await {
+        Ok(created) => Ok(created.map(|_| secret)),
+        // All else works without users, and one that is created elsewhere is known here at once.
+        Err(error @ StoreError::AdminRequired(_)) => {
+            tracing::error!(
+                %error,
+                "the database has no users yet: create one with `linux-api user add NAME --admin`"
+            );
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Shows the first admin's key when it is created after the start.

@@ -17,6 +17,7 @@ use super::first_admin::LateKey;
 use super::status_line::StatusLine;
 use linux_api_auth::key::PlainKey;
 use linux_api_store::availability::DATABASE_REPLACED;
+use linux_api_store::migrations::SchemaError;
 use linux_api_store::{Availability, Engine, Obstacle, StoreError};
 
 /// The first and the longest pause between two attempts to connect.
@@ -98,7 +99,8 @@ impl Keeper {
     /// so that it is shown together with the address.
     ///
     /// # Errors
-    /// When waiting would not help: on SQLite always, on PostgreSQL for all but an outage.
+    /// When waiting would not help: on SQLite always, on PostgreSQL for all but an outage and a
+    /// migration that another account has to make.
     pub(super) async fn first_attempt(&self) -> anyhow::Result<Option<PlainKey>> {
         let error = match self.preparation.run().await {
             Ok(key) => return Ok(key),
@@ -109,6 +111,10 @@ impl Keeper {
             Failure::Away(away) if store.engine() == Engine::Postgres => {
                 store.note_away(away);
                 log_outage(away);
+                Ok(None)
+            }
+            Failure::Refused(obstacle) if waits_for_owner(&error) => {
+                self.refuse(obstacle);
                 Ok(None)
             }
             _ => Err(error),
@@ -123,10 +129,10 @@ impl Keeper {
     async fn watch(&self) {
         let store = &self.preparation.store;
         let mut backoff = RetryDelay::new();
-        let mut outcome = if store.is_ready() {
-            Outcome::Ready
-        } else {
-            Outcome::Away
+        let mut outcome = match &*store.availability().borrow() {
+            Availability::Ready => Outcome::Ready,
+            Availability::Refused(_) => Outcome::Refused,
+            Availability::Away(_) | Availability::Preparing { .. } => Outcome::Away,
         };
         loop {
             self.status.send();
@@ -245,6 +251,15 @@ impl Keeper {
     }
 }
 
+/// Whether nothing is wrong with the schema but that the owner of it has not migrated yet: of a fleet,
+/// programs may be newer than that for a while.
+fn waits_for_owner(error: &anyhow::Error) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(StoreError::Schema(SchemaError::NotOwner { .. }))
+    )
+}
+
 /// Once per outage: the daemon goes on trying.
 fn log_outage(error: &StoreError) {
     if error.is_denied() {
@@ -269,7 +284,6 @@ fn log_obstacle(obstacle: &Obstacle) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use linux_api_store::migrations::SchemaError;
 
     #[test]
     fn an_outage_is_waited_for_and_a_wrong_schema_is_refused() {

@@ -20,10 +20,11 @@ use crate::server::PolicyHandle;
 use crate::telemetry;
 use crate::tls::Certificates;
 use linux_api_config::{Config, DatabaseUrl, LoadedConfig};
+use linux_api_store::Store;
 use linux_api_wire::time::Clock;
 
 /// Options that a reload puts in force; a whole section by its name with a dot.
-const RELOADED: [&str; 8] = [
+const RELOADED: [&str; 9] = [
     "log.level",
     "rate_limit.",
     "cors.",
@@ -32,6 +33,7 @@ const RELOADED: [&str; 8] = [
     "server.hosts",
     "server.trusted_proxies",
     "server.insecure",
+    "host.labels",
 ];
 /// These too, as long as there is TLS before and after.
 const CERTIFICATE: [&str; 2] = ["server.tls_certificate", "server.tls_key"];
@@ -87,6 +89,8 @@ pub(super) struct Reload {
     /// The record for commands beside the daemon, and where it is.
     pub(super) record: Record,
     pub(super) data_dir: PathBuf,
+    /// Knows the labels of this host, which limited users are compared with.
+    pub(super) store: Store,
 }
 
 impl Reload {
@@ -158,6 +162,7 @@ impl Reload {
         let is_insecure = self.addresses.check_clear_text(&loaded)?;
         self.telemetry.set_level(config.log.level.as_str())?;
         self.policy.replace(config, &listen::host_name());
+        self.store.set_own_labels(config.host.labels.clone());
         if let (Some(current), Some(fresh)) = (&self.certificates, &fresh) {
             current.replace(fresh);
         }
@@ -214,10 +219,18 @@ fn changed(old: &Config, new: &Config) -> Vec<String> {
     }
     // Values are shown without their passwords, so one that changed alone is not seen above.
     let (old, new) = (&old.database, &new.database);
-    let url = old.url.expose() != new.url.expose();
-    let direct = old.direct_url.as_ref().map(DatabaseUrl::expose)
-        != new.direct_url.as_ref().map(DatabaseUrl::expose);
-    for (differs, name) in [(url, "database.url"), (direct, "database.direct_url")] {
+    let differ = |old: &Option<DatabaseUrl>, new: &Option<DatabaseUrl>| {
+        old.as_ref().map(DatabaseUrl::expose) != new.as_ref().map(DatabaseUrl::expose)
+    };
+    for (differs, name) in [
+        (old.url.expose() != new.url.expose(), "database.url"),
+        (
+            differ(&old.direct_url, &new.direct_url),
+            "database.direct_url",
+        ),
+        (differ(&old.admin_url, &new.admin_url), "database.admin_url"),
+        (differ(&old.owner_url, &new.owner_url), "database.owner_url"),
+    ] {
         if differs && !names.iter().any(|known| known == name) {
             names.push(name.to_owned());
         }

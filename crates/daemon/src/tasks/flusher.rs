@@ -196,7 +196,11 @@ impl<S: KeySource> Flusher<S> {
                 break;
             }
             let host = HostReport {
-                identity: self.settings.host.clone(),
+                // A reload may have changed the labels.
+                identity: HostIdentity {
+                    labels: (*self.store.own_labels()).clone(),
+                    ..self.settings.host.clone()
+                },
                 instance_id: Arc::clone(&self.settings.instance_id),
                 sample: self.newest.clone(),
             };

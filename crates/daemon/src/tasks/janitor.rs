@@ -17,6 +17,8 @@ const INTERVAL: Duration = Duration::from_mins(10);
 /// Longer than the interval, so that the same daemon goes on unless it ends.
 const LEASE: Duration = Duration::from_mins(25);
 const LEASE_NAME: &str = "janitor";
+/// For rows of the audit log, which not every daemon may delete.
+const AUDIT_LEASE_NAME: &str = "audit janitor";
 /// Time for others between two deletions.
 const BREATH: Duration = Duration::from_millis(50);
 /// As long as a chunk of minutes, see `store::timescale`.
@@ -75,10 +77,9 @@ pub async fn run(store: Store, retention: Retention, holder: Arc<str>, stop: Can
     };
     every(INTERVAL, &stop, &mut janitor, |one| one.turn().boxed()).await;
     // Another daemon takes over at once; when this fails, it does when the lease ends.
-    let _ = janitor
-        .store
-        .release_lease(LEASE_NAME, &janitor.holder)
-        .await;
+    for lease in [LEASE_NAME, AUDIT_LEASE_NAME] {
+        let _ = janitor.store.release_lease(lease, &janitor.holder).await;
+    }
 }
 
 impl Janitor {
@@ -133,16 +134,24 @@ pub async fn sweep(
     holder: &str,
 ) -> Result<Option<u64>, SweepError> {
     const DELETE: &str = "delete measurements that are too old";
+    const EXPIRE: &str = "delete rows of the audit log that are too old";
+    let audit = expire_audit(store, retention, holder).await;
     let held = store.hold_lease(LEASE_NAME, holder, LEASE).await;
     if !held.map_err(SweepError::of(DELETE))? {
+        audit.map_err(SweepError::of(EXPIRE))?;
         return Ok(None);
     }
     let now = store.clock().now();
     let timescale = store.timescale().await;
     let has_chunks = timescale.map_err(SweepError::of(DELETE))?.is_used();
+    // What is done to whole tables is left to TimescaleDB's own jobs, as the owner set them up.
+    let owns_chunks = has_chunks && store.owns_schema().await.map_err(SweepError::of(DELETE))?;
     let mut swept = SweepResult::default();
     for resolution in Resolution::ALL {
         let keep = retention.of(resolution);
+        if has_chunks && !owns_chunks {
+            continue;
+        }
         if has_chunks {
             let kept = store.keep_chunks(resolution, keep).await;
             swept.add("set the retention of TimescaleDB", kept.map(|()| 0));
@@ -153,26 +162,40 @@ pub async fn sweep(
         let deleted = delete(store, has_chunks, resolution, cutoff, holder).await;
         swept.add(DELETE, deleted);
     }
-    if has_chunks {
+    if owns_chunks {
         let compressed = store.compress_late_chunks(now, COMPRESSED_MAX).await;
         if let Ok(compressed @ 1..) = compressed {
             tracing::info!(compressed, "compressed chunks that TimescaleDB had left");
         }
         swept.add("compress measurements", compressed.map(|_| 0));
     }
-    if let Some(max) = retention.max_bytes {
+    if let Some(max) = retention.max_bytes
+        && has_chunks == owns_chunks
+    {
         let deleted = make_room(store, has_chunks, max, holder).await;
         swept.add("keep the database below retention.max_size", deleted);
     }
     let removed = remove_forgotten(store, has_chunks, holder).await;
     swept.add("remove what hosts have left that were forgotten", removed);
-    let audit = now.saturating_sub(retention.audit);
-    let deleted = store.delete_old_audit(audit).await;
-    swept.add("delete rows of the audit log that are too old", deleted);
+    swept.add(EXPIRE, audit);
     let hosts = store.delete_old_hosts(now.saturating_sub(retention.days));
     let deleted = hosts.await.map(|()| 0);
     swept.add("delete hosts that are gone", deleted);
     swept.finish().map(Some)
+}
+
+/// Deletes rows of the audit log that are too old, if this daemon may change it and no other daemon is the
+/// one to do it.
+async fn expire_audit(
+    store: &Store,
+    retention: &Retention,
+    holder: &str,
+) -> Result<u64, StoreError> {
+    if !store.may_administer().await? || !store.hold_lease(AUDIT_LEASE_NAME, holder, LEASE).await? {
+        return Ok(0);
+    }
+    let cutoff = store.clock().now().saturating_sub(retention.audit);
+    store.delete_old_audit(cutoff).await
 }
 
 /// What the steps of a sweep came to. One that fails keeps none of the others from being done.

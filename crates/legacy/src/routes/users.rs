@@ -18,6 +18,7 @@ use linux_api_store::users::{NewUser, UserPosition};
 use linux_api_store::{Refusal, Store, StoreError};
 use linux_api_wire::api::problem::Problem;
 use linux_api_wire::api_key::{Scope, Scopes};
+use linux_api_wire::host_selector::HostSelector;
 use linux_api_wire::user::User;
 
 /// Fewest characters of a chosen key.
@@ -156,6 +157,7 @@ pub(super) async fn create_legacy_user(
         role: query.role.into(),
         active: true,
         immutable: false,
+        hosts: HostSelector::default(),
     };
     let actor = caller.actor().await?;
     let made = store.create_user(&actor, &user, &key).await;
@@ -223,6 +225,7 @@ fn new_key(id: linux_api_wire::api_key::KeyId, hash: String, scopes: Scopes) -> 
         name: "first key".to_owned(),
         scopes,
         expires_at: None,
+        hosts: HostSelector::default(),
     }
 }
 

@@ -140,6 +140,19 @@ impl Planner<'_> {
         }
     }
 
+    /// A role for the daemons of other hosts, beside that of this host, which owns the database. It gets
+    /// its rights when the tables are there.
+    pub(super) fn add_daemon_role(&mut self) {
+        let database = &self.answers.database;
+        if !matches!(database.kind(), Kind::Local | Kind::Install) {
+            return;
+        }
+        let daemon = LocalDatabase::from(database).for_daemons();
+        if check_name(&daemon.role).is_ok() {
+            self.steps.push(Step::DaemonRole(daemon));
+        }
+    }
+
     fn add_local_database(&mut self) {
         let database = &self.answers.database;
         for (what, name) in [("role", &database.role), ("name", &database.name)] {

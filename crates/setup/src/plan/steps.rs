@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use super::{ACCOUNT, PROGRAM, SERVICE, SOCKET, URL_FILE};
+use super::{ACCOUNT, DAEMON_URL_FILE, PROGRAM, SERVICE, SOCKET, URL_FILE};
 use crate::answers::{Database, PackageManager};
 
 /// Who a file is for.
@@ -87,6 +87,15 @@ impl LocalDatabase {
         format!("postgres://{role}:{password}@127.0.0.1:{port}/{name}")
     }
 
+    /// The same database for the role that daemons of other hosts have.
+    #[must_use]
+    pub fn for_daemons(&self) -> Self {
+        Self {
+            role: format!("{}_daemon", self.role),
+            ..self.clone()
+        }
+    }
+
     /// The password in a URL that setup made for this database.
     #[must_use]
     pub fn password_in<'a>(&self, url: &'a str) -> Option<&'a str> {
@@ -143,6 +152,8 @@ pub enum Step {
     },
     /// Wait until it is ready.
     Ready(String),
+    /// Make the role of the daemons of other hosts, with the rights that they need.
+    DaemonRole(LocalDatabase),
     /// Take the first admin's key from where the daemon left it.
     Key,
 }
@@ -188,6 +199,10 @@ impl Step {
                 format!("start {SERVICE}: it applies migrations and creates the first admin")
             }
             Self::Ready(address) => format!("wait until {address}/readyz responds"),
+            Self::DaemonRole(local) => format!(
+                "create the role {} for daemons of other hosts, and store its URL in {DAEMON_URL_FILE}",
+                local.role
+            ),
             Self::Key => "read the first admin's key".to_owned(),
         }
     }

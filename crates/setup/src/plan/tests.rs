@@ -255,6 +255,15 @@ fn role_and_database_are_made_and_a_password_in_use_is_kept() {
     let made = plan(&wish, &bare());
     assert!(made.obstacles.is_empty());
     assert!(steps(&made).contains(&"LocalDatabase".to_owned()));
+    // Its rights are on tables that the daemon's first start makes.
+    let titles: Vec<String> = made.steps.iter().map(Step::title).collect();
+    let find = |part: &str| {
+        titles
+            .iter()
+            .position(|title| title.contains(part))
+            .unwrap()
+    };
+    assert!(find("create the role fleet_daemon") > find("/readyz responds"));
     let facts = |kept: &str| Facts {
         database_url: Some(kept.into()),
         ..bare()

@@ -52,6 +52,7 @@ static SQLITE: LazyLock<Migrator> = embed! { "sqlite":
     3 "0003_import",
     4 "0004_rare_statuses",
     5 "0005_totals",
+    8 "0008_hosts_of_users",
 };
 
 static POSTGRES: LazyLock<Migrator> = embed! { "postgres":
@@ -60,6 +61,7 @@ static POSTGRES: LazyLock<Migrator> = embed! { "postgres":
     3 "0003_import",
     4 "0004_rare_statuses",
     5 "0005_totals",
+    8 "0008_hosts_of_users",
 };
 
 /// All migrations of an engine, up and down, in order.

@@ -16,6 +16,12 @@ pub(crate) fn newest_revision(engine: Engine) -> i64 {
     versions.max().unwrap_or(0)
 }
 
+/// All revisions of an engine, in order.
+pub(crate) fn revisions(engine: Engine) -> Vec<i64> {
+    let ups = migrator(engine).iter().filter(|one| is(one, Direction::Up));
+    ups.map(|one| one.version).collect()
+}
+
 /// Which pending revisions lead to the target.
 pub(super) fn upward(state: &SchemaState, target: Option<i64>) -> Result<Vec<i64>, SchemaError> {
     let Some(target) = target else {

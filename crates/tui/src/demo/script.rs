@@ -80,6 +80,7 @@ impl DemoScript {
                 activated: true,
                 role: Role::Admin.to_string(),
                 scopes: Vec::new(),
+                hosts: None,
             },
         }
     }
@@ -239,6 +240,7 @@ impl DemoScript {
             role: role.to_string(),
             is_admin: role == Role::Admin,
             activated: active,
+            hosts: None,
         };
         vec![
             user(1, "admin", Role::Admin, true),

@@ -268,6 +268,7 @@ fn issued(stage: &mut Stage) {
         scopes: Vec::new(),
         created_at: "2026-11-23T07:02:00Z".to_owned(),
         expires_at: None,
+        hosts: None,
         api_key: "lapi_EXAMPLE".to_owned(),
     };
     let owner = KeyOwner {

@@ -24,6 +24,10 @@ pub struct CreateKey {
     #[serde(default)]
     #[schema(format = DateTime)]
     pub expires_at: Option<String>,
+    /// Labels of the hosts that it is limited to within those of its user, such as `env=dev,role=web`,
+    /// all of which a host must have; those of the key in use when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<String>,
 }
 
 /// How to replace a key.
@@ -45,6 +49,7 @@ pub struct RotateKey {
     "scopes": ["host:read"],
     "created_at": "2026-11-23T06:53:14.781Z",
     "expires_at": null,
+    "hosts": null,
     "api_key": "lapi_EXAMPLEkey01_never-shown-again-keep-it-in-a-safe-place000000000"
 }))]
 pub struct IssuedKey {
@@ -61,6 +66,9 @@ pub struct IssuedKey {
     /// When it stops working.
     #[schema(format = DateTime)]
     pub expires_at: Option<String>,
+    /// Labels of the hosts that it is limited to within those of its user; null for all of them.
+    #[serde(default)]
+    pub hosts: Option<String>,
     /// The key itself. It is shown only once.
     pub api_key: String,
 }
@@ -74,7 +82,8 @@ pub struct IssuedKey {
     "created_at": "2026-11-23T06:53:14.781Z",
     "expires_at": null,
     "last_used": "2026-11-23T07:02:00Z",
-    "revoked_at": null
+    "revoked_at": null,
+    "hosts": null
 }))]
 pub struct ListedKey {
     /// Its public id.
@@ -96,6 +105,9 @@ pub struct ListedKey {
     /// When it was revoked.
     #[schema(format = DateTime)]
     pub revoked_at: Option<String>,
+    /// Labels of the hosts that it is limited to within those of its user; null for all of them.
+    #[serde(default)]
+    pub hosts: Option<String>,
 }
 
 impl From<&ApiKey> for ListedKey {
@@ -108,6 +120,7 @@ impl From<&ApiKey> for ListedKey {
             expires_at: key.expires_at.map(|time| time.to_string()),
             last_used: key.last_used.map(|time| time.to_string()),
             revoked_at: key.revoked_at.map(|time| time.to_string()),
+            hosts: key.hosts.stored(),
         }
     }
 }
@@ -122,6 +135,7 @@ impl IssuedKey {
             scopes: key.scopes.names(),
             created_at: key.created_at.to_string(),
             expires_at: key.expires_at.map(|time| time.to_string()),
+            hosts: key.hosts.stored(),
             api_key: secret.to_owned(),
         }
     }

@@ -26,6 +26,20 @@ pub struct RegisterUser {
     /// What its key may do; all that its role and the caller's key may when empty or absent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes: Vec<Scope>,
+    /// Labels of the hosts that it is limited to, such as `env=dev,role=web`, all of which a host must
+    /// have; the caller's own limit when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<String>,
+}
+
+/// Which hosts to limit a user to.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"hosts": "env=dev"}))]
+pub struct SetUserHosts {
+    /// Labels that a host must have, such as `env=dev,role=web`; null for any host.
+    #[schema(required)]
+    pub hosts: Option<String>,
 }
 
 /// A new user and its first key.
@@ -78,7 +92,7 @@ pub struct Done {
         "last_login": null,
         "immutable": true
     },
-    "user_perm": {"is_admin": true, "activated": true, "role": "admin", "scopes": []}
+    "user_perm": {"is_admin": true, "activated": true, "role": "admin", "scopes": [], "hosts": null}
 }))]
 pub struct CurrentUser {
     /// Its id.
@@ -117,6 +131,9 @@ pub struct Permissions {
     pub role: String,
     /// The scopes that the key in use is narrowed to; empty for all of the role.
     pub scopes: Vec<String>,
+    /// Labels of the hosts that user and key are limited to; null for any host.
+    #[serde(default)]
+    pub hosts: Option<String>,
 }
 
 /// One user in the list of all.
@@ -129,7 +146,8 @@ pub struct Permissions {
     "immutable": true,
     "role": "admin",
     "is_admin": true,
-    "activated": true
+    "activated": true,
+    "hosts": null
 }))]
 pub struct ListedUser {
     /// Its id.
@@ -152,6 +170,9 @@ pub struct ListedUser {
     pub is_admin: bool,
     /// Whether it may use the API.
     pub activated: bool,
+    /// Labels of the hosts that it is limited to; null for any host.
+    #[serde(default)]
+    pub hosts: Option<String>,
 }
 
 impl From<&User> for UserSummary {
@@ -176,6 +197,7 @@ impl From<&User> for ListedUser {
             role: user.role.to_string(),
             is_admin: user.role == Role::Admin,
             activated: user.active,
+            hosts: user.hosts.stored(),
         }
     }
 }

@@ -25,6 +25,7 @@ fn user(name: &str, role: Role, active: bool) -> User {
         role,
         active,
         immutable: false,
+        hosts: linux_api_wire::host_selector::HostSelector::default(),
         created_at: Timestamp::from_millis(0),
         last_login: None,
     }

@@ -79,6 +79,7 @@ impl Bench {
             role: Role::Viewer,
             active: true,
             immutable: false,
+            hosts: linux_api_wire::host_selector::HostSelector::default(),
             created_at: now,
             last_login: None,
         };
@@ -87,6 +88,7 @@ impl Bench {
             user_id: user.id,
             name: "first".to_owned(),
             scopes: Scopes::ALL,
+            hosts: linux_api_wire::host_selector::HostSelector::default(),
             created_at: now,
             expires_at: None,
             last_used: None,

@@ -70,6 +70,7 @@ impl Query for KeysQuery {
             expires_at: None,
             last_used: Some(script.now().to_string()),
             revoked_at: None,
+            hosts: None,
         }])
     }
 
