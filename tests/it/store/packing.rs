@@ -408,7 +408,7 @@ async fn what_a_host_leaves_is_packed_by_others(database: Database) {
         let id = format!("h{number:02}");
         write(&store, &id, &[sample("a.b", at, 30, 1.0)]).await;
     }
-    // Nobody takes the work from a host that may do it itself.
+    // No daemon takes the work from a host that may do it itself.
     assert_eq!(store.pack_left_minutes().await.unwrap(), 0);
     clock.advance(HOUR * 2);
     let mut packed = Vec::new();
