@@ -43,5 +43,11 @@ from host_series s left join (
     select series_id, max(time) as time from host_samples_daily group by series_id) newest
     on newest.series_id = s.id
 where s.id = host_series.id;
+-- Days are summed up when their hours are packed.
+update host_series set last_day = greatest(last_day, open.day)
+from (
+    select series_id, max(date_trunc('day', m.time, 'UTC')) as day
+    from host_minutes m, unnest(m.series) series_id group by series_id) open
+where open.series_id = host_series.id;
 create index host_series_current on host_series (host_id, name, last_day);
 create index host_series_last_day on host_series (last_day);

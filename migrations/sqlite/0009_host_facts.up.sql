@@ -16,6 +16,11 @@ alter table hosts add column updates integer;
 alter table hosts add column reboot_required integer;
 alter table hosts add column clock_ahead_ms integer;
 
+-- Last, as on the other engine.
+alter table hosts rename column sample to earlier_sample;
+alter table hosts add column sample text;
+update hosts set sample = earlier_sample;
+alter table hosts drop column earlier_sample;
 update hosts set
     facts_time = sample_time,
     cpu_usage_percent = json_extract(sample, '$.cpu_usage_percent'),
@@ -32,5 +37,11 @@ where sample is not null and json_valid(sample);
 alter table host_series add column last_day integer;
 update host_series set last_day = coalesce(
     (select max(time) from host_samples_daily t where t.series_id = host_series.id), 0);
+-- Days are summed up when their hours are packed.
+update host_series set last_day = max(last_day, open.day)
+from (
+    select j.value as series_id, max(m.time - m.time % 86400000) as day
+    from host_minutes m, json_each(m.series) j group by j.value) open
+where open.series_id = host_series.id;
 create index host_series_current on host_series (host_id, name, last_day);
 create index host_series_last_day on host_series (last_day);

@@ -150,6 +150,9 @@ async fn every_route_of_the_daemon_has_a_call() {
     assert!(client.set_active(id, true).await.unwrap().is_some());
     assert!(client.set_active(id, true).await.unwrap().is_none());
     assert!(client.set_role(id, true).await.unwrap().is_some());
+    let limited = client.set_hosts(id, Some("env=dev")).await.unwrap();
+    assert!(limited.is_some());
+    assert!(client.set_hosts(id, None).await.unwrap().is_some());
     assert!(client.set_active(id, false).await.unwrap().is_some());
 
     let new = CreateKey {

@@ -25,7 +25,7 @@ pub(crate) struct Integers(pub(crate) Vec<Option<i64>>);
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Ids(pub(crate) Vec<i64>);
 
-/// A figure in as few characters as tell it from all others. Without an exponent where that is no longer.
+/// A figure in as few characters as distinguish it from all others. Without an exponent where that is no longer.
 fn write_real(text: &mut String, value: f32) {
     let plain = value.to_string();
     let scientific = format!("{value:e}");

@@ -103,34 +103,37 @@ impl Cell {
             })),
             (Kind::Real, value) => Self::Real(Some(value.as_f64()?)),
             (Kind::Bytes, value) => Self::Bytes(Some(BASE64.decode(value.as_str()?).ok()?)),
-            (Kind::Reals, Value::Array(list)) => {
-                let figures: Option<Vec<_>> = list.iter().map(figure).collect();
-                Self::Text(Some(Reals(figures?).to_json()))
-            }
-            (Kind::Integers, Value::Array(list)) => {
-                let numbers: Option<Vec<_>> = list.iter().map(whole).collect();
-                Self::Text(Some(Integers(numbers?).to_json()))
-            }
+            (Kind::Reals, Value::Array(list)) => Self::Text(Some(reals(list)?.to_json())),
+            (Kind::Integers, Value::Array(list)) => Self::Text(Some(integers(list)?.to_json())),
             (Kind::Text | Kind::Reals | Kind::Integers, _) => return None,
         })
     }
 }
 
-/// A figure of a list, `None` when it is none that SQLite can hold.
-fn figure(value: &Value) -> Option<Option<f32>> {
-    match value {
-        Value::Null => Some(None),
-        // Of its decimals: by way of a wider number the last digit could change.
-        Value::Number(number) => number.to_string().parse().ok().map(Some),
-        _ => None,
+/// A list of figures, `None` when SQLite can't hold one of them.
+fn reals(list: &[Value]) -> Option<Reals> {
+    let mut figures = Vec::with_capacity(list.len());
+    for value in list {
+        figures.push(match value {
+            Value::Null => None,
+            // Of its decimals: by way of a wider number the last digit could change.
+            Value::Number(number) => Some(number.to_string().parse().ok()?),
+            _ => return None,
+        });
     }
+    Some(Reals(figures))
 }
 
-fn whole(value: &Value) -> Option<Option<i64>> {
-    match value {
-        Value::Null => Some(None),
-        value => value.as_i64().map(Some),
+/// A list of whole numbers, `None` when one of them is none.
+fn integers(list: &[Value]) -> Option<Integers> {
+    let mut numbers = Vec::with_capacity(list.len());
+    for value in list {
+        numbers.push(match value {
+            Value::Null => None,
+            value => Some(value.as_i64()?),
+        });
     }
+    Some(Integers(numbers))
 }
 
 impl Session {

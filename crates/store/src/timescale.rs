@@ -170,16 +170,18 @@ impl Store {
     /// When the server refuses it or fails; the tables that were not done yet are then as before.
     pub async fn use_timescaledb(&self) -> Result<Timescale, StoreError> {
         let found = self.timescale().await?;
+        let is_idle = !found.is_usable() || self.schema_state().await?.current == 0;
         // Another account can't do that to tables of the owner, who does it when it migrates.
-        let is_owner = self.require_owner(0).await.is_ok();
-        if found.version.is_some() && is_owner {
+        if is_idle && found.version.is_none() || self.require_owner(0).await.is_err() {
+            return Ok(found);
+        }
+        if found.version.is_some() {
             for table in NO_LONGER {
                 self.directly(async |connection| make_plain(connection, table).await)
                     .await?;
             }
         }
-        let is_idle = !found.is_usable() || self.schema_state().await?.current == 0;
-        if is_idle || !is_owner {
+        if is_idle {
             return Ok(found);
         }
         if found.version.is_none() {
@@ -348,10 +350,20 @@ async fn make_plain(connection: &mut PgConnection, table: &str) -> Result<(), sq
     const MAKE: &str = "
         do $do$
         declare name text := current_setting('linux_api.table');
+            held record;
         begin
             execute format('lock table %I in access exclusive mode', name);
             execute format('create table %I (like %I including defaults)', name || '_plain', name);
             execute format('insert into %I select * from %I', name || '_plain', name);
+            for held in
+                select r.rolname, a.privilege_type from pg_catalog.pg_class c
+                cross join lateral aclexplode(c.relacl) a
+                join pg_catalog.pg_roles r on r.oid = a.grantee
+                where c.oid = to_regclass(quote_ident(name)) and r.oid <> c.relowner
+            loop
+                execute format('grant %s on %I to %I', held.privilege_type, name || '_plain',
+                    held.rolname);
+            end loop;
             execute format('drop table %I', name);
             execute format('alter table %I rename to %I', name || '_plain', name);
             execute format('alter table %I add primary key (series_id, time)', name);

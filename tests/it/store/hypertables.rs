@@ -27,7 +27,7 @@ const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const DAY: Duration = Duration::from_hours(24);
 const ROUTES: [&str; 3] = ["/a", "/b/{id}", "<unmatched>"];
 
-async fn database() -> Option<Database> {
+pub(super) async fn database() -> Option<Database> {
     Some(Database {
         url: timescale::fresh_database().await?,
         engine: Engine::Postgres,
@@ -260,7 +260,7 @@ async fn a_plain_database_is_upgraded_in_place_and_answers_the_same() {
     assert_eq!(direct.timescaledb, compressed.version);
 }
 
-const RETENTION: Retention = Retention {
+pub(super) const RETENTION: Retention = Retention {
     audit: Duration::from_hours(24 * 400),
     minutes: Duration::from_hours(24 * 30),
     hours: Duration::from_hours(24 * 400),

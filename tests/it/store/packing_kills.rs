@@ -11,9 +11,8 @@ use linux_api_wire::fleet::HostSample;
 use linux_api_wire::time::{ManualClock, Timestamp};
 
 use crate::store::Database;
-use crate::store::packing::{
-    MIDNIGHT, MINUTE, Numbers, Point, are_alike, point, rounded, upgraded, view, write,
-};
+use crate::store::packing::{MIDNIGHT, MINUTE, Numbers, Point, point, view, write};
+use crate::store::packing_upgrade::{are_alike, rounded, upgraded};
 use crate::support::left_out;
 
 /// Names the database in the environment of the process that is killed.

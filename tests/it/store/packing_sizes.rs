@@ -80,7 +80,7 @@ async fn bytes(database: &Database, names: &[&str]) -> i64 {
     }
 }
 
-const MINUTES: [&str; 2] = ["host_hours", "host_minutes"];
+const MINUTES: [&str; 1] = ["host_hours"];
 
 async fn fill(
     store: &Store,
@@ -126,10 +126,12 @@ async fn month(database: Database, name: &str) {
         // Once before, for whole pages after a checkpoint are written once.
         for is_counted in [false, true] {
             let before = direct.number(place).await;
-            for minute in 0..180 {
-                let start = DAYS * 1_440 + if is_counted { 180 } else { 0 };
-                write(&store, "h1", &samples(&mut numbers, start + minute)).await;
+            for _ in 0..180 {
+                // The minute that has just ended.
+                let minute = clock.clock().now().since(MIDNIGHT).as_secs() / 60;
+                let minute = u32::try_from(minute).unwrap();
                 clock.advance(MINUTE);
+                write(&store, "h1", &samples(&mut numbers, minute)).await;
             }
             let after = direct.number(place).await;
             let kind = if is_counted {

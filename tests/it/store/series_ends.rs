@@ -176,7 +176,12 @@ async fn a_flush_keeps_a_series_that_is_about_to_be_deleted(database: Database) 
         write(&store, &clock, "h1", &names).await;
         clock.advance(DAY * 20);
         let mut direct = database.direct().await;
-        for table in ["host_samples", "host_samples_hourly", "host_samples_daily"] {
+        for table in [
+            "host_minutes",
+            "host_hours",
+            "host_samples_hourly",
+            "host_samples_daily",
+        ] {
             direct
                 .execute(&format!("delete from {table}"))
                 .await

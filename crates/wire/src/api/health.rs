@@ -209,7 +209,7 @@ pub struct QueueState {
         "used": true,
         "available_version": "2.28.3",
         "loaded": true,
-        "hypertables": 9,
+        "hypertables": 6,
         "chunks": 45,
         "compressed_chunks": 30
     },
@@ -246,7 +246,7 @@ pub struct DatabaseHealth {
 /// What TimescaleDB is for the database.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 pub struct TimescaleHealth {
-    /// Whether the tables of measurements are hypertables.
+    /// Whether the tables of requests are hypertables.
     pub used: bool,
     /// Version that the server could install.
     pub available_version: Option<String>,
