@@ -54,8 +54,13 @@ struct List {
     /// Only hosts where this is at most so much, such as uptime=3600; repeatable
     #[arg(long, value_name = "FIGURE=NUMBER")]
     max: Vec<FigureLimit>,
-    /// Sort by name, last_seen, cpu, memory, disk, load or uptime
-    #[arg(long, value_name = "FIGURE", default_value = "name")]
+    /// What to sort by
+    #[arg(
+        long,
+        help = "Sort by name, last_seen, cpu, memory, disk, load or uptime",
+        value_name = "FIGURE",
+        default_value = "name"
+    )]
     sort: HostSort,
     /// Direction; default: figures from the largest on, names from A on
     #[arg(long, value_parser = ["asc", "desc"])]

@@ -63,6 +63,16 @@ async fn call_about_hosts(client: &Client, range: &HistoryRange, buckets: &Bucke
     }
 }
 
+async fn change_user(client: &Client, id: &str) {
+    assert!(client.set_active(id, true).await.unwrap().is_some());
+    assert!(client.set_active(id, true).await.unwrap().is_none());
+    assert!(client.set_role(id, true).await.unwrap().is_some());
+    let limited = client.set_hosts(id, Some("env=dev")).await.unwrap();
+    assert!(limited.is_some());
+    assert!(client.set_hosts(id, None).await.unwrap().is_some());
+    assert!(client.set_active(id, false).await.unwrap().is_some());
+}
+
 fn register(name: &str) -> RegisterUser {
     RegisterUser {
         username: name.to_owned(),
@@ -147,13 +157,7 @@ async fn every_route_of_the_daemon_has_a_call() {
 
     let alice = client.register_user(&register("alice")).await.unwrap();
     let id = alice.user_id.as_str();
-    assert!(client.set_active(id, true).await.unwrap().is_some());
-    assert!(client.set_active(id, true).await.unwrap().is_none());
-    assert!(client.set_role(id, true).await.unwrap().is_some());
-    let limited = client.set_hosts(id, Some("env=dev")).await.unwrap();
-    assert!(limited.is_some());
-    assert!(client.set_hosts(id, None).await.unwrap().is_some());
-    assert!(client.set_active(id, false).await.unwrap().is_some());
+    change_user(&client, id).await;
 
     let new = CreateKey {
         name: "script".to_owned(),

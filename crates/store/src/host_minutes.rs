@@ -120,7 +120,7 @@ macro_rules! write_minutes {
             }
             missing = own::missing(&missing, &known);
         }
-        $crate::series_ends::touch_series!($tx, own::later_days(samples, &known));
+        $crate::series_ends::touch_series!($tx, $crate::minute_rows::later_days(samples, &known));
         let minutes = own::minutes_of(samples, &known);
         for some in minutes.chunks(ROWS) {
             let mut query = sqlx::QueryBuilder::new(own::INSERT);

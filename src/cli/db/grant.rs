@@ -10,8 +10,8 @@ use linux_api_wire::audit::Action;
 /// Give a PostgreSQL role the rights that a daemon needs, and no more
 ///
 /// The role can then write measurements and add to the audit log, and read the rest, but can't change users,
-/// keys or settings; with --admin it can. Needs database.owner_url, or another URL of the owner of the schema,
-/// and the newest schema. The rights are given again after each migration.
+/// keys or settings; with --admin it can. It takes the owner of the schema and
+/// the newest schema. The rights are given again after each migration.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// The role, which must exist

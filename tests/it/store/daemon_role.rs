@@ -102,12 +102,12 @@ async fn do_all_work(options: Options, owner: &Store) {
     let user = add_user(owner, "alice", Role::Admin).await;
     assert!(store.refresh_auth_revision().await.unwrap() > revision);
     let key_id = KeyId("key_alice".to_owned());
-    let used = KeyUse {
+    let key_use = KeyUse {
         key_id: key_id.clone(),
         user_id: user.id,
         time: old,
     };
-    store.record_key_use(&[used]).await.unwrap();
+    store.record_key_use(&[key_use]).await.unwrap();
     let stored = store.find_key(&key_id).await.unwrap().unwrap();
     assert_eq!(stored.key.last_used, Some(old));
     assert_eq!(stored.user.last_login, Some(old));

@@ -12,7 +12,7 @@ use linux_api_store::backup::{self, BackupOrder, BackupScope, Reason, RestoreOrd
 use linux_api_store::flush::{Batch, HostReport};
 use linux_api_store::merge::{BucketTime, HOSTS_MIN, MergeOutcome, SETTLED_AFTER};
 use linux_api_store::request_queries::{Span, StatsFilter, StatusRow, TotalRow};
-use linux_api_store::request_routes::{RoutePosition, RouteRow};
+use linux_api_store::request_routes::RouteRow;
 use linux_api_store::{Engine, Store};
 use linux_api_wire::audit::Actor;
 use linux_api_wire::fleet::HostIdentity;

@@ -46,7 +46,7 @@ async fn filled(database: &Database) -> Vec<Point> {
 #[tokio::test]
 #[ignore = "other tests run it in a process of its own"]
 async fn packs_until_it_is_killed() {
-    let Ok(url) = std::env::var(URL) else {
+    let Some(url) = crate::support::database::named_by(URL) else {
         return;
     };
     let clock = ManualClock::at(Timestamp::from_millis(1_800_000_000_000));

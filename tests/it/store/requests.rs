@@ -285,10 +285,8 @@ async fn a_host_filter_takes_ids_and_names(database: Database) {
     }
     for (name, hosts) in [("h1", 1), ("two", 1), ("none", 0)] {
         let named = [name.to_owned()];
-        let found = store
-            .select_hosts(Some(&named), &[], None, 10)
-            .await
-            .unwrap();
+        let found = store.select_hosts(Some(&named), &[], None, 10).await;
+        let found = found.unwrap();
         let filter = StatsFilter {
             hosts: Some(found.into_iter().map(|host| host.id).collect()),
             ..all()

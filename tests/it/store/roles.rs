@@ -61,7 +61,9 @@ async fn is_refused(connection: &mut PgConnection, sql: &str) -> bool {
     let done = execute(connection, sql).await;
     execute(connection, "rollback").await.unwrap();
     let Err(error) = done else { return false };
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error
+        .as_database_error()
+        .and_then(sqlx::error::DatabaseError::code);
     code.as_deref() == Some("42501")
 }
 
@@ -140,7 +142,6 @@ async fn the_server_refuses_to_a_daemon_what_decides_who_may_do_what() {
     ] {
         assert!(refused.contains(needed), "{needed}");
     }
-    println!("refused to a daemon: {refused:?}");
 }
 
 #[tokio::test]

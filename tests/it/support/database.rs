@@ -74,3 +74,12 @@ impl Database {
 pub(crate) async fn no_backup(_: &Store) -> Result<(), Infallible> {
     Ok(())
 }
+
+/// The URL in a variable of the environment, by which a test passes a database to a process of its own.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test that is started by another reads what that one set"
+)]
+pub(crate) fn named_by(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
+}

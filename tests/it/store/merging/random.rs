@@ -112,7 +112,7 @@ async fn import(store: &Store, dice: &mut Dice) {
     };
     let (resolution, time) = dice.bucket(store.clock().now());
     let requests = 1 + dice.below(200);
-    let stats = ImportedStats {
+    let figures = ImportedStats {
         resolution,
         time,
         route: dice.one(&ROUTES).to_owned(),
@@ -125,11 +125,11 @@ async fn import(store: &Store, dice: &mut Dice) {
     let status = ImportedStatus {
         resolution,
         time,
-        route: stats.route.clone(),
+        route: figures.route.clone(),
         status: 200,
         count: requests,
     };
-    store.import_stats(&from, &[stats]).await.unwrap();
+    store.import_stats(&from, &[figures]).await.unwrap();
     store.import_statuses(&from, &[status]).await.unwrap();
 }
 
