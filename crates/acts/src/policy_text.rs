@@ -150,6 +150,16 @@ fn table<'a>(
     document: &'a mut DocumentMut,
     name: &'static str,
 ) -> Result<&'a mut dyn TableLike, EditError> {
-    let item = document.entry(name).or_insert(Item::Table(Table::new()));
+    if document.get(name).is_none() {
+        let mut table = Table::new();
+        // A comment at the end stays before what is added.
+        let end = document.trailing().as_str().unwrap_or_default().to_owned();
+        if !end.trim().is_empty() {
+            table.decor_mut().set_prefix(format!("{end}\n"));
+            document.set_trailing("");
+        }
+        document.insert(name, Item::Table(table));
+    }
+    let item = document.get_mut(name).ok_or(EditError::Shape(name))?;
     item.as_table_like_mut().ok_or(EditError::Shape(name))
 }

@@ -1,14 +1,16 @@
 //! Where API keys are kept: the keyring of the desktop, that of the kernel, or a private file.
 //!
-//! Keyrings are accessed from a thread of their own. A keyring may wait for its user to unlock it, and
-//! the runtime would wait for its blocking threads when the program ends; this thread just dies.
+//! A keyring may wait for its user to unlock it. The desktop's is accessed over D-Bus and given up on after a
+//! deadline; the kernel's blocks, so it is accessed from a thread of its own: the runtime would wait for its
+//! blocking threads when the program ends, this thread just dies.
+
+mod desktop;
 
 use std::fmt;
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use keyring_core::api::CredentialStoreApi;
@@ -121,23 +123,21 @@ impl KeyError {
         }
     }
 
-    fn of(place: KeyPlace, name: String, error: &keyring_core::Error) -> Self {
-        let reason = match (error, place) {
-            (keyring_core::Error::NoEntry, _) => return Self::Missing { place, name },
-            (keyring_core::Error::NoStorageAccess(_), KeyPlace::Kernel) => {
-                "this session has no keyring, as under su, sudo and cron: log in again".to_owned()
-            }
-            (keyring_core::Error::NoStorageAccess(cause), _) => {
-                format!("{cause}; unlock it and try again")
-            }
-            (error, _) => {
-                return Self::Unusable {
-                    place,
-                    reason: error.to_string(),
-                };
-            }
-        };
-        Self::Closed { place, reason }
+    /// Of the kernel's keyring.
+    fn of(name: String, error: &keyring_core::Error) -> Self {
+        let place = KeyPlace::Kernel;
+        match error {
+            keyring_core::Error::NoEntry => Self::Missing { place, name },
+            keyring_core::Error::NoStorageAccess(_) => Self::Closed {
+                place,
+                reason: "this session has no keyring, as under su, sudo and cron: log in again"
+                    .to_owned(),
+            },
+            error => Self::Unusable {
+                place,
+                reason: error.to_string(),
+            },
+        }
     }
 }
 
@@ -201,11 +201,12 @@ impl Keys {
         if place == KeyPlace::File {
             return write_file(&self.folder, &self.file(name), key);
         }
+        if place == KeyPlace::SecretService {
+            let put = desktop::Call::Put(key.expose_secret());
+            return desktop::call(name, put).await.map(drop);
+        }
         let key = key.clone();
-        ask(place, name, move |entry| {
-            entry.set_password(key.expose_secret())
-        })
-        .await
+        ask(name, move |entry| entry.set_password(key.expose_secret())).await
     }
 
     /// The key that was kept in this place.
@@ -216,9 +217,12 @@ impl Keys {
         if place == KeyPlace::File {
             return read_file(&self.file(name));
         }
-        ask(place, name, keyring_core::Entry::get_password)
-            .await
-            .map(SecretString::from)
+        let key = if place == KeyPlace::SecretService {
+            desktop::call(name, desktop::Call::Get).await
+        } else {
+            ask(name, keyring_core::Entry::get_password).await
+        };
+        key.map(SecretString::from)
     }
 
     /// Looks in both keyrings.
@@ -248,24 +252,29 @@ impl Keys {
                 _ => Ok(()),
             };
         }
-        match ask(place, name, keyring_core::Entry::delete_credential).await {
+        let deleted = if place == KeyPlace::SecretService {
+            desktop::call(name, desktop::Call::Delete).await.map(drop)
+        } else {
+            ask(name, keyring_core::Entry::delete_credential).await
+        };
+        match deleted {
             Err(KeyError::Missing { .. }) => Ok(()),
             result => result,
         }
     }
 }
 
-/// Accesses one entry of a keyring, within the deadline.
+/// Accesses one entry of the kernel's keyring, within the deadline.
 async fn ask<T: Send + 'static>(
-    place: KeyPlace,
     name: &str,
     question: impl FnOnce(&keyring_core::Entry) -> keyring_core::Result<T> + Send + 'static,
 ) -> Result<T, KeyError> {
+    let place = KeyPlace::Kernel;
     let (answer, answered) = tokio::sync::oneshot::channel();
     let name = name.to_owned();
     let entry = name.clone();
     let work = move || {
-        let result = open(place)
+        let result = linux_keyutils_keyring_store::Store::new()
             .and_then(|store| store.build(SERVICE, &entry, None))
             .and_then(|entry| question(&entry));
         // The receiver is gone when the deadline has passed.
@@ -280,17 +289,8 @@ async fn ask<T: Send + 'static>(
         Err(_) => Err(KeyError::Slow(place)),
         Ok(Err(_)) => Err(unusable("it ended without a response".to_owned())),
         Ok(Ok(Ok(value))) => Ok(value),
-        Ok(Ok(Err(error))) => Err(KeyError::of(place, name, &error)),
+        Ok(Ok(Err(error))) => Err(KeyError::of(name, &error)),
     }
-}
-
-fn open(place: KeyPlace) -> keyring_core::Result<Arc<dyn CredentialStoreApi>> {
-    if place == KeyPlace::SecretService {
-        let store = zbus_secret_service_keyring_store::Store::new()?;
-        return Ok(store);
-    }
-    let store = linux_keyutils_keyring_store::Store::new()?;
-    Ok(store)
 }
 
 fn file_error(path: &Path, error: impl fmt::Display) -> KeyError {

@@ -157,33 +157,30 @@ impl Executor {
                 return (refused(RefusalCode::Rate, message), false);
             }
         }
-        let outcome = match self.perform(peer, request, &print).await {
-            Ok(outcome) => outcome,
-            Err(refusal) => Outcome::Refused(refusal),
-        };
-        lock(&self.remembered).finish(id, &outcome, self.settings.clock.now());
+        let performed = self.perform(peer, request, &print).await;
+        let is_begun = performed.is_ok();
+        let (Ok(outcome) | Err(outcome)) = performed;
+        let now = self.settings.clock.now();
+        lock(&self.remembered).finish(id, &outcome, is_begun.then_some(now));
         (outcome, false)
     }
 
-    /// Decides, records, decides again, acts, records.
+    /// Decides, records, decides again, acts, records. An error is an act that was not begun.
     async fn perform(
         &self,
         peer: Peer,
         request: &Request,
         print: &str,
-    ) -> Result<Outcome, Refusal> {
-        let policy = self.policy()?;
+    ) -> Result<Outcome, Outcome> {
+        let policy = self.policy().map_err(Outcome::Refused)?;
+        let not_allowed = |decision| Outcome::Refused(refusal_of(decision));
         if let Some(refused) = policy.refuse_early(request) {
-            return Err(refusal_of(refused));
+            return Err(not_allowed(refused));
         }
-        let target = match self.find(peer, request).await {
-            Ok(target) => target,
-            // Nothing was done, and nothing is recorded.
-            Err(failure) => return Ok(Outcome::Failed(failure)),
-        };
+        let target = self.find(peer, request).await.map_err(Outcome::Failed)?;
         let decision = decide(&policy, request, &target);
         if !decision.allowed {
-            return Err(refusal_of(decision));
+            return Err(not_allowed(decision));
         }
         let began = Instant::now();
         if let Err(wait) = lock(&self.rate).take(policy.rate(), began) {
@@ -191,11 +188,12 @@ impl Executor {
             let message = format!("more than {} acts; retry in {seconds} s", policy.rate());
             let mut refusal = refusal(RefusalCode::Rate, &message);
             refusal.remedy = Some(format!("set rate in {}", self.settings.policy.display()));
-            return Err(refusal);
+            return Err(Outcome::Refused(refusal));
         }
         self.records
             .begin(peer, request, &decision.rule, print)
-            .await?;
+            .await
+            .map_err(Outcome::Refused)?;
         // The line took its time.
         let outcome = match self.decide_again(request, &target) {
             Ok(()) => self.carry_out(request, &target).await,

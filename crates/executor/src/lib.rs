@@ -2,7 +2,7 @@
 //!
 //! A process of root's ([`server`]) takes requests over a Unix socket from the daemon, which has no
 //! privileges and decides **who** may request. The executor decides **what** is possible on this host,
-//! whoever requests, by a [`policy`] that only root writes; without one, nothing is.
+//! no matter who requests, by a [`policy`] that only root writes; without one, nothing is.
 //!
 //! - [`log`]: every act is on disk before it happens, in a chain of hashes.
 //! - [`executor`]: the order of an act: decide, record, decide again, act, record.

@@ -1,4 +1,4 @@
-//! The policy of this host: what is possible here, whoever requests it.
+//! The policy of this host: what is possible here, no matter who requests it.
 //!
 //! Root alone writes it. It is read for every request, and what is wrong with it closes everything:
 //! half of a policy could allow what its author wanted to forbid.

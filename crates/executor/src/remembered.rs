@@ -98,16 +98,16 @@ impl Remembered {
         }
     }
 
-    /// Notes the result. What was refused is forgotten: it may be allowed the next time.
-    pub(crate) fn finish(&mut self, id: &str, outcome: &Outcome, now: Timestamp) {
+    /// Notes the result of an act that was begun and recorded by `begun`. One that was not begun is forgotten: it
+    /// may be possible the next time.
+    pub(crate) fn finish(&mut self, id: &str, outcome: &Outcome, begun: Option<Timestamp>) {
         let Some(entry) = self.entries.get(id) else {
             return;
         };
         entry.outcome.send_replace(Some(outcome.clone()));
-        if matches!(outcome, Outcome::Refused(_)) {
-            self.entries.remove(id);
-        } else {
-            self.order.push_back((now, id.to_owned()));
+        match begun {
+            Some(time) => self.order.push_back((time, id.to_owned())),
+            None => drop(self.entries.remove(id)),
         }
     }
 }
@@ -134,7 +134,7 @@ mod tests {
             panic!("it runs");
         };
         assert!(running.borrow().is_none());
-        known.finish("a", &DONE, at(2));
+        known.finish("a", &DONE, Some(at(2)));
         assert_eq!(*running.borrow(), Some(DONE));
         assert!(matches!(known.begin("a", "y", at(3)), Known::Other));
         assert!(matches!(known.begin("a", "x", at(86_401)), Known::Same(_)));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_refused_may_be_requested_again() {
+    fn what_was_not_begun_may_be_requested_again() {
         let mut known = Remembered::default();
         assert!(matches!(known.begin("a", "x", at(0)), Known::New));
         let Known::Same(waiting) = known.begin("a", "x", at(0)) else {
@@ -154,7 +154,7 @@ mod tests {
             rule: None,
             remedy: None,
         });
-        known.finish("a", &refused, at(0));
+        known.finish("a", &refused, None);
         assert_eq!(*waiting.borrow(), Some(refused));
         assert!(matches!(known.begin("a", "x", at(0)), Known::New));
     }
@@ -164,7 +164,7 @@ mod tests {
         let mut known = Remembered::default();
         for number in 0..MOST {
             known.begin(&number.to_string(), "x", at(0));
-            known.finish(&number.to_string(), &DONE, at(0));
+            known.finish(&number.to_string(), &DONE, Some(at(0)));
         }
         assert!(matches!(known.begin("one more", "x", at(1)), Known::Full));
         assert!(matches!(

@@ -285,3 +285,43 @@ async fn send(stream: &mut UnixStream, message: &impl serde::Serialize) -> bool 
         Ok(Ok(()))
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use linux_api_acts::SYSTEM_BUS;
+    use linux_api_acts::client::Client;
+    use linux_api_wire::time::Clock;
+
+    use super::*;
+    use crate::executor::Settings;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_is_started_again_ends_after_a_minute_without_a_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("executor.sock");
+        let listener = Listener {
+            socket: adopt(StdUnixListener::bind(&path).unwrap()).unwrap(),
+            is_restarted: true,
+            own: None,
+        };
+        let executor = Arc::new(Executor::new(Settings {
+            policy: folder.path().join("policy.toml"),
+            log: folder.path().join("acts.jsonl"),
+            bus: SYSTEM_BUS.to_owned(),
+            daemon_uid: None,
+            clock: Clock::system(),
+        }));
+        let begin = tokio::time::Instant::now();
+        let serving = tokio::spawn(async move {
+            serve(&listener, executor, std::future::pending()).await;
+        });
+        tokio::time::sleep(IDLE / 2).await;
+        Client::new(&path).status().await.unwrap();
+        serving.await.unwrap();
+        // A minute after the request, and not after the start.
+        assert!(begin.elapsed() >= IDLE + IDLE / 2, "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < IDLE * 3, "{:?}", begin.elapsed());
+        // systemd's socket stays.
+        assert!(path.exists());
+    }
+}

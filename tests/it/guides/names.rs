@@ -18,7 +18,7 @@ const STAND_INS: &[(&str, &str)] = &[
 ];
 
 /// Subcommands that have subcommands, which tables name without the program.
-const GROUPS: &[&str] = &["user", "audit", "db", "remote", "config"];
+const GROUPS: &[&str] = &["user", "audit", "policy", "db", "remote", "config"];
 
 pub(crate) fn check(page: &Page) {
     commands(page);

@@ -325,7 +325,7 @@ async fn only_root_the_daemon_and_who_is_named_may_connect() {
         assert!(executor.admits(uid), "{uid}");
     }
     assert!(!executor.admits(4243));
-    // A policy with a mistake lets no one else in, and still lets the daemon in to be told why.
+    // A policy with a mistake lets no one else in, and the daemon still gets the reason.
     place.write_policy("peer_uids = [4242]\nx = 1");
     assert!(!executor.admits(4242) && executor.admits(977));
     let _listener = Listener::bind(&place.path("executor.sock"), None).unwrap();
