@@ -54,9 +54,8 @@ impl Options {
             clock: Clock::system(),
         }));
         warn_of_policy(&executor.settings().policy);
-        match &self.listen {
-            Some(path) => tracing::info!("listening at {}", path.display()),
-            None => tracing::info!("listening at the socket of systemd"),
+        if let Some(path) = &self.listen {
+            tracing::info!("listening at {}", path.display());
         }
         let stop = async {
             tokio::select! {

@@ -148,10 +148,8 @@ fn adopt(socket: StdUnixListener) -> io::Result<UnixListener> {
 pub fn account_uid() -> Option<u32> {
     let text = linux_api_files::read_text(Path::new("/etc/passwd")).ok()?;
     let lines = text.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let found = lines.filter(|fields| fields.first() == Some(&ACCOUNT));
-    found
-        .filter_map(|fields| fields.get(2)?.parse().ok())
-        .next()
+    let mut found = lines.filter(|fields| fields.first() == Some(&ACCOUNT));
+    found.find_map(|fields| fields.get(2)?.parse().ok())
 }
 
 /// Serves until there was nothing to do for a minute (a socket of systemd's) or `stop` is ready. Acts that

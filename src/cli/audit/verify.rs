@@ -56,12 +56,12 @@ fn words(verified: &Verified, path: &Path) -> String {
     let Some(head) = &verified.head else {
         return format!("ok: {} is empty", path.display());
     };
-    let mut text = format!(
-        "ok: {} lines, {} to {}; head {}:{}\n",
+    let first = format!(
+        "ok: {} lines, {} to {}; head {}:{}",
         verified.lines, verified.first, head.seq, head.seq, head.hash
     );
-    for torn in &verified.torn {
-        text += &format!("{torn}: cut off by a crash\n");
-    }
-    text
+    let torn = verified.torn.iter();
+    let torn = torn.map(|place| format!("{place}: cut off by a crash"));
+    let lines: Vec<String> = std::iter::once(first).chain(torn).collect();
+    lines.join("\n")
 }

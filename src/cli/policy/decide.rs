@@ -209,16 +209,16 @@ fn of_refusal(refusal: Refusal) -> anyhow::Result<Verdict> {
 
 impl Verdict {
     fn words(&self) -> String {
-        let mut text = format!(
-            "{}: {}\n",
-            if self.allowed { "allowed" } else { "refused" },
-            self.message
-        );
-        for (word, value) in [("by", &self.rule), ("to allow it", &self.remedy)] {
-            if let Some(value) = value {
-                text += &format!("{word}: {value}\n");
-            }
-        }
-        text
+        let verdict = if self.allowed { "allowed" } else { "refused" };
+        let lines = [
+            Some((verdict, &self.message)),
+            self.rule.as_ref().map(|rule| ("by", rule)),
+            self.remedy.as_ref().map(|remedy| ("to allow it", remedy)),
+        ];
+        let lines = lines.into_iter().flatten();
+        let lines: Vec<String> = lines
+            .map(|(word, value)| format!("{word}: {value}"))
+            .collect();
+        lines.join("\n")
     }
 }

@@ -15,6 +15,10 @@ const STAND_INS: &[(&str, &str)] = &[
     ("TIME", "2030-01-01T00:00:00Z"),
     ("SCOPE", "host:read"),
     ("NAME|URL", "NAME"),
+    (
+        "NUMBER:HASH",
+        "7:0000000000000000000000000000000000000000000000000000000000000000",
+    ),
 ];
 
 /// Subcommands that have subcommands, which tables name without the program.

@@ -171,7 +171,7 @@ impl Policy {
         if is_listed {
             return None;
         }
-        let rule = match actors.first() {
+        let decided_by = match actors.first() {
             Some(first) => self.line(first.line, "actors"),
             None => format!("{}: actors = []", self.path.display()),
         };
@@ -182,7 +182,7 @@ impl Policy {
             actor.name.as_str(),
             self.path.display()
         );
-        Some(refusal(message, rule, Some(remedy)))
+        Some(refusal(message, decided_by, Some(remedy)))
     }
 
     /// Refuses a name that is protected; `with` is the unit that was requested when it is another.
