@@ -12,7 +12,7 @@ use listenfd::ListenFd;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 
 use crate::executor::{Executor, Peer};
 use linux_api_acts::ACCOUNT;
@@ -162,8 +162,12 @@ pub async fn serve(listener: &Listener, executor: Arc<Executor>, stop: impl Futu
     tokio::pin!(stop);
     let verifying = Arc::clone(&executor);
     connections.spawn(async move { verifying.verify_daily().await });
+    // Not the time of the last turn: counting once a minute is no work.
+    let mut last_work = Instant::now();
     loop {
-        while connections.try_join_next().is_some() {}
+        while connections.try_join_next().is_some() {
+            last_work = Instant::now();
+        }
         let is_idle = connections.is_empty();
         let place = Arc::clone(&places).acquire_owned();
         let accepted = async {
@@ -185,9 +189,9 @@ pub async fn serve(listener: &Listener, executor: Arc<Executor>, stop: impl Futu
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             },
-            Some(_) = connections.join_next(), if !is_idle => {}
+            Some(_) = connections.join_next(), if !is_idle => last_work = Instant::now(),
             _ = counts.tick() => executor.write_counts().await,
-            () = tokio::time::sleep(IDLE), if is_idle && listener.is_restarted => break,
+            () = sleep_until(last_work + IDLE), if is_idle && listener.is_restarted => break,
             () = &mut stop => break,
         }
     }
