@@ -20,10 +20,9 @@ pub(super) enum Call<'a> {
 /// Accesses the entry of this name within the deadline; returns the key when it is read.
 pub(super) async fn call(name: &str, call: Call<'_>) -> Result<String, KeyError> {
     const PLACE: KeyPlace = KeyPlace::SecretService;
-    let done = match tokio::time::timeout(DEADLINE, access(name, call)).await {
-        Ok(done) => done,
+    let Ok(done) = tokio::time::timeout(DEADLINE, access(name, call)).await else {
         // Its user was prompted to unlock it, and did not.
-        Err(_) => return Err(KeyError::Slow(PLACE)),
+        return Err(KeyError::Slow(PLACE));
     };
     done.map_err(|error| match error {
         AccessError::Missing => KeyError::Missing {
