@@ -11,6 +11,7 @@ mod database;
 mod db;
 mod doctor;
 mod examples;
+mod executor;
 mod exit;
 mod fleet;
 mod globals;
@@ -21,6 +22,7 @@ mod host;
 mod hosts;
 mod network;
 mod output;
+mod policy;
 mod poll;
 mod process;
 mod progress;
@@ -92,6 +94,7 @@ enum Command {
     Remote(remote::Options),
     User(user::Options),
     Audit(audit::Options),
+    Policy(policy::Options),
     Db(db::Options),
     Api(api::Options),
     Config(config::Options),
@@ -100,6 +103,8 @@ enum Command {
     Help(help::Options),
     #[command(hide = true)]
     Proxy(proxy::Options),
+    #[command(hide = true)]
+    Executor(executor::Options),
 }
 
 /// What every command is given besides its own options.
@@ -163,6 +168,8 @@ impl Command {
             Self::Completion(options) => options.run(),
             Self::Help(options) => options.run(),
             Self::Proxy(options) => options.run(ctx).await,
+            Self::Policy(options) => options.run(ctx).await,
+            Self::Executor(options) => options.run(ctx).await,
         }
     }
 }

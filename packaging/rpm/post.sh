@@ -5,6 +5,7 @@ if [ -d /run/systemd/system ]; then
     # An upgrade goes on with what ran, and starts nothing that did not.
     if [ "$1" -ge 2 ]; then
         systemctl try-restart linux-api.service || :
+        systemctl try-restart linux-api-executor.socket || :
     fi
 fi
 if [ "$1" -eq 1 ]; then

@@ -1,5 +1,7 @@
 //! `linux-api audit`: who changed what.
 
+mod verify;
+
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,9 +23,10 @@ const LOOK_MAX: u32 = 100_000;
 /// the lower id may be seen later.
 const REMEMBERED: usize = 1_000;
 
-/// Show the audit log
+/// Show the audit log, and check the log of acts
 ///
-/// That of the configured database, which works without the daemon, or with --remote that of a daemon.
+/// The audit log is that of the configured database, which works without the daemon, or with --remote that of a
+/// daemon. The log of acts is the executor's own, a file on this host.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     #[command(subcommand)]
@@ -37,6 +40,7 @@ enum Command {
     /// While following, `-o json` prints one object per line.
     #[command(visible_alias = "ls")]
     List(List),
+    Verify(verify::Options),
 }
 
 #[derive(Debug, clap::Args)]
@@ -70,7 +74,10 @@ struct List {
 
 impl Options {
     pub(super) async fn run(self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let Command::List(list) = self.command;
+        let list = match self.command {
+            Command::List(list) => list,
+            Command::Verify(options) => return options.run(ctx),
+        };
         if ctx.means_many() {
             if list.follow {
                 let problem = "--follow shows one daemon: use --remote once";

@@ -219,6 +219,33 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "linux-api audit list --follow",
         ],
     ),
+    ("audit verify", &["sudo linux-api audit verify"]),
+    ("policy show", &["sudo linux-api policy show"]),
+    (
+        "policy test",
+        &[
+            "sudo linux-api policy test restart nginx.service --as alice",
+            "sudo linux-api policy test signal 4711 --as alice --role operator",
+        ],
+    ),
+    (
+        "policy allow",
+        &[
+            "sudo linux-api policy allow nginx.service 'app-*.service'",
+            "sudo linux-api policy allow --processes 1000",
+        ],
+    ),
+    (
+        "policy deny",
+        &["sudo linux-api policy deny app-db.service"],
+    ),
+    (
+        "policy preset",
+        &[
+            "sudo linux-api policy preset services nginx.service",
+            "sudo linux-api policy preset watch --yes",
+        ],
+    ),
     ("config show", &["linux-api config show"]),
     ("config check", &["linux-api config check"]),
     (

@@ -34,6 +34,7 @@ macro_rules! follow {
 
 follow! {
     readme: "README.md",
+    acting: "docs/acting.md",
     administration: "docs/administration.md",
     api_design: "docs/api-design.md",
     api: "docs/api.md",

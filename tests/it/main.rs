@@ -13,6 +13,7 @@ mod cli;
 mod client;
 mod config;
 mod daemon;
+mod executor;
 mod flusher;
 mod guides;
 mod install;

@@ -38,7 +38,7 @@ mod testing;
 
 use accounts::NameService;
 use counters::{CounterReader, HostCounters};
-pub use processes::OwnProcess;
+pub use processes::{OwnProcess, ProcessIdentity, read_identity};
 pub use reader::HostReader;
 
 /// From the first scan to the second, for a reader that wants rates: long enough for some ticks of the

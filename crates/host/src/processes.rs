@@ -10,6 +10,7 @@
 mod cgroup;
 mod details;
 mod files;
+mod identity;
 mod names;
 mod own;
 mod record;
@@ -28,6 +29,7 @@ use tokio::time::Instant;
 use super::{CollectError, HostRoots};
 pub(super) use details::read_details;
 use files::{ProcessFiles, ReadBuffer, ReadFailure};
+pub use identity::{ProcessIdentity, read_identity};
 use linux_api_wire::process::{Process, ProcessDescription, ProcessScan};
 use linux_api_wire::time::Timestamp;
 pub use own::OwnProcess;

@@ -19,8 +19,8 @@ use super::answers::{Answers, Existing, Kind, PackageManager, Tls};
 use super::apply::links;
 use super::database;
 use super::plan::{
-    ACCOUNT, CONFIG, LocalDatabase, PACKAGED_PROGRAM, PACKAGED_UNITS, PACKAGED_UNITS_OF_OLD,
-    PROGRAM, SERVICE, SOCKET, SYSUSERS, TMPFILES, UNITS, URL_FILE,
+    ACCOUNT, CONFIG, EXECUTOR, EXECUTOR_SOCKET, LocalDatabase, PACKAGED_PROGRAM, PACKAGED_UNITS,
+    PACKAGED_UNITS_OF_OLD, POLICY, PROGRAM, SERVICE, SOCKET, SYSUSERS, TMPFILES, UNITS, URL_FILE,
 };
 use super::service;
 use super::tree::{Tree, TreeError};
@@ -57,6 +57,8 @@ pub struct Facts {
     pub program_refused: Option<String>,
     /// What setup put here before the package came, and what hides the package's now.
     pub left_behind: Vec<PathBuf>,
+    /// What may be done on the host is decided already.
+    pub has_policy: bool,
     /// The configuration file.
     pub config: Option<FoundConfig>,
     /// The database URL that is kept for the daemon.
@@ -175,6 +177,7 @@ pub async fn gather(
         } else {
             Vec::new()
         },
+        has_policy: exists(tree, POLICY)?,
         config,
         database_url,
         tls: answers.tls.as_ref().map(read_tls),
@@ -289,6 +292,8 @@ fn left_behind(tree: &Tree) -> Result<Vec<PathBuf>, TreeError> {
     }
     let links = links().map(|(link, _)| link);
     let files = [
+        format!("{UNITS}/{EXECUTOR_SOCKET}"),
+        format!("{UNITS}/{EXECUTOR}"),
         format!("{UNITS}/{SOCKET}"),
         SYSUSERS.to_owned(),
         TMPFILES.to_owned(),
@@ -418,6 +423,7 @@ impl Facts {
             program_is_packaged: false,
             program_refused: None,
             left_behind: Vec::new(),
+            has_policy: false,
             config: None,
             database_url: None,
             tls: None,

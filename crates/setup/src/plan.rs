@@ -25,6 +25,14 @@ pub const ACCOUNT: &str = "linux-api";
 pub const SERVICE: &str = "linux-api.service";
 /// The unit of its Unix socket.
 pub const SOCKET: &str = "linux-api.socket";
+/// The unit of what acts on the host. It is started by its socket, which is off until an administrator enables it.
+pub const EXECUTOR: &str = "linux-api-executor.service";
+/// The unit of its socket.
+pub const EXECUTOR_SOCKET: &str = "linux-api-executor.socket";
+/// What may be done on the host.
+pub const POLICY: &str = "/etc/linux-api/policy.toml";
+/// Where the executor keeps its log.
+pub const LOG_FOLDER: &str = "/var/log/linux-api";
 /// The configuration file.
 pub const CONFIG: &str = "/etc/linux-api/config.toml";
 /// Where a replaced configuration is saved.
@@ -64,6 +72,10 @@ pub const TMPFILES: &str = "/etc/tmpfiles.d/linux-api.conf";
 
 const SERVICE_TEXT: &str = include_str!("../../../packaging/systemd/linux-api.service");
 const SOCKET_TEXT: &str = include_str!("../../../packaging/systemd/linux-api.socket");
+const EXECUTOR_TEXT: &str = include_str!("../../../packaging/systemd/linux-api-executor.service");
+const EXECUTOR_SOCKET_TEXT: &str =
+    include_str!("../../../packaging/systemd/linux-api-executor.socket");
+const POLICY_TEXT: &str = include_str!("../../../packaging/policy.toml");
 const SYSUSERS_TEXT: &str = include_str!("../../../packaging/systemd/sysusers.conf");
 const TMPFILES_TEXT: &str = include_str!("../../../packaging/systemd/tmpfiles.conf");
 
@@ -354,9 +366,18 @@ impl<'a> Planner<'a> {
         let folder = if let Some(folder) = &self.facts.packaged_units {
             folder.clone()
         } else {
-            let service = SERVICE_TEXT.replace(PACKAGED_PROGRAM, PROGRAM);
+            if !self.facts.has_policy {
+                let closed = Content::Text(POLICY_TEXT.to_owned());
+                self.file(POLICY, closed, 0o640, Who::RootForService);
+            }
+            let own = |text: &str| text.replace(PACKAGED_PROGRAM, PROGRAM);
             let folder = Path::new(UNITS);
-            for (name, text) in [(SOCKET, SOCKET_TEXT.to_owned()), (SERVICE, service)] {
+            for (name, text) in [
+                (EXECUTOR_SOCKET, EXECUTOR_SOCKET_TEXT.to_owned()),
+                (EXECUTOR, own(EXECUTOR_TEXT)),
+                (SOCKET, SOCKET_TEXT.to_owned()),
+                (SERVICE, own(SERVICE_TEXT)),
+            ] {
                 let path = folder.join(name);
                 let path = path.to_string_lossy();
                 self.file(&path, Content::Text(text), 0o644, Who::Root);

@@ -8,8 +8,8 @@ use super::apply::{Witness, links};
 use super::commands::Call;
 use super::facts;
 use super::plan::{
-    ACCOUNT, CONFIG_FOLDER, DATA_FOLDER, PACKAGED_PROGRAM, PROGRAM, SERVICE, SOCKET, SYSUSERS,
-    TMPFILES, UNITS,
+    ACCOUNT, CONFIG_FOLDER, DATA_FOLDER, EXECUTOR, EXECUTOR_SOCKET, LOG_FOLDER, PACKAGED_PROGRAM,
+    PROGRAM, SERVICE, SOCKET, SYSUSERS, TMPFILES, UNITS,
 };
 use super::service;
 use super::tree::{Changed, Tree};
@@ -32,7 +32,7 @@ impl Removal {
     #[must_use]
     pub fn title(&self) -> String {
         match self {
-            Self::Stop => format!("stop {SERVICE} and {SOCKET}"),
+            Self::Stop => format!("stop {SERVICE}, {SOCKET} and {EXECUTOR_SOCKET}"),
             Self::File(path) => format!("remove {}", path.display()),
             Self::Folder(path) => format!("remove {} and its content", path.display()),
             Self::Account => format!("remove the account and the group {ACCOUNT}"),
@@ -47,15 +47,18 @@ pub fn plan(is_live: bool, purge: bool) -> Vec<Removal> {
     if is_live {
         steps.push(Removal::Stop);
     }
-    let units = [SERVICE, SOCKET].map(|unit| format!("{UNITS}/{unit}"));
+    let units = [SERVICE, SOCKET, EXECUTOR, EXECUTOR_SOCKET].map(|unit| format!("{UNITS}/{unit}"));
     let files = links()
         .map(|(link, _)| link)
         .into_iter()
+        .chain([format!("{UNITS}/sockets.target.wants/{EXECUTOR_SOCKET}")])
         .chain(units)
         .chain([SYSUSERS, TMPFILES, PROGRAM].map(str::to_owned));
     steps.extend(files.map(|path| Removal::File(path.into())));
     if purge {
-        steps.extend([CONFIG_FOLDER, DATA_FOLDER].map(|path| Removal::Folder(path.into())));
+        steps.extend(
+            [CONFIG_FOLDER, DATA_FOLDER, LOG_FOLDER].map(|path| Removal::Folder(path.into())),
+        );
         steps.push(Removal::Account);
     }
     steps
@@ -96,7 +99,9 @@ pub async fn apply(
          dropdb linux_api; sudo -u postgres dropuser linux_api"
             .to_owned()
     } else {
-        format!("{CONFIG_FOLDER} and {DATA_FOLDER} are kept; --purge removes them too")
+        format!(
+            "{CONFIG_FOLDER}, {DATA_FOLDER} and {LOG_FOLDER} are kept; --purge removes them too"
+        )
     });
     Ok(hints)
 }
@@ -158,7 +163,7 @@ mod tests {
         assert!(!kept.iter().any(is_data), "{kept:?}");
         assert_eq!(kept[0], Removal::Stop);
         let purged = plan(true, true);
-        assert_eq!(purged.iter().filter(|step| is_data(step)).count(), 3);
+        assert_eq!(purged.iter().filter(|step| is_data(step)).count(), 4);
         assert!(!plan(false, true).contains(&Removal::Stop));
     }
 }

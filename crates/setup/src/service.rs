@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use super::commands::Call;
-use super::plan::{SERVICE, SOCKET};
+use super::plan::{EXECUTOR, EXECUTOR_SOCKET, SERVICE, SOCKET};
 use super::tree::{Tree, TreeError};
 use linux_api_wire::time::Clock;
 
@@ -54,12 +54,14 @@ pub(super) async fn enable() -> anyhow::Result<()> {
 
 /// Ends the daemon and keeps systemd from starting it.
 pub(super) async fn disable() -> anyhow::Result<()> {
-    for unit in [SERVICE, SOCKET] {
+    for unit in [SERVICE, SOCKET, EXECUTOR_SOCKET] {
         let known = systemctl(&["cat", unit]).await.is_ok();
         if known {
             systemctl(&["disable", "--now", "--quiet", unit]).await?;
         }
     }
+    // It has no section [Install]; without its socket it would end by itself in a minute.
+    let _ = systemctl(&["stop", "--quiet", EXECUTOR]).await;
     // A daemon that had failed would stay on the list of failed units.
     let _ = systemctl(&["reset-failed", SERVICE, SOCKET]).await;
     Ok(())

@@ -120,6 +120,7 @@ const OTHERS: &[&str] = &[
     // The daemon notes what is changed through it.
     "api",
     "audit list",
+    "audit verify",
     "completion",
     "config check",
     "config init",
@@ -129,6 +130,7 @@ const OTHERS: &[&str] = &[
     "db status",
     "db verify",
     "doctor",
+    "executor",
     // The daemon notes it.
     "fleet forget",
     "fleet list",
@@ -137,6 +139,12 @@ const OTHERS: &[&str] = &[
     "history",
     "host show",
     "network list",
+    // A file of root's, and the executor has a log of its own.
+    "policy allow",
+    "policy deny",
+    "policy preset",
+    "policy show",
+    "policy test",
     "process list",
     "process show",
     "process top",

@@ -66,6 +66,9 @@ pub(crate) const LISTED: &[UnrunCommand] = &[
     listed("systemd-sysusers ", ACCOUNTS, nothing),
     listed("systemd-tmpfiles ", ROOT, nothing),
     listed("systemctl ", SYSTEMD, nothing),
+    listed("linux-api policy ", ROOT, nothing),
+    listed("linux-api audit verify", ROOT, nothing),
+    listed("linux-api executor ", "acts on this host", nothing),
     listed(
         "cat /var/lib/linux-api/first-admin-key",
         ROOT,
@@ -186,7 +189,13 @@ fn exists(path: &str) -> bool {
 }
 
 fn is_known_unit(unit: &str) -> bool {
-    let others = ["postgresql.service", "linux-api-firewall.service"];
+    let others = [
+        "postgresql.service",
+        "linux-api-firewall.service",
+        "nginx.service",
+        "app-*.service",
+        "app-db.service",
+    ];
     others.contains(&unit) || root().join("packaging/systemd").join(unit).exists()
 }
 

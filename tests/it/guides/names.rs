@@ -16,10 +16,14 @@ const STAND_INS: &[(&str, &str)] = &[
     ("LABELS", "env=dev"),
     ("SCOPE", "host:read"),
     ("NAME|URL", "NAME"),
+    (
+        "NUMBER:HASH",
+        "7:0000000000000000000000000000000000000000000000000000000000000000",
+    ),
 ];
 
 /// Subcommands that have subcommands, which tables name without the program.
-const GROUPS: &[&str] = &["user", "audit", "db", "remote", "config"];
+const GROUPS: &[&str] = &["user", "audit", "policy", "db", "remote", "config"];
 
 pub(crate) fn check(page: &Page) {
     commands(page);

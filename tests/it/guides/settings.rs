@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use linux_api_config::tui::Tui;
+use linux_api_executor::policy::Policy;
 
 use crate::guides::stage::Stage;
 
@@ -25,6 +27,11 @@ pub(crate) fn check(stage: &Stage, place: &str, text: &str) {
             let path = stage.path("tui.toml");
             fs::write(&path, here).unwrap();
             let read = Tui::load(Some(&path));
+            assert!(read.is_ok(), "{place}: {}", read.unwrap_err());
+            continue;
+        }
+        if text.contains("min_uid = ") {
+            let read = Policy::parse(Path::new("policy.toml"), &here);
             assert!(read.is_ok(), "{place}: {}", read.unwrap_err());
             continue;
         }

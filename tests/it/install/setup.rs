@@ -241,6 +241,7 @@ fn uninstalling_leaves_configuration_and_data_and_purging_leaves_nothing() {
         files(&system),
         [
             "etc/linux-api/config.toml",
+            "etc/linux-api/policy.toml",
             "var/lib/linux-api/linux-api.db"
         ]
     );

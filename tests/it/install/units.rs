@@ -8,6 +8,8 @@ use tempfile::TempDir;
 
 const SERVICE: &str = include_str!("../../../packaging/systemd/linux-api.service");
 const SOCKET: &str = include_str!("../../../packaging/systemd/linux-api.socket");
+const EXECUTOR: &str = include_str!("../../../packaging/systemd/linux-api-executor.service");
+const EXECUTOR_SOCKET: &str = include_str!("../../../packaging/systemd/linux-api-executor.socket");
 const ANALYZE: &str = "/usr/bin/systemd-analyze";
 
 fn packaging(file: &str) -> PathBuf {
@@ -40,6 +42,47 @@ fn the_service_tells_when_it_is_ready_and_is_not_restarted_in_vain() {
     assert_eq!(setting(SOCKET, "ListenStream"), "/run/linux-api/api.sock");
     assert_eq!(setting(SOCKET, "SocketMode"), "0660");
     assert_eq!(setting(SOCKET, "SocketGroup"), "linux-api");
+}
+
+#[test]
+fn the_executor_is_for_the_daemon_alone_and_ends_by_itself() {
+    let path = setting(EXECUTOR_SOCKET, "ListenStream");
+    assert_eq!(path, linux_api_acts::SOCKET);
+    assert_eq!(setting(EXECUTOR_SOCKET, "SocketMode"), "0600");
+    assert_eq!(
+        setting(EXECUTOR_SOCKET, "SocketUser"),
+        linux_api_acts::ACCOUNT
+    );
+    // Nothing but its socket starts it.
+    assert!(!EXECUTOR.contains("[Install]") && !EXECUTOR.contains("Restart="));
+    assert_eq!(
+        setting(EXECUTOR, "CapabilityBoundingSet"),
+        "CAP_KILL CAP_SYS_NICE CAP_DAC_READ_SEARCH"
+    );
+    assert_eq!(setting(EXECUTOR, "RestrictAddressFamilies"), "AF_UNIX");
+    let log = std::path::Path::new(linux_api_acts::LOG);
+    let folder = Path::new("/var/log").join(setting(EXECUTOR, "LogsDirectory"));
+    assert_eq!(log.parent(), Some(&*folder));
+}
+
+#[test]
+fn the_packaged_policy_allows_nothing() {
+    let folder = TempDir::new().unwrap();
+    let policy = folder.path().join("policy.toml");
+    fs::copy(packaging("policy.toml"), &policy).unwrap();
+    let run = |arguments: &[&str]| {
+        Command::new(assert_cmd::cargo::cargo_bin!("linux-api"))
+            .arg("policy")
+            .args(arguments)
+            .arg("--policy")
+            .arg(&policy)
+            .env_clear()
+            .output()
+            .unwrap()
+    };
+    assert!(run(&["show"]).status.success());
+    let tested = run(&["test", "restart", "nginx.service", "--as", "alice"]);
+    assert_eq!(tested.status.code(), Some(3), "{tested:?}");
 }
 
 #[test]
@@ -146,10 +189,13 @@ fn systemd_finds_nothing_to_complain_about() {
     }
     let folder = TempDir::new().unwrap();
     // It looks for the program, which need not be installed here.
-    let service = SERVICE.replace("/usr/bin/linux-api", "/bin/sh");
+    let there = |text: &str| text.replace("/usr/bin/linux-api", "/bin/sh");
+    let (service, executor) = (there(SERVICE), there(EXECUTOR));
     let units = [
         ("linux-api.service", &*service),
         ("linux-api.socket", SOCKET),
+        ("linux-api-executor.service", &*executor),
+        ("linux-api-executor.socket", EXECUTOR_SOCKET),
     ];
     for (name, text) in units {
         fs::write(folder.path().join(name), text).unwrap();
@@ -170,18 +216,20 @@ fn systemd_finds_nothing_to_complain_about() {
 }
 
 #[test]
-fn the_service_is_exposed_by_no_more_than_two_of_ten() {
+fn the_services_are_exposed_by_no_more_than_two_of_ten() {
     if !has_analyze() {
         return;
     }
-    let rated = Command::new(ANALYZE)
-        .args(["security", "--offline=true", "--threshold=20"])
-        .arg(packaging("systemd/linux-api.service"))
-        .output()
-        .unwrap();
-    assert!(rated.status.success(), "{rated:?}");
-    let table = String::from_utf8_lossy(&rated.stdout);
-    assert!(table.contains("Overall exposure level"), "{table}");
+    for service in ["linux-api", "linux-api-executor"] {
+        let rated = Command::new(ANALYZE)
+            .args(["security", "--offline=true", "--threshold=20"])
+            .arg(packaging(&format!("systemd/{service}.service")))
+            .output()
+            .unwrap();
+        assert!(rated.status.success(), "{rated:?}");
+        let table = String::from_utf8_lossy(&rated.stdout);
+        assert!(table.contains("Overall exposure level"), "{table}");
+    }
 }
 
 #[test]

@@ -48,6 +48,12 @@ pub(super) fn effective_uid(status: &[u8]) -> Option<u32> {
     number(status, b"Uid:", 1)
 }
 
+/// Finds all four user ids in `/proc/PID/status`.
+pub(super) fn uids(status: &[u8]) -> Option<[u32; 4]> {
+    let id = |index| number(status, b"Uid:", index);
+    Some([id(0)?, id(1)?, id(2)?, id(3)?])
+}
+
 /// Finds the id of the process that a thread belongs to in `/proc/PID/status`.
 pub(super) fn thread_group(status: &[u8]) -> Option<u32> {
     number(status, b"Tgid:", 0)

@@ -59,6 +59,9 @@ fn a_bare_system_gets_everything_in_an_order_that_can_stop_anywhere() {
         CONFIG_FOLDER,
         DATA_FOLDER,
         CONFIG,
+        POLICY,
+        "/etc/systemd/system/linux-api-executor.socket",
+        "/etc/systemd/system/linux-api-executor.service",
         "/etc/systemd/system/linux-api.socket",
         "/etc/systemd/system/linux-api.service",
         "Enable",
@@ -68,6 +71,16 @@ fn a_bare_system_gets_everything_in_an_order_that_can_stop_anywhere() {
     ];
     assert_eq!(steps(&plan), expected);
     assert_eq!(plan.address, "http://127.0.0.1:8080");
+}
+
+#[test]
+fn a_policy_that_is_there_is_kept() {
+    let facts = Facts {
+        has_policy: true,
+        ..bare()
+    };
+    let kept = steps(&plan(&Answers::default(), &facts));
+    assert!(!kept.contains(&POLICY.to_owned()), "{kept:?}");
 }
 
 #[test]

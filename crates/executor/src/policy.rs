@@ -1,0 +1,181 @@
+//! The policy of this host: what is possible here, no matter who requests it.
+//!
+//! Root alone writes it. It is read for every request, and what is wrong with it closes everything:
+//! half of a policy could allow what its author wanted to forbid.
+
+mod builtin;
+mod decide;
+mod file;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use wildmatch::WildMatch;
+
+pub use decide::{ProcessFacts, UnitFacts};
+pub use linux_api_acts::protocol::Decision;
+use linux_api_acts::protocol::UnitVerb;
+
+/// The most bytes of a policy.
+pub const MAX_BYTES: u64 = 64 << 10;
+
+/// Why the policy can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// There is none.
+    #[error("there is no {}: nothing is allowed", .0.display())]
+    Missing(PathBuf),
+    /// It can't be read.
+    #[error("can't read {}: {error}", .path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// The error of the system.
+        error: io::Error,
+    },
+    /// Others than root may write it.
+    #[error("{} {problem}: everything is refused", .path.display())]
+    Writable {
+        /// The file or its directory.
+        path: PathBuf,
+        /// Who may.
+        problem: &'static str,
+    },
+    /// It has a mistake.
+    #[error("{}:{line}: {message}: everything is refused", .path.display())]
+    Mistake {
+        /// Which file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// A policy without mistakes.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    path: PathBuf,
+    actors: Option<Vec<Entry<String>>>,
+    rate: Rate,
+    peer_uids: Vec<u32>,
+    units: UnitRules,
+    processes: Option<ProcessRules>,
+}
+
+/// A value with the line that it stands in.
+#[derive(Debug, Clone)]
+struct Entry<T> {
+    value: T,
+    line: usize,
+}
+
+#[derive(Debug, Clone, Default)]
+struct UnitRules {
+    allow: Vec<Entry<Pattern>>,
+    protect: Vec<Entry<Pattern>>,
+    /// All verbs unless listed.
+    verbs: Option<Entry<Vec<UnitVerb>>>,
+}
+
+#[derive(Debug, Clone)]
+struct ProcessRules {
+    min_uid: Entry<u32>,
+    /// Values below it are refused, as they take processor time from all others.
+    min_nice: i8,
+}
+
+/// A pattern of unit names: `*` is any text, `?` any character.
+#[derive(Debug, Clone)]
+struct Pattern {
+    text: String,
+    matcher: WildMatch,
+}
+
+impl Pattern {
+    fn new(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            matcher: WildMatch::new(text),
+        }
+    }
+}
+
+/// How many acts in what time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// So many acts.
+    pub acts: u32,
+    /// In this time.
+    pub period: Duration,
+}
+
+impl Default for Rate {
+    fn default() -> Self {
+        Self {
+            acts: 30,
+            period: Duration::from_mins(1),
+        }
+    }
+}
+
+impl std::fmt::Display for Rate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let period = match self.period.as_secs() {
+            1 => "second",
+            60 => "minute",
+            _ => "hour",
+        };
+        write!(f, "{}/{period}", self.acts)
+    }
+}
+
+impl Policy {
+    /// Reads the policy at `path`, which only root, or the account that runs this process, may be
+    /// able to write.
+    ///
+    /// # Errors
+    /// See [`PolicyError`].
+    pub fn load(path: &Path) -> Result<Self, PolicyError> {
+        file::load(path)
+    }
+
+    /// Reads the text of a policy; `path` is named in messages only.
+    ///
+    /// # Errors
+    /// [`PolicyError::Mistake`] alone.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, PolicyError> {
+        file::parse(path, text)
+    }
+
+    /// How many acts in what time.
+    #[must_use]
+    pub const fn rate(&self) -> Rate {
+        self.rate
+    }
+
+    /// Accounts that may connect, beside root and the daemon's.
+    #[must_use]
+    pub fn peer_uids(&self) -> &[u32] {
+        &self.peer_uids
+    }
+
+    /// Whether any unit may be acted on.
+    #[must_use]
+    pub fn has_units(&self) -> bool {
+        !self.units.allow.is_empty()
+    }
+
+    /// Whether any process may be acted on.
+    #[must_use]
+    pub const fn has_processes(&self) -> bool {
+        self.processes.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod text_tests;

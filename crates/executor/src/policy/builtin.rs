@@ -1,0 +1,105 @@
+//! Units that no policy opens: without them the host is lost to its administrator, or taken over.
+
+use wildmatch::WildMatch;
+
+use linux_api_acts::names::unit_type;
+use linux_api_acts::protocol::UnitVerb;
+
+/// Never acted on: systemd itself, logins, the bus, shells without a login, and ourselves.
+const NEVER: &[&str] = &[
+    "systemd-*",
+    "linux-api*",
+    "dbus*",
+    "user@*",
+    "user-runtime-dir@*",
+    "getty@*",
+    "serial-getty@*",
+    "console-getty*",
+    "container-getty@*",
+    "autovt@*",
+    "debug-shell*",
+    "emergency*",
+    "rescue*",
+    "initrd-*",
+];
+
+/// Never stopped, disabled or limited: the ways to the host, its protection, its record, and the
+/// database that the daemon may need. They can be restarted where the policy allows it.
+const NEVER_STOPPED: &[&str] = &[
+    "ssh*",
+    "dropbear*",
+    "polkit*",
+    "NetworkManager*",
+    "networking*",
+    "network",
+    "wicked*",
+    "connman*",
+    "dhcpcd*",
+    "dhclient*",
+    "wpa_supplicant*",
+    "iwd*",
+    "netplan*",
+    "cloud-init*",
+    "firewalld*",
+    "nftables*",
+    "iptables*",
+    "ip6tables*",
+    "ebtables*",
+    "ipset*",
+    "ufw*",
+    "shorewall*",
+    "netfilter-persistent*",
+    "openvpn*",
+    "wg-quick@*",
+    "wireguard*",
+    "strongswan*",
+    "ipsec*",
+    "libreswan*",
+    "tailscaled*",
+    "zerotier-one*",
+    "nebula*",
+    "netbird*",
+    "cloudflared*",
+    "audit*",
+    "apparmor*",
+    "selinux*",
+    "postgresql*",
+];
+
+/// Whether the verb ends, disables or starves a unit.
+const fn is_stopping(verb: UnitVerb) -> bool {
+    matches!(verb, UnitVerb::Stop | UnitVerb::Disable | UnitVerb::Limits)
+}
+
+/// The built-in pattern that forbids the verb for a unit of this name.
+pub(super) fn forbids(verb: UnitVerb, name: &str) -> Option<String> {
+    forbids_touching(name).or_else(|| {
+        let found = is_stopping(verb)
+            .then(|| find(NEVER_STOPPED, name))
+            .flatten();
+        found.map(|pattern| format!("built in: {pattern} is never stopped, disabled or limited"))
+    })
+}
+
+/// The built-in pattern that forbids every verb.
+fn forbids_touching(name: &str) -> Option<String> {
+    find(NEVER, name).map(|pattern| format!("built in: {pattern} is never acted on"))
+}
+
+/// The built-in pattern that forbids signals to the processes of a unit. Those of a user's own manager
+/// are the user's.
+pub(super) fn forbids_processes_of(unit: &str) -> Option<String> {
+    if unit.starts_with("user@") {
+        return None;
+    }
+    let found = find(NEVER, unit).or_else(|| find(NEVER_STOPPED, unit));
+    found.map(|pattern| format!("built in: processes of {pattern} get no signals"))
+}
+
+fn find(list: &[&'static str], name: &str) -> Option<&'static str> {
+    let stem = unit_type(name).and_then(|kind| name.strip_suffix(kind));
+    let stem = stem.unwrap_or(name);
+    list.iter()
+        .copied()
+        .find(|pattern| WildMatch::new(pattern).matches(stem))
+}

@@ -1,0 +1,11 @@
+//! The executor over its socket: real processes, a real log, and a fake systemd on a private bus.
+
+#![cfg(test)]
+
+mod bus;
+mod flow;
+#[path = "../../../../tests/it/support/left_out.rs"]
+mod left_out;
+mod messages;
+mod support;
+mod units;

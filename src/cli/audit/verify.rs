@@ -1,0 +1,67 @@
+//! `linux-api audit verify`: whether the log of acts is as it was written.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+
+use crate::cli::{Context, output};
+use linux_api_acts::LOG;
+use linux_api_acts::protocol::Head;
+use linux_api_executor::log::{Finding, Verified, verify};
+
+/// Check that the log of acts on this host is as it was written
+///
+/// Each line has the hash of the line before it. A changed, removed or inserted line is named, over all files
+/// of the log. That the newest lines were removed shows only with --head: number and hash of a line that was
+/// noted elsewhere, such as in the journal (`journalctl -u linux-api-executor -g head`).
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// A line that is known from elsewhere
+    #[arg(long, value_name = "NUMBER:HASH", value_parser = head)]
+    head: Option<Head>,
+    /// The log
+    #[arg(long = "log", value_name = "FILE", default_value = LOG)]
+    acts: PathBuf,
+}
+
+fn head(text: &str) -> Result<Head, String> {
+    let wrong = || "a line is NUMBER:HASH, with 64 hexadecimal digits".to_owned();
+    let (seq, hash) = text.split_once(':').ok_or_else(wrong)?;
+    let is_hash = hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Ok(Head {
+        seq: seq.parse().map_err(|_| wrong())?,
+        hash: Some(hash.to_ascii_lowercase())
+            .filter(|_| is_hash)
+            .ok_or_else(wrong)?,
+    })
+}
+
+impl Options {
+    pub(super) fn run(&self, ctx: &Context) -> anyhow::Result<ExitCode> {
+        let found = std::fs::metadata(&self.acts);
+        found.with_context(|| format!("{}: nothing was recorded", self.acts.display()))?;
+        // Files may have moved while they were read.
+        let verified = self.verify().or_else(|_| self.verify())?;
+        output::document(ctx, &verified, || words(&verified, &self.acts))?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn verify(&self) -> Result<Verified, Finding> {
+        verify(&self.acts, self.head.as_ref())
+    }
+}
+
+fn words(verified: &Verified, path: &Path) -> String {
+    let Some(head) = &verified.head else {
+        return format!("ok: {} is empty", path.display());
+    };
+    let first = format!(
+        "ok: {} lines, {} to {}; head {}:{}",
+        verified.lines, verified.first, head.seq, head.seq, head.hash
+    );
+    let torn = verified.torn.iter();
+    let torn = torn.map(|place| format!("{place}: cut off by a crash"));
+    let lines: Vec<String> = std::iter::once(first).chain(torn).collect();
+    lines.join("\n")
+}
