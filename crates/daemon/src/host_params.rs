@@ -116,7 +116,7 @@ pub(crate) struct Split {
     /// `host`), or per both, in place of one for all. May be repeated.
     #[param(value_type = Option<Vec<String>>, rename = "by", example = json!(["label:role", "method"]))]
     pub(crate) by_method: bool,
-    /// By which of their properties hosts are told apart.
+    /// Which property of hosts distinguishes rows.
     #[param(ignore)]
     pub(crate) hosts: Option<HostSplit>,
 }

@@ -188,7 +188,7 @@ async fn me_shows_the_caller_and_its_key(database: Database) {
     assert_eq!(
         me["user_perm"],
         json!({
-            "is_admin": false, "activated": true, "role": "viewer",
+            "hosts": null, "is_admin": false, "activated": true, "role": "viewer",
             "scopes": ["host:read", "keys:self"]
         })
     );
