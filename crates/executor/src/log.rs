@@ -1,7 +1,7 @@
 //! The executor's own log: one JSON object a line, each with the hash of the line before it.
 //!
 //! A line is on disk before what it announces happens. Files rotate and the chain goes on over them, so
-//! that a change, a removal or an insertion anywhere shows ([`verify`]). What a crash left of a line stays
+//! that a change, a removal or an insertion anywhere shows ([`verify()`]). What a crash left of a line stays
 //! and is followed by one that says so.
 
 mod stored;

@@ -2,7 +2,7 @@
 //!
 //! A bucket is merged once it is over, and again after it was changed. Each is one transaction that replaces
 //! all of it, so two daemons that do it at once, or one that is killed, leave nothing wrong: see
-//! [`super::merged`].
+//! `merged.rs`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
