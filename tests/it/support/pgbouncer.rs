@@ -2,6 +2,7 @@
 //!
 //! Include it beside `postgres.rs` and `left_out.rs`, which records each test that goes without it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -158,10 +159,10 @@ fn start(url: &str, settings: Settings) -> Result<Pooler, Missing> {
     let (ini, users) = (folder.join("pgbouncer.ini"), folder.join("users"));
     fs::write(&ini, settings(&server, &folder, port)).expect("write its settings");
     // The roles of a fleet's database too, see accounts.rs.
-    let known = [user, "linux_api_daemon", "linux_api_admin"];
-    let known: String = known
-        .map(|user| format!("\"{user}\" \"{PASSWORD}\"\n"))
-        .concat();
+    // Whichever of them the first test comes as.
+    let known = BTreeSet::from([user, "postgres", "linux_api_daemon", "linux_api_admin"]);
+    let line = |user| format!("\"{user}\" \"{PASSWORD}\"\n");
+    let known: String = known.into_iter().map(line).collect();
     fs::write(&users, known).expect("write its users");
     let mut command = Command::new("sh");
     command.args(["-c", WATCHDOG, "sh"]);
