@@ -1,11 +1,17 @@
 //! What every method of the store promises, on both engines.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use crate::support::{database, pgpool, timescale};
 use linux_api_store::api_keys::NewKey;
 use linux_api_store::users::NewUser;
 use linux_api_store::{Engine, Refusal, Store, StoreError};
 use linux_api_wire::api_key::{KeyId, Scope, Scopes};
 use linux_api_wire::audit::{Actor, Origin, Via};
+use linux_api_wire::request_stats::{
+    RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
+};
 use linux_api_wire::time::{Clock, ManualClock, Timestamp};
 use linux_api_wire::user::{Role, User};
 use sqlx::postgres::PgConnectOptions;
@@ -184,4 +190,22 @@ fn refusal<T>(result: Result<T, StoreError>) -> Refusal {
         Err(error) => panic!("not refused but failed: {error}"),
         Ok(_) => panic!("not refused"),
     }
+}
+
+/// One request to one route, in the buckets of each length.
+fn buckets(id: &str, time: Timestamp) -> Vec<RequestBucket> {
+    let mut stats = RequestStats::default();
+    stats.add(200, Duration::from_millis(1));
+    let bucket = |resolution: Resolution| RequestBucket {
+        resolution,
+        time: resolution.start_of(time),
+        host_id: id.into(),
+        instance_id: format!("{id}0").into(),
+        key: RequestKey {
+            route: Arc::from("/a"),
+            method: RequestMethod::Get,
+        },
+        stats: stats.clone(),
+    };
+    Resolution::ALL.map(bucket).to_vec()
 }

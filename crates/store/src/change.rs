@@ -10,8 +10,9 @@
 use std::collections::BTreeMap;
 
 use super::api_keys::has_ended_at;
+use super::audit::Entry;
 use super::users::parse_hosts;
-use super::{Refusal, StoreError};
+use super::{Refusal, Store, StoreError};
 use crate::codec::Db;
 use linux_api_wire::api_key::{Scope, Scopes};
 use linux_api_wire::audit::Actor;
@@ -192,24 +193,11 @@ macro_rules! change {
             }
             Ok((answer, revision, done))
         });
-        match outcome {
-            Ok((answer, revision, done)) => {
-                store.announce_auth_revision(revision.parse().unwrap_or(i64::MAX));
-                // After the commit: what is in the log did happen.
-                if let Some(done) = done {
-                    done.log("done");
-                }
-                Ok(answer)
-            }
-            Err($crate::StoreError::Refused(refusal)) => {
-                let reason = refusal.to_string();
-                store
-                    .note_refusal(entry.origin, entry.action, entry.target, reason)
-                    .await?;
-                Err($crate::StoreError::Refused(refusal))
-            }
-            Err(error) => Err(error),
-        }
+        let outcome = outcome.map(|(answer, revision, done)| {
+            store.announce_auth_revision(revision.parse().unwrap_or(i64::MAX));
+            (answer, done)
+        });
+        $crate::change::conclude(store, entry, outcome).await
     }};
 }
 
@@ -237,26 +225,39 @@ macro_rules! act {
             }
             Ok((answer, done))
         });
-        match outcome {
-            Ok((answer, done)) => {
-                if let Some(done) = done {
-                    done.log("done");
-                }
-                Ok(answer)
-            }
-            Err($crate::StoreError::Refused(refusal)) => {
-                let reason = refusal.to_string();
-                store
-                    .note_refusal(entry.origin, entry.action, entry.target, reason)
-                    .await?;
-                Err($crate::StoreError::Refused(refusal))
-            }
-            Err(error) => Err(error),
-        }
+        $crate::change::conclude(store, entry, outcome).await
     }};
 }
 
 pub(super) use act;
+
+/// Logs what was done once it is committed, since what is in the log did happen, and notes in the audit
+/// log what a rule forbade.
+///
+/// # Errors
+/// That of the outcome, or when a refusal can't be noted.
+pub(super) async fn conclude<T>(
+    store: &Store,
+    entry: Entry<'_>,
+    outcome: Result<(T, Option<Entry<'_>>), StoreError>,
+) -> Result<T, StoreError> {
+    match outcome {
+        Ok((answer, done)) => {
+            if let Some(done) = done {
+                done.log("done");
+            }
+            Ok(answer)
+        }
+        Err(StoreError::Refused(refusal)) => {
+            let reason = refusal.to_string();
+            store
+                .note_refusal(entry.origin, entry.action, entry.target, reason)
+                .await?;
+            Err(StoreError::Refused(refusal))
+        }
+        Err(error) => Err(error),
+    }
+}
 
 /// The rights of a key that is still in use, when it and its user still may.
 pub(super) fn by_key(

@@ -355,7 +355,10 @@ impl Session {
         Ok(())
     }
 
-    /// Refuses a role that is not there, or that may do anything whatever it is granted.
+    /// Checks that a role can be granted rights.
+    ///
+    /// # Errors
+    /// When the server has no such role, or when it is a superuser or owns the schema: no grant limits it.
     async fn check_role(&mut self, role: &str) -> Result<(), StoreError> {
         const SQL: &str = "
             select pg_has_role(r.oid, n.nspowner, 'USAGE')

@@ -57,7 +57,7 @@ const CHANGES: &[Change] = &[
         &["alice1", "--hosts", "env=dev"],
         "user.hosts",
         "user:alice1",
-        &["nobody", "--hosts", "env=dev"],
+        &["missing", "--hosts", "env=dev"],
     ),
     (
         "user key create",

@@ -1,7 +1,6 @@
 //! A daemon does all its work with the rights of its role: directly, behind a pooler, and with TimescaleDB.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use linux_api_daemon::tasks::janitor::{Retention, sweep};
@@ -13,17 +12,15 @@ use linux_api_store::{Options, Store};
 use linux_api_wire::api_key::KeyId;
 use linux_api_wire::audit::{Action, Actor};
 use linux_api_wire::fleet::{HostIdentity, HostSample};
-use linux_api_wire::request_stats::{
-    RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
-};
+use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::time::{Clock, Timestamp};
 use linux_api_wire::user::Role;
 use sqlx::Connection;
 use sqlx::postgres::PgConnection;
 
-use crate::store::add_user;
 use crate::store::database::no_backup;
 use crate::store::roles::{fleet, open, options};
+use crate::store::{add_user, buckets};
 use crate::support::accounts::{Accounts, DAEMON, execute};
 use crate::support::{pgbouncer, timescale};
 
@@ -39,23 +36,6 @@ fn report(id: &str) -> HostReport {
         facts: None,
         sample: Some((Timestamp::from_millis(1), "{}".to_owned())),
     }
-}
-
-fn buckets(id: &str, time: Timestamp) -> Vec<RequestBucket> {
-    let mut stats = RequestStats::default();
-    stats.add(200, Duration::from_millis(1));
-    let bucket = |resolution: Resolution| RequestBucket {
-        resolution,
-        time: resolution.start_of(time),
-        host_id: id.into(),
-        instance_id: format!("{id}0").into(),
-        key: RequestKey {
-            route: Arc::from("/a"),
-            method: RequestMethod::Get,
-        },
-        stats: stats.clone(),
-    };
-    Resolution::ALL.map(bucket).to_vec()
 }
 
 /// All that a daemon does to the database.

@@ -1,7 +1,6 @@
 //! A host that is gone for good is forgotten with all that it measured, and nothing else is.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use linux_api_daemon::tasks::janitor::{Retention, sweep};
@@ -10,11 +9,10 @@ use linux_api_store::retention::BATCH;
 use linux_api_store::{Engine, Refusal, Store, StoreError};
 use linux_api_wire::audit::Actor;
 use linux_api_wire::fleet::{HostIdentity, HostSample};
-use linux_api_wire::request_stats::{
-    RequestBucket, RequestKey, RequestMethod, RequestStats, Resolution,
-};
+use linux_api_wire::request_stats::{RequestBucket, Resolution};
 use linux_api_wire::time::{ManualClock, Timestamp};
 
+use crate::store::buckets;
 use crate::store::database::Database;
 
 on_every_engine! {
@@ -46,23 +44,6 @@ fn host(id: &str) -> HostReport {
         facts: None,
         sample: None,
     }
-}
-
-fn buckets(id: &str, time: Timestamp) -> Vec<RequestBucket> {
-    let mut stats = RequestStats::default();
-    stats.add(200, Duration::from_millis(1));
-    let bucket = |resolution: Resolution| RequestBucket {
-        resolution,
-        time: resolution.start_of(time),
-        host_id: id.into(),
-        instance_id: format!("{id}0").into(),
-        key: RequestKey {
-            route: Arc::from("/a"),
-            method: RequestMethod::Get,
-        },
-        stats: stats.clone(),
-    };
-    Resolution::ALL.map(bucket).to_vec()
 }
 
 fn sample(name: &str, time: Timestamp) -> HostSample {

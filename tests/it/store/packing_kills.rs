@@ -44,7 +44,7 @@ async fn filled(database: &Database) -> Vec<Point> {
 
 /// Packs all that there is: the process that is killed.
 #[tokio::test]
-#[ignore = "other tests run it in a process of its own"]
+#[ignore = "no test by itself: the tests below start it as the process that they kill"]
 async fn packs_until_it_is_killed() {
     let Some(url) = crate::support::database::named_by(URL) else {
         return;

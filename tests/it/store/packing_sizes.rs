@@ -192,19 +192,19 @@ async fn read(store: &Store, name: &str, to: Timestamp) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute, and prints figures"]
+#[ignore = "a measurement of a minute: the command is at the top of this file"]
 async fn a_month_on_sqlite() {
     month(Database::sqlite(), "SQLite").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute, and prints figures"]
+#[ignore = "a measurement of a minute: the command is at the top of this file"]
 async fn a_month_on_postgresql() {
     month(Database::postgres(), "PostgreSQL").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes a minute, and prints figures"]
+#[ignore = "a measurement of a minute: the command is at the top of this file"]
 async fn a_month_on_timescaledb() {
     let Some(url) = timescale::fresh_database().await else {
         return;
@@ -219,7 +219,7 @@ async fn a_month_on_timescaledb() {
 /// Fills the database that the environment names, or reads from it when it is filled: for readings after
 /// the caches of the system were dropped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "reads the database that the environment names, and prints figures"]
+#[ignore = "a measurement, of a database that the caller has filled and names"]
 async fn a_month_is_read() {
     let Some(url) = crate::support::database::named_by(URL) else {
         return;

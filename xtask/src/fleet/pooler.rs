@@ -15,8 +15,8 @@ use sqlx::{ConnectOptions as _, Row as _};
 use crate::process::Process;
 
 const EXAMPLE: &str = include_str!("../../../packaging/examples/pgbouncer.ini");
-/// The account `nobody` of every Linux: PgBouncer refuses to run as root.
-const NOBODY: u32 = 65_534;
+/// Uid and gid of the account without rights that Linux distributions have: PgBouncer refuses to run as root.
+const UNPRIVILEGED_ID: u32 = 65_534;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Known to the pooler alone: the private server trusts all clients on loopback.
 const PASSWORD: &str = "fleet";
@@ -46,9 +46,9 @@ impl Pooler {
         let mut command = Command::new("/usr/sbin/pgbouncer");
         if rustix::process::geteuid().is_root() {
             for path in [folder, &users, &ini] {
-                chown(path, Some(NOBODY), Some(NOBODY))?;
+                chown(path, Some(UNPRIVILEGED_ID), Some(UNPRIVILEGED_ID))?;
             }
-            command.uid(NOBODY).gid(NOBODY);
+            command.uid(UNPRIVILEGED_ID).gid(UNPRIVILEGED_ID);
         }
         let errors = File::create(folder.join("errors"))?;
         command.arg(&ini).current_dir("/").stderr(errors);

@@ -118,24 +118,15 @@ async fn the_same_request_is_done_once_over_a_restart_too() {
     assert!(running.client.act(later).await.unwrap().replayed);
     let mut other = first.clone();
     other.verb = sleeper.verb("CONT");
-    assert_refused(
-        running.client.act(other.clone()).await.unwrap().outcome,
-        RefusalCode::IdReused,
-    );
+    running.refuses(other.clone(), RefusalCode::IdReused).await;
     let mut foreign = first.clone();
     foreign.actor.key = None;
-    assert_refused(
-        running.client.act(foreign).await.unwrap().outcome,
-        RefusalCode::IdReused,
-    );
+    running.refuses(foreign, RefusalCode::IdReused).await;
     running.stop().await;
     let running = place.start();
     let again = running.client.act(first.clone()).await.unwrap();
     assert!(again.replayed && again.outcome == response.outcome);
-    assert_refused(
-        running.client.act(other).await.unwrap().outcome,
-        RefusalCode::IdReused,
-    );
+    running.refuses(other, RefusalCode::IdReused).await;
     assert_eq!(place.lines("act").len(), 1);
     running.stop().await;
 }
@@ -268,10 +259,7 @@ async fn requests_out_of_time_or_range_are_refused() {
     }
     let mut signed = good.clone();
     signed.signature = Some("ed25519:AAAA".to_owned());
-    assert_refused(
-        running.client.act(signed).await.unwrap().outcome,
-        RefusalCode::Invalid,
-    );
+    running.refuses(signed, RefusalCode::Invalid).await;
     // The daemon, as which the test requests.
     let own = Sleeper::start().process();
     let mut process = own;
@@ -281,10 +269,7 @@ async fn requests_out_of_time_or_range_are_refused() {
         r#"{{"process.signal":{{"process":{{"pid":{},"start_ticks":{}}},"signal":"KILL"}}}}"#,
         process.pid, identity.start_ticks
     ));
-    assert_refused(
-        running.client.act(request(verb)).await.unwrap().outcome,
-        RefusalCode::Policy,
-    );
+    running.refuses(request(verb), RefusalCode::Policy).await;
     assert!(sleeper.lives());
     running.stop().await;
 }

@@ -32,6 +32,12 @@ impl Running {
         self.stop.send(()).unwrap();
         self.ended.await.unwrap();
     }
+
+    /// Requests what must be refused.
+    pub(crate) async fn refuses(&self, request: Request, code: RefusalCode) {
+        let response = self.client.act(request).await.unwrap();
+        assert_refused(response.outcome, code);
+    }
 }
 
 impl Place {

@@ -116,9 +116,9 @@ fn a_file_system_keeps_the_name_by_which_it_was_listed() {
 fn an_image_based_host_is_named_by_what_can_be_written() {
     let info = "\
 60 1 0:33 / / ro,relatime shared:1 - overlay composefs ro,lowerdir+=/run/ostree/.private/cfsroot-lower
-61 60 0:30 /root/ostree/deploy/default/deploy/abc.0/etc /etc rw,relatime shared:2 - btrfs /dev/vda3 rw,subvol=/root
-63 60 0:30 /root /sysroot ro,relatime shared:4 - btrfs /dev/vda3 rw,subvol=/root
-64 60 0:30 /root/ostree/deploy/default/var /var rw,relatime shared:5 - btrfs /dev/vda3 rw,subvol=/root
+61 60 0:30 /system/ostree/deploy/default/deploy/abc.0/etc /etc rw,relatime shared:2 - btrfs /dev/vda3 rw,subvol=/system
+63 60 0:30 /system /sysroot ro,relatime shared:4 - btrfs /dev/vda3 rw,subvol=/system
+64 60 0:30 /system/ostree/deploy/default/var /var rw,relatime shared:5 - btrfs /dev/vda3 rw,subvol=/system
 ";
     let expected = [("/", "overlay"), ("/var", "btrfs")];
     assert_eq!(listed(info, None), pairs(&expected));
