@@ -272,6 +272,7 @@ async fn set_role(place: &AdminTarget, user: &str, role: Role) -> anyhow::Result
     let changed = place.set_role(&user, role).await?;
     let role = match role {
         Role::Admin => "an admin",
+        Role::Operator => "an operator",
         Role::Viewer => "a viewer",
     };
     Ok(Report::change(&user.username, role, changed))

@@ -88,7 +88,7 @@ pub mod scope {
         )*};
     }
 
-    scopes!(HostRead MetricsRead StatsRead KeysSelf UsersAdmin AuditRead);
+    scopes!(HostRead MetricsRead StatsRead KeysSelf UsersAdmin AuditRead LogsRead ProcessesAct UnitsAct);
 }
 
 /// The sender of the request, allowed to do what `S` names.

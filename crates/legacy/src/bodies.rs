@@ -29,7 +29,7 @@ impl LegacyRole {
 impl From<Role> for LegacyRole {
     fn from(role: Role) -> Self {
         match role {
-            Role::Viewer => Self::User,
+            Role::Viewer | Role::Operator => Self::User,
             Role::Admin => Self::Admin,
         }
     }

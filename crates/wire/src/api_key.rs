@@ -49,17 +49,29 @@ pub enum Scope {
     /// Reads the audit log.
     #[serde(rename = "audit:read")]
     AuditRead,
+    /// Reads the journal of the host.
+    #[serde(rename = "logs:read")]
+    LogsRead,
+    /// Signals processes and changes their nice values.
+    #[serde(rename = "processes:act")]
+    ProcessesAct,
+    /// Starts, stops and limits units.
+    #[serde(rename = "units:act")]
+    UnitsAct,
 }
 
 impl Scope {
     /// Every scope there is.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::HostRead,
         Self::MetricsRead,
         Self::StatsRead,
         Self::KeysSelf,
         Self::UsersAdmin,
         Self::AuditRead,
+        Self::LogsRead,
+        Self::ProcessesAct,
+        Self::UnitsAct,
     ];
 
     /// The name used in requests, in responses and in the database.
@@ -72,6 +84,9 @@ impl Scope {
             Self::KeysSelf => "keys:self",
             Self::UsersAdmin => "users:admin",
             Self::AuditRead => "audit:read",
+            Self::LogsRead => "logs:read",
+            Self::ProcessesAct => "processes:act",
+            Self::UnitsAct => "units:act",
         }
     }
 
@@ -80,6 +95,7 @@ impl Scope {
     pub const fn role(self) -> Role {
         match self {
             Self::HostRead | Self::MetricsRead | Self::KeysSelf => Role::Viewer,
+            Self::LogsRead | Self::ProcessesAct | Self::UnitsAct => Role::Operator,
             Self::StatsRead | Self::UsersAdmin | Self::AuditRead => Role::Admin,
         }
     }
@@ -98,10 +114,17 @@ impl Scope {
             }
             Self::UsersAdmin => "create and change all users and their keys, and forget hosts",
             Self::AuditRead => "read the audit log",
+            Self::LogsRead => "read the journal of the host, whose lines may hold secrets",
+            Self::ProcessesAct => {
+                "signal processes and change their nice values, as far as the host's policy allows"
+            }
+            Self::UnitsAct => {
+                "start, stop, restart, enable and limit units, as far as the host's policy allows"
+            }
         }
     }
 
-    const fn bit(self) -> u8 {
+    const fn bit(self) -> u16 {
         1 << self as u8
     }
 }
@@ -115,7 +138,8 @@ impl fmt::Display for Scope {
 /// The text names no scope.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "unknown scope, expected host:read, metrics:read, stats:read, keys:self, users:admin or audit:read"
+    "unknown scope, expected host:read, metrics:read, stats:read, keys:self, users:admin, audit:read, logs:read, \
+     processes:act or units:act"
 )]
 pub struct ParseScopeError;
 
@@ -132,7 +156,7 @@ impl FromStr for Scope {
 
 /// The scopes of a key: all that its user's role has, or a chosen few of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Scopes(Option<u8>);
+pub struct Scopes(Option<u16>);
 
 impl Scopes {
     /// All that the role has.

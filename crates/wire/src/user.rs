@@ -55,7 +55,9 @@ impl fmt::Display for UserId {
 pub enum Role {
     /// Reads host data and manages its own keys.
     Viewer,
-    /// Everything a viewer may, and users, metrics and the audit log.
+    /// Everything a viewer may, and reads logs and acts on hosts, as far as their policies allow.
+    Operator,
+    /// Everything an operator may, and users, metrics and the audit log.
     Admin,
 }
 
@@ -65,6 +67,7 @@ impl Role {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
+            Self::Operator => "operator",
             Self::Admin => "admin",
         }
     }
@@ -78,7 +81,7 @@ impl fmt::Display for Role {
 
 /// The text names no role.
 #[derive(Debug, thiserror::Error)]
-#[error("unknown role, expected viewer or admin")]
+#[error("unknown role, expected viewer, operator or admin")]
 pub struct ParseRoleError;
 
 impl FromStr for Role {
@@ -87,6 +90,7 @@ impl FromStr for Role {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text {
             "viewer" => Ok(Self::Viewer),
+            "operator" => Ok(Self::Operator),
             "admin" => Ok(Self::Admin),
             _ => Err(ParseRoleError),
         }
