@@ -52,8 +52,8 @@ pub struct LogPage {
     pub items: Vec<LogEntry>,
     /// Whether the time ran out before the page was full: there may be more between its entries and the end.
     pub partial: bool,
-    /// The page of older entries: the `before` of the next request; null when there are none.
+    /// The `cursor` of the next request with `direction=older`; null when there are no older entries.
     pub older_cursor: Option<String>,
-    /// The page of newer entries: the `after` of the next request; null when the page is empty.
+    /// The `cursor` of a request with `direction=newer`, or of the stream; null when the page is empty.
     pub newer_cursor: Option<String>,
 }
