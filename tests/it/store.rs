@@ -1,7 +1,7 @@
 //! What every method of the store promises, on both engines.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::{database, pgpool, timescale};
 use linux_api_store::api_keys::NewKey;
@@ -74,6 +74,17 @@ mod users;
 enum Direct {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
+}
+
+/// Until a session of this database waits for a lock.
+async fn until_something_waits(direct: &mut Direct) {
+    let sql = "select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    let start = Instant::now();
+    while direct.number(sql).await == 0 {
+        assert!(start.elapsed() < Duration::from_secs(20), "nothing waits");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 impl Database {

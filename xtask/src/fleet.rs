@@ -32,7 +32,7 @@ use requests::Traffic;
 use site::Site;
 
 /// From the last start to the first measurement: the flushes of all daemons have found their places.
-const SETTLE: Duration = Duration::from_secs(45);
+const SETTLE: Duration = Duration::from_secs(90);
 /// From the first use of all daemons to the measurement.
 const WARM_UP: Duration = Duration::from_secs(15);
 

@@ -131,6 +131,10 @@ pub(super) struct Tracker {
     check: Mutex<Option<Check>>,
 }
 
+/// Milliseconds after the start of a [`Tracker`], plus one.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment(u64);
+
 /// A look at the revision that all callers share.
 #[derive(Debug, Clone)]
 struct Check {
@@ -172,8 +176,14 @@ impl Tracker {
         }
     }
 
-    pub(super) fn note_contact(&self) {
-        self.contact.store(self.elapsed(), Ordering::Relaxed);
+    /// A moment of now for [`Self::note_contact`].
+    pub(super) fn moment(&self) -> Moment {
+        Moment(self.elapsed())
+    }
+
+    /// Notes that the revision was read, no earlier than `since`. What was read later counts already.
+    pub(super) fn note_contact(&self, since: Moment) {
+        self.contact.fetch_max(since.0, Ordering::Relaxed);
     }
 }
 

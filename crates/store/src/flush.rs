@@ -48,6 +48,7 @@ impl Store {
         let now = self.clock().now();
         let (engine, known) = (self.engine(), self.known_revision());
         let presence = self.inner.presence.due_with_flush(now);
+        let since = self.inner.tracker.moment();
         let revision = in_write!(self, |tx| {
             let rows = tx.fetch_all(sqlx::query_as(vital::IN_TRANSACTION)).await?;
             let vital = VitalSettings::of(&rows)?;
@@ -64,7 +65,7 @@ impl Store {
         if presence.is_some() {
             self.inner.presence.note_renewal(now);
         }
-        self.note_contact(revision);
+        self.note_contact(since, revision);
         Ok(())
     }
 

@@ -10,19 +10,56 @@ use super::{Engine, Store, StoreError, on_read};
 use linux_api_wire::fleet::{HostFacts, HostLabel, HostRow};
 use linux_api_wire::time::Timestamp;
 
+/// How many milliseconds the host's clock is ahead of the database's.
+macro_rules! clock_ahead {
+    // The daemon and its database have one clock.
+    (sqlite) => {
+        "null"
+    };
+    (postgres) => {
+        "cast(extract(epoch from cast($6 as timestamptz) - clock_timestamp()) * 1000 as bigint)"
+    };
+}
+
 /// Keeps the figures that are known when a write brings none.
 macro_rules! unless_absent {
-    ($($column:literal),*) => {
+    ($($column:literal $parameter:literal),*) => {
         concat!($(
-            ", ", $column, " = case when excluded.facts_time is null then hosts.", $column,
-            " else excluded.", $column, " end"
+            ", ", $column, " = case when $9 is null then ", $column, " else ", $parameter, " end"
         ),*)
     };
 }
 
-/// `$ahead` is how many milliseconds the host's clock is ahead of the database's.
-macro_rules! upsert {
-    ($ahead:literal) => {
+macro_rules! update {
+    ($engine:ident) => {
+        concat!(
+            "
+    update hosts set name = $2, labels = $3, version = $4, instance_id = $5, last_seen = $6,
+        clock_ahead_ms = ",
+            clock_ahead!($engine),
+            ", sample_time = coalesce($7, sample_time), sample = coalesce($8, sample),
+        facts_time = coalesce($9, facts_time)",
+            unless_absent!(
+                "cpu_usage_percent" "$10",
+                "load_one" "$11",
+                "memory_used_bytes" "$12",
+                "memory_total_bytes" "$13",
+                "uptime_seconds" "$14",
+                "disk_used_percent" "$15",
+                "disk_mount_point" "$16",
+                "alerts" "$17",
+                "failed_units" "$18",
+                "updates" "$19",
+                "reboot_required" "$20"
+            ),
+            "
+    where id = $1"
+        )
+    };
+}
+
+macro_rules! insert {
+    ($engine:ident) => {
         concat!(
             "
     insert into hosts (id, name, labels, version, instance_id, first_seen, last_seen, clock_ahead_ms,
@@ -30,54 +67,39 @@ macro_rules! upsert {
         memory_total_bytes, uptime_seconds, disk_used_percent, disk_mount_point, alerts, failed_units,
         updates, reboot_required)
     values ($1, $2, $3, $4, $5, $6, $6, ",
-            $ahead,
+            clock_ahead!($engine),
             ", $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-    on conflict (id) do update set
-        name = excluded.name, labels = excluded.labels, version = excluded.version,
-        instance_id = excluded.instance_id, last_seen = excluded.last_seen,
-        clock_ahead_ms = excluded.clock_ahead_ms,
-        sample_time = coalesce(excluded.sample_time, hosts.sample_time),
-        sample = coalesce(excluded.sample, hosts.sample)",
-            unless_absent!(
-                "cpu_usage_percent",
-                "load_one",
-                "memory_used_bytes",
-                "memory_total_bytes",
-                "uptime_seconds",
-                "disk_used_percent",
-                "disk_mount_point",
-                "alerts",
-                "failed_units",
-                "updates",
-                "reboot_required",
-                "facts_time"
-            )
+    on conflict (id) do nothing"
         )
     };
 }
 
-/// Writes the row of a host.
-pub(super) const fn upsert_sql(engine: Engine) -> &'static str {
+/// Changes the row of a host.
+pub(super) const fn update_sql(engine: Engine) -> &'static str {
     match engine {
-        // The daemon and its database have one clock.
-        Engine::Sqlite => upsert!("null"),
-        Engine::Postgres => {
-            upsert!(
-                "cast(extract(epoch from cast($6 as timestamptz) - clock_timestamp()) * 1000 as bigint)"
-            )
-        }
+        Engine::Sqlite => update!(sqlite),
+        Engine::Postgres => update!(postgres),
     }
 }
 
-/// Writes a host's row inside a transaction; a macro because the bound types differ per engine.
-macro_rules! upsert_host {
-    ($tx:expr, $engine:expr, $report:expr, $now:expr) => {{
+/// Adds the row of a host, with the parameters of [`update_sql`].
+pub(super) const fn insert_sql(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => insert!(sqlite),
+        Engine::Postgres => insert!(postgres),
+    }
+}
+
+/// Runs a statement with the parameters of a host's row, and returns how many rows changed; a macro because
+/// the bound types differ per engine.
+macro_rules! write_host {
+    ($tx:expr, $sql:expr, $report:expr, $now:expr) => {{
         let report: &$crate::flush::HostReport = $report;
         let facts_time = report.facts.as_ref().map(|(time, _)| *time);
         let none = ::linux_api_wire::fleet::HostFacts::default();
         let facts = report.facts.as_ref().map_or(&none, |(_, facts)| facts);
         $tx.execute(
-            sqlx::query($crate::hosts::upsert_sql($engine))
+            sqlx::query($sql)
                 .bind(&*report.identity.id)
                 .bind(report.identity.name.as_str())
                 .bind($crate::hosts::labels_text(&report.identity.labels))
@@ -105,7 +127,21 @@ macro_rules! upsert_host {
     }};
 }
 
-pub(super) use upsert_host;
+/// Writes a host's row inside a transaction. It is there but for the first time, and an insertion that meets
+/// it writes to the log of the server that it locks the row, before it changes it.
+macro_rules! upsert_host {
+    ($tx:expr, $engine:expr, $report:expr, $now:expr) => {{
+        use $crate::hosts::{insert_sql, update_sql, write_host};
+        // The second change is for a row that came between the two statements.
+        if write_host!($tx, update_sql($engine), $report, $now) == 0
+            && write_host!($tx, insert_sql($engine), $report, $now) == 0
+        {
+            write_host!($tx, update_sql($engine), $report, $now);
+        }
+    }};
+}
+
+pub(super) use {upsert_host, write_host};
 
 pub(super) fn labels_text(labels: &BTreeMap<String, String>) -> String {
     // A map of texts is always an object.

@@ -22,6 +22,11 @@ const RENEWED_ALONE: Duration = Duration::from_secs(25);
 /// No clock is trusted that is further off than this.
 const DAY: Duration = Duration::from_hours(24);
 
+/// Keeps or takes a lease that is there.
+pub(super) const RENEW: &str = "
+    update leases set holder = $2, expires_at = $3
+    where name = $1 and (holder = $2 or expires_at <= $4 or expires_at > $5)";
+
 pub(super) const HOLD: &str = "
     insert into leases (name, holder, expires_at) values ($1, $2, $3)
     on conflict (name) do update set
@@ -30,17 +35,25 @@ pub(super) const HOLD: &str = "
         or leases.expires_at > $5";
 
 /// Takes or keeps a lease inside a transaction, and returns how many rows changed; a macro because the
-/// bound types differ per engine.
+/// bound types differ per engine. Most often it is kept, and an insertion that meets a row locks it first, which
+/// goes to the server's log.
 macro_rules! hold_lease {
     ($tx:expr, $name:expr, $holder:expr, $now:expr, $duration:expr) => {{
         use $crate::codec::Db;
         let (now, duration): (::linux_api_wire::time::Timestamp, ::std::time::Duration) =
             ($now, $duration);
-        let query = sqlx::query($crate::leases::HOLD);
-        let query = query.bind($name).bind($holder);
-        let query = query.bind(Db(now.saturating_add(duration))).bind(Db(now));
-        $tx.execute(query.bind(Db(now.saturating_add(duration * 2))))
-            .await?
+        let (until, late) = (
+            now.saturating_add(duration),
+            now.saturating_add(duration * 2),
+        );
+        let statement = |sql| {
+            let query = sqlx::query(sql).bind($name).bind($holder);
+            query.bind(Db(until)).bind(Db(now)).bind(Db(late))
+        };
+        match $tx.execute(statement($crate::leases::RENEW)).await? {
+            0 => $tx.execute(statement($crate::leases::HOLD)).await?,
+            renewed => renewed,
+        }
     }};
 }
 

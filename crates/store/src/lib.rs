@@ -187,17 +187,20 @@ impl Store {
     /// [`migrations::SchemaError::TooNew`] when another program raised what it takes to use the
     /// database, and when the database can't be reached within the deadline.
     pub async fn refresh_auth_revision(&self) -> Result<i64, StoreError> {
+        let since = self.inner.tracker.moment();
         let rows = self.within_deadline(self.read_vital_settings()).await?;
         let vital = VitalSettings::of(&rows)?;
         vital.check(self.known_revision())?;
-        self.note_contact(vital.auth_revision);
+        self.note_contact(since, vital.auth_revision);
         Ok(vital.auth_revision)
     }
 
-    /// Notes that the revision was just read, and which one it is.
-    fn note_contact(&self, auth_revision: i64) {
-        self.inner.tracker.note_contact();
+    /// Notes which revision was read after `since`. What took long says nothing of the time that it took: a
+    /// change may have come right after the reading.
+    fn note_contact(&self, since: availability::Moment, auth_revision: i64) {
+        // In this order: who sees the new time sees the revision too.
         self.announce_auth_revision(auth_revision);
+        self.inner.tracker.note_contact(since);
     }
 
     fn announce_auth_revision(&self, revision: i64) {

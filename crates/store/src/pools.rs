@@ -4,7 +4,8 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -16,9 +17,12 @@ use super::{PoolState, StoreError};
 
 /// How long an additional connection to PostgreSQL stays open without use.
 const IDLE: Duration = Duration::from_secs(30);
-/// How long to wait for the standing connection before another one is opened: most calls are done
-/// with it sooner.
+/// How long to wait at least and at most for the standing connection before another one is opened: most calls
+/// are done with it sooner, and a server that is slow to connect is not helped by more connections.
 const PATIENCE: Duration = Duration::from_millis(25);
+const PATIENCE_MAX: Duration = Duration::from_secs(1);
+/// That patience, in times of what the last new connection took.
+const PATIENCE_FACTOR: u32 = 4;
 /// How long a connection that should be free may take to be had.
 const SLOW: Duration = Duration::from_millis(250);
 
@@ -120,6 +124,8 @@ pub(crate) struct PostgresPools {
     /// None when only one connection is allowed.
     additional: Option<PgPool>,
     pub(super) connect: PgConnectOptions,
+    /// Milliseconds that the last new connection of `additional` took.
+    connecting: Arc<AtomicU64>,
     /// For changes of users, keys and settings, when those take another account.
     pub(super) administration: Option<PgPool>,
 }
@@ -153,6 +159,7 @@ impl PostgresPools {
             standing,
             additional,
             connect,
+            connecting: Arc::default(),
             administration,
         }
     }
@@ -168,17 +175,33 @@ impl PostgresPools {
         let Some(additional) = &self.additional else {
             return self.standing.acquire().await;
         };
+        let took = Duration::from_millis(self.connecting.load(Ordering::Relaxed));
+        let patience = (took * PATIENCE_FACTOR).clamp(PATIENCE, PATIENCE_MAX);
         let standing_is_free = self.standing.num_idle() > 0 || self.standing.size() == 0;
         let (first, second, patience) = if standing_is_free {
             (&self.standing, additional, SLOW)
         } else if additional.num_idle() > 0 {
             (additional, &self.standing, SLOW)
         } else {
-            (&self.standing, additional, PATIENCE)
+            (&self.standing, additional, patience)
         };
         let later = async {
             tokio::time::sleep(patience).await;
-            second.acquire().await
+            // In a task of its own: what is half connected when the first is free is of use to the next call,
+            // and a thousand daemons that begin again and again keep a pooler from all other work.
+            let (pool, took) = (second.clone(), Arc::clone(&self.connecting));
+            let task = tokio::spawn(async move {
+                let is_full = pool.size() >= pool.options().get_max_connections();
+                let is_new = pool.num_idle() == 0 && !is_full;
+                let begin = Instant::now();
+                let acquired = pool.acquire().await;
+                if is_new {
+                    let millis = u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    took.store(millis, Ordering::Relaxed);
+                }
+                acquired
+            });
+            task.await.unwrap_or(Err(sqlx::Error::PoolClosed))
         };
         tokio::select! {
             biased;

@@ -13,7 +13,9 @@ use linux_api_wire::authority::Denial;
 use linux_api_wire::time::ManualClock;
 use linux_api_wire::user::{Role, User, UserId};
 
-use crate::store::{Database, actor, add_user, by_key, new_key, new_user, refusal};
+use crate::store::{
+    Database, actor, add_user, by_key, new_key, new_user, refusal, until_something_waits,
+};
 
 on_every_engine! {
     a_key_that_has_ended_changes_nothing,
@@ -337,17 +339,6 @@ async fn who_has_the_database_is_not_looked_at(database: Database) {
     assert!(Actor::of_caller(Origin::system(), OWN).is_none());
     let nobody = Origin::nobody(None, "request-1".to_owned());
     assert!(Actor::of_caller(nobody, OWN).is_none());
-}
-
-/// Until a session of this database waits for a lock.
-async fn until_something_waits(direct: &mut crate::store::Direct) {
-    let sql = "select count(*) from pg_stat_activity
-        where datname = current_database() and wait_event_type = 'Lock'";
-    let start = Instant::now();
-    while direct.number(sql).await == 0 {
-        assert!(start.elapsed() < Duration::from_secs(20), "nothing waits");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

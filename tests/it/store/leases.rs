@@ -1,13 +1,15 @@
 //! Work that one daemon of many does.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::store::database::Database;
+use crate::store::{add_user, until_something_waits};
 use linux_api_store::flush::{Batch, HostReport};
 use linux_api_store::{Engine, Store, StoreError};
 use linux_api_wire::fleet::HostIdentity;
 use linux_api_wire::time::ManualClock;
+use linux_api_wire::user::Role;
 
 on_both_engines! {
     a_lease_has_one_holder_until_it_expires,
@@ -107,4 +109,25 @@ async fn a_write_of_measurements_says_that_the_daemon_lives(database: Database) 
         !is_kept(&database, &clock).await,
         "a write that comes after the end says nothing of a daemon"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_waited_says_nothing_of_keys_that_changed_meanwhile() {
+    let database = Database::postgres();
+    let store = database.store().await;
+    let (mut direct, mut watch) = (database.direct().await, database.direct().await);
+    let lock = "begin; lock table hosts in exclusive mode";
+    direct.execute(lock).await.unwrap();
+    let writer = store.clone();
+    let writes = tokio::spawn(async move { flush(&writer).await });
+    // The write has read the revision of users and keys, and waits for its host's row.
+    until_something_waits(&mut watch).await;
+    let changed = Instant::now();
+    let other = database.store().await;
+    add_user(&other, "alice", Role::Viewer).await;
+    direct.execute("rollback").await.unwrap();
+    writes.await.unwrap();
+    let since = changed.elapsed();
+    let age = store.contact_age();
+    assert!(age + Duration::from_millis(1) >= since, "{age:?} {since:?}");
 }
