@@ -10,6 +10,7 @@ use super::{Refusal, Store, StoreError, on_read};
 use linux_api_wire::api_key::{ApiKey, KeyId, Scopes};
 use linux_api_wire::audit::{Action, Actor};
 use linux_api_wire::host_selector::HostSelector;
+use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::time::Timestamp;
 use linux_api_wire::user::{Role, User, UserId};
 
@@ -380,15 +381,19 @@ impl Store {
     /// Notes when keys were last used, and with them their users' last login. Older times than
     /// those stored change nothing, so that several daemons can report.
     ///
+    /// Nothing is written either when a use in the same minute is stored. A key that watches a thousand hosts
+    /// is used on all of them; were each of their daemons to write that, they would wait for each other's locks,
+    /// with connections in their hands that all others wait for.
+    ///
     /// # Errors
     /// When the database fails.
     pub async fn record_key_use(&self, uses: &[KeyUse]) -> Result<(), StoreError> {
         const KEY: &str = "
             update api_keys set last_used = $2
-            where id = $1 and (last_used is null or last_used < $2)";
+            where id = $1 and (last_used is null or last_used < $3)";
         const USER: &str = "
             update users set last_login = $2
-            where id = $1 and (last_login is null or last_login < $2)";
+            where id = $1 and (last_login is null or last_login < $3)";
         // In the order of the ids, so that two daemons never wait for each other's rows in a ring;
         // and users before keys, as the deletion of a user locks them.
         let mut by_key: Vec<&KeyUse> = uses.iter().collect();
@@ -397,18 +402,22 @@ impl Store {
         by_user.sort_by_key(|one| one.user_id);
         in_write_again!(self, |tx| {
             for one in &by_user {
-                tx.execute(sqlx::query(USER).bind(Db(one.user_id)).bind(Db(one.time)))
-                    .await?;
+                let query = sqlx::query(USER).bind(Db(one.user_id)).bind(Db(one.time));
+                tx.execute(query.bind(Db(minute_of(one.time)))).await?;
             }
             for one in &by_key {
                 let query = sqlx::query(KEY)
                     .bind(one.key_id.0.as_str())
                     .bind(Db(one.time));
-                tx.execute(query).await?;
+                tx.execute(query.bind(Db(minute_of(one.time)))).await?;
             }
             Ok(())
         })
     }
+}
+
+fn minute_of(time: Timestamp) -> Timestamp {
+    Resolution::Minute.start_of(time)
 }
 
 /// Whether a key is revoked or expired at `now`.

@@ -7,6 +7,7 @@ use linux_api_store::users::NewUser;
 use linux_api_store::{Refusal, Store};
 use linux_api_wire::api_key::{KeyId, Scope, Scopes};
 use linux_api_wire::audit::Actor;
+use linux_api_wire::request_stats::Resolution;
 use linux_api_wire::user::{Role, User, UserId};
 
 use crate::store::{Database, actor, add_user, by_key, new_key, new_user, refusal};
@@ -235,4 +236,29 @@ async fn last_use_never_goes_back(database: Database) {
     let latest = later.saturating_add(HOUR);
     store.record_key_use(&[used(latest)]).await.unwrap();
     assert_eq!(key(&store, "key_alice").await.last_used, Some(latest));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_use_in_a_minute_that_has_one_waits_for_no_lock() {
+    let database = Database::postgres();
+    let store = database.store().await;
+    let alice = add_user(&store, "alice", Role::Viewer).await;
+    let minute = Resolution::Minute.start_of(store.clock().now());
+    let used = |seconds| KeyUse {
+        key_id: KeyId("key_alice".to_owned()),
+        user_id: alice.id,
+        time: minute.saturating_add(Duration::from_secs(seconds)),
+    };
+    store.record_key_use(&[used(1)]).await.unwrap();
+    // As another daemon that notes a use in the next minute, and has not committed it yet.
+    let mut direct = database.direct().await;
+    let lock = "begin; select * from api_keys k join users u on u.id = k.user_id for update";
+    direct.execute(lock).await.unwrap();
+    store.record_key_use(&[used(59)]).await.unwrap();
+    direct.execute("rollback").await.unwrap();
+    let found = key(&store, "key_alice").await;
+    assert_eq!(found.last_used, Some(used(1).time));
+    store.record_key_use(&[used(60)]).await.unwrap();
+    let found = key(&store, "key_alice").await;
+    assert_eq!(found.last_used, Some(used(60).time));
 }
