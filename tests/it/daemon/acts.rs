@@ -32,7 +32,10 @@ impl Host {
 
     fn start(&self) -> Daemon {
         let socket = self.place.path("executor.sock");
-        let mut variables = vec![("LINUX_API__ACTS__SOCKET", socket.to_str().unwrap())];
+        let mut variables = vec![
+            ("LINUX_API__ACTS__SOCKET", socket.to_str().unwrap()),
+            ("LINUX_API__RATE_LIMIT__ENABLED", "false"),
+        ];
         if let Some(url) = &self.url {
             variables.push(("LINUX_API__DATABASE__URL", url));
         }
