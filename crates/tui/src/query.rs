@@ -86,7 +86,6 @@ macro_rules! queries {
         /// The response to any of the queries.
         #[derive(Debug, Clone)]
         #[expect(missing_docs, reason = "the types of the queries say it")]
-        #[expect(clippy::large_enum_variant, reason = "it is moved once, into its cache")]
         pub enum AnyResponse { $($variant(<$query as Query>::Response),)+ }
 
         /// The newest responses of one host.

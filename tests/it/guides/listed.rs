@@ -69,6 +69,7 @@ pub(crate) const LISTED: &[UnrunCommand] = &[
     listed("linux-api policy ", ROOT, nothing),
     listed("linux-api audit verify", ROOT, nothing),
     listed("linux-api executor ", "acts on this host", nothing),
+    listed("curl -X POST ", "acts on this host", nothing),
     listed(
         "cat /var/lib/linux-api/first-admin-key",
         ROOT,

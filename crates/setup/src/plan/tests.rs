@@ -76,7 +76,7 @@ fn a_bare_system_gets_everything_in_an_order_that_can_stop_anywhere() {
 #[test]
 fn a_policy_that_is_there_is_kept() {
     let facts = Facts {
-        has_policy: true,
+        policy: Some("[processes]\nmin_uid = 2000\n".to_owned()),
         ..bare()
     };
     let kept = steps(&plan(&Answers::default(), &facts));
