@@ -68,6 +68,10 @@ pub(crate) const LISTED: &[UnrunCommand] = &[
     listed("systemctl ", SYSTEMD, nothing),
     listed("linux-api policy ", ROOT, nothing),
     listed("linux-api audit verify", ROOT, nothing),
+    listed("linux-api process signal ", "acts on this host", nothing),
+    listed("linux-api process renice ", "acts on this host", nothing),
+    listed("linux-api unit ", SYSTEMD, nothing),
+    listed("linux-api logs", "reads the journal", nothing),
     listed("linux-api executor ", "acts on this host", nothing),
     listed(
         "cat /var/lib/linux-api/first-admin-key",

@@ -223,6 +223,7 @@ impl DemoScript {
                         virtual_bytes: memory * MI * 4,
                         threads: 1 + u64::from(pid % 4),
                         start_time: started.to_string(),
+                        start_ticks: u64::from(pid) * 791,
                         unit: Some(unit.to_owned()),
                         read_bytes_per_second: Some(0.0),
                         written_bytes_per_second: Some(own * 9_000.0),

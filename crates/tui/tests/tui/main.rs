@@ -5,6 +5,7 @@
 
 mod acts;
 mod behaviour;
+mod deeds;
 mod screens;
 mod stage;
 mod totals;

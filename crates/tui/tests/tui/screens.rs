@@ -12,8 +12,10 @@ use linux_api_tui::query::{
 };
 use linux_api_tui::screen::View;
 use linux_api_wire::api::history::History;
+use linux_api_wire::api::logs::LogPage;
 use linux_api_wire::api::processes::ProcessDetail;
 use linux_api_wire::api::snapshot::Snapshot;
+use linux_api_wire::api::units::{UnitDetail, UnitList};
 use linux_api_wire::api::users::RegisteredUser;
 use unicode_width::UnicodeWidthStr;
 
@@ -105,10 +107,31 @@ fn empty() {
                 })),
                 AnyQuery::Users(UsersQuery) => Ok(AnyResponse::Users(Vec::new())),
                 AnyQuery::Keys(_) => Ok(AnyResponse::Keys(Vec::new())),
+                AnyQuery::Units(_) => Ok(AnyResponse::Units(no_units())),
+                AnyQuery::Logs(_) => Ok(AnyResponse::Logs(no_lines())),
                 other => script.respond(other),
             })
         });
         snapshot(&named("empty", *view), &stage);
+    }
+}
+
+fn no_units() -> UnitList {
+    UnitList {
+        time: "2026-11-23T07:02:00Z".to_owned(),
+        total: 0,
+        failed: 0,
+        items: Vec::new(),
+        next_cursor: None,
+    }
+}
+
+fn no_lines() -> LogPage {
+    LogPage {
+        items: Vec::new(),
+        partial: false,
+        older_cursor: None,
+        newer_cursor: None,
     }
 }
 
@@ -221,6 +244,86 @@ fn one_process() {
     snapshot("process_smallest", &stage);
     stage.keys("G");
     snapshot("process_scrolled", &stage);
+}
+
+/// The script, with another response about single units.
+fn with_unit(
+    answer: impl Fn(UnitDetail) -> Option<Result<AnyResponse, ClientError>> + 'static,
+) -> Stage {
+    let script = script();
+    let mut stage = Stage::answering(SMALL, move |wanted| {
+        match (wanted, script.respond(wanted)) {
+            (AnyQuery::Unit(_), Ok(AnyResponse::Unit(detail))) => answer(detail),
+            (_, other) => Some(other),
+        }
+    });
+    stage.show(View::Units);
+    stage.key(KeyCode::Enter);
+    stage
+}
+
+#[test]
+fn one_unit() {
+    let whole = |detail| Some(Ok(AnyResponse::Unit(detail)));
+    let mut stage = with_unit(whole);
+    snapshot("unit_normal", &stage);
+    goes_stale(&mut stage);
+    snapshot("unit_stale", &stage);
+    snapshot("unit_loading", &with_unit(|_| None));
+    snapshot("unit_error", &with_unit(|_| Some(Err(refused()))));
+    let stage = with_unit(move |mut detail| {
+        detail.description = format!("{HOSTILE}{}", "y".repeat(1 << 20));
+        detail.active = HOSTILE.to_owned();
+        detail.status_text = Some(HOSTILE.to_owned());
+        detail.triggers = vec![HOSTILE.to_owned()];
+        for line in detail.log.iter_mut().flatten() {
+            line.time = HOSTILE.to_owned();
+            line.message = format!("{HOSTILE}{}", "y".repeat(1 << 14));
+        }
+        whole(detail)
+    });
+    assert_harmless(&stage.text());
+    snapshot("unit_hostile", &stage);
+    let mut stage = with_unit(move |mut detail| {
+        detail.log = None;
+        whole(detail)
+    });
+    stage.send(AppMessage::Resize(60, 16));
+    snapshot("unit_smallest", &stage);
+}
+
+#[test]
+fn the_menu_of_signals_and_the_questions_of_acts() {
+    let mut stage = Stage::one(SMALL);
+    stage.show(View::Processes);
+    stage.key(KeyCode::F(9));
+    snapshot("signal_menu", &stage);
+    stage.key(KeyCode::Enter);
+    snapshot("signal_question", &stage);
+    let mut stage = Stage::one(SMALL);
+    stage.show(View::Units);
+    stage.keys("r");
+    snapshot("unit_question", &stage);
+    let script = script();
+    let mut stage = Stage::answering(SMALL, move |wanted| {
+        let mut data = script.respond(wanted).unwrap();
+        if !matches!(wanted, AnyQuery::Acts(_)) {
+            poison(&mut data);
+        }
+        Some(Ok(data))
+    });
+    for (view, key) in [
+        (View::Processes, KeyCode::F(9)),
+        (View::Units, KeyCode::Char('r')),
+    ] {
+        stage.show(view);
+        stage.key(key);
+        assert!(!stage.app.popups.is_empty(), "{view:?}");
+        assert_harmless(&stage.text());
+        stage.key(KeyCode::Enter);
+        assert_harmless(&stage.text());
+        stage.key(KeyCode::Esc);
+    }
 }
 
 #[test]
@@ -345,7 +448,7 @@ fn poison(data: &mut AnyResponse) {
                 process.unit = Some(bad());
             }
         }
-        AnyResponse::Process(_) => {}
+        AnyResponse::Process(_) | AnyResponse::Unit(_) => {}
         AnyResponse::Readiness(readiness) => {
             readiness.status = bad();
             readiness.checks.database.detail = bad();
@@ -375,6 +478,29 @@ fn poison(data: &mut AnyResponse) {
             for key in keys {
                 key.name = bad();
                 key.key_id = bad();
+            }
+        }
+        AnyResponse::Acts(state) => {
+            state.available = false;
+            state.reason = Some(bad());
+            state.remedy = Some(bad());
+        }
+        AnyResponse::Units(list) => {
+            for unit in &mut list.items {
+                unit.name.push_str(HOSTILE);
+                unit.description = format!("{HOSTILE}{}", "y".repeat(1 << 20));
+                unit.active = Some(bad());
+                unit.sub = Some(bad());
+                unit.enabled = Some(bad());
+            }
+        }
+        AnyResponse::Logs(page) | AnyResponse::OlderLogs(page) => {
+            for entry in &mut page.items {
+                entry.identifier = Some(bad());
+                entry.unit = Some(bad());
+                entry.message = format!("{HOSTILE}{}", "y".repeat(1 << 14));
+                entry.time = format!("2026-11-23T07{HOSTILE}");
+                entry.priority = Some(200);
             }
         }
     }
