@@ -42,6 +42,9 @@ pub(crate) fn forbidden(app: &App, action: KeyAction) -> Option<String> {
 
 /// Opens the menu of signals, or the line for a nice value.
 pub(crate) fn act(app: &mut App, action: KeyAction, process: Option<ProcessRef>) {
+    if !matches!(action, SIGNAL | RENICE) {
+        return;
+    }
     if let Some(reason) = forbidden(app, action) {
         app.complain(format!("{}: {reason}", action.name));
         return;

@@ -17,7 +17,7 @@ actions! {
     RESET_UNIT "reset-unit" "c", "", "forget that the unit has failed";
     ENABLE_UNIT "enable-unit" "E", "", "start the unit with the system from now on";
     DISABLE_UNIT "disable-unit" "D", "", "start the unit with the system no longer";
-    UNIT_LOG "unit-log" "L", "log", "show the log of the unit; l and right do the same in the table";
+    UNIT_LOG "unit-log" "L", "log", "show the log of the unit, as l does";
 }
 
 /// What an action does with a unit; nothing for what changes none.
