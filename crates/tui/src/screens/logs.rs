@@ -8,7 +8,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Line;
 
-use super::draw_absence;
+use super::{draw_absence, draw_nobody};
 use crate::app::App;
 use crate::keymap::KeyAction;
 use crate::keymap::action::{FIND, LEFT, RIGHT, actions};
@@ -69,6 +69,9 @@ impl Screen for LogsScreen {
             ..area
         };
         if let Some(reason) = app.host().forbids(Scope::LogsRead) {
+            if draw_nobody(app, table_area, frame) {
+                return;
+            }
             let text = format!("the log of this host: {reason}");
             instead(&text, theme.dim, theme, table_area, frame);
             return;

@@ -25,6 +25,8 @@ use crate::widgets::frame::instead;
 use linux_api_wire::api::units::UnitSummary;
 use linux_api_wire::units::compact::counted;
 
+/// From which width on there is room for whether units start with the system.
+const MIDDLE: u16 = 100;
 /// From which width on there is room for jobs.
 const WIDE: u16 = 120;
 
@@ -256,7 +258,8 @@ fn columns<'a>() -> [UnitColumn<'a>; 6] {
         UnitColumn::words("DETAIL", 12, |at, unit| at.optional(unit.sub.clone()))
             .ascending(|unit| unit.sub.as_deref().map(SortKey::Text)),
         UnitColumn::words("ENABLED", 9, |at, unit| at.optional(unit.enabled.clone()))
-            .ascending(|unit| unit.enabled.as_deref().map(SortKey::Text)),
+            .ascending(|unit| unit.enabled.as_deref().map(SortKey::Text))
+            .from(MIDDLE),
         UnitColumn::words("JOB", 10, |at, unit| at.optional(unit.job.clone())).from(WIDE),
         UnitColumn::words("DESCRIPTION", 0, |at, unit| {
             at.dim(unit.description.clone())
