@@ -3,6 +3,7 @@
 //! Each file below checks one thing and returns [`Finding`]s. Nothing is changed, but for a probe that
 //! the keyring keeps for a moment, and a daemon may run or not.
 
+mod acts;
 mod backups;
 mod certificate;
 mod clock;
@@ -132,6 +133,7 @@ async fn examine(ctx: &Context) -> anyhow::Result<Vec<Finding>> {
         findings.push(listener::check(config).await);
         findings.push(certificate::check(&config.server));
         findings.extend(kernel::check(&config.host));
+        findings.extend(acts::check(config).await);
         findings.push(series::check(&config.host).await);
         findings.push(hosts::check(loaded, store).await);
         findings.extend(rights::check(loaded, store).await);

@@ -29,6 +29,9 @@ pub(super) struct Options {
     command: Command,
 }
 
+/// The roles by their names.
+const ROLES: [&str; 3] = ["viewer", "operator", "admin"];
+
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// List all users
@@ -46,8 +49,11 @@ enum Command {
         #[arg(value_parser = parse_user_name)]
         name: String,
         /// Make the user an admin
-        #[arg(long)]
+        #[arg(long, conflicts_with = "role")]
         admin: bool,
+        /// Give the user this role
+        #[arg(long, default_value = "viewer", value_parser = ROLES)]
+        role: String,
         /// Create it inactive: it can't use the API yet
         #[arg(long)]
         inactive: bool,
@@ -98,7 +104,7 @@ enum Command {
         #[arg(add = completion::users())]
         user: String,
         /// The role
-        #[arg(value_parser = ["viewer", "admin"])]
+        #[arg(value_parser = ROLES)]
         role: String,
     },
     /// Protect a user from every change, or remove the protection
@@ -175,6 +181,7 @@ impl Command {
             Self::Add {
                 name,
                 admin,
+                role,
                 inactive,
                 no_key,
                 scopes,
@@ -182,7 +189,7 @@ impl Command {
             } => {
                 let account = NewAccount {
                     name: name.clone(),
-                    role: if *admin { Role::Admin } else { Role::Viewer },
+                    role: if *admin { Role::Admin } else { role.parse()? },
                     active: !inactive,
                     hosts: hosts.clone().unwrap_or_default(),
                     key: (!no_key).then_some(Scopes::only(scopes.iter().copied())),

@@ -7,6 +7,7 @@ mod contract;
 mod reply;
 mod wire;
 
+mod acts;
 mod admin;
 mod audit;
 mod audit_list;

@@ -21,6 +21,7 @@ use linux_api_wire::api::users::RegisterUser;
 use linux_api_wire::api_key::Scope;
 use linux_api_wire::fleet::HostState;
 use linux_api_wire::time::Clock;
+use linux_api_wire::user::Role;
 
 mod hostile;
 mod keyrings;
@@ -72,7 +73,7 @@ async fn call_about_hosts(client: &Client, range: &HistoryRange, buckets: &Bucke
 async fn change_user(client: &Client, id: &str) {
     assert!(client.set_active(id, true).await.unwrap().is_some());
     assert!(client.set_active(id, true).await.unwrap().is_none());
-    assert!(client.set_role(id, true).await.unwrap().is_some());
+    assert!(client.set_role(id, Role::Operator).await.unwrap().is_some());
     let limited = client.set_hosts(id, Some("env=dev")).await.unwrap();
     assert!(limited.is_some());
     assert!(client.set_hosts(id, None).await.unwrap().is_some());
@@ -83,6 +84,7 @@ fn register(name: &str) -> RegisterUser {
     RegisterUser {
         username: name.to_owned(),
         is_admin: false,
+        role: None,
         activate: false,
         scopes: Vec::new(),
         hosts: None,

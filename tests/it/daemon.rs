@@ -1,6 +1,7 @@
 //! The daemon as a process: starting, stopping, dying, and several of them on one database.
 
 use crate::support::{left_out, outage, pgpool, postgres};
+mod acts;
 mod admin;
 mod audited;
 mod availability;

@@ -16,16 +16,16 @@ use tempfile::TempDir;
 
 use crate::support::left_out;
 
-struct Place(TempDir);
+pub(crate) struct Place(TempDir);
 
 impl Place {
-    fn new(policy: &str) -> Self {
+    pub(crate) fn new(policy: &str) -> Self {
         let place = Self(TempDir::new().unwrap());
         fs::write(place.path("policy.toml"), policy).unwrap();
         place
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
     }
 
@@ -57,7 +57,7 @@ impl Place {
         command.output().unwrap()
     }
 
-    fn start(&self) -> Executor {
+    pub(crate) fn start(&self) -> Executor {
         let mut command = self.command(&["executor"]);
         for (option, file) in [
             ("--listen", "executor.sock"),
@@ -79,7 +79,7 @@ impl Place {
     }
 }
 
-struct Executor {
+pub(crate) struct Executor {
     child: Child,
     client: Client,
 }
@@ -99,10 +99,10 @@ impl Drop for Executor {
     }
 }
 
-struct Sleeper(Child);
+pub(crate) struct Sleeper(Child);
 
 impl Sleeper {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self(Command::new("sleep").arg("600").spawn().unwrap())
     }
 
@@ -132,7 +132,17 @@ impl Sleeper {
         }
     }
 
-    fn lives(&mut self) -> bool {
+    pub(crate) fn pid(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn start_ticks(&self) -> u64 {
+        read_identity("/proc".as_ref(), self.pid())
+            .unwrap()
+            .start_ticks
+    }
+
+    pub(crate) fn lives(&mut self) -> bool {
         self.0.try_wait().unwrap().is_none()
     }
 }
@@ -152,7 +162,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-const OPEN: &str = "processes.min_uid = 0\n";
+pub(crate) const OPEN: &str = "processes.min_uid = 0\n";
 
 #[tokio::test]
 async fn a_kill_loses_no_act_and_repeats_none() {

@@ -58,6 +58,7 @@ mod keys;
 mod leases;
 mod merging;
 mod migrations;
+mod operators;
 mod packing;
 mod packing_backups;
 mod packing_kills;

@@ -8,7 +8,10 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::frame::{self, FrameError};
-use crate::protocol::{Hello, Message, Outcome, Reply, Request, Response, Status, VERSION};
+use crate::protocol::{
+    ActRecords, Head, Hello, Message, Outcome, RecordsAfter, Reply, Request, Response, Status,
+    VERSION,
+};
 
 /// How long the executor may take to start, when systemd does it, and to say hello.
 const HELLO: Duration = Duration::from_secs(5);
@@ -91,6 +94,17 @@ impl Client {
         }
     }
 
+    /// What the log says of acts after a line that is known.
+    ///
+    /// # Errors
+    /// As [`Self::act`].
+    pub async fn records(&self, after: Option<Head>) -> Result<ActRecords, CallError> {
+        match self.call(&Message::Records(RecordsAfter { after })).await? {
+            Reply::Records(records) => Ok(records),
+            other => Err(unexpected(&other)),
+        }
+    }
+
     async fn call(&self, message: &Message) -> Result<Reply, CallError> {
         let mut stream = match timeout(HELLO, self.connect()).await {
             Ok(connected) => connected?,
@@ -167,6 +181,7 @@ fn unexpected(reply: &Reply) -> CallError {
         Reply::Act(_) => "an act",
         Reply::Test(_) => "a test",
         Reply::Status(_) => "a status",
+        Reply::Records(_) => "the records",
         Reply::Malformed(_) => "a malformed message",
     };
     CallError::Malformed(format!("the reply was that to {kind}"))

@@ -12,8 +12,8 @@ use linux_api_wire::time::Timestamp;
 
 mod reply;
 pub use reply::{
-    Decision, Effect, Failure, FailureCode, Head, LogState, Outcome, PolicyState, Refusal,
-    RefusalCode, Reply, Response, Status,
+    ActRecord, ActRecords, Decision, Effect, Failure, FailureCode, Head, LogState, Outcome,
+    PolicyState, RecordedEvent, Refusal, RefusalCode, Reply, Response, Status,
 };
 
 /// The version of these messages. Another one is refused: both sides are one program, and only differ
@@ -63,6 +63,18 @@ pub enum Message {
     Test(Request),
     /// Report whether acts are possible.
     Status,
+    /// Return what the log says of acts.
+    Records(RecordsAfter),
+}
+
+/// Which lines of the log are requested.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecordsAfter {
+    /// The last line that is known: what follows it is returned. All there are without one, and when the log
+    /// has no such line, because it is another log.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Head>,
 }
 
 /// One act that is requested.
@@ -186,6 +198,16 @@ impl UnitVerb {
 }
 
 impl Verb {
+    /// The process, where it is about one.
+    #[must_use]
+    pub const fn process(&self) -> Option<Process> {
+        match self {
+            Self::Signal(it) => Some(it.process),
+            Self::Renice(it) => Some(it.process),
+            _ => None,
+        }
+    }
+
     /// The verb and the unit, where it is about one.
     #[must_use]
     pub const fn unit(&self) -> Option<(UnitVerb, &UnitName)> {

@@ -22,6 +22,7 @@ use linux_api_wire::api::users::{
     SetUserHosts, UserChanged,
 };
 use linux_api_wire::time::Timestamp;
+use linux_api_wire::user::Role;
 
 /// No query string.
 const NONE: &[(&str, &str)] = &[];
@@ -175,15 +176,18 @@ impl Client {
             .await
     }
 
-    /// Makes a user an admin or a viewer; `None` when it was one already.
+    /// Sets a user's role; `None` when it had it already. A daemon of an earlier release knows no operators,
+    /// and makes a viewer: then the response has no role.
     pub async fn set_role(
         &self,
         user_id: &str,
-        is_admin: bool,
+        role: Role,
     ) -> Result<Option<RoleChanged>, ClientError> {
         let path = format!("/api/v1/admin/users/{}/role", segment(user_id));
         let request = self.request(Method::PATCH, &path);
-        self.change(request.query(&[("is_admin", is_admin)])).await
+        let is_admin = (role == Role::Admin).to_string();
+        let query = [("is_admin", is_admin.as_str()), ("role", role.as_str())];
+        self.change(request.query(&query)).await
     }
 
     /// Lets a user use the API, or ends that; `None` when there was nothing to change.

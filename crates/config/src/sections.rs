@@ -60,6 +60,8 @@ config! {
     demo: Demo,
     /// Where the host is found.
     host: Host,
+    /// What acts on the host for the daemon, which may not do that itself.
+    acts: Acts,
 }
 
 section! {
@@ -88,6 +90,9 @@ section! {
             BTreeMap::from([("root".to_owned(), "admin".to_owned())]);
         /// Linux group whose members are viewers on the Unix socket; empty for none.
         unix_viewer_group: String = "linux-api".to_owned();
+        /// Linux group whose members are operators on the Unix socket, also while the database is away;
+        /// empty for none. They must be able to connect: be members of the socket's group as well.
+        unix_operator_group: String = String::new(), example "linux-api-operators";
         /// Longest time for a client to send the headers of a request.
         header_timeout: Duration = Duration::from_secs(10), in TIMEOUT;
         /// Longest time for a client to send the body of a request.
@@ -300,5 +305,13 @@ section! {
         sysfs: PathBuf = PathBuf::from("/sys");
         /// The host's root directory.
         rootfs: PathBuf = PathBuf::from("/");
+    }
+}
+
+section! {
+    /// What acts on the host for the daemon, which may not do that itself.
+    pub struct Acts in "acts" {
+        /// Socket of the executor. Without one nothing acts on the host, which is the default.
+        socket: PathBuf = PathBuf::from("/run/linux-api-executor/executor.sock");
     }
 }

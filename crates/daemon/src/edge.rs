@@ -45,6 +45,7 @@ use super::state::StoredKeys;
 use super::unix_peers::{Account, UnixPeers};
 use super::unread::UnreadMemory;
 use crate::access_log::AccessLogger;
+use crate::acts;
 use crate::old_routes::Deprecation;
 use crate::recorder::Recorder;
 use linux_api_auth::identity::Identity;
@@ -226,11 +227,13 @@ impl EdgeState {
             },
         };
         tally.identity.clone_from(&info.identity);
+        let action = wanted.as_ref().map(|wanted| wanted.action);
+        let longest = acts::longest(action, self.request_timeout);
         let outcome = match admitted {
             Ok(()) if route.is_none() => ApiError::not_found().into_response(),
             Ok(()) => {
                 request.extensions_mut().insert(info);
-                self.run(inner.call(std::mem::take(request))).await
+                self.run(inner.call(std::mem::take(request)), longest).await
             }
             Err(answer) => answer,
         };
@@ -408,13 +411,14 @@ impl EdgeState {
     async fn run(
         &self,
         handler: impl Future<Output = Result<Response, Infallible>> + Send,
+        longest: Duration,
     ) -> Response {
         let mut handler = pin!(AssertUnwindSafe(handler).catch_unwind());
         // Most handlers are done at once, and need no deadline.
         let first = poll_fn(|context| Poll::Ready(handler.as_mut().poll(context))).await;
         let done = match first {
             Poll::Ready(done) => Ok(done),
-            Poll::Pending => Box::pin(tokio::time::timeout(self.request_timeout, handler)).await,
+            Poll::Pending => Box::pin(tokio::time::timeout(longest, handler)).await,
         };
         match done {
             Ok(Ok(Ok(response))) => self.unread.bound(response),

@@ -111,13 +111,18 @@ impl ApiError {
         }
     }
 
+    /// The stable word for programs.
+    pub(crate) fn code(&self) -> &'static str {
+        self.code
+    }
+
     /// The status of its response.
     #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
-    fn retrying(mut self, seconds: u32) -> Self {
+    pub(crate) fn retrying(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
         self
     }
@@ -443,6 +448,10 @@ impl From<Denial> for ApiError {
             Denial::Scope(_) => "scope_missing",
             Denial::Host => "host_not_allowed",
         };
-        Self::new(StatusCode::FORBIDDEN, code, denied.to_string())
+        let detail = match denied.remedy("USER") {
+            Some(remedy) => format!("{denied}; an admin changes that by: {remedy}"),
+            None => denied.to_string(),
+        };
+        Self::new(StatusCode::FORBIDDEN, code, detail)
     }
 }

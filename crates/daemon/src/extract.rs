@@ -22,8 +22,9 @@ use super::unix_peers::Account;
 use linux_api_auth::identity::Identity;
 use linux_api_wire::api::problem::FieldProblem;
 use linux_api_wire::api_key::Scope;
-use linux_api_wire::audit::Actor;
-use linux_api_wire::user::UserId;
+use linux_api_wire::audit::{Actor, Origin};
+use linux_api_wire::authority;
+use linux_api_wire::user::{Role, UserId};
 
 /// What the edge layer found out about a request. One value, since each extension of a request takes
 /// an allocation.
@@ -120,13 +121,56 @@ impl<S: RequiredScope> Caller<S> {
     /// # Errors
     /// As [`Self::actor`].
     pub async fn actor_for(&self, scope: Scope) -> Result<Actor, ApiError> {
-        if let Some(account) = &self.account {
-            account.confirm(self.identity.user.id).await?;
-        }
-        let request_id = self.request_id.to_string();
-        let origin = self.identity.origin(self.address, request_id);
+        let role = match &self.account {
+            Some(account) => account.confirm(self.identity.user.id).await?,
+            None => Role::Viewer,
+        };
+        self.actor_as(role, scope)
+    }
+
+    /// The caller, about to act on the host by `S`, which it may also while the database is away. To be
+    /// called right before the act: here a Linux account is looked up afresh.
+    ///
+    /// # Errors
+    /// 401 when the account is no longer this user, 403 when it may no longer act.
+    pub(crate) async fn actor_of_act(&self) -> Result<(Actor, Role), ApiError> {
+        let Some(account) = &self.account else {
+            self.identity.allow(S::SCOPE)?;
+            let actor = self.actor_as(Role::Viewer, S::SCOPE)?;
+            return Ok((actor, self.identity.user.role));
+        };
+        let role = match account.confirm(self.identity.user.id).await {
+            Ok(role) => role,
+            Err(error) if error.status().is_server_error() => {
+                // What it was known as before the outage, or what its groups say.
+                let now = account.identify().await?;
+                now.allow(S::SCOPE)?;
+                if now.user.id != self.identity.user.id {
+                    return Err(error);
+                }
+                now.user.role
+            }
+            Err(error) => return Err(error),
+        };
+        authority::allow(
+            role,
+            self.identity.user.active,
+            self.identity.scopes,
+            S::SCOPE,
+        )?;
+        Ok((self.actor_as(role, S::SCOPE)?, role))
+    }
+
+    fn actor_as(&self, role: Role, scope: Scope) -> Result<Actor, ApiError> {
         // Absent only for a caller that came in by no door of this service.
-        Actor::of_caller(origin, scope).ok_or_else(ApiError::key_missing)
+        let actor = Actor::of_caller(self.origin(), scope).ok_or_else(ApiError::key_missing)?;
+        Ok(actor.with_account_role(role))
+    }
+
+    /// The caller as the audit log names it.
+    pub(crate) fn origin(&self) -> Origin {
+        let request_id = self.request_id.to_string();
+        self.identity.origin(self.address, request_id)
     }
 }
 
@@ -345,7 +389,7 @@ impl<A: Send + Sync> FromRequestParts<A> for PathPid {
     }
 }
 
-async fn path_field<A: Send + Sync>(
+pub(crate) async fn path_field<A: Send + Sync>(
     parts: &mut Parts,
     state: &A,
     name: &str,

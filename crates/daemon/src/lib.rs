@@ -6,10 +6,12 @@
 //!   log).
 //! - `router`: the one list of routes; `routes`: their handlers; `error`: `ApiError`, the only error of handlers.
 //! - [`tasks`]: sampler, flusher, retention and their supervisor; [`recorder::Recorder`]: counts requests.
+//! - [`acts::Acts`]: what the executor does for callers, and the copy of its log.
 //! - [`streams`]: server-sent events; `exposition`: `/metrics`.
 //! - [`state::AppState`]: what handlers use; [`telemetry`], [`access_log`]: the logs.
 
 pub mod access_log;
+pub mod acts;
 mod bare_refusals;
 pub mod client_address;
 mod connections;

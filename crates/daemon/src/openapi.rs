@@ -12,6 +12,7 @@ use super::edge::PROBES;
 use super::old_routes::is_below;
 use super::route_list::operations;
 use linux_api_wire::api::problem::{FieldProblem, Problem};
+use linux_api_wire::audit::Action;
 use linux_api_wire::snapshot::Family;
 
 #[derive(utoipa::OpenApi)]
@@ -33,6 +34,7 @@ use linux_api_wire::snapshot::Family;
     tags(
         (name = "service", description = "The daemon itself"),
         (name = "system", description = "The host"),
+        (name = "acts", description = "Acts on the host, as far as its policy allows"),
         (name = "fleet", description = "The hosts whose daemons share the database"),
         (name = "metrics", description = "Statistics of requests"),
         (name = "health", description = "How the daemon's own work goes"),
@@ -114,6 +116,34 @@ fn complete_operation(operation: &mut Operation, has_path_field: bool) {
         add(operation, "408", "The body did not arrive in time");
         add(operation, "413", "The body is larger than 1 MiB");
         add(operation, "415", "The body is not JSON");
+    }
+    let is_act = operation.extensions.as_ref().is_some_and(|noted| {
+        let action = noted.get("x-audit-action").and_then(|word| word.as_str());
+        Action::ACTS.iter().any(|act| action == Some(act.as_str()))
+    });
+    if is_act {
+        add(
+            operation,
+            "403",
+            "The caller may not act, or the policy of the host does not allow it: `detail` names the line and \
+             what would allow it",
+        );
+        add(
+            operation,
+            "409",
+            "The process has ended (`process_gone`), the system refused it (`act_failed`), or whether it \
+             happened is not known (`act_outcome_unknown`)",
+        );
+        add(
+            operation,
+            "429",
+            "More acts than the policy of the host allows",
+        );
+        add(
+            operation,
+            "501",
+            "Nothing acts on this host: `detail` has the command that changes it",
+        );
     }
     if has_path_field {
         add(operation, "404", "What the path names does not exist");

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
@@ -370,6 +371,21 @@ impl BodyReader {
             None => {
                 self.problem(name, "Input should be a valid integer");
                 default
+            }
+        }
+    }
+
+    /// All fields, as a type names them.
+    pub(crate) fn whole<T: DeserializeOwned>(&mut self) -> Option<T> {
+        let fields = Value::Object(std::mem::take(&mut self.fields));
+        match serde_json::from_value(fields) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.problems.push(FieldProblem {
+                    location: vec!["body".to_owned()],
+                    message: error.to_string(),
+                });
+                None
             }
         }
     }

@@ -14,12 +14,12 @@ use super::old_routes::OldRoutes;
 use super::openapi;
 use super::route_list::{Entry, Routes};
 use super::routes::{
-    admin, audit, docs, exposition, fleet, health, history, keys, load, metrics, processes,
-    service, snapshot, system, users,
+    acts, admin, audit, docs, exposition, fleet, health, history, keys, load, metrics,
+    process_acts, processes, service, snapshot, system, unit_acts, users,
 };
 use super::state::SharedState;
 use linux_api_wire::api_key::Scope::{
-    AuditRead, HostRead, KeysSelf, MetricsRead, StatsRead, UsersAdmin,
+    AuditRead, HostRead, KeysSelf, MetricsRead, ProcessesAct, StatsRead, UnitsAct, UsersAdmin,
 };
 use linux_api_wire::audit::Action;
 
@@ -107,6 +107,20 @@ fn add_v1(routes: Routes) -> Routes {
         .read(HostRead, routes!(load::list_load_values))
         .read(HostRead, routes!(load::list_cpu_values))
         .read(HostRead, routes!(load::list_system_values))
+        // Acts on the host, as far as its policy allows.
+        .read(HostRead, routes!(acts::show_act_state))
+        .change(ProcessesAct, Action::ProcessSignal, routes!(process_acts::signal_process))
+        .change(ProcessesAct, Action::ProcessSignal, routes!(process_acts::signal_processes))
+        .change(ProcessesAct, Action::ProcessRenice, routes!(process_acts::renice_process))
+        .change(ProcessesAct, Action::ProcessRenice, routes!(process_acts::renice_processes))
+        .change(UnitsAct, Action::UnitStart, routes!(unit_acts::start_unit))
+        .change(UnitsAct, Action::UnitStop, routes!(unit_acts::stop_unit))
+        .change(UnitsAct, Action::UnitRestart, routes!(unit_acts::restart_unit))
+        .change(UnitsAct, Action::UnitReload, routes!(unit_acts::reload_unit))
+        .change(UnitsAct, Action::UnitResetFailed, routes!(unit_acts::reset_failed_unit))
+        .change(UnitsAct, Action::UnitEnable, routes!(unit_acts::enable_unit))
+        .change(UnitsAct, Action::UnitDisable, routes!(unit_acts::disable_unit))
+        .change(UnitsAct, Action::UnitLimits, routes!(unit_acts::limit_unit))
 }
 
 /// The whole service: the edge, and behind it the router. The edge finds the route by itself, so that

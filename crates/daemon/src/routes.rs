@@ -1,5 +1,6 @@
 //! The handlers: extract, call, map.
 
+pub(crate) mod acts;
 pub(crate) mod admin;
 pub(crate) mod audit;
 pub(crate) mod docs;
@@ -10,8 +11,10 @@ pub(crate) mod history;
 pub(crate) mod keys;
 pub(crate) mod load;
 pub(crate) mod metrics;
+pub(crate) mod process_acts;
 pub(crate) mod processes;
 pub(crate) mod service;
 pub(crate) mod snapshot;
 pub(crate) mod system;
+pub(crate) mod unit_acts;
 pub(crate) mod users;

@@ -180,6 +180,7 @@ impl Daemon {
             unix_accounts: UnixAccounts::Configured {
                 users: config.server.unix_peers.clone(),
                 viewer_group: config.server.unix_viewer_group.clone(),
+                operator_group: config.server.unix_operator_group.clone(),
             },
             history_since: None,
             config: Arc::clone(&keeper.preparation.config),

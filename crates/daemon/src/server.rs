@@ -14,6 +14,7 @@ use axum::response::Response;
 use tokio_util::sync::CancellationToken;
 
 use crate::access_log::AccessLogger;
+use crate::acts::Acts;
 use crate::edge::{AccessPolicy, Edge, EdgeRoutes, EdgeState, RequestIds, RunningChecks, Throttle};
 use crate::issuer::Issuer;
 use crate::notices::Notices;
@@ -49,6 +50,8 @@ pub struct Parts {
     pub collector: Collector,
     /// What was read of the host.
     pub host: HostSampler,
+    /// Acts on the host.
+    pub acts: Acts,
     /// Id of the host in the database.
     pub host_id: Arc<str>,
     /// What live streams may take up.
@@ -147,6 +150,7 @@ pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
         parts.collector.clone(),
         parts.outage_grace,
     ));
+    parts.store.set_own_host(Arc::clone(&parts.host_id));
     let unread = UnreadMemory::default();
     let streams = Streams::new(
         parts.stream_limits,
@@ -192,6 +196,7 @@ pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
         collector: parts.collector,
         load: parts.host.load(),
         host: parts.host,
+        acts: parts.acts,
         own_host: OwnHost(parts.host_id),
         history_since: HistorySince(parts.history_since),
         streams,

@@ -13,6 +13,7 @@ use super::routes::docs::DocsFiles;
 use super::routes::system::WrittenList;
 use super::streams::Streams;
 use super::unread::UnreadMemory;
+use crate::acts::Acts;
 use crate::recorder::Recorder;
 use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::key_watch;
@@ -97,6 +98,8 @@ pub struct AppState {
     pub collector: Collector,
     /// What was read of the host.
     pub host: HostSampler,
+    /// Acts on the host.
+    pub acts: Acts,
     /// Which host that is in the database.
     pub own_host: OwnHost,
     /// Since when there is history, of a daemon that keeps none beyond its end.
@@ -151,6 +154,7 @@ parts! {
     verifier: Verifier<StoredKeys>,
     collector: Collector,
     host: HostSampler,
+    acts: Acts,
     own_host: OwnHost,
     history_since: HistorySince,
     streams: Streams,

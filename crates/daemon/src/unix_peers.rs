@@ -25,12 +25,15 @@ const ACCOUNTS_MAX: usize = 1024;
 /// Which Linux accounts need no key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UnixAccounts {
-    /// Those that the configuration names, `server.unix_peers` and `server.unix_viewer_group`.
+    /// Those that the configuration names, `server.unix_peers`, `server.unix_viewer_group` and
+    /// `server.unix_operator_group`.
     Configured {
         /// Linux account to user name.
         users: BTreeMap<String, String>,
         /// Members of this Linux group are viewers; there are none when it is empty.
         viewer_group: String,
+        /// Members of this Linux group are operators; there are none when it is empty.
+        operator_group: String,
     },
     /// The account with this uid and root, which are viewers; no user of the database is looked up.
     Own(u32),
@@ -72,8 +75,8 @@ impl UnixPeers {
     }
 
     /// The identity of an account. While the database is away, a mapped account keeps the one it had
-    /// for `outage_grace`; after that, and without one, root and the members of the viewers' group
-    /// may still read the host.
+    /// for `outage_grace`; after that, and without one, the members of the viewers' group may still read
+    /// the host, and root and the members of the operators' group act on it besides.
     ///
     /// # Errors
     /// 401 when the account belongs to no user, 503 when the database is away.
@@ -112,14 +115,15 @@ impl UnixPeers {
                 {
                     return Ok(known.identity);
                 }
-                if uid != 0 && !self.is_in_viewer_group(uid, gid).await? {
-                    return Err(away);
-                }
+                let role = match self.role_by_group(uid, gid).await? {
+                    None | Some(Role::Viewer) if uid == 0 => Role::Operator,
+                    Some(role) => role,
+                    None => return Err(away),
+                };
                 let account = self.account(uid).await?;
-                let host_only = Scopes::only([Scope::HostRead]);
                 let identity = Identity {
-                    user: viewer(uid, account),
-                    scopes: host_only,
+                    user: member(uid, account, role),
+                    scopes: without_database(role),
                     hosts: HostSelector::default(),
                     via,
                 };
@@ -162,13 +166,14 @@ impl UnixPeers {
         accounts.insert(account, entry);
     }
 
-    /// Looks an account up afresh: whether it still is the user with the id `known`.
+    /// Looks an account up afresh: whether it still is the user with the id `known`, and in which role.
     ///
     /// # Errors
     /// 401 when it is not, 503 when that can't be found out.
-    async fn confirm(&self, uid: u32, gid: u32, known: UserId) -> Result<(), ApiError> {
-        if self.user(uid, gid).await?.id == known {
-            return Ok(());
+    async fn confirm(&self, uid: u32, gid: u32, known: UserId) -> Result<Role, ApiError> {
+        let user = self.user(uid, gid).await?;
+        if user.id == known {
+            return Ok(user.role);
         }
         let detail = format!(
             "The Linux account with uid {uid} is not the user any more that it was when the \
@@ -183,7 +188,7 @@ impl UnixPeers {
             UnixAccounts::Own(own) if uid == *own || uid == 0 => {
                 // It has a number where its name can't be found out.
                 let account = self.account(uid).await.unwrap_or_default();
-                return Ok(viewer(uid, account));
+                return Ok(member(uid, account, Role::Viewer));
             }
             UnixAccounts::Own(own) => {
                 let detail = format!(
@@ -200,14 +205,18 @@ impl UnixPeers {
             return Ok(user);
         }
         let is_root_in_need = uid == 0 && !self.store.is_ready();
-        if !is_root_in_need && !self.is_in_viewer_group(uid, gid).await? {
-            let detail = format!(
-                "The Linux account with uid {uid} is neither in server.unix_peers nor in the \
-                 group of server.unix_viewer_group; send a key."
-            );
-            return Err(peer_unknown(detail));
-        }
-        Ok(viewer(uid, account))
+        let role = match self.role_by_group(uid, gid).await? {
+            _ if is_root_in_need => Role::Operator,
+            Some(role) => role,
+            None => {
+                let detail = format!(
+                    "The Linux account with uid {uid} is neither in server.unix_peers nor in the groups of \
+                     server.unix_viewer_group and server.unix_operator_group; send a key."
+                );
+                return Err(peer_unknown(detail));
+            }
+        };
+        Ok(member(uid, account, role))
     }
 
     /// The name of an account.
@@ -217,22 +226,45 @@ impl UnixPeers {
         Ok(account.map(|account| account.user_name))
     }
 
-    async fn is_in_viewer_group(&self, uid: u32, gid: u32) -> Result<bool, ApiError> {
-        let UnixAccounts::Configured { viewer_group, .. } = &self.accounts else {
-            return Ok(false);
+    /// The role of an account that is no user of the database.
+    async fn role_by_group(&self, uid: u32, gid: u32) -> Result<Option<Role>, ApiError> {
+        let UnixAccounts::Configured {
+            viewer_group,
+            operator_group,
+            ..
+        } = &self.accounts
+        else {
+            return Ok(None);
         };
-        if viewer_group.is_empty() {
-            return Ok(false);
+        for (group, role) in [
+            (operator_group, Role::Operator),
+            (viewer_group, Role::Viewer),
+        ] {
+            if group.is_empty() {
+                continue;
+            }
+            let is_member = self.collector.is_in_group(uid, gid, group).await;
+            if is_member.map_err(|error| ApiError::host_unreadable(&error))? {
+                return Ok(Some(role));
+            }
         }
-        self.collector
-            .is_in_group(uid, gid, viewer_group)
-            .await
-            .map_err(|error| ApiError::host_unreadable(&error))
+        Ok(None)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(u32, u32), CachedIdentity>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What an account may do that is no user while the database is away: what needs no database.
+fn without_database(role: Role) -> Scopes {
+    let all = [
+        Scope::HostRead,
+        Scope::LogsRead,
+        Scope::ProcessesAct,
+        Scope::UnitsAct,
+    ];
+    Scopes::only(all.into_iter().filter(|scope| scope.role() <= role))
 }
 
 fn peer_unknown(detail: String) -> ApiError {
@@ -253,21 +285,29 @@ impl Account {
         Self { uid, gid, peers }
     }
 
-    /// Whether the account still is the user with the id `known`, looked up afresh.
+    /// The role of the account, when it still is the user with the id `known`, looked up afresh.
     ///
     /// # Errors
     /// 401 when it is not, 503 when that can't be found out.
-    pub(crate) async fn confirm(&self, known: UserId) -> Result<(), ApiError> {
+    pub(crate) async fn confirm(&self, known: UserId) -> Result<Role, ApiError> {
         self.peers.confirm(self.uid, self.gid, known).await
+    }
+
+    /// The account as it counts now, also while the database is away.
+    ///
+    /// # Errors
+    /// As [`UnixPeers::identify`].
+    pub(crate) async fn identify(&self) -> Result<Arc<Identity>, ApiError> {
+        self.peers.identify(self.uid, self.gid).await
     }
 }
 
 /// A user that stands for a Linux account and has no row in the database.
-fn viewer(uid: u32, account: Option<String>) -> User {
+fn member(uid: u32, account: Option<String>, role: Role) -> User {
     User {
         id: UserId::of_account(uid),
         name: account.unwrap_or_else(|| uid.to_string()),
-        role: Role::Viewer,
+        role,
         active: true,
         immutable: true,
         hosts: HostSelector::default(),

@@ -14,8 +14,8 @@ use crate::rate::RateLimit;
 use crate::remembered::{Known, Remembered, fingerprint};
 use crate::units::{FoundUnit, Units};
 use linux_api_acts::protocol::{
-    Actor, Effect, Failure, FailureCode, MAX_WINDOW, Message, Outcome, PolicyState, Refusal,
-    RefusalCode, Reply, Request, Response, Status, UnitVerb, Verb,
+    ActRecords, Actor, Effect, Failure, FailureCode, Head, MAX_WINDOW, Message, Outcome,
+    PolicyState, Refusal, RefusalCode, Reply, Request, Response, Status, UnitVerb, Verb,
 };
 use linux_api_wire::time::Clock;
 use records::Records;
@@ -89,6 +89,7 @@ impl Executor {
             Message::Act(request) => Reply::Act(self.act(peer, &request).await),
             Message::Test(request) => Reply::Test(self.test(peer, &request).await),
             Message::Status => Reply::Status(self.status().await),
+            Message::Records(request) => Reply::Records(self.records(request.after).await),
         }
     }
 
@@ -188,6 +189,7 @@ impl Executor {
             let message = format!("more than {} acts; retry in {seconds} s", policy.rate());
             let mut refusal = refusal(RefusalCode::Rate, &message);
             refusal.remedy = Some(format!("set rate in {}", self.settings.policy.display()));
+            refusal.retry_after = u32::try_from(seconds).ok();
             return Err(Outcome::Refused(refusal));
         }
         self.records
@@ -359,6 +361,17 @@ impl Executor {
         }
     }
 
+    async fn records(&self, after: Option<Head>) -> ActRecords {
+        let read = match self.open_log().await {
+            Ok(()) => self.records.after(after).await,
+            Err(refusal) => Err(refusal),
+        };
+        read.unwrap_or_else(|refusal| ActRecords {
+            problem: Some(refusal.message),
+            ..ActRecords::default()
+        })
+    }
+
     /// Whether an account may connect, beside root and the daemon's.
     #[must_use]
     pub fn admits(&self, uid: u32) -> bool {
@@ -385,6 +398,7 @@ fn refusal(code: RefusalCode, message: &str) -> Refusal {
         message: message.to_owned(),
         rule: None,
         remedy: None,
+        retry_after: None,
     }
 }
 
@@ -398,6 +412,7 @@ fn refusal_of(decision: Decision) -> Refusal {
         message: decision.message,
         rule: Some(decision.rule),
         remedy: decision.remedy,
+        retry_after: None,
     }
 }
 

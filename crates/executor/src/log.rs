@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use linux_api_acts::protocol::{Actor, Head, Outcome, Verb};
 use linux_api_wire::time::{Clock, Timestamp};
 
-pub(crate) use stored::{RememberedAct, acts_since};
+pub(crate) use stored::{RememberedAct, acts_since, records_after};
 pub use verify::{Finding, Verified, verify};
 
 /// The most bytes of a line.

@@ -153,6 +153,7 @@ mod tests {
             message: String::new(),
             rule: None,
             remedy: None,
+            retry_after: None,
         });
         known.finish("a", &refused, None);
         assert_eq!(*waiting.borrow(), Some(refused));

@@ -25,6 +25,31 @@ pub struct Answers {
     pub database: Database,
     /// What to do with a configuration that is there already and says something else.
     pub configuration: Existing,
+    /// What may be done on this host through the daemon.
+    pub acts: Acts,
+}
+
+/// What may be done on this host through the daemon.
+#[derive(Debug, Clone, Default, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields, default)]
+pub struct Acts {
+    /// How much.
+    pub preset: Preset,
+    /// The units of [`Preset::Services`]: names, or patterns with `*` and `?`.
+    pub units: Vec<String>,
+}
+
+/// A ready-made policy.
+#[derive(Debug, Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// Nothing: the host is only looked at.
+    #[default]
+    Watch,
+    /// Restarts and reloads of chosen units, and processes of people's accounts.
+    Services,
+    /// Every unit and process but those that no policy allows.
+    Everything,
 }
 
 impl Default for Answers {
@@ -35,6 +60,7 @@ impl Default for Answers {
             tls: None,
             database: Database::default(),
             configuration: Existing::Stop,
+            acts: Acts::default(),
         }
     }
 }
@@ -290,6 +316,9 @@ mod tests {
             [tls]
             certificate = '/c.pem'
             key = '/k.pem'
+            [acts]
+            preset = 'services'
+            units = ['nginx.service', 'app-*']
             [database]
             kind = 'install'
             role = 'fleet'
@@ -301,6 +330,8 @@ mod tests {
         let answers = load(text).unwrap();
         assert_eq!(answers.database.kind(), Kind::Install);
         assert_eq!(answers.database.package_manager, Some(PackageManager::Dnf));
+        assert_eq!(answers.acts.preset, Preset::Services);
+        assert_eq!(answers.acts.units.len(), 2);
         assert_eq!(answers.tls.unwrap().key, Path::new("/k.pem"));
     }
 

@@ -11,8 +11,8 @@ use super::commands::Call;
 use super::database::{self, StepOutcome};
 use super::facts;
 use super::plan::{
-    ACCOUNT, CERTIFICATE, CONFIG, Content, DATA_FOLDER, FileSpec, KEY_FILE, PROGRAM, Plan, SERVICE,
-    SOCKET, Step, TLS_KEY, UNITS, URL_FILE, Who,
+    ACCOUNT, CERTIFICATE, CONFIG, Content, DATA_FOLDER, EXECUTOR_SOCKET, FileSpec, KEY_FILE,
+    PROGRAM, Plan, SERVICE, SOCKET, Step, TLS_KEY, UNITS, URL_FILE, Who,
 };
 use super::service::{self, StartOutcome};
 use super::tree::{Changed, Owner, Tree};
@@ -21,6 +21,9 @@ use linux_api_client::Client;
 
 /// How long a daemon that was started may take until it is ready.
 const READY_PATIENCE: Duration = Duration::from_mins(1);
+
+/// The group whose members act on the host over the Unix socket, where systemd's tools make accounts.
+const OPERATORS: &str = "linux-api-operators";
 
 /// Receives the progress.
 pub trait Witness {
@@ -109,6 +112,7 @@ async fn perform(
         Step::LocalDatabase(local) => database::create_local(tree, local).await,
         Step::CheckDatabase { url } => check_database(tree, url.as_ref()).await,
         Step::Enable { units } => enable(tree, units).await,
+        Step::EnableActs { units } => enable_acts(tree, units).await,
         Step::Start { outdated } => start(tree, *outdated).await,
         Step::Ready(address) => wait_until_ready(address).await,
         Step::DaemonRole(daemon) => database::create_daemon_role(tree, daemon).await,
@@ -182,9 +186,10 @@ async fn make_account(tree: &Tree) -> anyhow::Result<StepOutcome> {
     }
     let root = tree.outside(Path::new("/")).display().to_string();
     let definition = format!("u {ACCOUNT} - \"linux-api daemon\" {DATA_FOLDER}");
+    let operators = format!("g {OPERATORS} -");
     let by_systemd = Call {
         programs: SYSUSERS,
-        arguments: &["--root", &root, "--inline", &definition],
+        arguments: &["--root", &root, "--inline", &definition, &operators],
         ..Call::default()
     };
     let by_hand = Call {
@@ -241,6 +246,23 @@ async fn enable(tree: &Tree, units: &Path) -> anyhow::Result<StepOutcome> {
         }
     }
     Ok(changed(any))
+}
+
+/// Its socket alone: what acts is started by it.
+async fn enable_acts(tree: &Tree, units: &Path) -> anyhow::Result<StepOutcome> {
+    if tree.is_live() {
+        service::enable_acts().await?;
+        return Ok(said("done"));
+    }
+    let link = acts_link();
+    Ok(changed(
+        tree.link(Path::new(&link), &units.join(EXECUTOR_SOCKET))?,
+    ))
+}
+
+/// What `systemctl enable` makes of the `[Install]` of the executor's socket.
+pub(super) fn acts_link() -> String {
+    format!("{UNITS}/sockets.target.wants/{EXECUTOR_SOCKET}")
 }
 
 /// What `systemctl enable` makes of the units' `[Install]`.

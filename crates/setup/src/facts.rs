@@ -57,8 +57,8 @@ pub struct Facts {
     pub program_refused: Option<String>,
     /// What setup put here before the package came, and what hides the package's now.
     pub left_behind: Vec<PathBuf>,
-    /// What may be done on the host is decided already.
-    pub has_policy: bool,
+    /// The policy that is there: what may be done on the host.
+    pub policy: Option<String>,
     /// The configuration file.
     pub config: Option<FoundConfig>,
     /// The database URL that is kept for the daemon.
@@ -177,7 +177,7 @@ pub async fn gather(
         } else {
             Vec::new()
         },
-        has_policy: exists(tree, POLICY)?,
+        policy: read_policy(tree)?,
         config,
         database_url,
         tls: answers.tls.as_ref().map(read_tls),
@@ -202,6 +202,12 @@ pub async fn gather(
         has_local_server: is_live && database::has_local_server(),
         local_refused,
     })
+}
+
+/// The policy, as much of it as any has.
+fn read_policy(tree: &Tree) -> Result<Option<String>, TreeError> {
+    let found = read_if_allowed(tree, POLICY, CONFIG_LIMIT)?;
+    Ok(found.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 fn exists(tree: &Tree, path: &str) -> Result<bool, TreeError> {
@@ -423,7 +429,7 @@ impl Facts {
             program_is_packaged: false,
             program_refused: None,
             left_behind: Vec::new(),
-            has_policy: false,
+            policy: None,
             config: None,
             database_url: None,
             tls: None,

@@ -1,5 +1,6 @@
 //! What is to be done, decided from answers and facts alone: no I/O here.
 
+mod acts;
 mod configuration;
 mod database;
 mod program;
@@ -8,10 +9,11 @@ mod steps;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use super::answers::{Answers, Existing};
+use super::answers::{Answers, Existing, Preset};
 use super::facts::{ConfigSummary, Facts, ListenProblem};
 use linux_api_config::{ConfigValue, List, Network, Server};
 
+pub use acts::check_units;
 pub use configuration::PACKAGED as PACKAGED_CONFIG;
 pub use database::{check_name, check_url};
 pub use steps::{Content, FileSpec, LocalDatabase, Step, Who};
@@ -75,7 +77,6 @@ const SOCKET_TEXT: &str = include_str!("../../../packaging/systemd/linux-api.soc
 const EXECUTOR_TEXT: &str = include_str!("../../../packaging/systemd/linux-api-executor.service");
 const EXECUTOR_SOCKET_TEXT: &str =
     include_str!("../../../packaging/systemd/linux-api-executor.socket");
-const POLICY_TEXT: &str = include_str!("../../../packaging/policy.toml");
 const SYSUSERS_TEXT: &str = include_str!("../../../packaging/systemd/sysusers.conf");
 const TMPFILES_TEXT: &str = include_str!("../../../packaging/systemd/tmpfiles.conf");
 
@@ -363,13 +364,10 @@ impl<'a> Planner<'a> {
     }
 
     fn add_units(&mut self) {
+        self.add_policy();
         let folder = if let Some(folder) = &self.facts.packaged_units {
             folder.clone()
         } else {
-            if !self.facts.has_policy {
-                let closed = Content::Text(POLICY_TEXT.to_owned());
-                self.file(POLICY, closed, 0o640, Who::RootForService);
-            }
             let own = |text: &str| text.replace(PACKAGED_PROGRAM, PROGRAM);
             let folder = Path::new(UNITS);
             for (name, text) in [
@@ -384,7 +382,12 @@ impl<'a> Planner<'a> {
             }
             folder.to_owned()
         };
-        self.steps.push(Step::Enable { units: folder });
+        self.steps.push(Step::Enable {
+            units: folder.clone(),
+        });
+        if self.answers.acts.preset != Preset::Watch {
+            self.steps.push(Step::EnableActs { units: folder });
+        }
     }
 }
 

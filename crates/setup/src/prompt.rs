@@ -8,10 +8,11 @@ use inquire::validator::{StringValidator, Validation};
 use inquire::{Confirm, InquireError, Password, PasswordDisplayMode, Select};
 use secrecy::ExposeSecret;
 
-use super::answers::{Answers, Database, Existing, Kind, Tls};
+use super::answers::{Answers, Database, Existing, Kind, Preset, Tls};
 use super::facts::{self, ConfigSummary, Facts};
 use super::line;
 use super::plan::{self, CONFIG, LocalDatabase, PACKAGED_CONFIG, URL_FILE, check_name, check_url};
+use linux_api_acts::policy_text::WATCH;
 use linux_api_config::{ConfigValue, DatabaseUrl, List, Network};
 
 const LOOPBACK: &str = "This machine only (127.0.0.1)";
@@ -25,6 +26,11 @@ const SQLITE: &str = "SQLite: a file on this host, no server to run";
 const LOCAL: &str = "PostgreSQL on this host: create role and database";
 const INSTALL: &str = "PostgreSQL on this host: install it from the system's packages first";
 const URL: &str = "PostgreSQL elsewhere: I have its URL";
+
+const ONLY_WATCH: &str = "Nothing: it is only looked at";
+const SERVICES: &str =
+    "Services: restart and reload units that I name, end processes of people's accounts";
+const EVERYTHING: &str = "Everything: all units and processes, but what protects the host";
 
 const KEEP: &str = "Keep it and use its settings";
 const REPLACE: &str = "Save a copy and write a new one";
@@ -90,7 +96,30 @@ pub fn wish(facts: &Facts) -> anyhow::Result<Wish> {
     if let Some(kept) = &facts.database_url {
         prompt_url(&mut answers, kept.expose_secret())?;
     }
+    prompt_acts(&mut answers, facts)?;
     Ok(Wish::Install(Box::new(answers)))
+}
+
+/// What may be done on the host, unless an administrator has decided it.
+fn prompt_acts(answers: &mut Answers, facts: &Facts) -> anyhow::Result<()> {
+    if facts.policy.as_ref().is_some_and(|found| found != WATCH) {
+        return Ok(());
+    }
+    let question = "What may be done on this host through the daemon?";
+    answers.acts.preset = match select(question, &[ONLY_WATCH, SERVICES, EVERYTHING])? {
+        SERVICES => Preset::Services,
+        EVERYTHING => Preset::Everything,
+        _ => Preset::Watch,
+    };
+    if answers.acts.preset == Preset::Services {
+        let units = line::prompt(
+            "Units, such as nginx.service app-*:",
+            None,
+            plan::check_units,
+        )?;
+        answers.acts.units = units.split_whitespace().map(str::to_owned).collect();
+    }
+    Ok(())
 }
 
 /// Another database's URL is there: it may be all that knows a password.

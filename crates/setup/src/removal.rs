@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::apply::{Witness, links};
+use super::apply::{Witness, acts_link, links};
 use super::commands::Call;
 use super::facts;
 use super::plan::{
@@ -51,7 +51,7 @@ pub fn plan(is_live: bool, purge: bool) -> Vec<Removal> {
     let files = links()
         .map(|(link, _)| link)
         .into_iter()
-        .chain([format!("{UNITS}/sockets.target.wants/{EXECUTOR_SOCKET}")])
+        .chain([acts_link()])
         .chain(units)
         .chain([SYSUSERS, TMPFILES, PROGRAM].map(str::to_owned));
     steps.extend(files.map(|path| Removal::File(path.into())));

@@ -52,6 +52,12 @@ pub(super) async fn enable() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Has systemd listen for what is to be done on the host, now and from the next start on.
+pub(super) async fn enable_acts() -> anyhow::Result<()> {
+    systemctl(&["enable", "--now", "--quiet", EXECUTOR_SOCKET]).await?;
+    Ok(())
+}
+
 /// Ends the daemon and keeps systemd from starting it.
 pub(super) async fn disable() -> anyhow::Result<()> {
     for unit in [SERVICE, SOCKET, EXECUTOR_SOCKET] {

@@ -49,9 +49,11 @@ struct Row {
     detail: String,
     address: Option<String>,
     request_id: Option<String>,
+    host_id: Option<String>,
+    act_id: Option<String>,
 }
 
-stored_row!(Row { id, actor, via, action, target, result, detail, address, request_id; db time: Timestamp, actor_id: Option<UserId> });
+stored_row!(Row { id, actor, via, action, target, result, detail, address, request_id, host_id, act_id; db time: Timestamp, actor_id: Option<UserId> });
 
 impl From<Row> for AuditRow {
     fn from(row: Row) -> Self {
@@ -67,6 +69,8 @@ impl From<Row> for AuditRow {
             detail: row.detail,
             address: row.address,
             request_id: row.request_id,
+            host_id: row.host_id,
+            act_id: row.act_id,
         }
     }
 }
@@ -98,6 +102,38 @@ pub(super) const INSERT: &str = "
     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 pub(super) use insert_audit;
+
+/// Adds one row about an act on a host, unless the line of the executor's log was copied before.
+macro_rules! insert_act {
+    ($tx:expr, $now:expr, $entry:expr, $result:expr, $host:expr, $id:expr, $line:expr) => {{
+        let entry: &$crate::audit::Entry<'_> = $entry;
+        $tx.execute(
+            sqlx::query($crate::audit::INSERT_ACT)
+                .bind($crate::codec::Db($now))
+                .bind($crate::codec::Db(entry.origin.user_id))
+                .bind(entry.origin.name.as_str())
+                .bind(entry.origin.via.to_string())
+                .bind(entry.action.as_str())
+                .bind(entry.target.as_str())
+                .bind($result)
+                .bind(entry.detail.as_str())
+                .bind(entry.origin.address.map(|address| address.to_string()))
+                .bind(entry.origin.request_id.as_deref())
+                .bind($host.as_deref())
+                .bind($id)
+                .bind($line),
+        )
+        .await?
+    }};
+}
+
+pub(super) const INSERT_ACT: &str = "
+    insert into audit_log (time, actor_id, actor, via, action, target, result, detail, address, request_id,
+        host_id, act_id, act_line)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+    on conflict do nothing";
+
+pub(super) use insert_act;
 
 fn expiry(system: &Origin, cutoff: Timestamp, deleted: u64) -> Entry<'_> {
     Entry {
@@ -211,7 +247,7 @@ impl Store {
     ) -> Result<Vec<AuditRow>, StoreError> {
         const SQL: &str = "\
             /*NO QUERY CACHE*/ select id, time, actor_id, actor, via, action, target, result,
-                detail, address, request_id
+                detail, address, request_id, host_id, act_id
             from audit_log
             where id < $1
                 and ($2 is null or actor = $2)

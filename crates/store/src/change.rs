@@ -134,8 +134,11 @@ macro_rules! authorize {
                 $crate::change::by_account(user, *scope, $labels)?
             }
             ::linux_api_wire::authority::Authority::Peer {
-                user: None, scope, ..
-            } => $crate::change::without_row(*scope)?,
+                user: None,
+                role,
+                scope,
+                ..
+            } => $crate::change::without_row(*role, *scope)?,
             ::linux_api_wire::authority::Authority::Local
             | ::linux_api_wire::authority::Authority::System => $crate::change::Rights::all(),
         }
@@ -295,13 +298,13 @@ pub(super) fn by_account(
     Ok(Rights { scopes, hosts })
 }
 
-/// The rights of a Linux account without a user of its own: a viewer that has no keys.
-pub(super) fn without_row(scope: Scope) -> Result<Rights, StoreError> {
+/// The rights of a Linux account without a user of its own, which has no keys.
+pub(super) fn without_row(role: Role, scope: Scope) -> Result<Rights, StoreError> {
     if scope == Scope::KeysSelf {
         return Err(Refusal::UserNotFound.into());
     }
     let rights = Rights::all();
-    allow(Role::Viewer, true, rights.scopes, scope).map_err(Refusal::ActorDenied)?;
+    allow(role, true, rights.scopes, scope).map_err(Refusal::ActorDenied)?;
     Ok(rights)
 }
 

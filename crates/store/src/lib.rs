@@ -16,6 +16,7 @@
 //! queries here with its tests in `tests/it/store`, which run on both engines. CONTRIBUTING.md has the
 //! steps.
 
+pub mod acts;
 pub mod api_keys;
 mod arrays;
 pub mod audit;
@@ -109,6 +110,8 @@ struct Inner {
     tracker: Tracker,
     /// See [`Store::set_own_labels`].
     own_labels: RwLock<Arc<BTreeMap<String, String>>>,
+    /// See [`Store::set_own_host`].
+    own_host: RwLock<Option<Arc<str>>>,
 }
 
 /// How busy the connection pool is.
@@ -147,6 +150,19 @@ impl Store {
     pub fn set_own_labels(&self, labels: BTreeMap<String, String>) {
         let own = self.inner.own_labels.write();
         *own.unwrap_or_else(PoisonError::into_inner) = Arc::new(labels);
+    }
+
+    /// The id of the host that this process works on, which rows about acts name.
+    #[must_use]
+    pub fn own_host(&self) -> Option<Arc<str>> {
+        let host = self.inner.own_host.read();
+        host.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Sets the id of the host that this process works on.
+    pub fn set_own_host(&self, id: Arc<str>) {
+        let own = self.inner.own_host.write();
+        *own.unwrap_or_else(PoisonError::into_inner) = Some(id);
     }
 
     /// How many connections are open, idle and allowed.

@@ -186,6 +186,7 @@ impl Store {
                 presence: super::leases::OwnPresence::default(),
                 tracker,
                 own_labels: RwLock::default(),
+                own_host: RwLock::default(),
             }),
             is_preparing: false,
         })

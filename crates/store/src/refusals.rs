@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::audit::{Entry, insert_audit};
+use super::audit::{Entry, insert_act, insert_audit};
 use super::{Store, StoreError, in_write};
 use linux_api_wire::audit::{Action, Origin};
 use linux_api_wire::time::Timestamp;
@@ -148,7 +148,20 @@ impl Store {
         // In the log even when the database is away.
         entry.log("refused");
         in_write!(self, |tx| {
-            insert_audit!(tx, now, entry, "refused");
+            if entry.action.is_act() {
+                // Where it was to happen: many hosts write into one log.
+                insert_act!(
+                    tx,
+                    now,
+                    entry,
+                    "refused",
+                    self.own_host(),
+                    None::<&str>,
+                    None::<&str>
+                );
+            } else {
+                insert_audit!(tx, now, entry, "refused");
+            }
             Ok(())
         })
     }

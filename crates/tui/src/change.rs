@@ -8,6 +8,7 @@ use linux_api_wire::api::acts::{
 };
 use linux_api_wire::api::keys::{CreateKey, IssuedKey, RotateKey};
 use linux_api_wire::api::users::{RegisterUser, RegisteredUser};
+use linux_api_wire::user::Role;
 
 /// How long a replaced key keeps working.
 const OVERLAP_SECONDS: i64 = 3600;
@@ -165,6 +166,7 @@ impl Change {
                 let user = RegisterUser {
                     username: name.clone(),
                     is_admin: *admin,
+                    role: None,
                     activate: true,
                     scopes: Vec::new(),
                     hosts: None,
@@ -172,7 +174,10 @@ impl Change {
                 return Ok(ChangeOutcome::User(client.register_user(&user).await?));
             }
             Self::SetActive(user, active) => client.set_active(&user.id, *active).await?.is_some(),
-            Self::SetAdmin(user, admin) => client.set_role(&user.id, *admin).await?.is_some(),
+            Self::SetAdmin(user, admin) => {
+                let role = if *admin { Role::Admin } else { Role::Viewer };
+                client.set_role(&user.id, role).await?.is_some()
+            }
             Self::DeleteUser(user) => {
                 client.delete_user(&user.id).await?;
                 true

@@ -170,6 +170,14 @@ impl Scopes {
         }
     }
 
+    /// Those that there were before a host could be acted on and its logs be read: what a key without scopes
+    /// that is older than that keeps.
+    #[must_use]
+    pub fn before_acts() -> Self {
+        let is_old = |scope: &Scope| scope.role() != Role::Operator;
+        Self::only(Scope::ALL.into_iter().filter(is_old))
+    }
+
     /// Whether `scope` is among them; says nothing about the role.
     #[must_use]
     pub const fn contains(self, scope: Scope) -> bool {
@@ -267,6 +275,12 @@ mod tests {
         assert!(narrow.is_within(Scopes::ALL));
         assert!(!Scopes::ALL.is_within(narrow));
         assert!(!Scopes::only([Scope::HostRead, Scope::KeysSelf]).is_within(narrow));
+    }
+
+    #[test]
+    fn keys_of_before_act_on_nothing() {
+        let words = "host:read metrics:read stats:read keys:self users:admin audit:read";
+        assert_eq!(Scopes::before_acts().to_text(), words);
     }
 
     #[test]

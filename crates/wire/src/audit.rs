@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::api_key::{KeyId, Scope};
 use super::authority::Authority;
 use super::time::Timestamp;
-use super::user::UserId;
+use super::user::{Role, UserId};
 
 /// How a request or command came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,11 +102,21 @@ impl Actor {
             Via::Unix(uid) => Authority::Peer {
                 uid: *uid,
                 user: user.filter(|id| !id.is_of_account()),
+                role: Role::Viewer,
                 scope,
             },
             Via::Cli(_) | Via::System | Via::Nobody => return None,
         };
         Some(Self { origin, authority })
+    }
+
+    /// The same with the role that a Linux account without a row has; a viewer unless this is set.
+    #[must_use]
+    pub fn with_account_role(mut self, of_account: Role) -> Self {
+        if let Authority::Peer { role, .. } = &mut self.authority {
+            *role = of_account;
+        }
+        self
     }
 
     /// The Linux account `uid`, called `name`, on the command line with access to the database.
@@ -171,6 +181,26 @@ pub enum Action {
     KeyRevoke,
     /// A host was forgotten, with its measurements.
     HostForget,
+    /// A signal was sent to a process.
+    ProcessSignal,
+    /// The nice value of a process was changed.
+    ProcessRenice,
+    /// A unit was started.
+    UnitStart,
+    /// A unit was stopped.
+    UnitStop,
+    /// A unit was stopped and started.
+    UnitRestart,
+    /// A unit read its configuration again.
+    UnitReload,
+    /// That a unit had failed was forgotten.
+    UnitResetFailed,
+    /// A unit starts with the system from then on.
+    UnitEnable,
+    /// A unit no longer starts with the system.
+    UnitDisable,
+    /// What a service may use was changed.
+    UnitLimits,
     /// A backup was made.
     DbBackup,
     /// Users, keys and measurements of the Python program were imported.
@@ -208,6 +238,16 @@ impl Action {
             Self::KeyRotate => "key.rotate",
             Self::KeyRevoke => "key.revoke",
             Self::HostForget => "host.forget",
+            Self::ProcessSignal => "process.signal",
+            Self::ProcessRenice => "process.renice",
+            Self::UnitStart => "unit.start",
+            Self::UnitStop => "unit.stop",
+            Self::UnitRestart => "unit.restart",
+            Self::UnitReload => "unit.reload",
+            Self::UnitResetFailed => "unit.reset-failed",
+            Self::UnitEnable => "unit.enable",
+            Self::UnitDisable => "unit.disable",
+            Self::UnitLimits => "unit.limits",
             Self::DbBackup => "db.backup",
             Self::DbImport => "db.import",
             Self::DbMigrate => "db.migrate",
@@ -218,6 +258,26 @@ impl Action {
             Self::AuditSkip => "audit.skip",
             Self::AuditExpire => "audit.expire",
         }
+    }
+
+    /// Those that act on the host itself.
+    pub const ACTS: [Self; 10] = [
+        Self::ProcessSignal,
+        Self::ProcessRenice,
+        Self::UnitStart,
+        Self::UnitStop,
+        Self::UnitRestart,
+        Self::UnitReload,
+        Self::UnitResetFailed,
+        Self::UnitEnable,
+        Self::UnitDisable,
+        Self::UnitLimits,
+    ];
+
+    /// Whether it acts on the host itself, and not on the database.
+    #[must_use]
+    pub fn is_act(self) -> bool {
+        Self::ACTS.contains(&self)
     }
 }
 
@@ -236,9 +296,11 @@ pub struct AuditRow {
     pub via: String,
     /// What was done, for instance `user.create`.
     pub action: String,
-    /// On what: `user:NAME`, `key:ID`, `host:ID`, `backup:NAME`, `role:NAME` or `revision:NUMBER`.
+    /// On what: `user:NAME`, `key:ID`, `host:ID`, `unit:NAME`, `process:PID@START`, `backup:NAME`, `role:NAME`
+    /// or `revision:NUMBER`.
     pub target: String,
-    /// `done`, or `refused` when a rule forbade it or it failed.
+    /// `done`, or `refused` when a rule forbade it or it failed. An act on a host has two rows: `begun`, and its
+    /// outcome, which can be `failed` too.
     pub result: String,
     /// What changed, or why it was refused.
     pub detail: String,
@@ -246,4 +308,8 @@ pub struct AuditRow {
     pub address: Option<String>,
     /// The request that did it, over HTTP.
     pub request_id: Option<String>,
+    /// Of an act on a host: on which one.
+    pub host_id: Option<String>,
+    /// Of an act on a host: by which id the executor knows it.
+    pub act_id: Option<String>,
 }

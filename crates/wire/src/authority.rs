@@ -25,9 +25,11 @@ pub enum Authority {
     Peer {
         /// The account.
         uid: u32,
-        /// The user that the account is mapped to; none for a member of the viewers' group, which
-        /// has no row in the database.
+        /// The user that the account is mapped to; none for a member of the viewers' or the operators'
+        /// group, which has no row in the database.
         user: Option<UserId>,
+        /// The role of an account without a row.
+        role: Role,
         /// What the change needs.
         scope: Scope,
     },
@@ -58,6 +60,20 @@ impl fmt::Display for Denial {
             Self::Inactive => f.write_str("API key has to be activated"),
             Self::Scope(scope) => write!(f, "The key lacks the scope {scope}"),
             Self::Host => f.write_str("The user or the key is limited to other hosts"),
+        }
+    }
+}
+
+impl Denial {
+    /// The command by which an admin lets `user` act; none for what is no act.
+    #[must_use]
+    pub fn remedy(self, user: &str) -> Option<String> {
+        match self {
+            Self::Role(Role::Operator) => Some(format!("linux-api user role {user} operator")),
+            Self::Scope(scope) if scope.role() == Role::Operator => {
+                Some(format!("linux-api user key create {user} --scope {scope}"))
+            }
+            _ => None,
         }
     }
 }

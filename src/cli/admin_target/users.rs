@@ -238,8 +238,16 @@ impl AdminTarget {
                 changed.map_err(ChangeError::from)
             }
             Self::Remote(client) => {
-                let (id, is_admin) = (&user.user_id, role == Role::Admin);
-                let changed = patiently(async || client.set_role(id, is_admin).await).await;
+                let id = &user.user_id;
+                let changed = patiently(async || client.set_role(id, role).await).await;
+                if let Ok(Some(changed)) = &changed
+                    && changed.role.is_none()
+                    && role == Role::Operator
+                {
+                    bail!(
+                        "the daemon is of an earlier release, which knows no operators: update it"
+                    );
+                }
                 changed.map(|it| it.is_some()).map_err(ChangeError::from)
             }
         };
@@ -291,6 +299,8 @@ async fn add_over_http(client: &Client, account: &NewAccount) -> Result<MadeUser
     let wanted = RegisterUser {
         username: account.name.clone(),
         is_admin: account.role == Role::Admin,
+        // What an earlier daemon does not know, it refuses.
+        role: (account.role == Role::Operator).then_some(account.role),
         activate: account.active,
         scopes: scopes.clone().unwrap_or_default(),
         hosts: account.hosts.stored(),

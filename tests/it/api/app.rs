@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use argon2::password_hash::PasswordHasher;
@@ -15,6 +16,7 @@ use linux_api_auth::key::PlainKey;
 use linux_api_auth::verifier::{self, Verifier};
 use linux_api_config::Legacy;
 use linux_api_daemon::access_log::AccessLogger;
+use linux_api_daemon::acts::Acts;
 use linux_api_daemon::notices::Notices;
 use linux_api_daemon::peer::Peer;
 use linux_api_daemon::recorder::Recorder;
@@ -58,6 +60,9 @@ pub(crate) struct Setup {
     pub(crate) legacy: Legacy,
     pub(crate) unix_peers: BTreeMap<String, String>,
     pub(crate) unix_viewer_group: String,
+    pub(crate) unix_operator_group: String,
+    /// Where the executor is looked for.
+    pub(crate) executor: PathBuf,
     pub(crate) roots: HostRoots,
     pub(crate) request_timeout: Duration,
     pub(crate) body_timeout: Duration,
@@ -76,6 +81,8 @@ impl Setup {
             legacy: Legacy::default(),
             unix_peers: BTreeMap::new(),
             unix_viewer_group: String::new(),
+            unix_operator_group: String::new(),
+            executor: "/nonexistent/executor.sock".into(),
             roots: HostRoots::default(),
             request_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
@@ -141,6 +148,7 @@ impl App {
             verifier: verifier.clone(),
             collector: Collector::new(setup.roots),
             host: host.clone(),
+            acts: Acts::new(&setup.executor, store.clone(), clock.clock()),
             host_id: "h1".into(),
             stream_limits: StreamLimits {
                 streams: 10,
@@ -161,6 +169,7 @@ impl App {
             unix_accounts: UnixAccounts::Configured {
                 users: setup.unix_peers,
                 viewer_group: setup.unix_viewer_group,
+                operator_group: setup.unix_operator_group,
             },
             history_since: None,
             outage_grace: setup.outage_grace,

@@ -96,7 +96,11 @@ impl Kind {
         } else if self.is_elsewhere {
             ExpectedStatus::Refused(403, "host_not_allowed")
         } else if self.role < scope.role() {
-            ExpectedStatus::Refused(403, "admin_required")
+            let code = match scope.role() {
+                Role::Admin => "admin_required",
+                Role::Operator | Role::Viewer => "role_required",
+            };
+            ExpectedStatus::Refused(403, code)
         } else if !self.active {
             ExpectedStatus::Refused(403, "user_inactive")
         } else if self.only.is_some_and(|only| only != scope) {
@@ -117,7 +121,12 @@ async fn kinds(app: &App) -> Vec<Kind> {
         is_elsewhere: false,
     };
     let mut kinds = vec![kind("anonymous", None, Role::Viewer, false, None)];
-    for (role, prefix) in [(Role::Viewer, "view"), (Role::Admin, "adm")] {
+    let roles = [
+        (Role::Viewer, "view"),
+        (Role::Operator, "op"),
+        (Role::Admin, "adm"),
+    ];
+    for (role, prefix) in roles {
         let active = app.user(&format!("{prefix}_active"), role).await;
         for scope in Scope::ALL {
             let key = app.key(&active, &[scope], None).await;
@@ -151,6 +160,8 @@ async fn every_route_answers_those_who_may_call_it_and_nobody_else(database: Dat
             .replace("{user_id}", &nobody)
             .replace("{key_id}", "EXAMPLEkey01")
             .replace("{host_id}", "nowhere")
+            // No unit that could be acted on is called so.
+            .replace("{name}", "nowhere")
             .replace("{pid}", "1");
         for kind in &kinds {
             // A body that no route takes, so that nothing is changed by those who may.

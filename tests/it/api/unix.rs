@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use linux_api_host::HostRoots;
+use linux_api_store::audit::AuditFilter;
 use linux_api_wire::user::Role;
 use rustix::process::{Gid, Uid};
 use serde_json::json;
@@ -22,6 +23,7 @@ on_both_engines! {
     a_change_of_the_mapped_user_counts_at_once,
     a_mapped_account_is_limited_to_the_hosts_of_its_user,
     a_member_of_the_viewer_group_is_a_viewer_without_a_row,
+    a_member_of_the_operator_group_is_an_operator_without_a_row,
     an_account_that_nobody_mapped_is_refused,
     a_key_over_the_socket_counts_before_the_account,
     each_account_on_one_socket_is_itself,
@@ -36,6 +38,16 @@ fn own_account() -> (u32, u32) {
 
 /// A service on a host whose only accounts are `tester`, who runs the tests, and `guest`.
 async fn start(database: &Database, peers: &[(&str, &str)], group: &str) -> (App, Daemon, PathBuf) {
+    start_with(database, peers, group, "").await
+}
+
+/// The same with a group of operators.
+async fn start_with(
+    database: &Database,
+    peers: &[(&str, &str)],
+    group: &str,
+    operators: &str,
+) -> (App, Daemon, PathBuf) {
     let folder = database.folder.path();
     // Other accounts connect too.
     let open = std::fs::Permissions::from_mode(0o755);
@@ -52,6 +64,7 @@ async fn start(database: &Database, peers: &[(&str, &str)], group: &str) -> (App
         .map(|(account, user)| ((*account).to_owned(), (*user).to_owned()))
         .collect::<BTreeMap<_, _>>();
     group.clone_into(&mut setup.unix_viewer_group);
+    operators.clone_into(&mut setup.unix_operator_group);
     setup.roots = HostRoots {
         rootfs: folder.to_owned(),
         ..HostRoots::default()
@@ -170,6 +183,37 @@ async fn a_member_of_the_viewer_group_is_a_viewer_without_a_row(database: Databa
         .await
         .expect_code(404, "user_not_found");
     assert_eq!(app.store.count_users().await.unwrap(), 0);
+}
+
+async fn a_member_of_the_operator_group_is_an_operator_without_a_row(database: Database) {
+    let (app, _daemon, path) = start_with(&database, &[], "own", "own").await;
+    let restart = request("POST", "/api/v1/system/units/nginx.service/restart", "");
+    let mut wire = connect(&path).await;
+    let me = wire
+        .ask(&request("GET", "/api/v1/user/me", ""))
+        .await
+        .expect(200);
+    assert_eq!(me["user_perm"]["role"], "operator");
+    // It may, and nothing acts here.
+    wire.ask(&restart)
+        .await
+        .expect_code(501, "actions_unavailable");
+    wire.ask(&request("GET", "/api/v1/admin/users", ""))
+        .await
+        .expect_code(403, "admin_required");
+    let rows = app
+        .store
+        .list_audit(&AuditFilter::default(), 10)
+        .await
+        .unwrap();
+    let row = rows.iter().find(|row| row.result == "begun").unwrap();
+    assert_eq!(row.actor, "tester");
+    assert_eq!(row.via, format!("unix:{}", own_account().0));
+    // One that leaves the group before the act.
+    let groups = database.folder.path().join("etc/group");
+    std::fs::write(groups, "own:x:54999:\n").unwrap();
+    let mut wire = connect(&path).await;
+    wire.ask(&restart).await.expect_code(401, "peer_unknown");
 }
 
 async fn an_account_that_nobody_mapped_is_refused(database: Database) {

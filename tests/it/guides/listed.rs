@@ -73,6 +73,7 @@ pub(crate) const LISTED: &[UnrunCommand] = &[
     listed("linux-api unit ", SYSTEMD, nothing),
     listed("linux-api logs", "reads the journal", nothing),
     listed("linux-api executor ", "acts on this host", nothing),
+    listed("curl -X POST ", "acts on this host", nothing),
     listed(
         "cat /var/lib/linux-api/first-admin-key",
         ROOT,

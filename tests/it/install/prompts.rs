@@ -84,6 +84,8 @@ fn the_answers_of_a_person_become_the_configuration() {
     terminal.answer("Networks of the proxy", &["Enter"]);
     terminal.answer("Address and port to listen on", &["Enter"]);
     terminal.answer("Where are users, keys", &["Enter"]);
+    terminal.answer("What may be done on this host", &["Down", "Enter"]);
+    terminal.answer("Units, such as", &["nginx.service", "Enter"]);
     let plan = terminal.answer("Do all this?", &["Enter"]);
     assert!(plan.contains("write /etc/linux-api/config.toml"), "{plan}");
     assert!(!exists(&system.path("etc/linux-api")), "before the answer");
@@ -93,6 +95,10 @@ fn the_answers_of_a_person_become_the_configuration() {
         written.contains("trusted_proxies = [\"127.0.0.1/32\"]"),
         "{written}"
     );
+    let policy = fs::read_to_string(system.path("etc/linux-api/policy.toml")).unwrap();
+    assert!(policy.contains("allow = [\"nginx.service\"]"), "{policy}");
+    let link = "etc/systemd/system/sockets.target.wants/linux-api-executor.socket";
+    assert!(exists(&system.path(link)));
 }
 
 /// Keys of a shell edit the line, and a wrong value is prompted for again.
@@ -110,6 +116,7 @@ fn a_typed_line_can_be_edited() {
     // The wrong line comes back to be corrected.
     terminal.answer_nth(2, "Address and port to listen on", &["Up", "9123", "Enter"]);
     terminal.answer("Where are users, keys", &["Enter"]);
+    terminal.answer("What may be done on this host", &["Enter"]);
     terminal.answer("Do all this?", &["Enter"]);
     terminal.answer("ended with 0", &[]);
     let written = fs::read_to_string(system.path("etc/linux-api/config.toml")).unwrap();
@@ -195,6 +202,7 @@ fn a_no_changes_nothing() {
     terminal.answer("Who may reach the daemon?", &["Enter"]);
     terminal.answer("Address and port to listen on", &["Enter"]);
     terminal.answer("Where are users, keys", &["Enter"]);
+    terminal.answer("What may be done on this host", &["Enter"]);
     terminal.answer("Do all this?", &["n", "Enter"]);
     terminal.answer("Nothing was changed.", &[]);
     assert!(system.all().is_empty());
@@ -211,6 +219,7 @@ fn a_password_in_a_url_is_not_on_the_screen() {
     terminal.answer("Where are users, keys", &["Up", "Enter"]);
     let url = "postgres://u:hunter2@h/d";
     terminal.answer("URL, postgres://USER", &[url, "Enter"]);
+    terminal.answer("What may be done on this host", &["Enter"]);
     let screen = terminal.answer("Do all this?", &["Enter"]);
     assert!(!screen.contains("hunter2"), "{screen}");
     let screen = terminal.answer("ended with 0", &[]);
@@ -238,6 +247,7 @@ fn another_database_that_is_known_is_asked_about() {
         terminal.answer("URL, postgres://USER", &["postgres://u:right@h/d", "Enter"]);
         let screen = terminal.answer("names another database already", keys);
         assert!(!screen.contains("wrong"), "{screen}");
+        terminal.answer("What may be done on this host", &["Enter"]);
         terminal.answer("Do all this?", &["Enter"]);
         terminal.answer("ended with 0", &[]);
         let url = fs::read_to_string(system.path("etc/linux-api/database_url")).unwrap();

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Actor, Verb};
 use crate::names::Word;
 use linux_api_wire::time::Timestamp;
 
@@ -15,8 +16,52 @@ pub enum Reply {
     Test(Outcome),
     /// Of [`Message::Status`](super::Message::Status).
     Status(Status),
+    /// Of [`Message::Records`](super::Message::Records).
+    Records(ActRecords),
     /// The message was none: what is wrong with it.
     Malformed(String),
+}
+
+/// Lines of the log about acts, oldest first, as many as fit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActRecords {
+    /// The lines.
+    pub records: Vec<ActRecord>,
+    /// The last line that was read, whatever it is about: the next request begins after it.
+    pub last: Option<Head>,
+    /// Whether there are more after it.
+    pub more: bool,
+    /// Why the log can't be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// A line of the log about an act.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActRecord {
+    /// The line.
+    pub line: Head,
+    /// When it was written.
+    pub time: Timestamp,
+    /// The id of the request.
+    pub id: Word,
+    /// What it says.
+    pub event: RecordedEvent,
+}
+
+/// What a line says of an act.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordedEvent {
+    /// It begins.
+    Begun {
+        /// For whom, as the daemon claimed.
+        claimed: Actor,
+        /// What to do.
+        verb: Verb,
+    },
+    /// What became of it.
+    Ended(Outcome),
 }
 
 /// What became of a request.
@@ -125,6 +170,9 @@ pub struct Refusal {
     /// What would allow it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remedy: Option<String>,
+    /// After how many seconds it can be requested again, where that helps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u32>,
 }
 
 /// Kinds of refusals.

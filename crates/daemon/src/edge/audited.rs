@@ -10,7 +10,7 @@ use linux_api_wire::audit::Action;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AuditedChange {
     pub(super) action: Action,
-    /// `key:ID`, `user:ID` or `host:ID` when the path names one.
+    /// `key:ID`, `user:ID`, `host:ID`, `process:PID` or `unit:NAME` when the path names one.
     pub(super) target: Option<String>,
 }
 
@@ -22,14 +22,16 @@ impl AuditedChange {
         let named = |field: &str| {
             let mut fields = template.split('/').zip(path.split('/'));
             let (_, value) = fields.find(|(name, _)| *name == field)?;
-            // As long as any id is; the rest was never a part of one.
-            Some(value.chars().take(64).collect::<String>())
+            // As long as any id or name of a unit is; the rest was never a part of one.
+            Some(value.chars().take(256).collect::<String>())
         };
         // A key says more than the user whose it is.
         let kinds = [
             ("{key_id}", "key"),
             ("{user_id}", "user"),
             ("{host_id}", "host"),
+            ("{pid}", "process"),
+            ("{name}", "unit"),
         ];
         let mut targets = kinds
             .into_iter()
@@ -65,6 +67,18 @@ mod tests {
         assert_eq!(
             wanted(Method::POST, "/api/v1/user/register"),
             Some(("user.create", None))
+        );
+        assert_eq!(
+            wanted(Method::POST, "/api/v1/system/units/a.service/stop"),
+            Some(("unit.stop", Some("unit:a.service".to_owned())))
+        );
+        assert_eq!(
+            wanted(Method::POST, "/api/v1/system/processes/17/signal"),
+            Some(("process.signal", Some("process:17".to_owned())))
+        );
+        assert_eq!(
+            wanted(Method::POST, "/api/v1/system/processes/signal"),
+            Some(("process.signal", None))
         );
         assert_eq!(wanted(Method::GET, "/api/v1/user/keys"), None);
     }

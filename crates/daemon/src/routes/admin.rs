@@ -103,15 +103,18 @@ pub(crate) async fn list_users(
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SetRole {
-    /// Whether the user is to be an admin.
+    /// Whether the user is to be an admin, else a viewer; `role` counts before it.
     #[param(default = false, required = false)]
     is_admin: bool,
+    /// The role to set.
+    role: Option<Role>,
 }
 
 impl FromQuery for SetRole {
     fn read(query: &mut QueryReader) -> Self {
         Self {
             is_admin: query.boolean("is_admin", false),
+            role: query.parsed("role"),
         }
     }
 }
@@ -135,21 +138,21 @@ pub(crate) async fn set_user_role(
     PathUser(id): PathUser,
     ApiQuery(query): ApiQuery<SetRole>,
 ) -> Result<Response, ApiError> {
-    let role = if query.is_admin {
+    let role = query.role.unwrap_or(if query.is_admin {
         Role::Admin
     } else {
         Role::Viewer
-    };
+    });
     let changed = store
         .set_role(&caller.actor().await?, id, role)
         .await
         .map_err(|error| refused(error, "Can't set users role: user is immutable"))?;
     Ok(if changed {
-        let is_admin = query.is_admin;
         Json(RoleChanged {
             success: true,
             user_id: id.to_string(),
-            is_admin,
+            is_admin: role == Role::Admin,
+            role: Some(role.to_string()),
         })
         .into_response()
     } else {

@@ -28,10 +28,10 @@ pub(crate) struct ListAudit {
     /// What was done, for instance `user.create`.
     #[param(max_length = 64)]
     action: Option<String>,
-    /// On what: `user:NAME` or `key:ID`.
+    /// On what: `user:NAME`, `key:ID`, `unit:NAME` or `process:PID@START`.
     #[param(max_length = 128)]
     target: Option<String>,
-    /// `done` or `refused`.
+    /// `done`, `refused`, `begun` or `failed`.
     #[param(max_length = 16)]
     result: Option<String>,
     /// At or after this time.

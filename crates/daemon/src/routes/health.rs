@@ -3,6 +3,7 @@
 use axum::extract::State;
 use tokio::time::Instant;
 
+use crate::acts::Acts;
 use crate::error::ApiError;
 use crate::extract::{Caller, scope};
 use crate::json::Json;
@@ -31,10 +32,12 @@ pub(crate) async fn show_metrics_health(
     _caller: Caller<scope::StatsRead>,
     State(flusher): State<FlusherHandle>,
     State(host): State<HostSampler>,
+    State(acts): State<Acts>,
 ) -> Json<MetricsHealth> {
     Json(MetricsHealth {
         flush_worker: flush_worker(flusher.health()),
         sampler: sampler(&host),
+        acts: acts.health(),
     })
 }
 

@@ -21,7 +21,7 @@ use linux_api_wire::api::users::{
 };
 use linux_api_wire::api_key::{Scope, Scopes};
 use linux_api_wire::host_selector::HostSelector;
-use linux_api_wire::user::{Role, UserId, parse_user_name};
+use linux_api_wire::user::{ParseRoleError, Role, UserId, parse_user_name};
 
 impl FromBody for RegisterUser {
     fn read(body: &mut BodyReader) -> Self {
@@ -35,11 +35,22 @@ impl FromBody for RegisterUser {
         Self {
             username,
             is_admin: body.boolean("is_admin", false),
+            role: read_role(body),
             activate: body.boolean("activate", false),
             scopes: body.list("scopes"),
             hosts: body.hosts(),
         }
     }
+}
+
+/// A role by its name, which must not contradict `is_admin`.
+fn read_role(body: &mut BodyReader) -> Option<Role> {
+    let role = body.text("role")?.parse();
+    if let Err(error) = &role {
+        let error: &ParseRoleError = error;
+        body.problem("role", error.to_string());
+    }
+    role.ok()
 }
 
 impl FromBody for DeleteUser {
@@ -91,11 +102,11 @@ pub(crate) async fn register_user(
     };
     let user = NewUser {
         name: body.username,
-        role: if body.is_admin {
+        role: body.role.unwrap_or(if body.is_admin {
             Role::Admin
         } else {
             Role::Viewer
-        },
+        }),
         active: body.activate,
         immutable: false,
         hosts: read_hosts(body.hosts.as_deref())?,

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::identity;
 use super::measuring::MeasuringParts;
 use crate::access_log::AccessLogger;
+use crate::acts::Acts;
 use crate::notices::Notices;
 use crate::old_routes::OldRoutes;
 use crate::recorder::Recorder;
@@ -97,7 +98,14 @@ impl Assembly {
         let identity = identity::host(&config.host, &collector, state_folder.as_deref())?;
         let host_id = Arc::clone(&identity.id);
         measuring.start(config, identity, state_folder, &supervisor, &end)?;
+        let acts = Acts::new(&config.acts.socket, self.store.clone(), self.clock.clone());
+        self.store.set_own_host(Arc::clone(&host_id));
+        // A daemon that keeps nothing has no audit log to copy to.
+        if self.history_since.is_none() {
+            supervisor.spawn("acts", &end, acts.clone().run(end.clone()));
+        }
         let service = server::service(Parts {
+            acts,
             store: self.store.clone(),
             verifier,
             collector,

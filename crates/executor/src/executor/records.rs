@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use super::{Peer, lock, refusal};
 use crate::log::{self, ActLog, Event, LogError, RememberedAct};
 use crate::remembered::KEPT;
-use linux_api_acts::protocol::{Head, LogState, Outcome, Refusal, RefusalCode, Request};
+use linux_api_acts::protocol::{
+    ActRecords, Head, LogState, Outcome, Refusal, RefusalCode, Request,
+};
 use linux_api_wire::time::{Clock, Timestamp};
 
 /// After so many lines the journal gets the number and hash of the last one.
@@ -73,6 +75,21 @@ impl Records {
             let (acts, verified) = found.map_err(|error| closed(&error.to_string()))?;
             lock(&records.state).verified = verified;
             Ok(acts)
+        });
+        read.await.unwrap_or_else(|| Err(closed("it failed")))
+    }
+
+    /// Lines about acts after one that is known.
+    pub(super) async fn after(
+        self: &Arc<Self>,
+        after: Option<Head>,
+    ) -> Result<ActRecords, Refusal> {
+        let records = Arc::clone(self);
+        let read = blocking(move || {
+            // No file moves while it is read.
+            let _state = lock(&records.state);
+            log::records_after(&records.path, after.as_ref())
+                .map_err(|error| closed(&error.to_string()))
         });
         read.await.unwrap_or_else(|| Err(closed("it failed")))
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{FILES, LINE_BYTES, hash, numbered};
-use linux_api_acts::protocol::Outcome;
+use linux_api_acts::protocol::{ActRecord, ActRecords, Actor, Head, Outcome, RecordedEvent, Verb};
 use linux_api_wire::time::Timestamp;
 
 /// A line, as far as it is read again.
@@ -21,6 +21,15 @@ pub(super) struct StoredLine {
     id: Option<String>,
     fingerprint: Option<String>,
     outcome: Option<Outcome>,
+    claimed: Option<Actor>,
+    verb: Option<Verb>,
+}
+
+/// The number of a line, without the rest of it: `seq` is its first member.
+fn seq_of(line: &[u8]) -> Option<u64> {
+    let digits = line.strip_prefix(b"{\"seq\":")?;
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+    std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
 }
 
 /// Lines of one file, one after the other, without their ends.
@@ -162,4 +171,87 @@ pub(crate) fn acts_since(
         }
     }
     Ok((acts, verified))
+}
+
+/// The most bytes of lines in one reply, each of which has its hash besides.
+const RECORDS_BYTES: usize = 40 << 10;
+
+/// Lines about acts after one that is known, oldest first. All there are when the log has no such line:
+/// then it is another log. Blocks.
+pub(crate) fn records_after(path: &Path, after: Option<&Head>) -> io::Result<ActRecords> {
+    if let Some(after) = after
+        && let Some(found) = read_after(path, Some(after))?
+    {
+        return Ok(found);
+    }
+    Ok(read_after(path, None)?.unwrap_or_default())
+}
+
+/// None when the known line is not there.
+fn read_after(path: &Path, after: Option<&Head>) -> io::Result<Option<ActRecords>> {
+    let mut found = ActRecords::default();
+    let (mut is_past, mut bytes) = (after.is_none(), 0);
+    for number in (0..=first_file(path, after)?).rev() {
+        let Some(mut lines) = Lines::open(&numbered(path, number))? else {
+            continue;
+        };
+        while let Some(line) = lines.next()? {
+            let bytes_of_line = &line.bytes;
+            if let Some(after) = after.filter(|_| !is_past) {
+                is_past =
+                    seq_of(bytes_of_line) == Some(after.seq) && hash(bytes_of_line) == after.hash;
+                if is_past {
+                    found.last = Some(after.clone());
+                }
+                continue;
+            }
+            let Ok(stored) = serde_json::from_slice::<StoredLine>(bytes_of_line) else {
+                continue;
+            };
+            let head = Head {
+                seq: stored.seq,
+                hash: hash(bytes_of_line),
+            };
+            if let Some(record) = record(stored, &head) {
+                bytes += bytes_of_line.len() + head.hash.len();
+                if bytes > RECORDS_BYTES {
+                    found.more = true;
+                    return Ok(Some(found));
+                }
+                found.records.push(record);
+            }
+            found.last = Some(head);
+        }
+    }
+    Ok(is_past.then_some(found))
+}
+
+/// The newest file that can have the line.
+fn first_file(path: &Path, after: Option<&Head>) -> io::Result<usize> {
+    let Some(after) = after else {
+        return Ok(FILES - 1);
+    };
+    for number in 0..FILES {
+        if let Some(mut lines) = Lines::open(&numbered(path, number))?
+            && let Some(line) = lines.next()?
+            && seq_of(&line.bytes).is_some_and(|seq| seq <= after.seq)
+        {
+            return Ok(number);
+        }
+    }
+    Ok(FILES - 1)
+}
+
+fn record(stored: StoredLine, head: &Head) -> Option<ActRecord> {
+    let event = match (&*stored.event, stored.claimed, stored.verb, stored.outcome) {
+        ("act", Some(claimed), Some(verb), _) => RecordedEvent::Begun { claimed, verb },
+        ("result", _, _, Some(outcome)) => RecordedEvent::Ended(outcome),
+        _ => return None,
+    };
+    Some(ActRecord {
+        line: head.clone(),
+        time: stored.time,
+        id: stored.id?.try_into().ok()?,
+        event,
+    })
 }

@@ -299,3 +299,62 @@ fn links_and_pipes_are_no_logs() {
         Err(LogError::Io { .. })
     ));
 }
+
+#[test]
+fn records_are_returned_after_a_known_line_over_rotations_and_in_parts() {
+    let place = Place::new();
+    let mut log = place.open_small(40_000);
+    let actor: Actor = serde_json::from_str(r#"{"name":"alice"}"#).unwrap();
+    let verb: Verb = serde_json::from_str(r#"{"unit.stop":{"unit":"a.service"}}"#).unwrap();
+    assert_eq!(records_after(&place.path(), None).unwrap().last, None);
+    let mut heads = Vec::new();
+    for number in 0..300 {
+        let id = number.to_string();
+        let act = Event::Act {
+            id: &id,
+            claimed: &actor,
+            peer_uid: 0,
+            peer_pid: None,
+            verb: &verb,
+            rule: "x",
+            fingerprint: "f",
+        };
+        heads.push(log.append(&act).unwrap());
+        heads.push(log.append(&result(&id)).unwrap());
+    }
+    log.append(&Event::Refused {
+        count: 1,
+        last: "rate",
+    })
+    .unwrap();
+    assert!(numbered(&place.path(), 2).exists());
+    let read_all = |mut after: Option<Head>| {
+        let (mut found, mut parts) = (Vec::new(), 0);
+        loop {
+            let part = records_after(&place.path(), after.as_ref()).unwrap();
+            let size = serde_json::to_vec(&part).unwrap().len();
+            assert!(size <= linux_api_acts::frame::MAX_BYTES, "{size}");
+            found.extend(part.records.into_iter().map(|record| record.line));
+            parts += 1;
+            after = part.last;
+            if !part.more {
+                // The line that is about no act was read too.
+                assert_eq!(after.map(|head| head.seq), Some(601));
+                return (found, parts);
+            }
+        }
+    };
+    let (all, parts) = read_all(None);
+    assert_eq!(all, heads);
+    assert!(parts > 2, "{parts}");
+    assert_eq!(read_all(Some(heads[250].clone())).0, heads[251..]);
+    let known = log.head();
+    let nothing = records_after(&place.path(), Some(&known)).unwrap();
+    assert!(nothing.records.is_empty() && nothing.last == Some(known));
+    // A line of another log: this one is read from its beginning.
+    let other = Head {
+        hash: NOTHING.to_owned(),
+        ..heads[250].clone()
+    };
+    assert_eq!(read_all(Some(other)).0, heads);
+}

@@ -130,7 +130,8 @@ fn place(
         key_fate: KeyFate::None,
         notes: Vec::new(),
         id: source.id.unwrap_or_else(UserId::random),
-        scopes: Scopes::ALL,
+        // A key that was made before there were acts is for none of them.
+        scopes: Scopes::before_acts(),
         name,
         source,
     };

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use super::{ACCOUNT, DAEMON_URL_FILE, PROGRAM, SERVICE, SOCKET, URL_FILE};
+use super::{
+    ACCOUNT, DAEMON_URL_FILE, EXECUTOR_SOCKET, POLICY, PROGRAM, SERVICE, SOCKET, URL_FILE,
+};
 use crate::answers::{Database, PackageManager};
 
 /// Who a file is for.
@@ -145,6 +147,11 @@ pub enum Step {
         /// Where the units are.
         units: PathBuf,
     },
+    /// Have systemd listen for what is to be done on the host.
+    EnableActs {
+        /// Where the units are.
+        units: PathBuf,
+    },
     /// Start the daemon, or start it again when it runs with something older.
     Start {
         /// It is known to run with something else.
@@ -195,6 +202,9 @@ impl Step {
             ),
             Self::CheckDatabase { .. } => "check that the database can be used".to_owned(),
             Self::Enable { .. } => format!("enable {SOCKET} and {SERVICE}"),
+            Self::EnableActs { .. } => format!(
+                "enable {EXECUTOR_SOCKET}: what {POLICY} allows can be done through the daemon"
+            ),
             Self::Start { .. } => {
                 format!("start {SERVICE}: it applies migrations and creates the first admin")
             }

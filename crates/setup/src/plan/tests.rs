@@ -76,11 +76,19 @@ fn a_bare_system_gets_everything_in_an_order_that_can_stop_anywhere() {
 #[test]
 fn a_policy_that_is_there_is_kept() {
     let facts = Facts {
-        has_policy: true,
+        policy: Some("[processes]\nmin_uid = 2000\n".to_owned()),
         ..bare()
     };
     let kept = steps(&plan(&Answers::default(), &facts));
     assert!(!kept.contains(&POLICY.to_owned()), "{kept:?}");
+    // It counts, whatever is chosen now, and the choice is said.
+    let chosen = plan(&answers("acts.preset = 'everything'"), &facts);
+    assert!(!steps(&chosen).contains(&POLICY.to_owned()));
+    assert!(
+        chosen.notes[0].contains("stays as it is"),
+        "{:?}",
+        chosen.notes
+    );
 }
 
 #[test]

@@ -56,6 +56,7 @@ static SQLITE: LazyLock<Migrator> = embed! { "sqlite":
     7 "0007_merged_statistics",
     8 "0008_hosts_of_users",
     9 "0009_host_facts",
+    10 "0010_operators",
 };
 
 static POSTGRES: LazyLock<Migrator> = embed! { "postgres":
@@ -68,6 +69,7 @@ static POSTGRES: LazyLock<Migrator> = embed! { "postgres":
     7 "0007_merged_statistics",
     8 "0008_hosts_of_users",
     9 "0009_host_facts",
+    10 "0010_operators",
 };
 
 /// All migrations of an engine, up and down, in order.

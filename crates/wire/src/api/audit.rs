@@ -37,7 +37,8 @@ pub struct AuditEntry {
     pub action: String,
     /// On what.
     pub target: String,
-    /// `done`, or `refused` when a rule forbade it.
+    /// `done`, or `refused` when a rule forbade it. An act on a host has two rows: `begun` before it, and its
+    /// outcome, which is `done`, `failed` or `refused`.
     pub result: String,
     /// What changed, or why it was refused.
     pub detail: String,
@@ -45,6 +46,12 @@ pub struct AuditEntry {
     pub address: Option<String>,
     /// The request that did it, over HTTP.
     pub request_id: Option<String>,
+    /// Of an act on a host: on which one.
+    #[serde(default)]
+    pub host_id: Option<String>,
+    /// Of an act on a host: its id, which the executor's log has too.
+    #[serde(default)]
+    pub act_id: Option<String>,
 }
 
 impl From<AuditRow> for AuditEntry {
@@ -61,6 +68,8 @@ impl From<AuditRow> for AuditEntry {
             detail: row.detail,
             address: row.address,
             request_id: row.request_id,
+            host_id: row.host_id,
+            act_id: row.act_id,
         }
     }
 }

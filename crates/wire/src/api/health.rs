@@ -115,6 +115,16 @@ pub struct Check {
         "dropped_minutes": 0,
         "left_out_series": 0,
         "families": {"cpu": {"age_ms": 520, "error": null}}
+    },
+    "acts": {
+        "executor": "0.1.0",
+        "reason": null,
+        "policy_in_force": true,
+        "policy_problem": null,
+        "log_problem": null,
+        "log_verified": "2026-11-23T03:10:00.000Z",
+        "log_lines": 84,
+        "refused": 0
     }
 }))]
 pub struct MetricsHealth {
@@ -122,6 +132,32 @@ pub struct MetricsHealth {
     pub flush_worker: FlushWorker,
     /// The reading of the host.
     pub sampler: SamplerHealth,
+    /// What acts on the host.
+    #[serde(default)]
+    pub acts: ActsHealth,
+}
+
+/// What acts on the host, as last seen: once an hour, and when the state of acts is requested.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct ActsHealth {
+    /// The release of the executor; null while there is none, which is the default.
+    pub executor: Option<String>,
+    /// Why there is none.
+    pub reason: Option<String>,
+    /// Whether the policy can be used; what it allows may be nothing.
+    pub policy_in_force: bool,
+    /// The mistake in it that closes everything.
+    pub policy_problem: Option<String>,
+    /// Why the log of acts can't be written, so that there are none, or where its chain is broken.
+    pub log_problem: Option<String>,
+    /// When the log was last read through and found whole, which is done daily.
+    #[schema(format = DateTime)]
+    pub log_verified: Option<String>,
+    /// The number of its last line.
+    pub log_lines: Option<u64>,
+    /// Requests that the executor has refused since it started.
+    pub refused: u64,
 }
 
 /// The reading of the host.

@@ -19,6 +19,9 @@ pub struct RegisterUser {
     #[serde(default)]
     #[schema(default = false)]
     pub is_admin: bool,
+    /// Its role, in place of `is_admin`, which knows no operators.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
     /// Whether it may use the API at once.
     #[serde(default)]
     #[schema(default = false)]
@@ -207,7 +210,8 @@ impl From<&User> for ListedUser {
 #[schema(example = json!({
     "success": true,
     "user_id": "05db55f9-a95a-46c8-afaf-1c5801c3a30d",
-    "is_admin": true
+    "is_admin": true,
+    "role": "admin"
 }))]
 pub struct RoleChanged {
     /// Always true.
@@ -217,6 +221,10 @@ pub struct RoleChanged {
     pub user_id: String,
     /// Whether it is an admin now.
     pub is_admin: bool,
+    /// Its role now; absent from daemons that know no operators.
+    #[serde(default)]
+    #[schema(value_type = Option<Role>)]
+    pub role: Option<String>,
 }
 
 /// A user was activated or deactivated.

@@ -115,7 +115,7 @@ fn merged_users_share_one_user_and_no_key_gains_rights_by_it() {
     };
     assert_eq!(viewer.user_id, here.users[0].id);
     assert_eq!(admin.user_id, here.users[0].id);
-    assert_eq!(admin.scopes, Scopes::ALL);
+    assert_eq!(admin.scopes, Scopes::before_acts());
     assert!(viewer.scopes.contains(Scope::HostRead) && !viewer.scopes.contains(Scope::UsersAdmin));
     assert!(left.revoked && !viewer.revoked && !admin.revoked);
 }

@@ -8,8 +8,8 @@ use crate::query::Query;
 use linux_api_client::Client;
 use linux_api_client::error::ClientError;
 use linux_api_wire::api::health::{
-    Check, Checks, DatabaseHealth, DatabaseReady, FlushWorker, MetricsHealth, PoolHealth,
-    QueueState, Readiness, Ready, RequestCounters, SamplerHealth, SchemaHealth,
+    ActsHealth, Check, Checks, DatabaseHealth, DatabaseReady, FlushWorker, MetricsHealth,
+    PoolHealth, QueueState, Readiness, Ready, RequestCounters, SamplerHealth, SchemaHealth,
 };
 
 /// Shortest time between two polls.
@@ -101,6 +101,7 @@ impl Query for HealthQuery {
                 },
             },
             metrics: MetricsHealth {
+                acts: ActsHealth::default(),
                 flush_worker: FlushWorker {
                     success_count: 8_640,
                     error_count: 0,

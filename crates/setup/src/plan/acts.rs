@@ -1,0 +1,125 @@
+//! What may be done on the host: the policy, and whether anything listens.
+
+use linux_api_acts::policy_text::{self, WATCH};
+
+use super::{Content, POLICY, Planner, Who};
+use crate::answers::{Acts, Preset};
+
+/// The text of the policy that is wanted.
+///
+/// # Errors
+/// Says which of the answers is wrong.
+fn text(acts: &Acts) -> Result<String, String> {
+    let preset = match (acts.preset, acts.units.as_slice()) {
+        (Preset::Services, []) => {
+            let text = "acts.units is empty, and the preset \"services\" is about nothing else: name units, such \
+                        as units = [\"nginx.service\"]";
+            return Err(text.to_owned());
+        }
+        (Preset::Watch | Preset::Everything, [_, ..]) => {
+            return Err("acts.units is for preset = \"services\" and would not be used".to_owned());
+        }
+        (Preset::Services, _) => policy_text::Preset::Services,
+        (Preset::Watch, _) => policy_text::Preset::Watch,
+        (Preset::Everything, _) => policy_text::Preset::Everything,
+    };
+    let text = preset.text(&acts.units);
+    text.map_err(|error| format!("acts.units: {error}"))
+}
+
+/// Whether these are names or patterns of units, with spaces between them.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check_units(text: &str) -> Result<(), String> {
+    let units: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+    if units.is_empty() {
+        return Err("at least one, such as nginx.service".to_owned());
+    }
+    let preset = policy_text::Preset::Services.text(&units);
+    preset.map(drop).map_err(|error| error.to_string())
+}
+
+impl Planner<'_> {
+    /// The policy, unless there is one of an administrator's. As shipped it allows nothing.
+    pub(super) fn add_policy(&mut self) {
+        let wanted = match text(&self.answers.acts) {
+            Ok(wanted) => wanted,
+            Err(why) => return self.obstacle(why),
+        };
+        let preset = self.answers.acts.preset;
+        match &self.facts.policy {
+            // A package brings it along.
+            None if preset == Preset::Watch && self.facts.packaged_units.is_some() => {}
+            Some(_) if preset == Preset::Watch => {}
+            Some(found) if *found != wanted && *found != WATCH => self.notes.push(format!(
+                "{POLICY} was changed, and stays as it is: what it allows can be done; `linux-api policy preset` \
+                 replaces it"
+            )),
+            _ => self.file(POLICY, Content::Text(wanted), 0o640, Who::RootForService),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answers::Answers;
+    use crate::facts::Facts;
+    use crate::plan::{Plan, Step, plan};
+
+    fn bare() -> Facts {
+        Facts::bare()
+    }
+
+    fn answers(text: &str) -> Answers {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn a_preset_is_written_and_its_socket_enabled() {
+        let policy = |plan: &Plan| {
+            let found = plan.steps.iter().find_map(|step| match step {
+                Step::File(file) if file.path.ends_with("policy.toml") => Some(&file.content),
+                _ => None,
+            });
+            match found {
+                Some(Content::Text(text)) => text.clone(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let is_enabled = |plan: &Plan| {
+            let mut steps = plan.steps.iter();
+            steps.any(|step| matches!(step, Step::EnableActs { .. }))
+        };
+        let watch = plan(&Answers::default(), &bare());
+        assert!(!is_enabled(&watch) && policy(&watch).contains("allow = []"));
+        let services = "acts = { preset = 'services', units = ['nginx.service', 'app-*'] }";
+        let shipped = Facts {
+            policy: Some(policy(&watch)),
+            ..bare()
+        };
+        for facts in [bare(), shipped] {
+            let services = plan(&answers(services), &facts);
+            assert!(services.obstacles.is_empty() && is_enabled(&services));
+            let text = policy(&services);
+            assert!(
+                text.contains("allow = [\"nginx.service\", \"app-*\"]"),
+                "{text}"
+            );
+            assert!(text.contains("min_uid = 1000"), "{text}");
+        }
+        for (wrong, part) in [
+            ("acts.preset = 'services'", "acts.units is empty"),
+            ("acts.units = ['a.service']", "would not be used"),
+            (
+                "acts = { preset = 'services', units = ['reboot.target'] }",
+                "reboot.target",
+            ),
+        ] {
+            let plan = plan(&answers(wrong), &bare());
+            assert_eq!(plan.obstacles.len(), 1, "{:?}", plan.obstacles);
+            assert!(plan.obstacles[0].contains(part), "{:?}", plan.obstacles);
+        }
+    }
+}

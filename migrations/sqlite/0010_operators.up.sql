@@ -1,0 +1,35 @@
+-- Operators, between viewers and admins. SQLite can't change a check: a column takes the place of the other.
+alter table users rename column role to earlier_role;
+alter table users add column role text not null default 'viewer' check (role in ('viewer', 'operator', 'admin'));
+update users set role = earlier_role;
+alter table users drop column earlier_role;
+
+-- No scope in a key means all that there are, and there are more of them now. Keys that were made before keep
+-- to those that there were: none of them acts on a host, or reads logs, because of an upgrade.
+update api_keys set scopes = 'host:read metrics:read stats:read keys:self users:admin audit:read'
+where scopes = '';
+update settings set value = cast(cast(value as integer) + 1 as text) where name = 'auth_revision';
+
+-- Acts on hosts: a row before (begun) and one with the outcome (done, failed or refused). host_id is where,
+-- act_id names the request to the executor, act_line the line of its log that the row was copied from.
+drop trigger audit_log_no_update;
+alter table audit_log rename column result to earlier_result;
+alter table audit_log add column result text not null default 'done' check (result in ('done', 'refused', 'begun', 'failed'));
+update audit_log set result = earlier_result;
+alter table audit_log drop column earlier_result;
+alter table audit_log add column host_id text;
+alter table audit_log add column act_id text;
+alter table audit_log add column act_line text;
+create unique index audit_log_act_line on audit_log (host_id, act_line) where act_line is not null;
+create trigger audit_log_no_update before update on audit_log
+begin
+    select raise(abort, 'audit_log is append-only');
+end;
+
+-- The last line of the executor's log that was copied, as NUMBER:HASH.
+alter table hosts add column acts_copied text;
+
+-- A program that does not know the role could read no user that has it.
+insert into settings (name, value)
+select 'min_compatible_before_0010', value from settings where name = 'min_compatible';
+update settings set value = '10' where name = 'min_compatible';
