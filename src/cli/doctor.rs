@@ -17,6 +17,7 @@ mod open_files;
 mod rights;
 mod series;
 mod unit;
+mod units;
 
 use std::process::ExitCode;
 
@@ -133,6 +134,7 @@ async fn examine(ctx: &Context) -> anyhow::Result<Vec<Finding>> {
         findings.push(certificate::check(&config.server));
         findings.extend(kernel::check(&config.host));
         findings.push(series::check(&config.host).await);
+        findings.push(units::check(&config.host).await);
         findings.push(hosts::check(loaded, store).await);
         findings.extend(rights::check(loaded, store).await);
         if let Some(store) = store {

@@ -12,6 +12,7 @@ mod ephemeral;
 mod fleet;
 mod hostile;
 mod lifecycle;
+mod logs;
 mod many;
 mod process;
 mod processes;

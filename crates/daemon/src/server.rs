@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access_log::AccessLogger;
 use crate::edge::{AccessPolicy, Edge, EdgeRoutes, EdgeState, RequestIds, RunningChecks, Throttle};
 use crate::issuer::Issuer;
+use crate::journal::Journal;
 use crate::notices::Notices;
 use crate::old_routes::OldRoutes;
 use crate::peer::Peer;
@@ -47,6 +48,8 @@ pub struct Parts {
     pub verifier: Verifier<StoredKeys>,
     /// Reads the host.
     pub collector: Collector,
+    /// Reads its journal.
+    pub journal: Journal,
     /// What was read of the host.
     pub host: HostSampler,
     /// Id of the host in the database.
@@ -190,6 +193,7 @@ pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
         store: parts.store,
         verifier: parts.verifier,
         collector: parts.collector,
+        journal: parts.journal,
         load: parts.host.load(),
         host: parts.host,
         own_host: OwnHost(parts.host_id),

@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::FromRef;
 
 use super::issuer::Issuer;
+use super::journal::Journal;
 use super::notices::Notices;
 use super::routes::docs::DocsFiles;
 use super::routes::system::WrittenList;
@@ -95,6 +96,8 @@ pub struct AppState {
     pub verifier: Verifier<StoredKeys>,
     /// Reads the host.
     pub collector: Collector,
+    /// Reads its journal.
+    pub journal: Journal,
     /// What was read of the host.
     pub host: HostSampler,
     /// Which host that is in the database.
@@ -150,6 +153,7 @@ parts! {
     store: Store,
     verifier: Verifier<StoredKeys>,
     collector: Collector,
+    journal: Journal,
     host: HostSampler,
     own_host: OwnHost,
     history_since: HistorySince,

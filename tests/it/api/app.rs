@@ -15,6 +15,7 @@ use linux_api_auth::key::PlainKey;
 use linux_api_auth::verifier::{self, Verifier};
 use linux_api_config::Legacy;
 use linux_api_daemon::access_log::AccessLogger;
+use linux_api_daemon::journal::Journal;
 use linux_api_daemon::notices::Notices;
 use linux_api_daemon::peer::Peer;
 use linux_api_daemon::recorder::Recorder;
@@ -59,6 +60,8 @@ pub(crate) struct Setup {
     pub(crate) unix_peers: BTreeMap<String, String>,
     pub(crate) unix_viewer_group: String,
     pub(crate) roots: HostRoots,
+    /// What is run in place of journalctl.
+    pub(crate) journalctl: Option<std::path::PathBuf>,
     pub(crate) request_timeout: Duration,
     pub(crate) body_timeout: Duration,
     pub(crate) outage_grace: Duration,
@@ -77,6 +80,7 @@ impl Setup {
             unix_peers: BTreeMap::new(),
             unix_viewer_group: String::new(),
             roots: HostRoots::default(),
+            journalctl: None,
             request_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
             outage_grace: Duration::from_mins(10),
@@ -139,6 +143,10 @@ impl App {
         let router = server::service(Parts {
             store: store.clone(),
             verifier: verifier.clone(),
+            journal: match setup.journalctl {
+                Some(program) => Journal::with_program(program, &setup.roots),
+                None => Journal::new(&setup.roots),
+            },
             collector: Collector::new(setup.roots),
             host: host.clone(),
             host_id: "h1".into(),

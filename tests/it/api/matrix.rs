@@ -96,7 +96,11 @@ impl Kind {
         } else if self.is_elsewhere {
             ExpectedStatus::Refused(403, "host_not_allowed")
         } else if self.role < scope.role() {
-            ExpectedStatus::Refused(403, "admin_required")
+            let code = match scope.role() {
+                Role::Admin => "admin_required",
+                _ => "role_required",
+            };
+            ExpectedStatus::Refused(403, code)
         } else if !self.active {
             ExpectedStatus::Refused(403, "user_inactive")
         } else if self.only.is_some_and(|only| only != scope) {
@@ -151,7 +155,8 @@ async fn every_route_answers_those_who_may_call_it_and_nobody_else(database: Dat
             .replace("{user_id}", &nobody)
             .replace("{key_id}", "EXAMPLEkey01")
             .replace("{host_id}", "nowhere")
-            .replace("{pid}", "1");
+            .replace("{pid}", "1")
+            .replace("{name}", "nginx.service");
         for kind in &kinds {
             // A body that no route takes, so that nothing is changed by those who may.
             let body = (method != "GET").then(|| json!([]));
@@ -166,7 +171,16 @@ async fn every_route_answers_those_who_may_call_it_and_nobody_else(database: Dat
             };
             let expected = kind.expected(scope);
             assert_eq!(answer, expected, "{method} {template} as {}", kind.name);
-            assert!(reply.status < 500, "{method} {template}: {}", reply.text());
+            // Of a machine that runs the tests neither systemd nor a journal is known.
+            let is_away = reply.status == 503
+                && ["units_unavailable", "logs_unavailable"]
+                    .iter()
+                    .any(|code| reply.json()["code"] == **code);
+            assert!(
+                reply.status < 500 || is_away,
+                "{method} {template}: {}",
+                reply.text()
+            );
         }
     }
 }

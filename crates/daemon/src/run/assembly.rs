@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::identity;
 use super::measuring::MeasuringParts;
 use crate::access_log::AccessLogger;
+use crate::journal::Journal;
 use crate::notices::Notices;
 use crate::old_routes::OldRoutes;
 use crate::recorder::Recorder;
@@ -100,6 +101,7 @@ impl Assembly {
         let service = server::service(Parts {
             store: self.store.clone(),
             verifier,
+            journal: Journal::new(collector.roots()),
             collector,
             host,
             host_id,
@@ -141,7 +143,7 @@ impl Assembly {
         end: &CancellationToken,
     ) {
         let sample = host.clone().run(
-            HostReader::new(collector.roots().clone()),
+            HostReader::new(collector.roots().clone()).with_units(collector.units().clone()),
             self.config.sampler.interval,
             end.clone(),
         );
