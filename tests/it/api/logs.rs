@@ -320,13 +320,13 @@ async fn a_program_that_hangs_is_ended_and_the_page_has_what_it_printed() {
     let begin = Instant::now();
     // More than run at once: those beyond are refused and come back later.
     let get = || stage.app.get(&stage.reader.key, LOGS);
-    let (a, b, c, d, e) = tokio::join!(get(), get(), get(), get(), get());
+    let replies = tokio::join!(get(), get(), get(), get(), get());
     let took = begin.elapsed();
     assert!(
         (Duration::from_secs(5)..Duration::from_secs(8)).contains(&took),
         "{took:?}"
     );
-    let replies = [a, b, c, d, e];
+    let replies: [_; 5] = replies.into();
     let statuses: Vec<u16> = replies.iter().map(|reply| reply.status).collect();
     assert_eq!(
         statuses.iter().filter(|status| **status == 200).count(),

@@ -185,6 +185,10 @@ async fn a_unit_is_shown_by_any_of_its_names_and_without_its_secrets() {
         assert_eq!(shown["log"], Value::Null);
         assert!(!shown.to_string().contains("hunter2"), "{shown}");
     }
+    stage
+        .systemd
+        .change("nginx.service", |unit| unit.active = "inactive");
+    assert_eq!(stage.get("/nginx.service").await["active"], "inactive");
     let shown = stage.get("/backup.timer").await;
     let time = |millis| json!(Timestamp::from_millis(millis).to_string());
     assert_eq!(shown["last_trigger"], time(1_799_999_000_000));

@@ -125,17 +125,16 @@ fn time(usec: u64) -> Option<String> {
     Some(time.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
-impl From<LogEntry> for UnitLogLine {
-    fn from(entry: LogEntry) -> Self {
-        let message = match entry.message_state {
-            MessageState::TooLong => "(a line of more than 4096 bytes)".to_owned(),
-            MessageState::Text | MessageState::Binary => entry.message,
-        };
-        Self {
-            time: entry.time,
-            priority: entry.priority,
-            message,
-        }
+/// An entry as a line of its unit's log.
+pub(super) fn in_short(entry: LogEntry) -> UnitLogLine {
+    let message = match entry.message_state {
+        MessageState::TooLong => "(a line of more than 4096 bytes)".to_owned(),
+        MessageState::Text | MessageState::Binary => entry.message,
+    };
+    UnitLogLine {
+        time: entry.time,
+        priority: entry.priority,
+        message,
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::process::ChildStdout;
 use tokio::time::Instant;
 
-use super::entry::{Parsed, parse};
+use super::entry::{Parsed, in_short, parse};
 use super::lines::{Lines, said};
 use super::query::{Direction, EntryFilter, LogCursor, time};
 use super::{Journal, JournalError, failure};
@@ -210,7 +210,7 @@ impl Journal {
             limit: lines,
         };
         let page = self.page_within(&request, LAST_DEADLINE).await?;
-        Ok(page.items.into_iter().map(UnitLogLine::from).collect())
+        Ok(page.items.into_iter().map(in_short).collect())
     }
 
     /// Whether entries like these can be read, without a look at any: none is from before 1970.

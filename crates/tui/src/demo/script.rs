@@ -191,15 +191,20 @@ impl DemoScript {
                 remote_host: Some("192.0.2.7".to_owned()),
                 started_at: Some(self.now.saturating_sub(Duration::from_mins(42))),
             }]),
-            units: Some(match self.number {
-                2 => FailedUnits {
-                    failed: 1,
-                    failed_names: vec!["backup.service".to_owned()],
-                    ..FailedUnits::default()
-                },
-                _ => FailedUnits::default(),
-            }),
+            units: Some(self.failed_units()),
             status: status.collect(),
+        }
+    }
+
+    /// One host has a unit that failed.
+    fn failed_units(&self) -> FailedUnits {
+        match self.number {
+            2 => FailedUnits {
+                failed: 1,
+                failed_names: vec!["backup.service".to_owned()],
+                ..FailedUnits::default()
+            },
+            _ => FailedUnits::default(),
         }
     }
 
