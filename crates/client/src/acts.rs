@@ -235,10 +235,10 @@ mod tests {
         let (client, seen) = requests(1, RESTARTED).await;
         let result = client.act_on_unit("a.service", UnitVerb::Restart).await;
         assert!(result.unwrap().succeeded());
-        let requests = seen.lock().await.clone();
-        assert_eq!(requests.len(), 2, "{requests:?}");
-        assert_eq!(key_of(&requests[0]), key_of(&requests[1]));
-        assert!(requests[0].starts_with("POST /api/v1/system/units/a.service/restart "));
+        let sent = seen.lock().await.clone();
+        assert_eq!(sent.len(), 2, "{sent:?}");
+        assert_eq!(key_of(&sent[0]), key_of(&sent[1]));
+        assert!(sent[0].starts_with("POST /api/v1/system/units/a.service/restart "));
 
         let (client, seen) = requests(usize::MAX, "").await;
         let error = client.act_on_unit("a.service", UnitVerb::Stop).await;
@@ -259,11 +259,11 @@ mod tests {
                 Err(ClientError::Refused { status: 503, .. })
             ));
         }
-        let requests = seen.lock().await.clone();
-        assert_eq!(requests.len(), 2, "{requests:?}");
-        assert_ne!(key_of(&requests[0]), key_of(&requests[1]));
-        assert_eq!(key_of(&requests[0]).len(), 32);
-        assert!(requests[0].starts_with("POST /api/v1/system/units/x%401.service/start "));
+        let sent = seen.lock().await.clone();
+        assert_eq!(sent.len(), 2, "{sent:?}");
+        assert_ne!(key_of(&sent[0]), key_of(&sent[1]));
+        assert_eq!(key_of(&sent[0]).len(), 32);
+        assert!(sent[0].starts_with("POST /api/v1/system/units/x%401.service/start "));
     }
 
     #[tokio::test]

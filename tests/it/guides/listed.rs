@@ -282,6 +282,9 @@ fn loads_the_rules(command: &str) -> Result<(), String> {
 
 fn names_our_group(command: &str) -> Result<(), String> {
     let accounts = fs::read_to_string(root().join("packaging/systemd/sysusers.conf")).unwrap();
+    let drop_in =
+        fs::read_to_string(root().join("packaging/systemd/linux-api-journal.conf")).unwrap();
+    let accounts = format!("{accounts}{drop_in}");
     let group = command.split_once("--groups ").map(|(_, rest)| rest);
     let group = group.and_then(|rest| rest.split_whitespace().next());
     require(
