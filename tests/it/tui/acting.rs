@@ -160,7 +160,8 @@ fn a_process_is_ended_from_the_dashboard_after_a_question_that_names_it() {
     terminal.wait_for(&[&format!("Send TERM to process {pid} sleep of "), "[y/N]"]);
     assert!(sleeper.lives());
     terminal.keys(&["y"]);
-    terminal.wait_for(&["no process fits the filter"]);
+    // It has ended, and its parent, this test, has yet to look at it.
+    terminal.wait_for(&["[sleep]"]);
     assert!(!sleeper.lives());
     terminal.keys(&["q"]);
     terminal.wait_for(&["ended with 0"]);

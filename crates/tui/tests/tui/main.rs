@@ -6,6 +6,8 @@
 mod acts;
 mod behaviour;
 mod deeds;
+mod logs;
+mod poison;
 mod screens;
 mod stage;
 mod totals;
