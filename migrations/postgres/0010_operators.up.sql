@@ -6,7 +6,8 @@ alter table users add constraint users_role_check check (role in ('viewer', 'ope
 -- to those that there were: none of them acts on a host, or reads logs, because of an upgrade.
 update api_keys set scopes = 'host:read metrics:read stats:read keys:self users:admin audit:read'
 where scopes = '';
-update settings set value = cast(cast(value as bigint) + 1 as text) where name = 'auth_revision';
+update settings set value = cast(cast(value as bigint) + 1 as text)
+where name = 'auth_revision' and exists (select 1 from api_keys);
 
 -- Acts on hosts: a row before (begun) and one with the outcome (done, failed or refused). host_id is where,
 -- act_id names the request to the executor, act_line the line of its log that the row was copied from.

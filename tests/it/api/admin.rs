@@ -141,7 +141,10 @@ async fn setting_a_role_answers_it_and_204_when_it_is_set(database: Database) {
     for (query, is_admin) in [("?is_admin=yes", true), ("", false), ("?is_admin=1", true)] {
         let target = format!("{role}{query}");
         let reply = app.patch(&admin.key, &target).await.expect(200);
-        let expected = json!({"success": true, "user_id": user.id(), "is_admin": is_admin});
+        let word = if is_admin { "admin" } else { "viewer" };
+        let expected = json!({
+            "success": true, "user_id": user.id(), "is_admin": is_admin, "role": word,
+        });
         assert_eq!(reply, expected);
         let may = app.get(&user.key, USERS).await.status;
         assert_eq!(may, if is_admin { 200 } else { 403 }, "at once");

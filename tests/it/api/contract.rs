@@ -35,10 +35,15 @@ pub(crate) fn operations() -> impl Iterator<Item = (String, &'static str, &'stat
 #[track_caller]
 pub(crate) fn check(method: &str, path: &str, reply: &Reply) {
     let path = path.split('?').next().unwrap();
-    let Some((_, template, operation)) = operations()
-        .filter(|(verb, template, _)| verb == method && matches(template, path))
-        .min_by_key(|(_, template, _)| template.matches('{').count())
-    else {
+    // As the router does it: a template without a field comes first, whatever its methods are.
+    let nearest = operations()
+        .map(|(_, template, _)| template)
+        .filter(|template| matches(template, path))
+        .min_by_key(|template| template.matches('{').count());
+    let mut operations = operations();
+    let declared =
+        operations.find(|(verb, template, _)| verb == method && nearest == Some(template));
+    let Some((_, template, operation)) = declared else {
         return;
     };
     let name = format!("{method} {template}");

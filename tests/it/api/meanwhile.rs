@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use linux_api_store::Engine;
 use linux_api_store::audit::AuditFilter;
+use linux_api_wire::audit::Action;
 use linux_api_wire::user::Role;
+use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -138,14 +140,21 @@ impl Stage {
 
 #[test]
 fn every_route_that_changes_something_is_tested() {
-    let declared = operations().filter(|(method, ..)| method != "GET");
+    // An act on the host is decided again before it begins, by rows that it does not lock: those are tested
+    // in tests/it/store/operators.rs.
+    let is_act = |operation: &Value| {
+        let noted = operation["x-audit-action"].as_str();
+        Action::ACTS.iter().any(|act| noted == Some(act.as_str()))
+    };
+    let declared = operations().filter(|(method, _, it)| method != "GET" && !is_act(it));
     let declared: BTreeSet<_> = declared
         .map(|(method, template, _)| (method, template.to_owned()))
         .collect();
     let tested = CHANGES.iter();
     let tested = tested.map(|change| (change.0.to_owned(), change.1.to_owned()));
     assert_eq!(tested.collect::<BTreeSet<_>>(), declared);
-    let read_a_body = operations().filter(|(.., it)| it.get("requestBody").is_some());
+    let read_a_body =
+        operations().filter(|(.., it)| it.get("requestBody").is_some() && !is_act(it));
     let templates: BTreeSet<_> = read_a_body.map(|(_, template, _)| template).collect();
     let slow: BTreeSet<_> = slow().iter().map(|change| change.1).collect();
     assert_eq!(slow, templates);

@@ -32,7 +32,9 @@ async fn what_a_caller_may_not_do_is_in_the_log_too(database: Database) {
         let path = template
             .replace("{user_id}", &nobody)
             .replace("{key_id}", "EXAMPLEkey01")
-            .replace("{host_id}", "nowhere");
+            .replace("{host_id}", "nowhere")
+            .replace("{pid}", "17")
+            .replace("{name}", "nginx.service");
         let path = match template {
             "/api/legacy/admin/user/create" => path + "?username=mallory&role=user",
             "/api/legacy/users/delete" => path + "?username=boss",
@@ -43,10 +45,17 @@ async fn what_a_caller_may_not_do_is_in_the_log_too(database: Database) {
             _ if template.contains("{key_id}") => Some("key:EXAMPLEkey01".to_owned()),
             _ if template.contains("{user_id}") => Some(format!("user:{nobody}")),
             _ if template.contains("{host_id}") => Some("host:nowhere".to_owned()),
+            _ if template.contains("{pid}") => Some("process:17".to_owned()),
+            _ if template.contains("{name}") => Some("unit:nginx.service".to_owned()),
             _ => None,
         };
+        let missing = if template.starts_with("/api/v1/system/") {
+            "Role operator required"
+        } else {
+            "Admin access required"
+        };
         let asked_by = [
-            (&viewer.key, "alice1", "Admin access required"),
+            (&viewer.key, "alice1", missing),
             (&asleep.key, "asleep", "API key has to be activated"),
             (&narrow, "boss", "The key lacks the scope"),
         ];

@@ -15,6 +15,7 @@ const STAND_INS: &[(&str, &str)] = &[
     ("TIME", "2030-01-01T00:00:00Z"),
     ("LABELS", "env=dev"),
     ("SCOPE", "host:read"),
+    ("ROLE", "operator"),
     ("NAME|URL", "NAME"),
     (
         "NUMBER:HASH",

@@ -109,6 +109,13 @@ mod tests {
             );
             assert!(text.contains("min_uid = 1000"), "{text}");
         }
+        // One that is an administrator's counts, and the choice is said.
+        let own = Facts {
+            policy: Some("[processes]\nmin_uid = 2000\n".to_owned()),
+            ..bare()
+        };
+        let kept = plan(&answers("acts.preset = 'everything'"), &own);
+        assert!(kept.notes[0].contains("stays as it is"), "{:?}", kept.notes);
         for (wrong, part) in [
             ("acts.preset = 'services'", "acts.units is empty"),
             ("acts.units = ['a.service']", "would not be used"),

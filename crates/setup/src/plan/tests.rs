@@ -81,14 +81,6 @@ fn a_policy_that_is_there_is_kept() {
     };
     let kept = steps(&plan(&Answers::default(), &facts));
     assert!(!kept.contains(&POLICY.to_owned()), "{kept:?}");
-    // It counts, whatever is chosen now, and the choice is said.
-    let chosen = plan(&answers("acts.preset = 'everything'"), &facts);
-    assert!(!steps(&chosen).contains(&POLICY.to_owned()));
-    assert!(
-        chosen.notes[0].contains("stays as it is"),
-        "{:?}",
-        chosen.notes
-    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::temporary::Temporary;
 use super::{
     BackupError, BackupInfo, BackupOrder, BackupScope, Manifest, Reason, TableFile, check, create,
 };
-use crate::dump::{CopyError, Lines, Table};
+use crate::dump::{Column, CopyError, Lines, Table};
 use crate::load::{RowSum, parse};
 use crate::replace::{Note, Replacement};
 use crate::{Engine, Options, SoleUse, Store, StoreError};
@@ -288,7 +288,7 @@ async fn fill(
             .iter()
             .find_map(|source| Some((source, source.tables.get(&table.name)?)));
         if let Some((source, file)) = has {
-            if file.columns != table.columns {
+            if !are_same(&file.columns, &table.columns) {
                 return Err(BackupError::Unfit(format!(
                     "the backup's table {} has other columns than revision {revision} of this \
                      program",
@@ -317,6 +317,12 @@ async fn fill(
     }
     progress.end();
     Ok(())
+}
+
+/// Whether they are the same in any order: rows name them, and what takes the place of a changed column stands
+/// last on SQLite.
+fn are_same(one: &[Column], other: &[Column]) -> bool {
+    one.len() == other.len() && one.iter().all(|column| other.contains(column))
 }
 
 async fn load(
