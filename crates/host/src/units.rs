@@ -204,7 +204,9 @@ impl Units {
     fn reason(&self, error: &zbus::Error) -> String {
         let path = self.0.bus.trim_start_matches("unix:path=");
         match error {
-            zbus::Error::InputOutput(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            zbus::Error::Connection(error, _) | zbus::Error::InputOutput(error)
+                if error.kind() == std::io::ErrorKind::NotFound =>
+            {
                 format!("there is no system bus: {path} is not there")
             }
             error => shortened(&format!("systemd can't be reached over {path}: {error}")),
