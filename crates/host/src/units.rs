@@ -180,8 +180,9 @@ impl Units {
         if let Some(connection) = kept.as_ref() {
             return Ok(connection.clone());
         }
+        // The deadline is that of the whole reading, see `in_time`.
         let builder = connection::Builder::address(self.0.bus.as_str())?;
-        let connection = builder.method_timeout(DEADLINE).build().await?;
+        let connection = builder.build().await?;
         *kept = Some(connection.clone());
         Ok(connection)
     }
@@ -203,11 +204,10 @@ impl Units {
     fn reason(&self, error: &zbus::Error) -> String {
         let path = self.0.bus.trim_start_matches("unix:path=");
         match error {
-            zbus::Error::InputOutput(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            zbus::Error::Connection(error, _) | zbus::Error::InputOutput(error)
+                if error.kind() == std::io::ErrorKind::NotFound =>
+            {
                 format!("there is no system bus: {path} is not there")
-            }
-            zbus::Error::InputOutput(error) if error.kind() == std::io::ErrorKind::TimedOut => {
-                "systemd did not respond within 2 s".to_owned()
             }
             error => shortened(&format!("systemd can't be reached over {path}: {error}")),
         }

@@ -323,7 +323,7 @@ async fn a_program_that_hangs_is_ended_and_the_page_has_what_it_printed() {
     let replies = tokio::join!(get(), get(), get(), get(), get());
     let took = begin.elapsed();
     assert!(
-        (Duration::from_secs(5)..Duration::from_secs(8)).contains(&took),
+        (Duration::from_secs(5)..Duration::from_secs(20)).contains(&took),
         "{took:?}"
     );
     let replies: [_; 5] = replies.into();
@@ -360,16 +360,22 @@ async fn a_program_that_hangs_is_ended_and_the_page_has_what_it_printed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_goes_takes_its_program_along() {
     let stage = Stage::with_program("sleep(600);").await;
-    let request = stage.app.get(&stage.reader.key, LOGS);
-    let left = tokio::time::timeout(Duration::from_millis(700), request).await;
-    assert!(left.is_err());
-    let arguments = stage.arguments();
-    let pid = arguments
-        .iter()
-        .find_map(|line| line.strip_prefix("pid "))
-        .unwrap();
+    let started = async {
+        loop {
+            let arguments = stage.arguments();
+            let pid = arguments.iter().find_map(|line| line.strip_prefix("pid "));
+            if let Some(pid) = pid {
+                break pid.to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let pid = tokio::select! {
+        pid = started => pid,
+        reply = stage.app.get(&stage.reader.key, LOGS) => panic!("{}", reply.text()),
+    };
     let gone = async {
-        while Path::new("/proc").join(pid).exists() {
+        while Path::new("/proc").join(&pid).exists() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };

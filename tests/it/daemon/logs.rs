@@ -20,12 +20,15 @@ struct Stage {
 }
 
 impl Stage {
-    /// A daemon whose host has a journal of ten lines.
+    /// A daemon whose host has a journal of ten lines, the first eight from an earlier boot.
     fn new() -> Option<Self> {
         let home = TempDir::new().unwrap();
         let root = home.path().join("root");
         let mut files = JournalFiles::start(&root)?;
-        files.write((0..10).map(FakeEntry::new));
+        files.write((0..10).map(|number| FakeEntry {
+            boot: usize::from(number >= 8),
+            ..FakeEntry::new(number)
+        }));
         let variables = [
             ("LINUX_API__HOST__ROOTFS", root.to_str().unwrap()),
             ("LINUX_API__STREAM__HEARTBEAT", "500ms"),
@@ -76,8 +79,9 @@ fn a_stream_goes_on_from_its_cursor_without_loss_or_double() {
     let Some(mut stage) = Stage::new() else {
         return;
     };
-    let page = stage.page("limit=3");
-    assert_eq!(page["items"][0]["message"], "line 7");
+    // From the boot before.
+    let page = stage.page("limit=5");
+    assert_eq!(page["items"][0]["message"], "line 5");
     let cursor = page["items"][0]["cursor"].as_str().unwrap().to_owned();
     let mut from_cursor = stage.follow(&format!("cursor={cursor}"), &stage.key);
     let mut from_now = stage.follow("", &stage.key);
@@ -87,6 +91,7 @@ fn a_stream_goes_on_from_its_cursor_without_loss_or_double() {
         assert_eq!(stream.event(), Event::Comment);
     }
     stage.files.write((10..20).map(|number| FakeEntry {
+        boot: 1,
         unit: if number % 5 == 0 {
             "web.service"
         } else {
@@ -94,7 +99,7 @@ fn a_stream_goes_on_from_its_cursor_without_loss_or_double() {
         },
         ..FakeEntry::new(number)
     }));
-    for number in 8..20 {
+    for number in 6..20 {
         assert_eq!(message(&mut from_cursor), format!("line {number}"));
     }
     for number in 10..20 {
@@ -130,7 +135,10 @@ fn a_revoked_key_ends_its_stream_and_no_line_goes_out_after_that() {
         "{:?}",
         begin.elapsed()
     );
-    stage.files.write([FakeEntry::new(10)]);
+    stage.files.write([FakeEntry {
+        boot: 1,
+        ..FakeEntry::new(10)
+    }]);
     assert_eq!(message(&mut other), "line 10");
 }
 

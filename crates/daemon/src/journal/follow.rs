@@ -18,12 +18,24 @@ const BATCH: usize = 100;
 /// child, which waits: nothing is queued and nothing lost.
 #[derive(Debug)]
 pub(crate) struct Follower {
+    journal: Journal,
+    filter: EntryFilter,
+    running: Running,
+    /// Whether the child ends at the newest entry. A child that follows leaves out earlier boots, so what is
+    /// between the cursor and now is read by one that does not.
+    is_catching_up: bool,
+    /// The entry that the client has already.
+    last: Option<LogCursor>,
+    _turn: OwnedSemaphorePermit,
+}
+
+#[derive(Debug)]
+struct Running {
     child: Child,
     lines: Lines<ChildStdout>,
     stderr: Option<ChildStderr>,
-    /// The entry that the client has already.
-    after: Option<LogCursor>,
-    _turn: OwnedSemaphorePermit,
+    /// Where it began: it prints that entry first.
+    from: Option<LogCursor>,
 }
 
 impl Journal {
@@ -40,27 +52,44 @@ impl Journal {
         let turn = turn.map_err(|_| JournalError::Busy)?;
         // What the child would refuse is known before the stream begins.
         self.probe(filter).await?;
-        let after = match cursor {
+        let is_catching_up = cursor.is_some();
+        let last = match cursor {
             Some(cursor) => Some(cursor),
             None => self.newest().await?,
         };
+        Ok(Follower {
+            running: self.run(filter, last.clone(), !is_catching_up)?,
+            journal: self.clone(),
+            filter: filter.clone(),
+            is_catching_up,
+            last,
+            _turn: turn,
+        })
+    }
+
+    fn run(
+        &self,
+        filter: &EntryFilter,
+        from: Option<LogCursor>,
+        is_following: bool,
+    ) -> Result<Running, JournalError> {
         let mut arguments = filter.arguments();
-        arguments.push("--follow".into());
-        arguments.push(match &after {
+        arguments.push(match &from {
             Some(cursor) => cursor.argument(),
             // An empty journal has no place to begin at, and nothing to pass over.
             None => "--lines=all".into(),
         });
-        arguments.push("--no-tail".into());
+        if is_following {
+            arguments.extend(["--follow".into(), "--no-tail".into()]);
+        }
         let mut child = self.start(arguments)?;
         let stderr = child.stderr.take();
         let stdout = child.stdout.take().ok_or_else(|| failure(""))?;
-        Ok(Follower {
+        Ok(Running {
             child,
             lines: Lines::new(stdout),
             stderr,
-            after,
-            _turn: turn,
+            from,
         })
     }
 }
@@ -72,29 +101,40 @@ impl Follower {
     /// Why there will be no more.
     pub(crate) async fn next(&mut self) -> Result<Vec<LogEntry>, JournalError> {
         let mut entries = Vec::new();
-        while entries.is_empty() || (self.lines.has_line() && entries.len() < BATCH) {
-            let line = match self.lines.next().await {
+        while entries.is_empty() || (self.running.lines.has_line() && entries.len() < BATCH) {
+            let line = match self.running.lines.next().await {
                 Ok(Some(line)) => line,
-                Ok(None) | Err(_) if entries.is_empty() => return Err(self.end().await),
+                Ok(None) | Err(_) if entries.is_empty() => {
+                    self.go_on().await?;
+                    continue;
+                }
                 Ok(None) | Err(_) => break,
             };
             let Some(parsed) = parse(&line) else {
                 continue;
             };
-            let is_known = self
-                .after
-                .take()
-                .is_some_and(|after| after.as_str() == parsed.entry.cursor);
+            let from = self.running.from.take();
+            let is_known = from.is_some_and(|from| from.as_str() == parsed.entry.cursor);
             if !is_known {
+                self.last = parsed.entry.cursor.parse().ok();
                 entries.push(parsed.entry);
             }
         }
         Ok(entries)
     }
 
-    /// Why the child ended.
-    async fn end(&mut self) -> JournalError {
-        let _ = self.child.start_kill();
-        failure(&said(self.stderr.take()).await)
+    /// After the end of a child: follows where the one before has caught up.
+    async fn go_on(&mut self) -> Result<(), JournalError> {
+        if !self.is_catching_up {
+            let _ = self.running.child.start_kill();
+            return Err(failure(&said(self.running.stderr.take()).await));
+        }
+        let is_well = self.running.child.wait().await;
+        if !is_well.is_ok_and(|status| status.success()) {
+            return Err(failure(&said(self.running.stderr.take()).await));
+        }
+        self.running = self.journal.run(&self.filter, self.last.clone(), true)?;
+        self.is_catching_up = false;
+        Ok(())
     }
 }
