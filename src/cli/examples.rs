@@ -109,7 +109,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "logs",
         &[
             "linux-api logs -u nginx -p err --since 1h",
-            "linux-api logs --all -g 'out of memory' -b",
+            "linux-api logs --all -g timeout -b",
             "linux-api logs -r web-01 -r db-01 -f",
         ],
     ),

@@ -9,7 +9,7 @@ pub use action::KeyAction;
 pub use key::KeyPress;
 
 use super::screen::View;
-use super::screens::processes;
+use super::screens::{logs, processes};
 use linux_api_wire::tui::Preset;
 
 /// Keys in the order in which they are pressed, one or two.
@@ -68,6 +68,7 @@ const HTOP: &[(KeyAction, &str)] = &[
     (action::SORT_LEFT, "<"),
     (action::SORT_RIGHT, ">"),
     (processes::acts::SIGNAL, "f9 k delete"),
+    (logs::LOG_GREP, "f4 \\"),
 ];
 
 impl Keymap {
