@@ -136,7 +136,7 @@ impl Acts {
             Ok(Ok(())) => {}
             Ok(Err(error @ StoreError::Refused(_))) => return Err(ApiError::from(error).into()),
             Ok(Err(error)) => {
-                tracing::info!(%error, id = planned.id, "an act begins without the database")
+                tracing::info!(%error, id = planned.id, "an act begins without the database");
             }
             Err(_) => tracing::info!(id = planned.id, "an act begins without the database"),
         }

@@ -11,7 +11,12 @@ pub(super) async fn check(config: &Config) -> Vec<Finding> {
     match Client::new(&config.acts.socket).status().await {
         Ok(status) => judge(&status),
         // As shipped.
-        Err(error @ CallError::Absent { reason, .. }) if reason == "is not there" => {
+        Err(
+            error @ CallError::Absent {
+                reason: "is not there",
+                ..
+            },
+        ) => {
             vec![Finding::ok(CHECK, error.to_string())]
         }
         Err(error) => {

@@ -15,7 +15,8 @@ const RETRY: u32 = 5;
 #[derive(Debug)]
 pub(crate) struct NotDone {
     outcome: ActOutcome,
-    error: ApiError,
+    /// Boxed: every result of an act has room for it.
+    error: Box<ApiError>,
     message: String,
     remedy: Option<String>,
 }
@@ -24,7 +25,7 @@ impl NotDone {
     fn new(outcome: ActOutcome, status: StatusCode, code: &'static str, message: String) -> Self {
         Self {
             outcome,
-            error: ApiError::new(status, code, message.clone()),
+            error: Box::new(ApiError::new(status, code, message.clone())),
             message,
             remedy: None,
         }
@@ -34,10 +35,10 @@ impl NotDone {
     pub(crate) fn arguments(message: String) -> Self {
         Self {
             outcome: ActOutcome::Refused,
-            error: ApiError::invalid(vec![FieldProblem {
+            error: Box::new(ApiError::invalid(vec![FieldProblem {
                 location: vec!["body".to_owned()],
                 message: message.clone(),
-            }]),
+            }])),
             message,
             remedy: None,
         }
@@ -47,14 +48,14 @@ impl NotDone {
         if let Some(remedy) = &remedy {
             let (status, code) = (self.error.status(), self.error.code());
             let detail = format!("{}; to change that: {remedy}", self.message);
-            self.error = ApiError::new(status, code, detail);
+            *self.error = ApiError::new(status, code, detail);
         }
         self.remedy = remedy;
         self
     }
 
     fn retrying(mut self, seconds: u32) -> Self {
-        self.error = self.error.retrying(seconds);
+        *self.error = self.error.clone().retrying(seconds);
         self
     }
 
@@ -99,14 +100,14 @@ impl From<ApiError> for NotDone {
             outcome: ActOutcome::Refused,
             message: error.reason().to_owned(),
             remedy: None,
-            error,
+            error: Box::new(error),
         }
     }
 }
 
 impl From<NotDone> for ApiError {
     fn from(not_done: NotDone) -> Self {
-        not_done.error
+        *not_done.error
     }
 }
 
