@@ -1,5 +1,6 @@
 //! The command line: its commands and global options.
 
+mod act;
 mod additions;
 mod admin_target;
 mod api;
@@ -20,6 +21,7 @@ mod here;
 mod history;
 mod host;
 mod hosts;
+mod logs;
 mod network;
 mod output;
 mod policy;
@@ -41,6 +43,7 @@ mod stop;
 mod takes;
 mod top;
 mod tui;
+mod unit;
 mod user;
 mod welcome;
 mod when;
@@ -86,6 +89,8 @@ enum Command {
     Tui(tui::Options),
     Host(host::Options),
     Process(process::Options),
+    Unit(unit::Options),
+    Logs(logs::Options),
     Network(network::Options),
     History(history::Options),
     Series(series::Options),
@@ -153,6 +158,8 @@ impl Command {
             Self::Tui(options) => options.run(ctx).await,
             Self::Host(options) => options.run(ctx).await,
             Self::Process(options) => options.run(ctx).await,
+            Self::Unit(options) => options.run(ctx).await,
+            Self::Logs(options) => options.run(ctx).await,
             Self::Network(options) => options.run(ctx).await,
             Self::History(options) => options.run(ctx).await,
             Self::Series(options) => options.run(ctx).await,

@@ -13,10 +13,12 @@ use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Shells, Zsh};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::{command, output};
 use linux_api_client::remotes::Remotes;
 use linux_api_config::Environment;
+use linux_api_wire::api::acts::SignalName;
 use linux_api_wire::api::processes::Column;
 use linux_api_wire::api_key::Scope;
 use linux_api_wire::series::SERIES;
@@ -25,7 +27,7 @@ use linux_api_wire::series::SERIES;
 const VARIABLE: &str = "LINUX_API_COMPLETE";
 const NAME: &str = "linux-api";
 const SHELLS: [&dyn EnvCompleter; 3] = [&Bash, &Zsh, &Fish];
-/// How long a Tab may wait for the names of users.
+/// How long a Tab may wait for the names of users or units.
 const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// A shell that is completed in.
@@ -182,11 +184,40 @@ pub(super) fn series() -> ArgValueCandidates {
     })
 }
 
+/// Completes the names of signals.
+pub(super) fn signals() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let all = SignalName::ALL.into_iter();
+        all.map(|signal| {
+            CompletionCandidate::new(signal.as_str()).help(Some(signal.meaning().into()))
+        })
+        .collect()
+    })
+}
+
+/// Completes the names of units of the host that is meant.
+pub(super) fn units() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| {
+        let units: Vec<KnownUnit> = rows_of(&["unit", "list", "--json"]).unwrap_or_default();
+        units
+            .into_iter()
+            .map(|unit| CompletionCandidate::new(unit.name).help(Some(unit.description.into())))
+            .collect()
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct KnownUnit {
+    name: String,
+    description: String,
+}
+
 /// Completes the names of users: of the database, or of the daemon that `--remote` names.
 pub(super) fn users() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
-        let users = list_users().unwrap_or_default().into_iter();
+        let users: Vec<KnownUser> = rows_of(&["user", "list", "--json"]).unwrap_or_default();
         users
+            .into_iter()
             .map(|user| CompletionCandidate::new(user.username).help(Some(user.role.into())))
             .collect()
     })
@@ -198,11 +229,11 @@ struct KnownUser {
     role: String,
 }
 
-/// By a process of its own, which has the rights and the deadlines of `linux-api user list`.
-fn list_users() -> Option<Vec<KnownUser>> {
+/// By a process of its own, which has the rights and the deadlines of the command.
+fn rows_of<T: DeserializeOwned>(arguments: &[&str]) -> Option<Vec<T>> {
     let mut command = Command::new("/proc/self/exe");
     command
-        .args(["user", "list", "--json"])
+        .args(arguments)
         .args(passed_on(std::env::args_os()))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

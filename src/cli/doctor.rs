@@ -18,6 +18,7 @@ mod open_files;
 mod rights;
 mod series;
 mod unit;
+mod units;
 
 use std::process::ExitCode;
 
@@ -135,6 +136,7 @@ async fn examine(ctx: &Context) -> anyhow::Result<Vec<Finding>> {
         findings.extend(kernel::check(&config.host));
         findings.extend(acts::check(config).await);
         findings.push(series::check(&config.host).await);
+        findings.push(units::check(&config.host).await);
         findings.push(hosts::check(loaded, store).await);
         findings.extend(rights::check(loaded, store).await);
         if let Some(store) = store {

@@ -65,6 +65,54 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             "linux-api process top -r web-01 --limit 3",
         ],
     ),
+    (
+        "process signal",
+        &[
+            "linux-api process signal 4711@81234",
+            "linux-api process signal 4711 --signal HUP -r web-01",
+            "linux-api process signal 4711 --escalate 10 --yes  # KILL after 10 s",
+        ],
+    ),
+    (
+        "process renice",
+        &["linux-api process renice 4711 --nice 10"],
+    ),
+    (
+        "unit list",
+        &[
+            "linux-api unit list --failed --all",
+            "linux-api unit list 'nginx*' --type service,socket",
+        ],
+    ),
+    ("unit show", &["linux-api unit show nginx --lines 30"]),
+    ("unit start", &["linux-api unit start nginx -r web-01"]),
+    ("unit stop", &["linux-api unit stop backup.timer"]),
+    (
+        "unit restart",
+        &[
+            "linux-api unit restart nginx -l role=web --dry-run  # only the plan",
+            "linux-api unit restart app -l role=web --batch 2 --pause 30 --gate nginx",
+        ],
+    ),
+    ("unit reload", &["linux-api unit reload nginx --all"]),
+    ("unit reset-failed", &["linux-api unit reset-failed app"]),
+    ("unit enable", &["linux-api unit enable backup.timer"]),
+    ("unit disable", &["linux-api unit disable backup.timer"]),
+    (
+        "unit limits",
+        &[
+            "linux-api unit limits app --memory-max 512M --cpu-quota 50%",
+            "linux-api unit limits app --memory-max infinity --persistent",
+        ],
+    ),
+    (
+        "logs",
+        &[
+            "linux-api logs -u nginx -p err --since 1h",
+            "linux-api logs --all -g timeout -b",
+            "linux-api logs -r web-01 -r db-01 -f",
+        ],
+    ),
     ("network list", &["linux-api network list -r web-01"]),
     (
         "history",

@@ -34,7 +34,8 @@ Exit codes of linux-api
     1  failed: the daemon, the database or a file said no, or status and doctor
        found a problem
     2  wrong usage: an unknown command, option, remote or value; nothing was done
-    3  not allowed: no key, a wrong one, or one without that role or scope
+    3  not allowed: no key, a wrong one, or one without that role or scope; or the
+       policy of a host does not allow the act
     4  a host was not reached: it does not respond, or not in time
    78  what a restart can't fix: bad configuration, a newer schema
   130  interrupted with Ctrl-C

@@ -1,5 +1,6 @@
 //! `linux-api process`: the processes of a host.
 
+mod act;
 mod columns;
 mod detail;
 mod query;
@@ -17,7 +18,7 @@ use linux_api_wire::filter::Filter;
 
 pub(super) use query::{ProcessQuery, ProcessRow, busiest};
 
-/// List processes, or show one
+/// List processes, show one, or act on some
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     #[command(subcommand)]
@@ -46,6 +47,8 @@ enum Command {
         #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
         limit: u32,
     },
+    Signal(act::SignalOptions),
+    Renice(act::ReniceOptions),
 }
 
 #[derive(Debug, clap::Args)]
@@ -92,6 +95,8 @@ impl Options {
                 query.filter = parse_filter(&filter)?;
                 run(ctx, &query).await
             }
+            Command::Signal(options) => options.run(ctx).await,
+            Command::Renice(options) => options.run(ctx).await,
             Command::Show { pid } => {
                 let fetch =
                     async |client: &Client| client.process(pid).await.map_err(HostError::from);

@@ -1,5 +1,7 @@
 //! The program as people call it: output, exit codes and files.
 
+mod acting;
+
 use crate::support::left_out;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -4,10 +4,16 @@ use crate::support::{daemon, left_out};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use linux_api_client::acts::UnitVerb;
 use linux_api_client::error::ClientError;
 use linux_api_client::events::Update;
+use linux_api_client::logs::{LogDirection, LogQuery, LogUpdate};
+use linux_api_client::units::UnitQuery;
 use linux_api_client::{
     AuditQuery, Buckets, Client, HistoryRange, HostQuery, HostSelection, ProcessPage, Target,
+};
+use linux_api_wire::api::acts::{
+    ProcessIdentity, SendSignal, SendSignals, SetNices, SetUnitLimits, SignalName, UnitLimit,
 };
 use linux_api_wire::api::fleet::{HostSort, Order};
 use linux_api_wire::api::keys::{CreateKey, RotateKey};
@@ -188,7 +194,84 @@ async fn every_route_of_the_daemon_has_a_call() {
     assert!(audit.items.iter().any(|row| row.action == "user.delete"));
     assert_eq!(client.list_users(1, None).await.unwrap().total, Some(1));
     drop(stream);
+    act_and_look(&client).await;
     assert_all_were_asked(&client).await;
+}
+
+/// Acts, units and logs: nothing acts for this daemon, and systemd and a journal may be missing, so that a refusal
+/// will do.
+async fn act_and_look(client: &Client) {
+    #[track_caller]
+    fn responds<T: std::fmt::Debug>(result: Result<T, ClientError>) {
+        let is_response = matches!(
+            &result,
+            Ok(_) | Err(ClientError::Refused { status: 400.., .. })
+        );
+        assert!(is_response, "{result:?}");
+        let is_unknown =
+            matches!(&result, Err(ClientError::Refused { code, .. }) if code == "not_found");
+        assert!(!is_unknown, "{result:?}");
+    }
+    assert!(!client.acts().await.unwrap().available);
+    let process = ProcessIdentity {
+        pid: std::process::id(),
+        start_ticks: 1,
+    };
+    let signal = SendSignal {
+        signal: SignalName::Cont,
+        start_ticks: 1,
+        escalate_after: None,
+    };
+    responds(client.signal_process(process.pid, &signal).await);
+    responds(client.renice_process(process, 0).await);
+    let processes = vec![process];
+    let signals = SendSignals {
+        signal: SignalName::Cont,
+        processes: processes.clone(),
+        escalate_after: None,
+    };
+    responds(client.signal_processes(&signals).await);
+    let nices = SetNices { nice: 0, processes };
+    responds(client.renice_processes(&nices).await);
+    for verb in [
+        UnitVerb::Start,
+        UnitVerb::Stop,
+        UnitVerb::Restart,
+        UnitVerb::Reload,
+        UnitVerb::ResetFailed,
+        UnitVerb::Enable,
+        UnitVerb::Disable,
+    ] {
+        responds(client.act_on_unit("nowhere.service", verb).await);
+    }
+    let limits = SetUnitLimits {
+        tasks_max: Some(UnitLimit::Of(100)),
+        ..SetUnitLimits::default()
+    };
+    responds(client.limit_unit("nowhere.service", &limits).await);
+    responds(client.units(&UnitQuery::default()).await);
+    responds(client.unit("nowhere@1.2.service", 3).await);
+    let query = LogQuery {
+        unit: Some("nowhere.service".to_owned()),
+        priority: Some(3),
+        since: Some("2026-11-23T07:00:00Z".to_owned()),
+        boot: Some("0".to_owned()),
+        direction: Some(LogDirection::Older),
+        limit: Some(3),
+        ..LogQuery::default()
+    };
+    responds(client.logs(&query).await);
+    let mut stream = client.log_stream(query);
+    let first = stream.next().await;
+    let is_response = matches!(
+        first,
+        LogUpdate::Connected
+            | LogUpdate::Lost {
+                error: ClientError::Refused { .. },
+                ..
+            }
+    );
+    assert!(is_response, "{first:?}");
 }
 
 /// The daemon's own statistics show which of its routes were called.

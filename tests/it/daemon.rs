@@ -13,6 +13,7 @@ mod ephemeral;
 mod fleet;
 mod hostile;
 mod lifecycle;
+mod logs;
 mod many;
 mod process;
 mod processes;

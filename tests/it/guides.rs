@@ -57,6 +57,7 @@ follow! {
     server_preparation: "docs/server-preparation.md",
     ssh: "docs/ssh.md",
     tui: "docs/tui.md",
+    units_and_logs: "docs/units-and-logs.md",
     upgrading: "docs/upgrading.md",
 }
 

@@ -3,7 +3,9 @@
 #[macro_use]
 pub(crate) mod database;
 pub(crate) mod accounts;
+pub(crate) mod bus;
 pub(crate) mod daemon;
+pub(crate) mod journal_files;
 pub(crate) mod left_out;
 pub(crate) mod outage;
 pub(crate) mod pgbouncer;

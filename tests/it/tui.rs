@@ -1,6 +1,7 @@
 //! The dashboard as the built program: in a real terminal, against real daemons.
 
 use crate::support::{daemon, left_out};
+mod acting;
 mod hostile;
 mod slow;
 mod ssh;

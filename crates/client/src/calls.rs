@@ -326,13 +326,8 @@ impl Client {
 
     /// Forgets a host of the daemon's database that is down.
     pub async fn forget_host(&self, host_id: &str) -> Result<ForgottenHost, ClientError> {
-        let id = match host_id {
-            // Ways up, whichever way they are encoded.
-            "." | ".." => segment(host_id),
-            // Other dots are a part of the name.
-            _ => segment(host_id).replace("%252E", "."),
-        };
-        let request = self.request(Method::DELETE, &format!("/api/v1/fleet/hosts/{id}"));
+        let path = format!("/api/v1/fleet/hosts/{}", dotted_segment(host_id));
+        let request = self.request(Method::DELETE, &path);
         self.expect_change(request).await
     }
 
@@ -368,6 +363,16 @@ fn segment(value: &str) -> String {
             _ => format!("%{byte:02X}"),
         })
         .collect()
+}
+
+/// [`segment`] of a name that has dots.
+pub(super) fn dotted_segment(name: &str) -> String {
+    match name {
+        // Ways up, whichever way they are encoded.
+        "." | ".." => segment(name),
+        // Other dots are a part of the name.
+        _ => segment(name).replace("%252E", "."),
+    }
 }
 
 /// The cursor in a `Link` header's `rel="next"`.

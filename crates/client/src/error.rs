@@ -184,6 +184,12 @@ impl ClientError {
         }
     }
 
+    /// Whether the connection could not be made or was lost, and not the time was up: whether the request was
+    /// received is not known.
+    pub(super) fn is_lost_connection(&self) -> bool {
+        matches!(self, Self::Offline { reason, .. } if reason != TIMED_OUT)
+    }
+
     /// Whether a retry may help without a change here.
     #[must_use]
     pub fn is_passing(&self) -> bool {

@@ -100,6 +100,11 @@ impl Client {
 }
 
 impl EventStream {
+    /// Takes another query from the next connection on.
+    pub(super) fn set_query(&mut self, query: Vec<(String, String)>) {
+        self.query = query;
+    }
+
     /// The next thing that happens; never ends. Dropped while it connects, it connects again at the
     /// next call.
     pub async fn next(&mut self) -> Update {

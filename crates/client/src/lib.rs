@@ -9,9 +9,11 @@
 //! - [`keys::Keys`]: their keys, in the desktop's keyring, the kernel's, or a private file.
 //! - [`local`]: finds the daemon of this machine and its key.
 //! - [`ssh`], [`channel`], [`tunnel`]: daemons that are reached through the user's ssh, or in this process.
+//! - [`acts`], [`units`], [`logs`]: what is done on a host, and what systemd and its journal say.
 //! - [`events::EventStream`]: the live stream; [`backoff::Backoff`]: pauses between retries.
 //! - [`error::ClientError`]: what went wrong, and what to do about it.
 
+pub mod acts;
 mod address;
 pub mod backoff;
 mod body;
@@ -21,12 +23,14 @@ pub mod error;
 pub mod events;
 pub mod keys;
 pub mod local;
+pub mod logs;
 pub mod raw;
 pub mod remotes;
 pub mod ssh;
 mod statistics;
 mod tls;
 pub mod tunnel;
+pub mod units;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};

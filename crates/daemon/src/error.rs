@@ -10,10 +10,12 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::host::HostProblem;
+use super::journal::JournalError;
 use linux_api_auth::hash::HashError;
 use linux_api_auth::identity::Denial;
 use linux_api_auth::key::NoRandomness;
 use linux_api_auth::verifier::KeyRejection;
+use linux_api_host::units::UnitsUnavailable;
 use linux_api_store::{Refusal, StoreError};
 use linux_api_wire::api::problem::{FieldProblem, Problem};
 use linux_api_wire::host_selector::HostSelector;
@@ -392,6 +394,34 @@ impl From<HashError> for ApiError {
         match error {
             HashError::Busy => KeyRejection::Busy.into(),
             HashError::Failed(cause) => Self::internal(&cause),
+        }
+    }
+}
+
+impl From<UnitsUnavailable> for ApiError {
+    fn from(error: UnitsUnavailable) -> Self {
+        let detail = format!("The units can't be read: {error}.");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "units_unavailable", detail)
+            .retrying(RETRY_LATER)
+    }
+}
+
+impl From<JournalError> for ApiError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Unavailable(reason) => {
+                let detail = format!("The journal can't be read: {reason}.");
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "logs_unavailable", detail)
+                    .retrying(RETRY_LATER)
+            }
+            JournalError::Busy => {
+                let detail = "As many clients read the journal as may at once.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail).retrying(RETRY_SOON)
+            }
+            JournalError::Invalid(field, message) => Self::invalid(vec![FieldProblem {
+                location: vec!["query".to_owned(), field.to_owned()],
+                message,
+            }]),
         }
     }
 }

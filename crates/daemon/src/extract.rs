@@ -20,6 +20,7 @@ use super::params::{BodyReader, QueryReader};
 use super::peer::Peer;
 use super::unix_peers::Account;
 use linux_api_auth::identity::Identity;
+use linux_api_host::units::{AnyUnit, NoUnitName};
 use linux_api_wire::api::problem::FieldProblem;
 use linux_api_wire::api_key::Scope;
 use linux_api_wire::audit::{Actor, Origin};
@@ -384,6 +385,24 @@ impl<A: Send + Sync> FromRequestParts<A> for PathPid {
             ApiError::invalid(vec![FieldProblem {
                 location: vec!["path".to_owned(), "pid".to_owned()],
                 message: format!("Input should be a whole number from 0 to {}", u32::MAX),
+            }])
+        })
+    }
+}
+
+/// The `{name}` of the path, of a unit.
+#[derive(Debug, Clone)]
+pub(crate) struct PathUnit(pub(crate) AnyUnit);
+
+impl<A: Send + Sync> FromRequestParts<A> for PathUnit {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &A) -> Result<Self, ApiError> {
+        let text = path_field(parts, state, "name").await?;
+        text.parse().map(Self).map_err(|error: NoUnitName| {
+            ApiError::invalid(vec![FieldProblem {
+                location: vec!["path".to_owned(), "name".to_owned()],
+                message: error.to_string(),
             }])
         })
     }

@@ -7,7 +7,7 @@
 //! - `router`: the one list of routes; `routes`: their handlers; `error`: `ApiError`, the only error of handlers.
 //! - [`tasks`]: sampler, flusher, retention and their supervisor; [`recorder::Recorder`]: counts requests.
 //! - [`acts::Acts`]: what the executor does for callers, and the copy of its log.
-//! - [`streams`]: server-sent events; `exposition`: `/metrics`.
+//! - [`streams`]: server-sent events; `exposition`: `/metrics`; [`journal`]: the host's logs.
 //! - [`state::AppState`]: what handlers use; [`telemetry`], [`access_log`]: the logs.
 
 pub mod access_log;
@@ -25,6 +25,7 @@ mod history;
 pub mod host;
 mod host_params;
 mod issuer;
+pub mod journal;
 mod json;
 pub mod notices;
 pub mod old_routes;

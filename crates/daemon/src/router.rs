@@ -14,12 +14,13 @@ use super::old_routes::OldRoutes;
 use super::openapi;
 use super::route_list::{Entry, Routes};
 use super::routes::{
-    acts, admin, audit, docs, exposition, fleet, health, history, keys, load, metrics,
-    process_acts, processes, service, snapshot, system, unit_acts, users,
+    acts, admin, audit, docs, exposition, fleet, health, history, keys, load, logs, metrics,
+    process_acts, processes, service, snapshot, system, unit_acts, units, users,
 };
 use super::state::SharedState;
 use linux_api_wire::api_key::Scope::{
-    AuditRead, HostRead, KeysSelf, MetricsRead, ProcessesAct, StatsRead, UnitsAct, UsersAdmin,
+    AuditRead, HostRead, KeysSelf, LogsRead, MetricsRead, ProcessesAct, StatsRead, UnitsAct,
+    UsersAdmin,
 };
 use linux_api_wire::audit::Action;
 
@@ -101,6 +102,10 @@ fn add_v1(routes: Routes) -> Routes {
         .read(HostRead, routes!(system::show_system_user))
         .read(HostRead, routes!(processes::query_processes))
         .read(HostRead, routes!(processes::show_process))
+        .read(HostRead, routes!(units::list_units))
+        .read(HostRead, routes!(units::show_unit))
+        .read(LogsRead, routes!(logs::list_logs))
+        .read(LogsRead, routes!(logs::stream_logs))
         .read(HostRead, routes!(load::show_load_average))
         .read(HostRead, routes!(load::show_cpu_average))
         .read(HostRead, routes!(load::show_system_average))

@@ -17,6 +17,7 @@ use crate::access_log::AccessLogger;
 use crate::acts::Acts;
 use crate::edge::{AccessPolicy, Edge, EdgeRoutes, EdgeState, RequestIds, RunningChecks, Throttle};
 use crate::issuer::Issuer;
+use crate::journal::Journal;
 use crate::notices::Notices;
 use crate::old_routes::OldRoutes;
 use crate::peer::Peer;
@@ -48,6 +49,8 @@ pub struct Parts {
     pub verifier: Verifier<StoredKeys>,
     /// Reads the host.
     pub collector: Collector,
+    /// Reads its journal.
+    pub journal: Journal,
     /// What was read of the host.
     pub host: HostSampler,
     /// Acts on the host.
@@ -194,6 +197,7 @@ pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
         store: parts.store,
         verifier: parts.verifier,
         collector: parts.collector,
+        journal: parts.journal,
         load: parts.host.load(),
         host: parts.host,
         acts: parts.acts,

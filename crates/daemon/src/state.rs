@@ -8,6 +8,7 @@ use axum::body::Bytes;
 use axum::extract::FromRef;
 
 use super::issuer::Issuer;
+use super::journal::Journal;
 use super::notices::Notices;
 use super::routes::docs::DocsFiles;
 use super::routes::system::WrittenList;
@@ -96,6 +97,8 @@ pub struct AppState {
     pub verifier: Verifier<StoredKeys>,
     /// Reads the host.
     pub collector: Collector,
+    /// Reads its journal.
+    pub journal: Journal,
     /// What was read of the host.
     pub host: HostSampler,
     /// Acts on the host.
@@ -153,6 +156,7 @@ parts! {
     store: Store,
     verifier: Verifier<StoredKeys>,
     collector: Collector,
+    journal: Journal,
     host: HostSampler,
     acts: Acts,
     own_host: OwnHost,

@@ -4,6 +4,7 @@
 //! slow one misses snapshots and costs no memory. What many readers request is encoded as JSON once
 //! per snapshot. Readers are bounded per key and in all.
 
+mod logs;
 mod pace;
 mod top;
 
@@ -28,6 +29,7 @@ use linux_api_store::Store;
 use linux_api_wire::api::snapshot::{Snapshot as WireSnapshot, StreamEnd};
 use linux_api_wire::api_key::Scope;
 use linux_api_wire::snapshot::{Family, Snapshot};
+pub(crate) use logs::LogReader;
 use pace::Pace;
 use top::Top;
 
@@ -76,7 +78,7 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// Why a reader's stream has to end; `None` while it may go on.
-    async fn refusal(&self, credentials: &Credentials) -> Option<StreamEnd> {
+    async fn refusal(&self, credentials: &Credentials, scope: Scope) -> Option<StreamEnd> {
         let identity = match credentials {
             Credentials::Key(key) => match self.verifier.verify(key.expose_secret()).await {
                 Ok(identity) => identity,
@@ -97,8 +99,8 @@ impl Guard {
             let detail = "The caller is limited to other hosts now.";
             return Some(end("not_allowed", detail));
         }
-        let denied = identity.allow(Scope::HostRead).is_err();
-        denied.then(|| end("not_allowed", "The caller may not read the host any more."))
+        let denied = identity.allow(scope).is_err();
+        denied.then(|| end("not_allowed", "The caller may not read this any more."))
     }
 }
 
@@ -314,7 +316,7 @@ impl Reader {
                     return Err(end("shutdown", "The daemon stops."));
                 }
                 _ = self.check.tick() => {
-                    if let Some(reason) = hub.guard.refusal(&self.credentials).await {
+                    if let Some(reason) = hub.guard.refusal(&self.credentials, Scope::HostRead).await {
                         return Err(reason);
                     }
                 }

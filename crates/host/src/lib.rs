@@ -1,8 +1,9 @@
-//! Reads a Linux host: `/proc`, `/sys`, accounts and sessions.
+//! Reads a Linux host: `/proc`, `/sys`, accounts, sessions and units.
 //!
 //! - [`HostReader`] reads snapshots: every family of `families`, each with a deadline.
 //! - [`counters::HostCounters`] are the kernel's counters as they are, for `/metrics`.
 //! - [`Collector`] reads processes, accounts, uptime and what the machine is, on demand.
+//! - [`units::Units`] reads systemd's units over D-Bus.
 //!
 //! Start with `sources`, which has the parser of each file, and `families`, which makes the figures of
 //! a snapshot of what they read; `/metrics` gets the same counters. Everything below [`HostRoots`] can be
@@ -35,6 +36,7 @@ mod sources;
 mod system;
 #[cfg(test)]
 mod testing;
+pub mod units;
 
 use accounts::NameService;
 use counters::{CounterReader, HostCounters};
@@ -144,6 +146,7 @@ struct Inner {
     account_names: processes::AccountNames,
     counters: std::sync::Mutex<CounterReader>,
     presence: Arc<Mutex<Option<(Instant, Presence)>>>,
+    units: units::Units,
 }
 
 /// Who and what is on the host: counted for each reader, at most once a second.
@@ -201,6 +204,7 @@ impl Collector {
     ) -> Self {
         Self(Arc::new(Inner {
             counters: std::sync::Mutex::new(CounterReader::new(&roots)),
+            units: units::Units::new(&roots.rootfs, clock.clone()),
             roots,
             name_service,
             uptime_offset: system::UptimeOffset::default(),
@@ -215,6 +219,12 @@ impl Collector {
     #[must_use]
     pub fn roots(&self) -> &HostRoots {
         &self.0.roots
+    }
+
+    /// The units of the host, over one connection for all who read them here.
+    #[must_use]
+    pub fn units(&self) -> &units::Units {
+        &self.0.units
     }
 
     /// How long the host has been up.

@@ -14,9 +14,10 @@ use tokio::sync::mpsc;
 
 use super::families::{EAGER, FAMILIES, FamilyReader, MakeReader, Plan};
 use super::lane::Lane;
+use super::units::{FailedWatch, Units};
 use super::{CollectError, HostRoots, system};
 use linux_api_wire::snapshot::{Family, FamilyStatus, FamilyValue, Snapshot};
-use linux_api_wire::time::Timestamp;
+use linux_api_wire::time::{Clock, Timestamp};
 
 /// How long a family may take before the others go on without it.
 const DEADLINE: Duration = Duration::from_millis(500);
@@ -32,6 +33,8 @@ pub struct HostReader {
     report: mpsc::Sender<Outcome>,
     /// The newest value of each family.
     values: Snapshot,
+    /// Polls beside the lane, because it waits for another process.
+    failed: FailedWatch,
     is_watched: bool,
 }
 
@@ -89,6 +92,7 @@ impl HostReader {
             slots: slots.collect(),
             order: plans.iter().map(|(family, ..)| *family).collect(),
             lane: Lane::new(),
+            failed: FailedWatch::new(Units::new(&roots.rootfs, Clock::system())),
             is_watched: false,
             done,
             report,
@@ -98,6 +102,13 @@ impl HostReader {
             },
             roots,
         }
+    }
+
+    /// Reads which units have failed over this connection in place of one of its own.
+    #[must_use]
+    pub fn with_units(mut self, units: Units) -> Self {
+        self.failed = FailedWatch::new(units);
+        self
     }
 
     /// Sets whether a reader watches the snapshots: then processes are counted and logins listed at
@@ -115,6 +126,7 @@ impl HostReader {
         while let Ok(done) = self.done.try_recv() {
             self.finish(done);
         }
+        self.failed.poll();
         let mut waiting = self.start();
         while let Some(next) = waiting.front().copied() {
             match tokio::time::timeout(self.deadline, self.done.recv()).await {
@@ -224,6 +236,7 @@ impl HostReader {
             };
             snapshot.status.insert(*family, status);
         }
+        self.failed.put(&mut snapshot);
         snapshot
     }
 }

@@ -323,7 +323,7 @@ impl App {
         self.note(text.into(), true);
     }
 
-    fn note(&mut self, text: String, bad: bool) {
+    pub(crate) fn note(&mut self, text: String, bad: bool) {
         self.changed = true;
         self.note = Some(StatusNote {
             text,

@@ -1,7 +1,11 @@
 //! Changes on a host: what they are called, what follows from them, and how a daemon makes them.
 
 use linux_api_client::Client;
+use linux_api_client::acts::UnitVerb;
 use linux_api_client::error::ClientError;
+use linux_api_wire::api::acts::{
+    ProcessActResult, ProcessIdentity, SendSignal, SignalName, UnitActResult,
+};
 use linux_api_wire::api::keys::{CreateKey, IssuedKey, RotateKey};
 use linux_api_wire::api::users::{RegisterUser, RegisteredUser};
 use linux_api_wire::user::Role;
@@ -34,6 +38,28 @@ pub struct KeyRef {
     pub name: String,
 }
 
+/// A process, so that no other can be meant, and its name and user for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the line above says it")]
+pub struct ProcessRef {
+    pub identity: ProcessIdentity,
+    pub name: String,
+    pub user: String,
+}
+
+/// Most characters of a name in a question.
+const NAME: usize = 40;
+
+impl ProcessRef {
+    /// What a question calls it.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let brief = |text: &str| text.chars().take(NAME).collect::<String>();
+        let (name, user) = (brief(&self.name), brief(&self.user));
+        format!("process {} {name} of {user}", self.identity.pid)
+    }
+}
+
 /// A change on a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -53,6 +79,12 @@ pub enum Change {
     RevokeKey(KeyRef),
     /// Copy this program to a host behind ssh that has none.
     CopyProgram,
+    /// Send a signal to a process, and after so many seconds KILL.
+    Signal(ProcessRef, SignalName, Option<u8>),
+    /// Set the nice value of a process.
+    Renice(ProcessRef, i8),
+    /// Do something with a unit.
+    Unit(String, UnitVerb),
 }
 
 /// How a change went.
@@ -66,6 +98,10 @@ pub enum ChangeOutcome {
     User(RegisteredUser),
     /// There is a new key.
     Key(IssuedKey),
+    /// What became of an act on a process.
+    Process(ProcessActResult),
+    /// What became of an act on a unit.
+    Unit(UnitActResult),
 }
 
 impl KeyRef {
@@ -91,6 +127,20 @@ impl Change {
             Self::RotateKey(key) => format!("rotate {}", key.in_words()),
             Self::RevokeKey(key) => format!("revoke {}", key.in_words()),
             Self::CopyProgram => "copy linux-api to that account".to_owned(),
+            Self::Signal(process, signal, None) => {
+                format!("send {} to {}", signal.as_str(), process.in_words())
+            }
+            Self::Signal(process, signal, Some(after)) => {
+                let (signal, process) = (signal.as_str(), process.in_words());
+                format!("send {signal}, and after {after} s KILL, to {process}")
+            }
+            Self::Renice(process, nice) => {
+                format!("set the nice value {nice} of {}", process.in_words())
+            }
+            Self::Unit(unit, UnitVerb::ResetFailed) => {
+                format!("reset the failed state of {unit}")
+            }
+            Self::Unit(unit, verb) => format!("{verb} {unit}"),
         }
     }
 
@@ -103,6 +153,8 @@ impl Change {
             Self::CopyProgram => {
                 Some("Only that account can run it; linux-api remote clean removes it.")
             }
+            Self::Signal(_, SignalName::Kill, _) => Some("It has no time to save anything."),
+            Self::Signal(_, SignalName::Stop, _) => Some("It halts until it gets CONT."),
             _ => None,
         }
     }
@@ -146,6 +198,23 @@ impl Change {
                 };
                 let key = client.rotate_key(owner.id.as_deref(), id, &rotate).await?;
                 return Ok(ChangeOutcome::Key(key));
+            }
+            Self::Signal(process, signal, escalate_after) => {
+                let signal = SendSignal {
+                    signal: *signal,
+                    start_ticks: process.identity.start_ticks,
+                    escalate_after: *escalate_after,
+                };
+                let result = client.signal_process(process.identity.pid, &signal).await?;
+                return Ok(ChangeOutcome::Process(result));
+            }
+            Self::Renice(process, nice) => {
+                let result = client.renice_process(process.identity, *nice).await?;
+                return Ok(ChangeOutcome::Process(result));
+            }
+            Self::Unit(unit, verb) => {
+                let result = client.act_on_unit(unit, *verb).await?;
+                return Ok(ChangeOutcome::Unit(result));
             }
             Self::CopyProgram => {
                 client.allow_push();

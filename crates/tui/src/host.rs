@@ -185,12 +185,44 @@ impl HostState {
             let is_open = self.responses.me.error().is_some_and(is_hidden);
             return (!is_open).then(|| "who the key belongs to is not known yet".to_owned());
         };
-        if scope.role() == Role::Admin && me.user_perm.role == Role::Viewer.as_str() {
-            return Some("needs admin".to_owned());
+        // Of a role of a later version the daemon decides.
+        let role = me.user_perm.role.parse::<Role>();
+        if role.is_ok_and(|role| role < scope.role()) {
+            return Some(format!("needs {}", scope.role()));
         }
         let scopes = &me.user_perm.scopes;
         let has = scopes.is_empty() || scopes.iter().any(|it| it == scope.as_str());
         (!has).then(|| format!("needs scope {scope}"))
+    }
+
+    /// Why nothing of the kind of this scope can be done on the host, and the command that would change it;
+    /// nothing where something can be.
+    #[must_use]
+    pub fn cannot_act(&self, scope: Scope) -> Option<String> {
+        if let Some(reason) = self.forbids(scope) {
+            return Some(reason);
+        }
+        let state = match (self.responses.acts.error(), self.responses.acts.value()) {
+            (Some(ClientError::Refused { status: 404, .. }), _) => {
+                return Some("this daemon is older: it does not act".to_owned());
+            }
+            (Some(error), _) => return Some(error.in_short()),
+            (None, None) => return Some("whether this host allows it is not known yet".to_owned()),
+            (None, Some(state)) => state,
+        };
+        let is_allowed = match scope {
+            Scope::UnitsAct => state.units,
+            _ => state.processes,
+        };
+        if state.available && is_allowed {
+            return None;
+        }
+        let reason = state.reason.as_deref();
+        let reason = reason.unwrap_or("the policy of this host does not allow it");
+        Some(match &state.remedy {
+            Some(remedy) => format!("{reason}; {remedy}"),
+            None => reason.to_owned(),
+        })
     }
 }
 

@@ -9,6 +9,7 @@ pub use action::KeyAction;
 pub use key::KeyPress;
 
 use super::screen::View;
+use super::screens::{logs, processes};
 use linux_api_wire::tui::Preset;
 
 /// Keys in the order in which they are pressed, one or two.
@@ -66,6 +67,8 @@ const HTOP: &[(KeyAction, &str)] = &[
     (action::FREEZE, "Z"),
     (action::SORT_LEFT, "<"),
     (action::SORT_RIGHT, ">"),
+    (processes::acts::SIGNAL, "f9 k delete"),
+    (logs::LOG_GREP, "f4 \\"),
 ];
 
 impl Keymap {
@@ -243,10 +246,10 @@ mod tests {
     }
 
     #[test]
-    fn in_htop_k_is_free_and_h_helps() {
+    fn in_htop_k_signals_and_h_helps() {
         let keymap = Keymap::built_in(Preset::Htop);
         let look_up = |text: &str| keymap.look_up(View::Processes, &keys(text));
-        assert_eq!(look_up("k"), Lookup::Nothing);
+        assert_eq!(look_up("k"), Lookup::Action(named("signal")));
         assert_eq!(look_up("h"), Lookup::Action(action::HELP));
         assert_eq!(look_up("f10"), Lookup::Action(action::QUIT));
     }

@@ -13,12 +13,27 @@ use tui_input::Input;
 use unicode_width::UnicodeWidthStr;
 
 use super::app::{App, suggestions};
-use super::change::Change;
+use super::change::{Change, ProcessRef};
 use super::keymap::KeyAction;
 use super::sanitize::clean;
 use super::screen::View;
 use super::table::Heading;
 use super::widgets::frame::message_box;
+use linux_api_wire::api::acts::SignalName;
+
+/// The signals to choose from, the first one chosen at first; with KILL after so many seconds.
+pub(crate) const SIGNALS: &[(SignalName, Option<u8>)] = &[
+    (SignalName::Term, None),
+    (SignalName::Term, Some(10)),
+    (SignalName::Kill, None),
+    (SignalName::Hup, None),
+    (SignalName::Int, None),
+    (SignalName::Quit, None),
+    (SignalName::Usr1, None),
+    (SignalName::Usr2, None),
+    (SignalName::Stop, None),
+    (SignalName::Cont, None),
+];
 
 /// What a line of text is for.
 #[derive(Debug, Clone)]
@@ -97,6 +112,15 @@ pub enum Popup {
         /// The place of the chosen one among those that it can be sorted by.
         chosen: usize,
     },
+    /// A list to choose a signal from.
+    Signals {
+        /// For which process.
+        process: ProcessRef,
+        /// On which host.
+        host: usize,
+        /// The place of the chosen one among [`SIGNALS`].
+        chosen: usize,
+    },
     /// A question before something is changed.
     Confirm {
         /// The question, which names what and where, and what follows from a yes.
@@ -130,6 +154,11 @@ pub(crate) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
                 ..
             } => draw_prompt(app, purpose, input, *chosen, area, frame),
             Popup::Sort { view, chosen } => draw_sort(app, *view, *chosen, area, frame),
+            Popup::Signals {
+                process,
+                host,
+                chosen,
+            } => draw_signals(app, process, *host, *chosen, area, frame),
             Popup::Confirm { lines, yes, .. } => draw_confirm(app, lines, *yes, area, frame),
             Popup::Secret {
                 title,
@@ -218,6 +247,39 @@ fn draw_sort(app: &App, view: View, chosen: usize, area: Rect, frame: &mut Frame
     };
     let lines = headings.into_iter().enumerate().map(line).collect();
     message_box("sort by", lines, theme, area, frame);
+}
+
+fn draw_signals(
+    app: &App,
+    process: &ProcessRef,
+    host: usize,
+    chosen: usize,
+    area: Rect,
+    frame: &mut Frame<'_>,
+) {
+    let theme = &app.settings.theme;
+    let line = |(place, (signal, escalate_after)): (usize, &(SignalName, Option<u8>))| {
+        let style = if place == chosen {
+            theme.selected
+        } else {
+            theme.text
+        };
+        let text = match escalate_after {
+            None => format!(" {:<6} {:<32} ", signal.as_str(), signal.meaning()),
+            Some(after) => {
+                let words = format!("end, and after {after} s KILL");
+                format!(" {:<6} {words:<32} ", signal.as_str())
+            }
+        };
+        Line::styled(text, style)
+    };
+    let mut lines = vec![
+        Line::raw(clean(&process.in_words())),
+        Line::raw(clean(&format!("on {}", app.hosts[host].name))),
+        Line::default(),
+    ];
+    lines.extend(SIGNALS.iter().enumerate().map(line));
+    message_box("signal", lines, theme, area, frame);
 }
 
 fn draw_confirm(app: &App, lines: &[String], yes: bool, area: Rect, frame: &mut Frame<'_>) {

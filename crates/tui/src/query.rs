@@ -8,13 +8,16 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 pub use cached::Cached;
-pub use host::{InfoQuery, MeQuery, SnapshotQuery};
+pub use host::{ActsQuery, InfoQuery, MeQuery, SnapshotQuery};
 
 pub use super::screens::api::query::{RequestCounts, RequestsQuery};
 pub use super::screens::health::query::{DaemonHealth, HealthQuery, ReadinessQuery};
 pub use super::screens::history::query::HistoryQuery;
+pub use super::screens::logs::query::{LogFilter, LogsQuery, OlderLogsQuery};
 pub use super::screens::process::query::ProcessDetailQuery;
 pub use super::screens::processes::query::{ProcessQuery, ProcessRows};
+pub use super::screens::unit::query::UnitDetailQuery;
+pub use super::screens::units::query::UnitsQuery;
 pub use super::screens::users::query::{KeysQuery, UsersQuery};
 
 use super::demo::DemoScript;
@@ -158,4 +161,9 @@ queries! {
     History history HistoryQuery;
     Users users UsersQuery;
     Keys keys KeysQuery;
+    Acts acts ActsQuery;
+    Units units UnitsQuery;
+    Unit unit UnitDetailQuery;
+    Logs logs LogsQuery;
+    OlderLogs older_logs OlderLogsQuery;
 }

@@ -199,9 +199,12 @@ views! {
         Health health HealthScreen HealthState, "Health" "Health", "how its daemon does";
         Users users UsersScreen UsersState, "Users" "Users", "its users and keys";
         History history HistoryScreen HistoryState, "History" "Hist", "its past";
+        Units units UnitsScreen UnitsState, "Units" "Units", "its units of systemd";
+        Logs logs LogsScreen LogsState, "Logs" "Logs", "its journal";
     }
     pages {
         Process process ProcessScreen ProcessState, "Process";
+        Unit unit UnitScreen UnitState, "Unit";
     }
 }
 

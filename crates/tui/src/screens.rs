@@ -4,9 +4,12 @@ pub(crate) mod api;
 pub(crate) mod fleet;
 pub(crate) mod health;
 pub(crate) mod history;
+pub(crate) mod logs;
 pub(crate) mod overview;
 pub(crate) mod process;
 pub(crate) mod processes;
+pub(crate) mod unit;
+pub(crate) mod units;
 pub(crate) mod users;
 
 use ratatui::Frame;
@@ -105,7 +108,7 @@ fn draw_absence(
 }
 
 /// Lines of at most this width, broken between words.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     use unicode_width::UnicodeWidthStr;
 
     let mut lines: Vec<String> = Vec::new();

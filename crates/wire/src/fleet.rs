@@ -156,7 +156,7 @@ pub struct HostIdentity {
     "disk_used_percent": 71.5,
     "disk_mount_point": "/srv",
     "alerts": null,
-    "failed_units": null,
+    "failed_units": 1,
     "updates": null,
     "reboot_required": null
 }))]
@@ -177,7 +177,7 @@ pub struct HostFacts {
     pub disk_mount_point: Option<String>,
     /// How many of its alerts fire. This version has no alerts: always `null`.
     pub alerts: Option<u64>,
-    /// How many of its units have failed. This version does not look: always `null`.
+    /// How many of its units have failed; `null` without systemd, or while it does not respond.
     pub failed_units: Option<u64>,
     /// How many packages can be updated. This version does not look: always `null`.
     pub updates: Option<u64>,

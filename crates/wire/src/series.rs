@@ -161,6 +161,7 @@ pub static SERIES: &[Series] = &[
     single!("processes.blocked", "count", Processes.processes, |count| f64::from(count.blocked), "Processes that wait and can't be interrupted"),
     single!("processes.zombie", "count", Processes.processes, |count| f64::from(count.zombie), "Processes that exited, not yet reaped by the parent"),
     single!("sessions.count", "count", Sessions.sessions, |all| number(all.len() as u64), "Logins"),
+    single!("units.failed", "count", Units.units, |units| number(units.failed), "Units of systemd that have failed"),
 ];
 
 /// Calls `take` with every figure of the snapshot: the series, the value of its label (empty when

@@ -19,8 +19,8 @@ use super::time::Timestamp;
 mod families;
 
 pub use families::{
-    Core, Cpu, CpuSeconds, Disk, Filesystem, Load, Memory, Network, Pressure, PressureShare,
-    Processes, ResourcePressure, Sensor, Session, Swap,
+    Core, Cpu, CpuSeconds, Disk, FailedUnits, Filesystem, Load, Memory, Network, Pressure,
+    PressureShare, Processes, ResourcePressure, Sensor, Session, Swap,
 };
 
 /// Defines the families once: variant, name, field of the snapshot and what it holds.
@@ -120,6 +120,8 @@ define_families! {
     Processes = "processes", processes: Processes;
     /// Who is logged in.
     Sessions = "sessions", sessions: Vec<Session>;
+    /// Units of systemd that have failed.
+    Units = "units", units: FailedUnits;
 }
 
 impl Snapshot {

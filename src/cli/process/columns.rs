@@ -2,7 +2,7 @@
 
 use super::query::ProcessRow;
 use crate::cli::rows::{Cell, Column};
-use linux_api_wire::api::processes::Column as Field;
+use linux_api_wire::api::processes::{Column as Field, Process};
 use linux_api_wire::units::{NOT_KNOWN, cpu_time, minute, percent, rate, size};
 
 /// The column of a field.
@@ -30,6 +30,7 @@ pub(super) fn of(field: Field) -> Column<ProcessRow> {
         Field::Nice => Column::number("NICE", |row| row.process.nice.to_string().into()),
         Field::Tty => Column::text("TTY", |row| text(row.process.tty.as_deref())),
         Field::StartTime => Column::text("STARTED", |row| minute(&row.process.start_time).into()),
+        Field::StartTicks => Column::text("PID@START", |row| identity(&row.process).into()),
         Field::Cgroup => Column::long("CGROUP", |row| text(row.process.cgroup.as_deref())),
         Field::Unit => Column::long("UNIT", |row| text(row.process.unit.as_deref())),
         Field::Container => Column::long("CONTAINER", |row| text(row.process.container.as_deref())),
@@ -53,6 +54,11 @@ fn command(row: &ProcessRow) -> Cell {
         return format!("[{}]", process.name).into();
     }
     process.command.as_str().into()
+}
+
+/// What `process signal` and `process renice` take: the process, and no other that gets its number.
+pub(super) fn identity(process: &Process) -> String {
+    format!("{}@{}", process.pid, process.start_ticks)
 }
 
 fn known(text: Option<String>) -> Cell {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::columns;
 use crate::cli::Context;
 use crate::cli::globals::Format;
 use crate::cli::rows::{Column, Listing, clean};
@@ -34,6 +35,7 @@ pub(super) fn in_words(ctx: &Context, detail: &ProcessDetail) -> String {
             },
         ),
         ("started", started(&process.start_time)),
+        ("identity", columns::identity(process)),
         (
             "cpu",
             format!(

@@ -45,6 +45,7 @@ const WIDE: &[Column] = &[
     Column::MemoryPercent,
     Column::CpuSeconds,
     Column::StartTime,
+    Column::StartTicks,
     Column::ReadBytesPerSecond,
     Column::WrittenBytesPerSecond,
     Column::Unit,

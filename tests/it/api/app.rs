@@ -17,6 +17,7 @@ use linux_api_auth::verifier::{self, Verifier};
 use linux_api_config::Legacy;
 use linux_api_daemon::access_log::AccessLogger;
 use linux_api_daemon::acts::Acts;
+use linux_api_daemon::journal::Journal;
 use linux_api_daemon::notices::Notices;
 use linux_api_daemon::peer::Peer;
 use linux_api_daemon::recorder::Recorder;
@@ -64,6 +65,8 @@ pub(crate) struct Setup {
     /// Where the executor is looked for.
     pub(crate) executor: PathBuf,
     pub(crate) roots: HostRoots,
+    /// What is run in place of journalctl.
+    pub(crate) journalctl: Option<std::path::PathBuf>,
     pub(crate) request_timeout: Duration,
     pub(crate) body_timeout: Duration,
     pub(crate) outage_grace: Duration,
@@ -84,6 +87,7 @@ impl Setup {
             unix_operator_group: String::new(),
             executor: "/nonexistent/executor.sock".into(),
             roots: HostRoots::default(),
+            journalctl: None,
             request_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(30),
             outage_grace: Duration::from_mins(10),
@@ -146,6 +150,10 @@ impl App {
         let router = server::service(Parts {
             store: store.clone(),
             verifier: verifier.clone(),
+            journal: match setup.journalctl {
+                Some(program) => Journal::with_program(program, &setup.roots),
+                None => Journal::new(&setup.roots),
+            },
             collector: Collector::new(setup.roots),
             host: host.clone(),
             acts: Acts::new(&setup.executor, store.clone(), clock.clock()),

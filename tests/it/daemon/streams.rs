@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::daemon::process::{Daemon, patch, post, request};
 
-const FAMILIES: [&str; 12] = [
+const FAMILIES: [&str; 13] = [
     "cpu",
     "load",
     "memory",
@@ -26,16 +26,17 @@ const FAMILIES: [&str; 12] = [
     "uptime",
     "processes",
     "sessions",
+    "units",
 ];
 
 /// A stream that is read line by line.
-struct Stream {
+pub(super) struct Stream {
     lines: BufReader<Box<dyn Read>>,
     head: String,
 }
 
 #[derive(Debug, PartialEq)]
-enum Event {
+pub(super) enum Event {
     Data(String, Value),
     Comment,
     /// The response has ended.
@@ -44,16 +45,26 @@ enum Event {
 
 impl Stream {
     fn open(address: &str, query: &str, key: &str) -> Self {
+        let target = format!("/api/v1/system/stream?{query}");
+        Self::of(address, &target, key)
+    }
+
+    /// A stream of another route.
+    pub(super) fn of(address: &str, target: &str, key: &str) -> Self {
         let socket = TcpStream::connect(address).unwrap();
         let wait = Duration::from_secs(20);
         socket.set_read_timeout(Some(wait)).unwrap();
-        Self::over(socket, query, &format!("X-API-Key: {key}\r\n"))
+        Self::begin(socket, target, &format!("X-API-Key: {key}\r\n"))
     }
 
-    fn over(mut socket: impl Read + Write + 'static, query: &str, header: &str) -> Self {
+    fn over(socket: impl Read + Write + 'static, query: &str, header: &str) -> Self {
+        Self::begin(socket, &format!("/api/v1/system/stream?{query}"), header)
+    }
+
+    fn begin(mut socket: impl Read + Write + 'static, target: &str, header: &str) -> Self {
         write!(
             socket,
-            "GET /api/v1/system/stream?{query} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n"
+            "GET {target} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n"
         )
         .unwrap();
         let mut lines = BufReader::new(Box::new(socket) as Box<dyn Read>);
@@ -64,7 +75,7 @@ impl Stream {
         Self { lines, head }
     }
 
-    fn status(&self) -> u16 {
+    pub(super) fn status(&self) -> u16 {
         self.head.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
@@ -82,7 +93,7 @@ impl Stream {
         }
     }
 
-    fn event(&mut self) -> Event {
+    pub(super) fn event(&mut self) -> Event {
         let mut name = String::new();
         loop {
             let Some(line) = self.line() else {
@@ -111,7 +122,7 @@ impl Stream {
     }
 
     /// Reads to the end and returns the reason for it.
-    fn reason(&mut self) -> String {
+    pub(super) fn reason(&mut self) -> String {
         loop {
             match self.event() {
                 Event::Data(name, data) if name == "end" => {
@@ -153,7 +164,7 @@ fn start_on_unix(max_lag: &str) -> (TempDir, Daemon, UnixStream) {
 }
 
 /// A second key of the same user, and its id.
-fn second_key(daemon: &Daemon, key: &str) -> (String, String) {
+pub(super) fn second_key(daemon: &Daemon, key: &str) -> (String, String) {
     let body = json!({"name": "watcher"});
     let (status, text) = post(&daemon.address, "/api/v1/user/keys", key, &body);
     assert_eq!(status, 201, "{text}");

@@ -68,6 +68,10 @@ pub(crate) const LISTED: &[UnrunCommand] = &[
     listed("systemctl ", SYSTEMD, nothing),
     listed("linux-api policy ", ROOT, nothing),
     listed("linux-api audit verify", ROOT, nothing),
+    listed("linux-api process signal ", "acts on this host", nothing),
+    listed("linux-api process renice ", "acts on this host", nothing),
+    listed("linux-api unit ", SYSTEMD, nothing),
+    listed("linux-api logs", "reads the journal", nothing),
     listed("linux-api executor ", "acts on this host", nothing),
     listed("curl -X POST ", "acts on this host", nothing),
     listed(
@@ -278,6 +282,9 @@ fn loads_the_rules(command: &str) -> Result<(), String> {
 
 fn names_our_group(command: &str) -> Result<(), String> {
     let accounts = fs::read_to_string(root().join("packaging/systemd/sysusers.conf")).unwrap();
+    let drop_in =
+        fs::read_to_string(root().join("packaging/systemd/linux-api-journal.conf")).unwrap();
+    let accounts = format!("{accounts}{drop_in}");
     let group = command.split_once("--groups ").map(|(_, rest)| rest);
     let group = group.and_then(|rest| rest.split_whitespace().next());
     require(

@@ -97,7 +97,7 @@ impl Drop for Terminal {
     }
 }
 
-fn dashboard(daemon: &Daemon, arguments: &str) -> String {
+pub(crate) fn dashboard(daemon: &Daemon, arguments: &str) -> String {
     format!(
         "env -i HOME={home} TERM=screen LANG=C.UTF-8 LINUX_API_KEY={key} {program} tui {url} \
          {arguments}",

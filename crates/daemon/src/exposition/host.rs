@@ -9,13 +9,17 @@ use linux_api_host::counters::{
     ClockInfo, CpuTicks, DiskCounters, HostCounters, InterfaceCounters, KernelCounters,
     MemoryFields, Uname,
 };
-use linux_api_wire::snapshot::{Filesystem, Load, Pressure, ResourcePressure};
+use linux_api_wire::snapshot::{FailedUnits, Family, Filesystem, Load, Pressure, ResourcePressure};
 
 pub(super) fn write(writer: &mut Writer, all: &Exposition) {
     let host = &all.host;
     let filesystems = all.snapshot.as_ref();
     let filesystems = filesystems.and_then(|snapshot| snapshot.filesystems.as_deref());
-    readable(writer, host, filesystems.is_some());
+    let failed = all.snapshot.as_ref().and_then(|snapshot| {
+        let is_known = snapshot.is_fresh(Family::Units);
+        snapshot.units.as_deref().filter(|_| is_known)
+    });
+    readable(writer, host, filesystems.is_some(), failed.is_some());
     if let Some(kernel) = &host.kernel {
         write_kernel(writer, kernel);
     }
@@ -33,12 +37,13 @@ pub(super) fn write(writer: &mut Writer, all: &Exposition) {
     }
     write_uname(writer, &host.uname);
     write_clock(writer, &host.clock);
+    write_units(writer, failed);
     let help = "System time in seconds since epoch (1970).";
     writer.gauge(("node_time_seconds", help), Some(seconds(all.time)));
 }
 
 /// Which parts could be read, by the names of node_exporter's collectors.
-fn readable(writer: &mut Writer, host: &HostCounters, filesystems: bool) {
+fn readable(writer: &mut Writer, host: &HostCounters, filesystems: bool, units: bool) {
     let parts = [
         ("cpu", host.kernel.is_some()),
         ("diskstats", host.disks.is_some()),
@@ -48,6 +53,7 @@ fn readable(writer: &mut Writer, host: &HostCounters, filesystems: bool) {
         ("netdev", host.interfaces.is_some()),
         ("pressure", host.pressure.is_some()),
         ("stat", host.kernel.is_some()),
+        ("systemd", units),
         ("time", true),
         ("uname", true),
     ];
@@ -263,6 +269,16 @@ fn write_uname(writer: &mut Writer, uname: &Uname) {
     ];
     let help = "Labeled system information as provided by the uname system call.";
     writer.gauges(("node_uname_info", help), [(labels, 1_u64)]);
+}
+
+/// Units that need a look.
+fn write_units(writer: &mut Writer, units: Option<&FailedUnits>) {
+    let help = "Summary of systemd unit states";
+    let failed = units.map(|units| ([("state", "failed")], units.failed));
+    writer.gauges(("node_systemd_units", help), failed);
+    let help = "Units that systemd was about to start again, because they had ended.";
+    let restarting = units.map(|units| units.restarting);
+    writer.gauge(("linux_api_units_restarting", help), restarting);
 }
 
 fn write_clock(writer: &mut Writer, clock: &ClockInfo) {

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::StreamExt as _;
+use futures_util::{Stream, StreamExt as _};
 use utoipa::IntoParams;
 
 use crate::edge::{Key, key_of};
 use crate::error::ApiError;
-use crate::extract::{ApiQuery, Caller, FromQuery, scope};
+use crate::extract::{ApiQuery, Caller, FromQuery, RequiredScope, scope};
 use crate::json::Json;
 use crate::params::QueryReader;
 use crate::peer::Peer;
@@ -180,17 +180,7 @@ pub(crate) async fn stream_snapshots(
     headers: HeaderMap,
     ApiQuery(query): ApiQuery<StreamSnapshots>,
 ) -> Result<Response, ApiError> {
-    let (who, credentials) = match (key_of(&headers), caller.peer) {
-        (Key::Given(key), _) => {
-            let id = caller.identity.key_id().map(ToString::to_string);
-            (id.unwrap_or_default(), Credentials::Key(key.into()))
-        }
-        (Key::Missing, Some(Peer::Unix { uid, gid })) => {
-            (format!("uid {uid}"), Credentials::Unix { uid, gid })
-        }
-        // The edge let no one else in.
-        _ => return Err(ApiError::key_missing()),
-    };
+    let (who, credentials) = credentials(&caller, &headers)?;
     let interval = Duration::from_secs(query.interval.unsigned_abs());
     let content = Content {
         families: query.include,
@@ -199,7 +189,32 @@ pub(crate) async fn stream_snapshots(
             .filter(|count| *count > 0),
     };
     let reader = streams.open(who, credentials, content, interval)?;
-    let events = futures_util::stream::unfold(reader, Reader::next);
+    Ok(event_stream(futures_util::stream::unfold(
+        reader,
+        Reader::next,
+    )))
+}
+
+/// Whom a stream counts for, and what is checked again while it lasts.
+pub(crate) fn credentials<S: RequiredScope>(
+    caller: &Caller<S>,
+    headers: &HeaderMap,
+) -> Result<(String, Credentials), ApiError> {
+    match (key_of(headers), caller.peer) {
+        (Key::Given(key), _) => {
+            let id = caller.identity.key_id().map(ToString::to_string);
+            Ok((id.unwrap_or_default(), Credentials::Key(key.into())))
+        }
+        (Key::Missing, Some(Peer::Unix { uid, gid })) => {
+            Ok((format!("uid {uid}"), Credentials::Unix { uid, gid }))
+        }
+        // The edge let no one else in.
+        _ => Err(ApiError::key_missing()),
+    }
+}
+
+/// A response of server-sent events.
+pub(crate) fn event_stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Response {
     let body = Body::from_stream(events.map(Ok::<_, std::convert::Infallible>));
     let kind = HeaderValue::from_static("text/event-stream");
     // nginx would collect events until its buffer is full.
@@ -208,5 +223,5 @@ pub(crate) async fn stream_snapshots(
         (header::CONTENT_TYPE, kind),
         (unbuffered, HeaderValue::from_static("no")),
     ];
-    Ok((headers, body).into_response())
+    (headers, body).into_response()
 }

@@ -7,9 +7,11 @@ use super::acts::{ActId, Whole};
 use crate::acts::Acts;
 use crate::error::ApiError;
 use crate::extract::{ApiJson, Caller, path_field, scope};
+use crate::journal::Journal;
 use crate::json::Json;
 use linux_api_acts::names::UnitName;
 use linux_api_acts::protocol::{Effect, Infinity, Limit, Unit, UnitLimits, Verb};
+use linux_api_host::units::AnyUnit;
 use linux_api_wire::api::acts::{SetUnitLimits, UnitActResult, UnitLimit};
 use linux_api_wire::api::problem::FieldProblem;
 use linux_api_wire::api::units::UnitLogLine;
@@ -58,10 +60,11 @@ macro_rules! unit_verbs {
             caller: ActingCaller,
             State(acts): State<Acts>,
             State(clock): State<Clock>,
+            State(journal): State<Journal>,
             PathUnitName(unit): PathUnitName,
             id: ActId,
         ) -> Result<Json<UnitActResult>, ApiError> {
-            act(&acts, &clock, &caller, &id, Verb::$verb(Unit { unit })).await
+            act(&acts, (&clock, &journal), &caller, &id, Verb::$verb(Unit { unit })).await
         }
     )*};
 }
@@ -107,6 +110,7 @@ pub(crate) async fn limit_unit(
     caller: ActingCaller,
     State(acts): State<Acts>,
     State(clock): State<Clock>,
+    State(journal): State<Journal>,
     PathUnitName(unit): PathUnitName,
     id: ActId,
     ApiJson(body): ApiJson<Whole<SetUnitLimits>>,
@@ -121,7 +125,7 @@ pub(crate) async fn limit_unit(
         io_weight: body.io_weight,
         tasks_max: body.tasks_max.map(limit),
     });
-    act(&acts, &clock, &caller, &id, verb).await
+    act(&acts, (&clock, &journal), &caller, &id, verb).await
 }
 
 const fn limit(limit: UnitLimit) -> Limit {
@@ -133,7 +137,7 @@ const fn limit(limit: UnitLimit) -> Limit {
 
 async fn act(
     acts: &Acts,
-    clock: &Clock,
+    (clock, journal): (&Clock, &Journal),
     caller: &ActingCaller,
     id: &ActId,
     verb: Verb,
@@ -155,7 +159,7 @@ async fn act(
         return Err(ApiError::internal(&"an act on a unit had another effect"));
     };
     let log = if caller.identity.allow(Scope::LogsRead).is_ok() {
-        last_lines(&unit, began, LOG_LINES).await
+        last_lines(journal, &unit, began).await
     } else {
         Vec::new()
     };
@@ -173,7 +177,10 @@ async fn act(
 }
 
 /// The last lines that a unit has written since a time, oldest first; none where the journal can't be read.
-#[expect(clippy::unused_async, reason = "the journal is read by a child")]
-async fn last_lines(_unit: &str, _since: Timestamp, _most: usize) -> Vec<UnitLogLine> {
-    Vec::new()
+async fn last_lines(journal: &Journal, unit: &str, since: Timestamp) -> Vec<UnitLogLine> {
+    let Ok(unit) = unit.parse::<AnyUnit>() else {
+        return Vec::new();
+    };
+    let lines = journal.last_lines(&unit, Some(since), LOG_LINES).await;
+    lines.unwrap_or_default()
 }

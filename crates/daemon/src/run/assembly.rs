@@ -12,6 +12,7 @@ use super::identity;
 use super::measuring::MeasuringParts;
 use crate::access_log::AccessLogger;
 use crate::acts::Acts;
+use crate::journal::Journal;
 use crate::notices::Notices;
 use crate::old_routes::OldRoutes;
 use crate::recorder::Recorder;
@@ -108,6 +109,7 @@ impl Assembly {
             acts,
             store: self.store.clone(),
             verifier,
+            journal: Journal::new(collector.roots()),
             collector,
             host,
             host_id,
@@ -149,7 +151,7 @@ impl Assembly {
         end: &CancellationToken,
     ) {
         let sample = host.clone().run(
-            HostReader::new(collector.roots().clone()),
+            HostReader::new(collector.roots().clone()).with_units(collector.units().clone()),
             self.config.sampler.interval,
             end.clone(),
         );

@@ -6,7 +6,7 @@ use super::flusher::FlusherHandle;
 use super::sampler::HostSampler;
 use linux_api_wire::fleet::{HostFacts, HostSample};
 use linux_api_wire::series::{Minute, MinuteValue};
-use linux_api_wire::snapshot::Snapshot;
+use linux_api_wire::snapshot::{Family, Snapshot};
 
 /// How many characters of a mount point are kept: a row of the list stays small.
 const MOUNT_POINT_MAX: usize = 128;
@@ -51,6 +51,9 @@ fn facts(snapshot: &Snapshot) -> HostFacts {
     let (cpu, load) = (snapshot.cpu.as_deref(), snapshot.load.as_deref());
     let memory = snapshot.memory.as_deref();
     let fullest = fullest(snapshot);
+    // An old number would pass for one of now.
+    let is_known = snapshot.is_fresh(Family::Units);
+    let failed = snapshot.units.as_deref().filter(|_| is_known);
     // No database stores NUL.
     let shown = |mount_point: &str| {
         let first = mount_point.chars().take(MOUNT_POINT_MAX);
@@ -66,9 +69,9 @@ fn facts(snapshot: &Snapshot) -> HostFacts {
         uptime_seconds: snapshot.uptime_seconds.as_deref().copied(),
         disk_used_percent: fullest.map(|(_, used)| used),
         disk_mount_point: fullest.map(|(mount_point, _)| shown(mount_point)),
+        failed_units: failed.map(|units| units.failed),
         // Nothing looks for these yet.
         alerts: None,
-        failed_units: None,
         updates: None,
         reboot_required: None,
     }

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+#[path = "../../../../tests/it/support/bus.rs"]
 mod bus;
 mod flow;
 #[path = "../../../../tests/it/support/left_out.rs"]

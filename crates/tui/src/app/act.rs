@@ -106,8 +106,14 @@ impl App {
 
     /// Shows a view; one that is about a host shows the one chosen in the fleet.
     pub(crate) fn show(&mut self, view: View) {
-        self.screens.process.open(None);
+        self.close_pages();
         self.view = view;
+    }
+
+    /// Closes the pages that lie over views.
+    fn close_pages(&mut self) {
+        self.screens.process.open(None);
+        self.screens.unit.open(None);
     }
 
     /// Ends the filter; whether there was one.
@@ -136,7 +142,7 @@ impl App {
         let count = self.hosts.len().cast_signed();
         let next = (self.current.cast_signed() + by).rem_euclid(count);
         self.current = next.unsigned_abs();
-        self.screens.process.open(None);
+        self.close_pages();
         let name = self.host().name.clone();
         self.say(name);
     }

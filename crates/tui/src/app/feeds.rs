@@ -9,7 +9,12 @@ use crate::message::{Effect, FeedEvent};
 use crate::popups::Popup;
 use crate::query::AnyQuery;
 use crate::screen::View;
+use crate::screens::wrap;
 use linux_api_client::error::ClientError;
+use linux_api_wire::api::acts::{ActOutcome, ProcessActResult, UnitActResult};
+
+/// Most columns of a question.
+const QUESTION: usize = 76;
 
 impl App {
     pub(super) fn on_feed(&mut self, index: usize, event: FeedEvent) -> Vec<Effect> {
@@ -63,6 +68,19 @@ impl App {
             Ok(ChangeOutcome::Key(key)) => {
                 self.show_key(format!("{host}: new key {}", key.name), key.api_key);
             }
+            Ok(ChangeOutcome::Process(result)) => {
+                let is_done = result.outcome == ActOutcome::Done;
+                let text = format!(
+                    "{host}: {}: {}",
+                    change.in_words(),
+                    process_in_words(&result)
+                );
+                self.note(text, !is_done);
+            }
+            Ok(ChangeOutcome::Unit(result)) => {
+                let text = format!("{host}: {}: {}", change.in_words(), unit_in_words(&result));
+                self.note(text, !result.succeeded());
+            }
         }
     }
 
@@ -79,9 +97,14 @@ impl App {
         );
     }
 
-    /// Opens the question before a change.
+    /// Opens the question before a change on the host that is looked at.
     pub(crate) fn confirm(&mut self, change: Change) {
-        let host = self.host();
+        self.confirm_on(self.current, change);
+    }
+
+    /// Opens the question before a change on a host.
+    pub(crate) fn confirm_on(&mut self, index: usize, change: Change) {
+        let host = &self.hosts[index];
         // Its first word is a verb of ours.
         let mut question = change.in_words();
         question[..1].make_ascii_uppercase();
@@ -89,15 +112,14 @@ impl App {
             Change::CopyProgram => format!("There is none yet. The host is {}.", host.address),
             _ => format!("The daemon is at {}.", host.address),
         };
-        let mut lines = vec![
-            format!("{question} on {}?", host.name),
-            String::new(),
-            place,
-        ];
+        // What and where are never cut.
+        let width = usize::from(self.size.0).saturating_sub(4).min(QUESTION);
+        let mut lines = wrap(&format!("{question} on {}?", host.name), width);
+        lines.extend([String::new(), place]);
         lines.extend(change.consequence().map(str::to_owned));
         self.popups.push(Popup::Confirm {
             lines,
-            host: self.current,
+            host: index,
             change,
             yes: false,
         });
@@ -118,4 +140,46 @@ impl App {
             _ => None,
         }
     }
+}
+
+/// What became of an act on a process.
+fn process_in_words(result: &ProcessActResult) -> String {
+    let usual = match (result.outcome, result.killed, result.ended) {
+        (ActOutcome::Refused, ..) => "not allowed",
+        (ActOutcome::Failed, ..) => "failed",
+        (_, Some(true), _) => "it ended by KILL",
+        (_, _, Some(true)) => "it has ended",
+        (_, _, Some(false)) => "sent, it goes on",
+        _ => "done",
+    };
+    let message = result.message.as_deref().unwrap_or(usual);
+    match &result.remedy {
+        Some(remedy) => format!("{message} ({remedy})"),
+        None => message.to_owned(),
+    }
+}
+
+/// What became of an act on a unit, with the last log line where that says why it failed.
+fn unit_in_words(result: &UnitActResult) -> String {
+    let mut parts = Vec::new();
+    if let Some(job) = result.job.as_deref().filter(|job| *job != "done") {
+        parts.push(format!("job {job}"));
+    }
+    if result.pending {
+        parts.push("the job goes on".to_owned());
+    }
+    if result.active.is_empty() {
+        parts.push("done".to_owned());
+    } else {
+        parts.push(format!("{} ({})", result.active, result.sub));
+    }
+    if let Some(code) = result.exit_code.filter(|code| *code != 0) {
+        parts.push(format!("exit code {code}"));
+    }
+    if !result.succeeded()
+        && let Some(line) = result.log.last()
+    {
+        parts.push(line.message.clone());
+    }
+    parts.join(", ")
 }

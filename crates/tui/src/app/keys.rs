@@ -5,10 +5,11 @@ use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
 use super::App;
+use crate::change::Change;
 use crate::keymap::action::{DOWN, HALF_DOWN, HALF_UP, PAGE_DOWN, PAGE_UP, TOP, UP};
 use crate::keymap::{KeyAction, KeyPress, Lookup};
 use crate::message::Effect;
-use crate::popups::{Popup, Purpose};
+use crate::popups::{Popup, Purpose, SIGNALS};
 
 /// Most characters that are typed into one line.
 const LINE: usize = 1000;
@@ -27,6 +28,7 @@ impl App {
             Some(Popup::Prompt { .. }) => self.on_prompt_key(event),
             Some(Popup::Confirm { .. }) => self.on_confirm_key(event.code),
             Some(Popup::Sort { .. }) => self.on_sort_key(event.code, key),
+            Some(Popup::Signals { .. }) => self.on_signal_key(event.code, key),
             Some(Popup::Help { .. }) => self.on_reading_key(key),
             Some(Popup::Secret { .. }) => self.on_secret_key(event.code),
             None => self.on_view_key(key),
@@ -152,6 +154,38 @@ impl App {
             _ => {
                 self.popups.pop();
             }
+        }
+        Vec::new()
+    }
+
+    fn on_signal_key(&mut self, code: KeyCode, key: KeyPress) -> Vec<Effect> {
+        let action = self.settings.keymap.look_up(self.place(), &[key]);
+        let Some(Popup::Signals {
+            process,
+            host,
+            chosen,
+        }) = self.popups.last_mut()
+        else {
+            return Vec::new();
+        };
+        match (code, action) {
+            (KeyCode::Enter, _) => {
+                let (process, host, chosen) = (process.clone(), *host, *chosen);
+                self.popups.pop();
+                if let Some((signal, escalate_after)) = SIGNALS.get(chosen) {
+                    let change = Change::Signal(process, *signal, *escalate_after);
+                    self.confirm_on(host, change);
+                }
+            }
+            (KeyCode::Up, _) | (_, Lookup::Action(UP)) => *chosen = chosen.saturating_sub(1),
+            (KeyCode::Down, _) | (_, Lookup::Action(DOWN)) => {
+                *chosen = (*chosen + 1).min(SIGNALS.len() - 1);
+            }
+            (KeyCode::Esc | KeyCode::Char('q' | 'n'), _) => {
+                self.popups.pop();
+            }
+            // A stray key chooses nothing.
+            _ => {}
         }
         Vec::new()
     }

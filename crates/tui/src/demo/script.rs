@@ -8,8 +8,8 @@ use linux_api_wire::api::snapshot::{FamilyStatus, Snapshot};
 use linux_api_wire::api::system::SystemInfo;
 use linux_api_wire::api::users::{CurrentUser, ListedUser, Permissions, UserSummary};
 use linux_api_wire::snapshot::{
-    Core, Cpu, Disk, Family, Filesystem, Load, Memory, Network, Pressure, PressureShare, Processes,
-    ResourcePressure, Sensor, Session, Swap,
+    Core, Cpu, Disk, FailedUnits, Family, Filesystem, Load, Memory, Network, Pressure,
+    PressureShare, Processes, ResourcePressure, Sensor, Session, Swap,
 };
 use linux_api_wire::time::Timestamp;
 use linux_api_wire::user::Role;
@@ -191,7 +191,20 @@ impl DemoScript {
                 remote_host: Some("192.0.2.7".to_owned()),
                 started_at: Some(self.now.saturating_sub(Duration::from_mins(42))),
             }]),
+            units: Some(self.failed_units()),
             status: status.collect(),
+        }
+    }
+
+    /// One host has a unit that failed.
+    fn failed_units(&self) -> FailedUnits {
+        match self.number {
+            2 => FailedUnits {
+                failed: 1,
+                failed_names: vec!["backup.service".to_owned()],
+                ..FailedUnits::default()
+            },
+            _ => FailedUnits::default(),
         }
     }
 
@@ -223,6 +236,7 @@ impl DemoScript {
                         virtual_bytes: memory * MI * 4,
                         threads: 1 + u64::from(pid % 4),
                         start_time: started.to_string(),
+                        start_ticks: u64::from(pid) * 791,
                         unit: Some(unit.to_owned()),
                         read_bytes_per_second: Some(0.0),
                         written_bytes_per_second: Some(own * 9_000.0),

@@ -6,6 +6,7 @@ use super::{Query, RARELY};
 use crate::demo::DemoScript;
 use linux_api_client::Client;
 use linux_api_client::error::ClientError;
+use linux_api_wire::api::acts::ActState;
 use linux_api_wire::api::snapshot::Snapshot;
 use linux_api_wire::api::system::SystemInfo;
 use linux_api_wire::api::users::CurrentUser;
@@ -64,5 +65,26 @@ impl Query for SnapshotQuery {
 
     fn scripted(&self, script: &DemoScript) -> Result<Snapshot, ClientError> {
         Ok(script.snapshot())
+    }
+}
+
+/// Whether the host can be acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActsQuery;
+
+impl Query for ActsQuery {
+    type Response = ActState;
+
+    async fn fetch(&self, client: &Client) -> Result<ActState, ClientError> {
+        client.acts().await
+    }
+
+    fn scripted(&self, script: &DemoScript) -> Result<ActState, ClientError> {
+        Ok(script.acts())
+    }
+
+    /// An older daemon does not know the route, and what is read of the host is none the worse.
+    fn is_fault(_error: &ClientError) -> bool {
+        false
     }
 }

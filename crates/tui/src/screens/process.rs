@@ -10,14 +10,15 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use super::draw_absence;
-use super::processes::ProcessId;
+use super::processes::{ProcessId, acts};
 use crate::app::App;
+use crate::keymap::KeyAction;
 use crate::query::ProcessDetailQuery;
 use crate::sanitize::{clean, cut};
 use crate::screen::Screen;
 use crate::table::Move;
 use crate::widgets::frame::{boxed, instead};
-use linux_api_wire::api::processes::ProcessDetail;
+use linux_api_wire::api::processes::{Process, ProcessDetail};
 use linux_api_wire::units::{
     compact::{percent, rate, size},
     cpu_time,
@@ -49,6 +50,18 @@ impl ProcessState {
 pub(crate) struct ProcessScreen;
 
 impl Screen for ProcessScreen {
+    fn actions(&self) -> &'static [KeyAction] {
+        &[acts::SIGNAL, acts::RENICE]
+    }
+
+    fn act(&self, app: &mut App, action: KeyAction) {
+        acts::act(app, action, opened(app).map(acts::reference));
+    }
+
+    fn forbidden(&self, app: &App, action: KeyAction) -> Option<String> {
+        acts::forbidden(app, action)
+    }
+
     fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
         let theme = &app.settings.theme;
         let host = app.host();
@@ -109,6 +122,15 @@ impl Screen for ProcessScreen {
     fn leave_host(&self, app: &mut App, _was_shown: bool) {
         app.screens.process.open(None);
     }
+}
+
+/// The process that is shown, unless it has ended.
+fn opened(app: &App) -> Option<&Process> {
+    let opened = app.screens.process.opened.as_ref()?;
+    let host = app.host();
+    let detail = host.responses.process.of(&ProcessDetailQuery(opened.pid))?;
+    let is_it = *opened == &detail.process && !host.has_ended(opened.pid);
+    is_it.then_some(&detail.process)
 }
 
 /// A text in lines of at most this width.

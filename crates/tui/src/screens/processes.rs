@@ -1,5 +1,6 @@
 //! The process table, on its own view and below the overview.
 
+pub(crate) mod acts;
 mod columns;
 mod list;
 pub(crate) mod query;
@@ -16,7 +17,7 @@ use crate::keymap::KeyAction;
 use crate::keymap::action::{
     FILTER, FIND, LEFT, OPEN, REVERSE, RIGHT, SORT_LEFT, SORT_MENU, SORT_RIGHT, actions,
 };
-use crate::query::{AnyQuery, ProcessDetailQuery, ProcessRows};
+use crate::query::{ActsQuery, AnyQuery, ProcessDetailQuery, ProcessRows};
 use crate::sanitize::clean;
 use crate::screen::{Screen, View, own_table};
 use crate::table::{AnyTable, Heading, TableColumn, TableView};
@@ -63,14 +64,16 @@ impl Screen for ProcessesScreen {
             PERCENT_BASE,
             USER_FILTER,
             KERNEL_THREADS,
+            acts::SIGNAL,
+            acts::RENICE,
         ]
     }
 
     fn queries(&self, app: &App) -> Vec<AnyQuery> {
         let opened = app.screens.process.opened.as_ref();
         let opened = opened.map(|process| ProcessDetailQuery(process.pid).into());
-        let list = app.process_query(false).into();
-        [list].into_iter().chain(opened).collect()
+        let list = [app.process_query(false).into(), ActsQuery.into()];
+        list.into_iter().chain(opened).collect()
     }
 
     fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
@@ -109,6 +112,10 @@ impl Screen for ProcessesScreen {
             KERNEL_THREADS => state.hide_kernel = !state.hide_kernel,
             INVERT_FILTER => state.inverted = !state.inverted && !state.table.filter.is_empty(),
             USER_FILTER => filter_by_user(app),
+            acts::SIGNAL | acts::RENICE => {
+                let chosen = chosen(app).map(acts::reference);
+                acts::act(app, action, chosen);
+            }
             LEFT | RIGHT if state.tree => {
                 if let Some(chosen) = state.table.selected.clone() {
                     state.fold(chosen, action == LEFT);
@@ -179,6 +186,10 @@ impl Screen for ProcessesScreen {
         }
     }
 
+    fn forbidden(&self, app: &App, action: KeyAction) -> Option<String> {
+        acts::forbidden(app, action)
+    }
+
     fn save(&self, app: &App, kept: &mut toml::Table) {
         let state = &app.screens.processes;
         state.table.save_sort(kept, "process");
@@ -204,17 +215,20 @@ impl Screen for ProcessesScreen {
     }
 }
 
+/// The chosen process.
+fn chosen(app: &App) -> Option<&Process> {
+    let (list, rows) = app.process_list()?;
+    let place = app.screens.processes.table.position()?;
+    Some(&rows.items[list.rows.get(place)?.index])
+}
+
 /// Narrows what is shown to the processes of the chosen one's user, whatever is filtered by already.
 fn filter_by_user(app: &mut App) {
     let user = |process: &Process| {
         let uid = || process.uid.map(|uid| uid.to_string());
         process.user.clone().or_else(uid)
     };
-    let chosen = app.process_list().and_then(|(list, rows)| {
-        let place = app.screens.processes.table.position()?;
-        user(&rows.items[list.rows.get(place)?.index])
-    });
-    let Some(user) = chosen else {
+    let Some(user) = chosen(app).and_then(user) else {
         return;
     };
     let quoted = user.replace('\\', "\\\\").replace('"', "\\\"");

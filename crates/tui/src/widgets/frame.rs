@@ -20,20 +20,22 @@ use crate::table::fit;
 use crate::theme::Theme;
 use linux_api_wire::units::compact::span;
 
-/// What the tabs say: whole titles where all of them find room.
+/// What the tabs say: whole titles where all of them find room, else short ones, else these without space.
 fn tab_labels(width: u16) -> Vec<String> {
-    let labels = |title: fn(View) -> &'static str| -> Vec<String> {
+    let labels = |label: fn(usize, View) -> String| -> Vec<String> {
         let views = (1..).zip(View::ALL);
-        let labels = views.map(|(number, view)| format!(" {number} {} ", title(*view)));
-        labels.collect()
+        views.map(|(number, view)| label(number, *view)).collect()
     };
-    let whole = labels(View::title);
-    let used: usize = whole.iter().map(|label| label.width()).sum();
-    if used < usize::from(width) {
-        whole
-    } else {
-        labels(View::short_title)
-    }
+    let fits = |labels: &Vec<String>| {
+        let used: usize = labels.iter().map(|label| label.width()).sum();
+        used < usize::from(width)
+    };
+    let whole = labels(|number, view| format!(" {number} {} ", view.title()));
+    let short = labels(|number, view| format!(" {number} {} ", view.short_title()));
+    [whole, short]
+        .into_iter()
+        .find(fits)
+        .unwrap_or_else(|| labels(|number, view| format!("{number}{} ", view.short_title())))
 }
 
 /// The view whose tab is there.
@@ -253,15 +255,17 @@ fn hints(app: &App, room: usize) -> Vec<Span<'static>> {
     let everywhere = KeyAction::everywhere().filter(|action| *action != HELP);
     let actions = [HELP].into_iter().chain(place.screen().hinted(app));
     let actions = actions.chain(everywhere).filter(|it| !it.hint.is_empty());
-    let mut hints: Vec<(String, &str)> = actions
+    let mut hints: Vec<(String, &str, bool)> = actions
         .filter_map(|action| {
             let key = app.settings.keymap.keys_of(action).into_iter().next()?;
             // Pages that lie over a view are left by it.
             let leaves = action == QUIT && place != app.view;
-            Some((key, if leaves { "back" } else { action.hint }))
+            let hint = if leaves { "back" } else { action.hint };
+            let is_forbidden = place.screen().forbidden(app, action).is_some();
+            Some((key, hint, is_forbidden))
         })
         .collect();
-    let width = |(key, hint): &(String, &str)| key.width() + hint.width() + 3;
+    let width = |(key, hint, _): &(String, &str, bool)| key.width() + hint.width() + 3;
     let last = hints.pop();
     let mut room = room.saturating_sub(last.as_ref().map_or(0, width));
     hints.retain(|hint| {
@@ -270,9 +274,9 @@ fn hints(app: &App, room: usize) -> Vec<Span<'static>> {
         fits
     });
     let all = hints.into_iter().chain(last);
-    all.flat_map(|(key, hint)| {
+    all.flat_map(|(key, hint, is_forbidden)| {
         [
-            Span::styled(key, theme.key),
+            Span::styled(key, if is_forbidden { theme.dim } else { theme.key }),
             Span::styled(format!(" {hint}  "), theme.dim),
         ]
     })

@@ -5,6 +5,9 @@
 
 mod acts;
 mod behaviour;
+mod deeds;
+mod logs;
+mod poison;
 mod screens;
 mod stage;
 mod totals;

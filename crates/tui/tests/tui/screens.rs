@@ -12,11 +12,14 @@ use linux_api_tui::query::{
 };
 use linux_api_tui::screen::View;
 use linux_api_wire::api::history::History;
+use linux_api_wire::api::logs::LogPage;
 use linux_api_wire::api::processes::ProcessDetail;
 use linux_api_wire::api::snapshot::Snapshot;
+use linux_api_wire::api::units::{UnitDetail, UnitList};
 use linux_api_wire::api::users::RegisteredUser;
 use unicode_width::UnicodeWidthStr;
 
+use super::poison::{HOSTILE, poison};
 use super::stage::{Stage, offline, refused, script};
 
 const SMALL: (u16, u16) = (80, 24);
@@ -105,10 +108,31 @@ fn empty() {
                 })),
                 AnyQuery::Users(UsersQuery) => Ok(AnyResponse::Users(Vec::new())),
                 AnyQuery::Keys(_) => Ok(AnyResponse::Keys(Vec::new())),
+                AnyQuery::Units(_) => Ok(AnyResponse::Units(no_units())),
+                AnyQuery::Logs(_) => Ok(AnyResponse::Logs(no_lines())),
                 other => script.respond(other),
             })
         });
         snapshot(&named("empty", *view), &stage);
+    }
+}
+
+fn no_units() -> UnitList {
+    UnitList {
+        time: "2026-11-23T07:02:00Z".to_owned(),
+        total: 0,
+        failed: 0,
+        items: Vec::new(),
+        next_cursor: None,
+    }
+}
+
+fn no_lines() -> LogPage {
+    LogPage {
+        items: Vec::new(),
+        partial: false,
+        older_cursor: None,
+        newer_cursor: None,
     }
 }
 
@@ -223,6 +247,86 @@ fn one_process() {
     snapshot("process_scrolled", &stage);
 }
 
+/// The script, with another response about single units.
+fn with_unit(
+    answer: impl Fn(UnitDetail) -> Option<Result<AnyResponse, ClientError>> + 'static,
+) -> Stage {
+    let script = script();
+    let mut stage = Stage::answering(SMALL, move |wanted| {
+        match (wanted, script.respond(wanted)) {
+            (AnyQuery::Unit(_), Ok(AnyResponse::Unit(detail))) => answer(detail),
+            (_, other) => Some(other),
+        }
+    });
+    stage.show(View::Units);
+    stage.key(KeyCode::Enter);
+    stage
+}
+
+#[test]
+fn one_unit() {
+    let whole = |detail| Some(Ok(AnyResponse::Unit(detail)));
+    let mut stage = with_unit(whole);
+    snapshot("unit_normal", &stage);
+    goes_stale(&mut stage);
+    snapshot("unit_stale", &stage);
+    snapshot("unit_loading", &with_unit(|_| None));
+    snapshot("unit_error", &with_unit(|_| Some(Err(refused()))));
+    let stage = with_unit(move |mut detail| {
+        detail.description = format!("{HOSTILE}{}", "y".repeat(1 << 20));
+        detail.active = HOSTILE.to_owned();
+        detail.status_text = Some(HOSTILE.to_owned());
+        detail.triggers = vec![HOSTILE.to_owned()];
+        for line in detail.log.iter_mut().flatten() {
+            line.time = HOSTILE.to_owned();
+            line.message = format!("{HOSTILE}{}", "y".repeat(1 << 14));
+        }
+        whole(detail)
+    });
+    assert_harmless(&stage.text());
+    snapshot("unit_hostile", &stage);
+    let mut stage = with_unit(move |mut detail| {
+        detail.log = None;
+        whole(detail)
+    });
+    stage.send(AppMessage::Resize(60, 16));
+    snapshot("unit_smallest", &stage);
+}
+
+#[test]
+fn the_menu_of_signals_and_the_questions_of_acts() {
+    let mut stage = Stage::one(SMALL);
+    stage.show(View::Processes);
+    stage.key(KeyCode::F(9));
+    snapshot("signal_menu", &stage);
+    stage.key(KeyCode::Enter);
+    snapshot("signal_question", &stage);
+    let mut stage = Stage::one(SMALL);
+    stage.show(View::Units);
+    stage.keys("r");
+    snapshot("unit_question", &stage);
+    let script = script();
+    let mut stage = Stage::answering(SMALL, move |wanted| {
+        let mut data = script.respond(wanted).unwrap();
+        if !matches!(wanted, AnyQuery::Acts(_)) {
+            poison(&mut data);
+        }
+        Some(Ok(data))
+    });
+    for (view, key) in [
+        (View::Processes, KeyCode::F(9)),
+        (View::Units, KeyCode::Char('r')),
+    ] {
+        stage.show(view);
+        stage.key(key);
+        assert!(!stage.app.popups.is_empty(), "{view:?}");
+        assert_harmless(&stage.text());
+        stage.key(KeyCode::Enter);
+        assert_harmless(&stage.text());
+        stage.key(KeyCode::Esc);
+    }
+}
+
 #[test]
 fn the_tree() {
     let mut stage = Stage::one(SMALL);
@@ -264,10 +368,6 @@ fn what_lies_over_a_view() {
     snapshot("first_key", &stage);
 }
 
-/// What tries to steer a terminal: a title, the clipboard, clearing, colours, direction, hiding.
-const HOSTILE: &str = "e\u{1b}]0;owned\u{7}v\u{1b}]52;c;b3duZWQ=\u{7}i\u{1b}[2J\u{9b}31ml\
-                       \u{202e}txt\u{2066}\u{200b}\u{feff}\n\r\t漢字e\u{301}";
-
 #[test]
 fn names_that_mean_harm_stay_names() {
     for view in View::ALL {
@@ -301,81 +401,5 @@ fn assert_harmless(text: &str) {
     for character in text.chars().filter(|it| *it != '\n') {
         let harmless = linux_api_wire::harmless::is_harmless(character);
         assert!(harmless, "{character:?} in {text}");
-    }
-}
-
-fn poison(data: &mut AnyResponse) {
-    let bad = || HOSTILE.to_owned();
-    match data {
-        AnyResponse::Me(me) => me.user.username = bad(),
-        AnyResponse::Info(info) => {
-            info.release = bad();
-            info.machine = "x".repeat(2 << 20);
-        }
-        AnyResponse::Snapshot(snapshot) => {
-            snapshot.host = bad();
-            for filesystem in snapshot.filesystems.iter_mut().flatten() {
-                filesystem.mount_point = bad();
-            }
-            for disk in snapshot.disks.iter_mut().flatten() {
-                disk.device = bad();
-                disk.busy_percent = f64::NAN;
-                disk.read_bytes_per_second = -1.0;
-            }
-            for session in snapshot.sessions.iter_mut().flatten() {
-                session.user = bad();
-            }
-            for sensor in snapshot.sensors.iter_mut().flatten() {
-                sensor.name = bad();
-                sensor.celsius = Some(f64::INFINITY);
-            }
-            if let Some(cpu) = &mut snapshot.cpu {
-                cpu.usage_percent = -1.0;
-                cpu.per_core[0].usage_percent = f64::NAN;
-            }
-        }
-        AnyResponse::Processes(rows) => {
-            for process in &mut rows.items {
-                process.name = bad();
-                process.command = format!("{HOSTILE}{}", "y".repeat(1 << 20));
-                process.user = Some(bad());
-                process.state = bad();
-                process.cpu_percent = Some(-1.0);
-                process.cpu_seconds = f64::NAN;
-                process.unit = Some(bad());
-            }
-        }
-        AnyResponse::Process(_) => {}
-        AnyResponse::Readiness(readiness) => {
-            readiness.status = bad();
-            readiness.checks.database.detail = bad();
-        }
-        AnyResponse::Health(health) => health.database.version = Some(bad()),
-        AnyResponse::Requests(requests) => {
-            let rows = requests.hours.iter_mut().chain(&mut requests.minutes);
-            for row in rows {
-                row.route = bad();
-                row.p99 = f64::NAN;
-            }
-        }
-        AnyResponse::History(history) => {
-            for series in &mut history.series {
-                series.labels.insert("name".to_owned(), bad());
-                series.points.push([f64::NAN, f64::INFINITY, -1.0]);
-                series.points.push([1e300, 0.0, 0.0]);
-            }
-        }
-        AnyResponse::Users(users) => {
-            for user in users {
-                user.username = bad();
-                user.last_login = Some(bad());
-            }
-        }
-        AnyResponse::Keys(keys) => {
-            for key in keys {
-                key.name = bad();
-                key.key_id = bad();
-            }
-        }
     }
 }

@@ -22,7 +22,7 @@ fn the_mouse_chooses_opens_sorts_and_zooms() {
     stage.mouse(left, 2, 5);
     assert_eq!(stage.app.view, View::Overview, "the chosen row opens");
     // The tab of the processes, and its third row.
-    stage.mouse(left, 25, 1);
+    stage.mouse(left, 20, 1);
     assert_eq!(stage.app.view, View::Processes);
     let before = stage.app.screens.processes.table.sort;
     stage.mouse(left, 3, 2);

@@ -29,6 +29,60 @@ pub enum SignalName {
     Stop,
 }
 
+impl SignalName {
+    /// All of them, the ones that people need first at the front.
+    pub const ALL: [Self; 9] = [
+        Self::Term,
+        Self::Kill,
+        Self::Hup,
+        Self::Int,
+        Self::Quit,
+        Self::Usr1,
+        Self::Usr2,
+        Self::Stop,
+        Self::Cont,
+    ];
+
+    /// Its name on the wire, without `SIG`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hup => "HUP",
+            Self::Int => "INT",
+            Self::Quit => "QUIT",
+            Self::Kill => "KILL",
+            Self::Usr1 => "USR1",
+            Self::Usr2 => "USR2",
+            Self::Term => "TERM",
+            Self::Cont => "CONT",
+            Self::Stop => "STOP",
+        }
+    }
+
+    /// What a process does that has no other mind.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Hup => "reload, or end",
+            Self::Int => "interrupt",
+            Self::Quit => "end with a core dump",
+            Self::Kill => "end at once",
+            Self::Usr1 | Self::Usr2 => "the program's own",
+            Self::Term => "end",
+            Self::Cont => "continue",
+            Self::Stop => "halt",
+        }
+    }
+
+    /// The signal of that name, in any case and with or without `SIG`.
+    #[must_use]
+    pub fn named(text: &str) -> Option<Self> {
+        let upper = text.to_ascii_uppercase();
+        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+        Self::ALL.into_iter().find(|signal| signal.as_str() == name)
+    }
+}
+
 /// A process, named so that no other can be meant: the kernel gives the number of a process that has ended to
 /// another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

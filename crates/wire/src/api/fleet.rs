@@ -25,7 +25,7 @@ use crate::fleet::{ClockFault, HostFacts, HostState};
     "age_seconds": 4,
     "state": "up",
     "alerts": null,
-    "failed_units": null,
+    "failed_units": 1,
     "clock": null,
     "clock_ahead_seconds": null,
     "facts_time": "2026-11-23T07:02:08Z",
@@ -38,7 +38,7 @@ use crate::fleet::{ClockFault, HostFacts, HostState};
         "disk_used_percent": 71.5,
         "disk_mount_point": "/srv",
         "alerts": null,
-        "failed_units": null,
+        "failed_units": 1,
         "updates": null,
         "reboot_required": null
     },
@@ -78,7 +78,7 @@ pub struct FleetHost {
     /// How many alerts of it fire. This version has no alerts: always `null`.
     #[serde(default)]
     pub alerts: Option<u64>,
-    /// How many of its units have failed. This version does not look: always `null`.
+    /// How many of its units have failed; `null` without systemd, or while it does not respond.
     #[serde(default)]
     pub failed_units: Option<u64>,
     /// How its clock is wrong, by more than 5 minutes; `null` when it is right as far as is known. `behind`

@@ -19,7 +19,7 @@ pub struct LogEntry {
     /// 0 (emergency), 1 (alert), 2 (critical), 3 (error), 4 (warning), 5 (notice), 6 (information), 7 (debug);
     /// null when it has none.
     pub priority: Option<u8>,
-    /// The unit that wrote it.
+    /// The unit that wrote it, or that systemd wrote it about.
     pub unit: Option<String>,
     /// The name that the program calls itself, `kernel` for the kernel: any characters.
     pub identifier: Option<String>,
@@ -47,13 +47,23 @@ pub enum MessageState {
 
 /// A page of the journal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "items": [{
+        "cursor": "s=0f…;i=1a2b", "time": "2026-11-23T07:02:10.123456Z", "priority": 3, "unit": "nginx.service",
+        "identifier": "nginx", "pid": 4711, "boot_id": "5a0f3c6d7e8b4c1d9a2b3c4d5e6f7a8b",
+        "message": "bind() to 0.0.0.0:80 failed", "message_state": "text"
+    }],
+    "partial": false, "older_cursor": "s=0f…;i=1a2b", "newer_cursor": "s=0f…;i=1a2b"
+}))]
 pub struct LogPage {
     /// Entries from the oldest to the newest, in whichever direction the page was read.
     pub items: Vec<LogEntry>,
-    /// Whether the time ran out before the page was full: there may be more between its entries and the end.
+    /// Whether the time (5 s) or the room (1 MiB) ran out before the page was full: there may be more between
+    /// its entries and the end.
     pub partial: bool,
     /// The `cursor` of the next request with `direction=older`; null when there are no older entries.
     pub older_cursor: Option<String>,
-    /// The `cursor` of a request with `direction=newer`, or of the stream; null when the page is empty.
+    /// The `cursor` of a request with `direction=newer`, or of the stream; null when the page is empty: then
+    /// that of the request still holds.
     pub newer_cursor: Option<String>,
 }

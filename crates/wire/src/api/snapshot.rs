@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::snapshot::{
-    self as model, Cpu, Disk, Family, Filesystem, Load, Memory, Network, Pressure, Processes,
-    Sensor, Session, Swap,
+    self as model, Cpu, Disk, FailedUnits, Family, Filesystem, Load, Memory, Network, Pressure,
+    Processes, Sensor, Session, Swap,
 };
 use crate::time::Timestamp;
 
@@ -51,6 +51,8 @@ pub struct Snapshot {
     pub processes: Option<Processes>,
     /// Who is logged in.
     pub sessions: Option<Vec<Session>>,
+    /// Units of systemd that have failed.
+    pub units: Option<FailedUnits>,
     /// How the reading of each family went.
     pub status: BTreeMap<Family, FamilyStatus>,
 }
@@ -112,6 +114,7 @@ impl Snapshot {
             uptime_seconds: part!(Uptime, uptime_seconds),
             processes: part!(Processes, processes),
             sessions: part!(Sessions, sessions),
+            units: part!(Units, units),
             status: status.collect(),
         }
     }
@@ -142,6 +145,7 @@ impl Serialize for Snapshot {
                 Family::Uptime => map.serialize_entry(field, &self.uptime_seconds)?,
                 Family::Processes => map.serialize_entry(field, &self.processes)?,
                 Family::Sessions => map.serialize_entry(field, &self.sessions)?,
+                Family::Units => map.serialize_entry(field, &self.units)?,
             }
         }
         map.serialize_entry("status", &self.status)?;
@@ -221,6 +225,9 @@ pub fn example() -> serde_json::Value {
             "user": "alice", "terminal": "pts/0", "remote_host": "192.0.2.7",
             "started_at": "2026-11-23T06:40:11Z"
         }],
+        "units": {
+            "failed": 1, "failed_names": ["backup.service"], "restarting": 0, "restarting_names": []
+        },
         "status": {
             "cpu": {"age_ms": 730, "error": null},
             "sensors": {"age_ms": null, "error": "can't read /sys/class/hwmon: no such directory"}

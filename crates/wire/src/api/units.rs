@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 pub struct UnitSummary {
     /// Its name.
     pub name: String,
-    /// What its file says it is: any characters. Empty for a unit that is not loaded.
+    /// What its file says it is: any characters, 1000 at most. Empty for a unit that is not loaded.
     pub description: String,
     /// Whether its file could be read: `loaded`, `not-found`, `masked`, `bad-setting`, `error`; null for a unit
     /// that has a file and is not loaded.
@@ -31,6 +31,13 @@ pub struct UnitSummary {
 
 /// Units of a host.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "time": "2026-11-23T07:02:10Z", "total": 1, "failed": 1, "next_cursor": null,
+    "items": [{
+        "name": "nginx.service", "description": "A high performance web server", "load": "loaded",
+        "active": "active", "sub": "running", "enabled": "enabled", "job": null
+    }]
+}))]
 pub struct UnitList {
     /// When systemd was polled.
     #[schema(format = DateTime)]
@@ -47,6 +54,17 @@ pub struct UnitList {
 
 /// A unit with what systemd knows of it. Members that do not apply to its type are null.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "name": "nginx.service", "aliases": ["nginx.service"], "description": "A high performance web server",
+    "load": "loaded", "active": "active", "sub": "running", "enabled": "enabled",
+    "fragment_path": "/usr/lib/systemd/system/nginx.service", "active_since": "2026-11-23T06:40:11Z",
+    "state_since": "2026-11-23T06:40:11Z", "result": "success", "main_pid": 4711, "exit_code": null,
+    "exit_signal": null, "restarts": 0, "status_text": null, "memory_bytes": 12_582_912_u64,
+    "cpu_seconds": 3.25, "tasks": 5, "memory_max_bytes": 536_870_912_u64, "memory_high_bytes": null,
+    "cpu_quota_percent": 50.0, "io_weight": null, "tasks_max": 4_915, "triggers": [], "triggered_by": [],
+    "last_trigger": null, "next_trigger": null,
+    "log": [{"time": "2026-11-23T06:40:11.123456Z", "priority": 6, "message": "Started nginx.service"}]
+}))]
 pub struct UnitDetail {
     /// Its canonical name.
     pub name: String,
@@ -80,7 +98,7 @@ pub struct UnitDetail {
     pub exit_signal: Option<i32>,
     /// How often systemd restarted it by itself.
     pub restarts: Option<u32>,
-    /// What it last told systemd of itself: any characters.
+    /// What it last reported to systemd of itself: any characters.
     pub status_text: Option<String>,
     /// Memory of its control group in bytes.
     pub memory_bytes: Option<u64>,
@@ -108,7 +126,8 @@ pub struct UnitDetail {
     /// Of a timer: when it runs next.
     #[schema(format = DateTime)]
     pub next_trigger: Option<String>,
-    /// Its last log lines, oldest first; null without the scope `logs:read`.
+    /// Its last log lines, oldest first; null without the scope `logs:read`, and where the journal can't be
+    /// read.
     pub log: Option<Vec<UnitLogLine>>,
 }
 

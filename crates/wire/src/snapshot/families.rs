@@ -330,6 +330,20 @@ pub struct Session {
     pub started_at: Option<Timestamp>,
 }
 
+/// Units of systemd that need a look.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct FailedUnits {
+    /// How many have failed.
+    pub failed: u64,
+    /// Their names in alphabetical order, the first 20.
+    pub failed_names: Vec<String>,
+    /// How many systemd was about to start again when it was polled, because they had ended.
+    pub restarting: u64,
+    /// Their names in alphabetical order, the first 20.
+    pub restarting_names: Vec<String>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,7 +17,7 @@ const PAGE: usize = 500;
 const PAGES: usize = 20;
 /// The columns of the process list that are shown.
 const FIELDS: &str = "pid,ppid,name,command,uid,user,state,cpu_percent,cpu_seconds,memory_bytes,\
-                      memory_percent,threads,nice,start_time,unit,container,\
+                      memory_percent,threads,nice,start_time,start_ticks,unit,container,\
                       read_bytes_per_second,written_bytes_per_second";
 
 /// Which processes, and in which order.

@@ -39,6 +39,7 @@ columns! {
     Nice "nice"
     Tty "tty"
     StartTime "start_time"
+    StartTicks "start_ticks"
     Cgroup "cgroup"
     Unit "unit"
     Container "container"

@@ -42,6 +42,7 @@ impl<'de> Deserialize<'de> for Snapshot {
             Uptime uptime_seconds
             Processes processes
             Sessions sessions
+            Units units
         }
         Ok(snapshot)
     }

@@ -7,12 +7,16 @@
     reason = "methods have the form that systemd's have on the bus"
 )]
 
+#[path = "bus/objects.rs"]
+mod objects;
+
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use objects::{Service, Timer, Unit};
 use zbus::object_server::SignalEmitter;
 use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue};
 use zbus::{Connection, connection, interface};
@@ -26,13 +30,16 @@ pub(crate) struct Bus {
 }
 
 impl Bus {
-    /// Starts one below `folder`; none where dbus-daemon is not installed.
+    /// Starts one below `folder`, where the system's bus is below the root; none where dbus-daemon is not
+    /// installed.
     pub(crate) fn start(folder: &Path) -> Option<Self> {
         if !Path::new(DAEMON).exists() {
-            crate::left_out::for_want_of("dbus-daemon", "apt-get install dbus");
+            super::left_out::for_want_of("dbus-daemon", "apt-get install dbus");
             return None;
         }
-        let address = format!("unix:path={}", folder.join("bus").display());
+        let socket = folder.join("run/dbus/system_bus_socket");
+        std::fs::create_dir_all(socket.parent().unwrap()).unwrap();
+        let address = format!("unix:path={}", socket.display());
         let configuration = format!(
             "<busconfig><type>session</type><listen>{address}</listen><auth>EXTERNAL</auth>\
              <policy context=\"default\"><allow send_destination=\"*\"/><allow receive_sender=\"*\"/>\
@@ -81,6 +88,10 @@ pub(crate) struct FakeUnit {
     pub(crate) fragment: String,
     pub(crate) memory: u64,
     pub(crate) exit: (i32, i32),
+    pub(crate) description: String,
+    pub(crate) sub: &'static str,
+    /// When a timer ran last and runs next, in microseconds since 1970.
+    pub(crate) timer: (u64, u64),
     /// What its next job ends with; empty when it does not end.
     pub(crate) job: &'static str,
 }
@@ -94,6 +105,8 @@ pub(crate) fn unit(id: &str) -> FakeUnit {
         has_file: true,
         memory: 10 << 20,
         job: "done",
+        sub: "running",
+        description: format!("The unit {id}"),
         ..FakeUnit::default()
     }
 }
@@ -129,6 +142,9 @@ impl Systemd {
                 Service(Arc::clone(&state), index),
             );
             builder = builder.serve_at(path.clone(), unit).unwrap();
+            builder = builder
+                .serve_at(path.clone(), Timer(Arc::clone(&state), index))
+                .unwrap();
             builder = builder.serve_at(path, service).unwrap();
         }
         let builder = builder.name("org.freedesktop.systemd1").unwrap();
@@ -168,6 +184,20 @@ enum SystemdError {
     OnlyByDependency(String),
 }
 
+/// A unit in a list, as org.freedesktop.systemd1(5) has it.
+type Listed = (
+    String,
+    String,
+    String,
+    String,
+    String,
+    String,
+    OwnedObjectPath,
+    u32,
+    String,
+    OwnedObjectPath,
+);
+
 struct Manager(Arc<Mutex<State>>);
 
 impl Manager {
@@ -176,6 +206,27 @@ impl Manager {
         let is_it = |unit: &FakeUnit| unit.id == name || unit.aliases.iter().any(|it| it == name);
         let index = state.units.iter().position(is_it)?;
         Some((index, state.units[index].clone()))
+    }
+
+    fn listed(&self, is_wanted: impl Fn(&FakeUnit) -> bool) -> Vec<Listed> {
+        let state = lock(&self.0);
+        let all = state.units.iter().enumerate();
+        let listed = all.filter(|(_, unit)| unit.is_loaded && is_wanted(unit));
+        let one = |(index, unit): (usize, &FakeUnit)| {
+            (
+                unit.id.clone(),
+                unit.description.clone(),
+                unit.load.to_owned(),
+                unit.active.to_owned(),
+                unit.sub.to_owned(),
+                String::new(),
+                path(index),
+                0,
+                String::new(),
+                OwnedObjectPath::default(),
+            )
+        };
+        listed.map(one).collect()
     }
 
     fn record(&self, call: String) {
@@ -237,6 +288,32 @@ impl Manager {
         found
             .map(|(index, _)| path(index))
             .ok_or_else(|| SystemdError::NoSuchUnit(name.to_owned()))
+    }
+
+    fn list_units(&self) -> Vec<Listed> {
+        self.record("list units".to_owned());
+        self.listed(|_| true)
+    }
+
+    fn list_units_filtered(&self, states: Vec<String>) -> Vec<Listed> {
+        self.record(format!("list units {states:?}"));
+        let has = |state: &str| states.iter().any(|one| one == state);
+        self.listed(|unit| has(unit.active) || has(unit.sub))
+    }
+
+    fn list_unit_files(&self) -> Vec<(String, String)> {
+        self.record("list files".to_owned());
+        let state = lock(&self.0);
+        let of_unit = |unit: &FakeUnit| {
+            let file = |name: &String, state: &str| {
+                (format!("/usr/lib/systemd/system/{name}"), state.to_owned())
+            };
+            let aliases = unit.aliases.iter().map(move |name| file(name, "alias"));
+            let own = std::iter::once(file(&unit.id, "enabled"));
+            own.chain(aliases).collect::<Vec<_>>()
+        };
+        let with_file = state.units.iter().filter(|unit| unit.has_file);
+        with_file.flat_map(of_unit).collect()
     }
 
     fn list_unit_files_by_patterns(
@@ -338,81 +415,4 @@ impl Manager {
         unit: &str,
         result: &str,
     ) -> zbus::Result<()>;
-}
-
-struct Unit(Arc<Mutex<State>>, usize);
-
-impl Unit {
-    fn get(&self) -> FakeUnit {
-        lock(&self.0).units[self.1].clone()
-    }
-}
-
-#[interface(name = "org.freedesktop.systemd1.Unit")]
-impl Unit {
-    #[zbus(property)]
-    fn id(&self) -> String {
-        self.get().id
-    }
-
-    #[zbus(property)]
-    fn names(&self) -> Vec<String> {
-        let unit = self.get();
-        [vec![unit.id], unit.aliases].concat()
-    }
-
-    #[zbus(property)]
-    fn load_state(&self) -> String {
-        self.get().load.to_owned()
-    }
-
-    #[zbus(property)]
-    fn active_state(&self) -> String {
-        self.get().active.to_owned()
-    }
-
-    #[zbus(property)]
-    fn sub_state(&self) -> String {
-        "running".to_owned()
-    }
-
-    #[zbus(property)]
-    fn required_by(&self) -> Vec<String> {
-        self.get().required_by
-    }
-
-    #[zbus(property)]
-    fn conflicts(&self) -> Vec<String> {
-        self.get().conflicts
-    }
-
-    #[zbus(property)]
-    fn fragment_path(&self) -> String {
-        self.get().fragment
-    }
-}
-
-struct Service(Arc<Mutex<State>>, usize);
-
-#[interface(name = "org.freedesktop.systemd1.Service")]
-impl Service {
-    #[zbus(property)]
-    fn memory_current(&self) -> u64 {
-        lock(&self.0).units[self.1].memory
-    }
-
-    #[zbus(property)]
-    fn exec_main_code(&self) -> i32 {
-        lock(&self.0).units[self.1].exit.0
-    }
-
-    #[zbus(property)]
-    fn exec_main_status(&self) -> i32 {
-        lock(&self.0).units[self.1].exit.1
-    }
-
-    #[zbus(property)]
-    fn result(&self) -> String {
-        "success".to_owned()
-    }
 }

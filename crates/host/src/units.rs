@@ -1,0 +1,428 @@
+//! systemd's units, read over D-Bus.
+//!
+//! [`Units`] has one connection, which is made when something is read and made again after a failure. A
+//! list is two calls ([`Units::list`]), shared by all who request one within a second. What has failed
+//! ([`Units::failed`]) is one call, which the snapshots make every ten seconds.
+
+mod detail;
+mod name;
+mod systemd;
+mod watch;
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+use zbus::proxy::CacheProperties;
+use zbus::{Connection, connection};
+
+use linux_api_wire::api::units::{UnitDetail, UnitSummary};
+use linux_api_wire::snapshot::FailedUnits;
+use linux_api_wire::time::{Clock, Timestamp};
+
+pub use name::{AnyUnit, NoUnitName, UNIT_TYPES, unit_type};
+pub(crate) use watch::FailedWatch;
+
+use name::is_template;
+use systemd::{File, Loaded, ManagerProxy};
+
+/// The socket of the system's bus, below the root of the host's files.
+const SOCKET: &str = "run/dbus/system_bus_socket";
+/// How long all that one reading takes may last.
+const DEADLINE: Duration = Duration::from_secs(2);
+/// For how long a list, or the failure to read one, is shared.
+const KEPT_FOR: Duration = Duration::from_secs(1);
+/// Files of these types are listed though their units are not loaded.
+const LISTED_FILES: [&str; 4] = ["service", "timer", "socket", "path"];
+/// The most names of units in a snapshot.
+const NAMED: usize = 20;
+/// The most characters of a text that a unit chooses, such as its description.
+const TEXT: usize = 1_000;
+
+/// Why systemd could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct UnitsUnavailable(Arc<str>);
+
+impl UnitsUnavailable {
+    fn new(reason: impl Into<Arc<str>>) -> Self {
+        Self(reason.into())
+    }
+}
+
+/// The units of a host at one moment.
+#[derive(Debug)]
+pub struct UnitsListed {
+    /// When systemd was polled.
+    pub time: Timestamp,
+    /// All that are loaded, and those of services, timers, sockets and paths that only have a file; by name.
+    pub units: Vec<UnitSummary>,
+    /// How many have failed.
+    pub failed: usize,
+    /// Names of files that are other names of units.
+    aliases: HashSet<String>,
+}
+
+type Outcome = Result<Arc<UnitsListed>, UnitsUnavailable>;
+
+/// Reads the units of one host. Clones share the connection.
+#[derive(Debug, Clone)]
+pub struct Units(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    /// The address of the bus.
+    bus: String,
+    clock: Clock,
+    connection: Mutex<Option<Connection>>,
+    /// What was listed last, with the moment at which that was finished.
+    list: Arc<Mutex<Option<(Instant, Outcome)>>>,
+}
+
+impl Units {
+    /// Those of the host whose files are below `rootfs`. Connects to nothing yet.
+    #[must_use]
+    pub fn new(rootfs: &Path, clock: Clock) -> Self {
+        Self(Arc::new(Inner {
+            bus: format!("unix:path={}", rootfs.join(SOCKET).display()),
+            clock,
+            connection: Mutex::new(None),
+            list: Arc::default(),
+        }))
+    }
+
+    /// Lists the units. All who list within a second share two calls.
+    ///
+    /// # Errors
+    /// When the bus or systemd is not there, or does not respond within 2 s.
+    pub async fn list(&self) -> Result<Arc<UnitsListed>, UnitsUnavailable> {
+        let mut kept = Arc::clone(&self.0.list).lock_owned().await;
+        if let Some((finished, outcome)) = &*kept
+            && finished.elapsed() < KEPT_FOR
+        {
+            return outcome.clone();
+        }
+        let units = self.clone();
+        // A task of its own: a reader that leaves would otherwise let the next one start over.
+        let task = tokio::spawn(async move {
+            let outcome = units.in_time(units.read_list()).await.map(Arc::new);
+            *kept = Some((Instant::now(), outcome.clone()));
+            outcome
+        });
+        let stopped = |_| Err(UnitsUnavailable::new("the reading was given up"));
+        task.await.unwrap_or_else(stopped)
+    }
+
+    /// What systemd knows of a unit, without its log; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn show(&self, name: &AnyUnit) -> Result<Option<UnitDetail>, UnitsUnavailable> {
+        if name.is_template() {
+            return Ok(None);
+        }
+        let found = self.in_time(async {
+            let connection = self.connect().await?;
+            let manager = manager(&connection).await?;
+            match manager.get_unit(name.as_str()).await {
+                Ok(path) => Ok((connection, Some(path))),
+                Err(error) if is_refusal(&error) => Ok((connection, None)),
+                Err(error) => Err(error),
+            }
+        });
+        let (connection, path) = found.await?;
+        // Loading a unit of which there is no file would make one, out of any text.
+        if path.is_none() && !self.list().await?.has_file(name.as_str()) {
+            return Ok(None);
+        }
+        let now = self.0.clock.now();
+        self.in_time(async {
+            let path = match path {
+                Some(path) => path,
+                None => match manager(&connection).await?.load_unit(name.as_str()).await {
+                    Ok(path) => path,
+                    Err(error) if is_refusal(&error) => return Ok(None),
+                    Err(error) => return Err(error),
+                },
+            };
+            detail::read(&connection, &path, name, now).await
+        })
+        .await
+    }
+
+    /// Which units have failed or are restarted over and over.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn failed(&self) -> Result<FailedUnits, UnitsUnavailable> {
+        self.in_time(async {
+            let connection = self.connect().await?;
+            let states = ["failed", "auto-restart", "auto-restart-queued"];
+            let manager = manager(&connection).await?;
+            Ok(summed_up(manager.list_units_filtered(&states).await?))
+        })
+        .await
+    }
+
+    async fn read_list(&self) -> zbus::Result<UnitsListed> {
+        let connection = self.connect().await?;
+        let manager = manager(&connection).await?;
+        let time = self.0.clock.now();
+        let (loaded, files) = tokio::try_join!(manager.list_units(), manager.list_unit_files())?;
+        Ok(merged(time, loaded, &files))
+    }
+
+    async fn connect(&self) -> zbus::Result<Connection> {
+        let mut kept = self.0.connection.lock().await;
+        if let Some(connection) = kept.as_ref() {
+            return Ok(connection.clone());
+        }
+        // The deadline is that of the whole reading, see `in_time`.
+        let builder = connection::Builder::address(self.0.bus.as_str())?;
+        let connection = builder.build().await?;
+        *kept = Some(connection.clone());
+        Ok(connection)
+    }
+
+    /// Waits for a reading, and drops the connection after a failure, which may be its own.
+    async fn in_time<T>(
+        &self,
+        reading: impl Future<Output = zbus::Result<T>>,
+    ) -> Result<T, UnitsUnavailable> {
+        let reason = match tokio::time::timeout(DEADLINE, reading).await {
+            Ok(Ok(value)) => return Ok(value),
+            Ok(Err(error)) => self.reason(&error),
+            Err(_) => "systemd did not respond within 2 s".to_owned(),
+        };
+        *self.0.connection.lock().await = None;
+        Err(UnitsUnavailable::new(reason))
+    }
+
+    fn reason(&self, error: &zbus::Error) -> String {
+        let path = self.0.bus.trim_start_matches("unix:path=");
+        match error {
+            zbus::Error::Connection(error, _) | zbus::Error::InputOutput(error)
+                if error.kind() == std::io::ErrorKind::NotFound =>
+            {
+                format!("there is no system bus: {path} is not there")
+            }
+            error => shortened(&format!("systemd can't be reached over {path}: {error}")),
+        }
+    }
+}
+
+impl UnitsListed {
+    /// These units, in the order of their names.
+    #[must_use]
+    pub fn of(time: Timestamp, units: Vec<UnitSummary>) -> Self {
+        let has_failed = |unit: &&UnitSummary| unit.active.as_deref() == Some("failed");
+        Self {
+            time,
+            failed: units.iter().filter(has_failed).count(),
+            units,
+            aliases: HashSet::new(),
+        }
+    }
+
+    /// Whether there is a file of this name.
+    fn has_file(&self, name: &str) -> bool {
+        let found = self.units.binary_search_by(|unit| (*unit.name).cmp(name));
+        found.is_ok_and(|at| self.units[at].enabled.is_some()) || self.aliases.contains(name)
+    }
+}
+
+async fn manager(connection: &Connection) -> zbus::Result<ManagerProxy<'static>> {
+    let built = ManagerProxy::builder(connection).cache_properties(CacheProperties::No);
+    built.build().await
+}
+
+/// Whether the other end responded with an error, so that the connection is well.
+fn is_refusal(error: &zbus::Error) -> bool {
+    let zbus::Error::MethodError(name, ..) = error else {
+        return false;
+    };
+    // The bus itself says that systemd is not there, or does not respond.
+    let of_the_bus = [
+        "ServiceUnknown",
+        "NameHasNoOwner",
+        "NoReply",
+        "Disconnected",
+        "TimedOut",
+    ];
+    let last = name.as_str().rsplit('.').next().unwrap_or_default();
+    !of_the_bus.contains(&last)
+}
+
+/// The text as it is shown: no longer than [`TEXT`].
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(TEXT) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn summary(unit: Loaded) -> UnitSummary {
+    let (name, description, load, active, sub, _, _, job, job_type, _) = unit;
+    UnitSummary {
+        name,
+        description: shortened(&description),
+        load: Some(load),
+        active: Some(active),
+        sub: Some(sub),
+        enabled: None,
+        job: (job != 0).then_some(job_type),
+    }
+}
+
+/// The loaded units, and those that only have a file.
+fn merged(time: Timestamp, loaded: Vec<Loaded>, files: &[File]) -> UnitsListed {
+    let mut units: BTreeMap<String, UnitSummary> = BTreeMap::new();
+    for unit in loaded {
+        let unit = summary(unit);
+        units.insert(unit.name.clone(), unit);
+    }
+    let mut aliases = HashSet::new();
+    for (path, state) in files {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        if is_template(name) {
+            continue;
+        }
+        if state == "alias" {
+            aliases.insert(name.to_owned());
+            continue;
+        }
+        if let Some(unit) = units.get_mut(name) {
+            unit.enabled = Some(state.clone());
+        } else if LISTED_FILES.contains(&unit_type(name)) {
+            let unit = UnitSummary {
+                name: name.to_owned(),
+                description: String::new(),
+                load: None,
+                active: None,
+                sub: None,
+                enabled: Some(state.clone()),
+                job: None,
+            };
+            units.insert(unit.name.clone(), unit);
+        }
+    }
+    UnitsListed {
+        aliases,
+        ..UnitsListed::of(time, units.into_values().collect())
+    }
+}
+
+fn summed_up(loaded: Vec<Loaded>) -> FailedUnits {
+    let mut failed = Vec::new();
+    let mut restarting = Vec::new();
+    for unit in loaded {
+        match (&*unit.3, &*unit.4) {
+            ("failed", _) => failed.push(unit.0),
+            (_, "auto-restart" | "auto-restart-queued") => restarting.push(unit.0),
+            _ => {}
+        }
+    }
+    let count = |names: &Vec<String>| u64::try_from(names.len()).unwrap_or(u64::MAX);
+    let (count_failed, count_restarting) = (count(&failed), count(&restarting));
+    for names in [&mut failed, &mut restarting] {
+        names.sort_unstable();
+        names.truncate(NAMED);
+    }
+    FailedUnits {
+        failed: count_failed,
+        failed_names: failed,
+        restarting: count_restarting,
+        restarting_names: restarting,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn loaded(name: &str, active: &str, sub: &str) -> Loaded {
+        let path = zbus::zvariant::OwnedObjectPath::default();
+        let text = str::to_owned;
+        (
+            text(name),
+            format!("The unit {name}"),
+            text("loaded"),
+            text(active),
+            text(sub),
+            String::new(),
+            path.clone(),
+            u32::from(sub == "start"),
+            text("start"),
+            path,
+        )
+    }
+
+    #[test]
+    fn files_give_loaded_units_their_state_and_others_a_place() {
+        let units = vec![
+            loaded("b.service", "failed", "failed"),
+            loaded("-.mount", "active", "mounted"),
+            loaded("a@1.service", "activating", "start"),
+        ];
+        let file =
+            |path: &str, state: &str| (format!("/usr/lib/systemd/system/{path}"), state.to_owned());
+        let files = [
+            file("b.service", "enabled"),
+            file("c.timer", "disabled"),
+            file("a@.service", "static"),
+            file("other.target", "static"),
+            file("alias.service", "alias"),
+        ];
+        let listed = merged(Timestamp::from_millis(7), units, &files);
+        let names: Vec<&str> = listed.units.iter().map(|unit| &*unit.name).collect();
+        assert_eq!(names, ["-.mount", "a@1.service", "b.service", "c.timer"]);
+        assert_eq!(listed.failed, 1);
+        let [mount, instance, failed, timer] = &listed.units[..] else {
+            panic!("{listed:?}")
+        };
+        assert_eq!((&mount.enabled, &mount.job), (&None, &None));
+        assert_eq!(instance.job.as_deref(), Some("start"));
+        assert_eq!(failed.enabled.as_deref(), Some("enabled"));
+        assert_eq!((&timer.active, &*timer.description), (&None, ""));
+        assert!(listed.has_file("b.service") && listed.has_file("alias.service"));
+        assert!(!listed.has_file("a@1.service") && !listed.has_file("x.service"));
+    }
+
+    #[test]
+    fn failed_units_are_counted_all_and_named_up_to_a_bound() {
+        let mut units: Vec<Loaded> = (0..30)
+            .map(|number| loaded(&format!("f{number:02}.service"), "failed", "failed"))
+            .collect();
+        units.push(loaded("loop.service", "activating", "auto-restart"));
+        units.push(loaded("fine.service", "active", "running"));
+        let sum = summed_up(units);
+        assert_eq!((sum.failed, sum.failed_names.len()), (30, NAMED));
+        assert_eq!(sum.failed_names[0], "f00.service");
+        assert_eq!(
+            (sum.restarting, &*sum.restarting_names),
+            (1, &["loop.service".to_owned()][..])
+        );
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        let long = "\u{1b}[31mä".repeat(6 << 10);
+        assert_eq!(shortened(&long).chars().count(), TEXT + 1);
+        assert_eq!(shortened("short"), "short");
+    }
+
+    #[tokio::test]
+    async fn without_a_bus_the_reason_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let units = Units::new(folder.path(), Clock::system());
+        let reason = units.list().await.unwrap_err().to_string();
+        assert!(reason.starts_with("there is no system bus: "), "{reason}");
+        assert!(reason.contains(SOCKET), "{reason}");
+        assert_eq!(units.failed().await.unwrap_err().to_string(), reason);
+        let name = "a.service".parse().unwrap();
+        assert_eq!(units.show(&name).await.unwrap_err().to_string(), reason);
+    }
+}
