@@ -62,7 +62,8 @@ impl std::str::FromStr for Word {
     type Err = NoWord;
 
     fn from_str(text: &str) -> Result<Self, NoWord> {
-        let is_word = (1..=40).contains(&text.len())
+        let is_word = text.len() <= 40
+            && text.starts_with(|first: char| first.is_ascii_lowercase())
             && text
                 .bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte == b'-');
