@@ -118,8 +118,8 @@ async fn a_write_that_waited_says_nothing_of_keys_that_changed_meanwhile() {
     let (mut direct, mut watch) = (database.direct().await, database.direct().await);
     let lock = "begin; lock table hosts in exclusive mode";
     direct.execute(lock).await.unwrap();
-    let writer = store.clone();
-    let writes = tokio::spawn(async move { flush(&writer).await });
+    let measured = store.clone();
+    let writes = tokio::spawn(async move { flush(&measured).await });
     // The write has read the revision of users and keys, and waits for its host's row.
     until_something_waits(&mut watch).await;
     let changed = Instant::now();
