@@ -202,14 +202,14 @@ async fn every_route_of_the_daemon_has_a_call() {
 /// will do.
 async fn act_and_look(client: &Client) {
     #[track_caller]
-    fn responds<T: std::fmt::Debug>(result: Result<T, ClientError>) {
+    fn responds<T: std::fmt::Debug>(result: &Result<T, ClientError>) {
         let is_response = matches!(
-            &result,
+            result,
             Ok(_) | Err(ClientError::Refused { status: 400.., .. })
         );
         assert!(is_response, "{result:?}");
         let is_unknown =
-            matches!(&result, Err(ClientError::Refused { code, .. }) if code == "not_found");
+            matches!(result, Err(ClientError::Refused { code, .. }) if code == "not_found");
         assert!(!is_unknown, "{result:?}");
     }
     assert!(!client.acts().await.unwrap().available);
@@ -222,17 +222,17 @@ async fn act_and_look(client: &Client) {
         start_ticks: 1,
         escalate_after: None,
     };
-    responds(client.signal_process(process.pid, &signal).await);
-    responds(client.renice_process(process, 0).await);
+    responds(&client.signal_process(process.pid, &signal).await);
+    responds(&client.renice_process(process, 0).await);
     let processes = vec![process];
     let signals = SendSignals {
         signal: SignalName::Cont,
         processes: processes.clone(),
         escalate_after: None,
     };
-    responds(client.signal_processes(&signals).await);
+    responds(&client.signal_processes(&signals).await);
     let nices = SetNices { nice: 0, processes };
-    responds(client.renice_processes(&nices).await);
+    responds(&client.renice_processes(&nices).await);
     for verb in [
         UnitVerb::Start,
         UnitVerb::Stop,
@@ -242,15 +242,15 @@ async fn act_and_look(client: &Client) {
         UnitVerb::Enable,
         UnitVerb::Disable,
     ] {
-        responds(client.act_on_unit("nowhere.service", verb).await);
+        responds(&client.act_on_unit("nowhere.service", verb).await);
     }
     let limits = SetUnitLimits {
         tasks_max: Some(UnitLimit::Of(100)),
         ..SetUnitLimits::default()
     };
-    responds(client.limit_unit("nowhere.service", &limits).await);
-    responds(client.units(&UnitQuery::default()).await);
-    responds(client.unit("nowhere@1.2.service", 3).await);
+    responds(&client.limit_unit("nowhere.service", &limits).await);
+    responds(&client.units(&UnitQuery::default()).await);
+    responds(&client.unit("nowhere@1.2.service", 3).await);
     let query = LogQuery {
         unit: Some("nowhere.service".to_owned()),
         priority: Some(3),
@@ -260,7 +260,7 @@ async fn act_and_look(client: &Client) {
         limit: Some(3),
         ..LogQuery::default()
     };
-    responds(client.logs(&query).await);
+    responds(&client.logs(&query).await);
     let mut stream = client.log_stream(query);
     let first = stream.next().await;
     let is_response = matches!(

@@ -16,7 +16,7 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -168,6 +168,13 @@ fn denied() -> JournalError {
     JournalError::Unavailable(format!(
         "this account may not read the journal: it is not in the group systemd-journal; {REMEDY}"
     ))
+}
+
+/// Whether a child that ended read what there was. One with a pattern fails without a word when nothing
+/// matches.
+fn is_well(status: io::Result<ExitStatus>, said: &str, filter: &EntryFilter) -> bool {
+    let is_success = status.is_ok_and(|status| status.success());
+    is_success || (filter.grep.is_some() && said.trim().is_empty())
 }
 
 /// What a child that failed said, as an error of this module.

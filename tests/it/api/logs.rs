@@ -169,7 +169,11 @@ async fn entries_are_selected_and_a_cursor_of_another_selection_loses_none() {
         .get(&stage.reader.key, &format!("{LOGS}?grep=("))
         .await;
     let body = wrong.expect_code(422, "validation_failed");
-    assert_eq!(body["errors"][0]["loc"], json!(["query", "grep"]), "{body}");
+    assert_eq!(
+        body["errors"][0]["location"],
+        json!(["query", "grep"]),
+        "{body}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -86,6 +86,9 @@ fn a_stream_goes_on_from_its_cursor_without_loss_or_double() {
     let mut from_cursor = stage.follow(&format!("cursor={cursor}"), &stage.key);
     let mut from_now = stage.follow("", &stage.key);
     let mut of_web = stage.follow("unit=web.service", &stage.key);
+    // Nothing matches until now, of what is there and of what comes first.
+    let mut of_pattern = stage.follow(&format!("grep=line%2019&cursor={cursor}"), &stage.key);
+    assert_eq!(of_pattern.event(), Event::Comment);
     // A heartbeat says that it listens.
     for stream in [&mut from_now, &mut of_web] {
         assert_eq!(stream.event(), Event::Comment);
@@ -108,8 +111,9 @@ fn a_stream_goes_on_from_its_cursor_without_loss_or_double() {
     for number in [10, 15] {
         assert_eq!(message(&mut of_web), format!("line {number}"));
     }
+    assert_eq!(message(&mut of_pattern), "line 19");
     stage.daemon.signal(Signal::TERM);
-    for mut stream in [from_cursor, from_now, of_web] {
+    for mut stream in [from_cursor, from_now, of_web, of_pattern] {
         assert_eq!(stream.reason(), "shutdown");
     }
 }

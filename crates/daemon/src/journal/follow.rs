@@ -8,7 +8,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::entry::parse;
 use super::lines::{Lines, said};
 use super::query::{EntryFilter, LogCursor};
-use super::{Journal, JournalError, failure};
+use super::{Journal, JournalError, failure, is_well};
 use linux_api_wire::api::logs::LogEntry;
 
 /// The most entries that are handed over at once.
@@ -129,9 +129,10 @@ impl Follower {
             let _ = self.running.child.start_kill();
             return Err(failure(&said(self.running.stderr.take()).await));
         }
-        let is_well = self.running.child.wait().await;
-        if !is_well.is_ok_and(|status| status.success()) {
-            return Err(failure(&said(self.running.stderr.take()).await));
+        let status = self.running.child.wait().await;
+        let said = said(self.running.stderr.take()).await;
+        if !is_well(status, &said, &self.filter) {
+            return Err(failure(&said));
         }
         self.running = self.journal.run(&self.filter, self.last.clone(), true)?;
         self.is_catching_up = false;

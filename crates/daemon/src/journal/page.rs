@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::entry::{Parsed, in_short, parse};
 use super::lines::{Lines, said};
 use super::query::{Direction, EntryFilter, LogCursor, time};
-use super::{Journal, JournalError, failure};
+use super::{Journal, JournalError, failure, is_well};
 use linux_api_host::units::AnyUnit;
 use linux_api_wire::api::logs::{LogEntry, LogPage};
 use linux_api_wire::api::units::UnitLogLine;
@@ -169,8 +169,7 @@ impl Journal {
             return Ok(request.finish(collected));
         }
         let (said, status) = tokio::join!(said(stderr), child.wait());
-        let is_well = status.is_ok_and(|status| status.success());
-        if !is_well {
+        if !is_well(status, &said, &request.filter) {
             return Err(failure(&said));
         }
         if collected.entries.is_empty() {
