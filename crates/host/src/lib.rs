@@ -2,8 +2,7 @@
 //!
 //! - [`HostReader`] reads snapshots: every family of `families`, each with a deadline.
 //! - [`counters::HostCounters`] are the kernel's counters as they are, for `/metrics`.
-//! - [`Collector`] reads processes, accounts, uptime and what the machine is, on demand.
-//! - [`units::Units`] reads systemd's units over D-Bus.
+//! - [`Collector`] reads processes, accounts, units, uptime and what the machine is, on demand.
 //!
 //! Start with `sources`, which has the parser of each file, and `families`, which makes the figures of
 //! a snapshot of what they read; `/metrics` gets the same counters. Everything below [`HostRoots`] can be
@@ -219,12 +218,6 @@ impl Collector {
     #[must_use]
     pub fn roots(&self) -> &HostRoots {
         &self.0.roots
-    }
-
-    /// The units of the host, over one connection for all who read them here.
-    #[must_use]
-    pub fn units(&self) -> &units::Units {
-        &self.0.units
     }
 
     /// How long the host has been up.

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use zbus::proxy::CacheProperties;
 use zbus::{Connection, connection};
 
+use crate::Collector;
 use linux_api_wire::api::units::{UnitDetail, UnitSummary};
 use linux_api_wire::snapshot::FailedUnits;
 use linux_api_wire::time::{Clock, Timestamp};
@@ -211,6 +212,14 @@ impl Units {
             }
             error => shortened(&format!("systemd can't be reached over {path}: {error}")),
         }
+    }
+}
+
+impl Collector {
+    /// The units of the host, over one connection for all who read them here.
+    #[must_use]
+    pub fn units(&self) -> &Units {
+        &self.0.units
     }
 }
 
