@@ -213,7 +213,9 @@ async fn the_ranges_of_numbers_are_those_of_the_document(database: Database) {
     let nobody = Uuid::new_v4().to_string();
     let mut count = 0;
     for (method, template, operation) in operations() {
-        let path = template.replace("{user_id}", &nobody);
+        let path = template
+            .replace("{user_id}", &nobody)
+            .replace("{name}", "nginx.service");
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         for parameter in parameters.filter(|parameter| parameter["in"] == "query") {
             let schema = &parameter["schema"];

@@ -1,6 +1,7 @@
 //! What is done with the database before it is used: saved, brought up to date, given an admin.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use secrecy::SecretString;
 
@@ -99,7 +100,7 @@ impl Preparation {
             BeforeMigration::Security => Some(BackupScope::Security),
             BeforeMigration::Off => None,
         };
-        let steps = Steps(store);
+        let steps = Steps::new(store);
         let run = Run {
             progress: &steps,
             ..Run::default()
@@ -170,12 +171,44 @@ pub async fn keep_chunks(store: &Store, retention: &Retention) {
 }
 
 /// Shows the steps of the preparation: to systemd, and in `/readyz`.
-struct Steps<'a>(&'a Store);
+struct Steps<'a> {
+    store: &'a Store,
+    /// The kind of the step that systemd was last notified of, and when.
+    sent: Mutex<Option<(String, Instant)>>,
+}
+
+/// A step like the one before is shown by systemd only when that one took this long: few messages fit into
+/// the queue of its socket, and a process that fills it stands still until systemd has read them.
+const STEP_SHOWN: Duration = Duration::from_millis(250);
+
+impl<'a> Steps<'a> {
+    fn new(store: &'a Store) -> Self {
+        Self {
+            store,
+            sent: Mutex::default(),
+        }
+    }
+
+    /// Whether systemd is to be notified of this step.
+    fn is_shown(&self, step: &str) -> bool {
+        let kind = step.split(' ').next().unwrap_or_default();
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_shown = sent
+            .as_ref()
+            .is_none_or(|(last, time)| last != kind || time.elapsed() >= STEP_SHOWN);
+        if is_shown {
+            *sent = Some((kind.to_owned(), Instant::now()));
+        }
+        is_shown
+    }
+}
 
 impl Progress for Steps<'_> {
     fn begin(&self, step: &str, _total: Option<u64>) {
-        systemd::notify_status(&format!("preparing the database: {step}"));
-        self.0
+        if self.is_shown(step) {
+            systemd::notify_status(&format!("preparing the database: {step}"));
+        }
+        self.store
             .set_availability(Availability::Preparing { step: step.into() });
     }
 
