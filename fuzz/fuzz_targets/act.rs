@@ -17,7 +17,10 @@ fuzz_target!(|bytes: &[u8]| {
         if let Some((_, unit)) = request.verb.unit() {
             let name = unit.as_str();
             assert!(name.len() <= 255 && name.chars().all(is_unit_character));
-            assert!(!name.starts_with(['-', '.', '@']) && !name.contains("@."));
+            assert!(!name.starts_with(['-', '.', '@']));
+            // A template; an instance may begin with any of the characters.
+            let stem = name.rsplit_once('.').map(|(stem, _)| stem);
+            assert!(stem.is_some_and(|stem| !stem.ends_with('@')));
         }
         let _ = request.verb.check();
     }
