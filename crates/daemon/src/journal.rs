@@ -3,8 +3,8 @@
 //! Its files are read by the program that comes with the systemd that wrote them: their format has grown
 //! over the years, and what reads it here would have to grow along. The program is a child with an absolute
 //! path and no environment. What callers choose reaches it only as the value of one `--option=value`, after
-//! it was checked ([`query`]). Pages ([`page`]) have a deadline, a size and at most four children at once;
-//! streams ([`follow`]) have children of their own, also four, so that they never keep pages waiting.
+//! it was checked (`query`). Pages (`page`) have a deadline, a size and at most four children at once;
+//! streams (`follow`) have children of their own, also four, so that they never keep pages waiting.
 
 mod entry;
 mod follow;
