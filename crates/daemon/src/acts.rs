@@ -35,7 +35,7 @@ const RECORD: Duration = Duration::from_secs(1);
 const WINDOW: Duration = Duration::from_secs(30);
 /// For how long what the executor said of itself is good enough.
 const STATUS_AGE: Duration = Duration::from_secs(10);
-/// How long a request to act may take, whatever `server.request_timeout` says: jobs of systemd's and
+/// How long a request to act may take, independent of `server.request_timeout`: jobs of systemd's and
 /// processes that end by themselves are waited for.
 const LONGEST: Duration = Duration::from_secs(200);
 

@@ -1,7 +1,7 @@
 //! Acts on hosts in the audit log: a row before each, and rows copied from the executor's own log.
 //!
 //! The row before is written by the daemon when the database responds in time. The others are copied from the
-//! executor's log, line by line and each line once, whatever became of the daemon or the database meanwhile:
+//! executor's log, line by line and each line once, also when the daemon or the database ended meanwhile:
 //! the outcome, and the row before where it is missing.
 
 use std::net::IpAddr;

@@ -35,7 +35,7 @@ pub(crate) fn operations() -> impl Iterator<Item = (String, &'static str, &'stat
 #[track_caller]
 pub(crate) fn check(method: &str, path: &str, reply: &Reply) {
     let path = path.split('?').next().unwrap();
-    // As the router does it: a template without a field comes first, whatever its methods are.
+    // As the router does it: a template without a field comes first, with any methods.
     let nearest = operations()
         .map(|(_, template, _)| template)
         .filter(|template| matches(template, path))

@@ -210,11 +210,11 @@ async fn the_ranges_of_numbers_are_those_of_the_document(database: Database) {
     let app = App::new(&database).await;
     let admin = app.user("boss", Role::Admin).await;
     app.sample_load(1.0, 50).await;
-    let nobody = Uuid::new_v4().to_string();
+    let unknown_user = Uuid::new_v4().to_string();
     let mut count = 0;
     for (method, template, operation) in operations() {
         let path = template
-            .replace("{user_id}", &nobody)
+            .replace("{user_id}", &unknown_user)
             .replace("{name}", "nginx.service");
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         for parameter in parameters.filter(|parameter| parameter["in"] == "query") {

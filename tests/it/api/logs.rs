@@ -288,7 +288,7 @@ async fn values_that_could_be_options_are_refused_and_no_program_is_started() {
     }
     assert_eq!(stage.arguments(), Vec::<String>::new());
 
-    // A pattern is the value of its option, whatever it is; there is no environment but the language.
+    // A pattern is always the value of its option; there is no environment but the language.
     let page = stage
         .get("grep=--output%3Dcat&unit=-.mount&priority=warning&boot=0")
         .await;

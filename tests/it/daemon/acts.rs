@@ -1,5 +1,5 @@
 //! Acts through a daemon and an executor that are processes of the built program: what they do, what they
-//! refuse, and that no act is missing from the audit log whatever ends meanwhile.
+//! refuse, and that no act is missing from the audit log when one of them ends meanwhile.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};

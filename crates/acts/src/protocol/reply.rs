@@ -27,7 +27,7 @@ pub enum Reply {
 pub struct ActRecords {
     /// The lines.
     pub records: Vec<ActRecord>,
-    /// The last line that was read, whatever it is about: the next request begins after it.
+    /// The last line that was read, also when it is about no act: the next request begins after it.
     pub last: Option<Head>,
     /// Whether there are more after it.
     pub more: bool,

@@ -44,7 +44,7 @@ pub struct UnitList {
     pub time: String,
     /// How many match, on all pages.
     pub total: usize,
-    /// How many units of the host have failed, whatever was selected.
+    /// How many units of the host have failed, selected or not.
     pub failed: usize,
     /// Those of this page, by name.
     pub items: Vec<UnitSummary>,
