@@ -132,18 +132,20 @@ impl Acts {
         let planned = words::planned(&act.id, &act.verb);
         // The last decision before the act, by the rows as they are now; while the database is away, by what
         // is known.
+        let mut role = act.role;
         match timeout(RECORD, self.0.store.begin_act(&act.actor, &planned)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error @ StoreError::Refused(_))) => return Err(ApiError::from(error).into()),
-            Ok(Err(error)) => {
+            Ok(Ok(now)) => role = now,
+            Ok(Err(error)) if error.is_outage() || matches!(error, StoreError::Full(_)) => {
                 tracing::info!(%error, id = planned.id, "an act begins without the database");
             }
+            // It responds, and what it says lets no one act.
+            Ok(Err(error)) => return Err(ApiError::from(error).into()),
             Err(_) => tracing::info!(id = planned.id, "an act begins without the database"),
         }
         let request = Request {
             id: act.id.clone(),
             not_after: self.0.clock.now().saturating_add(WINDOW),
-            actor: words::claimed(&act.actor, act.role),
+            actor: words::claimed(&act.actor, role),
             signature: None,
             verb: act.verb.clone(),
         };
@@ -151,8 +153,8 @@ impl Acts {
         // What the executor's log has is copied from there; the rest is known here alone.
         let own = match &replied {
             Ok(response) if response.replayed => {
-                let (result, detail) = words::outcome(&response.outcome);
-                Some((result, format!("the first result: {detail}")))
+                let first = words::outcome(&response.outcome);
+                Some((first.result, format!("the first result: {}", first.detail)))
             }
             Err(error) => Some(("failed", error.to_string())),
             Ok(_) => None,
@@ -167,7 +169,7 @@ impl Acts {
                 outcome: Outcome::Done(effect),
                 ..
             }) => Ok(effect),
-            Ok(response) => Err(NotDone::by_outcome(response.outcome, &act.verb)),
+            Ok(response) => Err(NotDone::by_response(response, &act.verb)),
             Err(error) => Err(error.into()),
         }
     }
@@ -180,7 +182,9 @@ impl Acts {
                     reason,
                     "the executor's result was lost, and is requested again"
                 );
-                self.0.client.act(request).await
+                // When this fails too, whether the first one was done is not known.
+                let again = self.0.client.act(request).await;
+                again.map_err(|_| CallError::Lost(reason))
             }
             replied => replied,
         }

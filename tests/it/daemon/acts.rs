@@ -351,6 +351,33 @@ impl Drop for Stubborn {
     }
 }
 
+/// The executor is killed between an act and its result.
+#[test]
+fn an_act_whose_result_is_lost_is_said_to_be_unknown() {
+    let host = Host::new(OPEN, None);
+    let executor = host.place.start();
+    let daemon = host.start();
+    let key = daemon.key.clone().unwrap();
+    let stubborn = Stubborn::start();
+    let pid = stubborn.0.id();
+    let identity = linux_api_host::read_identity("/proc".as_ref(), pid).unwrap();
+    let target = format!("process:{pid}@{}", identity.start_ticks);
+    let path = format!("/api/v1/system/processes/{pid}/signal");
+    let (address, sent) = (daemon.address.clone(), key.clone());
+    let body = json!({"signal": "TERM", "start_ticks": identity.start_ticks, "escalate_after": 30});
+    let request = std::thread::spawn(move || parsed(post(&address, &path, &sent, &body)));
+    eventually(|| host.acts().len() == 1);
+    drop(executor);
+    let (status, lost) = request.join().unwrap();
+    assert_eq!(
+        (status, &lost["code"]),
+        (409, &json!("act_outcome_unknown")),
+        "{lost}"
+    );
+    // It was not refused.
+    assert_eq!(results(&daemon, &key, &target), ["begun", "failed"]);
+}
+
 /// The daemon is killed between request and result, `before` the database was stopped.
 fn both_rows_after_a_kill(host: &Host, server: Option<&Server>) {
     let _executor = host.place.start();

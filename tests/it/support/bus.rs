@@ -85,6 +85,8 @@ pub(crate) struct FakeUnit {
     pub(crate) has_file: bool,
     pub(crate) required_by: Vec<String>,
     pub(crate) conflicts: Vec<String>,
+    pub(crate) wants: Vec<String>,
+    pub(crate) propagates_stop_to: Vec<String>,
     pub(crate) fragment: String,
     pub(crate) memory: u64,
     pub(crate) exit: (i32, i32),
