@@ -226,6 +226,22 @@ impl Verb {
         })
     }
 
+    /// The verb for a unit; none for limits, which take more than that.
+    #[must_use]
+    pub fn of_unit(verb: UnitVerb, unit: UnitName) -> Option<Self> {
+        let unit = Unit { unit };
+        Some(match verb {
+            UnitVerb::Start => Self::Start(unit),
+            UnitVerb::Stop => Self::Stop(unit),
+            UnitVerb::Restart => Self::Restart(unit),
+            UnitVerb::Reload => Self::Reload(unit),
+            UnitVerb::ResetFailed => Self::ResetFailed(unit),
+            UnitVerb::Enable => Self::Enable(unit),
+            UnitVerb::Disable => Self::Disable(unit),
+            UnitVerb::Limits => return None,
+        })
+    }
+
     /// What is wrong with the arguments though each of them is right.
     ///
     /// # Errors

@@ -86,6 +86,12 @@ impl Client {
             .await
     }
 
+    /// Whether one act on a unit is possible, and why not. A daemon that is older says whether any is.
+    pub async fn unit_act(&self, unit: &str, verb: UnitVerb) -> Result<ActState, ClientError> {
+        let about = [("unit", unit), ("verb", verb.as_str())];
+        self.get("/api/v1/system/acts", &about).await
+    }
+
     /// Sends a signal to a process.
     pub async fn signal_process(
         &self,

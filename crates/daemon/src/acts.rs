@@ -208,6 +208,39 @@ impl Acts {
         state
     }
 
+    /// Whether one act on a unit is possible for this caller. It is not done.
+    ///
+    /// # Errors
+    /// When the caller may not be who it was any more.
+    pub(crate) async fn state_of_act<S: RequiredScope>(
+        &self,
+        caller: &Caller<S>,
+        verb: Verb,
+    ) -> Result<ActState, ApiError> {
+        let state = self.state(caller).await;
+        if !state.available || !state.units {
+            return Ok(state);
+        }
+        let (actor, role) = caller.actor_of_act().await?;
+        let request = Request {
+            id: words::random_id(),
+            not_after: self.0.clock.now().saturating_add(WINDOW),
+            actor: words::claimed(&actor, role),
+            signature: None,
+            verb,
+        };
+        Ok(match self.0.client.test(request).await {
+            Ok(Outcome::Refused(refusal)) => {
+                let decided_by = refusal.rule.map(|rule| format!(" ({rule})"));
+                let reason = format!("{}{}", refusal.message, decided_by.unwrap_or_default());
+                not_available(&reason, refusal.remedy.as_deref())
+            }
+            // That a unit is not there is said by the act.
+            Ok(_) => state,
+            Err(error) => not_available(&error.to_string(), not_done::remedy(&error)),
+        })
+    }
+
     /// What the executor says of itself, not older than `age`. Starts it where it does not run.
     async fn status(&self, age: Duration) -> Result<Status, Silence> {
         if let Some((since, known)) = &*lock(&self.0.status)

@@ -400,7 +400,8 @@ impl From<HashError> for ApiError {
 
 impl From<UnitsUnavailable> for ApiError {
     fn from(error: UnitsUnavailable) -> Self {
-        let detail = format!("The units can't be read: {error}.");
+        // No full stop: many reasons end with a command.
+        let detail = format!("The units can't be read: {error}");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "units_unavailable", detail)
             .retrying(RETRY_LATER)
     }
@@ -410,7 +411,7 @@ impl From<JournalError> for ApiError {
     fn from(error: JournalError) -> Self {
         match error {
             JournalError::Unavailable(reason) => {
-                let detail = format!("The journal can't be read: {reason}.");
+                let detail = format!("The journal can't be read: {reason}");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "logs_unavailable", detail)
                     .retrying(RETRY_LATER)
             }

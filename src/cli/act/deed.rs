@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use futures_util::future::join_all;
+
 use super::outcome::{ActRow, Outcome};
 use crate::cli::hosts::HostError;
 use linux_api_client::acts::UnitVerb;
@@ -170,6 +172,8 @@ impl Deed {
                     remedy,
                 );
             }
+        } else if let Self::Units(_, verb) = self {
+            join_all(rows.iter_mut().map(|row| plan_unit(client, row, *verb))).await;
         }
         Ok(rows)
     }
@@ -261,6 +265,23 @@ impl Deed {
                 }
             }
         }
+    }
+}
+
+/// Has the host decide on one unit. Where it can't now, it does when it is acted on.
+async fn plan_unit(client: &Client, row: &mut ActRow, verb: UnitVerb) {
+    if let Ok(state) = client.unit_act(&row.target, verb).await
+        && !state.available
+    {
+        let reason = state
+            .reason
+            .unwrap_or_else(|| "the host does not allow it".to_owned());
+        row.refuse(
+            Outcome::NotAllowed,
+            "not_allowed_by_policy",
+            reason,
+            state.remedy,
+        );
     }
 }
 

@@ -201,6 +201,34 @@ fn an_act_reaches_the_process_that_it_names_on_postgresql() {
 }
 
 #[test]
+fn the_policy_decides_on_an_act_that_is_not_done() {
+    let host = Host::new("[units]\nallow = [\"app.service\"]\n", None);
+    let _executor = host.place.start();
+    let daemon = host.start();
+    let key = daemon.key.clone().unwrap();
+    let state = |query: &str| {
+        let (status, body) = daemon.get(&format!("/api/v1/system/acts{query}"), Some(&key));
+        (status, serde_json::from_str::<Value>(&body).unwrap())
+    };
+    assert_eq!(state("").1["units"], true);
+    let (_, protected) = state("?unit=dbus.service&verb=stop");
+    assert_eq!(
+        [&protected["available"], &protected["units"]],
+        [false, false]
+    );
+    let reason = protected["reason"].as_str().unwrap();
+    assert!(reason.contains("dbus.service is protected"), "{reason}");
+    for query in [
+        "?unit=a%3Bid&verb=stop",
+        "?unit=app.service&verb=mask",
+        "?unit=app.service&verb=limits",
+    ] {
+        assert_eq!(state(query).0, 422, "{query}");
+    }
+    assert!(host.acts().is_empty());
+}
+
+#[test]
 fn what_the_host_does_not_allow_says_what_would() {
     let host = Host::new(include_str!("../../../packaging/policy.toml"), None);
     let daemon = host.start();

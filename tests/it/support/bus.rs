@@ -292,6 +292,18 @@ impl Manager {
             .ok_or_else(|| SystemdError::NoSuchUnit(name.to_owned()))
     }
 
+    fn ref_unit(&self, name: &str) -> Result<(), SystemdError> {
+        self.record(format!("keep {name}"));
+        match self.look(name) {
+            Some((_, unit)) if unit.load == "loaded" => Ok(()),
+            _ => Err(SystemdError::NoSuchUnit(name.to_owned())),
+        }
+    }
+
+    fn unref_unit(&self, name: &str) {
+        self.record(format!("let go {name}"));
+    }
+
     fn list_units(&self) -> Vec<Listed> {
         self.record("list units".to_owned());
         self.listed(|_| true)

@@ -128,6 +128,11 @@ pub(super) fn claimed(actor: &Actor, role: Role) -> protocol::Actor {
     }
 }
 
+/// An id that no other request has.
+pub(super) fn random_id() -> Word {
+    word(&uuid::Uuid::new_v4().to_string())
+}
+
 /// How a request came in, as it was claimed.
 pub(super) fn via(key: Option<&Word>) -> Option<Via> {
     let key = key?.as_str();
