@@ -21,6 +21,10 @@ use linux_api_setup::{prompt, removal};
 /// interrupted and run again at any time: completed steps are detected and kept. `--yes` accepts every default,
 /// or the answers of `--answers`, without questions.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 pub(super) struct Options {
     /// Read the answers from this TOML file, or a pipe such as `<(command)`, instead of prompting
     #[arg(long, value_name = "FILE", conflicts_with = "uninstall")]

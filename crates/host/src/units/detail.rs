@@ -97,7 +97,7 @@ pub(super) async fn read(
         .into_iter()
         .map(|(interface, name)| property(connection, path, interface, name));
     let known = try_join_all(reads).await?.into_iter().flatten();
-    Ok(shown(Read(known.collect()), name, now))
+    Ok(shown(&Read(known.collect()), name, now))
 }
 
 /// Reads a unit that systemd can't load, and therefore tries to load again for each call: in one. What every unit
@@ -114,14 +114,14 @@ pub(super) async fn read_at_once(
     let known = ANY
         .iter()
         .filter_map(|name| Some((*name, all.remove(*name)?)));
-    Ok(shown(Read(known.collect()), name, now))
+    Ok(shown(&Read(known.collect()), name, now))
 }
 
-fn shown(read: Read, name: &AnyUnit, now: Timestamp) -> Option<UnitDetail> {
+fn shown(read: &Read, name: &AnyUnit, now: Timestamp) -> Option<UnitDetail> {
     if read.text("LoadState") == "not-found" && read.text("ActiveState") == "inactive" {
         return None;
     }
-    Some(made(&read, name, now, monotonic_usec()))
+    Some(made(read, name, now, monotonic_usec()))
 }
 
 /// One property; `None` where this version of systemd does not know it.
