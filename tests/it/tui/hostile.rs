@@ -83,6 +83,8 @@ fn honest(path: &str) -> Vec<u8> {
             sort: "pid",
             descending: false,
             limit: 100,
+            with_cgroups: false,
+            with_priorities: false,
         }),
         _ => return b"{}".to_vec(),
     };

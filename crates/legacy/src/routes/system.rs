@@ -14,6 +14,7 @@ use linux_api_host::Collector;
 use linux_api_wire::api::problem::Problem;
 use linux_api_wire::api::system::{ListedProcess, NamedAccount, SystemInfo, Uptime};
 use linux_api_wire::host::LoadValue;
+use linux_api_wire::time::Clock;
 
 /// Show the uptime
 #[utoipa::path(
@@ -54,8 +55,12 @@ pub(super) async fn show_legacy_processes(
 pub(super) async fn show_legacy_info(
     caller: Caller<scope::HostRead>,
     collector: State<Collector>,
+    clock: State<Clock>,
 ) -> Result<Json<SystemInfo>, ApiError> {
-    show_system_info(caller, collector).await
+    let mut info = show_system_info(caller, collector, clock).await?;
+    // These routes have the fields that they had.
+    info.0.utc_offset_seconds = None;
+    Ok(info)
 }
 
 /// Show a Linux account

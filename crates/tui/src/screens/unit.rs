@@ -11,7 +11,7 @@ use super::units::{acts, state_style};
 use super::{draw_absence, wrap};
 use crate::app::App;
 use crate::keymap::KeyAction;
-use crate::keymap::action::RIGHT;
+use crate::keymap::action::LEFT;
 use crate::query::UnitDetailQuery;
 use crate::sanitize::clean;
 use crate::screen::Screen;
@@ -87,13 +87,12 @@ impl Screen for UnitScreen {
     }
 
     fn act(&self, app: &mut App, action: KeyAction) {
+        if action == LEFT {
+            self.back(app);
+            return;
+        }
         let opened = app.screens.unit.opened.clone();
-        let action = if action == RIGHT {
-            acts::UNIT_LOG
-        } else {
-            action
-        };
-        acts::act(app, action, opened);
+        acts::act(app, action, opened.into_iter().collect());
     }
 
     fn forbidden(&self, app: &App, action: KeyAction) -> Option<String> {
@@ -102,6 +101,10 @@ impl Screen for UnitScreen {
 
     fn back(&self, app: &mut App) {
         app.screens.unit.open(None);
+    }
+
+    fn copied(&self, app: &App) -> Option<String> {
+        app.screens.unit.opened.clone()
     }
 
     fn crumb(&self, app: &App) -> Option<String> {
