@@ -68,6 +68,8 @@ async fn a_host_whose_sockets_cannot_be_read_says_so_and_a_wrong_page_is_refused
     assert!(error.contains("/nonexistent/net/tcp"), "{error}");
     for query in ["limit=0", "limit=1001", "cursor=x"] {
         let path = format!("{NETWORK}?{query}");
-        app.get(&viewer.key, &path).await.expect(422);
+        app.get(&viewer.key, &path)
+            .await
+            .expect_code(422, "validation_failed");
     }
 }

@@ -296,7 +296,7 @@ fn read_only_greys_what_it_forbids() {
     };
     terminal.wait_for(&["READ-ONLY", "swap"]);
     terminal.keys(&["6"]);
-    terminal.wait_for(&["protected", "a add user: read-only"]);
+    terminal.wait_for(&["protected", "read-only", "READ-ONLY"]);
     terminal.keys(&["a"]);
     terminal.wait_for(&["add a user: read-only"]);
 }

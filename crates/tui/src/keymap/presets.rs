@@ -207,7 +207,6 @@ const PRESET_NOTES: &[(Preset, &str, &str)] = &[
         "nothing is edited from here; Enter shows all of the chosen row",
     ),
     (Preset::K9s, "l", "l shows the log of a unit, on Units"),
-    (Preset::K9s, "0", "every view shows all; / filters"),
     (Preset::K9s, "-", ": with Up brings the last command back"),
 ];
 

@@ -140,7 +140,6 @@ const HANDS: &[Hands] = &[
             ("e", Say("nothing is edited")),
             ("ctrl-e", Say("header and tabs always stay")),
             ("ctrl-s", Say("nothing is saved from here")),
-            ("0", Say("every view shows all")),
         ],
     ),
     (

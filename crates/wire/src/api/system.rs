@@ -68,9 +68,9 @@ pub struct SystemInfo {
     pub memory_total: u64,
     /// Size of the root filesystem in bytes.
     pub disk_total: u64,
-    /// How far the clock of the host's time zone is ahead of UTC now, in seconds; absent where the daemon does
+    /// How far the clock of the host's time zone is ahead of UTC now, in seconds; null where the daemon does
     /// not report it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub utc_offset_seconds: Option<i32>,
 }
 
