@@ -67,7 +67,7 @@ impl Query for FleetQuery {
     }
 }
 
-/// What all hosts of a daemon's database did in the time of [`SPAN`] before a moment.
+/// What all hosts of a daemon's database did in the last twenty minutes before a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FleetTrailQuery {
     /// The moment, a whole minute: the next one is another query.

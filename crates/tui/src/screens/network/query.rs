@@ -45,7 +45,7 @@ impl Query for NetworkQuery {
     }
 }
 
-/// What the interfaces carried in the time of [`SPAN`] before a moment.
+/// What the interfaces carried in the last ten minutes before a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RatesQuery {
     /// The moment, whole steps after 1970: the next step is another query.
