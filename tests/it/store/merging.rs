@@ -328,7 +328,8 @@ async fn a_holder_that_is_killed_changes_nothing(database: Database) {
         }
         expect_exact(&store).await;
     }
-    assert!(kills > 3, "{kills}");
+    // How often a statement is waited for depends on how fast its thread responds.
+    assert!(kills > 0, "{kills}");
     expect_exact(&store).await;
     merge_all(&store).await;
     expect_exact(&store).await;

@@ -312,7 +312,7 @@ mod tests {
         };
         table.set_rows("abc".chars(), 10);
         table.set_rows("cab".chars(), 10);
-        assert_eq!(table.selected, Some('c'), "nobody chose a");
+        assert_eq!(table.selected, Some('c'), "no one chose a");
         table.go(Move::By(1), 10);
         table.set_rows("bca".chars(), 10);
         assert_eq!(table.selected, Some('a'), "a person chose it");
