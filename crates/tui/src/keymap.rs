@@ -173,17 +173,27 @@ impl Keymap {
         if let Some(text) = presets::note_of_preset(self.preset, key) {
             return format!("{key}: {text}");
         }
-        let elsewhere = View::ALL.iter().find_map(|other| {
-            let Lookup::Action(action) = self.look_up(*other, &[key]) else {
-                return None;
+        let found = |other: &View| match self.look_up(*other, &[key]) {
+            Lookup::Action(action) if !action.is_at(view) => Some(action),
+            _ => None,
+        };
+        if let Some(action) = View::ALL.iter().find_map(found) {
+            let views = View::ALL
+                .iter()
+                .filter(|other| found(other) == Some(action));
+            let views = views.map(|other| {
+                let tab = self.keys_of(other.action()).into_iter().next();
+                let tab = tab.map_or_else(String::new, |tab| format!(" ({tab})"));
+                format!("{}{tab}", other.title())
+            });
+            let views: Vec<String> = views.collect();
+            let place = match &views[..] {
+                [first, _, rest @ ..] if !rest.is_empty() => {
+                    format!("{first} and {} more views", rest.len() + 1)
+                }
+                few => few.join(" and "),
             };
-            (!action.is_at(view)).then_some((*other, action))
-        });
-        if let Some((other, action)) = elsewhere {
-            let tab = self.keys_of(other.action()).into_iter().next();
-            let tab = tab.map_or_else(String::new, |tab| format!(" ({tab})"));
-            let title = other.title();
-            return format!("{key}: {}, only on {title}{tab}", action.help);
+            return format!("{key}: {}, only on {place}", action.help);
         }
         if let Some(text) = presets::note(key) {
             return format!("{key}: {text}");
