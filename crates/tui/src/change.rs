@@ -237,7 +237,7 @@ impl Change {
     pub(crate) fn consequence(&self) -> Option<String> {
         let text = match self {
             Self::CreateKey(_, key) => return Some(key.in_words()),
-            Self::RevokeKey(_) => "The key ends at once and for ever.",
+            Self::RevokeKey(_) => "The key ends at once and permanently.",
             Self::RotateKey(_) => "The old key keeps working for an hour.",
             Self::DeleteUser(_) => "All keys of the user end at once.",
             Self::CopyProgram => "Only that account can run it; linux-api remote clean removes it.",

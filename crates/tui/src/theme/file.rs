@@ -63,7 +63,7 @@ impl Palette {
                 Err(error) => problems.push(problem(line_of(text, BASE), Some(BASE), error)),
             }
         }
-        // A theme that sets colours has some, whatever it begins with.
+        // A theme that sets colours has some, also one that begins with a theme without.
         palette.is_mono &= table.keys().all(|key| key == BASE);
         let had_selected = palette.selected.is_some();
         let mut places = palette.colours();

@@ -232,7 +232,7 @@ fn in_minutes(age: Duration) -> String {
     }
 }
 
-/// A style, or that of old data where these are.
+/// The style, or that of stale data where the row is stale.
 fn shade(at: &Spot<'_>, row: &FleetRow<'_>, style: Style) -> Style {
     if row.is_old() { at.theme.dim } else { style }
 }

@@ -129,7 +129,7 @@ fn draw_tile(
     }
 }
 
-/// A style, or that of old data where these are.
+/// The style, or that of stale data where the row is stale.
 fn shade(row: &FleetRow<'_>, theme: &Theme, style: Style) -> Style {
     if row.is_old() { theme.dim } else { style }
 }
