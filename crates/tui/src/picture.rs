@@ -273,7 +273,12 @@ fn dots(run: &StyleRun, top: f64) -> String {
     path
 }
 
-/// Neighbouring cells that look the same.
+fn has_dots(cell: &Cell) -> bool {
+    let mut characters = cell.symbol().chars();
+    characters.any(|it| u32::from(it).wrapping_sub(BRAILLE) < 256)
+}
+
+/// Neighbouring cells that look the same, all of them dots of a graph or none.
 struct StyleRun {
     start: u16,
     cells: u16,
@@ -288,7 +293,10 @@ fn runs(buffer: &Buffer, y: u16) -> Vec<StyleRun> {
         let cell = &buffer[(x, y)];
         let wide = u16::try_from(cell.symbol().width().max(1)).unwrap_or(1);
         match runs.last_mut() {
-            Some(run) if run.style.style() == cell.style() => {
+            // Dots are drawn and letters are set, so a run is one or the other.
+            Some(run)
+                if run.style.style() == cell.style() && has_dots(&run.style) == has_dots(cell) =>
+            {
                 run.cells += wide;
                 run.text.push_str(cell.symbol());
             }
@@ -382,6 +390,9 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use ratatui::layout::Rect;
+    use ratatui::style::Style;
+
     use super::*;
 
     #[test]
@@ -394,5 +405,15 @@ mod tests {
             let text = picture.svg.matches("<text").count();
             assert_eq!(text, picture.svg.matches("</text>").count());
         }
+    }
+
+    #[test]
+    fn an_axis_beside_dots_of_its_colour_is_set() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 7, 1));
+        buffer.set_string(0, 0, "50┤⣿⣶ x", Style::new().dim());
+        let svg = svg(&buffer);
+        assert!(svg.contains(">50┤</text>"), "{svg}");
+        assert!(svg.contains("> x</text>"), "{svg}");
+        assert_eq!(svg.matches("<path").count(), 1, "{svg}");
     }
 }

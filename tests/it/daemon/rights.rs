@@ -9,8 +9,12 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use sqlx::postgres::PgConnection;
+use sqlx::{Connection as _, Row as _};
+
 use crate::daemon::process::{Daemon, eventually, linux_api, patch, post};
-use crate::support::accounts::Accounts;
+use crate::executor::{OPEN, Place, Sleeper};
+use crate::support::accounts::{Accounts, execute};
 
 const ME: &str = "/api/v1/user/me";
 const REGISTER: &str = "/api/v1/user/register";
@@ -119,6 +123,86 @@ async fn users_are_changed_by_the_daemon_that_has_the_admin_url() {
     });
     assert!(plain.end(Signal::TERM).success());
     assert!(admin.end(Signal::TERM).success());
+}
+
+/// What would give a stranger rights on other hosts.
+const FORBIDDEN: [&str; 9] = [
+    "insert into users (id, name, role, active, immutable, created_at) \
+     values (gen_random_uuid(), 'mallory', 'admin', true, false, now())",
+    "update users set role = 'operator'",
+    "delete from users",
+    "insert into api_keys (id, user_id, name, hash, scopes, created_at) \
+     select 'mallory', id, 'mallory', 'x', '', now() from users limit 1",
+    "update api_keys set scopes = '', hash = 'x'",
+    "update api_keys set revoked_at = null",
+    "update settings set value = '0'",
+    "insert into settings (name, value) values ('acts', 'open')",
+    "update audit_log set result = 'done'",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_credentials_of_one_host_make_no_other_host_act() {
+    let accounts = Accounts::new().await;
+    let home = TempDir::new().unwrap();
+    let key = prepare(home.path(), &accounts);
+    let place = Place::new(OPEN);
+    let _executor = place.start();
+    let mut command = linux_api(home.path(), &["serve", "--listen", "127.0.0.1:0"]);
+    with(&mut command, &[("URL", &accounts.daemon)])
+        .env("LINUX_API__FLUSHER__INTERVAL", "200ms")
+        .env("LINUX_API__ACTS__SOCKET", place.path("executor.sock"));
+    let other = Daemon::start_command(command);
+    let mut sleeper = Sleeper::start();
+    let acts = || fs::read_to_string(place.path("acts.jsonl")).unwrap_or_default();
+
+    let mut taken = PgConnection::connect(&accounts.daemon).await.unwrap();
+    execute(&mut taken, "set search_path to linux_api")
+        .await
+        .unwrap();
+    for sql in FORBIDDEN {
+        let refused = execute(&mut taken, sql).await.unwrap_err();
+        let code = refused.as_database_error().and_then(|error| error.code());
+        assert_eq!(code.as_deref(), Some("42501"), "{sql}: {refused}");
+    }
+    // What it may write: rows like those of an act that was requested of the other host, and all of its row.
+    let host = "select id, last_seen::text as seen from hosts";
+    let seen =
+        async |taken: &mut PgConnection| sqlx::query(host).fetch_optional(taken).await.unwrap();
+    while seen(&mut taken).await.is_none() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let target = format!("process:{}@{}", sleeper.pid(), sleeper.start_ticks());
+    for result in ["begun", "failed"] {
+        let sql = format!(
+            "insert into audit_log (time, actor, via, action, target, result, detail, host_id, act_id) \
+             select now(), 'boss', 'api', 'process.signal', '{target}', '{result}', 'KILL', id, \
+             gen_random_uuid()::text from hosts"
+        );
+        execute(&mut taken, &sql).await.unwrap();
+    }
+    execute(
+        &mut taken,
+        "update hosts set acts_copied = null, labels = 'role=victim'",
+    )
+    .await
+    .unwrap();
+    // The other host has written and read twice since.
+    for _ in 0..2 {
+        let before: String = seen(&mut taken).await.unwrap().get("seen");
+        while seen(&mut taken).await.unwrap().get::<String, _>("seen") == before {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    assert!(sleeper.lives());
+    assert!(!acts().contains("\"event\":\"act\""), "{}", acts());
+
+    // By a key that it accepts it acts.
+    let path = format!("/api/v1/system/processes/{}/signal", sleeper.pid());
+    let body = json!({"signal": "KILL", "start_ticks": sleeper.start_ticks()});
+    let (status, text) = post(&other.address, &path, &key, &body);
+    assert_eq!(status, 200, "{text}");
+    assert!(!sleeper.lives());
+    assert!(acts().contains("\"event\":\"act\""), "{}", acts());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
