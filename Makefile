@@ -26,6 +26,7 @@ test: ## Run every test; installs PostgreSQL, poolers and tmux when they are mis
 lint: ## Check words, format, lints and documentation; warnings are errors
 	./scripts/check-words
 	$(CARGO) fmt --all --check
+	$(CARGO) metadata --locked --format-version 1 --manifest-path fuzz/Cargo.toml >/dev/null
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) clippy --package linux-api --no-default-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked

@@ -18,6 +18,7 @@ use crate::extract::{Caller, RequiredScope};
 use linux_api_acts::client::{CallError, Client};
 use linux_api_acts::names::Word;
 use linux_api_acts::protocol::{Effect, Outcome, PolicyState, Request, Response, Status, Verb};
+use linux_api_host::units::Units;
 use linux_api_store::{Store, StoreError};
 use linux_api_wire::api::acts::ActState;
 use linux_api_wire::api::health::ActsHealth;
@@ -57,6 +58,7 @@ struct Inner {
     client: Client,
     store: Store,
     clock: Clock,
+    units: Units,
     /// What the executor last said of itself, or why it did not.
     status: Mutex<Option<(Instant, Result<Status, Silence>)>>,
     /// One copies at a time.
@@ -84,13 +86,14 @@ struct ReadyAct {
 }
 
 impl Acts {
-    /// Acts through the executor at `socket`, and records in this database.
+    /// Acts through the executor at `socket`, and records in this database. `units` are those that are listed.
     #[must_use]
-    pub fn new(socket: &Path, store: Store, clock: Clock) -> Self {
+    pub fn new(socket: &Path, store: Store, clock: Clock, units: Units) -> Self {
         Self(Arc::new(Inner {
             client: Client::new(socket),
             store,
             clock,
+            units,
             status: Mutex::default(),
             copying: tokio::sync::Mutex::default(),
             open: Mutex::default(),
@@ -123,7 +126,15 @@ impl Acts {
             verb,
         };
         let acts = self.clone();
-        let work = tokio::spawn(async move { acts.carry_out(act).await });
+        let work = tokio::spawn(async move {
+            let is_of_unit = act.verb.unit().is_some();
+            let done = acts.carry_out(act).await;
+            // Whatever became of it: a result that is lost was an act too.
+            if is_of_unit {
+                acts.0.units.note_change();
+            }
+            done
+        });
         work.await
             .unwrap_or_else(|_| Err(ApiError::panicked().into()))
     }

@@ -14,6 +14,7 @@ mod watch;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -85,8 +86,18 @@ struct Inner {
     clock: Clock,
     connection: Mutex<Option<Connection>>,
     files: UnitFiles,
-    /// What was listed last, with the moment at which that was finished.
-    list: Arc<Mutex<Option<(Instant, Outcome)>>>,
+    /// What was listed last.
+    list: Arc<Mutex<Option<KeptList>>>,
+    /// Counts what this program changed itself.
+    changes: AtomicU64,
+}
+
+#[derive(Debug)]
+struct KeptList {
+    finished: Instant,
+    /// How many changes there had been when the reading began.
+    changes: u64,
+    outcome: Outcome,
 }
 
 impl Units {
@@ -99,25 +110,38 @@ impl Units {
             connection: Mutex::new(None),
             files: UnitFiles::new(rootfs),
             list: Arc::default(),
+            changes: AtomicU64::new(0),
         }))
     }
 
-    /// Lists the units. All who list within a second share a call, or two after a unit file has changed.
+    /// Has what is listed from now on be read from now on: a unit was acted on, and who acted looks next.
+    pub fn note_change(&self) {
+        self.0.changes.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Lists the units. All who list within a second share a call, or two after a unit file has changed, unless
+    /// [`Self::note_change`] was called since.
     ///
     /// # Errors
     /// When the bus or systemd is not there, does not respond within 2 s, or does not list its files within 10 s.
     pub async fn list(&self) -> Result<Arc<UnitsListed>, UnitsUnavailable> {
         let mut kept = Arc::clone(&self.0.list).lock_owned().await;
-        if let Some((finished, outcome)) = &*kept
-            && finished.elapsed() < KEPT_FOR
+        let changes = self.0.changes.load(Ordering::Acquire);
+        if let Some(list) = &*kept
+            && list.finished.elapsed() < KEPT_FOR
+            && list.changes == changes
         {
-            return outcome.clone();
+            return list.outcome.clone();
         }
         let units = self.clone();
         // A task of its own: a reader that leaves would otherwise let the next one start over.
         let task = tokio::spawn(async move {
             let outcome = units.read_list().await.map(Arc::new);
-            *kept = Some((Instant::now(), outcome.clone()));
+            *kept = Some(KeptList {
+                finished: Instant::now(),
+                changes,
+                outcome: outcome.clone(),
+            });
             outcome
         });
         let stopped = |_| Err(UnitsUnavailable::new("the reading was given up"));

@@ -147,6 +147,7 @@ impl App {
         // Streams end at once, so that every response has an end.
         let stop = CancellationToken::new();
         stop.cancel();
+        let collector = Collector::new(setup.roots.clone());
         let router = server::service(Parts {
             store: store.clone(),
             verifier: verifier.clone(),
@@ -154,9 +155,14 @@ impl App {
                 Some(program) => Journal::with_program(program, &setup.roots),
                 None => Journal::new(&setup.roots),
             },
-            collector: Collector::new(setup.roots),
+            acts: Acts::new(
+                &setup.executor,
+                store.clone(),
+                clock.clock(),
+                collector.units().clone(),
+            ),
+            collector,
             host: host.clone(),
-            acts: Acts::new(&setup.executor, store.clone(), clock.clock()),
             host_id: "h1".into(),
             stream_limits: StreamLimits {
                 streams: 10,

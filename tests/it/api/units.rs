@@ -100,6 +100,26 @@ async fn five_hundred_units_are_two_calls_for_all_who_list_them_within_a_second(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_after_an_act_is_read_after_it() {
+    let Some(stage) = Stage::new(vec![unit("nginx.service")]).await else {
+        return;
+    };
+    let operator = stage.app.user("operator1", Role::Operator).await;
+    let before = stage.get("").await;
+    assert_eq!(stage.get("").await, before);
+    assert_eq!(stage.systemd.calls(), ["list units", "list files"]);
+    // Also one whose result is not known: here no executor is there.
+    let restart = format!("{UNITS}/nginx.service/restart");
+    stage
+        .app
+        .post(&operator.key, &restart, json!({}))
+        .await
+        .expect_code(501, "actions_unavailable");
+    stage.get("").await;
+    assert_eq!(stage.systemd.calls(), ["list units"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bus_that_stalls_is_unavailable_within_its_deadline_and_well_again_after_it() {
     let Some(stage) = Stage::new(vec![unit("nginx.service")]).await else {
         return;

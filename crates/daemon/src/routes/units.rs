@@ -181,7 +181,7 @@ impl NamePattern {
 /// List units
 ///
 /// All units of systemd that are loaded, and services, timers, sockets and paths that have a file and are
-/// not; by name. At most a second old.
+/// not; by name. At most a second old, and read after any act on a unit by this daemon.
 #[utoipa::path(
     get,
     path = "/api/v1/system/units",

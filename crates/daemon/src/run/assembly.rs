@@ -99,7 +99,12 @@ impl Assembly {
         let identity = identity::host(&config.host, &collector, state_folder.as_deref())?;
         let host_id = Arc::clone(&identity.id);
         measuring.start(config, identity, state_folder, &supervisor, &end)?;
-        let acts = Acts::new(&config.acts.socket, self.store.clone(), self.clock.clone());
+        let acts = Acts::new(
+            &config.acts.socket,
+            self.store.clone(),
+            self.clock.clone(),
+            collector.units().clone(),
+        );
         self.store.set_own_host(Arc::clone(&host_id));
         // A daemon that keeps nothing has no audit log to copy to.
         if self.history_since.is_none() {
