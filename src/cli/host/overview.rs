@@ -290,6 +290,10 @@ fn disks() -> Vec<Column<Disk>> {
             let busy = disk.busy_percent;
             Cell::new(percent(busy), Tone::of_percent(busy))
         }),
+        Column::number("AWAIT MS", |disk| match disk.await_ms {
+            Some(await_ms) => format!("{await_ms:.1}").into(),
+            None => "-".into(),
+        }),
     ]
 }
 

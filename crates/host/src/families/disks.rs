@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::rate::{per_second, rounded};
+use super::rate::{mean, per_second, rounded};
 use crate::carryover::Carryover;
 use crate::sources::{DeviceKind, DiskCounters, Disks};
 use crate::{CollectError, HostRoots};
@@ -50,6 +50,13 @@ fn rated(before: &DiskCounters, disk: &DiskCounters, passed: Duration) -> Option
     let busy = DiskCounters::BUSY_MS;
     let busy = disk.counters[busy].checked_sub(before.counters[busy])?;
     let busy = Duration::from_millis(busy).as_secs_f64();
+    let more = |places: [usize; 2]| {
+        let more = places.map(|place| disk.counters[place].checked_sub(before.counters[place]));
+        more[0]?.checked_add(more[1]?)
+    };
+    let finished = more([DiskCounters::READS, DiskCounters::WRITES])?;
+    // These two wrap around at 32 bits on some kernels.
+    let took = more([DiskCounters::READ_MS, DiskCounters::WRITE_MS]);
     Some(Disk {
         device: disk.device.name.clone(),
         read_bytes_per_second: bytes(DiskCounters::SECTORS_READ)?,
@@ -58,6 +65,7 @@ fn rated(before: &DiskCounters, disk: &DiskCounters, passed: Duration) -> Option
         writes_per_second: count(DiskCounters::WRITES)?,
         // The counter moves in ticks of the kernel and may run ahead of the clock by one.
         busy_percent: rounded(100.0 * busy / passed.as_secs_f64()).min(100.0),
+        await_ms: took.and_then(|took| mean(took, finished)),
         read_bytes: disk.bytes(DiskCounters::SECTORS_READ),
         written_bytes: disk.bytes(DiskCounters::SECTORS_WRITTEN),
     })
@@ -89,7 +97,8 @@ mod tests {
         let write = |factor: u64| {
             let line = |name: &&str| {
                 let [reads, sectors, ms] = [factor, 8 * factor, 100 * factor];
-                format!("   8  0 {name} {reads} 0 {sectors} 0 0 0 {sectors} 0 0 {ms} 0\n")
+                let took = 3 * factor;
+                format!("   8  0 {name} {reads} 0 {sectors} {took} 0 0 {sectors} 0 0 {ms} 0\n")
             };
             tree.write("proc/diskstats", names.iter().map(line).collect::<String>());
         };
@@ -106,11 +115,15 @@ mod tests {
             (4.0, 0.0)
         );
         assert_eq!(disks[0].busy_percent, 40.0);
+        assert_eq!(disks[0].await_ms, Some(3.0));
         // A disk that was taken out and put in again starts again.
         write(2);
         assert_eq!(reader.read(start + Duration::from_secs(2)).unwrap(), []);
         write(100);
         let disks = reader.read(start + Duration::from_secs(3)).unwrap();
         assert_eq!(disks[0].busy_percent, 100.0);
+        // Nothing finished, so nothing took any time.
+        let disks = reader.read(start + Duration::from_secs(4)).unwrap();
+        assert_eq!(disks[0].await_ms, None);
     }
 }

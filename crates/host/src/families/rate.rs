@@ -13,6 +13,15 @@ pub(super) fn per_second(before: u64, now: u64, passed: Duration) -> Option<f64>
     (!passed.is_zero()).then(|| rounded(grown as f64 / passed.as_secs_f64()))
 }
 
+/// How much of a sum there is for each of so many, with two decimals; `None` for none.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "2^53 requests or milliseconds don't occur"
+)]
+pub(super) fn mean(sum: u64, count: u64) -> Option<f64> {
+    (count > 0).then(|| rounded(sum as f64 / count as f64))
+}
+
 /// Two decimals: more would only be noise that is sent over the wire.
 pub(super) fn rounded(value: f64) -> f64 {
     (value * 100.0).round() / 100.0

@@ -23,8 +23,10 @@ pub struct DiskCounters {
 impl DiskCounters {
     pub(crate) const READS: usize = 0;
     pub(crate) const SECTORS_READ: usize = 2;
+    pub(crate) const READ_MS: usize = 3;
     pub(crate) const WRITES: usize = 4;
     pub(crate) const SECTORS_WRITTEN: usize = 6;
+    pub(crate) const WRITE_MS: usize = 7;
     pub(crate) const BUSY_MS: usize = 9;
     /// Fewer are no line of `diskstats`.
     const COUNTERS_MIN: usize = 11;

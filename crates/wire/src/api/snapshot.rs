@@ -202,7 +202,7 @@ pub fn example() -> serde_json::Value {
         }],
         "disks": [{
             "device": "vda", "read_bytes_per_second": 4096.0, "written_bytes_per_second": 65536.0,
-            "reads_per_second": 1.0, "writes_per_second": 4.0, "busy_percent": 0.4,
+            "reads_per_second": 1.0, "writes_per_second": 4.0, "busy_percent": 0.4, "await_ms": 0.52,
             "read_bytes": 56_122_275_000_u64, "written_bytes": 62_979_854_000_u64
         }],
         "networks": [{

@@ -217,6 +217,10 @@ pub struct Disk {
     pub writes_per_second: f64,
     /// Part of the time in which it had something to do, 0 to 100.
     pub busy_percent: f64,
+    /// How many milliseconds a read or write took from being queued to its end, on average of those that finished;
+    /// `null` when none did.
+    #[serde(default)]
+    pub await_ms: Option<f64>,
     /// Bytes read since the host started.
     pub read_bytes: u64,
     /// Bytes written since the host started.
