@@ -47,6 +47,8 @@ pub struct TrailPoint {
     pub written: Option<f64>,
     /// In and out of each interface, by its place in the list of names.
     interfaces: Box<[(u16, [f32; 2])]>,
+    /// Percent of each processor, in the order of the reading.
+    cores: Box<[f32]>,
 }
 
 /// The readings of a host, oldest first.
@@ -176,6 +178,25 @@ impl Trail {
         from.map_or(until, |from| from.min(until))
     }
 
+    /// What the newest readings say of a processor, in parts of equal length, the newest last: the mean of each.
+    pub(crate) fn core(&self, place: usize, part: Duration, parts: usize) -> Vec<Option<f64>> {
+        let mut sums = vec![(0.0, 0.0); parts];
+        let newest = self.points.back().map(|point| point.time);
+        for point in self.points.iter().rev() {
+            let age = newest.map_or(Duration::ZERO, |newest| newest.since(point.time));
+            let before = usize::try_from(age.as_millis() / part.as_millis().max(1));
+            let Some(at) = before.ok().and_then(|before| parts.checked_sub(before + 1)) else {
+                break;
+            };
+            if let Some(value) = point.cores.get(place).filter(|value| value.is_finite()) {
+                sums[at].0 += f64::from(*value);
+                sums[at].1 += 1.0;
+            }
+        }
+        let mean = |(sum, count): (f64, f64)| (count > 0.0).then(|| sum / count);
+        sums.into_iter().map(mean).collect()
+    }
+
     /// What is known of a figure since a time, from readings.
     pub(crate) fn live(&self, figure: &Figure<'_>, after: f64) -> impl Iterator<Item = Reading> {
         let interface = match figure {
@@ -225,8 +246,10 @@ impl TrailPoint {
         };
         #[expect(clippy::cast_precision_loss, reason = "a graph needs no more digits")]
         let bytes = |bytes: u64| bytes as f64;
+        let cores = snapshot.cpu.iter().flat_map(|cpu| &cpu.per_core);
         Self {
             time: snapshot.time,
+            cores: cores.map(|core| short(core.usage_percent)).collect(),
             cpu: snapshot.cpu.as_ref().map(|cpu| cpu.usage_percent),
             memory: snapshot.memory.as_ref().map(|it| bytes(it.used_bytes)),
             received: networks().map(|all| all.map(|it| it.received_bytes_per_second).sum()),
@@ -258,7 +281,7 @@ impl TrailPoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use linux_api_wire::snapshot::Cpu;
+    use linux_api_wire::snapshot::{Core, Cpu};
 
     fn at(second: i64, cpu: f64) -> Snapshot {
         Snapshot {
@@ -296,6 +319,25 @@ mod tests {
         assert_eq!(live(&trail)[3..], [(18, 20), (20, 22)]);
         trail.push(&at(400, 1.0));
         assert_eq!(live(&trail)[5..], [(398, 400)], "too far apart");
+    }
+
+    #[test]
+    fn the_past_of_a_processor_is_in_parts_of_equal_length() {
+        let mut trail = Trail::default();
+        for (second, usage_percent) in [(0, 10.0), (4, 20.0), (6, 40.0), (22, 80.0), (24, 60.0)] {
+            let mut reading = at(second, 1.0);
+            let core = Core {
+                usage_percent,
+                ..Core::default()
+            };
+            reading.cpu.as_mut().unwrap().per_core = vec![core];
+            trail.push(&reading);
+        }
+        let part = Duration::from_secs(5);
+        let expected = [Some(15.0), Some(40.0), None, None, Some(70.0)];
+        assert_eq!(trail.core(0, part, 5), expected);
+        assert_eq!(trail.core(0, part, 1), [Some(70.0)]);
+        assert_eq!(trail.core(1, part, 2), [None, None]);
     }
 
     #[test]

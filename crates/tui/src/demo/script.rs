@@ -222,6 +222,7 @@ impl DemoScript {
             read_bytes_per_second: read * self.wave * self.wave,
             written_bytes_per_second: written * self.wave,
             busy_percent: busy * self.wave,
+            await_ms: Some(0.2 + busy * self.wave / 20.0),
             ..Disk::default()
         }
     }

@@ -1,5 +1,7 @@
 //! The processors: together over time, and each of them now.
 
+use std::time::Duration;
+
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -17,6 +19,11 @@ use linux_api_wire::units::compact::percent;
 
 /// Columns of one core with its bar: number, bar, percent.
 const CORE: u16 = 17;
+/// Most cells of the past of a core, and fewest that are worth it.
+const PAST: u16 = 12;
+const PAST_LEAST: u16 = 4;
+/// How long a time one of these cells stands for.
+const PAST_CELL: Duration = Duration::from_secs(10);
 /// Most lines of cores that have bars.
 const LINES: usize = 10;
 /// Columns of the frame.
@@ -97,7 +104,12 @@ fn cells_line(app: &App, cores: &[Core], width: u16) -> Line<'static> {
         cores.len()
     };
     let mut spans = vec![Span::styled(name, theme.dim)];
-    spans.extend(cores.iter().take(shown).map(|core| cell(app, core)));
+    spans.extend(
+        cores
+            .iter()
+            .take(shown)
+            .map(|core| cell(app, core.usage_percent / 100.0)),
+    );
     if shown < cores.len() {
         let more = crate::widgets::parts::more(cores.len() - shown);
         spans.push(Span::styled(format!(" {more}"), theme.dim));
@@ -105,10 +117,9 @@ fn cells_line(app: &App, cores: &[Core], width: u16) -> Line<'static> {
     Line::from(spans)
 }
 
-/// A core as one cell.
-fn cell(app: &App, core: &Core) -> Span<'static> {
+/// A share as one cell.
+fn cell(app: &App, share: f64) -> Span<'static> {
     let theme = &app.settings.theme;
-    let share = core.usage_percent / 100.0;
     let sign = crate::widgets::meter::level(share, theme);
     Span::styled(sign, theme.heat.at(share))
 }
@@ -170,9 +181,21 @@ fn draw_bars(app: &App, cores: &[Core], columns: u16, inner: Rect, frame: &mut F
         let text = format!("{}%", percent(core.usage_percent));
         let name = format!("{:>3}", core.core);
         let gap = u16::from(x + 1 < columns);
-        let line = meter(&name, Some(core.usage_percent), &text, width - gap, theme);
+        let past = (width - gap).saturating_sub(CORE).min(PAST);
         let spot = Rect::new(inner.x + x * width, inner.y + y, width - gap, 1);
-        frame.render_widget(line, spot);
+        if past < PAST_LEAST {
+            let line = meter(&name, Some(core.usage_percent), &text, spot.width, theme);
+            frame.render_widget(line, spot);
+            continue;
+        }
+        let mut spans = vec![Span::styled(format!("{name} "), theme.dim)];
+        let trail = &app.host().trail;
+        for share in trail.core(usize::from(place), PAST_CELL, usize::from(past)) {
+            spans.push(share.map_or_else(|| Span::raw(" "), |share| cell(app, share / 100.0)));
+        }
+        let rest = spot.width - past - 4;
+        spans.extend(meter(" ", Some(core.usage_percent), &text, rest, theme).spans);
+        frame.render_widget(Line::from(spans), spot);
     }
 }
 
@@ -200,7 +223,12 @@ fn draw_cells(app: &App, cores: &[Core], inner: Rect, frame: &mut Frame<'_>) {
         } else {
             each
         };
-        spans.extend(cores_of_line.iter().take(shown).map(|core| cell(app, core)));
+        spans.extend(
+            cores_of_line
+                .iter()
+                .take(shown)
+                .map(|core| cell(app, core.usage_percent / 100.0)),
+        );
         if is_last && left > 0 {
             let hidden = left + cores_of_line.len().saturating_sub(shown);
             let more = crate::widgets::parts::more(hidden);

@@ -132,6 +132,9 @@ fn title(disks: Option<&[Disk]>) -> Vec<String> {
             1 => format!("busy {used}%"),
             _ => format!("{} busy {used}%", busiest.device),
         });
+        if let Some(took) = busiest.await_ms.filter(|took| took.is_finite()) {
+            parts.push(format!("await {took:.1} ms"));
+        }
     }
     parts
 }
