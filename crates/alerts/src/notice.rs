@@ -37,6 +37,15 @@ pub struct InstanceKey {
     pub labels: Labels,
 }
 
+impl InstanceKey {
+    /// An id that follows from rule, host and labels, as short for any labels.
+    #[must_use]
+    pub fn id(&self) -> Uuid {
+        let labels = self.labels.to_string();
+        hash_of(&[self.rule.as_str(), &self.host, &labels])
+    }
+}
+
 /// What kind of change it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -134,15 +143,9 @@ impl Notice {
     /// The id of a change.
     #[must_use]
     pub fn id_of(instance: &InstanceKey, kind: NoticeKind, time: Timestamp) -> Uuid {
-        let mut hash = Sha256::new();
         let labels = instance.labels.to_string();
-        for part in [instance.rule.as_str(), &instance.host, &labels, kind.as_str()] {
-            // Lengths before texts: two lists of parts never give the same bytes.
-            hash.update(part.len().to_be_bytes());
-            hash.update(part);
-        }
-        hash.update(time.as_millis().to_be_bytes());
-        uuid_of(hash)
+        let time = time.as_millis().to_string();
+        hash_of(&[instance.rule.as_str(), &instance.host, &labels, kind.as_str(), &time])
     }
 
     /// The severity that it is about: the one now, or the one that ended.
@@ -214,6 +217,16 @@ pub enum ContextKind {
     TopIo,
     /// The three processes that use the processors most.
     TopCpu,
+}
+
+fn hash_of(parts: &[&str]) -> Uuid {
+    let mut hash = Sha256::new();
+    for part in parts {
+        // Lengths before texts: two lists of parts never give the same bytes.
+        hash.update(part.len().to_be_bytes());
+        hash.update(part);
+    }
+    uuid_of(hash)
 }
 
 /// An id that is the same for the same input.

@@ -32,7 +32,7 @@ pub struct GroupKey {
 }
 
 /// Notices that are sent together.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Bundle {
     /// The id of the message for receivers: the same for the same notices.
     pub id: Uuid,

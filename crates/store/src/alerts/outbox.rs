@@ -1,0 +1,139 @@
+//! Notices that wait, and the messages that they become part of.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use linux_api_alerts::name::Name;
+use linux_api_alerts::notice::Notice;
+use linux_api_alerts::plan::{Bundle, GroupKey, Plan};
+use linux_api_wire::time::Timestamp;
+
+use super::{read, stored};
+use crate::codec::Db;
+use crate::leases::hold_lease;
+use crate::{Store, StoreError, in_write, on_read};
+
+/// The lease of the daemon that groups and sends for all.
+pub const LEASE: &str = "alerts";
+/// How long the lease lasts: when its holder is killed, another one sends within 90 seconds.
+pub const LEASE_TIME: Duration = Duration::from_mins(1);
+
+const WAITING: &str = "\
+    /*NO QUERY CACHE*/ select notice from alert_notices
+    where state = 'waiting' order by time, id limit $1";
+const GROUPS: &str = "\
+    /*NO QUERY CACHE*/ select group_key, max(made_at) from alert_messages
+    where made_at > $1 group by group_key";
+const TAKE: &str = "
+    update alert_notices set state = 'sent', message_id = $2 where id = $1 and state = 'waiting'";
+const GIVE: &str = "
+    update alert_notices set state = 'waiting', message_id = null where message_id = $1";
+const DROP: &str =
+    "update alert_notices set state = 'dropped' where id = $1 and state = 'waiting'";
+const MESSAGE: &str = "
+    insert into alert_messages (id, made_at, group_key, message) values ($1, $2, $3, $4)
+    on conflict (id) do nothing";
+const DELIVERY: &str = "
+    insert into alert_deliveries (message_id, channel, state, attempts, next_attempt, updated_at)
+    values ($1, $2, 'waiting', 0, $3, $3) on conflict do nothing";
+
+/// A message of a plan with the channels that it goes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outgoing {
+    /// What is sent.
+    pub bundle: Bundle,
+    /// Where to: those of the rule, or all that there are.
+    pub channels: Vec<Name>,
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Planned {
+    /// It is stored: so many messages are on their way.
+    Stored(usize),
+    /// Another daemon sends now, and nothing is stored.
+    NotLeader,
+}
+
+impl Store {
+    /// The notices that wait, the oldest first.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline, or a row can't be read.
+    pub async fn waiting_notices(&self, limit: u32) -> Result<Vec<Notice>, StoreError> {
+        let rows: Vec<(String,)> = on_read!(self, |tx| {
+            let query = sqlx::query_as(WAITING).bind(i64::from(limit));
+            Ok(tx.fetch_all(query).await?)
+        })?;
+        let rows = rows.into_iter();
+        rows.map(|(notice,)| read("alert_notices", "notice", &notice)).collect()
+    }
+
+    /// When a message of each group was made last, after a time.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline, or a row can't be read.
+    pub async fn alert_groups(
+        &self,
+        after: Timestamp,
+    ) -> Result<BTreeMap<GroupKey, Timestamp>, StoreError> {
+        let rows: Vec<(String, Db<Timestamp>)> = on_read!(self, |tx| {
+            let query = sqlx::query_as(GROUPS).bind(Db(after));
+            Ok(tx.fetch_all(query).await?)
+        })?;
+        let rows = rows.into_iter();
+        rows.map(|(key, made_at)| Ok((read("alert_messages", "group_key", &key)?, made_at.0)))
+            .collect()
+    }
+
+    /// Stores the messages of a plan with their deliveries and takes their notices off the queue, and those that
+    /// need not be sent; only while `holder` has the lease, which is renewed by it.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn store_plan(
+        &self,
+        holder: &str,
+        plan: &Plan,
+        outgoing: &[Outgoing],
+    ) -> Result<Planned, StoreError> {
+        in_write!(self, |tx| {
+            let now = self.clock().now();
+            if hold_lease!(tx, LEASE, holder, now, LEASE_TIME) == 0 {
+                return Ok(Planned::NotLeader);
+            }
+            let mut made = 0;
+            for Outgoing { bundle, channels } in outgoing {
+                let id = bundle.id.to_string();
+                let mut taken = 0;
+                for notice in &bundle.covers {
+                    let query = sqlx::query(TAKE).bind(notice.to_string());
+                    taken += tx.execute(query.bind(id.as_str())).await?;
+                }
+                if usize::try_from(taken) != Ok(bundle.covers.len()) {
+                    // One of them was sent meanwhile: what is left is planned again.
+                    tx.execute(sqlx::query(GIVE).bind(id.as_str())).await?;
+                    continue;
+                }
+                let query = sqlx::query(MESSAGE)
+                    .bind(id.as_str())
+                    .bind(Db(now))
+                    .bind(stored("alert_messages", "group_key", &bundle.key)?)
+                    .bind(stored("alert_messages", "message", bundle)?);
+                tx.execute(query).await?;
+                for channel in channels {
+                    let query = sqlx::query(DELIVERY)
+                        .bind(id.as_str())
+                        .bind(channel.as_str())
+                        .bind(Db(now));
+                    tx.execute(query).await?;
+                }
+                made += 1;
+            }
+            for notice in &plan.dropped {
+                tx.execute(sqlx::query(DROP).bind(notice.to_string())).await?;
+            }
+            Ok(Planned::Stored(made))
+        })
+    }
+}
