@@ -54,13 +54,14 @@ const PRIVATE: [IpNet; 8] = [
 ];
 
 const fn v4(address: [u8; 4], length: u8) -> IpNet {
-    let [a, b, c, d] = address;
-    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), length))
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::from_octets(address), length))
 }
 
 const fn v6(address: [u16; 8], length: u8) -> IpNet {
-    let [a, b, c, d, e, f, g, h] = address;
-    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(a, b, c, d, e, f, g, h), length))
+    IpNet::V6(Ipv6Net::new_assert(
+        Ipv6Addr::from_segments(address),
+        length,
+    ))
 }
 
 /// Checks the address that a request would go to. `networks` are those private networks that are allowed.
@@ -151,8 +152,15 @@ mod tests {
     #[test]
     fn what_no_receiver_has_is_refused() {
         for address in [
-            "0.0.0.0", "169.254.1.1", "224.0.0.1", "255.255.255.255", "::", "fe80::1", "ff02::1",
-            "fec0::1", "::ffff:169.254.0.1",
+            "0.0.0.0",
+            "169.254.1.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "::",
+            "fe80::1",
+            "ff02::1",
+            "fec0::1",
+            "::ffff:169.254.0.1",
         ] {
             assert_eq!(of(address, &["0.0.0.0/0", "::/0"]), "none", "{address}");
         }

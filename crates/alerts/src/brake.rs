@@ -84,7 +84,9 @@ mod tests {
     #[test]
     fn there_is_no_fourth_act_within_an_hour() {
         let mut brake = Brake::default();
-        let decided: Vec<Decision> = (0..6).map(|number| brake.decide(at(number * 300))).collect();
+        let decided: Vec<Decision> = (0..6)
+            .map(|number| brake.decide(at(number * 300)))
+            .collect();
         assert_eq!(decided, [Act, Act, Act, GiveUp, Nothing, Nothing]);
         let stored = serde_json::to_string(&brake).unwrap();
         let mut brake: Brake = serde_json::from_str(&stored).unwrap();

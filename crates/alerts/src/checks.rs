@@ -17,7 +17,10 @@ pub use storage::{StorageFacts, storage_fault, storage_temperature};
 pub use units::{RESTARTS, RESTARTS_WINDOW, UnitRestarts, process_missing, unit_failed};
 
 /// A count or a size as a number of a threshold: exact up to 2^53.
-#[expect(clippy::cast_precision_loss, reason = "thresholds need no more than 53 bits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "thresholds need no more than 53 bits"
+)]
 pub(crate) const fn number(value: u64) -> f64 {
     value as f64
 }

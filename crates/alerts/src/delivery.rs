@@ -48,7 +48,9 @@ pub fn next_attempt(
     if now.since(made) >= RETRY_FOR {
         return None;
     }
-    let doubled = 1_u32.checked_shl(failed.saturating_sub(1)).unwrap_or(u32::MAX);
+    let doubled = 1_u32
+        .checked_shl(failed.saturating_sub(1))
+        .unwrap_or(u32::MAX);
     let pause = RETRY_FIRST.saturating_mul(doubled).min(RETRY_MOST);
     Some(now.saturating_add(pause.max(at_least.unwrap_or_default())))
 }

@@ -61,7 +61,9 @@ pub fn evaluate(
         Ok(_) if subject.absent_is_well() => Measure::Gone,
         Ok(_) => Measure::NoData("not among what was read".into()),
     };
-    let rest = states.keys().filter(|key| key.host == host.id && !seen.contains(*key));
+    let rest = states
+        .keys()
+        .filter(|key| key.host == host.id && !seen.contains(*key));
     let rest: Vec<InstanceKey> = rest.cloned().collect();
     for key in rest {
         let Some(rule) = rules.get(&key.rule).filter(|rule| rule.subject == *subject) else {
@@ -134,7 +136,11 @@ fn count(states: &States, key: &InstanceKey) -> usize {
         ..key.clone()
     };
     let same = |one: &&InstanceKey| one.rule == key.rule && one.host == key.host;
-    states.range(first..).map(|(key, _)| key).take_while(same).count()
+    states
+        .range(first..)
+        .map(|(key, _)| key)
+        .take_while(same)
+        .count()
 }
 
 #[cfg(test)]
@@ -196,7 +202,7 @@ mod tests {
         let rules = RuleSet::only(vec![quick("u", "check = \"unit_failed\"\nwarning = 1")]);
         let subject = Subject::Check(Check::UnitFailed);
         let (web, mut states) = (host("web-01"), States::new());
-        let mut run = |seconds, readings: Result<&[Reading], &str>, states: &mut States| {
+        let run = |seconds, readings: Result<&[Reading], &str>, states: &mut States| {
             let kinds = evaluate(&rules, &web, &subject, readings, states, moment(seconds));
             let kinds: Vec<NoticeKind> = kinds.notices.iter().map(|it| it.kind).collect();
             kinds
@@ -205,7 +211,11 @@ mod tests {
         let fired = run(0, Ok(&both), &mut states);
         assert_eq!(fired, [NoticeKind::Firing, NoticeKind::Firing]);
         assert_eq!(run(10, Err("the bus does not respond"), &mut states), []);
-        assert!(states.values().all(|state| state.status() == Status::Unknown));
+        assert!(
+            states
+                .values()
+                .all(|state| state.status() == Status::Unknown)
+        );
         let one = units(&["a.service"]);
         assert_eq!(run(20, Ok(&one), &mut states), [NoticeKind::Resolved]);
         assert_eq!(run(30, Ok(&[]), &mut states), [NoticeKind::Resolved]);
@@ -214,7 +224,14 @@ mod tests {
         let subject = Subject::Check(Check::DiskSpace);
         let reading = Reading::value(Labels::one("mount_point", "/mnt"), 90.0, "90% used");
         let mut states = States::new();
-        let fired = evaluate(&rules, &web, &subject, Ok(&[reading]), &mut states, moment(0));
+        let fired = evaluate(
+            &rules,
+            &web,
+            &subject,
+            Ok(&[reading]),
+            &mut states,
+            moment(0),
+        );
         assert_eq!(fired.notices.len(), 1);
         let gone = evaluate(&rules, &web, &subject, Ok(&[]), &mut states, moment(10));
         assert_eq!(gone.notices, []);
@@ -248,14 +265,30 @@ mod tests {
     fn a_rule_has_a_bounded_number_of_instances() {
         let rules = RuleSet::only(vec![quick("u", "check = \"unit_failed\"\nwarning = 1")]);
         let subject = Subject::Check(Check::UnitFailed);
-        let names: Vec<String> = (0..INSTANCES_MAX + 7).map(|it| format!("u{it}.service")).collect();
+        let names: Vec<String> = (0..INSTANCES_MAX + 7)
+            .map(|it| format!("u{it}.service"))
+            .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let (web, mut states) = (host("web-01"), States::new());
         let readings = units(&names);
-        let first = evaluate(&rules, &web, &subject, Ok(&readings), &mut states, moment(0));
+        let first = evaluate(
+            &rules,
+            &web,
+            &subject,
+            Ok(&readings),
+            &mut states,
+            moment(0),
+        );
         assert_eq!((first.notices.len(), first.left_out), (INSTANCES_MAX, 7));
         assert_eq!(states.len(), INSTANCES_MAX);
-        let second = evaluate(&rules, &web, &subject, Ok(&readings), &mut states, moment(10));
+        let second = evaluate(
+            &rules,
+            &web,
+            &subject,
+            Ok(&readings),
+            &mut states,
+            moment(10),
+        );
         assert_eq!((second.notices.len(), second.left_out), (0, 7));
     }
 }

@@ -8,6 +8,7 @@ use linux_api_wire::units;
 
 use crate::evaluate::{Evaluation, States, evaluate};
 use crate::labels::Labels;
+use crate::name::Name;
 use crate::notice::Host;
 use crate::reading::Reading;
 use crate::rules::RuleSet;
@@ -68,7 +69,11 @@ pub fn evaluate_hosts(
         forgotten.remove(&host.id);
         let seconds = now.since(*last_seen).as_secs();
         let text = format!("last seen {} ago", units::span(seconds));
-        let reading = Reading::value(Labels::default(), now.since(*last_seen).as_secs_f64(), &text);
+        let reading = Reading::value(
+            Labels::default(),
+            now.since(*last_seen).as_secs_f64(),
+            &text,
+        );
         let readings = [reading];
         let readings = if may_judge {
             Ok(&readings[..])
@@ -94,7 +99,7 @@ pub fn evaluate_hosts(
 
 /// Takes the states of a subject out of all.
 fn split_off(rules: &RuleSet, subject: &Subject, states: &mut States) -> States {
-    let is_own = |rule| rules.get(rule).is_some_and(|rule| rule.subject == *subject);
+    let is_own = |rule: &Name| rules.get(rule).is_some_and(|rule| rule.subject == *subject);
     let all = std::mem::take(states);
     let (own, others): (BTreeMap<_, _>, BTreeMap<_, _>) =
         all.into_iter().partition(|(key, _)| is_own(&key.rule));
@@ -110,7 +115,9 @@ pub fn down_hosts(rules: &RuleSet, states: &States) -> BTreeSet<String> {
     states
         .iter()
         .filter(|(key, state)| {
-            let is_of_check = rules.get(&key.rule).is_some_and(|rule| rule.subject == subject);
+            let is_of_check = rules
+                .get(&key.rule)
+                .is_some_and(|rule| rule.subject == subject);
             is_of_check && is_down(state.status())
         })
         .map(|(key, _)| key.host.clone())
@@ -211,7 +218,9 @@ mod tests {
             host: "web-009".to_owned(),
             labels: Labels::default(),
         };
-        fleet.states.insert(other.clone(), crate::state::InstanceState::default());
+        fleet
+            .states
+            .insert(other.clone(), crate::state::InstanceState::default());
         let mut kinds = Vec::new();
         for now in (1_200..1_300).step_by(10) {
             kinds.extend(fleet.run(&[], leader(0), now));

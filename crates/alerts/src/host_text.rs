@@ -74,8 +74,11 @@ fn needs_blank(characters: &[char], place: usize) -> bool {
             let is_address = before(2).is_some_and(is_word);
             let is_broadcast = BROADCASTS.iter().any(|word| {
                 let mut following = characters[place..].iter();
-                word.chars()
-                    .all(|one| following.next().is_some_and(|it| it.eq_ignore_ascii_case(&one)))
+                word.chars().all(|one| {
+                    following
+                        .next()
+                        .is_some_and(|it| it.eq_ignore_ascii_case(&one))
+                })
             });
             is_word(character) && (!is_address || is_broadcast)
         }

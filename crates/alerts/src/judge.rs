@@ -28,7 +28,9 @@ pub struct Judgement {
 pub fn judge(rule: &Rule, value: &Value) -> Judgement {
     let signal = |severity| {
         let level = rule.level(severity);
-        level.map_or_else(Signal::default, |level| beside(rule, severity, level, value))
+        level.map_or_else(Signal::default, |level| {
+            beside(rule, severity, level, value)
+        })
     };
     Judgement {
         warning: signal(Severity::Warning),
@@ -90,7 +92,9 @@ mod tests {
     use crate::testing::rule;
 
     fn of(name: &str, main: f64, second: Option<f64>, is_extreme: bool) -> String {
-        let rule = stock::rules().iter().find(|rule| rule.name.as_str() == name);
+        let rule = stock::rules()
+            .iter()
+            .find(|rule| rule.name.as_str() == name);
         let value = Value {
             main,
             second,
@@ -107,7 +111,9 @@ mod tests {
             (false, true) => 'h',
             (false, false) => '-',
         };
-        [one(judgement.warning), one(judgement.critical)].iter().collect()
+        [one(judgement.warning), one(judgement.critical)]
+            .iter()
+            .collect()
     }
 
     #[test]

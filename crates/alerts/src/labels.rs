@@ -8,9 +8,7 @@ use wildmatch::WildMatch;
 
 /// The labels that distinguish the instances of a rule on one host, such as `mount_point="/"`. Empty where
 /// there is one only. Values come from the host and may hold any character.
-#[derive(
-    Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Labels(BTreeMap<String, String>);
 

@@ -111,12 +111,21 @@ fn headline(notice: &Notice) -> String {
 fn single_title(notice: &Notice) -> String {
     let (rule, host) = (&notice.instance.rule, &notice.host);
     let labels = short_labels(notice);
-    format!("{}: {rule} on {host}: {labels}{}", headline(notice), notice.text)
+    format!(
+        "{}: {rule} on {host}: {labels}{}",
+        headline(notice),
+        notice.text
+    )
 }
 
 /// The values of the labels, before the text of a notice.
 fn short_labels(notice: &Notice) -> String {
-    let values: Vec<&str> = notice.instance.labels.iter().map(|(_, value)| value).collect();
+    let values: Vec<&str> = notice
+        .instance
+        .labels
+        .iter()
+        .map(|(_, value)| value)
+        .collect();
     if values.is_empty() {
         return String::new();
     }
@@ -142,7 +151,10 @@ fn text_of_many(notices: &[Notice]) -> String {
     let line = |notice: &Notice| {
         let (host, labels) = (&notice.host, short_labels(notice));
         let (word, since) = (headline(notice), units::moment(notice.since));
-        format!("{word}: {host}: {labels}{} (since {since} UTC)", notice.text)
+        format!(
+            "{word}: {host}: {labels}{} (since {since} UTC)",
+            notice.text
+        )
     };
     let mut lines: Vec<String> = notices.iter().take(LINES_MAX).map(line).collect();
     let more = notices.len().saturating_sub(LINES_MAX);
@@ -175,7 +187,12 @@ fn fields(notice: &Notice) -> Vec<(&'static str, String)> {
         }
         _ => {}
     }
-    fields.extend(notice.context.iter().map(|line| ("Context", line.to_string())));
+    fields.extend(
+        notice
+            .context
+            .iter()
+            .map(|line| ("Context", line.to_string())),
+    );
     fields.push(("Look", look(&notice.instance.host, notice.host.as_str())));
     fields
 }
@@ -249,23 +266,40 @@ mod tests {
     #[test]
     fn two_hundred_hosts_are_a_count_and_twenty_lines() {
         let notices: Vec<Notice> = (0..200)
-            .map(|it| firing("host_down", &format!("web-{it:03}"), Severity::Critical, at(it)))
+            .map(|it| {
+                firing(
+                    "host_down",
+                    &format!("web-{it:03}"),
+                    Severity::Critical,
+                    at(it),
+                )
+            })
             .collect();
         let message = message(&notices);
         assert_eq!(message.title, "CRITICAL: host_down on 200 hosts");
         assert_eq!(message.notices.len(), 200);
         let lines: Vec<&str> = message.text.lines().collect();
         assert_eq!(lines.len(), LINES_MAX + 2);
-        assert!(lines[0].starts_with("CRITICAL: web-000: 97% used (since 2026-11-23"), "{}", lines[0]);
+        assert!(
+            lines[0].starts_with("CRITICAL: web-000: 97% used (since 2026-11-23"),
+            "{}",
+            lines[0]
+        );
         assert_eq!(lines[LINES_MAX], "and 180 more, 200 in all");
     }
 
     #[test]
     fn what_fires_comes_before_what_ended() {
         let ended = firing("disk_space", "a", Severity::Warning, at(0));
-        let notices = [resolved(&ended, at(10)), firing("disk_space", "b", Severity::Warning, at(20))];
+        let notices = [
+            resolved(&ended, at(10)),
+            firing("disk_space", "b", Severity::Warning, at(20)),
+        ];
         let both = message(&notices);
-        assert_eq!(both.title, "WARNING: disk_space on 2 hosts: 1 firing, 1 ended");
+        assert_eq!(
+            both.title,
+            "WARNING: disk_space on 2 hosts: 1 firing, 1 ended"
+        );
         assert!(both.text.starts_with("WARNING: b: "), "{}", both.text);
         let one = message(&notices[..1]);
         assert_eq!(one.title, "RESOLVED: disk_space on a: 97% used");
@@ -280,11 +314,18 @@ mod tests {
         notice.text = "@here".into();
         let message = message(&[notice]);
         for text in [&message.title, &message.text] {
-            assert!(!text.contains("@everyone") && !text.contains("<!"), "{text}");
+            assert!(
+                !text.contains("@everyone") && !text.contains("<!"),
+                "{text}"
+            );
             assert!(!text.contains("@here") && !text.contains('\r'), "{text}");
         }
         assert!(!message.title.contains('\n'));
-        assert!(message.text.ends_with("Look       linux-api tui"), "{}", message.text);
+        assert!(
+            message.text.ends_with("Look       linux-api tui"),
+            "{}",
+            message.text
+        );
         assert_eq!(message.text.lines().count(), 5);
     }
 
@@ -292,13 +333,43 @@ mod tests {
     fn each_kind_has_a_headline() {
         let mut notice = firing("disk_space", "a", Severity::Warning, at(0));
         for (kind, before, after, expected) in [
-            (NoticeKind::Escalated, Some(Severity::Warning), Some(Severity::Critical), "CRITICAL (was warning)"),
-            (NoticeKind::Lowered, Some(Severity::Critical), Some(Severity::Warning), "WARNING (was critical)"),
-            (NoticeKind::Repeated, Some(Severity::Warning), Some(Severity::Warning), "WARNING (still)"),
-            (NoticeKind::Flapping, Some(Severity::Warning), None, "WARNING (flapping)"),
-            (NoticeKind::Settled, Some(Severity::Warning), None, "RESOLVED (calm again)"),
+            (
+                NoticeKind::Escalated,
+                Some(Severity::Warning),
+                Some(Severity::Critical),
+                "CRITICAL (was warning)",
+            ),
+            (
+                NoticeKind::Lowered,
+                Some(Severity::Critical),
+                Some(Severity::Warning),
+                "WARNING (was critical)",
+            ),
+            (
+                NoticeKind::Repeated,
+                Some(Severity::Warning),
+                Some(Severity::Warning),
+                "WARNING (still)",
+            ),
+            (
+                NoticeKind::Flapping,
+                Some(Severity::Warning),
+                None,
+                "WARNING (flapping)",
+            ),
+            (
+                NoticeKind::Settled,
+                Some(Severity::Warning),
+                None,
+                "RESOLVED (calm again)",
+            ),
             (NoticeKind::Ended, Some(Severity::Warning), None, "ENDED"),
-            (NoticeKind::GaveUp, Some(Severity::Warning), Some(Severity::Warning), "WARNING (gave up)"),
+            (
+                NoticeKind::GaveUp,
+                Some(Severity::Warning),
+                Some(Severity::Warning),
+                "WARNING (gave up)",
+            ),
         ] {
             (notice.kind, notice.before, notice.after) = (kind, before, after);
             assert_eq!(headline(&notice), expected);

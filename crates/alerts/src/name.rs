@@ -24,7 +24,9 @@ impl Name {
 
 /// The text is no name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected 1 to {LENGTH_MAX} lower-case letters, digits, _ and -, beginning with a letter or a digit")]
+#[error(
+    "expected 1 to {LENGTH_MAX} lower-case letters, digits, _ and -, beginning with a letter or a digit"
+)]
 pub struct ParseNameError;
 
 impl FromStr for Name {

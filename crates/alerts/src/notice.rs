@@ -145,7 +145,13 @@ impl Notice {
     pub fn id_of(instance: &InstanceKey, kind: NoticeKind, time: Timestamp) -> Uuid {
         let labels = instance.labels.to_string();
         let time = time.as_millis().to_string();
-        hash_of(&[instance.rule.as_str(), &instance.host, &labels, kind.as_str(), &time])
+        hash_of(&[
+            instance.rule.as_str(),
+            &instance.host,
+            &labels,
+            kind.as_str(),
+            &time,
+        ])
     }
 
     /// The severity that it is about: the one now, or the one that ended.
@@ -255,7 +261,10 @@ mod tests {
         assert_ne!(first, id(&key("a", "bc"), NoticeKind::Firing));
         assert_ne!(first, id(&key("ab", "c"), NoticeKind::Resolved));
         let later = Timestamp::from_millis(1_001);
-        assert_ne!(first, Notice::id_of(&key("ab", "c"), NoticeKind::Firing, later));
+        assert_ne!(
+            first,
+            Notice::id_of(&key("ab", "c"), NoticeKind::Firing, later)
+        );
     }
 
     #[test]

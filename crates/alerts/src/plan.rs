@@ -176,7 +176,9 @@ fn merge(
     let returns = first.before == last.after && !is_special;
     let held = holding.holds(last, now);
     let was_held = held.or_else(|| holding.holds(first, first.time)).is_some();
-    let is_reminder = line.iter().all(|notice| notice.kind == NoticeKind::Repeated);
+    let is_reminder = line
+        .iter()
+        .all(|notice| notice.kind == NoticeKind::Repeated);
     let is_alone = last.kind == NoticeKind::GaveUp;
     if was_held && !is_alone && (returns || is_reminder) {
         // What came and went while it was held back, receivers need not know.

@@ -49,9 +49,8 @@ pub struct Episode {
 pub fn episodes(notices: &[Notice]) -> Vec<Episode> {
     let mut episodes: Vec<Episode> = Vec::new();
     for notice in notices {
-        let is_open = |one: &&mut Episode| {
-            one.instance == notice.instance && one.resolved_at.is_none()
-        };
+        let is_open =
+            |one: &&mut Episode| one.instance == notice.instance && one.resolved_at.is_none();
         let open = episodes.iter_mut().rev().find(is_open);
         match (open, notice.after) {
             (Some(open), Some(after)) => open.severity = open.severity.max(after),
@@ -115,7 +114,14 @@ mod tests {
                 now: at(place * 20),
                 booted_at: None,
             };
-            let one = evaluate(rules, &web, &subject, Ok(&[reading(*value)]), &mut states, moment);
+            let one = evaluate(
+                rules,
+                &web,
+                &subject,
+                Ok(&[reading(*value)]),
+                &mut states,
+                moment,
+            );
             let has_changed = states.len() != kept.len()
                 || states.iter().any(|(key, state)| {
                     kept.get(key).is_none_or(|kept| state.has_to_replace(kept))
@@ -138,11 +144,12 @@ mod tests {
             1 => Just(None),
         ];
         // The same value for a while, so that it fires; a restart now and then.
-        let stretch = (value, 1_usize..15, prop::bool::weighted(0.3)).prop_map(|(value, count, restarts)| {
-            let mut stretch = vec![(value, false); count];
-            stretch[0].1 = restarts;
-            stretch
-        });
+        let stretch =
+            (value, 1_usize..15, prop::bool::weighted(0.3)).prop_map(|(value, count, restarts)| {
+                let mut stretch = vec![(value, false); count];
+                stretch[0].1 = restarts;
+                stretch
+            });
         prop::collection::vec(stretch, 1..40).prop_map(|all| all.concat())
     }
 
@@ -185,7 +192,13 @@ mod tests {
         };
         let history = (0_u64..9_300).step_by(10).map(|seconds| {
             let now = at(seconds);
-            (Moment { now, booted_at: None }, vec![reading(Some(value(seconds)))])
+            (
+                Moment {
+                    now,
+                    booted_at: None,
+                },
+                vec![reading(Some(value(seconds)))],
+            )
         });
         let found = episodes(&replay(&rules, &host("web-01"), &subject, history));
         let shown: Vec<_> = found

@@ -47,13 +47,18 @@ impl Matchers {
         };
         let instance = &notice.instance;
         let has_label = |(key, pattern): (&String, &Pattern)| {
-            instance.labels.get(key).is_some_and(|value| pattern.matches(value))
+            instance
+                .labels
+                .get(key)
+                .is_some_and(|value| pattern.matches(value))
         };
         fits(&self.rule, instance.rule.as_str())
             && fits(&self.host, notice.host.as_str())
             && self.hosts.matches(&notice.host_labels)
             && self.labels.iter().all(has_label)
-            && self.severity.is_none_or(|severity| severity == notice.severity())
+            && self
+                .severity
+                .is_none_or(|severity| severity == notice.severity())
     }
 
     /// Whether nothing is set.
@@ -156,7 +161,10 @@ impl Silence {
     pub fn is_active(&self, now: Timestamp) -> bool {
         now >= self.from
             && self.until.is_none_or(|until| now < until)
-            && self.weekly.as_ref().is_none_or(|weekly| weekly.contains(now))
+            && self
+                .weekly
+                .as_ref()
+                .is_none_or(|weekly| weekly.contains(now))
     }
 
     /// Whether it will never be in force again.
@@ -198,7 +206,10 @@ mod tests {
         for (matchers, expected) in [
             (r#"{"rule":"disk_*"}"#, true),
             (r#"{"rule":"disk_*","host":"web-02"}"#, false),
-            (r#"{"host":"web-*","labels":{"mount_point":"/data/*"}}"#, true),
+            (
+                r#"{"host":"web-*","labels":{"mount_point":"/data/*"}}"#,
+                true,
+            ),
             (r#"{"labels":{"device":"*"}}"#, false),
             (r#"{"hosts":"env=prod"}"#, true),
             (r#"{"hosts":"env=dev"}"#, false),
@@ -235,12 +246,21 @@ mod tests {
         let ok = silence(r#"{"rule":"disk_space"}"#);
         assert_eq!(ok.check(), Ok(()));
         assert_eq!(silence("{}").check(), Err(SilenceError::Everything));
-        let with = |until| Silence { until, ..ok.clone() }.check();
+        let with = |until| {
+            Silence {
+                until,
+                ..ok.clone()
+            }
+            .check()
+        };
         assert_eq!(with(None), Err(SilenceError::Endless));
         assert_eq!(with(Some(at(100))), Err(SilenceError::Backwards));
         assert_eq!(with(Some(at(40_000_000))), Err(SilenceError::TooLong));
         let comment = "x".repeat(501);
-        let long = Silence { comment, ..ok.clone() };
+        let long = Silence {
+            comment,
+            ..ok.clone()
+        };
         assert_eq!(long.check(), Err(SilenceError::Comment));
         let empty = r#"{"windows":[],"zone":"UTC"}"#;
         let weekly = Some(serde_json::from_str(empty).unwrap());

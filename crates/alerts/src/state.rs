@@ -116,11 +116,17 @@ impl InstanceState {
             return Status::Unknown;
         }
         let levels = [&self.critical, &self.warning];
-        if levels.iter().any(|level| matches!(level, LevelState::On { .. })) {
+        if levels
+            .iter()
+            .any(|level| matches!(level, LevelState::On { .. }))
+        {
             Status::Firing
         } else if levels.iter().any(|level| level.is_active()) {
             Status::Clearing
-        } else if levels.iter().any(|level| matches!(level, LevelState::Pending { .. })) {
+        } else if levels
+            .iter()
+            .any(|level| matches!(level, LevelState::Pending { .. }))
+        {
             Status::Pending
         } else {
             Status::Ok

@@ -102,7 +102,9 @@ pub struct WeeklyWindow {
 
 /// The text is no time of the week.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected days and times such as \"Sun 03:00-05:00\", \"Mon-Fri 22:00-06:00\" or \"daily 22:00-07:00\"")]
+#[error(
+    "expected days and times such as \"Sun 03:00-05:00\", \"Mon-Fri 22:00-06:00\" or \"daily 22:00-07:00\""
+)]
 pub struct ParseWindowError;
 
 impl WeeklyWindow {
@@ -214,7 +216,9 @@ impl Weekly {
     pub fn contains(&self, now: Timestamp) -> bool {
         let (day, minute) = self.zone.shows(now);
         let windows = self.windows.iter().take(WINDOWS_MAX);
-        windows.into_iter().any(|window| window.contains(day, minute))
+        windows
+            .into_iter()
+            .any(|window| window.contains(day, minute))
     }
 
     /// Whether there are windows, and not too many.
@@ -254,7 +258,8 @@ mod tests {
     fn minutes(weekly: &Weekly, from: &str, until: &str) -> usize {
         let (from, until): (Timestamp, Timestamp) = (from.parse().unwrap(), until.parse().unwrap());
         let all = (from.as_millis()..until.as_millis()).step_by(60_000);
-        all.filter(|time| weekly.contains(Timestamp::from_millis(*time))).count()
+        all.filter(|time| weekly.contains(Timestamp::from_millis(*time)))
+            .count()
     }
 
     #[test]
@@ -283,7 +288,11 @@ mod tests {
             "Sun+Mon 03:00-04:00",
             "Sun 03:00-24:01",
         ] {
-            assert_eq!(text.parse::<WeeklyWindow>(), Err(ParseWindowError), "{text}");
+            assert_eq!(
+                text.parse::<WeeklyWindow>(),
+                Err(ParseWindowError),
+                "{text}"
+            );
         }
     }
 
@@ -297,7 +306,10 @@ mod tests {
         assert!(!is_in(&night, "2026-11-28T06:00:00Z"));
         assert!(!is_in(&night, "2026-11-27T03:00:00Z"));
         let day = weekly(&["Sun 00:00-24:00"], Zone::utc());
-        assert_eq!(minutes(&day, "2026-11-23T00:00:00Z", "2026-12-07T00:00:00Z"), 2 * 1440);
+        assert_eq!(
+            minutes(&day, "2026-11-23T00:00:00Z", "2026-12-07T00:00:00Z"),
+            2 * 1440
+        );
     }
 
     #[test]
@@ -314,15 +326,24 @@ mod tests {
         assert!(is_in(&night, "2026-10-25T04:59:00Z") && !is_in(&night, "2026-10-25T05:00:00Z"));
         // What the clock leaves out is missing, and what it shows twice counts twice.
         let left_out = weekly(&["Sun 02:15-02:45"], berlin());
-        assert_eq!(minutes(&left_out, "2026-03-29T00:00:00Z", "2026-03-30T00:00:00Z"), 0);
-        assert_eq!(minutes(&left_out, "2026-10-25T00:00:00Z", "2026-10-26T00:00:00Z"), 60);
+        assert_eq!(
+            minutes(&left_out, "2026-03-29T00:00:00Z", "2026-03-30T00:00:00Z"),
+            0
+        );
+        assert_eq!(
+            minutes(&left_out, "2026-10-25T00:00:00Z", "2026-10-26T00:00:00Z"),
+            60
+        );
     }
 
     #[test]
     fn zones_are_those_of_the_system() {
         assert_eq!("UTC".parse::<Zone>().unwrap().name(), "UTC");
         let error = "Europe/Nowhere".parse::<Zone>().unwrap_err().to_string();
-        assert!(error.starts_with("there is no time zone \"Europe/Nowhere\""), "{error}");
+        assert!(
+            error.starts_with("there is no time zone \"Europe/Nowhere\""),
+            "{error}"
+        );
         assert!("../../etc/passwd".parse::<Zone>().is_err());
         if std::path::Path::new("/usr/share/zoneinfo/Europe/Berlin").exists() {
             let zone: Zone = "Europe/Berlin".parse().unwrap();

@@ -12,8 +12,7 @@ const UNITS: [(&str, u64); 5] = [
 ];
 
 /// What a duration looks like, for errors.
-pub const FORM: &str =
-    "a duration such as \"500ms\", \"30s\", \"10min\", \"2h\" or \"7d\"";
+pub const FORM: &str = "a duration such as \"500ms\", \"30s\", \"10min\", \"2h\" or \"7d\"";
 
 /// Reads a duration: a whole number and a unit, with or without blanks in between. `None` when it is
 /// none, or too long to count.

@@ -39,7 +39,9 @@ pub(super) fn slack(message: &Message) -> Value {
 }
 
 fn escape_slack(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// An embed; no mention in it is one.

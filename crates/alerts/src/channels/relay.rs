@@ -30,7 +30,9 @@ pub(super) fn alertmanager(
     let mut request = plain(below(url, "api/v2/alerts"), &Value::from(alerts));
     if let Some((name, password)) = user {
         let pair = STANDARD.encode(format!("{name}:{}", password.expose_secret()));
-        request.headers.push(("authorization", format!("Basic {pair}").into()));
+        request
+            .headers
+            .push(("authorization", format!("Basic {pair}").into()));
     }
     request
 }
@@ -38,7 +40,9 @@ pub(super) fn alertmanager(
 fn alerts(notice: &Notice) -> impl Iterator<Item = Value> {
     let ended = notice.before.filter(|before| Some(*before) != notice.after);
     let ended = ended.map(|severity| (severity, notice.time));
-    let fires = notice.after.map(|severity| (severity, notice.time.saturating_add(FIRES_FOR)));
+    let fires = notice
+        .after
+        .map(|severity| (severity, notice.time.saturating_add(FIRES_FOR)));
     let both = [ended, fires].into_iter().flatten();
     both.map(|(severity, ends_at)| {
         json!({
@@ -56,7 +60,10 @@ fn alerts(notice: &Notice) -> impl Iterator<Item = Value> {
 
 fn labels(notice: &Notice, severity: Severity) -> Map<String, Value> {
     let mut labels = Map::new();
-    let host_labels = notice.host_labels.iter().map(|(key, value)| (&**key, &**value));
+    let host_labels = notice
+        .host_labels
+        .iter()
+        .map(|(key, value)| (&**key, &**value));
     for (key, value) in host_labels.chain(notice.instance.labels.iter()) {
         let value = HostText::new(value).to_string();
         labels.insert(label_name(key), value.into());
@@ -70,7 +77,13 @@ fn labels(notice: &Notice, severity: Severity) -> Map<String, Value> {
 
 /// A name as Prometheus takes it: letters, digits and underscores.
 fn label_name(key: &str) -> String {
-    let usual = |one: char| if one.is_ascii_alphanumeric() { one } else { '_' };
+    let usual = |one: char| {
+        if one.is_ascii_alphanumeric() {
+            one
+        } else {
+            '_'
+        }
+    };
     let name: String = key.chars().map(usual).collect();
     if name.starts_with(|first: char| first.is_ascii_digit()) || name.is_empty() {
         format!("_{name}")

@@ -8,7 +8,9 @@ fn hostile() -> Notice {
     notice.since = at(0);
     notice.host = "web\"},{\"x\":\"<!channel>\r\n".into();
     notice.instance.labels = Labels::one("mount_point", "/d@everyone\u{202e}\n[a](http://x)");
-    notice.host_labels.insert("1rack/row".to_owned(), "<@U1>".to_owned());
+    notice
+        .host_labels
+        .insert("1rack/row".to_owned(), "<@U1>".to_owned());
     notice.text = "*97%* of `x` <http://x|y> & more".into();
     notice
 }
@@ -82,7 +84,10 @@ fn secrets_are_shown_nowhere() {
     for channel in all() {
         let request = channel.request(&message, at(400));
         let shown = format!("{channel:?} {} {request:?}", channel.shown());
-        assert!(!shown.contains("hidden") && !shown.contains("YWJj"), "{shown}");
+        assert!(
+            !shown.contains("hidden") && !shown.contains("YWJj"),
+            "{shown}"
+        );
         assert!(!shown.contains("services"), "{shown}");
     }
     assert_eq!(of("slack").shown(), "https://hooks.example.org/…");
@@ -94,7 +99,12 @@ fn secrets_are_shown_nowhere() {
 fn two_hundred_hosts_fit_every_channel() {
     let notices: Vec<Notice> = (0..200)
         .map(|number| {
-            let mut notice = firing("host_down", &format!("web-{number}"), Severity::Critical, at(0));
+            let mut notice = firing(
+                "host_down",
+                &format!("web-{number}"),
+                Severity::Critical,
+                at(0),
+            );
             notice.text = "ä".repeat(300).as_str().into();
             notice
         })
@@ -109,7 +119,13 @@ fn two_hundred_hosts_fit_every_channel() {
         };
         assert!(length < most, "{}: {length}", channel.kind());
     }
-    assert_eq!(body(&of("alertmanager"), &message).as_array().unwrap().len(), 200);
+    assert_eq!(
+        body(&of("alertmanager"), &message)
+            .as_array()
+            .unwrap()
+            .len(),
+        200
+    );
     let generic = body(&of("generic"), &message);
     assert_eq!(generic["data"]["alerts"].as_array().unwrap().len(), 200);
     let characters = |value: &Value| value.as_str().unwrap().chars().count();
@@ -128,7 +144,10 @@ fn independent_hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     let mut block = [0_u8; 64];
     block[..key.len()].copy_from_slice(key);
     let pad = |with: u8| block.map(|byte| byte ^ with);
-    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(text).finalize();
+    let inner = Sha256::new()
+        .chain_update(pad(0x36))
+        .chain_update(text)
+        .finalize();
     let outer = Sha256::new().chain_update(pad(0x5c)).chain_update(inner);
     outer.finalize().to_vec()
 }
@@ -144,16 +163,25 @@ fn the_generic_request_is_signed_and_a_retry_has_the_same_id() {
         let found = request.headers.iter().find(|(one, _)| *one == name);
         found.unwrap().1.expose_secret().to_owned()
     };
-    let (id, seconds) = (header(&request, "webhook-id"), header(&request, "webhook-timestamp"));
+    let (id, seconds) = (
+        header(&request, "webhook-id"),
+        header(&request, "webhook-timestamp"),
+    );
     assert_eq!(seconds, (at(400).as_millis() / 1_000).to_string());
     let key = STANDARD.decode("YWJj".repeat(8)).unwrap();
     let signed = format!("{id}.{seconds}.{}", request.body);
     let expected = STANDARD.encode(independent_hmac(&key, signed.as_bytes()));
-    assert_eq!(header(&request, "webhook-signature"), format!("v1,{expected}"));
+    assert_eq!(
+        header(&request, "webhook-signature"),
+        format!("v1,{expected}")
+    );
     let retry = channel.request(&message, at(4_000));
     assert_eq!(header(&retry, "webhook-id"), id);
     assert_eq!(retry.body, request.body);
-    assert_ne!(header(&retry, "webhook-signature"), header(&request, "webhook-signature"));
+    assert_ne!(
+        header(&retry, "webhook-signature"),
+        header(&request, "webhook-signature")
+    );
     let body = body(&channel, &message);
     assert_eq!(body["type"], "alert.firing");
     assert_eq!(body["data"]["alerts"][0]["rule"], "disk_space");
@@ -171,7 +199,13 @@ fn the_signature_is_that_of_the_specification() {
 
 #[test]
 fn secrets_have_their_form() {
-    for text in ["", "whsec_", "whsec_YWJj", "YWJjYWJjYWJjYWJjYWJjYWJjYWJjYWJj", "whsec_???"] {
+    for text in [
+        "",
+        "whsec_",
+        "whsec_YWJj",
+        "YWJjYWJjYWJjYWJjYWJjYWJjYWJjYWJj",
+        "whsec_???",
+    ] {
         assert!(SigningSecret::parse(&secret(text)).is_err(), "{text}");
     }
     let long = format!("whsec_{}", "YWJj".repeat(22));
@@ -192,18 +226,30 @@ fn chats_get_their_forms() {
     let teams = body(&of("teams"), &message);
     let card = &teams["attachments"][0]["content"];
     assert_eq!(card["body"][0]["color"], "attention");
-    assert_eq!(card["body"].as_array().unwrap().len(), 1 + message.text.lines().count());
+    assert_eq!(
+        card["body"].as_array().unwrap().len(),
+        1 + message.text.lines().count()
+    );
 }
 
 #[test]
 fn pushes_have_priorities_and_tokens() {
     let began = hostile();
-    let both = [message(std::slice::from_ref(&began)), message(&[resolved(&began, at(900))])];
-    let priorities = |kind: &str| both.each_ref().map(|it| body(&of(kind), it)["priority"].clone());
+    let both = [
+        message(std::slice::from_ref(&began)),
+        message(&[resolved(&began, at(900))]),
+    ];
+    let priorities = |kind: &str| {
+        both.each_ref()
+            .map(|it| body(&of(kind), it)["priority"].clone())
+    };
     assert_eq!(priorities("ntfy"), [5, 2]);
     assert_eq!(priorities("gotify"), [8, 2]);
     let gotify = of("gotify").request(&both[0], at(0));
-    assert_eq!(gotify.url.expose_secret(), "https://push.example.org/message");
+    assert_eq!(
+        gotify.url.expose_secret(),
+        "https://push.example.org/message"
+    );
     assert_eq!(gotify.headers[0].1.expose_secret(), "app_hidden");
     let telegram = of("telegram").request(&both[0], at(0));
     let url = telegram.url.expose_secret();
@@ -220,8 +266,14 @@ fn alertmanager_gets_an_end_and_one_alert_a_severity() {
     let mut notice = hostile();
     (notice.kind, notice.before) = (NoticeKind::Escalated, Some(Severity::Warning));
     let request = of("alertmanager").request(&message(&[notice.clone()]), at(400));
-    assert_eq!(request.url.expose_secret(), "http://alice:hidden@127.0.0.1:9093/api/v2/alerts");
-    assert_eq!(request.headers[0].1.expose_secret(), "Basic YWxpY2U6aGlkZGVu");
+    assert_eq!(
+        request.url.expose_secret(),
+        "http://alice:hidden@127.0.0.1:9093/api/v2/alerts"
+    );
+    assert_eq!(
+        request.headers[0].1.expose_secret(),
+        "Basic YWxpY2U6aGlkZGVu"
+    );
     let alerts: Value = serde_json::from_str(&request.body).unwrap();
     assert_eq!(alerts.as_array().unwrap().len(), 2);
     assert_eq!(alerts[0]["labels"]["severity"], "warning");
@@ -240,9 +292,18 @@ fn alertmanager_gets_an_end_and_one_alert_a_severity() {
 #[test]
 fn a_mail_has_one_line_of_subject_and_stops_automatic_responses() {
     let mail = mail::mail(&message(&[hostile()]));
-    assert!(mail.subject.starts_with("[linux-api] CRITICAL: disk_space on web"), "{}", mail.subject);
+    assert!(
+        mail.subject
+            .starts_with("[linux-api] CRITICAL: disk_space on web"),
+        "{}",
+        mail.subject
+    );
     assert!(!mail.subject.contains(['\r', '\n']) && mail.subject.chars().count() <= 200);
-    assert!(mail.text.contains("Since      2026-11-23 00:00:00 UTC"), "{}", mail.text);
+    assert!(
+        mail.text.contains("Since      2026-11-23 00:00:00 UTC"),
+        "{}",
+        mail.text
+    );
     assert!(mail.headers.contains(&("Auto-Submitted", "auto-generated")));
     assert!(mail.headers.contains(&("Importance", "high")));
     let quiet = firing("disk_space", "a", Severity::Warning, at(0));

@@ -21,7 +21,9 @@ pub struct SigningSecret(SecretSlice<u8>);
 
 /// The text is no secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected whsec_ and 24 to 64 bytes as base64; make one by: echo whsec_$(openssl rand -base64 32)")]
+#[error(
+    "expected whsec_ and 24 to 64 bytes as base64; make one by: echo whsec_$(openssl rand -base64 32)"
+)]
 pub struct SecretError;
 
 impl SigningSecret {
@@ -30,7 +32,11 @@ impl SigningSecret {
     /// # Errors
     /// When it is no such text; the text is not shown.
     pub fn parse(text: &SecretString) -> Result<Self, SecretError> {
-        let encoded = text.expose_secret().trim().strip_prefix("whsec_").ok_or(SecretError)?;
+        let encoded = text
+            .expose_secret()
+            .trim()
+            .strip_prefix("whsec_")
+            .ok_or(SecretError)?;
         let bytes = STANDARD.decode(encoded).map_err(|_| SecretError)?;
         if !(24..=64).contains(&bytes.len()) {
             return Err(SecretError);
@@ -102,7 +108,10 @@ fn notice(notice: &Notice) -> Value {
     };
     let labels: serde_json::Map<String, Value> =
         notice.instance.labels.iter().map(neutral).collect();
-    let host_labels = notice.host_labels.iter().map(|(key, value)| (&**key, &**value));
+    let host_labels = notice
+        .host_labels
+        .iter()
+        .map(|(key, value)| (&**key, &**value));
     let host_labels: serde_json::Map<String, Value> = host_labels.map(neutral).collect();
     json!({
         "id": notice.id,

@@ -25,20 +25,28 @@ pub fn clock_off(facts: ClockFacts, now: Timestamp) -> Vec<Reading> {
         let why = "nothing says whether the clock is synchronised";
         return vec![Reading::no_data(Labels::default(), why)];
     }
-    let offset = facts.offset.map(f64::abs).filter(|offset| offset.is_finite());
+    let offset = facts
+        .offset
+        .map(f64::abs)
+        .filter(|offset| offset.is_finite());
     let loose = facts.unsynchronised_since.map(|since| now.since(since));
     let mut parts = Vec::new();
     if let Some(offset) = offset {
         parts.push(format!("off by {}", amount(offset, "seconds")));
     }
     if let Some(loose) = loose {
-        parts.push(format!("not synchronised for {}", units::span(loose.as_secs())));
+        parts.push(format!(
+            "not synchronised for {}",
+            units::span(loose.as_secs())
+        ));
     }
     if parts.is_empty() {
         parts.push("synchronised".to_owned());
     }
     let text = parts.join(", ");
-    let loose = facts.is_known.then(|| loose.map_or(0.0, |it| it.as_secs_f64()));
+    let loose = facts
+        .is_known
+        .then(|| loose.map_or(0.0, |it| it.as_secs_f64()));
     let reading = Reading::value(Labels::default(), offset.unwrap_or(0.0), &text);
     vec![reading.with_second(loose)]
 }
@@ -98,15 +106,24 @@ mod tests {
             ..known
         };
         let readings = clock_off(behind, at(0));
-        assert_eq!((value(&readings).main, value(&readings).second), (0.75, Some(0.0)));
+        assert_eq!(
+            (value(&readings).main, value(&readings).second),
+            (0.75, Some(0.0))
+        );
         assert_eq!(value(&readings).text.as_str(), "off by 750 ms");
         let loose = ClockFacts {
             unsynchronised_since: Some(at(0)),
             ..known
         };
         let readings = clock_off(loose, at(3_600));
-        assert_eq!((value(&readings).main, value(&readings).second), (0.0, Some(3_600.0)));
-        assert_eq!(value(&clock_off(known, at(0))).text.as_str(), "synchronised");
+        assert_eq!(
+            (value(&readings).main, value(&readings).second),
+            (0.0, Some(3_600.0))
+        );
+        assert_eq!(
+            value(&clock_off(known, at(0))).text.as_str(),
+            "synchronised"
+        );
         let none = clock_off(ClockFacts::default(), at(0));
         assert!(matches!(none[0].measure, Measure::NoData(_)));
     }

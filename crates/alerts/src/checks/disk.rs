@@ -89,7 +89,11 @@ fn writable(filesystems: &[Filesystem]) -> impl Iterator<Item = &Filesystem> {
     for one in filesystems.iter().filter(|one| !one.read_only) {
         // Names such as tmpfs are no devices; each such mount is one of its own.
         let is_device = one.device.contains('/') || one.device.contains(':');
-        let key = if is_device { (&*one.device, "") } else { ("", &*one.mount_point) };
+        let key = if is_device {
+            (&*one.device, "")
+        } else {
+            ("", &*one.mount_point)
+        };
         let place = |it: &Filesystem| (it.mount_point.len(), it.mount_point.clone());
         let kept = chosen.entry(key).or_insert(one);
         if place(one) < place(kept) {
@@ -112,10 +116,18 @@ impl FillHistory {
         if self.0.back().is_some_and(|(last, _)| *last > now) {
             self.0.clear();
         }
-        if self.0.back().is_none_or(|(last, _)| now.since(*last) >= FILL_STEP) {
+        if self
+            .0
+            .back()
+            .is_none_or(|(last, _)| now.since(*last) >= FILL_STEP)
+        {
             self.0.push_back((now, available));
         }
-        while self.0.front().is_some_and(|(first, _)| now.since(*first) > FILL_WINDOW) {
+        while self
+            .0
+            .front()
+            .is_some_and(|(first, _)| now.since(*first) > FILL_WINDOW)
+        {
             self.0.pop_front();
         }
     }
@@ -131,7 +143,10 @@ impl FillHistory {
         let seconds = |time: Timestamp| time.since(first).as_secs_f64();
         let count = number(self.0.len() as u64);
         let sum = |of: &dyn Fn(f64, f64) -> f64| -> f64 {
-            let values = self.0.iter().map(|(time, free)| of(seconds(*time), number(*free)));
+            let values = self
+                .0
+                .iter()
+                .map(|(time, free)| of(seconds(*time), number(*free)));
             values.sum()
         };
         let (mean_time, mean_free) = (sum(&|time, _| time) / count, sum(&|_, free| free) / count);
@@ -139,7 +154,11 @@ impl FillHistory {
         let along = sum(&|time, _| (time - mean_time).powi(2));
         let slope = across / along;
         let free = number(self.0.back()?.1);
-        Some(if slope < 0.0 { free / -slope } else { f64::INFINITY })
+        Some(if slope < 0.0 {
+            free / -slope
+        } else {
+            f64::INFINITY
+        })
     }
 }
 
@@ -153,11 +172,18 @@ pub fn disk_full_soon(
     let reading = |one: &Filesystem| {
         let (percent, available, _) = figures(one).ok()?;
         let seconds = histories.get(&one.mount_point)?.seconds_to_full()?;
-        let seconds = if percent < FILL_PERCENT { f64::INFINITY } else { seconds };
+        let seconds = if percent < FILL_PERCENT {
+            f64::INFINITY
+        } else {
+            seconds
+        };
         let free = units::size(available);
         let text = if seconds.is_finite() {
             let span = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
-            format!("full in {} at the present pace, {free} free", units::span(span.as_secs()))
+            format!(
+                "full in {} at the present pace, {free} free",
+                units::span(span.as_secs())
+            )
         } else {
             format!("does not fill up, {free} free")
         };
@@ -195,7 +221,10 @@ mod tests {
     }
 
     fn mounts(readings: &[Reading]) -> Vec<&str> {
-        readings.iter().map(|it| it.labels.get("mount_point").unwrap()).collect()
+        readings
+            .iter()
+            .map(|it| it.labels.get("mount_point").unwrap())
+            .collect()
     }
 
     #[test]
@@ -254,11 +283,19 @@ mod tests {
     fn a_line_through_six_hours_says_when_it_is_full() {
         // A GiB every hour, ten of them left.
         let pace = GIB / 3_600;
-        let seconds = history(12, |now| 22 * GIB - now * pace).seconds_to_full().unwrap();
+        let seconds = history(12, |now| 22 * GIB - now * pace)
+            .seconds_to_full()
+            .unwrap();
         assert!((seconds / 3_600.0 - 10.0).abs() < 0.1, "{seconds}");
         assert_eq!(history(12, |_| GIB).seconds_to_full(), Some(f64::INFINITY));
-        assert_eq!(history(12, |now| now * pace).seconds_to_full(), Some(f64::INFINITY));
-        assert_eq!(history(2, |now| 22 * GIB - now * pace).seconds_to_full(), None);
+        assert_eq!(
+            history(12, |now| now * pace).seconds_to_full(),
+            Some(f64::INFINITY)
+        );
+        assert_eq!(
+            history(2, |now| 22 * GIB - now * pace).seconds_to_full(),
+            None
+        );
         let mut kept = history(12, |_| GIB);
         assert!(kept.0.len() <= 181, "{}", kept.0.len());
         kept.add(at(0), GIB);

@@ -18,12 +18,18 @@ use crate::reading::Reading;
 pub fn memory_low(memory: Option<&Memory>, pressure: Option<&Pressure>) -> Vec<Reading> {
     let percent = memory.and_then(|it| units::share(it.available_bytes, it.total_bytes));
     let (Some(memory), Some(percent)) = (memory, percent) else {
-        return vec![Reading::no_data(Labels::default(), "memory could not be read")];
+        return vec![Reading::no_data(
+            Labels::default(),
+            "memory could not be read",
+        )];
     };
     let waiting = pressure.and_then(|it| it.memory).map(|it| it.some.avg60);
     let available = units::size(memory.available_bytes);
     let total = units::size(memory.total_bytes);
-    let text = format!("{} available: {available} of {total}", units::percent(percent));
+    let text = format!(
+        "{} available: {available} of {total}",
+        units::percent(percent)
+    );
     vec![Reading::value(Labels::default(), percent, &text).with_second(waiting)]
 }
 
@@ -33,14 +39,30 @@ pub fn memory_low(memory: Option<&Memory>, pressure: Option<&Pressure>) -> Vec<R
 pub fn pressure(pressure: &Pressure) -> Vec<Reading> {
     let full = |one: ResourcePressure| one.full.map(|share| share.avg60);
     let shares = [
-        ("cpu", "some task waited for a processor", pressure.cpu.map(|it| it.some.avg300)),
-        ("io", "all tasks waited for disks", pressure.io.and_then(full)),
-        ("memory", "all tasks waited for memory", pressure.memory.and_then(full)),
+        (
+            "cpu",
+            "some task waited for a processor",
+            pressure.cpu.map(|it| it.some.avg300),
+        ),
+        (
+            "io",
+            "all tasks waited for disks",
+            pressure.io.and_then(full),
+        ),
+        (
+            "memory",
+            "all tasks waited for memory",
+            pressure.memory.and_then(full),
+        ),
     ];
     let reading = |(resource, what, share): (&str, &str, Option<f64>)| {
         let share = share?;
         let text = format!("{what} for {} of the time", units::percent(share));
-        Some(Reading::value(Labels::one("resource", resource), share, &text))
+        Some(Reading::value(
+            Labels::one("resource", resource),
+            share,
+            &text,
+        ))
     };
     shares.into_iter().filter_map(reading).collect()
 }
@@ -52,7 +74,10 @@ pub fn load(load: Option<&Load>, cores: usize, pressure: Option<&Pressure>) -> V
         return Vec::new();
     }
     let Some(load) = load else {
-        return vec![Reading::no_data(Labels::default(), "the load could not be read")];
+        return vec![Reading::no_data(
+            Labels::default(),
+            "the load could not be read",
+        )];
     };
     let each = load.five / number(cores as u64);
     let processors = units::count(cores, "processor");
@@ -87,22 +112,35 @@ impl OomKills {
             self.0.push_back((now, counter));
         }
         // The last one before the window says from where to count.
-        while self.0.get(1).is_some_and(|(second, _)| now.since(*second) > OOM_WINDOW) {
+        while self
+            .0
+            .get(1)
+            .is_some_and(|(second, _)| now.since(*second) > OOM_WINDOW)
+        {
             self.0.pop_front();
         }
     }
 
     fn within(&self, window: Duration, now: Timestamp) -> u64 {
-        let before = self.0.iter().rev().find(|(time, _)| now.since(*time) > window);
+        let before = self
+            .0
+            .iter()
+            .rev()
+            .find(|(time, _)| now.since(*time) > window);
         let from = before.or(self.0.front()).map_or(0, |(_, counter)| *counter);
-        self.0.back().map_or(0, |(_, last)| last.saturating_sub(from))
+        self.0
+            .back()
+            .map_or(0, |(_, last)| last.saturating_sub(from))
     }
 
     /// The kills of the last ten minutes; the second value is those of the last hour.
     #[must_use]
     pub fn reading(&self, now: Timestamp) -> Vec<Reading> {
         if self.0.is_empty() {
-            return vec![Reading::no_data(Labels::default(), "/proc/vmstat could not be read")];
+            return vec![Reading::no_data(
+                Labels::default(),
+                "/proc/vmstat could not be read",
+            )];
         }
         let (recent, hour) = (self.within(OOM_RECENT, now), self.within(OOM_WINDOW, now));
         let text = format!("{recent} killed for want of memory in 10 min, {hour} in an hour");
@@ -153,7 +191,10 @@ mod tests {
         assert_eq!(with, [(String::new(), 8.0, Some(1.5))]);
         let without = values(&memory_low(Some(&memory), None));
         assert_eq!(without, [(String::new(), 8.0, None)]);
-        assert!(matches!(memory_low(None, None)[0].measure, Measure::NoData(_)));
+        assert!(matches!(
+            memory_low(None, None)[0].measure,
+            Measure::NoData(_)
+        ));
     }
 
     #[test]
@@ -176,7 +217,10 @@ mod tests {
             ..Load::default()
         };
         assert_eq!(load(Some(&five), 4, Some(&psi)), []);
-        assert_eq!(values(&load(Some(&five), 4, None)), [(String::new(), 2.5, None)]);
+        assert_eq!(
+            values(&load(Some(&five), 4, None)),
+            [(String::new(), 2.5, None)]
+        );
     }
 
     #[test]
@@ -202,6 +246,9 @@ mod tests {
         assert_eq!(of(&kills, 5_000), (1.0, 1.0));
         let stored = serde_json::to_string(&kills).unwrap();
         assert_eq!(serde_json::from_str::<OomKills>(&stored).unwrap(), kills);
-        assert!(matches!(OomKills::default().reading(at(0))[0].measure, Measure::NoData(_)));
+        assert!(matches!(
+            OomKills::default().reading(at(0))[0].measure,
+            Measure::NoData(_)
+        ));
     }
 }

@@ -53,10 +53,17 @@ pub fn linux_api(facts: &OwnFacts, now: Timestamp) -> Vec<Reading> {
         readings.push(part("backup", &text));
     }
     if let Some(why) = &facts.audit_chain {
-        readings.push(part("audit_chain", &format!("the log of acts does not fit: {why}")));
+        readings.push(part(
+            "audit_chain",
+            &format!("the log of acts does not fit: {why}"),
+        ));
     }
     if let Some((_, since)) = facts.channels.iter().min_by_key(|(_, since)| *since) {
-        let names: Vec<&str> = facts.channels.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = facts
+            .channels
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
         let names = names.join(", ");
         let text = format!("no notices are taken by {names}, for {}", span(*since));
         readings.push(part("channel", &text));
@@ -85,9 +92,15 @@ mod tests {
         };
         let parts = |now| -> Vec<String> {
             let readings = linux_api(&facts, at(now));
-            readings.iter().map(|it| it.labels.get("part").unwrap().to_owned()).collect()
+            readings
+                .iter()
+                .map(|it| it.labels.get("part").unwrap().to_owned())
+                .collect()
         };
-        assert_eq!(parts(172_800), ["flusher", "database", "audit_chain", "channel"]);
+        assert_eq!(
+            parts(172_800),
+            ["flusher", "database", "audit_chain", "channel"]
+        );
         let late = parts(172_801);
         assert_eq!(late[2], "backup");
         assert_eq!(late.len(), 5);

@@ -23,7 +23,11 @@ pub fn storage_fault(facts: &StorageFacts) -> Vec<Reading> {
         Reading::value(Labels::one("fault", fault).and("device", device), 1.0, text)
     };
     let degraded = facts.degraded.iter().map(|(array, missing)| {
-        fault("degraded", array, &format!("the array misses disks: {missing}"))
+        fault(
+            "degraded",
+            array,
+            &format!("the array misses disks: {missing}"),
+        )
     });
     let turned = facts.turned_read_only.iter();
     let turned = turned.map(|mount| fault("read_only", mount, "turned read-only"));
@@ -43,7 +47,9 @@ const NEAR_CRITICAL: f64 = 5.0;
 pub fn storage_temperature(sensors: &[Sensor]) -> Vec<Reading> {
     let is_disk = |one: &&Sensor| DISK_CHIPS.iter().any(|chip| one.name.starts_with(chip));
     let reading = |one: &Sensor| {
-        let critical = one.critical_celsius.map(|critical| critical - NEAR_CRITICAL);
+        let critical = one
+            .critical_celsius
+            .map(|critical| critical - NEAR_CRITICAL);
         let limit = one.high_celsius.filter(|it| *it > 0.0).or(critical)?;
         let labels = Labels::one("sensor", &one.name);
         Some(match (one.celsius, &one.error) {

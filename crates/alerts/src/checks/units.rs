@@ -34,7 +34,10 @@ impl UnitRestarts {
             if known.last().is_none_or(|(_, before)| before != counter) {
                 known.push((now, *counter));
             }
-            while known.get(1).is_some_and(|(second, _)| now.since(*second) > RESTARTS_WINDOW) {
+            while known
+                .get(1)
+                .is_some_and(|(second, _)| now.since(*second) > RESTARTS_WINDOW)
+            {
                 known.remove(0);
             }
         }
@@ -44,11 +47,19 @@ impl UnitRestarts {
     #[must_use]
     pub fn frequent(&self, now: Timestamp) -> BTreeMap<String, u64> {
         let within = |known: &Vec<(Timestamp, u64)>| {
-            let before = known.iter().rev().find(|(time, _)| now.since(*time) > RESTARTS_WINDOW);
+            let before = known
+                .iter()
+                .rev()
+                .find(|(time, _)| now.since(*time) > RESTARTS_WINDOW);
             let from = before.or(known.first()).map_or(0, |(_, counter)| *counter);
-            known.last().map_or(0, |(_, last)| last.saturating_sub(from))
+            known
+                .last()
+                .map_or(0, |(_, last)| last.saturating_sub(from))
         };
-        let all = self.0.iter().map(|(unit, known)| (unit.clone(), within(known)));
+        let all = self
+            .0
+            .iter()
+            .map(|(unit, known)| (unit.clone(), within(known)));
         all.filter(|(_, count)| *count >= RESTARTS).collect()
     }
 }
@@ -62,9 +73,9 @@ pub fn unit_failed(failed: &[String], frequent: &BTreeMap<String, u64>) -> Vec<R
         let text = format!("was restarted {count} times in 10 min");
         Reading::value(Labels::one("unit", unit), 1.0, &text)
     });
-    let failed = failed.iter().map(|unit| {
-        Reading::value(Labels::one("unit", unit), 1.0, "has failed")
-    });
+    let failed = failed
+        .iter()
+        .map(|unit| Reading::value(Labels::one("unit", unit), 1.0, "has failed"));
     failed.chain(restarted).collect()
 }
 
@@ -89,14 +100,20 @@ mod tests {
     use crate::testing::at;
 
     fn counters(pairs: &[(&str, u64)]) -> BTreeMap<String, u64> {
-        pairs.iter().map(|(unit, count)| ((*unit).to_owned(), *count)).collect()
+        pairs
+            .iter()
+            .map(|(unit, count)| ((*unit).to_owned(), *count))
+            .collect()
     }
 
     #[test]
     fn five_restarts_in_ten_minutes_are_many() {
         let mut restarts = UnitRestarts::default();
         for step in 0..5 {
-            restarts.add(at(step * 100), &counters(&[("a.service", 20 + step), ("b.service", 3)]));
+            restarts.add(
+                at(step * 100),
+                &counters(&[("a.service", 20 + step), ("b.service", 3)]),
+            );
             assert!(restarts.frequent(at(step * 100)).is_empty());
         }
         restarts.add(at(500), &counters(&[("a.service", 25), ("b.service", 3)]));
@@ -113,7 +130,10 @@ mod tests {
         let failed = ["b.service".to_owned(), "a.mount".to_owned()];
         let frequent = counters(&[("b.service", 7), ("c.service", 6)]);
         let readings = unit_failed(&failed, &frequent);
-        let units: Vec<&str> = readings.iter().map(|it| it.labels.get("unit").unwrap()).collect();
+        let units: Vec<&str> = readings
+            .iter()
+            .map(|it| it.labels.get("unit").unwrap())
+            .collect();
         assert_eq!(units, ["a.mount", "b.service", "c.service"]);
     }
 
@@ -130,6 +150,12 @@ mod tests {
         };
         let readings = process_missing(&[(unit, Some(0)), (file, None)]);
         let shown: Vec<String> = readings.iter().map(|it| it.labels.to_string()).collect();
-        assert_eq!(shown, [r#"{process="a.service"}"#, r#"{process="/usr/bin/x of uid 0"}"#]);
+        assert_eq!(
+            shown,
+            [
+                r#"{process="a.service"}"#,
+                r#"{process="/usr/bin/x of uid 0"}"#
+            ]
+        );
     }
 }

@@ -22,7 +22,10 @@ impl Sender {
         };
         let plan = plan(&self.waiting, &self.last_sent, &holding, at(seconds));
         let is_done = |notice: &Notice| {
-            let covered = plan.bundles.iter().any(|one| one.covers.contains(&notice.id));
+            let covered = plan
+                .bundles
+                .iter()
+                .any(|one| one.covers.contains(&notice.id));
             covered || plan.dropped.contains(&notice.id)
         };
         self.waiting.retain(|notice| !is_done(notice));
@@ -35,7 +38,10 @@ impl Sender {
     }
 
     fn run_until(&mut self, from: u64, until: u64) -> Vec<u64> {
-        (from..until).step_by(10).filter(|now| self.run(*now) > 0).collect()
+        (from..until)
+            .step_by(10)
+            .filter(|now| self.run(*now) > 0)
+            .collect()
     }
 }
 
@@ -56,7 +62,9 @@ fn two_hundred_hosts_are_one_message() {
     let mut sender = Sender::default();
     for number in 0..200_u64 {
         let host = format!("web-{number:03}");
-        sender.waiting.push(firing("host_down", &host, Critical, at(number / 20)));
+        sender
+            .waiting
+            .push(firing("host_down", &host, Critical, at(number / 20)));
     }
     assert_eq!(sender.run_until(0, 600), [30]);
     assert_eq!(sender.sent[0].notices.len(), 200);
@@ -68,7 +76,11 @@ fn two_hundred_hosts_are_one_message() {
 fn a_group_waits_thirty_seconds_and_then_five_minutes() {
     let mut sender = Sender::default();
     let one = |host, severity, seconds| firing("disk_space", host, severity, at(seconds));
-    sender.waiting = vec![one("a", Warning, 0), one("b", Warning, 20), one("c", Critical, 0)];
+    sender.waiting = vec![
+        one("a", Warning, 0),
+        one("b", Warning, 20),
+        one("c", Critical, 0),
+    ];
     assert_eq!(sender.run(20), 0);
     assert_eq!(sender.run(30), 2);
     let mut other = one("d", Warning, 40);
@@ -79,7 +91,10 @@ fn a_group_waits_thirty_seconds_and_then_five_minutes() {
     assert_eq!(shown, [2, 1, 1, 1]);
     // A clock that was set back does not hold messages for as long as it was ahead.
     sender.waiting = vec![one("f", Warning, 1_000)];
-    sender.last_sent.values_mut().for_each(|time| *time = at(100_000));
+    sender
+        .last_sent
+        .values_mut()
+        .for_each(|time| *time = at(100_000));
     assert_eq!(sender.run_until(1_000, 2_000), [1_030]);
     sender.waiting = vec![one("g", Critical, 100_000)];
     assert_eq!(sender.run(2_000), 1);
@@ -137,7 +152,10 @@ fn what_comes_and_goes_within_a_silence_is_not_sent() {
     assert_eq!(sender.run_until(2_100, 4_000), [3_000]);
     assert_eq!(sender.sent[0].notices[0].kind, NoticeKind::Resolved);
     sender.silences = vec![silence(r#"{"host":"a"}"#, 5_000, 6_000)];
-    sender.waiting = vec![resolved(&began, at(5_100)), firing("disk_space", "a", Warning, at(5_200))];
+    sender.waiting = vec![
+        resolved(&began, at(5_100)),
+        firing("disk_space", "a", Warning, at(5_200)),
+    ];
     assert_eq!(sender.run_until(5_200, 7_000), [] as [u64; 0]);
     assert!(sender.waiting.is_empty());
 }
@@ -204,7 +222,11 @@ fn a_host_that_is_down_has_its_other_alerts_wait() {
         firing("certificate_expires", "b", Warning, at(0)),
     ];
     assert_eq!(sender.run_until(0, 300), [30]);
-    let shown: Vec<_> = sender.sent.iter().map(|one| one.notices[0].host.as_str()).collect();
+    let shown: Vec<_> = sender
+        .sent
+        .iter()
+        .map(|one| one.notices[0].host.as_str())
+        .collect();
     assert_eq!(shown, ["b", "a"]);
     sender.down.clear();
     assert_eq!(sender.run_until(300, 600), [330]);

@@ -77,23 +77,33 @@ impl Reader {
     fn rule(&mut self, definition: RuleDefinition, source: RuleSource) -> Option<Rule> {
         let name = self.keep("name", definition.name.parse::<Name>());
         let subject = self.subject(&definition);
-        if definition.description.as_ref().is_some_and(|it| it.chars().count() > DESCRIPTION_MAX) {
-            self.note("description", format!("expected {DESCRIPTION_MAX} characters at most"));
+        if definition
+            .description
+            .as_ref()
+            .is_some_and(|it| it.chars().count() > DESCRIPTION_MAX)
+        {
+            self.note(
+                "description",
+                format!("expected {DESCRIPTION_MAX} characters at most"),
+            );
         }
         let hosts = match &definition.hosts {
             Some(text) => self.keep("hosts", text.parse::<HostSelector>()),
             None => Some(HostSelector::default()),
         };
         let pending = self.duration("for", definition.pending.as_deref(), PENDING);
-        let keep_firing =
-            self.duration("keep_firing", definition.keep_firing.as_deref(), KEEP_FIRING);
+        let keep_firing = self.duration(
+            "keep_firing",
+            definition.keep_firing.as_deref(),
+            KEEP_FIRING,
+        );
         let repeat = self.repeat(definition.repeat.as_deref());
         let channels = self.channels(&definition.channels);
         let (subject, alias) = subject?;
         let labels = self.labels(&definition, &subject, alias);
         self.process(definition.process.as_ref(), &subject);
         let remedy = self.remedy(definition.restart.as_deref(), &subject);
-        let (warning, critical) = self.levels(&definition, &subject, pending?);
+        let (warning, critical) = self.levels(&definition, &subject, pending.unwrap_or(PENDING));
         Some(Rule {
             name: name?,
             source,
@@ -184,7 +194,10 @@ impl Reader {
                 None
             }
             None => {
-                self.note(key, format!("expected {}, not {text:?}", duration_text::FORM));
+                self.note(
+                    key,
+                    format!("expected {}, not {text:?}", duration_text::FORM),
+                );
                 None
             }
         }
@@ -226,17 +239,28 @@ impl Reader {
                     [] => "it has no labels".to_owned(),
                     _ => format!("it has {}", known.join(" and ")),
                 };
-                self.note(&*path, format!("{} has no label {key:?}: {known}", subject.name()));
+                self.note(
+                    &*path,
+                    format!("{} has no label {key:?}: {known}", subject.name()),
+                );
             } else if texts.is_empty() || texts.len() > PATTERNS_MAX {
                 self.note(&*path, format!("expected 1 to {PATTERNS_MAX} patterns"));
-            } else if texts.iter().any(|text| text.is_empty() || text.len() > PATTERN_BYTES) {
-                self.note(&*path, format!("expected patterns of 1 to {PATTERN_BYTES} bytes"));
+            } else if texts
+                .iter()
+                .any(|text| text.is_empty() || text.len() > PATTERN_BYTES)
+            {
+                self.note(
+                    &*path,
+                    format!("expected patterns of 1 to {PATTERN_BYTES} bytes"),
+                );
             }
             let patterns = texts.iter().map(|text| Pattern::from(&**text)).collect();
             all.insert(key.clone(), patterns);
         }
         if let Some((key, value)) = alias
-            && all.insert(key.to_owned(), vec![Pattern::from(value)]).is_some()
+            && all
+                .insert(key.to_owned(), vec![Pattern::from(value)])
+                .is_some()
         {
             self.note(format!("labels.{key}"), "the check has this label already");
         }
@@ -306,7 +330,9 @@ impl Reader {
         let hysteresis = definition.hysteresis.as_ref().and_then(|amount| {
             let read = amount.number(subject.unit()).and_then(|number| {
                 let is_distance = number >= 0.0;
-                is_distance.then_some(number).ok_or("expected 0 or more".to_owned())
+                is_distance
+                    .then_some(number)
+                    .ok_or("expected 0 or more".to_owned())
             });
             self.keep("hysteresis", read)
         });
@@ -326,7 +352,10 @@ impl Reader {
             };
             if !is_worse {
                 let side = subject.direction().as_str();
-                self.note("critical", format!("expected a threshold {side} that of warning"));
+                self.note(
+                    "critical",
+                    format!("expected a threshold {side} that of warning"),
+                );
             }
         }
         (warning, critical)
@@ -343,9 +372,7 @@ impl Reader {
         let at = self.keep(key, level.at.number(subject.unit()))?;
         let inside = hysteresis.unwrap_or_else(|| at.abs() * HYSTERESIS);
         let clear = match (&level.clear, subject.direction()) {
-            (Some(clear), _) => {
-                self.keep(&format!("{key}.clear"), clear.number(subject.unit()))?
-            }
+            (Some(clear), _) => self.keep(&format!("{key}.clear"), clear.number(subject.unit()))?,
             (None, Direction::Above) => at - inside,
             (None, Direction::Below) => at + inside,
         };
@@ -379,7 +406,10 @@ impl Reader {
                 Some(condition) => bound = self.keep(&path, amount.number(condition.unit)),
                 None => {
                     let more = condition.map_or_else(String::new, |it| format!(" and {}", it.key));
-                    self.note(path, format!("unknown key: a threshold has at, clear, for{more}"));
+                    self.note(
+                        path,
+                        format!("unknown key: a threshold has at, clear, for{more}"),
+                    );
                 }
             }
         }

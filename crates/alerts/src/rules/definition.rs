@@ -253,8 +253,14 @@ mod tests {
     fn a_wrong_type_is_named() {
         let error = |text: &str| toml::from_str::<RuleDefinition>(text).unwrap_err();
         let wrong = error("name = \"a\"\nwarning = true\n");
-        assert!(wrong.message().contains("a threshold, or a table"), "{wrong}");
+        assert!(
+            wrong.message().contains("a threshold, or a table"),
+            "{wrong}"
+        );
         let unknown = error("name = \"a\"\nthreshold = 3\n");
-        assert!(unknown.message().contains("unknown field `threshold`"), "{unknown}");
+        assert!(
+            unknown.message().contains("unknown field `threshold`"),
+            "{unknown}"
+        );
     }
 }

@@ -91,12 +91,20 @@ impl File<'_> {
             }
             let at = value.span().start;
             let DeValue::Array(items) = value.into_inner() else {
-                self.note(at, "rule", "expected [[rule]], with two brackets on each side");
+                self.note(
+                    at,
+                    "rule",
+                    "expected [[rule]], with two brackets on each side",
+                );
                 continue;
             };
             for (place, item) in items.into_iter().enumerate() {
                 if place >= RULES_MAX {
-                    self.note(item.span().start, "rule", format!("expected {RULES_MAX} at most"));
+                    self.note(
+                        item.span().start,
+                        "rule",
+                        format!("expected {RULES_MAX} at most"),
+                    );
                     break;
                 }
                 rules.extend(self.rule(item, source));
@@ -169,7 +177,8 @@ mod tests {
         let (rules, problems) = parse(path, text, &RuleSource::File(path.to_owned()));
         let shown = problems.iter().map(|problem| {
             let text = problem.to_string();
-            text.trim_start_matches("/etc/linux-api/alerts.d/own.toml: ").to_owned()
+            text.trim_start_matches("/etc/linux-api/alerts.d/own.toml: ")
+                .to_owned()
         });
         (rules, shown.collect())
     }
@@ -233,11 +242,23 @@ mount_point = []
         assert_eq!(rules.len(), 1, "{problems:?}");
         assert_eq!(rules[0].name.as_str(), "b");
         assert_eq!(problems.len(), 5, "{problems:?}");
-        assert!(problems[0].starts_with("line 5: warning.clear: "), "{problems:?}");
-        assert!(problems[1].starts_with("line 6: for: expected a duration"), "{problems:?}");
-        assert!(problems[2].starts_with("line 17: threshold: unknown field"), "{problems:?}");
+        assert!(
+            problems[0].starts_with("line 5: warning.clear: "),
+            "{problems:?}"
+        );
+        assert!(
+            problems[1].starts_with("line 6: for: expected a duration"),
+            "{problems:?}"
+        );
+        assert!(
+            problems[2].starts_with("line 17: threshold: unknown field"),
+            "{problems:?}"
+        );
         assert!(problems[3].starts_with("line 22: critical"), "{problems:?}");
-        assert!(problems[4].starts_with("line 29: labels.mount_point: "), "{problems:?}");
+        assert!(
+            problems[4].starts_with("line 29: labels.mount_point: "),
+            "{problems:?}"
+        );
     }
 
     #[test]
@@ -250,6 +271,9 @@ mount_point = []
         let (_, problems) = parse_text("[[rule]]\nname = \n");
         assert!(problems[0].starts_with("line 2: "), "{problems:?}");
         let (_, problems) = parse_text("[[rules]]\n");
-        assert!(problems[0].starts_with("line 1: rules: unknown key"), "{problems:?}");
+        assert!(
+            problems[0].starts_with("line 1: rules: unknown key"),
+            "{problems:?}"
+        );
     }
 }

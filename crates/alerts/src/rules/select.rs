@@ -82,7 +82,7 @@ impl RuleSet {
         subject: &Subject,
         host: &HostLabels,
         labels: &Labels,
-    ) -> impl Iterator<Item = &'a Rule> {
+    ) -> impl Iterator<Item = &'a Rule> + use<'a> {
         let matching: Vec<(Specificity, &Rule)> = self
             .0
             .iter()
@@ -118,7 +118,9 @@ mod tests {
     use crate::testing::rule;
 
     fn selected(set: &RuleSet, host: &[(&str, &str)], mount_point: &str) -> Vec<String> {
-        let host = host.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let host = host
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         let labels = Labels::one("mount_point", mount_point);
         let subject = Subject::Check(Check::DiskSpace);
         let rules = set.select(&subject, &host.collect(), &labels);
@@ -126,7 +128,9 @@ mod tests {
     }
 
     fn disk(name: &str, more: &str) -> Rule {
-        rule(&format!("name = \"{name}\"\ncheck = \"disk_space\"\nwarning = 90\n{more}"))
+        rule(&format!(
+            "name = \"{name}\"\ncheck = \"disk_space\"\nwarning = 90\n{more}"
+        ))
     }
 
     #[test]
@@ -135,7 +139,10 @@ mod tests {
             disk("data", "labels = { mount_point = \"/data\" }"),
             disk("data_any", "labels = { mount_point = \"/data*\" }"),
             disk("prod", "hosts = \"env=prod\""),
-            disk("backup", "enabled = false\nlabels = { mount_point = \"/backup\" }"),
+            disk(
+                "backup",
+                "enabled = false\nlabels = { mount_point = \"/backup\" }",
+            ),
         ]);
         assert_eq!(problems, []);
         let prod = [("env", "prod")];

@@ -74,7 +74,9 @@ mod tests {
             assert!(reason.len() > 40, "{}", rule.name);
             assert!(rule.enabled && rule.channels.is_empty());
         }
-        let memory = rules().iter().find(|rule| rule.name.as_str() == "memory_low");
+        let memory = rules()
+            .iter()
+            .find(|rule| rule.name.as_str() == "memory_low");
         let pending = |level: Option<super::super::Level>| level.unwrap().pending;
         assert_eq!(pending(memory.unwrap().warning), Duration::from_mins(10));
         assert_eq!(pending(memory.unwrap().critical), Duration::from_mins(5));

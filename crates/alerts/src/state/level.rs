@@ -79,9 +79,10 @@ impl LevelState {
             Self::Off if signal.raised => Self::pending(now, signal, pending, now),
             Self::Pending { since } if signal.held => Self::pending(since, signal, pending, now),
             Self::Off | Self::Pending { .. } => Self::Off,
-            Self::On { since, fired_at } | Self::Clearing { since, fired_at, .. } if signal.held => {
-                Self::On { since, fired_at }
-            }
+            Self::On { since, fired_at }
+            | Self::Clearing {
+                since, fired_at, ..
+            } if signal.held => Self::On { since, fired_at },
             Self::On { since, fired_at } => Self::clearing(since, fired_at, now, keep_firing, now),
             Self::Clearing {
                 since,

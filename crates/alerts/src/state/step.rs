@@ -85,7 +85,12 @@ pub fn step(
     let kind = announce(of.rule, &mut state, severity, now);
     let since = state.since().or(since).unwrap_or(now);
     let notice = kind.map(|kind| {
-        let change = Change { kind, before, since, now };
+        let change = Change {
+            kind,
+            before,
+            since,
+            now,
+        };
         notice(Some(of.rule), of.key, of.host, &state, change)
     });
     Step {
@@ -114,7 +119,18 @@ pub fn end(
     ended.announced = None;
     ended.text = why.into();
     let kind = NoticeKind::Ended;
-    Some(notice(rule, key, host, &ended, Change { kind, before, since, now }))
+    Some(notice(
+        rule,
+        key,
+        host,
+        &ended,
+        Change {
+            kind,
+            before,
+            since,
+            now,
+        },
+    ))
 }
 
 /// A stored state may be old, or of a clock that was ahead.
@@ -128,7 +144,10 @@ fn catch_up(state: &mut InstanceState, now: Timestamp) {
     let bound = |time: &mut Option<Timestamp>| *time = time.map(|time| time.min(now));
     bound(&mut state.announced_at);
     bound(&mut state.unknown_since);
-    state.changes.iter_mut().for_each(|time| *time = now.min(*time));
+    state
+        .changes
+        .iter_mut()
+        .for_each(|time| *time = now.min(*time));
 }
 
 /// Without data nothing moves; after a day it is forgotten.
@@ -150,7 +169,9 @@ fn without_data(of: Subjected<'_>, mut state: InstanceState, now: Timestamp) -> 
 fn advance(rule: &Rule, state: &mut InstanceState, judgement: Judgement, moment: Moment) {
     let now = moment.now;
     let is_starting = rule.subject.has_boot_grace()
-        && moment.booted_at.is_some_and(|booted| now.since(booted) < BOOT_GRACE);
+        && moment
+            .booted_at
+            .is_some_and(|booted| now.since(booted) < BOOT_GRACE);
     let move_level = |level: &mut LevelState, signal: Signal, severity| {
         let begins = !level.is_active() && is_starting;
         let signal = if begins { Signal::default() } else { signal };
@@ -232,7 +253,9 @@ fn notice(
 ) -> Notice {
     let after = state.announced;
     let severity = after.or(change.before);
-    let threshold = rule.zip(severity).and_then(|(rule, it)| rule.threshold_text(it));
+    let threshold = rule
+        .zip(severity)
+        .and_then(|(rule, it)| rule.threshold_text(it));
     Notice {
         id: Notice::id_of(key, change.kind, change.now),
         time: change.now,

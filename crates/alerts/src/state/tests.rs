@@ -189,7 +189,10 @@ fn what_changes_too_often_is_sent_once_until_it_is_calm() {
     assert_eq!(run.kinds().len(), 6);
     let settled = run.notices.last().unwrap();
     assert_eq!((settled.kind, settled.time), (Settled, at(3_540 + 900)));
-    assert_eq!((settled.before, settled.after), (Some(Severity::Warning), None));
+    assert_eq!(
+        (settled.before, settled.after),
+        (Some(Severity::Warning), None)
+    );
     assert_eq!(run.state, None);
     // And it fires as before.
     run.every_ten(7_200, 7_210, |_| 12.0);

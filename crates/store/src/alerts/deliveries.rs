@@ -131,17 +131,19 @@ impl Store {
             let query = sqlx::query_as(DUE).bind(Db(now)).bind(i64::from(limit));
             Ok(tx.fetch_all(query).await?)
         })?;
-        let rows = rows.into_iter().map(|(message, channel, attempts, made_at)| {
-            Ok(Delivery {
-                bundle: read("alert_messages", "message", &message)?,
-                channel: channel.parse().map_err(|_| StoreError::Corrupt {
-                    table: "alert_deliveries",
-                    column: "channel",
-                })?,
-                attempts: u32::try_from(attempts).unwrap_or(0),
-                made_at: made_at.0,
-            })
-        });
+        let rows = rows
+            .into_iter()
+            .map(|(message, channel, attempts, made_at)| {
+                Ok(Delivery {
+                    bundle: read("alert_messages", "message", &message)?,
+                    channel: channel.parse().map_err(|_| StoreError::Corrupt {
+                        table: "alert_deliveries",
+                        column: "channel",
+                    })?,
+                    attempts: u32::try_from(attempts).unwrap_or(0),
+                    made_at: made_at.0,
+                })
+            });
         rows.collect()
     }
 

@@ -28,8 +28,7 @@ const TAKE: &str = "
     update alert_notices set state = 'sent', message_id = $2 where id = $1 and state = 'waiting'";
 const GIVE: &str = "
     update alert_notices set state = 'waiting', message_id = null where message_id = $1";
-const DROP: &str =
-    "update alert_notices set state = 'dropped' where id = $1 and state = 'waiting'";
+const DROP: &str = "update alert_notices set state = 'dropped' where id = $1 and state = 'waiting'";
 const MESSAGE: &str = "
     insert into alert_messages (id, made_at, group_key, message) values ($1, $2, $3, $4)
     on conflict (id) do nothing";
@@ -66,7 +65,8 @@ impl Store {
             Ok(tx.fetch_all(query).await?)
         })?;
         let rows = rows.into_iter();
-        rows.map(|(notice,)| read("alert_notices", "notice", &notice)).collect()
+        rows.map(|(notice,)| read("alert_notices", "notice", &notice))
+            .collect()
     }
 
     /// When a message of each group was made last, after a time.
@@ -131,7 +131,8 @@ impl Store {
                 made += 1;
             }
             for notice in &plan.dropped {
-                tx.execute(sqlx::query(DROP).bind(notice.to_string())).await?;
+                tx.execute(sqlx::query(DROP).bind(notice.to_string()))
+                    .await?;
             }
             Ok(Planned::Stored(made))
         })

@@ -41,13 +41,15 @@ impl Store {
     pub async fn alert_rules(&self) -> Result<Vec<StoredRule>, StoreError> {
         let rows: Vec<(String, Db<Timestamp>, String)> =
             on_read!(self, |tx| Ok(tx.fetch_all(sqlx::query_as(LIST)).await?))?;
-        let rows = rows.into_iter().map(|(definition, updated_at, updated_by)| {
-            Ok(StoredRule {
-                definition: read(TABLE, "definition", &definition)?,
-                updated_at: updated_at.0,
-                updated_by,
-            })
-        });
+        let rows = rows
+            .into_iter()
+            .map(|(definition, updated_at, updated_by)| {
+                Ok(StoredRule {
+                    definition: read(TABLE, "definition", &definition)?,
+                    updated_at: updated_at.0,
+                    updated_by,
+                })
+            });
         rows.collect()
     }
 

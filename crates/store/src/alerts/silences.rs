@@ -36,7 +36,8 @@ impl Store {
         let rows: Vec<(String,)> =
             on_read!(self, |tx| Ok(tx.fetch_all(query().bind(Db(now))).await?))?;
         let rows = rows.into_iter();
-        rows.map(|(silence,)| read(TABLE, "silence", &silence)).collect()
+        rows.map(|(silence,)| read(TABLE, "silence", &silence))
+            .collect()
     }
 
     /// Makes a silence. It must have been checked.
@@ -104,7 +105,9 @@ impl Store {
     /// When the database can't be reached within the deadline.
     pub async fn delete_silences_over(&self, before: Timestamp) -> Result<u64, StoreError> {
         in_write!(self, |tx| {
-            Ok(tx.execute(sqlx::query(DELETE_OVER).bind(Db(before))).await?)
+            Ok(tx
+                .execute(sqlx::query(DELETE_OVER).bind(Db(before)))
+                .await?)
         })
     }
 }

@@ -75,7 +75,8 @@ const DELETE: &str = "delete from alert_states where id = $1";
 const INSERT_NOTICE: &str = "
     insert into alert_notices (id, time, rule, host_id, kind, severity, notice, state)
     values ($1, $2, $3, $4, $5, $6, $7, 'waiting') on conflict (id) do nothing";
-const ONE: &str = "/*NO QUERY CACHE*/ select instance, state, version from alert_states where id = $1";
+const ONE: &str =
+    "/*NO QUERY CACHE*/ select instance, state, version from alert_states where id = $1";
 
 /// Writes a state with its version; a macro because the bound types differ per engine.
 macro_rules! write_state {
@@ -272,7 +273,8 @@ impl Store {
             Ok(tx.fetch_all(query.build_query_as()).await?)
         })?;
         let rows = rows.into_iter();
-        rows.map(|(notice,)| read("alert_notices", "notice", &notice)).collect()
+        rows.map(|(notice,)| read("alert_notices", "notice", &notice))
+            .collect()
     }
 }
 

@@ -21,7 +21,10 @@ fn defaults_are_those_of_the_documentation() {
     assert!(rule.enabled && rule.channels.is_empty() && rule.critical.is_none());
     assert!(rule.waits_in_quiet_hours(Severity::Warning));
     assert!(!rule.waits_in_quiet_hours(Severity::Critical));
-    assert_eq!(rule.threshold_text(Severity::Warning).unwrap(), "80 °C or more");
+    assert_eq!(
+        rule.threshold_text(Severity::Warning).unwrap(),
+        "80 °C or more"
+    );
 }
 
 #[test]
@@ -82,11 +85,23 @@ fn every_problem_is_reported_with_its_key() {
     );
     assert_eq!(found.len(), 6, "{found:?}");
     assert!(found[0].starts_with("name: expected 1 to 64"), "{found:?}");
-    assert!(found[1].starts_with("series: there is no series \"cpu.usage\""), "{found:?}");
-    assert!(found[2].starts_with("hosts: Input should be labels"), "{found:?}");
-    assert!(found[3].starts_with("for: expected a duration"), "{found:?}");
+    assert!(
+        found[1].starts_with("series: there is no series \"cpu.usage\""),
+        "{found:?}"
+    );
+    assert!(
+        found[2].starts_with("hosts: Input should be labels"),
+        "{found:?}"
+    );
+    assert!(
+        found[3].starts_with("for: expected a duration"),
+        "{found:?}"
+    );
     assert_eq!(found[4], "repeat: expected 5min or more, or never");
-    assert!(found[5].starts_with("channels: expected 1 to 64"), "{found:?}");
+    assert!(
+        found[5].starts_with("channels: expected 1 to 64"),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -98,7 +113,10 @@ fn what_does_not_fit_together_is_refused() {
             "series = \"load.one\"\ncheck = \"load\"\nwarning = 1",
             "check: expected either series or check, not both",
         ),
-        ("series = \"load.one\"", "warning: expected warning, critical or both"),
+        (
+            "series = \"load.one\"",
+            "warning: expected warning, critical or both",
+        ),
         (
             "series = \"load.one\"\nwarning = 5\ncritical = 4",
             "critical: expected a threshold above that of warning",
