@@ -69,7 +69,9 @@ impl Brake {
 
     /// Forgets acts of more than an hour ago. Those of a clock that was ahead count from now on.
     fn bound(&mut self, now: Timestamp) {
-        self.acts.iter_mut().for_each(|time| *time = now.min(*time));
+        for time in &mut self.acts {
+            *time = now.min(*time);
+        }
         self.acts.retain(|time| now.since(*time) < WINDOW);
         self.gave_up_at = self.gave_up_at.map(|time| time.min(now));
     }

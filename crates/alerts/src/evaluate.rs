@@ -94,13 +94,37 @@ pub fn end_without_rule(
     states: &mut States,
     now: Timestamp,
 ) -> Vec<Notice> {
-    let orphans = states
-        .keys()
-        .filter(|key| key.host == host.id && rules.get(&key.rule).is_none());
-    let orphans: Vec<InstanceKey> = orphans.cloned().collect();
-    let ended = orphans.into_iter().filter_map(|key| {
+    let is_orphan = |key: &InstanceKey| key.host == host.id && rules.get(&key.rule).is_none();
+    end_all(rules, host, states, is_orphan, "the rule was deleted", now)
+}
+
+/// Ends all that is remembered of a host that was forgotten: nothing is evaluated there any more.
+#[must_use]
+pub fn end_host(rules: &RuleSet, host: &Host, states: &mut States, now: Timestamp) -> Vec<Notice> {
+    let is_of_host = |key: &InstanceKey| key.host == host.id;
+    end_all(
+        rules,
+        host,
+        states,
+        is_of_host,
+        "the host was forgotten",
+        now,
+    )
+}
+
+fn end_all(
+    rules: &RuleSet,
+    host: &Host,
+    states: &mut States,
+    is_meant: impl Fn(&InstanceKey) -> bool,
+    why: &str,
+    now: Timestamp,
+) -> Vec<Notice> {
+    let meant = states.keys().filter(|key| is_meant(key));
+    let meant: Vec<InstanceKey> = meant.cloned().collect();
+    let ended = meant.into_iter().filter_map(|key| {
         let state = states.remove(&key)?;
-        end(None, &key, host, &state, "the rule was deleted", now)
+        end(rules.get(&key.rule), &key, host, &state, why, now)
     });
     ended.collect()
 }
@@ -255,10 +279,16 @@ mod tests {
         assert!(states.is_empty());
 
         let none = RuleSet::only(Vec::new());
+        let other = end_without_rule(&none, &host("web-02"), &mut kept, at(10));
+        assert_eq!(other, []);
+        let mut forgotten = kept.clone();
         let ended = end_without_rule(&none, &web, &mut kept, at(10));
         assert_eq!(ended[0].kind, NoticeKind::Ended);
         assert_eq!(ended[0].text.as_str(), "the rule was deleted");
         assert!(kept.is_empty());
+        let ended = end_host(&rules, &web, &mut forgotten, at(10));
+        assert_eq!(ended[0].text.as_str(), "the host was forgotten");
+        assert!(forgotten.is_empty());
     }
 
     #[test]

@@ -93,11 +93,10 @@ impl Message {
 fn headline(notice: &Notice) -> String {
     let severity = notice.severity().as_str().to_uppercase();
     match (notice.kind, notice.before) {
-        (NoticeKind::Firing, _) => severity,
+        (NoticeKind::Firing, _) | (NoticeKind::Escalated | NoticeKind::Lowered, None) => severity,
         (NoticeKind::Escalated | NoticeKind::Lowered, Some(before)) => {
             format!("{severity} (was {before})")
         }
-        (NoticeKind::Escalated | NoticeKind::Lowered, None) => severity,
         (NoticeKind::Repeated, _) => format!("{severity} (still)"),
         (NoticeKind::Resolved, _) => "RESOLVED".to_owned(),
         (NoticeKind::Flapping, _) => format!("{severity} (flapping)"),

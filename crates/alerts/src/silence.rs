@@ -42,8 +42,8 @@ impl Matchers {
     /// Whether a notice matches all that is set.
     #[must_use]
     pub fn matches(&self, notice: &Notice) -> bool {
-        let fits = |pattern: &Option<Pattern>, text: &str| {
-            pattern.as_ref().is_none_or(|pattern| pattern.matches(text))
+        let fits = |pattern: Option<&Pattern>, text: &str| {
+            pattern.is_none_or(|pattern| pattern.matches(text))
         };
         let instance = &notice.instance;
         let has_label = |(key, pattern): (&String, &Pattern)| {
@@ -52,8 +52,8 @@ impl Matchers {
                 .get(key)
                 .is_some_and(|value| pattern.matches(value))
         };
-        fits(&self.rule, instance.rule.as_str())
-            && fits(&self.host, notice.host.as_str())
+        fits(self.rule.as_ref(), instance.rule.as_str())
+            && fits(self.host.as_ref(), notice.host.as_str())
             && self.hosts.matches(&notice.host_labels)
             && self.labels.iter().all(has_label)
             && self

@@ -150,7 +150,9 @@ fn parse_days(text: &str) -> Result<[bool; 7], ParseWindowError> {
             Some((first, last)) => {
                 let (first, last) = (day(first)?, day(last)?);
                 let count = (last + 7 - first) % 7;
-                (0..=count).for_each(|step| days[(first + step) % 7] = true);
+                for step in 0..=count {
+                    days[(first + step) % 7] = true;
+                }
             }
         }
     }

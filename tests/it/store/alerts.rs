@@ -159,7 +159,6 @@ async fn a_state_is_stored_with_its_notice_and_goes_on_after_a_restart(database:
     assert_eq!(history.len(), 2);
     let before = Some(history[0].time);
     assert_eq!(store.alert_history(None, before, 10).await.unwrap(), []);
-    assert_eq!(store.forget_alert_states("h1").await.unwrap(), 2);
 }
 
 async fn an_evaluation_never_undoes_an_acknowledgement(database: Database) {

@@ -91,10 +91,9 @@ fn a_group_waits_thirty_seconds_and_then_five_minutes() {
     assert_eq!(shown, [2, 1, 1, 1]);
     // A clock that was set back does not hold messages for as long as it was ahead.
     sender.waiting = vec![one("f", Warning, 1_000)];
-    sender
-        .last_sent
-        .values_mut()
-        .for_each(|time| *time = at(100_000));
+    for time in sender.last_sent.values_mut() {
+        *time = at(100_000);
+    }
     assert_eq!(sender.run_until(1_000, 2_000), [1_030]);
     sender.waiting = vec![one("g", Critical, 100_000)];
     assert_eq!(sender.run(2_000), 1);

@@ -115,7 +115,7 @@ impl Reader {
             warning,
             critical,
             keep_firing: keep_firing?,
-            repeat: repeat?,
+            repeat,
             channels,
             remedy,
             quiet_hours: definition.quiet_hours,
@@ -203,16 +203,16 @@ impl Reader {
         }
     }
 
-    fn repeat(&mut self, text: Option<&str>) -> Option<Option<Duration>> {
+    /// After how long notices are repeated; never when there is nothing, or a problem was noted.
+    fn repeat(&mut self, text: Option<&str>) -> Option<Duration> {
         if text == Some("never") {
-            return Some(None);
+            return None;
         }
         let repeat = self.duration("repeat", text, REPEAT)?;
         if repeat < REPEAT_MIN {
             self.note("repeat", "expected 5min or more, or never");
-            return None;
         }
-        Some(Some(repeat))
+        Some(repeat)
     }
 
     fn channels(&mut self, names: &[String]) -> Vec<Name> {
@@ -336,12 +336,11 @@ impl Reader {
             });
             self.keep("hysteresis", read)
         });
-        let mut read = |key: &str, level: &Option<LevelDefinition>| {
-            let level = level.as_ref()?;
-            self.level(key, level, subject, hysteresis, pending)
+        let mut read = |key: &str, level: Option<&LevelDefinition>| {
+            self.level(key, level?, subject, hysteresis, pending)
         };
-        let warning = read("warning", &definition.warning);
-        let critical = read("critical", &definition.critical);
+        let warning = read("warning", definition.warning.as_ref());
+        let critical = read("critical", definition.critical.as_ref());
         if definition.warning.is_none() && definition.critical.is_none() {
             self.note("warning", "expected warning, critical or both");
         }

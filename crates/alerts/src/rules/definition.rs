@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::amount::{Amount, AmountVisitor};
 
-/// A rule as it is written. What is absent has its default; [`compile`](super::compile) checks it.
+/// A rule as it is written. What is absent has its default; [`compile`](super::compile()) checks it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleDefinition {

@@ -107,13 +107,13 @@ impl File<'_> {
                     );
                     break;
                 }
-                rules.extend(self.rule(item, source));
+                rules.extend(self.rule(&item, source));
             }
         }
         rules
     }
 
-    fn rule(&mut self, item: Spanned<DeValue<'_>>, source: &RuleSource) -> Option<Rule> {
+    fn rule(&mut self, item: &Spanned<DeValue<'_>>, source: &RuleSource) -> Option<Rule> {
         let whole = item.span();
         let definition = RuleDefinition::deserialize(ValueDeserializer::from(item.clone()));
         let definition = match definition {

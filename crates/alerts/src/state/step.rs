@@ -144,10 +144,9 @@ fn catch_up(state: &mut InstanceState, now: Timestamp) {
     let bound = |time: &mut Option<Timestamp>| *time = time.map(|time| time.min(now));
     bound(&mut state.announced_at);
     bound(&mut state.unknown_since);
-    state
-        .changes
-        .iter_mut()
-        .for_each(|time| *time = now.min(*time));
+    for time in &mut state.changes {
+        *time = now.min(*time);
+    }
 }
 
 /// Without data nothing moves; after a day it is forgotten.
@@ -237,6 +236,7 @@ fn is_repeat_due(rule: &Rule, state: &InstanceState, now: Timestamp) -> bool {
     is_due && state.status() == Status::Firing && state.acknowledged.is_none()
 }
 
+#[derive(Clone, Copy)]
 struct Change {
     kind: NoticeKind,
     before: Option<Severity>,

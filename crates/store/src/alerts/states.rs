@@ -238,17 +238,6 @@ impl Store {
         })
     }
 
-    /// Removes the states of a host that was forgotten.
-    ///
-    /// # Errors
-    /// When the database can't be reached within the deadline.
-    pub async fn forget_alert_states(&self, host_id: &str) -> Result<u64, StoreError> {
-        const SQL: &str = "delete from alert_states where host_id = $1";
-        in_write!(self, |tx| {
-            Ok(tx.execute(sqlx::query(SQL).bind(host_id)).await?)
-        })
-    }
-
     /// Notices by time, the newest first, at most `limit` before a time.
     ///
     /// # Errors
