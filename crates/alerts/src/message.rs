@@ -62,15 +62,12 @@ impl Message {
         notices.sort_by_key(|notice| notice.after.is_none());
         let firing = notices.iter().filter(|one| one.after.is_some()).count();
         let time = notices.iter().map(|notice| notice.time).max();
-        let (title, text, fields) = match notices.as_slice() {
-            [one] => {
-                let fields = fields(one);
-                (single_title(one), lines_of(&fields), fields)
-            }
-            _ => {
-                let title = title_of_many(bundle, firing, &notices);
-                (title, text_of_many(&notices), Vec::new())
-            }
+        let (title, text, fields) = if let [one] = notices.as_slice() {
+            let fields = fields(one);
+            (single_title(one), lines_of(&fields), fields)
+        } else {
+            let title = title_of_many(bundle, firing, &notices);
+            (title, text_of_many(&notices), Vec::new())
         };
         Self {
             id: bundle.id,

@@ -266,7 +266,8 @@ mod tests {
         assert_eq!(disk_space(std::slice::from_ref(&one))[0].measure, no_data);
         assert_eq!(disk_inodes(std::slice::from_ref(&one))[0].measure, no_data);
         one.stale = false;
-        assert_eq!(value(&disk_inodes(std::slice::from_ref(&one))[0]).0, 91.0);
+        let inodes = disk_inodes(std::slice::from_ref(&one));
+        assert_eq!(value(&inodes[0]), (91.0, None, false));
         one.inodes_total = Some(0);
         assert_eq!(disk_inodes(&[one]), []);
     }
@@ -319,6 +320,6 @@ mod tests {
         let readings = of(100 * GIB);
         assert_eq!(mounts(&readings), ["/"]);
         assert!((value(&readings[0]).0 / 3_600.0 - 20.0).abs() < 0.1);
-        assert_eq!(value(&of(30 * GIB)[0]).0, f64::INFINITY);
+        assert_eq!(value(&of(30 * GIB)[0]), (f64::INFINITY, None, false));
     }
 }

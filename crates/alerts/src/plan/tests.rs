@@ -13,6 +13,10 @@ struct Sender {
 }
 
 impl Sender {
+    fn new() -> Self {
+        Self::default()
+    }
+
     /// As the daemon that sends does every ten seconds.
     fn run(&mut self, seconds: u64) -> usize {
         let holding = Holding {
@@ -59,7 +63,7 @@ fn silence(matchers: &str, from: u64, until: u64) -> Silence {
 
 #[test]
 fn two_hundred_hosts_are_one_message() {
-    let mut sender = Sender::default();
+    let mut sender = Sender::new();
     for number in 0..200_u64 {
         let host = format!("web-{number:03}");
         sender
@@ -74,7 +78,7 @@ fn two_hundred_hosts_are_one_message() {
 
 #[test]
 fn a_group_waits_thirty_seconds_and_then_five_minutes() {
-    let mut sender = Sender::default();
+    let mut sender = Sender::new();
     let one = |host, severity, seconds| firing("disk_space", host, severity, at(seconds));
     sender.waiting = vec![
         one("a", Warning, 0),
@@ -101,7 +105,7 @@ fn a_group_waits_thirty_seconds_and_then_five_minutes() {
 
 #[test]
 fn what_fired_and_ended_within_the_wait_is_sent_once() {
-    let mut sender = Sender::default();
+    let mut sender = Sender::new();
     let began = firing("unit_failed", "a", Warning, at(0));
     sender.waiting = vec![resolved(&began, at(20)), began];
     assert_eq!(sender.run(30), 1);
@@ -125,7 +129,7 @@ fn what_fired_and_ended_within_the_wait_is_sent_once() {
 
 #[test]
 fn a_silence_holds_and_what_still_fires_afterwards_is_sent() {
-    let mut sender = Sender::default();
+    let mut sender = Sender::new();
     sender.silences = vec![silence(r#"{"host":"a"}"#, 0, 600)];
     let began = firing("disk_space", "a", Warning, at(0));
     sender.waiting = vec![began.clone(), firing("disk_space", "b", Warning, at(0))];
@@ -136,7 +140,7 @@ fn a_silence_holds_and_what_still_fires_afterwards_is_sent() {
 
 #[test]
 fn what_comes_and_goes_within_a_silence_is_not_sent() {
-    let mut sender = Sender::default();
+    let mut sender = Sender::new();
     sender.silences = vec![silence(r#"{"host":"a"}"#, 0, 600)];
     let began = firing("disk_space", "a", Warning, at(10));
     sender.waiting = vec![began.clone()];
@@ -161,7 +165,7 @@ fn what_comes_and_goes_within_a_silence_is_not_sent() {
 
 #[test]
 fn a_silence_that_was_made_after_the_notice_counts() {
-    let mut sender = Sender::default();
+    let mut sender = Sender::new();
     sender.waiting = vec![firing("disk_space", "a", Warning, at(0))];
     sender.silences = vec![silence(r#"{"rule":"disk_space"}"#, 20, 100)];
     assert_eq!(sender.run_until(0, 90), [] as [u64; 0]);
@@ -171,7 +175,7 @@ fn a_silence_that_was_made_after_the_notice_counts() {
 
 #[test]
 fn few_notices_are_kept_of_an_instance_that_is_silenced_for_long() {
-    let mut sender = Sender::default();
+    let mut sender = Sender::new();
     sender.silences = vec![silence(r#"{"host":"a"}"#, 100, 100_000)];
     // It fired before, so what is known of it is a warning; it ends and fires as critical.
     let began = firing("disk_space", "a", Warning, at(0));
@@ -193,7 +197,7 @@ fn few_notices_are_kept_of_an_instance_that_is_silenced_for_long() {
 
 #[test]
 fn warnings_wait_for_the_morning() {
-    let mut sender = Sender::default();
+    let mut sender = Sender::new();
     let hours = r#"{"windows":["daily 22:00-07:00"],"zone":"UTC"}"#;
     sender.quiet = vec![serde_json::from_str(hours).unwrap()];
     let (night, morning) = (3 * 3600, 7 * 3600);
@@ -213,7 +217,7 @@ fn warnings_wait_for_the_morning() {
 
 #[test]
 fn a_host_that_is_down_has_its_other_alerts_wait() {
-    let mut sender = Sender::default();
+    let mut sender = Sender::new();
     sender.down = BTreeSet::from(["a".to_owned()]);
     sender.waiting = vec![
         firing("host_down", "a", Critical, at(0)),
@@ -255,7 +259,7 @@ fn a_message_has_the_same_id_for_the_same_notices() {
 
 #[test]
 fn giving_up_is_sent_beside_the_alert() {
-    let mut sender = Sender::default();
+    let mut sender = Sender::new();
     let began = firing("unit_failed", "a", Warning, at(0));
     let mut gave_up = began.clone();
     (gave_up.id, gave_up.kind) = (Uuid::max(), NoticeKind::GaveUp);

@@ -401,15 +401,12 @@ impl Reader {
         let mut bound = None;
         for (name, amount) in &level.second {
             let path = format!("{key}.{name}");
-            match condition.filter(|condition| condition.key == name) {
-                Some(condition) => bound = self.keep(&path, amount.number(condition.unit)),
-                None => {
-                    let more = condition.map_or_else(String::new, |it| format!(" and {}", it.key));
-                    self.note(
-                        path,
-                        format!("unknown key: a threshold has at, clear, for{more}"),
-                    );
-                }
+            if let Some(condition) = condition.filter(|condition| condition.key == name) {
+                bound = self.keep(&path, amount.number(condition.unit));
+            } else {
+                let more = condition.map_or_else(String::new, |it| format!(" and {}", it.key));
+                let message = format!("unknown key: a threshold has at, clear, for{more}");
+                self.note(path, message);
             }
         }
         bound

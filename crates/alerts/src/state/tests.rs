@@ -28,7 +28,7 @@ fn no_data() -> Measure {
 #[test]
 fn twenty_minutes_around_the_threshold_are_one_firing_and_one_resolved() {
     // One value a little above, one a little below; then above and far below.
-    let narrow = |now: u64| if now % 20 == 0 { 86.0 } else { 83.0 };
+    let narrow = |now: u64| if now.is_multiple_of(20) { 86.0 } else { 83.0 };
     let wide = |now: u64| if now % 120 < 60 { 90.0 } else { 70.0 };
     let mut run = Run::of(DISK);
     run.every_ten(0, 600, narrow);
