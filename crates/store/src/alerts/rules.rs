@@ -9,7 +9,7 @@ use super::{read, stored};
 use crate::audit::Entry;
 use crate::change::{authorize, conclude, in_write_again};
 use crate::codec::Db;
-use crate::{Refusal, Store, StoreError, in_admin_write, on_read};
+use crate::{Refusal, Store, StoreError, on_read};
 
 const TABLE: &str = "alert_rules";
 
