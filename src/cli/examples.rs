@@ -27,6 +27,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             "sudo linux-api setup --dry-run  # only the plan",
             "sudo linux-api setup",
+            "sudo linux-api setup --logs  # operators may read the journal",
             "sudo linux-api setup --uninstall",
         ],
     ),

@@ -43,13 +43,15 @@ impl Options {
         let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
         let daemon_uid = account_uid();
         let listener = match &self.listen {
-            Some(path) => Listener::bind(path, daemon_uid)?,
+            Some(path) => Listener::bind(path, daemon_uid)
+                .with_context(|| format!("listen at {}", path.display()))?,
             None => Listener::passed()?,
         };
         let executor = Arc::new(Executor::new(Settings {
             policy: self.policy,
             log: self.acts,
             bus: self.bus,
+            procfs: "/proc".into(),
             daemon_uid,
             clock: Clock::system(),
         }));

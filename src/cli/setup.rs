@@ -1,16 +1,16 @@
 //! `linux-api setup`: installs the daemon on this host, and removes it.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 
 use super::{Context, FAILED, output};
-use linux_api_setup::answers::Answers;
+use linux_api_setup::answers::{Answers, Existing};
 use linux_api_setup::apply::{self, SetupOutcome, Witness};
 use linux_api_setup::facts::{self, Candidate, Facts};
-use linux_api_setup::plan::{self, Content, ONLY_ROOT, Plan, Step};
+use linux_api_setup::plan::{self, CONFIG, Content, ONLY_ROOT, Plan, Step};
 use linux_api_setup::prompt::Wish;
 use linux_api_setup::tree::Tree;
 use linux_api_setup::{prompt, removal};
@@ -21,10 +21,17 @@ use linux_api_setup::{prompt, removal};
 /// interrupted and run again at any time: completed steps are detected and kept. `--yes` accepts every default,
 /// or the answers of `--answers`, without questions.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 pub(super) struct Options {
     /// Read the answers from this TOML file, or a pipe such as `<(command)`, instead of prompting
     #[arg(long, value_name = "FILE", conflicts_with = "uninstall")]
     answers: Option<PathBuf>,
+    /// Let operators read the journal of this host through the daemon. An existing configuration is kept
+    #[arg(long, conflicts_with = "uninstall")]
+    logs: bool,
     /// Show what would be done and every file that would be written; change nothing
     #[arg(long)]
     dry_run: bool,
@@ -66,19 +73,24 @@ impl Options {
             is_named: self.program.is_some(),
         };
         let unattended = ctx.options.yes || self.answers.is_some();
-        let answers = match &self.answers {
+        let mut answers = match &self.answers {
             Some(path) => {
                 let path = path.clone();
                 // It waits while a pipe is written.
                 let loaded = tokio::task::spawn_blocking(move || Answers::load(&path));
                 loaded.await.context("read the answers")??
             }
+            None if self.logs && tree.look(Path::new(CONFIG))?.is_some() => Answers {
+                configuration: Existing::Keep,
+                ..Answers::default()
+            },
             None if unattended || self.dry_run => Answers::default(),
             None => match self.ask(tree, &program).await? {
                 Wish::Install(answers) => *answers,
                 Wish::Remove => return self.remove(ctx, tree).await.map(|()| ExitCode::SUCCESS),
             },
         };
+        answers.acts.logs |= self.logs;
         let facts = facts::gather(tree, &program, &answers).await?;
         let plan = plan::plan(&answers, &facts);
         if self.dry_run {

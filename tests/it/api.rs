@@ -31,6 +31,7 @@ mod logs;
 mod losses;
 mod matrix;
 mod meanwhile;
+mod network;
 mod outage;
 mod random;
 mod refusals;

@@ -70,6 +70,15 @@ async fn call_about_hosts(client: &Client, range: &HistoryRange, buckets: &Bucke
     }
 }
 
+async fn look_at_network(client: &Client) {
+    // Beside that of the daemon.
+    let _listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let network = client.network(1, None).await.unwrap();
+    assert_eq!(network.listening.len(), 1);
+    let next = client.network(1, network.next_cursor.as_deref()).await;
+    assert_ne!(next.unwrap().listening, network.listening);
+}
+
 async fn change_user(client: &Client, id: &str) {
     assert!(client.set_active(id, true).await.unwrap().is_some());
     assert!(client.set_active(id, true).await.unwrap().is_none());
@@ -132,6 +141,7 @@ async fn every_route_of_the_daemon_has_a_call() {
     let page = client.processes(&first).await.unwrap();
     assert_eq!((page.total, page.items[0].pid), (1, 1));
     assert_eq!(client.process(1).await.unwrap().process.pid, 1);
+    look_at_network(&client).await;
     let now = Clock::system().now();
     let buckets = Buckets {
         bucket: "1m",

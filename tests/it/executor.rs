@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use linux_api_acts::client::{CallError, Client};
 use linux_api_acts::protocol::{
-    Actor, Effect, Outcome, Process, RefusalCode, Request, Response, Signal, SignalProcess, Verb,
+    Actor, Effect, Outcome, ProcessIdentity, RefusalCode, Request, Response, SignalName,
+    SignalProcess, Verb,
 };
 use linux_api_host::read_identity;
 use linux_api_wire::time::Clock;
@@ -106,7 +107,7 @@ impl Sleeper {
         Self(Command::new("sleep").arg("600").spawn().unwrap())
     }
 
-    fn request(&self, id: &str, signal: Signal) -> Request {
+    fn request(&self, id: &str, signal: SignalName) -> Request {
         let pid = self.0.id();
         let identity = read_identity("/proc".as_ref(), pid).unwrap();
         Request {
@@ -122,7 +123,7 @@ impl Sleeper {
             },
             signature: None,
             verb: Verb::Signal(SignalProcess {
-                process: Process {
+                process: ProcessIdentity {
                     pid,
                     start_ticks: identity.start_ticks,
                 },
@@ -169,7 +170,7 @@ async fn a_kill_loses_no_act_and_repeats_none() {
     let place = Place::new(OPEN);
     let mut sleeper = Sleeper::start();
     let executor = place.start();
-    let first = sleeper.request("first", Signal::Stop);
+    let first = sleeper.request("first", SignalName::Stop);
     let response = executor.client.act(first.clone()).await.unwrap();
     assert!(is_done(&response) && !response.replayed);
     executor.end(rustix::process::Signal::KILL);
@@ -178,7 +179,7 @@ async fn a_kill_loses_no_act_and_repeats_none() {
     assert!(again.replayed && again.outcome == response.outcome);
     let last = executor
         .client
-        .act(sleeper.request("last", Signal::Kill))
+        .act(sleeper.request("last", SignalName::Kill))
         .await
         .unwrap();
     assert!(is_done(&last) && !sleeper.lives());
@@ -222,7 +223,7 @@ async fn as_shipped_nothing_is_possible() {
     let executor = place.start();
     let response = executor
         .client
-        .act(sleeper.request("a", Signal::Kill))
+        .act(sleeper.request("a", SignalName::Kill))
         .await
         .unwrap();
     let Outcome::Refused(refusal) = response.outcome else {
@@ -240,7 +241,7 @@ async fn as_shipped_nothing_is_possible() {
     assert!(is_done(
         &executor
             .client
-            .act(sleeper.request("a", Signal::Kill))
+            .act(sleeper.request("a", SignalName::Kill))
             .await
             .unwrap()
     ));

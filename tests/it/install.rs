@@ -1,6 +1,7 @@
 //! Setup, units and packages: what is put onto a host, and what is left when it goes.
 
 use crate::support::{left_out, postgres, small_program};
+mod acts;
 mod answers;
 mod database;
 mod ordinary;

@@ -20,7 +20,7 @@ pub(crate) fn files() -> anyhow::Result<BTreeMap<PathBuf, String>> {
     let reference = linux_api_config::reference();
     files.insert("docs/configuration.md".into(), reference);
     for picture in linux_api_tui::picture::pictures() {
-        let path = PathBuf::from("docs/images").join(picture.file);
+        let path = PathBuf::from("docs/images").join(&picture.file);
         files.insert(path, picture.svg);
     }
     Ok(files)

@@ -32,6 +32,12 @@ enum Task {
         #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/.."))]
         root: PathBuf,
     },
+    /// Write pictures of every view of the dashboard, in the usual sizes and numbers of colours
+    Pictures {
+        /// The directory to write into
+        #[arg(long, value_name = "DIR")]
+        into: PathBuf,
+    },
     /// Prove on a given program that measurements are exact, through load, outages and restarts
     ProveMetrics(ProveMetrics),
     /// Play the daemons of a fleet on one PostgreSQL, and measure what they cost it
@@ -41,9 +47,22 @@ enum Task {
 fn main() -> anyhow::Result<ExitCode> {
     match Xtask::parse().task {
         Task::Generate { root } => generate(&root).map(|()| ExitCode::SUCCESS),
+        Task::Pictures { into } => pictures(&into).map(|()| ExitCode::SUCCESS),
         Task::ProveMetrics(task) => task.run(),
         Task::Fleet(task) => task.run(),
     }
+}
+
+fn pictures(into: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(into).with_context(|| format!("create {}", into.display()))?;
+    let mut count = 0;
+    for picture in linux_api_tui::picture::every_picture() {
+        let path = into.join(&picture.file);
+        fs::write(&path, picture.svg).with_context(|| format!("write {}", path.display()))?;
+        count += 1;
+    }
+    println!("{count} pictures written into {}", into.display());
+    Ok(())
 }
 
 fn generate(root: &Path) -> anyhow::Result<()> {

@@ -160,7 +160,7 @@ impl Client {
             ),
             io::ErrorKind::ConnectionRefused => (
                 "has no listener",
-                "sudo systemctl restart linux-api-executor.socket",
+                "sudo systemctl enable --now linux-api-executor.socket",
             ),
             io::ErrorKind::PermissionDenied => (
                 "is not for this account",

@@ -52,12 +52,6 @@ impl UnitName {
     pub fn is_service(&self) -> bool {
         unit_type(&self.0) == Some(".service")
     }
-
-    /// Whether it is an instance of a template.
-    #[must_use]
-    pub fn is_instance(&self) -> bool {
-        self.0.contains('@')
-    }
 }
 
 /// Which of [`UNIT_TYPES`] a name ends with.
@@ -197,7 +191,6 @@ mod tests {
         ] {
             assert_eq!(unit(name).unwrap().as_str(), name);
         }
-        assert!(unit("app@a.service").unwrap().is_instance());
         assert!(unit("a.service").unwrap().is_service() && !unit("a.timer").unwrap().is_service());
     }
 

@@ -11,9 +11,11 @@ use crate::names::{UnitName, Word};
 use linux_api_wire::time::Timestamp;
 
 mod reply;
+/// As clients of the API name them.
+pub use linux_api_wire::api::acts::{ProcessIdentity, SignalName, UnitLimit};
 pub use reply::{
     ActRecord, ActRecords, Decision, Effect, Failure, FailureCode, Head, LogState, Outcome,
-    PolicyState, RecordedEvent, Refusal, RefusalCode, Reply, Response, Status,
+    PolicyState, RecordedAct, Refusal, RefusalCode, Reply, Response, Status,
 };
 
 /// The version of these messages. Another one is refused: both sides are one program, and only differ
@@ -200,7 +202,7 @@ impl UnitVerb {
 impl Verb {
     /// The process, where it is about one.
     #[must_use]
-    pub const fn process(&self) -> Option<Process> {
+    pub const fn process(&self) -> Option<ProcessIdentity> {
         match self {
             Self::Signal(it) => Some(it.process),
             Self::Renice(it) => Some(it.process),
@@ -224,6 +226,22 @@ impl Verb {
         })
     }
 
+    /// The verb for a unit; none for limits, which take more than that.
+    #[must_use]
+    pub fn of_unit(verb: UnitVerb, unit: UnitName) -> Option<Self> {
+        let unit = Unit { unit };
+        Some(match verb {
+            UnitVerb::Start => Self::Start(unit),
+            UnitVerb::Stop => Self::Stop(unit),
+            UnitVerb::Restart => Self::Restart(unit),
+            UnitVerb::Reload => Self::Reload(unit),
+            UnitVerb::ResetFailed => Self::ResetFailed(unit),
+            UnitVerb::Enable => Self::Enable(unit),
+            UnitVerb::Disable => Self::Disable(unit),
+            UnitVerb::Limits => return None,
+        })
+    }
+
     /// What is wrong with the arguments though each of them is right.
     ///
     /// # Errors
@@ -240,24 +258,14 @@ impl Verb {
     }
 }
 
-/// A process, named so that no other can be meant: ids are given to other processes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Process {
-    /// Its id.
-    pub pid: u32,
-    /// When it started, in ticks of the kernel since the boot, see proc(5).
-    pub start_ticks: u64,
-}
-
 /// Arguments of [`Verb::Signal`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SignalProcess {
     /// Which one.
-    pub process: Process,
+    pub process: ProcessIdentity,
     /// Which signal.
-    pub signal: Signal,
+    pub signal: SignalName,
     /// After so many seconds (1 to 30) a process that has not ended by TERM gets KILL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalate_after: Option<u8>,
@@ -266,35 +274,11 @@ pub struct SignalProcess {
 impl SignalProcess {
     fn check(&self) -> Result<(), String> {
         match (self.signal, self.escalate_after) {
-            (_, None) | (Signal::Term, Some(1..=30)) => Ok(()),
-            (Signal::Term, Some(_)) => Err("escalate_after is between 1 and 30 s".to_owned()),
+            (_, None) | (SignalName::Term, Some(1..=30)) => Ok(()),
+            (SignalName::Term, Some(_)) => Err("escalate_after is between 1 and 30 s".to_owned()),
             _ => Err("escalate_after is for the signal TERM".to_owned()),
         }
     }
-}
-
-/// The signals that can be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Signal {
-    /// Reload, or end.
-    Hup,
-    /// Interrupt.
-    Int,
-    /// End with a core dump.
-    Quit,
-    /// End at once.
-    Kill,
-    /// The program's own.
-    Usr1,
-    /// The program's own.
-    Usr2,
-    /// End.
-    Term,
-    /// Continue.
-    Cont,
-    /// Halt.
-    Stop,
 }
 
 /// Arguments of [`Verb::Renice`].
@@ -302,7 +286,7 @@ pub enum Signal {
 #[serde(deny_unknown_fields)]
 pub struct ReniceProcess {
     /// Which one.
-    pub process: Process,
+    pub process: ProcessIdentity,
     /// The new value, from -20 (most processor time) to 19.
     pub nice: i8,
 }
@@ -326,19 +310,19 @@ pub struct UnitLimits {
     pub persistent: bool,
     /// `MemoryMax=` in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_max: Option<Limit>,
+    pub memory_max: Option<UnitLimit>,
     /// `MemoryHigh=` in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_high: Option<Limit>,
+    pub memory_high: Option<UnitLimit>,
     /// `CPUQuota=` in percent of one processor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cpu_quota: Option<Limit>,
+    pub cpu_quota: Option<UnitLimit>,
     /// `IOWeight=`, up to 10 000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub io_weight: Option<u64>,
     /// `TasksMax=`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tasks_max: Option<Limit>,
+    pub tasks_max: Option<UnitLimit>,
 }
 
 /// The least that a service keeps: less, and it would be stopped by another name.
@@ -378,7 +362,7 @@ impl UnitLimits {
             ),
             (
                 "io_weight",
-                self.io_weight.map(Limit::Of),
+                self.io_weight.map(UnitLimit::Of),
                 floors::IO_WEIGHT,
                 IO_WEIGHT_MAX,
             ),
@@ -389,48 +373,16 @@ impl UnitLimits {
         }
         for (name, limit, least, most) in limits {
             match limit {
-                Some(Limit::Of(value)) if value < least => {
+                Some(UnitLimit::Of(value)) if value < least => {
                     return Err(format!("{name} is at least {least}"));
                 }
-                Some(Limit::Of(value)) if value > most => {
+                Some(UnitLimit::Of(value)) if value > most => {
                     return Err(format!("{name} is at most {most}"));
                 }
                 _ => {}
             }
         }
         Ok(())
-    }
-}
-
-/// A limit, or none: a number, or `"infinity"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Limit {
-    /// So much.
-    Of(u64),
-    /// No limit.
-    Infinity(Infinity),
-}
-
-/// The word `infinity`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Infinity {
-    /// No limit.
-    Infinity,
-}
-
-impl Limit {
-    /// No limit.
-    pub const NONE: Self = Self::Infinity(Infinity::Infinity);
-
-    /// As systemd has it on the bus, each unit being `factor` of systemd's.
-    #[must_use]
-    pub const fn on_the_bus(self, factor: u64) -> u64 {
-        match self {
-            Self::Of(value) => value.saturating_mul(factor),
-            Self::Infinity(_) => u64::MAX,
-        }
     }
 }
 

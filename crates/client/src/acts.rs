@@ -63,6 +63,42 @@ impl UnitVerb {
     }
 }
 
+/// The types of units, as their names end.
+const UNIT_TYPES: [&str; 11] = [
+    "service",
+    "timer",
+    "socket",
+    "path",
+    "target",
+    "mount",
+    "automount",
+    "swap",
+    "slice",
+    "scope",
+    "device",
+];
+
+/// The name of a unit as people write it; one without a type is a service's.
+///
+/// # Errors
+/// When it can't be one, in words.
+pub fn unit_name(text: &str) -> Result<String, String> {
+    let is_known =
+        |character: char| character.is_ascii_alphanumeric() || ":-_.\\@".contains(character);
+    if text.is_empty()
+        || text.len() > 255
+        || !text.chars().all(is_known)
+        || text.starts_with(['-', '.'])
+    {
+        return Err("expected the name of a unit, such as nginx or backup.timer".to_owned());
+    }
+    let kind = text.rsplit_once('.').map(|(_, kind)| kind);
+    if kind.is_some_and(|kind| UNIT_TYPES.contains(&kind)) {
+        return Ok(text.to_owned());
+    }
+    Ok(format!("{text}.service"))
+}
+
 impl fmt::Display for UnitVerb {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -84,6 +120,12 @@ impl Client {
     pub async fn acts(&self) -> Result<ActState, ClientError> {
         self.get("/api/v1/system/acts", &[] as &[(&str, &str)])
             .await
+    }
+
+    /// Whether one act on a unit is possible, and why not. A daemon that is older says whether any is.
+    pub async fn unit_act(&self, unit: &str, verb: UnitVerb) -> Result<ActState, ClientError> {
+        let about = [("unit", unit), ("verb", verb.as_str())];
+        self.get("/api/v1/system/acts", &about).await
     }
 
     /// Sends a signal to a process.

@@ -10,6 +10,7 @@ use linux_api_wire::api::audit::AuditEntry;
 use linux_api_wire::api::fleet::ForgottenHost;
 use linux_api_wire::api::health::{Liveness, Readiness};
 use linux_api_wire::api::keys::{CreateKey, IssuedKey, ListedKey, RotateKey};
+use linux_api_wire::api::network::NetworkDetail;
 use linux_api_wire::api::page::Page;
 use linux_api_wire::api::processes::{ProcessDetail, ProcessList};
 use linux_api_wire::api::snapshot::Snapshot;
@@ -77,7 +78,8 @@ pub struct ProcessPage<'a> {
     pub sort: &'a str,
     /// `asc` or `desc`.
     pub order: &'a str,
-    /// The columns to return.
+    /// The columns to return; all that the daemon knows when empty.
+    #[serde(skip_serializing_if = "str::is_empty")]
     pub fields: &'a str,
     /// The most processes, 1 to 1000.
     pub limit: usize,
@@ -267,6 +269,16 @@ impl Client {
     /// All that can be read of one process.
     pub async fn process(&self, pid: u32) -> Result<ProcessDetail, ClientError> {
         self.get(&format!("/api/v1/system/processes/{pid}"), NONE)
+            .await
+    }
+
+    /// Interfaces, sockets by state, and one page of listening sockets, 1 to 1000.
+    pub async fn network(
+        &self,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<NetworkDetail, ClientError> {
+        self.get("/api/v1/system/network", &PageQuery { limit, cursor })
             .await
     }
 

@@ -184,6 +184,22 @@ impl Client {
         self.get("/api/v1/system/history", &fields).await
     }
 
+    /// A page of what [`Self::history_of_hosts`] shows, of at most so many hosts, 1 to 1000. A cursor is of the
+    /// page before.
+    pub async fn history_of_hosts_page(
+        &self,
+        range: &HistoryRange,
+        hosts: &HostSelection,
+        hosts_limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<History, ClientError> {
+        let mut fields = range.fields();
+        fields.extend(hosts.fields());
+        fields.push(("hosts_limit", hosts_limit.to_string()));
+        fields.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
+        self.get("/api/v1/system/history", &fields).await
+    }
+
     /// All requests over time, per host.
     pub async fn global_metrics_by_host(
         &self,

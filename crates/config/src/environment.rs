@@ -17,7 +17,7 @@ const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 const JOURNAL_STREAM: &str = "JOURNAL_STREAM";
 
 /// Variables besides the configuration's that are looked at.
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 17] = [
     STATE_DIRECTORY,
     CREDENTIALS_DIRECTORY,
     // Set by systemd when standard output or standard error is the journal.
@@ -36,6 +36,8 @@ const KNOWN: [&str; 15] = [
     "NO_COLOR",
     "COLORTERM",
     "TERM",
+    "TERMINFO",
+    "TERMINFO_DIRS",
     "LC_ALL",
     "LC_CTYPE",
     "LANG",

@@ -11,7 +11,7 @@ use super::error::{ConfigError, Problem};
 use super::origin::Origin;
 use super::section::{Raw, Section, section};
 use super::value::ConfigValue;
-use linux_api_wire::tui::{Preset, ThemeName};
+use linux_api_wire::tui::{Preset, TimeZone};
 
 macro_rules! word_value {
     ($name:ty) => {
@@ -36,15 +36,18 @@ macro_rules! word_value {
     };
 }
 
-word_value!(ThemeName);
+word_value!(TimeZone);
 word_value!(Preset);
 
 section! {
     /// The dashboard.
     pub struct Tui in "tui" {
-        /// Colours: default, light or mono.
-        theme: ThemeName = ThemeName::Default;
-        /// Keys to begin with: default or htop.
+        /// Colours: default, light, mono, solarized, gruvbox, nord, high-contrast, or the name of a file
+        /// `themes/NAME.toml` beside this one.
+        theme: String = "default".to_owned();
+        /// Of which time zone times are shown: utc, local or host.
+        tz: TimeZone = TimeZone::Utc;
+        /// Keys to begin with: default, htop, btop or k9s.
         preset: Preset = Preset::Default;
         /// Keys of single actions, over those of the preset.
         keys: BTreeMap<String, String> = BTreeMap::new();
@@ -113,24 +116,19 @@ mod tests {
     fn every_option_can_be_set_and_none_has_to() {
         let options = load("").unwrap();
         assert_eq!(options.preset, Preset::Default);
-        let text = "theme = 'light'\npreset = 'htop'\ninterval = '5s'\nmouse = false\n\
+        let text = "theme = 'light'\ntz = 'local'\npreset = 'htop'\ninterval = '5s'\nmouse = false\n\
                     ascii = true\n[keys]\nquit = 'x'\n";
         let options = load(text).unwrap();
-        assert_eq!(options.theme, ThemeName::Light);
+        assert_eq!(options.theme, "light");
+        assert_eq!(options.tz, TimeZone::Local);
         assert_eq!(options.interval, Duration::from_secs(5));
         assert_eq!(options.keys["quit"], "x");
     }
 
     #[test]
     fn all_problems_are_named_at_once() {
-        let error = load("theme = 'pink'\ninterval = '1ms'\nflavour = 1\n").unwrap_err();
-        for word in [
-            "theme",
-            "default, light, mono",
-            "interval",
-            "flavour",
-            "tui.toml",
-        ] {
+        let error = load("tz = 'moon'\ninterval = '1ms'\nflavour = 1\n").unwrap_err();
+        for word in ["tz", "utc, local, host", "interval", "flavour", "tui.toml"] {
             assert!(error.contains(word), "{word}: {error}");
         }
     }

@@ -132,18 +132,20 @@ impl Acts {
         let planned = words::planned(&act.id, &act.verb);
         // The last decision before the act, by the rows as they are now; while the database is away, by what
         // is known.
+        let mut role = act.role;
         match timeout(RECORD, self.0.store.begin_act(&act.actor, &planned)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error @ StoreError::Refused(_))) => return Err(ApiError::from(error).into()),
-            Ok(Err(error)) => {
+            Ok(Ok(now)) => role = now,
+            Ok(Err(error)) if error.is_outage() || matches!(error, StoreError::Full(_)) => {
                 tracing::info!(%error, id = planned.id, "an act begins without the database");
             }
+            // It responds, and what it says lets no one act.
+            Ok(Err(error)) => return Err(ApiError::from(error).into()),
             Err(_) => tracing::info!(id = planned.id, "an act begins without the database"),
         }
         let request = Request {
             id: act.id.clone(),
             not_after: self.0.clock.now().saturating_add(WINDOW),
-            actor: words::claimed(&act.actor, act.role),
+            actor: words::claimed(&act.actor, role),
             signature: None,
             verb: act.verb.clone(),
         };
@@ -151,8 +153,8 @@ impl Acts {
         // What the executor's log has is copied from there; the rest is known here alone.
         let own = match &replied {
             Ok(response) if response.replayed => {
-                let (result, detail) = words::outcome(&response.outcome);
-                Some((result, format!("the first result: {detail}")))
+                let first = words::outcome(&response.outcome);
+                Some((first.result, format!("the first result: {}", first.detail)))
             }
             Err(error) => Some(("failed", error.to_string())),
             Ok(_) => None,
@@ -167,7 +169,7 @@ impl Acts {
                 outcome: Outcome::Done(effect),
                 ..
             }) => Ok(effect),
-            Ok(response) => Err(NotDone::by_outcome(response.outcome, &act.verb)),
+            Ok(response) => Err(NotDone::by_response(response, &act.verb)),
             Err(error) => Err(error.into()),
         }
     }
@@ -180,7 +182,9 @@ impl Acts {
                     reason,
                     "the executor's result was lost, and is requested again"
                 );
-                self.0.client.act(request).await
+                // When this fails too, whether the first one was done is not known.
+                let again = self.0.client.act(request).await;
+                again.map_err(|_| CallError::Lost(reason))
             }
             replied => replied,
         }
@@ -202,6 +206,39 @@ impl Acts {
         };
         words::narrow(&mut state, &caller.identity);
         state
+    }
+
+    /// Whether one act on a unit is possible for this caller. It is not done.
+    ///
+    /// # Errors
+    /// When the caller may not be who it was any more.
+    pub(crate) async fn state_of_act<S: RequiredScope>(
+        &self,
+        caller: &Caller<S>,
+        verb: Verb,
+    ) -> Result<ActState, ApiError> {
+        let state = self.state(caller).await;
+        if !state.available || !state.units {
+            return Ok(state);
+        }
+        let (actor, role) = caller.actor_of_act().await?;
+        let request = Request {
+            id: words::random_id(),
+            not_after: self.0.clock.now().saturating_add(WINDOW),
+            actor: words::claimed(&actor, role),
+            signature: None,
+            verb,
+        };
+        Ok(match self.0.client.test(request).await {
+            Ok(Outcome::Refused(refusal)) => {
+                let decided_by = refusal.rule.map(|rule| format!(" ({rule})"));
+                let reason = format!("{}{}", refusal.message, decided_by.unwrap_or_default());
+                not_available(&reason, refusal.remedy.as_deref())
+            }
+            // That a unit is not there is said by the act.
+            Ok(_) => state,
+            Err(error) => not_available(&error.to_string(), not_done::remedy(&error)),
+        })
     }
 
     /// What the executor says of itself, not older than `age`. Starts it where it does not run.

@@ -38,8 +38,8 @@ pub struct ApiError {
     retry_after: Option<u32>,
     /// What was to be changed, where the path does not say it: `user:ID`.
     target: Option<String>,
-    /// A rule of the store refused this and wrote that into the audit log; what is refused before
-    /// the store hears of it, the edge writes there.
+    /// A rule of the store refused this and wrote that into the audit log, or an act was begun, whose outcome
+    /// comes there; what is refused before, the edge writes there.
     audited: bool,
     /// What the log says of it, but not for each request: all fail alike while it lasts.
     cause: Option<Box<str>>,
@@ -94,8 +94,8 @@ impl ApiError {
         self.target.as_deref()
     }
 
-    /// The store refused this, and wrote that into the audit log.
-    fn audited(mut self) -> Self {
+    /// The audit log has this, or will have it: no other row is written for it.
+    pub(crate) fn audited(mut self) -> Self {
         self.audited = true;
         self
     }
@@ -400,7 +400,8 @@ impl From<HashError> for ApiError {
 
 impl From<UnitsUnavailable> for ApiError {
     fn from(error: UnitsUnavailable) -> Self {
-        let detail = format!("The units can't be read: {error}.");
+        // No full stop: many reasons end with a command.
+        let detail = format!("The units can't be read: {error}");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "units_unavailable", detail)
             .retrying(RETRY_LATER)
     }
@@ -410,7 +411,7 @@ impl From<JournalError> for ApiError {
     fn from(error: JournalError) -> Self {
         match error {
             JournalError::Unavailable(reason) => {
-                let detail = format!("The journal can't be read: {reason}.");
+                let detail = format!("The journal can't be read: {reason}");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "logs_unavailable", detail)
                     .retrying(RETRY_LATER)
             }

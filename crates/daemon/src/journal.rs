@@ -11,6 +11,7 @@ mod follow;
 mod lines;
 mod page;
 mod query;
+mod search;
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -37,9 +38,8 @@ const DIRECTORIES: [&str; 2] = ["var/log/journal", "run/log/journal"];
 const CHILDREN: usize = 4;
 /// How long a page waits for its turn.
 const TURN: Duration = Duration::from_secs(1);
-/// The command that lets the packaged daemon read the journal.
-const REMEDY: &str =
-    "sudo usermod --append --groups systemd-journal linux-api && sudo systemctl restart linux-api";
+/// The command that lets the daemon read the journal where setup or a package installed it.
+const REMEDY: &str = "sudo linux-api setup --logs";
 
 /// Reads the journal of one host. Clones share the bounds.
 #[derive(Debug, Clone)]
@@ -166,7 +166,7 @@ impl Journal {
 
 fn denied() -> JournalError {
     JournalError::Unavailable(format!(
-        "this account may not read the journal: it is not in the group systemd-journal; {REMEDY}"
+        "this account is not in the group systemd-journal; to change that: {REMEDY}"
     ))
 }
 

@@ -15,7 +15,7 @@ use super::openapi;
 use super::route_list::{Entry, Routes};
 use super::routes::{
     acts, admin, audit, docs, exposition, fleet, health, history, keys, load, logs, metrics,
-    process_acts, processes, service, snapshot, system, unit_acts, units, users,
+    network, process_acts, processes, service, snapshot, system, unit_acts, units, users,
 };
 use super::state::SharedState;
 use linux_api_wire::api_key::Scope::{
@@ -102,6 +102,7 @@ fn add_v1(routes: Routes) -> Routes {
         .read(HostRead, routes!(system::show_system_user))
         .read(HostRead, routes!(processes::query_processes))
         .read(HostRead, routes!(processes::show_process))
+        .read(HostRead, routes!(network::show_network))
         .read(HostRead, routes!(units::list_units))
         .read(HostRead, routes!(units::show_unit))
         .read(LogsRead, routes!(logs::list_logs))

@@ -12,6 +12,7 @@ pub(crate) mod keys;
 pub(crate) mod load;
 pub(crate) mod logs;
 pub(crate) mod metrics;
+pub(crate) mod network;
 pub(crate) mod process_acts;
 pub(crate) mod processes;
 pub(crate) mod service;

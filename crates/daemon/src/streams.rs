@@ -35,6 +35,8 @@ use top::Top;
 
 /// How often it is checked whether a reader may still read.
 const CHECK_PERIOD: Duration = Duration::from_secs(1);
+/// For how long a reader goes on while too many other keys are being checked.
+const UNCHECKED: Duration = Duration::from_secs(10);
 
 /// What live streams may take up.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +60,28 @@ pub(crate) enum Credentials {
     Unix { uid: u32, gid: u32 },
 }
 
+/// A reader's credentials, and when they last held.
+#[derive(Debug)]
+struct Standing {
+    credentials: Credentials,
+    since: Instant,
+}
+
+impl Standing {
+    fn new(credentials: Credentials) -> Self {
+        Self {
+            credentials,
+            since: Instant::now(),
+        }
+    }
+
+    /// Why the reader has to end that can't be checked now, because too many others are.
+    fn unchecked(&self) -> Option<StreamEnd> {
+        let is_too_long = self.since.elapsed() > UNCHECKED;
+        is_too_long.then(|| end("unavailable", "The caller could not be checked for 10 s."))
+    }
+}
+
 /// What a reader requested.
 #[derive(Debug)]
 pub(crate) struct Content {
@@ -78,15 +102,15 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// Why a reader's stream has to end; `None` while it may go on.
-    async fn refusal(&self, credentials: &Credentials, scope: Scope) -> Option<StreamEnd> {
-        let identity = match credentials {
+    async fn refusal(&self, standing: &mut Standing, scope: Scope) -> Option<StreamEnd> {
+        let identity = match &standing.credentials {
             Credentials::Key(key) => match self.verifier.verify(key.expose_secret()).await {
                 Ok(identity) => identity,
                 Err(KeyRejection::Invalid) => {
                     return Some(end("key_ended", "The key was revoked or has expired."));
                 }
-                // Others are being checked; this one was good a second ago.
-                Err(KeyRejection::Busy | KeyRejection::Later(_)) => return None,
+                // Others are being checked; this one was good a moment ago.
+                Err(KeyRejection::Busy | KeyRejection::Later(_)) => return standing.unchecked(),
                 Err(KeyRejection::Unavailable) => return Some(away()),
             },
             Credentials::Unix { uid, gid } => match self.unix_peers.identify(*uid, *gid).await {
@@ -99,8 +123,11 @@ impl Guard {
             let detail = "The caller is limited to other hosts now.";
             return Some(end("not_allowed", detail));
         }
-        let denied = identity.allow(scope).is_err();
-        denied.then(|| end("not_allowed", "The caller may not read this any more."))
+        if identity.allow(scope).is_err() {
+            return Some(end("not_allowed", "The caller may not read this any more."));
+        }
+        standing.since = Instant::now();
+        None
     }
 }
 
@@ -179,7 +206,7 @@ impl Streams {
         Ok(Reader {
             _demand: self.0.host.demand(interval),
             place,
-            credentials,
+            standing: Standing::new(credentials),
             content,
             more: None,
             pace: Pace::new(interval, self.0.limits.lag, Instant::now()),
@@ -272,7 +299,7 @@ impl Drop for StreamSlot {
 pub(crate) struct Reader {
     place: StreamSlot,
     _demand: Demand,
-    credentials: Credentials,
+    standing: Standing,
     content: Content,
     /// What goes out right after the event before.
     more: Option<Bytes>,
@@ -316,7 +343,7 @@ impl Reader {
                     return Err(end("shutdown", "The daemon stops."));
                 }
                 _ = self.check.tick() => {
-                    if let Some(reason) = hub.guard.refusal(&self.credentials, Scope::HostRead).await {
+                    if let Some(reason) = hub.guard.refusal(&mut self.standing, Scope::HostRead).await {
                         return Err(reason);
                     }
                 }
@@ -347,6 +374,17 @@ impl Reader {
 mod tests {
     use super::*;
     use linux_api_wire::snapshot::FamilyValue;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_can_not_be_checked_ends_soon() {
+        let mut standing = Standing::new(Credentials::Unix { uid: 7, gid: 7 });
+        tokio::time::advance(UNCHECKED).await;
+        assert!(standing.unchecked().is_none());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(standing.unchecked().unwrap().reason, "unavailable");
+        standing.since = Instant::now();
+        assert!(standing.unchecked().is_none());
+    }
 
     #[test]
     fn a_snapshot_is_written_once_for_all_who_ask_for_the_same() {

@@ -1,24 +1,31 @@
-//! The order of an act: is it in time, was it done before, does the policy allow it, are there not too
-//! many; then it is recorded, decided again, done, and its result recorded.
+//! The order of an act: was it done before, is it in time, does the policy allow it, are there not too many;
+//! then it is recorded, decided again by what is so then, done, and its result recorded.
 
 mod records;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::policy::{Decision, Policy};
+use crate::policy::{Decision, Policy, Rate};
 use crate::processes::{HeldProcess, Processes};
 use crate::rate::RateLimit;
 use crate::remembered::{Known, Remembered, fingerprint};
 use crate::units::{FoundUnit, Units};
 use linux_api_acts::protocol::{
-    ActRecords, Actor, Effect, Failure, FailureCode, Head, MAX_WINDOW, Message, Outcome,
-    PolicyState, Refusal, RefusalCode, Reply, Request, Response, Status, UnitVerb, Verb,
+    ActRecords, Effect, Failure, FailureCode, Head, MAX_WINDOW, Message, Outcome, PolicyState,
+    ProcessIdentity, Refusal, RefusalCode, Reply, Request, Response, SignalName, SignalProcess,
+    Status, UnitVerb, Verb,
 };
 use linux_api_wire::time::Clock;
 use records::Records;
+
+/// How long to watch for the end of a process after a signal that ends most.
+const WATCH: Duration = Duration::from_millis(500);
+/// How long a process may take to end after KILL.
+const KILL_WATCH: Duration = Duration::from_secs(2);
 
 /// What an executor works with.
 #[derive(Debug, Clone)]
@@ -29,6 +36,8 @@ pub struct Settings {
     pub log: PathBuf,
     /// The address of the bus that systemd is on.
     pub bus: String,
+    /// Where processes are read: `/proc`.
+    pub procfs: PathBuf,
     /// The uid of the daemon's account, where there is one.
     pub daemon_uid: Option<u32>,
     /// Where the time comes from.
@@ -62,6 +71,13 @@ enum Target {
     Unit(Box<FoundUnit>, UnitVerb),
 }
 
+/// An act that the policy allows.
+struct Allowed {
+    target: Target,
+    decision: Decision,
+    rate: Rate,
+}
+
 impl Executor {
     /// Nothing is opened yet: what can't be opened refuses requests, and does not end the process.
     #[must_use]
@@ -71,7 +87,7 @@ impl Executor {
             is_restored: tokio::sync::Mutex::new(false),
             remembered: Mutex::default(),
             rate: Mutex::default(),
-            processes: Processes::new(settings.daemon_uid),
+            processes: Processes::new(settings.procfs.clone(), settings.daemon_uid),
             units: Units::new(settings.bus.clone()),
             settings,
         }
@@ -100,39 +116,39 @@ impl Executor {
 
     /// Writes what was counted since the last time. To be called once a minute and at the end.
     pub async fn write_counts(&self) {
-        let records = Arc::clone(&self.records);
-        records::blocking(move || records.write_counts()).await;
+        self.records.write_counts().await;
     }
 
     /// Reads the log through when that was not done for a day, and records the result.
     pub async fn verify_daily(&self) {
-        if self.open_log().await.is_err() {
-            return;
+        if self.open_log().await.is_ok() {
+            self.records.verify_daily().await;
         }
-        let records = Arc::clone(&self.records);
-        records::blocking(move || records.verify_daily()).await;
     }
 
     async fn act(&self, peer: Peer, request: &Request) -> Response {
-        let (outcome, replayed) = self.act_once(peer, request).await;
+        let (outcome, replayed, begun) = self.act_once(peer, request).await;
         if let Outcome::Refused(refusal) = &outcome {
             self.count_refused(refusal.code);
         }
         Response {
             id: request.id.clone(),
             replayed,
+            begun,
             head: self.records.head(),
             outcome,
         }
     }
 
-    async fn act_once(&self, peer: Peer, request: &Request) -> (Outcome, bool) {
-        if let Err(refusal) = self.check(request) {
-            return (Outcome::Refused(refusal), false);
+    /// The outcome, whether it is that of an earlier request, and whether this one was begun.
+    async fn act_once(&self, peer: Peer, request: &Request) -> (Outcome, bool, bool) {
+        let not_begun = |refusal| (Outcome::Refused(refusal), false, false);
+        if let Err(refusal) = check(request) {
+            return not_begun(refusal);
         }
         // Whether it was done before is in the log.
         if let Err(refusal) = self.open_log().await {
-            return (Outcome::Refused(refusal), false);
+            return not_begun(refusal);
         }
         let print = fingerprint(request);
         let id = request.id.as_str();
@@ -143,19 +159,19 @@ impl Executor {
             Known::Same(mut result) => {
                 let outcome = result.wait_for(Option::is_some).await;
                 let outcome = outcome.ok().and_then(|it| it.clone());
-                let lost = Outcome::Failed(Failure {
-                    code: FailureCode::Unknown,
-                    message: "the result of the first request is lost".to_owned(),
-                });
-                return (outcome.unwrap_or(lost), true);
+                let lost = || {
+                    let message = "the result of the first request is lost";
+                    Outcome::Failed(Failure::new(FailureCode::Unknown, message))
+                };
+                return (outcome.unwrap_or_else(lost), true, false);
             }
             Known::Other => {
                 let message = "the id was used for another request within 24 hours";
-                return (refused(RefusalCode::IdReused, message), false);
+                return not_begun(Refusal::new(RefusalCode::IdReused, message));
             }
             Known::Full => {
                 let message = "too many acts within 24 hours to remember more";
-                return (refused(RefusalCode::Rate, message), false);
+                return not_begun(Refusal::new(RefusalCode::Rate, message));
             }
         }
         let performed = self.perform(peer, request, &print).await;
@@ -163,7 +179,7 @@ impl Executor {
         let (Ok(outcome) | Err(outcome)) = performed;
         let now = self.settings.clock.now();
         lock(&self.remembered).finish(id, &outcome, is_begun.then_some(now));
-        (outcome, false)
+        (outcome, false, is_begun)
     }
 
     /// Decides, records, decides again, acts, records. An error is an act that was not begun.
@@ -173,155 +189,174 @@ impl Executor {
         request: &Request,
         print: &str,
     ) -> Result<Outcome, Outcome> {
-        let policy = self.policy().map_err(Outcome::Refused)?;
-        let not_allowed = |decision| Outcome::Refused(refusal_of(decision));
-        if let Some(refused) = policy.refuse_early(request) {
-            return Err(not_allowed(refused));
-        }
-        let target = self.find(peer, request).await.map_err(Outcome::Failed)?;
-        let decision = decide(&policy, request, &target);
-        if !decision.allowed {
-            return Err(not_allowed(decision));
-        }
-        let began = Instant::now();
-        if let Err(wait) = lock(&self.rate).take(policy.rate(), began) {
+        let Allowed { decision, rate, .. } = self.decide_in_time(peer, request).await?;
+        if let Err(wait) = lock(&self.rate).take(rate, Instant::now()) {
             let seconds = wait.as_secs().saturating_add(1);
-            let message = format!("more than {} acts; retry in {seconds} s", policy.rate());
-            let mut refusal = refusal(RefusalCode::Rate, &message);
-            refusal.remedy = Some(format!("set rate in {}", self.settings.policy.display()));
-            refusal.retry_after = u32::try_from(seconds).ok();
-            return Err(Outcome::Refused(refusal));
+            let message = format!("more than {rate} acts; retry in {seconds} s");
+            return Err(Outcome::Refused(Refusal {
+                remedy: Some(format!("set rate in {}", self.settings.policy.display())),
+                retry_after: u32::try_from(seconds).ok(),
+                ..Refusal::new(RefusalCode::Rate, message)
+            }));
         }
         self.records
             .begin(peer, request, &decision.rule, print)
             .await
             .map_err(Outcome::Refused)?;
-        // The line took its time.
-        let outcome = match self.decide_again(request, &target) {
-            Ok(()) => self.carry_out(request, &target).await,
-            Err(refusal) => Outcome::Refused(refusal),
+        // The line took its time: the target is looked at once more.
+        let outcome = match self.decide_in_time(peer, request).await {
+            Ok(Allowed { target, .. }) => {
+                let done = self.carry_out(peer, request, &target).await;
+                done.map_or_else(Outcome::Failed, Outcome::Done)
+            }
+            Err(outcome) => outcome,
         };
         self.records.end(request, &outcome).await;
         Ok(outcome)
     }
 
-    fn decide_again(&self, request: &Request, target: &Target) -> Result<(), Refusal> {
-        self.check(request)?;
-        let decision = decide(&self.policy()?, request, target);
-        if decision.allowed {
-            return Ok(());
-        }
-        Err(refusal_of(decision))
+    async fn decide_in_time(&self, peer: Peer, request: &Request) -> Result<Allowed, Outcome> {
+        self.check_time(request).map_err(Outcome::Refused)?;
+        self.decide(peer, request).await
     }
 
-    async fn carry_out(&self, request: &Request, target: &Target) -> Outcome {
-        let done = match (target, &request.verb) {
-            (Target::Process(process), Verb::Signal(signal)) => {
-                // Whether the process may be ended is decided again after the wait.
-                let may_kill = || {
-                    let policy = self.policy().map_err(|refusal| refusal.message)?;
-                    let decision =
-                        policy.decide_process(&request.actor, &request.verb, &process.facts);
-                    if decision.allowed {
-                        Ok(())
-                    } else {
-                        Err(decision.message)
-                    }
-                };
-                process.signal(signal, may_kill).await
-            }
-            (Target::Process(process), Verb::Renice(renice)) => process.renice(renice.nice),
-            (Target::Unit(unit, _), verb) => self.units.act(unit, verb).await,
-            (Target::Process(_), _) => Err(Failure {
-                code: FailureCode::System,
-                message: "this verb is not about a process".to_owned(),
-            }),
+    /// Decides by the policy and by what the act is about, as both are now.
+    async fn decide(&self, peer: Peer, request: &Request) -> Result<Allowed, Outcome> {
+        let not_allowed = |decision| Outcome::Refused(refusal_of(decision));
+        let policy = self.policy().map_err(Outcome::Refused)?;
+        if let Some(refused) = policy.refuse_early(request) {
+            return Err(not_allowed(refused));
+        }
+        let target = self.find(&policy, peer, request).await;
+        let target = target.map_err(Outcome::Failed)?;
+        let (actor, verb) = (&request.actor, &request.verb);
+        let decision = match &target {
+            Target::Process(process) => policy.decide_process(actor, verb, &process.facts),
+            Target::Unit(unit, verb) => policy.decide_unit(actor, *verb, &unit.facts),
         };
-        match done {
-            Ok(effect) => Outcome::Done(effect),
-            Err(failure) => Outcome::Failed(failure),
+        if !decision.allowed {
+            return Err(not_allowed(decision));
         }
+        Ok(Allowed {
+            target,
+            decision,
+            rate: policy.rate(),
+        })
     }
 
-    async fn test(&self, peer: Peer, request: &Request) -> Outcome {
-        match self.try_out(peer, request).await {
-            Ok(Ok(decision)) => Outcome::Done(Effect::Allowed(decision)),
-            Ok(Err(failure)) => Outcome::Failed(failure),
-            Err(refusal) => Outcome::Refused(refusal),
-        }
-    }
-
-    async fn try_out(
+    async fn carry_out(
         &self,
         peer: Peer,
         request: &Request,
-    ) -> Result<Result<Decision, Failure>, Refusal> {
-        self.check(request)?;
-        let policy = self.policy()?;
-        if let Some(refused) = policy.refuse_early(request) {
-            return Err(refusal_of(refused));
-        }
-        let target = match self.find(peer, request).await {
-            Ok(target) => target,
-            Err(failure) => return Ok(Err(failure)),
-        };
-        let decision = decide(&policy, request, &target);
-        if decision.allowed {
-            return Ok(Ok(decision));
-        }
-        Err(refusal_of(decision))
-    }
-
-    async fn find(&self, peer: Peer, request: &Request) -> Result<Target, Failure> {
-        match &request.verb {
-            Verb::Signal(signal) => self.hold(signal.process, peer),
-            Verb::Renice(renice) => self.hold(renice.process, peer),
-            verb => {
-                let Some((verb, name)) = verb.unit() else {
-                    return Err(Failure {
-                        code: FailureCode::System,
-                        message: "the verb is about nothing".to_owned(),
-                    });
-                };
-                let found = self.units.find(name, verb).await?;
-                Ok(Target::Unit(Box::new(found), verb))
+        target: &Target,
+    ) -> Result<Effect, Failure> {
+        match (target, &request.verb) {
+            (Target::Process(process), Verb::Signal(signal)) => {
+                self.signal(peer, request, process, signal).await
+            }
+            (Target::Process(process), Verb::Renice(renice)) => process.renice(renice.nice),
+            (Target::Unit(unit, _), verb) => self.units.act(unit, verb).await,
+            (Target::Process(_), _) => {
+                let message = "this verb is not about a process";
+                Err(Failure::new(FailureCode::System, message))
             }
         }
     }
 
-    fn hold(
+    async fn signal(
         &self,
-        process: linux_api_acts::protocol::Process,
         peer: Peer,
-    ) -> Result<Target, Failure> {
-        self.processes.hold(process, peer.pid).map(Target::Process)
+        request: &Request,
+        process: &HeldProcess,
+        signal: &SignalProcess,
+    ) -> Result<Effect, Failure> {
+        let effect = |ended, killed, spared| Effect::Signalled {
+            ended,
+            killed,
+            spared,
+        };
+        let patience = match (signal.escalate_after, signal.signal) {
+            (Some(seconds), _) => Duration::from_secs(seconds.into()),
+            (None, SignalName::Kill) => KILL_WATCH,
+            (None, SignalName::Cont | SignalName::Stop) => Duration::ZERO,
+            (None, _) => WATCH,
+        };
+        let ended = process.signal(signal.signal, patience).await?;
+        if ended || signal.escalate_after.is_none() {
+            return Ok(effect(ended, false, None));
+        }
+        // The policy may be another one by now, and the process another account's.
+        let spared = match self.decide(peer, request).await {
+            Ok(_) => match process.signal(SignalName::Kill, KILL_WATCH).await {
+                Ok(ended) => return Ok(effect(ended, true, None)),
+                Err(failure) => Outcome::Failed(failure),
+            },
+            Err(outcome) => outcome,
+        };
+        Ok(match spared {
+            // It ended just now.
+            Outcome::Failed(failure) if failure.code == FailureCode::Gone => {
+                effect(true, false, None)
+            }
+            Outcome::Failed(Failure { message, .. })
+            | Outcome::Refused(Refusal { message, .. }) => effect(false, false, Some(message)),
+            Outcome::Done(_) => effect(false, false, None),
+        })
     }
 
-    /// Refuses what is out of range or out of time, whatever the policy says.
-    fn check(&self, request: &Request) -> Result<(), Refusal> {
-        if request.signature.is_some() {
-            let message = "signatures are not checked yet, so a request must not have one";
-            return Err(refusal(RefusalCode::Invalid, message));
+    async fn test(&self, peer: Peer, request: &Request) -> Outcome {
+        let decided = match check(request) {
+            Ok(()) => self.decide_in_time(peer, request).await,
+            Err(refusal) => Err(Outcome::Refused(refusal)),
+        };
+        match decided {
+            Ok(Allowed { decision, .. }) => Outcome::Done(Effect::Allowed(decision)),
+            Err(outcome) => outcome,
         }
-        if let Err(problem) = request.verb.check() {
-            return Err(refusal(RefusalCode::Invalid, &problem));
+    }
+
+    async fn find(
+        &self,
+        policy: &Policy,
+        peer: Peer,
+        request: &Request,
+    ) -> Result<Target, Failure> {
+        let process = |process: ProcessIdentity| self.processes.hold(process, peer.pid);
+        let mut process = match &request.verb {
+            Verb::Signal(signal) => process(signal.process)?,
+            Verb::Renice(renice) => process(renice.process)?,
+            verb => {
+                let none = || Failure::new(FailureCode::System, "the verb is about nothing");
+                let (verb, name) = verb.unit().ok_or_else(none)?;
+                let found = self.units.find(name, verb).await?;
+                return Ok(Target::Unit(Box::new(found), verb));
+            }
+        };
+        // Its group has one name of its unit, and the policy may protect another one.
+        if let [unit] = &*process.facts.unit
+            && policy.protects_units()
+        {
+            process.facts.unit = self.units.names(unit).await?;
         }
+        Ok(Target::Process(process))
+    }
+
+    fn check_time(&self, request: &Request) -> Result<(), Refusal> {
         let now = self.settings.clock.now();
+        let expired = |message: &str| Err(Refusal::new(RefusalCode::Expired, message));
         if request.not_after < now {
-            return Err(refusal(RefusalCode::Expired, "not_after has passed"));
+            return expired("not_after has passed");
         }
         if request.not_after > now.saturating_add(MAX_WINDOW) {
-            let message = "not_after lies more than 60 s ahead";
-            return Err(refusal(RefusalCode::Expired, message));
+            return expired("not_after lies more than 60 s ahead");
         }
         Ok(())
     }
 
     fn policy(&self) -> Result<Policy, Refusal> {
-        Policy::load(&self.settings.policy).map_err(|error| {
-            let mut refusal = refusal(RefusalCode::Closed, &error.to_string());
-            refusal.remedy = Some("sudo linux-api policy show".to_owned());
-            refusal
+        Policy::load(&self.settings.policy).map_err(|error| Refusal {
+            remedy: Some("sudo linux-api policy show".to_owned()),
+            ..Refusal::new(RefusalCode::Closed, error.to_string())
         })
     }
 
@@ -384,35 +419,21 @@ impl Executor {
     }
 }
 
-fn decide(policy: &Policy, request: &Request, target: &Target) -> Decision {
-    let actor: &Actor = &request.actor;
-    match target {
-        Target::Process(process) => policy.decide_process(actor, &request.verb, &process.facts),
-        Target::Unit(unit, verb) => policy.decide_unit(actor, *verb, &unit.facts),
+/// Refuses what no policy and no time makes right.
+fn check(request: &Request) -> Result<(), Refusal> {
+    if request.signature.is_some() {
+        let message = "signatures are not checked yet, so a request must not have one";
+        return Err(Refusal::new(RefusalCode::Invalid, message));
     }
-}
-
-fn refusal(code: RefusalCode, message: &str) -> Refusal {
-    Refusal {
-        code,
-        message: message.to_owned(),
-        rule: None,
-        remedy: None,
-        retry_after: None,
-    }
-}
-
-fn refused(code: RefusalCode, message: &str) -> Outcome {
-    Outcome::Refused(refusal(code, message))
+    let checked = request.verb.check();
+    checked.map_err(|problem| Refusal::new(RefusalCode::Invalid, problem))
 }
 
 fn refusal_of(decision: Decision) -> Refusal {
     Refusal {
-        code: RefusalCode::Policy,
-        message: decision.message,
         rule: Some(decision.rule),
         remedy: decision.remedy,
-        retry_after: None,
+        ..Refusal::new(RefusalCode::Policy, decision.message)
     }
 }
 

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use linux_api_acts::protocol::{Actor, Head, Outcome, Verb};
 use linux_api_wire::time::{Clock, Timestamp};
 
-pub(crate) use stored::{RememberedAct, acts_since, records_after};
+pub(crate) use stored::{RememberedAct, history, records_after};
 pub use verify::{Finding, Verified, verify};
 
 /// The most bytes of a line.
@@ -30,26 +30,6 @@ pub const FILE_BYTES: u64 = 16 << 20;
 pub const FILES: usize = 8;
 /// What the first line has in place of the hash of the line before it.
 const NOTHING: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-
-/// Why a line is not written.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The log can't be opened, written or made durable.
-    #[error("can't write {}: {error}", .path.display())]
-    Io {
-        /// The log.
-        path: PathBuf,
-        /// The error of the system.
-        #[source]
-        error: io::Error,
-    },
-    /// Another executor has it.
-    #[error("another executor writes {}", .0.display())]
-    Locked(PathBuf),
-    /// It would be too long.
-    #[error("a line of {0} bytes does not fit into the log")]
-    Long(usize),
-}
 
 /// What a line says.
 #[derive(Debug, Serialize)]
@@ -66,7 +46,12 @@ pub(crate) enum Event<'a> {
         fingerprint: &'a str,
     },
     /// What became of it.
-    Result { id: &'a str, outcome: &'a Outcome },
+    Result {
+        id: &'a str,
+        claimed: &'a Actor,
+        verb: &'a Verb,
+        outcome: &'a Outcome,
+    },
     /// Requests were refused since the last such line.
     Refused { count: u64, last: &'a str },
     /// A crash cut off the line before this one.
@@ -102,24 +87,20 @@ pub(crate) struct ActLog {
 
 impl ActLog {
     /// Opens the log and continues its chain. Blocks.
-    pub(crate) fn open(path: &Path, clock: Clock) -> Result<Self, LogError> {
+    pub(crate) fn open(path: &Path, clock: Clock) -> io::Result<Self> {
         Self::open_sized(path, clock, FILE_BYTES)
     }
 
-    fn open_sized(path: &Path, clock: Clock, file_bytes: u64) -> Result<Self, LogError> {
-        let failed = |error: io::Error| LogError::Io {
-            path: path.to_owned(),
-            error,
-        };
-        let lock = create(&lock_path(path)).map_err(failed)?;
+    fn open_sized(path: &Path, clock: Clock, file_bytes: u64) -> io::Result<Self> {
+        let lock = create(&lock_path(path))?;
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| LogError::Locked(path.to_owned()))?;
-        let file = create(path).map_err(failed)?;
-        sync_folder(path).map_err(failed)?;
-        let tail = stored::tail(path).map_err(failed)?;
+            .map_err(|_| io::Error::new(io::ErrorKind::WouldBlock, "another executor writes it"))?;
+        let file = create(path)?;
+        sync_folder(path)?;
+        let tail = stored::tail(path)?;
         let mut log = Self {
             path: path.to_owned(),
-            size: file.metadata().map_err(failed)?.len(),
+            size: file.metadata()?.len(),
             file,
             head: Head {
                 seq: tail.seq,
@@ -145,21 +126,22 @@ impl ActLog {
 
     /// Writes one line and waits until it is on disk. After an error the log must be opened again: what
     /// is on disk is unknown. Blocks.
-    pub(crate) fn append(&mut self, event: &Event<'_>) -> Result<Head, LogError> {
+    pub(crate) fn append(&mut self, event: &Event<'_>) -> io::Result<Head> {
         let line = Line {
             seq: self.head.seq + 1,
             time: self.clock.now(),
             prev: &self.head.hash,
             event,
         };
-        let mut text = serde_json::to_vec(&line).map_err(|error| self.failed(error.into()))?;
+        let mut text = serde_json::to_vec(&line)?;
         let hash = hash(&text);
         text.push(b'\n');
         if text.len() > LINE_BYTES {
-            return Err(LogError::Long(text.len()));
+            let problem = format!("a line of {} bytes does not fit into it", text.len());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
         }
         if self.size > 0 && self.size + text.len() as u64 > self.file_bytes {
-            self.rotate().map_err(|error| self.failed(error))?;
+            self.rotate()?;
         }
         self.write(&text)?;
         self.head = Head {
@@ -169,11 +151,9 @@ impl ActLog {
         Ok(self.head())
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), LogError> {
-        self.file
-            .write_all(bytes)
-            .and_then(|()| self.file.sync_data())
-            .map_err(|error| self.failed(error))?;
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)?;
+        self.file.sync_data()?;
         self.size += bytes.len() as u64;
         Ok(())
     }
@@ -192,23 +172,12 @@ impl ActLog {
         self.size = self.file.metadata()?.len();
         sync_folder(&self.path)
     }
-
-    fn failed(&self, error: io::Error) -> LogError {
-        LogError::Io {
-            path: self.path.clone(),
-            error,
-        }
-    }
 }
 
 /// SHA-256 in hexadecimal.
 pub(crate) fn hash(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let digits = [byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16));
-        text.extend(digits.into_iter().flatten());
-        text
-    })
+    let hexadecimal = |byte: &u8| format!("{byte:02x}");
+    Sha256::digest(bytes).iter().map(hexadecimal).collect()
 }
 
 /// The name of a rotated file; 0 is the one that is written.

@@ -11,11 +11,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wildmatch::WildMatch;
-
-pub use decide::{ProcessFacts, UnitFacts};
+pub use decide::{Affected, ProcessFacts, UnitFacts};
+use file::Rules;
 pub use linux_api_acts::protocol::Decision;
-use linux_api_acts::protocol::UnitVerb;
 
 /// The most bytes of a policy.
 pub const MAX_BYTES: u64 = 64 << 10;
@@ -58,49 +56,10 @@ pub enum PolicyError {
 #[derive(Debug, Clone)]
 pub struct Policy {
     path: PathBuf,
-    actors: Option<Vec<Entry<String>>>,
-    rate: Rate,
-    peer_uids: Vec<u32>,
-    units: UnitRules,
-    processes: Option<ProcessRules>,
-}
-
-/// A value with the line that it stands in.
-#[derive(Debug, Clone)]
-struct Entry<T> {
-    value: T,
-    line: usize,
-}
-
-#[derive(Debug, Clone, Default)]
-struct UnitRules {
-    allow: Vec<Entry<Pattern>>,
-    protect: Vec<Entry<Pattern>>,
-    /// All verbs unless listed.
-    verbs: Option<Entry<Vec<UnitVerb>>>,
-}
-
-#[derive(Debug, Clone)]
-struct ProcessRules {
-    min_uid: Entry<u32>,
-    /// Values below it are refused, as they take processor time from all others.
-    min_nice: i8,
-}
-
-/// A pattern of unit names: `*` is any text, `?` any character.
-#[derive(Debug, Clone)]
-struct Pattern {
+    /// What the rules are spans of.
     text: String,
-    matcher: WildMatch,
-}
-
-impl Pattern {
-    fn new(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            matcher: WildMatch::new(text),
-        }
-    }
+    rules: Rules,
+    rate: Rate,
 }
 
 /// How many acts in what time.
@@ -159,19 +118,25 @@ impl Policy {
     /// Accounts that may connect, beside root and the daemon's.
     #[must_use]
     pub fn peer_uids(&self) -> &[u32] {
-        &self.peer_uids
+        &self.rules.peer_uids
     }
 
     /// Whether any unit may be acted on.
     #[must_use]
     pub fn has_units(&self) -> bool {
-        !self.units.allow.is_empty()
+        !self.rules.units.allow.is_empty()
+    }
+
+    /// Whether any unit is protected by it.
+    #[must_use]
+    pub fn protects_units(&self) -> bool {
+        !self.rules.units.protect.is_empty()
     }
 
     /// Whether any process may be acted on.
     #[must_use]
     pub const fn has_processes(&self) -> bool {
-        self.processes.is_some()
+        self.rules.processes.min_uid.is_some()
     }
 }
 

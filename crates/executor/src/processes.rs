@@ -14,13 +14,8 @@ use rustix::process::{
 };
 
 use crate::policy::ProcessFacts;
-use linux_api_acts::protocol::{Effect, Failure, FailureCode, Process, Signal, SignalProcess};
-use linux_api_host::{ProcessIdentity, read_identity};
-
-/// How long to watch for the end of a process after a signal that ends most.
-const WATCH: Duration = Duration::from_millis(500);
-/// How long a process may take to end after KILL.
-const KILL_WATCH: Duration = Duration::from_secs(2);
+use linux_api_acts::protocol::{Effect, Failure, FailureCode, ProcessIdentity, SignalName};
+use linux_api_host::{ProcessIdentity as ReadIdentity, read_identity};
 
 /// Where processes are read, and which are never acted on.
 #[derive(Debug, Clone)]
@@ -40,27 +35,28 @@ pub(crate) struct HeldProcess {
 }
 
 impl Processes {
-    pub(crate) fn new(daemon_uid: Option<u32>) -> Self {
-        Self {
-            procfs: "/proc".into(),
-            daemon_uid,
-        }
+    pub(crate) const fn new(procfs: PathBuf, daemon_uid: Option<u32>) -> Self {
+        Self { procfs, daemon_uid }
     }
 
     /// Opens the process that is meant: the one of this id that started then. `peer` is the process that
     /// requests.
-    pub(crate) fn hold(&self, process: Process, peer: Option<i32>) -> Result<HeldProcess, Failure> {
+    pub(crate) fn hold(
+        &self,
+        process: ProcessIdentity,
+        peer: Option<i32>,
+    ) -> Result<HeldProcess, Failure> {
         let number = i32::try_from(process.pid).ok();
         let pid = number
             .and_then(Pid::from_raw)
             .ok_or_else(|| gone(process.pid))?;
         let pidfd = pidfd_open(pid, PidfdFlags::NONBLOCK).map_err(|errno| match errno {
-            Errno::SRCH | Errno::INVAL => gone(process.pid),
-            Errno::NOSYS => Failure {
-                code: FailureCode::Unavailable,
-                message: "the kernel is too old to name processes safely (5.3 has pidfd)"
-                    .to_owned(),
-            },
+            // The last two are of threads.
+            Errno::SRCH | Errno::INVAL | Errno::NOENT => gone(process.pid),
+            Errno::NOSYS => {
+                let message = "the kernel is too old to name processes safely (5.3 has pidfd)";
+                Failure::new(FailureCode::Unavailable, message)
+            }
             errno => failed(process.pid, &errno.into()),
         })?;
         // The id can't be another's while the pidfd says that this process lives.
@@ -81,7 +77,7 @@ impl Processes {
         Ok(held)
     }
 
-    fn facts(&self, pid: u32, identity: &ProcessIdentity, peer: Option<i32>) -> ProcessFacts {
+    fn facts(&self, pid: u32, identity: &ReadIdentity, peer: Option<i32>) -> ProcessFacts {
         let is_daemon = |uid: &u32| Some(*uid) == self.daemon_uid;
         let groups = identity.cgroup.as_deref().unwrap_or_default();
         let is_ours = pid == std::process::id()
@@ -95,7 +91,7 @@ impl Processes {
             uids: identity.uids,
             is_kernel_thread: identity.is_kernel_thread,
             is_ours,
-            unit: identity.unit.clone(),
+            unit: Vec::from_iter(identity.unit.clone()),
         }
     }
 }
@@ -105,59 +101,21 @@ impl HeldProcess {
         ends(&self.pidfd, Duration::ZERO)
     }
 
-    /// Waits until it ends, for `patience` at most.
-    async fn ends_within(&self, patience: Duration) -> bool {
-        let pidfd = Arc::clone(&self.pidfd);
-        let wait = tokio::task::spawn_blocking(move || ends(&pidfd, patience));
-        wait.await.unwrap_or_else(|_| self.has_ended())
-    }
-
-    /// Sends a signal. `may_kill` decides again before TERM becomes KILL.
+    /// Sends a signal, and says whether the process has ended within `patience`.
     pub(crate) async fn signal(
         &self,
-        request: &SignalProcess,
-        may_kill: impl Fn() -> Result<(), String>,
-    ) -> Result<Effect, Failure> {
-        self.send(request.signal)?;
-        let effect = |ended, killed, spared| Effect::Signalled {
-            ended,
-            killed,
-            spared,
-        };
-        let Some(seconds) = request.escalate_after else {
-            let patience = if request.signal == Signal::Kill {
-                KILL_WATCH
-            } else {
-                WATCH
-            };
-            let is_ending = !matches!(request.signal, Signal::Cont | Signal::Stop);
-            let ended = is_ending && self.ends_within(patience).await;
-            return Ok(effect(ended, false, None));
-        };
-        if self.ends_within(Duration::from_secs(seconds.into())).await {
-            return Ok(effect(true, false, None));
-        }
-        if let Err(reason) = may_kill() {
-            return Ok(effect(false, false, Some(reason)));
-        }
-        match self.send(Signal::Kill) {
-            Ok(()) => Ok(effect(self.ends_within(KILL_WATCH).await, true, None)),
-            // It ended just now.
-            Err(error) if error.code == FailureCode::Gone => Ok(effect(true, false, None)),
-            Err(error) => Ok(effect(false, false, Some(error.message))),
-        }
-    }
-
-    fn send(&self, signal: Signal) -> Result<(), Failure> {
+        signal: SignalName,
+        patience: Duration,
+    ) -> Result<bool, Failure> {
         let pid = self.facts.pid;
-        pidfd_send_signal(&*self.pidfd, kernel_signal(signal)).map_err(|errno| match errno {
+        let sent = pidfd_send_signal(&*self.pidfd, kernel_signal(signal));
+        sent.map_err(|errno| match errno {
             Errno::SRCH => gone(pid),
-            Errno::NOSYS => Failure {
-                code: FailureCode::Unavailable,
-                message: "the kernel can't send signals by pidfd".to_owned(),
-            },
             errno => failed(pid, &errno.into()),
-        })
+        })?;
+        let pidfd = Arc::clone(&self.pidfd);
+        let wait = tokio::task::spawn_blocking(move || ends(&pidfd, patience));
+        Ok(wait.await.unwrap_or_else(|_| self.has_ended()))
     }
 
     /// Sets the nice value of all threads. The kernel takes an id for this, so the process is looked at
@@ -211,32 +169,27 @@ fn ends(pidfd: &OwnedFd, patience: Duration) -> bool {
     }
 }
 
-const fn kernel_signal(signal: Signal) -> KernelSignal {
+const fn kernel_signal(signal: SignalName) -> KernelSignal {
     match signal {
-        Signal::Hup => KernelSignal::HUP,
-        Signal::Int => KernelSignal::INT,
-        Signal::Quit => KernelSignal::QUIT,
-        Signal::Kill => KernelSignal::KILL,
-        Signal::Usr1 => KernelSignal::USR1,
-        Signal::Usr2 => KernelSignal::USR2,
-        Signal::Term => KernelSignal::TERM,
-        Signal::Cont => KernelSignal::CONT,
-        Signal::Stop => KernelSignal::STOP,
+        SignalName::Hup => KernelSignal::HUP,
+        SignalName::Int => KernelSignal::INT,
+        SignalName::Quit => KernelSignal::QUIT,
+        SignalName::Kill => KernelSignal::KILL,
+        SignalName::Usr1 => KernelSignal::USR1,
+        SignalName::Usr2 => KernelSignal::USR2,
+        SignalName::Term => KernelSignal::TERM,
+        SignalName::Cont => KernelSignal::CONT,
+        SignalName::Stop => KernelSignal::STOP,
     }
 }
 
 fn gone(pid: u32) -> Failure {
-    Failure {
-        code: FailureCode::Gone,
-        message: format!("process {pid} that started then has ended, or is not visible"),
-    }
+    let message = format!("process {pid} that started then has ended, or is not visible");
+    Failure::new(FailureCode::Gone, message)
 }
 
 fn failed(pid: u32, error: &io::Error) -> Failure {
-    Failure {
-        code: FailureCode::System,
-        message: format!("process {pid}: {error}"),
-    }
+    Failure::new(FailureCode::System, format!("process {pid}: {error}"))
 }
 
 #[cfg(test)]

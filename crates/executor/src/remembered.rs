@@ -19,12 +19,7 @@ const MOST: usize = 50_000;
 /// What the request says apart from its time: the user, the key, and the verb with its arguments.
 pub(crate) fn fingerprint(request: &Request) -> String {
     let mut digest = Sha256::new();
-    let key = request
-        .actor
-        .key
-        .as_ref()
-        .map(linux_api_acts::names::Word::as_str);
-    let said = (request.actor.name.as_str(), key, &request.verb);
+    let said = (&request.actor.name, &request.actor.key, &request.verb);
     digest.update(serde_json::to_vec(&said).unwrap_or_default());
     hash(&digest.finalize())
 }
@@ -58,10 +53,8 @@ impl Remembered {
     /// Adds an act of an earlier process, oldest first.
     pub(crate) fn restore(&mut self, act: RememberedAct) {
         let lost = || {
-            Outcome::Failed(Failure {
-                code: FailureCode::Unknown,
-                message: "the executor ended before the result was recorded".to_owned(),
-            })
+            let message = "the executor ended before the result was recorded";
+            Outcome::Failed(Failure::new(FailureCode::Unknown, message))
         };
         let outcome = act.outcome.unwrap_or_else(lost);
         self.order.push_back((act.time, act.id.clone()));

@@ -1,14 +1,16 @@
 //! The socket: who may connect, one message at a time, and the end of a process that has nothing to do.
 
+use std::fs::Metadata;
 use std::io;
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use listenfd::ListenFd;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Uid};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -32,28 +34,6 @@ const COUNTS: Duration = Duration::from_mins(1);
 /// How long acts may take to end when the process is to.
 const ENDING: Duration = Duration::from_secs(40);
 
-/// Why there is no socket.
-#[derive(Debug, thiserror::Error)]
-pub enum ListenError {
-    /// systemd has handed over none, and none was named.
-    #[error("systemd has handed over no socket: name one with --listen")]
-    NotPassed,
-    /// Another executor listens there.
-    #[error("another process listens at {}", .0.display())]
-    InUse(PathBuf),
-    /// There is something else.
-    #[error("{} is there and is no socket", .0.display())]
-    NotASocket(PathBuf),
-    /// The system refuses it.
-    #[error("can't listen at {}: {error}", .path.display())]
-    Io {
-        /// Where.
-        path: PathBuf,
-        /// The error of the system.
-        error: io::Error,
-    },
-}
-
 /// A socket to serve on.
 #[derive(Debug)]
 pub struct Listener {
@@ -69,17 +49,14 @@ impl Listener {
     ///
     /// # Errors
     /// When there is none.
-    pub fn passed() -> Result<Self, ListenError> {
+    pub fn passed() -> io::Result<Self> {
         let mut passed = ListenFd::from_env();
         let socket =
             (0..passed.len()).find_map(|index| passed.take_unix_listener(index).ok().flatten());
-        let socket = socket.ok_or(ListenError::NotPassed)?;
-        let failed = |error| ListenError::Io {
-            path: linux_api_acts::SOCKET.into(),
-            error,
-        };
+        let none = "systemd has handed over no socket: name one with --listen";
+        let socket = socket.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, none))?;
         Ok(Self {
-            socket: adopt(socket).map_err(failed)?,
+            socket: adopt(socket)?,
             is_restarted: true,
             own: None,
         })
@@ -89,39 +66,36 @@ impl Listener {
     /// process listens at.
     ///
     /// # Errors
-    /// See [`ListenError`].
-    pub fn bind(path: &Path, owner: Option<u32>) -> Result<Self, ListenError> {
-        let failed = |error| ListenError::Io {
-            path: path.to_owned(),
-            error,
-        };
-        match std::fs::symlink_metadata(path) {
-            Ok(found) if !found.file_type().is_socket() => {
-                return Err(ListenError::NotASocket(path.to_owned()));
-            }
-            Ok(_) => match std::os::unix::net::UnixStream::connect(path) {
+    /// [`io::ErrorKind::AddrInUse`] when a process listens there, [`io::ErrorKind::AlreadyExists`] when there
+    /// is something else, and those of the system.
+    pub fn bind(path: &Path, owner: Option<u32>) -> io::Result<Self> {
+        let is_socket = |found: Metadata| found.file_type().is_socket();
+        match std::fs::symlink_metadata(path).map(is_socket) {
+            Ok(true) => match std::os::unix::net::UnixStream::connect(path) {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                    std::fs::remove_file(path).map_err(failed)?;
+                    std::fs::remove_file(path)?;
                 }
-                _ => return Err(ListenError::InUse(path.to_owned())),
+                _ => {
+                    let problem = "another process listens there";
+                    return Err(io::Error::new(io::ErrorKind::AddrInUse, problem));
+                }
             },
+            Ok(false) => {
+                let problem = "there is something that is no socket";
+                return Err(io::Error::new(io::ErrorKind::AlreadyExists, problem));
+            }
             Err(_) => {}
         }
         // Never open to others, not even for the moment until its rights are set.
-        let mask = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
+        let mask = rustix::process::umask(Mode::from_raw_mode(0o177));
         let bound = StdUnixListener::bind(path);
         rustix::process::umask(mask);
-        let socket = bound.map_err(failed)?;
-        let permissions = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(path, permissions).map_err(failed)?;
-        if let Some(uid) = owner.filter(|_| rustix::process::geteuid().is_root()) {
-            std::os::unix::fs::chown(path, Some(uid), None).map_err(failed)?;
-        }
-        let inode = std::fs::symlink_metadata(path).map_err(failed)?.ino();
+        let socket = adopt(bound?)?;
+        let owner = owner.filter(|_| rustix::process::geteuid().is_root());
         Ok(Self {
-            socket: adopt(socket).map_err(failed)?,
+            socket,
             is_restarted: false,
-            own: Some((path.to_owned(), inode)),
+            own: Some((path.to_owned(), give(path, owner)?)),
         })
     }
 }
@@ -135,6 +109,20 @@ impl Drop for Listener {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+/// Gives the socket at a path to an account, and returns its inode. Who may write to the directory could put a
+/// link to another file in its place: that one is never changed.
+fn give(path: &Path, owner: Option<u32>) -> io::Result<u64> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = rustix::fs::open(path, flags, Mode::empty())?;
+    let found = rustix::fs::fstat(&file)?;
+    if !FileType::from_raw_mode(found.st_mode).is_socket() {
+        return Err(io::Error::other("it was replaced while it was made"));
+    }
+    let owner = owner.map(Uid::from_raw);
+    rustix::fs::chownat(&file, "", owner, None, AtFlags::EMPTY_PATH)?;
+    Ok(found.st_ino)
 }
 
 fn adopt(socket: StdUnixListener) -> io::Result<UnixListener> {
@@ -209,10 +197,10 @@ async fn connection(mut stream: UnixStream, executor: Arc<Executor>) {
         uid: credentials.uid(),
         pid: credentials.pid(),
     };
+    let stranger = format!("uid {} may not use the executor", peer.uid);
     if !executor.admits(peer.uid) {
         executor.count_refused(RefusalCode::Peer);
-        let reason = format!("uid {} may not use the executor", peer.uid);
-        return part(&mut stream, reason).await;
+        return part(&mut stream, stranger).await;
     }
     match timeout(MESSAGE, frame::read::<Hello>(&mut stream)).await {
         Ok(Ok(Some(hello))) if hello.protocol == VERSION => {}
@@ -235,6 +223,12 @@ async fn connection(mut stream: UnixStream, executor: Arc<Executor>) {
         return;
     }
     while let Some(message) = receive(&mut stream, &executor).await {
+        // A connection lasts, and the policy may name the account no longer.
+        if !executor.admits(peer.uid) {
+            executor.count_refused(RefusalCode::Peer);
+            let _ = send(&mut stream, &Reply::Malformed(stranger)).await;
+            return;
+        }
         let reply = match message {
             Ok(message) => {
                 // To its end, whatever becomes of the connection.
@@ -297,6 +291,21 @@ mod tests {
     use super::*;
     use crate::executor::Settings;
 
+    #[test]
+    fn a_link_in_the_place_of_the_socket_gives_nothing_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("executor.sock");
+        let other = folder.path().join("shadow");
+        std::fs::write(&other, "").unwrap();
+        std::os::unix::fs::symlink(&other, &path).unwrap();
+        // Its owner would be the same one: only whether it was refused shows.
+        assert!(give(&path, Some(rustix::process::geteuid().as_raw())).is_err());
+        std::fs::remove_file(&path).unwrap();
+        let _socket = StdUnixListener::bind(&path).unwrap();
+        let inode = std::fs::symlink_metadata(&path).unwrap().ino();
+        assert_eq!(give(&path, None).unwrap(), inode);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_process_that_is_started_again_ends_after_a_minute_without_a_connection() {
         let folder = tempfile::tempdir().unwrap();
@@ -310,6 +319,7 @@ mod tests {
             policy: folder.path().join("policy.toml"),
             log: folder.path().join("acts.jsonl"),
             bus: SYSTEM_BUS.to_owned(),
+            procfs: "/proc".into(),
             daemon_uid: None,
             clock: Clock::system(),
         }));

@@ -2,7 +2,7 @@
 //!
 //! - [`HostReader`] reads snapshots: every family of `families`, each with a deadline.
 //! - [`counters::HostCounters`] are the kernel's counters as they are, for `/metrics`.
-//! - [`Collector`] reads processes, accounts, units, uptime and what the machine is, on demand.
+//! - [`Collector`] reads processes, accounts, units, sockets, uptime and what the machine is, on demand.
 //!
 //! Start with `sources`, which has the parser of each file, and `families`, which makes the figures of
 //! a snapshot of what they read; `/metrics` gets the same counters. Everything below [`HostRoots`] can be
@@ -29,6 +29,7 @@ mod carryover;
 pub mod counters;
 mod families;
 mod lane;
+pub mod network;
 mod processes;
 mod reader;
 mod sources;
@@ -145,6 +146,7 @@ struct Inner {
     account_names: processes::AccountNames,
     counters: std::sync::Mutex<CounterReader>,
     presence: Arc<Mutex<Option<(Instant, Presence)>>>,
+    network: Arc<Mutex<network::NetworkReader>>,
     units: units::Units,
 }
 
@@ -211,6 +213,7 @@ impl Collector {
             scans: Arc::default(),
             account_names: processes::AccountNames::default(),
             presence: Arc::default(),
+            network: Arc::default(),
         }))
     }
 
@@ -231,8 +234,7 @@ impl Collector {
     /// What the host is.
     ///
     /// # Errors
-    /// When `stat` or `meminfo` of the process file system, or the file system at the root,
-    /// can't be read.
+    /// When `stat`, `meminfo` or the file system at the root can't be read.
     pub fn system_info(&self) -> Result<SystemInfo, CollectError> {
         system::read_system_info(&self.0.roots)
     }

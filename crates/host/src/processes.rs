@@ -14,6 +14,7 @@ mod identity;
 mod names;
 mod own;
 mod record;
+mod socket_holders;
 mod stat;
 mod users;
 
@@ -35,6 +36,7 @@ use linux_api_wire::time::Timestamp;
 pub use own::OwnProcess;
 pub(super) use own::read_own;
 use record::{Record, Usage};
+pub(super) use socket_holders::{SocketHolder, SocketHolders};
 use stat::Stat;
 pub(super) use stat::state as parse_state;
 pub(super) use users::AccountNames;

@@ -1,10 +1,12 @@
 //! systemd's units, read over D-Bus.
 //!
 //! [`Units`] has one connection, which is made when something is read and made again after a failure. A
-//! list is two calls ([`Units::list`]), shared by all who request one within a second. What has failed
-//! ([`Units::failed`]) is one call, which the snapshots make every ten seconds.
+//! list is one call ([`Units::list`]), shared by all who request one within a second, and another one after a
+//! unit file has changed. What has failed ([`Units::failed`]) is one call, which the snapshots make every ten
+//! seconds.
 
 mod detail;
+mod files;
 mod name;
 mod systemd;
 mod watch;
@@ -27,6 +29,7 @@ use linux_api_wire::time::{Clock, Timestamp};
 pub use name::{AnyUnit, NoUnitName, UNIT_TYPES, unit_type};
 pub(crate) use watch::FailedWatch;
 
+use files::UnitFiles;
 use name::is_template;
 use systemd::{File, Loaded, ManagerProxy};
 
@@ -34,6 +37,8 @@ use systemd::{File, Loaded, ManagerProxy};
 const SOCKET: &str = "run/dbus/system_bus_socket";
 /// How long all that one reading takes may last.
 const DEADLINE: Duration = Duration::from_secs(2);
+/// How long a systemd that responds may take for the list of its files, of which it may have many.
+const FILES_DEADLINE: Duration = Duration::from_secs(10);
 /// For how long a list, or the failure to read one, is shared.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 /// Files of these types are listed though their units are not loaded.
@@ -79,6 +84,7 @@ struct Inner {
     bus: String,
     clock: Clock,
     connection: Mutex<Option<Connection>>,
+    files: UnitFiles,
     /// What was listed last, with the moment at which that was finished.
     list: Arc<Mutex<Option<(Instant, Outcome)>>>,
 }
@@ -91,14 +97,15 @@ impl Units {
             bus: format!("unix:path={}", rootfs.join(SOCKET).display()),
             clock,
             connection: Mutex::new(None),
+            files: UnitFiles::new(rootfs),
             list: Arc::default(),
         }))
     }
 
-    /// Lists the units. All who list within a second share two calls.
+    /// Lists the units. All who list within a second share a call, or two after a unit file has changed.
     ///
     /// # Errors
-    /// When the bus or systemd is not there, or does not respond within 2 s.
+    /// When the bus or systemd is not there, does not respond within 2 s, or does not list its files within 10 s.
     pub async fn list(&self) -> Result<Arc<UnitsListed>, UnitsUnavailable> {
         let mut kept = Arc::clone(&self.0.list).lock_owned().await;
         if let Some((finished, outcome)) = &*kept
@@ -109,7 +116,7 @@ impl Units {
         let units = self.clone();
         // A task of its own: a reader that leaves would otherwise let the next one start over.
         let task = tokio::spawn(async move {
-            let outcome = units.in_time(units.read_list()).await.map(Arc::new);
+            let outcome = units.read_list().await.map(Arc::new);
             *kept = Some((Instant::now(), outcome.clone()));
             outcome
         });
@@ -140,18 +147,17 @@ impl Units {
             return Ok(None);
         }
         let now = self.0.clock.now();
-        self.in_time(async {
-            let path = match path {
-                Some(path) => path,
-                None => match manager(&connection).await?.load_unit(name.as_str()).await {
-                    Ok(path) => path,
-                    Err(error) if is_refusal(&error) => return Ok(None),
-                    Err(error) => return Err(error),
-                },
-            };
-            detail::read(&connection, &path, name, now).await
-        })
-        .await
+        let Some(path) = path else {
+            let name = name.clone();
+            // A task of its own, so that a reader who leaves does not leave the unit loaded.
+            let reading = tokio::spawn(async move { read_unloaded(&connection, &name, now).await });
+            let stopped = |_| Err(zbus::Error::Failure("the reading was given up".to_owned()));
+            return self
+                .in_time(async { reading.await.unwrap_or_else(stopped) })
+                .await;
+        };
+        self.in_time(detail::read(&connection, &path, name, now))
+            .await
     }
 
     /// Which units have failed or are restarted over and over.
@@ -168,12 +174,19 @@ impl Units {
         .await
     }
 
-    async fn read_list(&self) -> zbus::Result<UnitsListed> {
-        let connection = self.connect().await?;
-        let manager = manager(&connection).await?;
+    async fn read_list(&self) -> Result<UnitsListed, UnitsUnavailable> {
         let time = self.0.clock.now();
-        let (loaded, files) = tokio::try_join!(manager.list_units(), manager.list_unit_files())?;
-        Ok(merged(time, loaded, &files))
+        let loaded = self.in_time(async {
+            let connection = self.connect().await?;
+            let manager = manager(&connection).await?;
+            let loaded = manager.list_units().await?;
+            Ok((manager, loaded))
+        });
+        let (manager, loaded) = loaded.await?;
+        // It responds. Many files may take it longer than that.
+        let read = async move { manager.list_unit_files().await };
+        let files = self.within(FILES_DEADLINE, self.0.files.current(read));
+        Ok(merged(time, loaded, &files.await?))
     }
 
     async fn connect(&self) -> zbus::Result<Connection> {
@@ -188,15 +201,23 @@ impl Units {
         Ok(connection)
     }
 
-    /// Waits for a reading, and drops the connection after a failure, which may be its own.
     async fn in_time<T>(
         &self,
         reading: impl Future<Output = zbus::Result<T>>,
     ) -> Result<T, UnitsUnavailable> {
-        let reason = match tokio::time::timeout(DEADLINE, reading).await {
+        self.within(DEADLINE, reading).await
+    }
+
+    /// Waits for a reading, and drops the connection after a failure, which may be its own.
+    async fn within<T>(
+        &self,
+        deadline: Duration,
+        reading: impl Future<Output = zbus::Result<T>>,
+    ) -> Result<T, UnitsUnavailable> {
+        let reason = match tokio::time::timeout(deadline, reading).await {
             Ok(Ok(value)) => return Ok(value),
             Ok(Err(error)) => self.reason(&error),
-            Err(_) => "systemd did not respond within 2 s".to_owned(),
+            Err(_) => format!("systemd did not respond within {} s", deadline.as_secs()),
         };
         *self.0.connection.lock().await = None;
         Err(UnitsUnavailable::new(reason))
@@ -241,6 +262,40 @@ impl UnitsListed {
         let found = self.units.binary_search_by(|unit| (*unit.name).cmp(name));
         found.is_ok_and(|at| self.units[at].enabled.is_some()) || self.aliases.contains(name)
     }
+}
+
+/// Reads a unit that nothing keeps loaded. systemd would read its file again for each property, and log what is
+/// wrong with it each time, so it is kept until all are read.
+async fn read_unloaded(
+    connection: &Connection,
+    name: &AnyUnit,
+    now: Timestamp,
+) -> zbus::Result<Option<UnitDetail>> {
+    let manager = manager(connection).await?;
+    let is_kept = match manager.ref_unit(name.as_str()).await {
+        Ok(()) => true,
+        // There is no such unit, or it can't be loaded.
+        Err(error) if is_refusal(&error) => false,
+        Err(error) => return Err(error),
+    };
+    let read = async {
+        let path = match manager.load_unit(name.as_str()).await {
+            Ok(path) => path,
+            Err(error) if is_refusal(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if is_kept {
+            detail::read(connection, &path, name, now).await
+        } else {
+            detail::read_at_once(connection, &path, name, now).await
+        }
+    };
+    let detail = read.await;
+    if is_kept {
+        // Without a reply the end of the connection does the same.
+        let _ = manager.unref_unit(name.as_str()).await;
+    }
+    detail
 }
 
 async fn manager(connection: &Connection) -> zbus::Result<ManagerProxy<'static>> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use linux_api_wire::api::system::SystemInfo;
 use linux_api_wire::user::{Role, User};
 
 /// What these routes call the roles.
@@ -40,6 +41,56 @@ impl From<LegacyRole> for Role {
         match role {
             LegacyRole::User => Self::Viewer,
             LegacyRole::Admin => Self::Admin,
+        }
+    }
+}
+
+/// What the host is, with the fields that these routes always had.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(example = json!({
+    "system": "Linux",
+    "node_name": "web-03",
+    "release": "6.1.0-28-amd64",
+    "version": "#1 SMP PREEMPT_DYNAMIC Debian 6.1.119-1 (2024-11-22)",
+    "machine": "x86_64",
+    "processor": "AMD EPYC 7543 32-Core Processor",
+    "cpu_count": 2,
+    "memory_total": 25_276_063_744_u64,
+    "disk_total": 270_553_174_016_u64
+}))]
+pub(crate) struct LegacyInfo {
+    /// Name of the operating system.
+    system: String,
+    /// Name of the host.
+    node_name: String,
+    /// Release of the kernel.
+    release: String,
+    /// Build of the kernel.
+    version: String,
+    /// Hardware architecture.
+    machine: String,
+    /// Model of the processor; empty when the kernel does not report it.
+    processor: String,
+    /// Logical processors.
+    cpu_count: u32,
+    /// Memory in bytes.
+    memory_total: u64,
+    /// Size of the root filesystem in bytes.
+    disk_total: u64,
+}
+
+impl From<SystemInfo> for LegacyInfo {
+    fn from(info: SystemInfo) -> Self {
+        Self {
+            system: info.system,
+            node_name: info.node_name,
+            release: info.release,
+            version: info.version,
+            machine: info.machine,
+            processor: info.processor,
+            cpu_count: info.cpu_count,
+            memory_total: info.memory_total,
+            disk_total: info.disk_total,
         }
     }
 }

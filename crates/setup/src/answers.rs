@@ -37,6 +37,8 @@ pub struct Acts {
     pub preset: Preset,
     /// The units of [`Preset::Services`]: names, or patterns with `*` and `?`.
     pub units: Vec<String>,
+    /// Whether operators may read the journal of this host through the daemon.
+    pub logs: bool,
 }
 
 /// A ready-made policy.

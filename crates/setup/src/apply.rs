@@ -11,8 +11,8 @@ use super::commands::Call;
 use super::database::{self, StepOutcome};
 use super::facts;
 use super::plan::{
-    ACCOUNT, CERTIFICATE, CONFIG, Content, DATA_FOLDER, EXECUTOR_SOCKET, FileSpec, KEY_FILE,
-    PROGRAM, Plan, SERVICE, SOCKET, Step, TLS_KEY, UNITS, URL_FILE, Who,
+    ACCOUNT, CERTIFICATE, CONFIG, Content, DATA_FOLDER, EXECUTOR_SOCKET, FileSpec, JOURNAL_DROP_IN,
+    KEY_FILE, OPERATORS, PROGRAM, Plan, SERVICE, SOCKET, Step, TLS_KEY, UNITS, URL_FILE, Who,
 };
 use super::service::{self, StartOutcome};
 use super::tree::{Changed, Owner, Tree};
@@ -21,9 +21,6 @@ use linux_api_client::Client;
 
 /// How long a daemon that was started may take until it is ready.
 const READY_PATIENCE: Duration = Duration::from_mins(1);
-
-/// The group whose members act on the host over the Unix socket, where systemd's tools make accounts.
-const OPERATORS: &str = "linux-api-operators";
 
 /// Receives the progress.
 pub trait Witness {
@@ -171,10 +168,14 @@ fn install_program(tree: &Tree, from: &Path) -> anyhow::Result<Changed> {
     Ok(tree.write(target, &program, 0o755, Owner::ROOT)?)
 }
 
+/// The daemon's account, and the group of those who act over its socket. Each is made when it is not there: an
+/// account may be older than the group.
 async fn make_account(tree: &Tree) -> anyhow::Result<StepOutcome> {
     const SYSUSERS: &[&str] = &["/usr/bin/systemd-sysusers", "/bin/systemd-sysusers"];
     const USERADD: &[&str] = &["/usr/sbin/useradd", "/sbin/useradd"];
-    if facts::account(tree)?.is_some() {
+    const GROUPADD: &[&str] = &["/usr/sbin/groupadd", "/sbin/groupadd"];
+    let has_account = facts::account(tree)?.is_some();
+    if has_account && facts::is_listed(tree, "/etc/group", OPERATORS)? {
         return Ok(said("unchanged"));
     }
     if !tree.gives_away() {
@@ -208,16 +209,27 @@ async fn make_account(tree: &Tree) -> anyhow::Result<StepOutcome> {
         ],
         ..Call::default()
     };
+    let group_by_hand = Call {
+        programs: GROUPADD,
+        arguments: &["--root", &root, "--system", "--force", OPERATORS],
+        ..Call::default()
+    };
     let is_there = |paths: &[&str]| paths.iter().any(|path| Path::new(path).exists());
     if is_there(SYSUSERS) {
         by_systemd.run().await?;
     } else if tree.is_live() || is_there(USERADD) {
-        by_hand.run().await?;
+        if !has_account {
+            by_hand.run().await?;
+        }
+        group_by_hand.run().await?;
     } else {
         return Ok(said("left to the first boot (systemd-sysusers)"));
     }
     if facts::account(tree)?.is_none() {
         bail!("the account {ACCOUNT} is still not in /etc/passwd");
+    }
+    if !facts::is_listed(tree, "/etc/group", OPERATORS)? {
+        bail!("the group {OPERATORS} is still not in /etc/group");
     }
     Ok(said("done"))
 }
@@ -285,6 +297,7 @@ async fn start(tree: &Tree, outdated: bool) -> anyhow::Result<StepOutcome> {
         URL_FILE,
         CERTIFICATE,
         TLS_KEY,
+        JOURNAL_DROP_IN,
         &service,
     ];
     let started = service::start(tree, &files.map(Path::new), outdated).await?;

@@ -19,8 +19,9 @@ use super::answers::{Answers, Existing, Kind, PackageManager, Tls};
 use super::apply::links;
 use super::database;
 use super::plan::{
-    ACCOUNT, CONFIG, EXECUTOR, EXECUTOR_SOCKET, LocalDatabase, PACKAGED_PROGRAM, PACKAGED_UNITS,
-    PACKAGED_UNITS_OF_OLD, POLICY, PROGRAM, SERVICE, SOCKET, SYSUSERS, TMPFILES, UNITS, URL_FILE,
+    ACCOUNT, CONFIG, EXECUTOR, EXECUTOR_SOCKET, JOURNAL_GROUP, LocalDatabase, PACKAGED_PROGRAM,
+    PACKAGED_UNITS, PACKAGED_UNITS_OF_OLD, POLICY, PROGRAM, SERVICE, SOCKET, SYSUSERS, TMPFILES,
+    UNITS, URL_FILE,
 };
 use super::service;
 use super::tree::{Tree, TreeError};
@@ -57,6 +58,8 @@ pub struct Facts {
     pub program_refused: Option<String>,
     /// What setup put here before the package came, and what hides the package's now.
     pub left_behind: Vec<PathBuf>,
+    /// There is a group whose members read the journal.
+    pub has_journal_group: bool,
     /// The policy that is there: what may be done on the host.
     pub policy: Option<String>,
     /// The configuration file.
@@ -177,6 +180,7 @@ pub async fn gather(
         } else {
             Vec::new()
         },
+        has_journal_group: is_listed(tree, "/etc/group", JOURNAL_GROUP)?,
         policy: read_policy(tree)?,
         config,
         database_url,
@@ -387,23 +391,23 @@ pub fn read_tls(tls: &Tls) -> Result<TlsFiles, String> {
 /// # Errors
 /// When the list of accounts can't be read.
 pub fn account(tree: &Tree) -> Result<Option<(u32, u32)>, TreeError> {
-    let user = number(tree, "/etc/passwd")?;
-    let group = number(tree, "/etc/group")?;
+    let user = number(tree, "/etc/passwd", ACCOUNT)?;
+    let group = number(tree, "/etc/group", ACCOUNT)?;
     Ok(user.zip(group))
 }
 
-/// Whether the daemon's account or group is in this list.
-pub(super) fn is_listed(tree: &Tree, list: &str) -> Result<bool, TreeError> {
-    Ok(number(tree, list)?.is_some())
+/// Whether an account or group of this name is in this list.
+pub(super) fn is_listed(tree: &Tree, list: &str, name: &str) -> Result<bool, TreeError> {
+    Ok(number(tree, list, name)?.is_some())
 }
 
-fn number(tree: &Tree, list: &str) -> Result<Option<u32>, TreeError> {
+fn number(tree: &Tree, list: &str, wanted: &str) -> Result<Option<u32>, TreeError> {
     let content = tree.read(Path::new(list), 1 << 24)?.unwrap_or_default();
     let text = String::from_utf8_lossy(&content);
     let found = text
         .lines()
         .filter_map(entry)
-        .find(|(name, _)| name == ACCOUNT);
+        .find(|(name, _)| name == wanted);
     Ok(found.and_then(|(_, numbers)| numbers.first().copied()))
 }
 
@@ -429,6 +433,7 @@ impl Facts {
             program_is_packaged: false,
             program_refused: None,
             left_behind: Vec::new(),
+            has_journal_group: true,
             policy: None,
             config: None,
             database_url: None,

@@ -67,6 +67,12 @@ pub const PROGRAM: &str = "/usr/local/bin/linux-api";
 pub const UNITS: &str = "/etc/systemd/system";
 /// Where an administrator gives the unit the right to low ports.
 pub const PORT_DROP_IN: &str = "/etc/systemd/system/linux-api.service.d/port.conf";
+/// Where setup puts what lets the daemon read the journal.
+pub const JOURNAL_DROP_IN: &str = "/etc/systemd/system/linux-api.service.d/journal.conf";
+/// The group of the accounts that read the journal.
+pub const JOURNAL_GROUP: &str = "systemd-journal";
+/// The group whose members act on the host over the Unix socket.
+pub const OPERATORS: &str = "linux-api-operators";
 /// Where setup puts the account's definition.
 pub const SYSUSERS: &str = "/etc/sysusers.d/linux-api.conf";
 /// Where setup puts the directories' definition.
@@ -77,6 +83,7 @@ const SOCKET_TEXT: &str = include_str!("../../../packaging/systemd/linux-api.soc
 const EXECUTOR_TEXT: &str = include_str!("../../../packaging/systemd/linux-api-executor.service");
 const EXECUTOR_SOCKET_TEXT: &str =
     include_str!("../../../packaging/systemd/linux-api-executor.socket");
+const JOURNAL_TEXT: &str = include_str!("../../../packaging/systemd/linux-api-journal.conf");
 const SYSUSERS_TEXT: &str = include_str!("../../../packaging/systemd/sysusers.conf");
 const TMPFILES_TEXT: &str = include_str!("../../../packaging/systemd/tmpfiles.conf");
 
@@ -382,6 +389,7 @@ impl<'a> Planner<'a> {
             }
             folder.to_owned()
         };
+        self.add_logs();
         self.steps.push(Step::Enable {
             units: folder.clone(),
         });

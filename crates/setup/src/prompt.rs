@@ -37,6 +37,8 @@ const REPLACE: &str = "Save a copy and write a new one";
 const UPGRADE: &str = "Upgrade: install this program, keep the configuration";
 const CHANGE: &str = "Change: configure it again; a copy of the configuration is saved";
 const REMOVE: &str = "Remove: stop the daemon and remove the program; configuration and data stay";
+const LOGS: &str = "Yes: those whose key has the scope logs:read";
+const NO_LOGS: &str = "No";
 const STOP: &str = "Stop here";
 const KEEP_URL: &str = "Use that one";
 const REPLACE_URL: &str = "Use the one that I named, and forget that one";
@@ -118,6 +120,10 @@ fn prompt_acts(answers: &mut Answers, facts: &Facts) -> anyhow::Result<()> {
             plan::check_units,
         )?;
         answers.acts.units = units.split_whitespace().map(str::to_owned).collect();
+    }
+    if answers.acts.preset != Preset::Watch && facts.has_journal_group {
+        let question = "May operators read the logs of this host through it, too?";
+        answers.acts.logs = select(question, &[LOGS, NO_LOGS])? == LOGS;
     }
     Ok(())
 }

@@ -8,8 +8,8 @@ use super::apply::{Witness, acts_link, links};
 use super::commands::Call;
 use super::facts;
 use super::plan::{
-    ACCOUNT, CONFIG_FOLDER, DATA_FOLDER, EXECUTOR, EXECUTOR_SOCKET, LOG_FOLDER, PACKAGED_PROGRAM,
-    PROGRAM, SERVICE, SOCKET, SYSUSERS, TMPFILES, UNITS,
+    ACCOUNT, CONFIG_FOLDER, DATA_FOLDER, EXECUTOR, EXECUTOR_SOCKET, JOURNAL_DROP_IN, LOG_FOLDER,
+    OPERATORS, PACKAGED_PROGRAM, PROGRAM, SERVICE, SOCKET, SYSUSERS, TMPFILES, UNITS,
 };
 use super::service;
 use super::tree::{Changed, Tree};
@@ -21,9 +21,11 @@ pub enum Removal {
     Stop,
     /// A file of setup's, or a link to one.
     File(PathBuf),
+    /// A directory, unless there is something of others in it.
+    EmptyFolder(PathBuf),
     /// A directory with all in it.
     Folder(PathBuf),
-    /// The daemon's account and group.
+    /// The daemon's account and its groups.
     Account,
 }
 
@@ -34,8 +36,11 @@ impl Removal {
         match self {
             Self::Stop => format!("stop {SERVICE}, {SOCKET} and {EXECUTOR_SOCKET}"),
             Self::File(path) => format!("remove {}", path.display()),
+            Self::EmptyFolder(path) => format!("remove {} if it is empty", path.display()),
             Self::Folder(path) => format!("remove {} and its content", path.display()),
-            Self::Account => format!("remove the account and the group {ACCOUNT}"),
+            Self::Account => {
+                format!("remove the account and the group {ACCOUNT}, and the group {OPERATORS}")
+            }
         }
     }
 }
@@ -53,8 +58,10 @@ pub fn plan(is_live: bool, purge: bool) -> Vec<Removal> {
         .into_iter()
         .chain([acts_link()])
         .chain(units)
-        .chain([SYSUSERS, TMPFILES, PROGRAM].map(str::to_owned));
+        .chain([JOURNAL_DROP_IN, SYSUSERS, TMPFILES, PROGRAM].map(str::to_owned));
     steps.extend(files.map(|path| Removal::File(path.into())));
+    let drop_ins = Path::new(JOURNAL_DROP_IN).parent();
+    steps.extend(drop_ins.map(|path| Removal::EmptyFolder(path.to_owned())));
     if purge {
         steps.extend(
             [CONFIG_FOLDER, DATA_FOLDER, LOG_FOLDER].map(|path| Removal::Folder(path.into())),
@@ -114,36 +121,41 @@ async fn perform(step: &Removal, tree: &Tree) -> anyhow::Result<&'static str> {
     match step {
         Removal::Stop => service::disable().await.map(|()| "done"),
         Removal::File(path) => Ok(word(tree.remove(path)?)),
+        Removal::EmptyFolder(path) => Ok(word(tree.remove_empty(path)?)),
         Removal::Folder(path) => Ok(word(tree.remove_all(path)?)),
         Removal::Account => remove_account(tree).await,
     }
 }
 
-/// The account, and its group: userdel leaves that when it has other members, or where
+/// The account, and its groups: userdel leaves the first when it has other members, or where
 /// /etc/login.defs does not have it removed.
 async fn remove_account(tree: &Tree) -> anyhow::Result<&'static str> {
     const USERDEL: &[&str] = &["/usr/sbin/userdel", "/sbin/userdel"];
     const GROUPDEL: &[&str] = &["/usr/sbin/groupdel", "/sbin/groupdel"];
     let mut outcome = "was not there";
-    for (programs, list) in [(USERDEL, "/etc/passwd"), (GROUPDEL, "/etc/group")] {
-        if !facts::is_listed(tree, list)? {
+    for (programs, list, name) in [
+        (USERDEL, "/etc/passwd", ACCOUNT),
+        (GROUPDEL, "/etc/group", ACCOUNT),
+        (GROUPDEL, "/etc/group", OPERATORS),
+    ] {
+        if !facts::is_listed(tree, list, name)? {
             continue;
         }
         let root = tree.outside(Path::new("/")).display().to_string();
         let call = Call {
             programs,
-            arguments: &["--prefix", &root, ACCOUNT],
+            arguments: &["--prefix", &root, name],
             ..Call::default()
         };
         let live = Call {
             programs,
-            arguments: &[ACCOUNT],
+            arguments: &[name],
             ..Call::default()
         };
         if tree.is_live() { &live } else { &call }.run().await?;
-        if facts::is_listed(tree, list)? {
+        if facts::is_listed(tree, list, name)? {
             bail!(
-                "{ACCOUNT} is still in {}",
+                "{name} is still in {}",
                 tree.outside(Path::new(list)).display()
             );
         }
@@ -159,7 +171,7 @@ mod tests {
     #[test]
     fn data_go_only_when_asked_for() {
         let kept = plan(true, false);
-        let is_data = |step: &Removal| !matches!(step, Removal::File(_) | Removal::Stop);
+        let is_data = |step: &Removal| matches!(step, Removal::Folder(_) | Removal::Account);
         assert!(!kept.iter().any(is_data), "{kept:?}");
         assert_eq!(kept[0], Removal::Stop);
         let purged = plan(true, true);

@@ -4,6 +4,8 @@
 //! the directory before it; a link in the way is an error that names it. Files get their content under
 //! another name and appear whole, with their owner and mode, or not at all.
 
+mod remove;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -324,44 +326,6 @@ impl Tree {
             }
             Err(errno) => Err(self.error(path, errno)),
         }
-    }
-
-    /// Removes a file or a link, and what an interrupted [`Tree::write`] left beside it.
-    ///
-    /// # Errors
-    /// When it is a directory or can't be removed.
-    pub fn remove(&self, path: &Path) -> Result<Changed, TreeError> {
-        let draft = self.remove_one(&path.with_file_name(draft_name(self.name(path)?)))?;
-        let itself = self.remove_one(path)?;
-        Ok(if draft == Changed::Yes { draft } else { itself })
-    }
-
-    fn remove_one(&self, path: &Path) -> Result<Changed, TreeError> {
-        let Some(folder) = self.parent(path, false)? else {
-            return Ok(Changed::No);
-        };
-        match rustix::fs::unlinkat(&folder, self.name(path)?, AtFlags::empty()) {
-            Ok(()) => Ok(Changed::Yes),
-            Err(Errno::NOENT) => Ok(Changed::No),
-            Err(errno) => Err(self.error(path, errno)),
-        }
-    }
-
-    /// Removes a directory and all in it; a link in its place is an error.
-    ///
-    /// # Errors
-    /// When it is no directory or can't be removed.
-    pub fn remove_all(&self, path: &Path) -> Result<Changed, TreeError> {
-        let Some(stat) = self.look(path)? else {
-            return Ok(Changed::No);
-        };
-        match kind(&stat) {
-            FileType::Directory => {}
-            FileType::Symlink => return Err(TreeError::Link(self.outside(path))),
-            _ => return Err(TreeError::InTheWay(self.outside(path))),
-        }
-        std::fs::remove_dir_all(self.outside(path)).map_err(|error| self.io(path, &error))?;
-        Ok(Changed::Yes)
     }
 
     fn is_so(&self, stat: &Stat, mode: u32, owner: Owner) -> bool {

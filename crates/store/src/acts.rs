@@ -11,9 +11,9 @@ use super::audit::{Entry, INSERT_ACT, insert_act};
 use super::change::{authorize, conclude, in_write_again};
 use super::{Store, StoreError, in_write, on_read};
 use crate::codec::Db;
-use linux_api_wire::audit::{Action, Actor, Origin, Via};
+use linux_api_wire::audit::{Action, Actor, Via};
 use linux_api_wire::time::Timestamp;
-use linux_api_wire::user::UserId;
+use linux_api_wire::user::{Role, UserId};
 
 /// How long before the executor's line the row of the daemon can be: a request waits that long at most.
 const BEFORE: Duration = Duration::from_secs(150);
@@ -44,31 +44,32 @@ pub struct ActLine {
     pub time: Timestamp,
     /// The id of the request.
     pub id: String,
-    /// What it says.
-    pub event: ActEvent,
+    /// What was requested; unknown in early lines about outcomes.
+    pub act: Option<ClaimedAct>,
+    /// What became of it; none when it begins.
+    pub outcome: Option<ActOutcome>,
 }
 
-/// What a line says.
+/// An act, and who requested it as the daemon claimed.
 #[derive(Debug, Clone)]
-pub enum ActEvent {
-    /// The act begins.
-    Begun {
-        /// What is to be done.
-        planned: PlannedAct,
-        /// Who it is for, as the daemon claimed.
-        name: String,
-        /// How the request came in.
-        via: Option<Via>,
-        /// From where.
-        address: Option<IpAddr>,
-    },
-    /// What became of it.
-    Ended {
-        /// `done`, `failed` or `refused`.
-        result: &'static str,
-        /// What is so.
-        detail: String,
-    },
+pub struct ClaimedAct {
+    /// What is to be done.
+    pub planned: PlannedAct,
+    /// Who it is for.
+    pub name: String,
+    /// How the request came in.
+    pub via: Option<Via>,
+    /// From where.
+    pub address: Option<IpAddr>,
+}
+
+/// What became of an act.
+#[derive(Debug, Clone)]
+pub struct ActOutcome {
+    /// `done`, `failed` or `refused`.
+    pub result: &'static str,
+    /// What is so.
+    pub detail: String,
 }
 
 /// The row before an act: user, name, way in, action, target, address and request.
@@ -82,18 +83,42 @@ type BegunRow = (
     Option<String>,
 );
 
+/// By all that the line says: a request that was refused has a row too, and can have the id of another one.
 const FIND_BEGUN: &str = "\
     /*NO QUERY CACHE*/ select actor_id, actor, via, action, target, address, request_id
     from audit_log
     where host_id = $1 and act_id = $2 and result = 'begun' and time >= $3 and time <= $4
+        and ($5 is null or (via = $5 and action = $6 and target = $7 and detail = $8))
     order by id desc limit 1";
 
+impl ClaimedAct {
+    fn way_in(&self) -> String {
+        self.via.clone().unwrap_or(Via::System).to_string()
+    }
+
+    /// The row of a daemon that could not write it.
+    fn row(&self) -> BegunRow {
+        (
+            Db(None),
+            self.name.clone(),
+            self.way_in(),
+            self.planned.action.as_str().to_owned(),
+            self.planned.target.clone(),
+            self.address.map(|address| address.to_string()),
+            None,
+        )
+    }
+}
+
 impl Store {
-    /// Writes the row before an act, when the actor still may do it.
+    /// Writes the row before an act, when the actor still may do it. Returns the actor's role as it is now.
+    ///
+    /// Of one whose refusals are only counted by now it is left out: most likely nothing begins. If it does, the
+    /// row is copied from the executor's log.
     ///
     /// # Errors
     /// A refusal of the actor, or when the database fails.
-    pub async fn begin_act(&self, actor: &Actor, act: &PlannedAct) -> Result<(), StoreError> {
+    pub async fn begin_act(&self, actor: &Actor, act: &PlannedAct) -> Result<Role, StoreError> {
         let entry = Entry {
             origin: &actor.origin,
             action: act.action,
@@ -101,20 +126,24 @@ impl Store {
             detail: act.detail.clone(),
         };
         let labels = self.own_labels();
+        let now = self.clock().now();
+        let is_left_out = self.inner.refusals.is_counting(&actor.origin, now);
         let outcome = in_write_again!(self, |tx| {
             let now = self.clock().now();
-            let _rights = authorize!(tx, now, actor, &labels);
-            let id = Some(act.id.as_str());
-            insert_act!(tx, now, &entry, "begun", self.own_host(), id, None::<&str>);
-            Ok(((), None))
+            let rights = authorize!(tx, now, actor, &labels);
+            if !is_left_out {
+                let id = Some(act.id.as_str());
+                insert_act!(tx, now, &entry, "begun", self.own_host(), id, None::<&str>);
+            }
+            Ok((rights.role, None))
         });
-        conclude(self, entry.clone(), outcome).await?;
+        let role = conclude(self, entry.clone(), outcome).await?;
         entry.log("begun");
-        Ok(())
+        Ok(role)
     }
 
     /// Writes what became of an act that the executor's log does not have: it was not reached, or the act was
-    /// done by an earlier request.
+    /// done by an earlier request. Many of one caller are counted, as refusals are.
     ///
     /// # Errors
     /// When the database fails.
@@ -132,9 +161,12 @@ impl Store {
             detail: detail.to_owned(),
         };
         entry.log(result);
+        let now = self.clock().now();
+        if !self.inner.refusals.admit(&actor.origin, now) {
+            return Ok(());
+        }
         in_write!(self, |tx| {
             let id = Some(act.id.as_str());
-            let now = self.clock().now();
             insert_act!(tx, now, &entry, result, self.own_host(), id, None::<&str>);
             Ok(())
         })
@@ -164,69 +196,52 @@ impl Store {
         in_write_again!(self, |tx| {
             let mut added = 0;
             for line in lines {
-                let since = match line.event {
-                    ActEvent::Begun { .. } => line.time.saturating_sub(BEFORE),
-                    ActEvent::Ended { .. } => line.time.saturating_sub(LONGEST),
+                let before = if line.outcome.is_none() {
+                    BEFORE
+                } else {
+                    LONGEST
                 };
+                let act = line.act.as_ref();
                 let query = sqlx::query_as(FIND_BEGUN)
                     .bind(host.as_deref())
                     .bind(line.id.as_str())
-                    .bind(Db(since))
-                    .bind(Db(line.time.saturating_add(AFTER)));
+                    .bind(Db(line.time.saturating_sub(before)))
+                    .bind(Db(line.time.saturating_add(AFTER)))
+                    .bind(act.map(ClaimedAct::way_in))
+                    .bind(act.map(|act| act.planned.action.as_str()))
+                    .bind(act.map(|act| act.planned.target.as_str()))
+                    .bind(act.map(|act| act.planned.detail.as_str()));
                 let begun: Option<BegunRow> = tx.fetch_optional(query).await?;
-                match (&line.event, begun) {
-                    (
-                        ActEvent::Begun {
-                            planned,
-                            name,
-                            via,
-                            address,
-                        },
-                        None,
-                    ) => {
-                        let origin = Origin {
-                            user_id: None,
-                            name: name.clone(),
-                            via: via.clone().unwrap_or(Via::System),
-                            address: *address,
-                            request_id: None,
-                        };
-                        let entry = Entry {
-                            origin: &origin,
-                            action: planned.action,
-                            target: planned.target.clone(),
-                            detail: planned.detail.clone(),
-                        };
-                        let (id, copied) = (Some(line.id.as_str()), Some(line.line.as_str()));
-                        added += insert_act!(tx, line.time, &entry, "begun", host, id, copied);
-                    }
-                    (ActEvent::Begun { .. }, Some(_)) => {}
-                    (ActEvent::Ended { result, detail }, Some(begun)) => {
-                        let (user, name, via, action, target, address, request_id) = begun;
-                        let query = sqlx::query(INSERT_ACT)
-                            .bind(Db(line.time))
-                            .bind(user)
-                            .bind(name)
-                            .bind(via)
-                            .bind(action)
-                            .bind(target)
-                            .bind(*result)
-                            .bind(detail.as_str())
-                            .bind(address)
-                            .bind(request_id)
-                            .bind(host.as_deref())
-                            .bind(line.id.as_str())
-                            .bind(line.line.as_str());
-                        added += tx.execute(query).await?;
-                    }
-                    (ActEvent::Ended { .. }, None) => {
-                        let id = line.id.as_str();
-                        tracing::warn!(
-                            id,
-                            "the outcome of an act has no row before it, and is left out"
-                        );
-                    }
-                }
+                let (result, detail) = match (&line.outcome, act) {
+                    // The daemon wrote it itself.
+                    (None, _) if begun.is_some() => continue,
+                    (None, act) => ("begun", act.map_or("", |act| &act.planned.detail)),
+                    (Some(outcome), _) => (outcome.result, outcome.detail.as_str()),
+                };
+                let Some(row) = begun.or_else(|| act.map(ClaimedAct::row)) else {
+                    let id = line.id.as_str();
+                    tracing::warn!(
+                        id,
+                        "the outcome of an act has no row before it, and is left out"
+                    );
+                    continue;
+                };
+                let (user, name, via, action, target, address, request_id) = row;
+                let query = sqlx::query(INSERT_ACT)
+                    .bind(Db(line.time))
+                    .bind(user)
+                    .bind(name)
+                    .bind(via)
+                    .bind(action)
+                    .bind(target)
+                    .bind(result)
+                    .bind(detail)
+                    .bind(address)
+                    .bind(request_id)
+                    .bind(host.as_deref())
+                    .bind(line.id.as_str())
+                    .bind(line.line.as_str());
+                added += tx.execute(query).await?;
             }
             tx.execute(sqlx::query(NOTE).bind(host.as_deref()).bind(last))
                 .await?;

@@ -61,6 +61,7 @@ pub(super) struct Rights {
     pub(super) scopes: Scopes,
     /// The hosts that both its user and its key are limited to.
     pub(super) hosts: HostSelector,
+    pub(super) role: Role,
 }
 
 impl Rights {
@@ -69,6 +70,7 @@ impl Rights {
         Self {
             scopes: Scopes::ALL,
             hosts: HostSelector::default(),
+            role: Role::Admin,
         }
     }
 
@@ -281,8 +283,13 @@ pub(super) fn by_key(
     let of_key = parse_hosts("api_keys", of_key.as_deref())?;
     let of_user = parse_hosts("users", of_user.as_deref())?;
     let hosts = here(of_user.and(&of_key), labels)?;
-    allow(parse_role(&role)?, active, scopes, scope).map_err(Refusal::ActorDenied)?;
-    Ok(Rights { scopes, hosts })
+    let role = parse_role(&role)?;
+    allow(role, active, scopes, scope).map_err(Refusal::ActorDenied)?;
+    Ok(Rights {
+        scopes,
+        hosts,
+        role,
+    })
 }
 
 /// The rights of a Linux account whose user still may.
@@ -294,8 +301,13 @@ pub(super) fn by_account(
     let (role, active, hosts) = user.ok_or(Refusal::ActorEnded)?;
     let hosts = here(parse_hosts("users", hosts.as_deref())?, labels)?;
     let scopes = Scopes::ALL;
-    allow(parse_role(&role)?, active, scopes, scope).map_err(Refusal::ActorDenied)?;
-    Ok(Rights { scopes, hosts })
+    let role = parse_role(&role)?;
+    allow(role, active, scopes, scope).map_err(Refusal::ActorDenied)?;
+    Ok(Rights {
+        scopes,
+        hosts,
+        role,
+    })
 }
 
 /// The rights of a Linux account without a user of its own, which has no keys.
@@ -303,7 +315,10 @@ pub(super) fn without_row(role: Role, scope: Scope) -> Result<Rights, StoreError
     if scope == Scope::KeysSelf {
         return Err(Refusal::UserNotFound.into());
     }
-    let rights = Rights::all();
+    let rights = Rights {
+        role,
+        ..Rights::all()
+    };
     allow(role, true, rights.scopes, scope).map_err(Refusal::ActorDenied)?;
     Ok(rights)
 }

@@ -40,7 +40,7 @@ struct RefusalCount {
 
 impl Refusals {
     /// Whether one more refusal of this caller gets a row.
-    fn admit(&self, origin: &Origin, now: Timestamp) -> bool {
+    pub(super) fn admit(&self, origin: &Origin, now: Timestamp) -> bool {
         let mut recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = recent
             .entry(origin.via.to_string())
@@ -62,6 +62,15 @@ impl Refusals {
             entry.last = origin.clone();
         }
         admitted
+    }
+
+    /// Whether more refusals of this caller would be counted, and not written.
+    pub(super) fn is_counting(&self, origin: &Origin, now: Timestamp) -> bool {
+        let recent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = recent.get(&origin.via.to_string());
+        entry.is_some_and(|entry| {
+            entry.written >= ROWS_PER_WINDOW && now.since(entry.start) < WINDOW
+        })
     }
 
     /// Takes out the callers whose window has ended, or all.
@@ -187,10 +196,14 @@ mod tests {
             .filter(|_| refusals.admit(&caller(1), start))
             .count();
         assert_eq!(admitted, 20);
+        assert!(
+            refusals.is_counting(&caller(1), start) && !refusals.is_counting(&caller(2), start)
+        );
         assert!(refusals.admit(&caller(2), start));
         assert!(refusals.take_ended(start, false).is_empty());
 
         let later = start.saturating_add(WINDOW);
+        assert!(!refusals.is_counting(&caller(1), later));
         let counted = refusals.take_ended(later, false);
         assert_eq!(counted.len(), 1);
         assert_eq!((counted[0].count, counted[0].since), (30, start));

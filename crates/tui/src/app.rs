@@ -4,11 +4,13 @@
 mod act;
 mod feeds;
 mod keys;
+mod looks;
 mod memory;
 mod mouse;
 mod palette;
+mod popup_keys;
 
-pub(crate) use palette::suggestions;
+pub(crate) use palette::{Suggestion, suggestions};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use std::time::Duration;
 use ratatui::layout::Rect;
 
 use super::change::Change;
+use super::display::Display;
 use super::freshness::{Freshness, PartFreshness};
 use super::host::HostState;
 use super::keymap::{KeyPress, Keymap};
@@ -44,8 +47,8 @@ pub struct DashboardSettings {
     pub every: Duration,
     /// Whether changes are out of the question.
     pub read_only: bool,
-    /// Whether colours may be used at all.
-    pub colour: bool,
+    /// What the terminal and the user want of it.
+    pub display: Display,
 }
 
 /// A line for people that goes away by itself.
@@ -81,6 +84,10 @@ pub struct App {
     pub note: Option<StatusNote>,
     /// The states of the screens.
     pub screens: ScreenStates,
+    /// The text that was searched for last; it is highlighted until Esc.
+    pub(crate) found: String,
+    /// The commands that were typed, the newest last.
+    pub(crate) commands: Vec<String>,
     pressed: Vec<KeyPress>,
     plans: Vec<Arc<PollPlan>>,
     /// Whether there was an update before.
@@ -114,6 +121,8 @@ impl App {
             popups: Vec::new(),
             note: None,
             screens: ScreenStates::default(),
+            found: String::new(),
+            commands: Vec::new(),
             pressed: Vec::new(),
             has_begun: false,
             opened_host: None,
@@ -163,6 +172,10 @@ impl App {
                 Vec::new()
             }
             AppMessage::Host(host, event) => self.on_feed(host, *event),
+            AppMessage::Added(added) => {
+                self.on_added(*added);
+                Vec::new()
+            }
         };
         if self
             .note
@@ -191,6 +204,8 @@ impl App {
             self.has_begun = true;
             return;
         };
+        let now = self.time_of(&self.hosts[host]);
+        self.hosts[host].trail.open(now);
         let last = self.last_opened.replace(host);
         if !std::mem::replace(&mut self.has_begun, true) {
             return;
@@ -289,6 +304,7 @@ impl App {
 
     fn plan(&self, index: usize) -> PollPlan {
         let mut queries = vec![SnapshotQuery.into(), MeQuery.into()];
+        queries.extend(self.view.screen().queries_of(self, index));
         if index == self.current && self.view != View::Fleet {
             queries.push(InfoQuery.into());
             for query in self.view.screen().queries(self) {

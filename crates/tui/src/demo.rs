@@ -1,7 +1,9 @@
 //! A scripted fleet: what the dashboard looks like, without any daemon. The same script at the
 //! same time gives the same screens, so that pictures and tests can be made from it.
 
+mod fleet;
 mod journal;
+mod network;
 mod programs;
 mod script;
 
@@ -33,7 +35,7 @@ const NAMES: [(&str, &str, &str); 6] = [
     ("build-01", "ci", "dev"),
     ("old-nas", "files", "dev"),
 ];
-/// The host that is down.
+/// The host that is down; its database still knows it.
 const DOWN: &str = "old-nas";
 
 /// All hosts of the script.

@@ -1,18 +1,16 @@
 //! What is known of one host, and since when.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::message::{ClockReading, FeedEvent};
 use super::query::{AnyQuery, AnyResponse, ProcessDetailQuery, Responses};
+use super::trail::Trail;
 use linux_api_client::error::ClientError;
 use linux_api_wire::api::snapshot::Snapshot;
 use linux_api_wire::api_key::Scope;
 use linux_api_wire::snapshot::Network;
 use linux_api_wire::user::Role;
-
-/// How many readings the graphs remember.
-const TRAIL: usize = 600;
 
 /// The connection to a host.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,19 +34,6 @@ pub enum Link {
     },
 }
 
-/// One reading for the graphs; absent where nothing was read.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct TrailPoint {
-    /// Percent of all processors.
-    pub cpu: Option<f64>,
-    /// Percent of main memory.
-    pub memory: Option<f64>,
-    /// Bytes per second over all interfaces but loopback.
-    pub received: Option<f64>,
-    /// Bytes per second over all interfaces but loopback.
-    pub sent: Option<f64>,
-}
-
 /// All that is known of a host.
 #[derive(Debug, Clone)]
 pub struct HostState {
@@ -64,8 +49,8 @@ pub struct HostState {
     pub session: Option<String>,
     /// Whether it was offered to copy this program there.
     pub was_offered: bool,
-    /// The readings before, oldest first.
-    pub trail: VecDeque<TrailPoint>,
+    /// The readings before.
+    pub trail: Trail,
     /// The newest responses.
     pub responses: Responses,
 }
@@ -83,7 +68,7 @@ impl HostState {
             },
             session: None,
             was_offered: false,
-            trail: VecDeque::new(),
+            trail: Trail::default(),
             responses: Responses::default(),
         }
     }
@@ -98,13 +83,13 @@ impl HostState {
             }
             FeedEvent::Response(query, Ok(response)) => {
                 if let AnyResponse::Snapshot(snapshot) = &response {
-                    self.remember(Some(snapshot));
+                    self.trail.push(snapshot);
                 }
                 self.responses.put(query, response, now);
             }
             FeedEvent::Response(query, Err(error)) => {
                 if let AnyQuery::Snapshot(_) = query {
-                    self.remember(None);
+                    self.trail.miss();
                 }
                 self.responses.fail(query, error);
             }
@@ -136,13 +121,10 @@ impl HostState {
             .filter(|error| !is_narrow(error))
     }
 
-    /// Adds to the graphs; a reading that failed is a gap.
-    fn remember(&mut self, snapshot: Option<&Snapshot>) {
-        if self.trail.len() == TRAIL {
-            self.trail.pop_front();
-        }
-        self.trail
-            .push_back(snapshot.map(TrailPoint::of).unwrap_or_default());
+    /// How far the clock of its time zone is ahead of UTC, in seconds, where its daemon reports it.
+    #[must_use]
+    pub fn utc_offset(&self) -> Option<i32> {
+        self.responses.info.value()?.utc_offset_seconds
     }
 
     /// Whether it can be logged in to and has no linux-api.
@@ -254,26 +236,5 @@ pub fn traffic(networks: &[Network]) -> (&'static str, fn(&Network) -> bool) {
         ("all network devices", |network| network.has_device)
     } else {
         ("all interfaces but lo", |network| network.interface != "lo")
-    }
-}
-
-impl TrailPoint {
-    fn of(snapshot: &Snapshot) -> Self {
-        use linux_api_wire::units::compact::share;
-
-        let networks = || {
-            let all = snapshot.networks.as_deref()?;
-            let (_, counts) = traffic(all);
-            Some(all.iter().filter(move |network| counts(network)))
-        };
-        Self {
-            cpu: snapshot.cpu.as_ref().map(|cpu| cpu.usage_percent),
-            memory: snapshot
-                .memory
-                .as_ref()
-                .map(|memory| share(memory.used_bytes, memory.total_bytes)),
-            received: networks().map(|all| all.map(|it| it.received_bytes_per_second).sum()),
-            sent: networks().map(|all| all.map(|it| it.sent_bytes_per_second).sum()),
-        }
     }
 }

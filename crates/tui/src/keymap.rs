@@ -2,6 +2,7 @@
 
 pub(crate) mod action;
 mod key;
+mod presets;
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,6 @@ pub use action::KeyAction;
 pub use key::KeyPress;
 
 use super::screen::View;
-use super::screens::{logs, processes};
 use linux_api_wire::tui::Preset;
 
 /// Keys in the order in which they are pressed, one or two.
@@ -18,7 +18,10 @@ type Sequence = Vec<KeyPress>;
 /// The keys that are in force.
 #[derive(Debug, Clone)]
 pub struct Keymap {
+    preset: Preset,
     bindings: Vec<(Sequence, KeyAction)>,
+    /// Keys that the user chose.
+    own: Vec<(KeyAction, Vec<Sequence>)>,
 }
 
 /// What a key press means so far.
@@ -48,29 +51,6 @@ pub enum KeymapError {
     },
 }
 
-/// Where htop's keys differ from the default; an empty text takes the keys away.
-const HTOP: &[(KeyAction, &str)] = &[
-    (action::QUIT, "q f10 ctrl-c"),
-    (action::HELP, "h ? f1"),
-    (action::UP, "up alt-k"),
-    (action::DOWN, "down alt-j"),
-    (action::LEFT, "left alt-h"),
-    (action::RIGHT, "right alt-l"),
-    (action::TOP, "home"),
-    (action::PAGE_UP, "pageup"),
-    (action::PAGE_DOWN, "pagedown"),
-    (action::HALF_UP, ""),
-    (action::HALF_DOWN, ""),
-    (action::FILTER, "f4 \\"),
-    (action::FIND, "f3 /"),
-    (action::SORT_MENU, "f6 . ,"),
-    (action::FREEZE, "Z"),
-    (action::SORT_LEFT, "<"),
-    (action::SORT_RIGHT, ">"),
-    (processes::acts::SIGNAL, "f9 k delete"),
-    (logs::LOG_GREP, "f4 \\"),
-];
-
 impl Keymap {
     /// The keys of a preset with those of the user over them: the name of an action, then keys
     /// with spaces between them; two keys in a row have a comma.
@@ -93,23 +73,33 @@ impl Keymap {
                 }),
             }
         }
-        if !errors.is_empty() {
-            return Err(errors);
+        if errors.is_empty() {
+            Ok(Self::with(preset, changes))
+        } else {
+            Err(errors)
         }
-        let mut keymap = Self::built_in(preset);
-        for (action, keys) in changes {
-            keymap.rebind(action, keys);
-        }
-        Ok(keymap)
     }
 
     /// The keys of a preset.
     #[must_use]
     pub fn built_in(preset: Preset) -> Self {
-        let differs: &[(KeyAction, &str)] = match preset {
-            Preset::Default => &[],
-            Preset::Htop => HTOP,
-        };
+        Self::with(preset, Vec::new())
+    }
+
+    /// The keys of another preset, with the user's own over them.
+    #[must_use]
+    pub fn in_preset(&self, preset: Preset) -> Self {
+        Self::with(preset, self.own.clone())
+    }
+
+    /// Which preset it began with.
+    #[must_use]
+    pub const fn preset(&self) -> Preset {
+        self.preset
+    }
+
+    fn with(preset: Preset, own: Vec<(KeyAction, Vec<Sequence>)>) -> Self {
+        let differs = presets::differences(preset);
         let mut bindings = Vec::new();
         for action in KeyAction::all() {
             let other = differs.iter().find(|(other, _)| *other == action);
@@ -119,7 +109,16 @@ impl Keymap {
                 bindings.push((keys, action));
             }
         }
-        Self { bindings }
+        let mut keymap = Self {
+            preset,
+            bindings,
+            own: Vec::new(),
+        };
+        for (action, keys) in &own {
+            keymap.rebind(*action, keys.clone());
+        }
+        keymap.own = own;
+        keymap
     }
 
     /// Gives an action these keys alone, and takes them from those that have them in the same
@@ -133,18 +132,22 @@ impl Keymap {
             .extend(keys.into_iter().map(|keys| (keys, action)));
     }
 
-    /// What the pressed keys mean on this view.
+    /// What the pressed keys mean on this view: what the view has them for, else what they are for
+    /// everywhere.
     #[must_use]
     pub fn look_up(&self, view: View, pressed: &[KeyPress]) -> Lookup {
-        let here = || {
-            let all = self.bindings.iter();
-            all.filter(|(_, action)| action.is_at(view))
-        };
-        if let Some((_, action)) = here().find(|(keys, _)| keys == pressed) {
-            return Lookup::Action(*action);
-        }
-        if here().any(|(keys, _)| keys.len() > pressed.len() && keys.starts_with(pressed)) {
-            return Lookup::Pending;
+        let starts = |(keys, _): &&(Sequence, KeyAction)| keys.starts_with(pressed);
+        let matching = self.bindings.iter().filter(starts);
+        let (own, rest): (Vec<_>, Vec<_>) =
+            matching.partition(|(_, action)| action.is_own_of(view));
+        let general = rest.into_iter().filter(|(_, action)| action.is_general());
+        for bindings in [own, general.collect()] {
+            if let Some((_, action)) = bindings.iter().find(|(keys, _)| keys == pressed) {
+                return Lookup::Action(*action);
+            }
+            if !bindings.is_empty() {
+                return Lookup::Pending;
+            }
         }
         Lookup::Nothing
     }
@@ -153,9 +156,57 @@ impl Keymap {
     #[must_use]
     pub fn keys_of(&self, action: KeyAction) -> Vec<String> {
         let own = self.bindings.iter().filter(|(_, other)| *other == action);
-        own.map(|(keys, _)| keys.iter().map(ToString::to_string).collect())
-            .collect()
+        own.map(|(keys, _)| written(keys)).collect()
     }
+
+    /// The keys of an action that mean it on this view.
+    #[must_use]
+    pub fn keys_at(&self, view: View, action: KeyAction) -> Vec<String> {
+        let own = self.bindings.iter().filter(|(_, other)| *other == action);
+        let own = own.filter(|(keys, _)| self.look_up(view, keys) == Lookup::Action(action));
+        own.map(|(keys, _)| written(keys)).collect()
+    }
+
+    /// What to say of a key that means nothing on this view.
+    #[must_use]
+    pub fn excuse(&self, view: View, key: KeyPress) -> String {
+        if let Some(text) = presets::note_of_preset(self.preset, key) {
+            return format!("{key}: {text}");
+        }
+        let found = |other: &View| match self.look_up(*other, &[key]) {
+            Lookup::Action(action) if !action.is_at(view) => Some(action),
+            _ => None,
+        };
+        if let Some(action) = View::ALL.iter().find_map(found) {
+            let views = View::ALL
+                .iter()
+                .filter(|other| found(other) == Some(action));
+            let views = views.map(|other| {
+                let tab = self.keys_of(other.action()).into_iter().next();
+                let tab = tab.map_or_else(String::new, |tab| format!(" ({tab})"));
+                format!("{}{tab}", other.title())
+            });
+            let views: Vec<String> = views.collect();
+            let place = match &views[..] {
+                [first, _, rest @ ..] if !rest.is_empty() => {
+                    format!("{first} and {} more views", rest.len() + 1)
+                }
+                few => few.join(" and "),
+            };
+            return format!("{key}: {}, only on {place}", action.help);
+        }
+        if let Some(text) = presets::note(key) {
+            return format!("{key}: {text}");
+        }
+        let help = self.keys_of(action::HELP).into_iter().next();
+        let help = help.unwrap_or_else(|| ":help".to_owned());
+        format!("{key} does nothing here; {help} shows what the keys do")
+    }
+}
+
+/// Keys in a row as people write them.
+fn written(keys: &Sequence) -> String {
+    keys.iter().map(ToString::to_string).collect()
 }
 
 fn sequences(text: &str) -> Result<Vec<Sequence>, String> {
@@ -191,17 +242,19 @@ mod tests {
     #[test]
     fn every_built_in_key_can_be_read_and_means_one_thing() {
         let default = KeyAction::all();
-        let default = default.iter().map(|action| (*action, action.keys));
-        for (action, text) in default.chain(HTOP.iter().copied()) {
-            assert!(sequences(text).is_ok(), "{action:?} {text}");
+        for action in default {
+            assert!(sequences(action.keys).is_ok(), "{action:?}");
         }
-        for preset in [Preset::Default, Preset::Htop] {
+        for preset in Preset::ALL.iter().copied() {
+            for (action, text) in presets::differences(preset) {
+                assert!(sequences(text).is_ok(), "{action:?} {text}");
+            }
             let keymap = Keymap::built_in(preset);
             for (index, (keys, action)) in keymap.bindings.iter().enumerate() {
                 for (other_keys, other) in &keymap.bindings[index + 1..] {
                     let clash = keys.starts_with(other_keys) || other_keys.starts_with(keys);
                     assert!(
-                        !clash || !action.overlaps(*other),
+                        !clash || !action.clashes(*other),
                         "{preset}: {action:?} and {other:?} share {keys:?}"
                     );
                 }
@@ -241,6 +294,9 @@ mod tests {
         assert_eq!(look_up("q"), Lookup::Action(action::FREEZE));
         assert_eq!(look_up("f"), Lookup::Nothing);
         assert_eq!(look_up("ctrl-c"), Lookup::Action(action::QUIT));
+        let htop = keymap.in_preset(Preset::Htop);
+        let freezes = htop.look_up(View::Overview, &keys("q"));
+        assert_eq!(freezes, Lookup::Action(action::FREEZE), "own keys stay");
         let errors = own(&[("fly", "x"), ("quit", "nonsense-key")]).unwrap_err();
         assert_eq!(errors.len(), 2);
     }

@@ -13,8 +13,10 @@
 //! Nothing here knows of the server, the store or the collector.
 
 pub mod app;
+mod attention;
 pub mod change;
 pub mod demo;
+pub mod display;
 mod feed;
 mod freshness;
 pub mod host;
@@ -32,14 +34,18 @@ pub mod screens;
 mod table;
 mod terminal;
 pub mod theme;
+mod trail;
 mod widgets;
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
 
 use app::{App, DashboardSettings};
+use change::NewRemote;
 use feed::HostSource;
 use host::HostState;
+use run::RunOptions;
 
 use linux_api_client::error::ClientError;
 use linux_api_client::{Client, Target};
@@ -67,6 +73,49 @@ pub struct LaunchOptions {
     pub first: Option<String>,
     /// What the views remembered of the run before.
     pub state: Option<String>,
+    /// How remotes are added.
+    pub add_remote: RemoteAdder,
+}
+
+type AddRemote = Arc<dyn Fn(&NewRemote) -> Result<HostTarget, String> + Send + Sync>;
+
+/// Adds a remote to the list of the user; by default nothing can be added.
+#[derive(Clone, Default)]
+pub struct RemoteAdder(Option<AddRemote>);
+
+impl std::fmt::Debug for RemoteAdder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("RemoteAdder")
+            .field(&self.0.is_some())
+            .finish()
+    }
+}
+
+impl RemoteAdder {
+    /// Adds them like this: the error says why one can't be added.
+    pub fn new(
+        add: impl Fn(&NewRemote) -> Result<HostTarget, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self(Some(Arc::new(add)))
+    }
+
+    /// Adds one, and makes a host of it.
+    fn add(&self, remote: &NewRemote) -> Result<(HostState, HostSource), String> {
+        match &self.0 {
+            Some(add) => add(remote).map(host_of),
+            None => Err("no remote can be added here".to_owned()),
+        }
+    }
+}
+
+/// A host that is not polled yet.
+fn host_of(host: HostTarget) -> (HostState, HostSource) {
+    let client = host.target.and_then(|target| Client::new(&target));
+    let (address, source) = match client {
+        Ok(client) => (client.address().to_string(), HostSource::Daemon(client)),
+        Err(error) => (String::new(), HostSource::Unusable(error)),
+    };
+    (HostState::new(host.name, address, host.labels), source)
 }
 
 /// Shows these hosts until the user ends it; returns what the views remember.
@@ -78,17 +127,7 @@ pub async fn run(
     start: LaunchOptions,
     clock: Clock,
 ) -> io::Result<String> {
-    let mut hosts = Vec::new();
-    let mut sources = Vec::new();
-    for host in targets {
-        let client = host.target.and_then(|target| Client::new(&target));
-        let (address, source) = match client {
-            Ok(client) => (client.address().to_string(), HostSource::Daemon(client)),
-            Err(error) => (String::new(), HostSource::Unusable(error)),
-        };
-        hosts.push(HostState::new(host.name, address, host.labels));
-        sources.push(source);
-    }
+    let (hosts, sources) = targets.into_iter().map(host_of).unzip();
     begin(hosts, sources, start, clock).await
 }
 
@@ -119,6 +158,10 @@ async fn begin(
     if let Some(first) = first {
         app.open_host(first);
     }
-    let app = run::run(app, sources, clock, start.mouse).await?;
+    let options = RunOptions {
+        mouse: start.mouse,
+        add_remote: start.add_remote,
+    };
+    let app = run::run(app, sources, clock, options).await?;
     Ok(app.remember())
 }

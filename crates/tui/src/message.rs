@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
-use super::change::{Change, ChangeOutcome};
+use super::change::{Change, ChangeOutcome, NewRemote};
+use super::host::HostState;
 use super::query::{AnyQuery, AnyResponse};
 use linux_api_client::error::ClientError;
 use linux_api_wire::time::Timestamp;
@@ -34,6 +35,8 @@ pub enum AppMessage {
     Tick,
     /// Something came from a host's feed.
     Host(usize, Box<FeedEvent>),
+    /// A remote was added, or why it was not.
+    Added(Box<Result<HostState, String>>),
 }
 
 /// What comes from a host's feed.
@@ -75,6 +78,8 @@ pub enum Effect {
     Reload(usize),
     /// Change something on a host.
     Change(usize, Change),
+    /// Add a remote, and show it.
+    AddRemote(NewRemote),
     /// Give the terminal back until the shell continues us.
     Suspend,
     /// Draw everything again.

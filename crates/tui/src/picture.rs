@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use crossterm::event::KeyCode;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, Cell};
@@ -11,18 +12,17 @@ use unicode_width::UnicodeWidthStr;
 
 use super::app::{App, DashboardSettings};
 use super::demo::{self, DemoHost};
+use super::display::{Display, LocalOffset};
 use super::keymap::Keymap;
 use super::message::{AppMessage, ClockReading, Effect, FeedEvent};
 use super::query::{AnyQuery, SnapshotQuery};
 use super::sanitize::CleanBackend;
 use super::screen::View;
 use super::screens;
-use super::theme::Theme;
+use super::theme::{Charset, Depth, Palette, Theme, colour_of_index};
 use linux_api_wire::time::{ManualClock, Timestamp};
 use linux_api_wire::tui::{Preset, ThemeName};
 
-/// Columns and lines of a picture.
-const SIZE: (u16, u16) = (120, 36);
 /// How many readings fill the graphs.
 const READINGS: u32 = 110;
 /// How often the script is read.
@@ -40,58 +40,115 @@ const FOREGROUND: &str = "#d5d8de";
 #[derive(Debug)]
 pub struct Picture {
     /// Without a directory.
-    pub file: &'static str,
+    pub file: String,
     /// As SVG.
     pub svg: String,
 }
 
-/// All pictures; the same ones every time.
+/// What a picture is of.
+#[derive(Debug, Clone, Copy)]
+struct Shot {
+    /// The view, or the page that Enter opens over one.
+    view: View,
+    is_page: bool,
+    /// Columns and lines.
+    size: (u16, u16),
+    depth: Depth,
+}
+
+/// The pictures of the documentation; the same ones every time.
 #[must_use]
 pub fn pictures() -> Vec<Picture> {
+    const USUAL: (u16, u16) = (120, 36);
     [
-        ("fleet.svg", View::Fleet),
-        ("overview.svg", View::Overview),
-        ("processes.svg", View::Processes),
-        ("api.svg", View::Api),
-        ("history.svg", View::History),
+        ("fleet.svg", View::Fleet, USUAL),
+        ("overview.svg", View::Overview, (160, 48)),
+        ("processes.svg", View::Processes, USUAL),
+        ("api.svg", View::Api, USUAL),
+        ("history.svg", View::History, USUAL),
     ]
     .into_iter()
-    .map(|(file, view)| Picture {
-        file,
-        svg: svg(&drawn(view)),
+    .map(|(file, view, size)| Picture {
+        file: file.to_owned(),
+        svg: svg(&taken(Shot {
+            view,
+            is_page: false,
+            size,
+            depth: Depth::True,
+        })),
     })
     .collect()
 }
 
+/// Every view in the usual sizes of terminals, in 16, 256 and all colours, one after the other.
+pub fn every_picture() -> impl Iterator<Item = Picture> {
+    const SIZES: [(u16, u16); 4] = [(80, 24), (120, 40), (160, 48), (220, 60)];
+    const DEPTHS: [(Depth, &str); 3] = [
+        (Depth::Sixteen, "16"),
+        (Depth::Indexed, "256"),
+        (Depth::True, "true"),
+    ];
+    let pages = [View::Processes, View::Units].map(|view| (view, true));
+    let views = View::ALL.iter().map(|view| (*view, false)).chain(pages);
+    views.flat_map(|(view, is_page)| {
+        SIZES.into_iter().flat_map(move |size| {
+            DEPTHS.into_iter().map(move |(depth, colours)| {
+                let name = view.title().to_lowercase();
+                let page = if is_page { "-page" } else { "" };
+                let (width, height) = size;
+                Picture {
+                    file: format!("{name}{page}-{width}x{height}-{colours}.svg"),
+                    svg: svg(&taken(Shot {
+                        view,
+                        is_page,
+                        size,
+                        depth,
+                    })),
+                }
+            })
+        })
+    })
+}
+
 /// A view of the scripted fleet after a few minutes.
-fn drawn(view: View) -> Buffer {
+fn taken(shot: Shot) -> Buffer {
     let start = Timestamp::from_millis(1_795_417_320_000);
     let clock = ManualClock::at(start);
     let (hosts, scripts): (Vec<_>, Vec<DemoHost>) = demo::fleet(&clock.clock()).into_iter().unzip();
+    let terminal = super::theme::Terminal {
+        depth: shot.depth,
+        charset: Charset::Unicode,
+    };
     let settings = DashboardSettings {
-        theme: Theme::new(ThemeName::Default, true, false),
+        theme: Theme::of(&Palette::built_in(ThemeName::Default), terminal),
         keymap: Keymap::built_in(Preset::Default),
         every: EVERY,
         read_only: false,
-        colour: true,
+        display: Display {
+            terminal,
+            // The same on every machine.
+            local: LocalOffset::Fixed(0),
+            ..Display::default()
+        },
     };
-    let mut app = App::new(hosts, settings, SIZE);
-    if view != View::Fleet {
+    let mut app = App::new(hosts, settings, shot.size);
+    if shot.view != View::Fleet {
         // The busiest one has the most to show.
         app.open_host(2);
-    }
-    if view != View::Fleet {
         app.recall("tree = true\nprocess_sort = 'PID'\nprocess_descending = false\nhistory_seconds = 10800\n");
-        app.show_view(view);
+        app.show_view(shot.view);
     }
     let mut elapsed = Duration::ZERO;
     let mut wanted = vec![vec![AnyQuery::Snapshot(SnapshotQuery)]; scripts.len()];
-    for _ in 0..READINGS {
+    for reading in 0..=READINGS {
         let now = ClockReading {
             since_start: elapsed,
             wall: clock.clock().now(),
         };
-        let mut messages = vec![AppMessage::Resize(SIZE.0, SIZE.1)];
+        let mut messages = vec![AppMessage::Resize(shot.size.0, shot.size.1)];
+        if shot.is_page && reading == READINGS {
+            messages.push(AppMessage::Key(KeyCode::Enter.into()));
+        }
         for (index, script) in scripts.iter().enumerate() {
             let wanted = wanted[index].iter();
             messages.extend(wanted.flat_map(|it| news(index, script, it)));
@@ -108,7 +165,7 @@ fn drawn(view: View) -> Buffer {
         elapsed += EVERY;
         clock.advance(EVERY);
     }
-    let backend = CleanBackend::new(TestBackend::new(SIZE.0, SIZE.1), false);
+    let backend = CleanBackend::new(TestBackend::new(shot.size.0, shot.size.1), false);
     // A terminal made of memory has no errors.
     let Ok(mut terminal) = Terminal::new(backend);
     let Ok(_) = terminal.draw(|frame| screens::draw(&app, frame));
@@ -150,7 +207,7 @@ fn svg(buffer: &Buffer) -> String {
             let top = f64::from(y) * height + 8.0;
             let long = f64::from(run.cells) * width;
             let look = Look::of(&run.style);
-            if let Some(background) = look.background {
+            if let Some(background) = &look.background {
                 let _ = writeln!(
                     svg,
                     "<rect x=\"{x:.1}\" y=\"{top:.1}\" width=\"{long:.1}\" height=\"{height:.1}\" \
@@ -248,20 +305,25 @@ fn runs(buffer: &Buffer, y: u16) -> Vec<StyleRun> {
 }
 
 struct Look {
-    foreground: &'static str,
-    background: Option<&'static str>,
+    foreground: String,
+    background: Option<String>,
     bold: bool,
 }
 
 impl Look {
     fn of(cell: &Cell) -> Self {
-        let foreground = colour(cell.fg).unwrap_or(FOREGROUND);
+        let foreground = colour(cell.fg).unwrap_or_else(|| FOREGROUND.to_owned());
         let background = colour(cell.bg);
-        let reversed = cell.modifier.contains(Modifier::REVERSED);
-        let bold = cell.modifier.contains(Modifier::BOLD);
-        if reversed {
+        let is = |modifier| cell.modifier.contains(modifier);
+        let foreground = if is(Modifier::DIM) {
+            faint(&foreground)
+        } else {
+            foreground
+        };
+        let bold = is(Modifier::BOLD);
+        if is(Modifier::REVERSED) {
             Self {
-                foreground: background.unwrap_or(BACKGROUND),
+                foreground: background.unwrap_or_else(|| BACKGROUND.to_owned()),
                 background: Some(foreground),
                 bold,
             }
@@ -275,9 +337,24 @@ impl Look {
     }
 }
 
-/// The terminal's own colours, as many terminals have them.
-const fn colour(colour: Color) -> Option<&'static str> {
-    Some(match colour {
+/// A colour half way to the background, as terminals show faint text.
+fn faint(colour: &str) -> String {
+    let parts = |text: &str| {
+        let number = u32::from_str_radix(text.trim_start_matches('#'), 16).unwrap_or(0);
+        let [_, red, green, blue] = number.to_be_bytes();
+        [red, green, blue]
+    };
+    let mixed: Vec<String> = parts(colour)
+        .into_iter()
+        .zip(parts(BACKGROUND))
+        .map(|(one, other)| format!("{:02x}", one.midpoint(other)))
+        .collect();
+    format!("#{}", mixed.concat())
+}
+
+/// A colour of the terminal, its own as many terminals have them.
+fn colour(colour: Color) -> Option<String> {
+    let text = match colour {
         Color::Black => "#16181d",
         Color::Red => "#ef6b73",
         Color::Green => "#8fc77c",
@@ -285,9 +362,16 @@ const fn colour(colour: Color) -> Option<&'static str> {
         Color::Blue => "#61afef",
         Color::Magenta => "#c678dd",
         Color::Cyan => "#56b6c2",
+        Color::Gray | Color::White => FOREGROUND,
         Color::DarkGray => "#7a818e",
+        Color::Rgb(red, green, blue) => return Some(format!("#{red:02x}{green:02x}{blue:02x}")),
+        Color::Indexed(number) => {
+            let [red, green, blue] = colour_of_index(number);
+            return Some(format!("#{red:02x}{green:02x}{blue:02x}"));
+        }
         _ => return None,
-    })
+    };
+    Some(text.to_owned())
 }
 
 fn escape(text: &str) -> String {

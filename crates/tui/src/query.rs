@@ -11,14 +11,20 @@ pub use cached::Cached;
 pub use host::{ActsQuery, InfoQuery, MeQuery, SnapshotQuery};
 
 pub use super::screens::api::query::{RequestCounts, RequestsQuery};
+pub use super::screens::fleet::query::{
+    FleetQuery, FleetTrailQuery, FleetTrails, HostTrail, TrailCurve,
+};
 pub use super::screens::health::query::{DaemonHealth, HealthQuery, ReadinessQuery};
-pub use super::screens::history::query::HistoryQuery;
+pub use super::screens::history::query::{EarlierHistoryQuery, HistoryQuery};
 pub use super::screens::logs::query::{LogFilter, LogsQuery, OlderLogsQuery};
+pub use super::screens::network::query::{NetworkQuery, RatesQuery};
+pub use super::screens::overview::query::FillQuery;
 pub use super::screens::process::query::ProcessDetailQuery;
 pub use super::screens::processes::query::{ProcessQuery, ProcessRows};
 pub use super::screens::unit::query::UnitDetailQuery;
 pub use super::screens::units::query::UnitsQuery;
 pub use super::screens::users::query::{KeysQuery, UsersQuery};
+pub use super::trail::PastQuery;
 
 use super::demo::DemoScript;
 use super::freshness::PartFreshness;
@@ -159,6 +165,7 @@ queries! {
     Health health HealthQuery;
     Requests requests RequestsQuery;
     History history HistoryQuery;
+    EarlierHistory earlier_history EarlierHistoryQuery;
     Users users UsersQuery;
     Keys keys KeysQuery;
     Acts acts ActsQuery;
@@ -166,4 +173,10 @@ queries! {
     Unit unit UnitDetailQuery;
     Logs logs LogsQuery;
     OlderLogs older_logs OlderLogsQuery;
+    Fleet fleet FleetQuery;
+    FleetTrail fleet_trail FleetTrailQuery;
+    Network network NetworkQuery;
+    Rates rates RatesQuery;
+    Past past PastQuery;
+    Fill fill FillQuery;
 }

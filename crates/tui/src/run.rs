@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::RemoteAdder;
 use super::app::App;
 use super::feed::{Feed, HostSource, QUEUE};
 use super::input;
@@ -69,6 +70,15 @@ impl TerminalSignals {
     }
 }
 
+/// What the loop needs besides the dashboard.
+#[derive(Debug, Default)]
+pub(super) struct RunOptions {
+    /// Whether to capture the mouse.
+    pub(super) mouse: bool,
+    /// How remotes are added.
+    pub(super) add_remote: RemoteAdder,
+}
+
 /// Runs the dashboard until the user ends it; returns its last state.
 ///
 /// # Errors
@@ -77,15 +87,16 @@ pub(super) async fn run(
     mut app: App,
     sources: Vec<HostSource>,
     clock: Clock,
-    mouse: bool,
+    start: RunOptions,
 ) -> io::Result<App> {
+    let RunOptions { mouse, add_remote } = start;
     let mut signals = TerminalSignals::new()?;
     let is_ascii = app.settings.theme.glyphs.ascii;
     let outbox = Outbox::start()?;
     let mut guard = TerminalGuard::enter(mouse, is_ascii, outbox.clone())?;
     let size = guard.size()?;
     let (sender, mut news) = mpsc::channel(QUEUE);
-    let feeds: Vec<Feed> = sources
+    let mut feeds: Vec<Feed> = sources
         .into_iter()
         .enumerate()
         .map(|(host, source)| Feed::start(host, source, sender.clone()))
@@ -101,12 +112,24 @@ pub(super) async fn run(
     let mut effects = app.update(now(), AppMessage::Resize(size.width, size.height));
     let mut drawn = start.checked_sub(FRAME).unwrap_or(start);
     let mut waiting = true;
+    let mut added = Vec::new();
     loop {
         for effect in effects.drain(..) {
-            if effect == Effect::Quit {
-                return Ok(app);
+            match effect {
+                Effect::Quit => return Ok(app),
+                Effect::AddRemote(remote) => added.push(add_remote.add(&remote)),
+                effect => carry_out(effect, &feeds, &mut guard)?,
             }
-            carry_out(effect, &feeds, &mut guard)?;
+        }
+        for result in added.drain(..) {
+            let result = result.map(|(host, source)| {
+                feeds.push(Feed::start(feeds.len(), source, sender.clone()));
+                host
+            });
+            effects.extend(app.update(now(), AppMessage::Added(Box::new(result))));
+        }
+        if !effects.is_empty() {
+            continue;
         }
         waiting |= app.take_changed();
         // While the terminal takes the last frame, the next one can still change.
@@ -185,8 +208,8 @@ fn carry_out(effect: Effect, feeds: &[Feed], guard: &mut TerminalGuard) -> io::R
         Effect::Redraw => guard.redraw()?,
         Effect::Mouse(on) => guard.capture_mouse(on)?,
         Effect::Copy(text) => guard.copy(&text)?,
-        // The loop ends before.
-        Effect::Quit => {}
+        // The loop does these itself.
+        Effect::Quit | Effect::AddRemote(_) => {}
     }
     Ok(())
 }

@@ -24,6 +24,16 @@ pub(crate) trait Screen: Sync {
         Vec::new()
     }
 
+    /// What each host is polled for while it is shown, the one that is looked at or not.
+    fn queries_of(&self, _app: &App, _index: usize) -> Vec<AnyQuery> {
+        Vec::new()
+    }
+
+    /// Whether what a host says is seen here.
+    fn shows(&self, app: &App, index: usize) -> bool {
+        index == app.current
+    }
+
     /// Draws the body.
     fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>);
 
@@ -62,6 +72,11 @@ pub(crate) trait Screen: Sync {
         Vec::new()
     }
 
+    /// The line of the terminal that has the titles of its columns.
+    fn heading_line(&self, _app: &App) -> u16 {
+        2
+    }
+
     /// How many rows of it are seen.
     fn rows_seen(&self, app: &App) -> usize {
         app.page()
@@ -83,6 +98,27 @@ pub(crate) trait Screen: Sync {
         None
     }
 
+    /// What is copied of the chosen row; nothing where there is none.
+    fn copied(&self, app: &App) -> Option<String> {
+        let place = self.table(app)?.position()?;
+        self.row_text(app, place)
+    }
+
+    /// What is highlighted in its rows besides the text that was searched for.
+    fn highlights(&self, app: &App) -> Vec<String> {
+        vec![self.filter(app).to_owned()]
+    }
+
+    /// The columns as they are drawn at this width, where a person can choose among them.
+    fn shown_headings(&self, _app: &App, width: u16) -> Vec<Heading> {
+        self.headings(width)
+    }
+
+    /// What stands in a badge besides the filter; empty for nothing.
+    fn badge(&self, _app: &App) -> String {
+        String::new()
+    }
+
     /// Which rows are shown; empty for all.
     fn filter<'a>(&self, app: &'a App) -> &'a str {
         self.table(app).map_or("", AnyTable::filter)
@@ -98,6 +134,11 @@ pub(crate) trait Screen: Sync {
     /// What is wrong with a filter; nothing when it can be used.
     fn filter_problem(&self, _text: &str) -> Option<String> {
         None
+    }
+
+    /// Filters that a person could want here.
+    fn filter_examples(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// The filter that the rows passed that are shown now.
@@ -196,15 +237,17 @@ views! {
         Overview overview OverviewScreen OverviewState, "Overview" "Over", "the host at a glance";
         Processes processes ProcessesScreen ProcessesState, "Processes" "Proc", "its processes";
         Api api ApiScreen ApiState, "API" "API", "requests to its daemon";
-        Health health HealthScreen HealthState, "Health" "Health", "how its daemon does";
+        Health health HealthScreen HealthState, "Health" "Hlth", "how its daemon does";
         Users users UsersScreen UsersState, "Users" "Users", "its users and keys";
         History history HistoryScreen HistoryState, "History" "Hist", "its past";
         Units units UnitsScreen UnitsState, "Units" "Units", "its units of systemd";
         Logs logs LogsScreen LogsState, "Logs" "Logs", "its journal";
+        Network network NetworkScreen NetworkState, "Network" "Net", "its interfaces and sockets";
     }
     pages {
         Process process ProcessScreen ProcessState, "Process";
         Unit unit UnitScreen UnitState, "Unit";
+        Deed deed DeedScreen DeedState, "Results";
     }
 }
 

@@ -1,10 +1,12 @@
 //! The screens: each has a module with all of it. What is drawn around them is in `widgets`.
 
 pub(crate) mod api;
+pub(crate) mod deed;
 pub(crate) mod fleet;
 pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod logs;
+pub(crate) mod network;
 pub(crate) mod overview;
 pub(crate) mod process;
 pub(crate) mod processes;
@@ -14,6 +16,7 @@ pub(crate) mod users;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
+use ratatui::style::Color;
 use ratatui::text::Line;
 
 use super::app::App;
@@ -45,6 +48,25 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
     app.place().screen().draw(app, app.body(), frame);
     frame::draw_footer(app, line(area.height - 1), frame);
     popups::draw(app, area, frame);
+    fill_background(app, area, frame);
+}
+
+/// Where a theme has a background of its own, nothing keeps the terminal's.
+fn fill_background(app: &App, area: Rect, frame: &mut Frame<'_>) {
+    let base = app.settings.theme.base;
+    let (Some(text), Some(behind)) = (base.fg, base.bg) else {
+        return;
+    };
+    let buffer = frame.buffer_mut();
+    for position in area.positions() {
+        let cell = &mut buffer[position];
+        if cell.fg == Color::Reset {
+            cell.fg = text;
+        }
+        if cell.bg == Color::Reset {
+            cell.bg = behind;
+        }
+    }
 }
 
 /// Why there is nothing to see, and whether that is a failure.
@@ -118,8 +140,29 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
                 line.push(' ');
                 line.push_str(word);
             }
-            _ => lines.push(word.to_owned()),
+            _ => lines.extend(broken(word, width)),
         }
     }
     lines
+}
+
+/// A word in parts of at most this width.
+fn broken(word: &str, width: usize) -> Vec<String> {
+    use unicode_segmentation::UnicodeSegmentation;
+    use unicode_width::UnicodeWidthStr;
+
+    let mut parts = vec![String::new()];
+    let mut used = 0;
+    for grapheme in word.graphemes(true) {
+        let own = grapheme.width();
+        if used + own > width && used > 0 {
+            parts.push(String::new());
+            used = 0;
+        }
+        used += own;
+        if let Some(part) = parts.last_mut() {
+            part.push_str(grapheme);
+        }
+    }
+    parts
 }

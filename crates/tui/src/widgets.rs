@@ -2,4 +2,6 @@
 
 pub(crate) mod chart;
 pub(crate) mod frame;
+pub(crate) mod graph;
 pub(crate) mod meter;
+pub(crate) mod parts;

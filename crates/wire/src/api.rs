@@ -8,6 +8,7 @@ pub mod history;
 pub mod keys;
 pub mod logs;
 pub mod metrics;
+pub mod network;
 pub mod page;
 pub mod problem;
 pub mod processes;

@@ -158,6 +158,8 @@ pub struct Process {
     pub virtual_bytes: u64,
     /// Number of threads.
     pub threads: u64,
+    /// Priority as the kernel schedules it: 0 to 39 for ordinary processes, -2 to -100 for real-time ones.
+    pub priority: i32,
     /// Nice value, -20 to 19.
     pub nice: i32,
     /// Terminal that controls it, for instance `pts/3`.

@@ -40,6 +40,16 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis(by)))
     }
 
+    /// How far the clock of this machine is ahead of UTC at this time, in seconds, as its time zone says.
+    #[must_use]
+    pub fn local_offset(self) -> i32 {
+        use chrono::{Offset, TimeZone};
+
+        let utc = DateTime::<Utc>::from(self).naive_utc();
+        let offset = chrono::Local.offset_from_utc_datetime(&utc);
+        offset.fix().local_minus_utc()
+    }
+
     /// How long ago `earlier` was, zero when it lies in the future.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

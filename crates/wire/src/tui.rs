@@ -12,6 +12,26 @@ pub enum ThemeName {
     Light,
     /// Without colours.
     Mono,
+    /// Solarized, dark.
+    Solarized,
+    /// Gruvbox, dark.
+    Gruvbox,
+    /// Nord.
+    Nord,
+    /// Pure colours on black.
+    HighContrast,
+}
+
+/// Of which time zone times are shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum TimeZone {
+    /// UTC.
+    #[default]
+    Utc,
+    /// The one of the machine on which the dashboard runs.
+    Local,
+    /// The one of the host that is shown, where its daemon reports it; else UTC.
+    Host,
 }
 
 /// Which keys to use.
@@ -21,11 +41,18 @@ pub enum Preset {
     Default,
     /// As in htop.
     Htop,
+    /// As in btop.
+    Btop,
+    /// As in k9s.
+    K9s,
 }
 
 macro_rules! words {
     ($name:ident: $($variant:ident = $word:literal),+) => {
         impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
             /// The words that choose.
             pub const WORDS: &'static [&'static str] = &[$($word),+];
 
@@ -55,5 +82,6 @@ macro_rules! words {
     };
 }
 
-words!(ThemeName: Default = "default", Light = "light", Mono = "mono");
-words!(Preset: Default = "default", Htop = "htop");
+words!(ThemeName: Default = "default", Light = "light", Mono = "mono", Solarized = "solarized", Gruvbox = "gruvbox", Nord = "nord", HighContrast = "high-contrast");
+words!(TimeZone: Utc = "utc", Local = "local", Host = "host");
+words!(Preset: Default = "default", Htop = "htop", Btop = "btop", K9s = "k9s");

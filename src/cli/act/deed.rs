@@ -2,9 +2,12 @@
 
 use std::str::FromStr;
 
+use futures_util::future::join_all;
+
 use super::outcome::{ActRow, Outcome};
 use crate::cli::hosts::HostError;
 use linux_api_client::acts::UnitVerb;
+pub(in crate::cli) use linux_api_client::acts::unit_name as parse_unit;
 use linux_api_client::{Client, ProcessPage};
 use linux_api_wire::api::acts::{
     ActState, ProcessActResult, ProcessIdentity, SendSignals, SetNices, SetUnitLimits, SignalName,
@@ -13,21 +16,6 @@ use linux_api_wire::api::processes::Process;
 
 /// Most processes of one request.
 const AT_ONCE: usize = 100;
-/// The types of units, as their names end.
-const UNIT_TYPES: [&str; 11] = [
-    "service",
-    "timer",
-    "socket",
-    "path",
-    "target",
-    "mount",
-    "automount",
-    "swap",
-    "slice",
-    "scope",
-    "device",
-];
-
 /// A process as people name it: `PID`, or `PID@START`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::cli) struct ProcessArgument {
@@ -64,24 +52,6 @@ impl ProcessArgument {
             None => self.pid.to_string(),
         }
     }
-}
-
-/// Reads the name of a unit; one without a type is a service's.
-pub(in crate::cli) fn parse_unit(text: &str) -> Result<String, String> {
-    let is_known =
-        |character: char| character.is_ascii_alphanumeric() || ":-_.\\@".contains(character);
-    if text.is_empty()
-        || text.len() > 255
-        || !text.chars().all(is_known)
-        || text.starts_with(['-', '.'])
-    {
-        return Err("expected the name of a unit, such as nginx or backup.timer".to_owned());
-    }
-    let kind = text.rsplit_once('.').map(|(_, kind)| kind);
-    if kind.is_some_and(|kind| UNIT_TYPES.contains(&kind)) {
-        return Ok(text.to_owned());
-    }
-    Ok(format!("{text}.service"))
 }
 
 /// What is to be done.
@@ -170,6 +140,8 @@ impl Deed {
                     remedy,
                 );
             }
+        } else if let Self::Units(_, verb) = self {
+            join_all(rows.iter_mut().map(|row| plan_unit(client, row, *verb))).await;
         }
         Ok(rows)
     }
@@ -261,6 +233,23 @@ impl Deed {
                 }
             }
         }
+    }
+}
+
+/// Has the host decide on one unit. Where it can't now, it does when it is acted on.
+async fn plan_unit(client: &Client, row: &mut ActRow, verb: UnitVerb) {
+    if let Ok(state) = client.unit_act(&row.target, verb).await
+        && !state.available
+    {
+        let reason = state
+            .reason
+            .unwrap_or_else(|| "the host does not allow it".to_owned());
+        row.refuse(
+            Outcome::NotAllowed,
+            "not_allowed_by_policy",
+            reason,
+            state.remedy,
+        );
     }
 }
 

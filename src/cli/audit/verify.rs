@@ -1,14 +1,15 @@
 //! `linux-api audit verify`: whether the log of acts is as it was written.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 
 use crate::cli::{Context, output};
 use linux_api_acts::LOG;
 use linux_api_acts::protocol::Head;
-use linux_api_executor::log::{Finding, Verified, verify};
+use linux_api_executor::log::{Verified, verify};
 
 /// Check that the log of acts on this host is as it was written
 ///
@@ -39,16 +40,22 @@ fn head(text: &str) -> Result<Head, String> {
 
 impl Options {
     pub(super) fn run(&self, ctx: &Context) -> anyhow::Result<ExitCode> {
-        let found = std::fs::metadata(&self.acts);
-        found.with_context(|| format!("{}: nothing was recorded", self.acts.display()))?;
-        // Files may have moved while they were read.
-        let verified = self.verify().or_else(|_| self.verify())?;
+        std::fs::metadata(&self.acts).map_err(|error| absent(&self.acts, &error))?;
+        let verified = verify(&self.acts, self.head.as_ref())?;
         output::document(ctx, &verified, || words(&verified, &self.acts))?;
         Ok(ExitCode::SUCCESS)
     }
+}
 
-    fn verify(&self) -> Result<Verified, Finding> {
-        verify(&self.acts, self.head.as_ref())
+/// Why the log can't be looked at.
+fn absent(path: &Path, error: &io::Error) -> anyhow::Error {
+    let path = path.display();
+    match error.kind() {
+        io::ErrorKind::NotFound => anyhow!("{path} is not there: nothing was recorded"),
+        io::ErrorKind::PermissionDenied => {
+            anyhow!("only root can read {path}: run this with sudo")
+        }
+        _ => anyhow!("can't read {path}: {error}"),
     }
 }
 
@@ -64,4 +71,17 @@ fn words(verified: &Verified, path: &Path) -> String {
     let torn = torn.map(|place| format!("{place}: cut off by a crash"));
     let lines: Vec<String> = std::iter::once(first).chain(torn).collect();
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_may_not_be_read_is_no_log_that_is_absent() {
+        let text =
+            |kind: io::ErrorKind| absent(Path::new("/x/acts.jsonl"), &kind.into()).to_string();
+        assert!(text(io::ErrorKind::NotFound).ends_with("nothing was recorded"));
+        assert!(text(io::ErrorKind::PermissionDenied).ends_with("run this with sudo"));
+    }
 }

@@ -11,8 +11,9 @@ use crate::cli::exit::UsageError;
 use crate::cli::{Context, NOT_ALLOWED, output};
 use linux_api_acts::names::{UnitName, Word};
 use linux_api_acts::protocol::{
-    Actor, Decision, Effect, FailureCode, Limit, Message, Outcome, Process, Refusal, RefusalCode,
-    ReniceProcess, Reply, Request, Signal, SignalProcess, Unit, UnitLimits, UnitVerb, Verb,
+    Actor, Decision, Effect, FailureCode, Message, Outcome, ProcessIdentity, Refusal, RefusalCode,
+    ReniceProcess, Reply, Request, SignalName, SignalProcess, Unit, UnitLimit, UnitLimits,
+    UnitVerb, Verb,
 };
 use linux_api_acts::{LOG, SYSTEM_BUS};
 use linux_api_executor::executor::{Executor, Peer, Settings};
@@ -75,6 +76,7 @@ impl Options {
             // A test writes nothing.
             log: LOG.into(),
             bus: self.bus,
+            procfs: "/proc".into(),
             daemon_uid: account_uid(),
             clock: Clock::system(),
         });
@@ -133,7 +135,7 @@ impl Options {
         match &*self.verb {
             "signal" => Ok(Verb::Signal(SignalProcess {
                 process: self.process()?,
-                signal: Signal::Term,
+                signal: SignalName::Term,
                 escalate_after: None,
             })),
             "renice" => Ok(Verb::Renice(ReniceProcess {
@@ -151,13 +153,13 @@ impl Options {
     }
 
     /// The process that has this id now.
-    fn process(&self) -> anyhow::Result<Process> {
+    fn process(&self) -> anyhow::Result<ProcessIdentity> {
         let pid = self.target.parse();
         let pid =
             pid.map_err(|_| UsageError(format!("{:?} is no id of a process", self.target)))?;
         let identity = linux_api_host::read_identity("/proc".as_ref(), pid)
             .with_context(|| format!("process {pid} can't be read"))?;
-        Ok(Process {
+        Ok(ProcessIdentity {
             pid,
             start_ticks: identity.start_ticks,
         })
@@ -176,7 +178,7 @@ fn unit_verb(verb: UnitVerb, unit: UnitName) -> Verb {
         UnitVerb::Limits => Verb::Limits(UnitLimits {
             unit,
             persistent: false,
-            memory_max: Some(Limit::NONE),
+            memory_max: Some(UnitLimit::NONE),
             memory_high: None,
             cpu_quota: None,
             io_weight: None,

@@ -27,6 +27,9 @@ pub(super) fn of(field: Field) -> Column<ProcessRow> {
             Column::number("VIRTUAL", |row| size(row.process.virtual_bytes).into())
         }
         Field::Threads => Column::number("THREADS", |row| row.process.threads.to_string().into()),
+        Field::Priority => Column::number("PRIORITY", |row| {
+            known(row.process.priority.map(|it| it.to_string()))
+        }),
         Field::Nice => Column::number("NICE", |row| row.process.nice.to_string().into()),
         Field::Tty => Column::text("TTY", |row| text(row.process.tty.as_deref())),
         Field::StartTime => Column::text("STARTED", |row| minute(&row.process.start_time).into()),

@@ -153,7 +153,12 @@ impl ProcessQuery {
         let mut polled: BTreeSet<Column> = self.columns.iter().copied().collect();
         polled.extend([Column::Pid, Column::Name]);
         let fields: Vec<&str> = polled.iter().map(|column| column.as_str()).collect();
-        let fields = fields.join(",");
+        // An older daemon does not know the names of all of them.
+        let fields = if fields.len() == Column::ALL.len() {
+            String::new()
+        } else {
+            fields.join(",")
+        };
         let limit = self.limit.map_or(usize::MAX, |limit| limit as usize);
         let mut page = ProcessPage {
             filter: &self.filter,

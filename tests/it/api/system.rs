@@ -65,9 +65,12 @@ async fn the_host_is_described(database: Database) {
         "processor",
         "release",
         "system",
+        "utc_offset_seconds",
         "version",
     ];
     assert_eq!(names(&info), fields);
+    let offset = info["utc_offset_seconds"].as_i64().unwrap();
+    assert!(offset.abs() < 86_400);
     let name = rustix::system::uname();
     assert_eq!(info["system"], "Linux");
     assert_eq!(

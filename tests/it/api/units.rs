@@ -167,10 +167,12 @@ async fn a_unit_is_shown_by_any_of_its_names_and_without_its_secrets() {
     timer.timer = (1_799_999_000_000_000, 1_800_003_600_000_000);
     let mut unloaded = unit("old.service");
     unloaded.is_loaded = false;
+    let mut broken = unit("broken.service");
+    (broken.is_loaded, broken.load, broken.active) = (false, "bad-setting", "inactive");
     let mut fileless = unit("app@x.service");
     fileless.is_loaded = false;
     fileless.has_file = false;
-    let Some(stage) = Stage::new(vec![web, timer, unloaded, fileless]).await else {
+    let Some(stage) = Stage::new(vec![web, timer, unloaded, broken, fileless]).await else {
         return;
     };
     for name in ["nginx.service", "web.service"] {
@@ -199,12 +201,32 @@ async fn a_unit_is_shown_by_any_of_its_names_and_without_its_secrets() {
     let listed = stage.get("").await;
     assert_eq!(
         names(&listed),
-        ["backup.timer", "nginx.service", "old.service"]
+        [
+            "backup.timer",
+            "broken.service",
+            "nginx.service",
+            "old.service"
+        ]
     );
-    assert_eq!(listed["items"][2]["active"], Value::Null);
+    assert_eq!(listed["items"][3]["active"], Value::Null);
     stage.systemd.calls();
     assert_eq!(stage.get("/old.service").await["name"], "old.service");
-    assert_eq!(stage.systemd.calls().last().unwrap(), "load old.service");
+    // It is loaded once, and not for each property.
+    let calls = stage.systemd.calls();
+    let own: Vec<&String> = calls
+        .iter()
+        .filter(|call| call.ends_with(" old.service"))
+        .collect();
+    assert_eq!(
+        own,
+        ["keep old.service", "load old.service", "let go old.service"]
+    );
+    let broken = stage.get("/broken.service").await;
+    assert_eq!(
+        [&broken["load"], &broken["active"]],
+        ["bad-setting", "inactive"]
+    );
+    stage.systemd.calls();
     // What has no file is not loaded: systemd would make a unit of any text.
     for name in ["app@x.service", "nope.service", "app@.service"] {
         let reply = stage
@@ -215,7 +237,9 @@ async fn a_unit_is_shown_by_any_of_its_names_and_without_its_secrets() {
     }
     let calls = stage.systemd.calls();
     assert!(
-        !calls.iter().any(|call| call.starts_with("load")),
+        !calls
+            .iter()
+            .any(|call| call.starts_with("load") || call.starts_with("keep")),
         "{calls:?}"
     );
     let long = format!("{}.service", "a".repeat(300));

@@ -40,7 +40,11 @@ async fn respond(State(script): State<Script>, method: Method, uri: Uri, body: B
         json!({"code": "not_found", "detail": "Not Found", "status": 404, "type": "about:blank",
         "title": "Not Found", "request_id": "x"}),
     );
-    let (status, body) = script.responses.get(&path).unwrap_or(&missing);
+    // What is listed with its query comes first.
+    let whole = uri.query().map(|query| format!("{path}?{query}"));
+    let found = whole.and_then(|whole| script.responses.get(&whole));
+    let found = found.or_else(|| script.responses.get(&path));
+    let (status, body) = found.unwrap_or(&missing);
     let status = StatusCode::from_u16(*status).unwrap();
     (status, axum::Json(body.clone())).into_response()
 }
@@ -176,6 +180,32 @@ fn without_a_terminal_nothing_is_done_unless_yes_is_given() {
         "{}",
         done.out
     );
+}
+
+#[test]
+fn the_plan_has_the_verdict_of_the_host_on_each_unit() {
+    let mut protected = state(false);
+    protected["reason"] = json!("dbus.service is protected");
+    let host = FakeHost::start(&[
+        (RESTART, 200, unit_result("done", "active")),
+        ("acts?unit=dbus.service&verb=restart", 200, protected),
+    ]);
+    let line = ["unit", "restart", "app", "dbus"];
+    let planned = run(&[&host], &[&line[..], &["--dry-run", "--json"]].concat());
+    assert_eq!(outcomes(&planned), ["planned", "not_allowed"]);
+    assert_eq!(planned.code, 3);
+    let question = run(&[&host], &line);
+    for part in [
+        "restart app.service: possible",
+        "restart dbus.service: not allowed: dbus.service is protected",
+        "Restart app.service on ",
+    ] {
+        assert!(question.err.contains(part), "{part}: {}", question.err);
+    }
+    assert!(host.posted().is_empty());
+    let done = run(&[&host], &[&line[..], &["--yes", "--json"]].concat());
+    assert_eq!(outcomes(&done), ["done", "not_allowed"]);
+    assert_eq!(host.posted().len(), 1);
 }
 
 #[test]

@@ -201,6 +201,34 @@ fn an_act_reaches_the_process_that_it_names_on_postgresql() {
 }
 
 #[test]
+fn the_policy_decides_on_an_act_that_is_not_done() {
+    let host = Host::new("[units]\nallow = [\"app.service\"]\n", None);
+    let _executor = host.place.start();
+    let daemon = host.start();
+    let key = daemon.key.clone().unwrap();
+    let state = |query: &str| {
+        let (status, body) = daemon.get(&format!("/api/v1/system/acts{query}"), Some(&key));
+        (status, serde_json::from_str::<Value>(&body).unwrap())
+    };
+    assert_eq!(state("").1["units"], true);
+    let (_, protected) = state("?unit=dbus.service&verb=stop");
+    assert_eq!(
+        [&protected["available"], &protected["units"]],
+        [false, false]
+    );
+    let reason = protected["reason"].as_str().unwrap();
+    assert!(reason.contains("dbus.service is protected"), "{reason}");
+    for query in [
+        "?unit=a%3Bid&verb=stop",
+        "?unit=app.service&verb=mask",
+        "?unit=app.service&verb=limits",
+    ] {
+        assert_eq!(state(query).0, 422, "{query}");
+    }
+    assert!(host.acts().is_empty());
+}
+
+#[test]
 fn what_the_host_does_not_allow_says_what_would() {
     let host = Host::new(include_str!("../../../packaging/policy.toml"), None);
     let daemon = host.start();
@@ -349,6 +377,33 @@ impl Drop for Stubborn {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// The executor is killed between an act and its result.
+#[test]
+fn an_act_whose_result_is_lost_is_said_to_be_unknown() {
+    let host = Host::new(OPEN, None);
+    let executor = host.place.start();
+    let daemon = host.start();
+    let key = daemon.key.clone().unwrap();
+    let stubborn = Stubborn::start();
+    let pid = stubborn.0.id();
+    let identity = linux_api_host::read_identity("/proc".as_ref(), pid).unwrap();
+    let target = format!("process:{pid}@{}", identity.start_ticks);
+    let path = format!("/api/v1/system/processes/{pid}/signal");
+    let (address, sent) = (daemon.address.clone(), key.clone());
+    let body = json!({"signal": "TERM", "start_ticks": identity.start_ticks, "escalate_after": 30});
+    let request = std::thread::spawn(move || parsed(post(&address, &path, &sent, &body)));
+    eventually(|| host.acts().len() == 1);
+    drop(executor);
+    let (status, lost) = request.join().unwrap();
+    assert_eq!(
+        (status, &lost["code"]),
+        (409, &json!("act_outcome_unknown")),
+        "{lost}"
+    );
+    // It was not refused.
+    assert_eq!(results(&daemon, &key, &target), ["begun", "failed"]);
 }
 
 /// The daemon is killed between request and result, `before` the database was stopped.

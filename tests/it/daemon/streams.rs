@@ -212,7 +212,17 @@ fn only_the_families_asked_for_are_shown_and_unknown_ones_refused() {
     assert_eq!(status, 200, "{body}");
     let snapshot: Value = serde_json::from_str(&body).unwrap();
     let fields: Vec<&String> = snapshot.as_object().unwrap().keys().collect();
-    assert_eq!(fields, ["host", "load", "status", "time", "uptime_seconds"]);
+    assert_eq!(
+        fields,
+        [
+            "host",
+            "host_id",
+            "load",
+            "status",
+            "time",
+            "uptime_seconds"
+        ]
+    );
     for route in ["snapshot", "stream"] {
         let path = format!("/api/v1/system/{route}?include=load,gpu");
         let (status, body) = daemon.get(&path, Some(&key));

@@ -135,9 +135,12 @@ fn told_until(socket: &UnixDatagram, last: &str) -> Vec<String> {
     let mut told = Vec::new();
     let mut buffer = [0; 4096];
     while !told.iter().any(|line: &String| line.starts_with(last)) {
-        let read = socket
-            .recv(&mut buffer)
-            .unwrap_or_else(|error| panic!("{error} while waiting for {last} after {told:?}"));
+        let read = match socket.recv(&mut buffer) {
+            Ok(read) => read,
+            // A process that was stopped and goes on.
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => panic!("{error} while waiting for {last} after {told:?}"),
+        };
         let text = std::str::from_utf8(&buffer[..read]).unwrap();
         told.extend(text.lines().map(str::to_owned));
     }

@@ -66,6 +66,7 @@ pub(crate) const LISTED: &[UnrunCommand] = &[
     listed("systemd-sysusers ", ACCOUNTS, nothing),
     listed("systemd-tmpfiles ", ROOT, nothing),
     listed("systemctl ", SYSTEMD, nothing),
+    listed("linux-api setup --logs", SYSTEMD, nothing),
     listed("linux-api policy ", ROOT, nothing),
     listed("linux-api audit verify", ROOT, nothing),
     listed("linux-api process signal ", "acts on this host", nothing),

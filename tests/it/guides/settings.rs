@@ -7,6 +7,7 @@ use std::path::Path;
 use linux_api_alerts::rules::{self, RuleSource};
 use linux_api_config::tui::Tui;
 use linux_api_executor::policy::Policy;
+use linux_api_tui::theme::Palette;
 
 use crate::guides::stage::Stage;
 
@@ -24,6 +25,11 @@ pub(crate) fn check(stage: &Stage, place: &str, text: &str) {
             .replace("/etc/linux-api/database_direct_url", secret)
             .replace("/etc/linux-api/database_admin_url", secret)
             .replace("/etc/linux-api/database_owner_url", secret);
+        if text.contains("accent = ") {
+            let read = Palette::of_text("dusk.toml", &here);
+            assert!(read.is_ok(), "{place}: {:?}", read.unwrap_err());
+            continue;
+        }
         if text.contains("theme = ") {
             let path = stage.path("tui.toml");
             fs::write(&path, here).unwrap();

@@ -77,6 +77,8 @@ impl Drop for Terminal {
 #[test]
 fn the_answers_of_a_person_become_the_configuration() {
     let system = System::new();
+    fs::create_dir_all(system.path("etc")).unwrap();
+    fs::write(system.path("etc/group"), "systemd-journal:x:999:\n").unwrap();
     let Some(terminal) = Terminal::start("answers", &system.setup(&[])) else {
         return;
     };
@@ -86,6 +88,7 @@ fn the_answers_of_a_person_become_the_configuration() {
     terminal.answer("Where are users, keys", &["Enter"]);
     terminal.answer("What may be done on this host", &["Down", "Enter"]);
     terminal.answer("Units, such as", &["nginx.service", "Enter"]);
+    terminal.answer("May operators read the logs", &["Enter"]);
     let plan = terminal.answer("Do all this?", &["Enter"]);
     assert!(plan.contains("write /etc/linux-api/config.toml"), "{plan}");
     assert!(!exists(&system.path("etc/linux-api")), "before the answer");
@@ -99,6 +102,8 @@ fn the_answers_of_a_person_become_the_configuration() {
     assert!(policy.contains("allow = [\"nginx.service\"]"), "{policy}");
     let link = "etc/systemd/system/sockets.target.wants/linux-api-executor.socket";
     assert!(exists(&system.path(link)));
+    let drop_in = "etc/systemd/system/linux-api.service.d/journal.conf";
+    assert!(exists(&system.path(drop_in)));
 }
 
 /// Keys of a shell edit the line, and a wrong value is prompted for again.

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use linux_api_store::Store;
-use linux_api_store::acts::{ActEvent, ActLine, PlannedAct};
+use linux_api_store::acts::{ActLine, ActOutcome, ClaimedAct, PlannedAct};
 use linux_api_store::api_keys::NewKey;
 use linux_api_store::audit::AuditFilter;
 use linux_api_store::backup::{self, BackupOrder, BackupScope, Reason, RestoreOrder};
+use linux_api_store::refusals::{ROWS_PER_WINDOW, WINDOW};
 use linux_api_wire::api_key::{KeyId, Scope, Scopes};
 use linux_api_wire::audit::{Action, Actor, Via};
 use linux_api_wire::progress::NoProgress;
@@ -19,6 +20,8 @@ on_both_engines! {
     a_way_back_leaves_no_wider_key,
     an_earlier_backup_is_brought_up,
     lines_are_copied_once_each,
+    an_outcome_is_that_of_its_own_act,
+    acts_that_do_not_begin_fill_no_disk,
     an_act_begins_by_rights_that_still_hold,
 }
 
@@ -181,65 +184,153 @@ async fn results(store: &Store) -> Vec<(String, String, String)> {
         .collect()
 }
 
+fn claimed(planned: PlannedAct, name: &str, via: Via) -> ClaimedAct {
+    ClaimedAct {
+        planned,
+        name: name.to_owned(),
+        via: Some(via),
+        address: None,
+    }
+}
+
+fn ended(result: &'static str) -> ActOutcome {
+    ActOutcome {
+        result,
+        detail: String::new(),
+    }
+}
+
+fn by(id: &str) -> Via {
+    Via::Key(KeyId(id.to_owned()))
+}
+
 async fn lines_are_copied_once_each(database: Database) {
     let store = database.store().await;
     store.set_own_host("h1".into());
+    let alice = add_user(&store, "alice", Role::Operator).await;
+    let by_alice = by_key(&alice, "key_alice", Scope::ProcessesAct);
     let now = store.clock().now();
-    let line = |seq: u64, id: &str, event| ActLine {
+    let line = |seq: u64, id: &str, act, outcome| ActLine {
         line: format!("{seq}:hash"),
         time: now,
         id: id.to_owned(),
-        event,
+        act,
+        outcome,
     };
-    let begun = |id: &str| ActEvent::Begun {
-        planned: planned(id),
-        name: "alice".to_owned(),
-        via: Some(Via::Unix(1000)),
-        address: None,
-    };
-    let ended = || ActEvent::Ended {
-        result: "failed",
-        detail: String::new(),
-    };
-    // One has its row before, by the daemon; of the other nothing is known.
-    store
-        .begin_act(&Actor::system(), &planned("one"))
-        .await
-        .unwrap();
+    let one = || Some(claimed(planned("one"), "alice", by("key_alice")));
+    let other = |id: &str| Some(claimed(planned(id), "root", Via::Unix(0)));
+    // One has its row before, by the daemon; of the others nothing is known.
+    store.begin_act(&by_alice, &planned("one")).await.unwrap();
     let lines = [
-        line(1, "one", begun("one")),
-        line(2, "two", begun("two")),
-        line(3, "one", ended()),
-        line(4, "two", ended()),
-        line(5, "unknown", ended()),
+        line(1, "one", one(), None),
+        line(2, "two", other("two"), None),
+        line(3, "one", one(), Some(ended("failed"))),
+        line(4, "two", other("two"), Some(ended("failed"))),
+        line(5, "three", other("three"), Some(ended("done"))),
+        // As the first daemons that acted left it.
+        line(6, "one", None, Some(ended("done"))),
+        line(7, "unknown", None, Some(ended("done"))),
     ];
-    assert_eq!(store.copy_acts(&lines, "5:hash").await.unwrap(), 3);
+    assert_eq!(store.copy_acts(&lines, "7:hash").await.unwrap(), 5);
     // Once more, as after a kill before the commit was seen, and from a log that begins again.
-    assert_eq!(store.copy_acts(&lines, "5:hash").await.unwrap(), 0);
+    assert_eq!(store.copy_acts(&lines, "7:hash").await.unwrap(), 0);
     let row = |actor: &str, via: &str, result: &str| {
         (actor.to_owned(), via.to_owned(), result.to_owned())
     };
     assert_eq!(
         results(&store).await,
         [
-            row("system", "system", "begun"),
-            row("alice", "unix:1000", "begun"),
-            row("system", "system", "failed"),
-            row("alice", "unix:1000", "failed"),
+            row("alice", "key:key_alice", "begun"),
+            row("root", "unix:0", "begun"),
+            row("alice", "key:key_alice", "failed"),
+            row("root", "unix:0", "failed"),
+            row("root", "unix:0", "done"),
+            row("alice", "key:key_alice", "done"),
         ]
     );
     // Another host has a log of its own with the same numbers.
     store.set_own_host("h2".into());
-    let other = [line(2, "two", begun("two"))];
+    let other = [line(2, "two", other("two"), None)];
     assert_eq!(store.copy_acts(&other, "2:hash").await.unwrap(), 1);
+}
+
+async fn an_outcome_is_that_of_its_own_act(database: Database) {
+    let store = database.store().await;
+    store.set_own_host("h1".into());
+    let alice = add_user(&store, "alice", Role::Operator).await;
+    let mallory = add_user(&store, "mallory", Role::Operator).await;
+    let kill = || PlannedAct {
+        target: "process:99@1".to_owned(),
+        ..planned("deploy")
+    };
+    // Two more requests come in by the same id while the first one is done, and are refused.
+    let by_alice = by_key(&alice, "key_alice", Scope::ProcessesAct);
+    let by_mallory = by_key(&mallory, "key_mallory", Scope::ProcessesAct);
+    for (actor, act) in [
+        (&by_alice, kill()),
+        (&by_alice, planned("deploy")),
+        (&by_mallory, kill()),
+    ] {
+        store.begin_act(actor, &act).await.unwrap();
+    }
+    let line = ActLine {
+        line: "2:hash".to_owned(),
+        time: store.clock().now(),
+        id: "deploy".to_owned(),
+        act: Some(claimed(kill(), "alice", by("key_alice"))),
+        outcome: Some(ended("done")),
+    };
+    assert_eq!(store.copy_acts(&[line], "2:hash").await.unwrap(), 1);
+    let filter = AuditFilter {
+        result: Some("done".to_owned()),
+        action: Some("process.signal".to_owned()),
+        ..AuditFilter::default()
+    };
+    let rows = store.list_audit(&filter, 100).await.unwrap();
+    let rows: Vec<_> = rows.iter().map(|row| (&*row.actor, &*row.target)).collect();
+    assert_eq!(rows, [("alice", "process:99@1")]);
+}
+
+async fn acts_that_do_not_begin_fill_no_disk(database: Database) {
+    let (store, clock) = database.store_with_clock().await;
+    store.set_own_host("h1".into());
+    let alice = add_user(&store, "alice", Role::Operator).await;
+    let by_alice = by_key(&alice, "key_alice", Scope::ProcessesAct);
+    // Nothing acts on the host; she does not give up.
+    for number in 0..100 {
+        let act = planned(&number.to_string());
+        store.begin_act(&by_alice, &act).await.unwrap();
+        let ended = store.end_act(&by_alice, &act, "failed", "nothing acts");
+        ended.await.unwrap();
+    }
+    assert_eq!(results(&store).await.len(), 2 * ROWS_PER_WINDOW as usize);
+    // What is begun all the same has both rows, and a minute later she is as good as others.
+    let line = |seq: u64, outcome| ActLine {
+        line: format!("{seq}:hash"),
+        time: store.clock().now(),
+        id: "99".to_owned(),
+        act: Some(claimed(planned("99"), "alice", by("key_alice"))),
+        outcome,
+    };
+    let lines = [line(1, None), line(2, Some(ended("done")))];
+    assert_eq!(store.copy_acts(&lines, "2:hash").await.unwrap(), 2);
+    clock.advance(WINDOW);
+    store.begin_act(&by_alice, &planned("a")).await.unwrap();
+    let rows = 2 * ROWS_PER_WINDOW as usize + 3;
+    assert_eq!(results(&store).await.len(), rows);
 }
 
 async fn an_act_begins_by_rights_that_still_hold(database: Database) {
     let store = database.store().await;
     let alice = add_user(&store, "alice", Role::Operator).await;
     let by_alice = by_key(&alice, "key_alice", Scope::ProcessesAct);
-    store.begin_act(&by_alice, &planned("a")).await.unwrap();
+    let role = store.begin_act(&by_alice, &planned("a")).await.unwrap();
+    assert_eq!(role, Role::Operator);
     let boss = Actor::system();
+    add_user(&store, "boss", Role::Admin).await;
+    store.set_role(&boss, alice.id, Role::Admin).await.unwrap();
+    let role = store.begin_act(&by_alice, &planned("a")).await.unwrap();
+    assert_eq!(role, Role::Admin);
     store.set_role(&boss, alice.id, Role::Viewer).await.unwrap();
     refusal(store.begin_act(&by_alice, &planned("b")).await);
     store

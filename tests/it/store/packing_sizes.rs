@@ -4,6 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use linux_api_config::Config;
+use linux_api_daemon::tasks::janitor::{Retention, sweep};
 use linux_api_store::host_samples::SampleFilter;
 use linux_api_store::{Engine, Options, Store};
 use linux_api_wire::fleet::HostSample;
@@ -214,6 +216,37 @@ async fn a_month_on_timescaledb() {
         ..Database::postgres()
     };
     month(database, "TimescaleDB").await;
+}
+
+/// A file after a year of one host, with retention as it is by default; before anything is vacuumed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a measurement of minutes: the command is at the top of this file"]
+async fn a_year_on_sqlite() {
+    let database = Database::sqlite();
+    let clock = ManualClock::at(MIDNIGHT.saturating_add(Duration::from_hours(1)));
+    let options = Options::new(database.url.as_str());
+    let store = Store::open(options, clock.clock()).await.unwrap();
+    store.migrate(no_backup).await.unwrap();
+    let retention = Config::default().retention;
+    let retention = Retention {
+        minutes: retention.minutes,
+        hours: retention.hours,
+        days: retention.days,
+        audit: retention.audit,
+        max_bytes: None,
+    };
+    let mut numbers = Numbers(42);
+    for day in 0..365 {
+        fill(&store, &clock, day..day + 1, &mut numbers).await;
+        sweep(&store, &retention, "year").await.unwrap();
+        if [29, 59, 89, 179, 364].contains(&day) {
+            let mut direct = database.direct().await;
+            let sql = "select page_count * page_size from pragma_page_count, pragma_page_size";
+            let bytes = direct.number(sql).await;
+            report(&format!("SQLite: {bytes} bytes after {} days", day + 1));
+        }
+    }
+    store.close().await;
 }
 
 /// Fills the database that the environment names, or reads from it when it is filled: for readings after

@@ -85,6 +85,8 @@ pub(crate) struct FakeUnit {
     pub(crate) has_file: bool,
     pub(crate) required_by: Vec<String>,
     pub(crate) conflicts: Vec<String>,
+    pub(crate) wants: Vec<String>,
+    pub(crate) propagates_stop_to: Vec<String>,
     pub(crate) fragment: String,
     pub(crate) memory: u64,
     pub(crate) exit: (i32, i32),
@@ -288,6 +290,18 @@ impl Manager {
         found
             .map(|(index, _)| path(index))
             .ok_or_else(|| SystemdError::NoSuchUnit(name.to_owned()))
+    }
+
+    fn ref_unit(&self, name: &str) -> Result<(), SystemdError> {
+        self.record(format!("keep {name}"));
+        match self.look(name) {
+            Some((_, unit)) if unit.load == "loaded" => Ok(()),
+            _ => Err(SystemdError::NoSuchUnit(name.to_owned())),
+        }
+    }
+
+    fn unref_unit(&self, name: &str) {
+        self.record(format!("let go {name}"));
     }
 
     fn list_units(&self) -> Vec<Listed> {

@@ -121,7 +121,7 @@ pub(crate) fn fake_journalctl(folder: &Path, code: &str) -> PathBuf {
     let (source, program) = (folder.join("fake.c"), folder.join("journalctl"));
     let record = folder.join("arguments");
     let text = format!(
-        "#include <stdio.h>\n#include <unistd.h>\nextern char **environ;\n\
+        "#include <stdio.h>\n#include <string.h>\n#include <unistd.h>\nextern char **environ;\n\
          int main(int count, char **all) {{\n\
          FILE *record = fopen(\"{}\", \"a\");\n\
          for (int place = 1; place < count; place++) fprintf(record, \"%s\\n\", all[place]);\n\

@@ -149,7 +149,7 @@ fn a_process_is_ended_from_the_dashboard_after_a_question_that_names_it() {
     let Some(terminal) = Terminal::start("signal", &dashboard(&acting.daemon, "")) else {
         return;
     };
-    terminal.wait_for(&["CPU ", "admin (admin)"]);
+    terminal.wait_for(&["cpu ", "admin (admin)"]);
     terminal.keys(&["3"]);
     terminal.wait_for(&["COMMAND", "F9 signal"]);
     terminal.keys(&["/", &format!("pid = {pid}"), "Enter"]);

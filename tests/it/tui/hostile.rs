@@ -83,6 +83,8 @@ fn honest(path: &str) -> Vec<u8> {
             sort: "pid",
             descending: false,
             limit: 100,
+            with_cgroups: false,
+            with_priorities: false,
         }),
         _ => return b"{}".to_vec(),
     };
@@ -144,7 +146,7 @@ fn assert_unharmed(name: &str, answer: impl Fn(&str) -> Option<Vec<u8>> + Send +
         return;
     };
     let title = terminal.format("#{pane_title}");
-    terminal.wait_for(&["2 Over", "quit"]);
+    terminal.wait_for(&["2Over", "quit"]);
     for key in ["1", "2", "3", "t", "4", "5", "6", "7", "3"] {
         terminal.keys(&[key]);
         let pressed = Instant::now();

@@ -4,10 +4,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use linux_api_tui::LaunchOptions;
 use linux_api_tui::app::DashboardSettings;
+use linux_api_tui::display::Display;
 use linux_api_tui::keymap::Keymap;
 use linux_api_tui::theme::Theme;
+use linux_api_tui::{LaunchOptions, RemoteAdder};
 use linux_api_wire::time::Clock;
 use linux_api_wire::tui::{Preset, ThemeName};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -114,7 +115,7 @@ fn a_tour_through_every_view_and_out_again() {
     let Some(terminal) = Terminal::start("tour", &dashboard(&daemon, "")) else {
         return;
     };
-    terminal.wait_for(&["CPU ", "Mem ", "MOUNT", "admin (admin)"]);
+    terminal.wait_for(&["cpu ", "memory ", "swap", "admin (admin)"]);
     terminal.keys(&["3"]);
     terminal.wait_for(&["COMMAND", "processes, CPU% of one core"]);
     // The one process that is there at any time.
@@ -184,7 +185,7 @@ fn signals_give_the_terminal_back() {
         let Some(terminal) = Terminal::start(name, &command) else {
             return;
         };
-        terminal.wait_for(&["MOUNT"]);
+        terminal.wait_for(&["swap"]);
         let child = descendants(&terminal.format("#{pane_pid}")).remove(0);
         send(&child, signal);
         terminal.wait_for(&["ended with 0"]);
@@ -200,7 +201,7 @@ fn a_shell_stops_and_continues_it() {
     };
     terminal.wait_for(&["ready>"]);
     terminal.keys(&[&dashboard(&daemon, ""), "Enter"]);
-    terminal.wait_for(&["MOUNT"]);
+    terminal.wait_for(&["swap"]);
     terminal.keys(&["C-z"]);
     terminal.wait_for(&["Stopped", "ready>"]);
     assert_eq!(terminal.format("#{alternate_on}"), "0");
@@ -209,7 +210,7 @@ fn a_shell_stops_and_continues_it() {
     terminal.keys(&["echo un''broken", "Enter"]);
     terminal.wait_for(&["unbroken"]);
     terminal.keys(&["fg", "Enter"]);
-    terminal.wait_for(&["MOUNT", "quit"]);
+    terminal.wait_for(&["swap", "quit"]);
     assert_eq!(terminal.format("#{alternate_on}"), "1");
     // Another program stops it, without notice.
     let pane = terminal.format("#{pane_pid}");
@@ -220,11 +221,11 @@ fn a_shell_stops_and_continues_it() {
     terminal.wait_for(&["Stopped"]);
     assert_eq!(terminal.format("#{alternate_on}"), "0");
     terminal.keys(&["fg", "Enter"]);
-    terminal.wait_for(&["MOUNT", "quit"]);
+    terminal.wait_for(&["swap", "quit"]);
     send(&child, Signal::STOP);
     terminal.wait_for(&["Stopped"]);
     terminal.keys(&["fg", "Enter"]);
-    terminal.wait_for(&["MOUNT", "quit"]);
+    terminal.wait_for(&["swap", "quit"]);
     terminal.keys(&["3"]);
     terminal.wait_for(&["COMMAND", "processes, CPU%"]);
     terminal.keys(&["q"]);
@@ -256,11 +257,12 @@ fn a_dashboard_that_breaks() {
             keymap: Keymap::built_in(Preset::Default),
             every: Duration::MAX,
             read_only: false,
-            colour: true,
+            display: Display::default(),
         },
         mouse: true,
         first: None,
         state: None,
+        add_remote: RemoteAdder::default(),
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let ended = runtime.block_on(linux_api_tui::run_demo(start, Clock::system()));
@@ -292,9 +294,9 @@ fn read_only_greys_what_it_forbids() {
     let Some(terminal) = Terminal::start("readonly", &dashboard(&daemon, "--read-only")) else {
         return;
     };
-    terminal.wait_for(&["READ-ONLY", "MOUNT"]);
+    terminal.wait_for(&["READ-ONLY", "swap"]);
     terminal.keys(&["6"]);
-    terminal.wait_for(&["protected", "a add user: read-only"]);
+    terminal.wait_for(&["protected", "read-only", "READ-ONLY"]);
     terminal.keys(&["a"]);
     terminal.wait_for(&["add a user: read-only"]);
 }
@@ -322,7 +324,7 @@ fn a_process_with_a_name_that_means_harm_changes_neither_title_nor_clipboard() {
     let hostile = Hostile(Command::new(&link).arg("60").spawn().unwrap());
     terminal.tmux(&["set-option", "-g", "set-clipboard", "on"]);
     let title = terminal.format("#{pane_title}");
-    terminal.wait_for(&["MOUNT"]);
+    terminal.wait_for(&["swap"]);
     terminal.keys(&["3", "/"]);
     terminal.keys(&[&format!("pid = {}", hostile.0.id()), "Enter"]);
     let shown = terminal.wait_for(&["1 process, ", "]0;owned]"]);
@@ -344,7 +346,7 @@ fn the_demonstration_needs_no_daemon() {
     let Some(terminal) = Terminal::start("demo", &command) else {
         return;
     };
-    terminal.wait_for(&["fleet of 6", "web-01", "db-01"]);
+    terminal.wait_for(&["6 remotes", "web-01", "db-01"]);
     terminal.keys(&["Enter", "3"]);
     terminal.wait_for(&["COMMAND", "postgres"]);
     terminal.keys(&["C-c"]);

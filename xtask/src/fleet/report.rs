@@ -42,7 +42,7 @@ pub(super) enum Row {
     ByHost,
     RevocationUsed,
     RevocationIdle,
-    RetentionTransaction,
+    RetentionWrite,
     FailedWrites,
 }
 
@@ -69,7 +69,7 @@ impl Row {
         Self::ByHost,
         Self::RevocationUsed,
         Self::RevocationIdle,
-        Self::RetentionTransaction,
+        Self::RetentionWrite,
         Self::FailedWrites,
     ];
 
@@ -97,7 +97,7 @@ impl Row {
             Self::ByHost => "Requests by host, by hour, 1000 rows",
             Self::RevocationUsed => "A revoked key works on, daemon in use",
             Self::RevocationIdle => "A revoked key works on, idle daemon",
-            Self::RetentionTransaction => "Longest transaction of retention",
+            Self::RetentionWrite => "Longest write beside retention",
             Self::FailedWrites => "Writes of daemons that failed",
         }
     }
@@ -116,7 +116,7 @@ impl Row {
             Self::RoutesByHour => 300.0,
             Self::Hosts => 10.0,
             Self::RevocationUsed | Self::RevocationIdle => 2_000.0,
-            Self::RetentionTransaction => 50.0,
+            Self::RetentionWrite => 50.0,
             Self::FailedWrites => 0.0,
             Self::ClientConnections
             | Self::PoolerWait

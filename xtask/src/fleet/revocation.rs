@@ -80,6 +80,8 @@ async fn refused(played: Arc<Played>, key: &PlainKey, begin: Instant) -> anyhow:
         match played.check(key).await {
             Ok(()) => accepted = sent,
             Err(KeyRejection::Invalid) => return Ok(accepted),
+            // Neither accepted nor refused: so many daemons look at their keys at once.
+            Err(KeyRejection::Unavailable | KeyRejection::Busy) => {}
             Err(reason) => bail!("a key can't be checked: {reason:?}"),
         }
         ensure!(

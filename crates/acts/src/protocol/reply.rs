@@ -45,23 +45,21 @@ pub struct ActRecord {
     pub time: Timestamp,
     /// The id of the request.
     pub id: Word,
-    /// What it says.
-    pub event: RecordedEvent,
+    /// What was requested. Early lines about outcomes do not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<RecordedAct>,
+    /// What became of it; none when the act begins.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
 }
 
-/// What a line says of an act.
+/// An act as the log has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RecordedEvent {
-    /// It begins.
-    Begun {
-        /// For whom, as the daemon claimed.
-        claimed: Actor,
-        /// What to do.
-        verb: Verb,
-    },
-    /// What became of it.
-    Ended(Outcome),
+pub struct RecordedAct {
+    /// For whom, as the daemon claimed.
+    pub claimed: Actor,
+    /// What was to be done.
+    pub verb: Verb,
 }
 
 /// What became of a request.
@@ -71,6 +69,9 @@ pub struct Response {
     pub id: Word,
     /// Whether this is the result of an earlier request with this id.
     pub replayed: bool,
+    /// Whether this request was acted on, so that the log has what became of it.
+    #[serde(default)]
+    pub begun: bool,
     /// The last line of the log; none while it can't be written.
     pub head: Option<Head>,
     /// The result.
@@ -175,6 +176,20 @@ pub struct Refusal {
     pub retry_after: Option<u32>,
 }
 
+impl Refusal {
+    /// One without more than its reason.
+    #[must_use]
+    pub fn new(code: RefusalCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            rule: None,
+            remedy: None,
+            retry_after: None,
+        }
+    }
+}
+
 /// Kinds of refusals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -206,6 +221,17 @@ pub struct Failure {
     pub code: FailureCode,
     /// The reason, for people.
     pub message: String,
+}
+
+impl Failure {
+    /// A failure.
+    #[must_use]
+    pub fn new(code: FailureCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+        }
+    }
 }
 
 /// Kinds of failures.

@@ -8,9 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Acts, lock, words};
 use linux_api_acts::client::CallError;
-use linux_api_acts::protocol::{ActRecord, Head, RecordedEvent};
+use linux_api_acts::protocol::{ActRecord, Head, RecordedAct};
 use linux_api_store::StoreError;
-use linux_api_store::acts::{ActEvent, ActLine};
+use linux_api_store::acts::{ActLine, ClaimedAct};
 
 /// How often to look without a reason: each look starts the executor, which reads its log through once a day.
 const SELDOM: Duration = Duration::from_hours(1);
@@ -77,9 +77,9 @@ impl Acts {
     fn note(&self, lines: &[ActLine]) {
         let mut open = lock(&self.0.open);
         for line in lines {
-            match line.event {
-                ActEvent::Begun { .. } => drop(open.insert(line.id.clone(), Instant::now())),
-                ActEvent::Ended { .. } => drop(open.remove(&line.id)),
+            match line.outcome {
+                None => drop(open.insert(line.id.clone(), Instant::now())),
+                Some(_) => drop(open.remove(&line.id)),
             }
         }
     }
@@ -131,23 +131,19 @@ fn text(head: &Head) -> String {
 }
 
 fn line(record: ActRecord) -> ActLine {
+    let claimed = |RecordedAct { claimed, verb }| ClaimedAct {
+        planned: words::planned(&record.id, &verb),
+        via: words::via(claimed.key.as_ref()),
+        address: claimed
+            .address
+            .and_then(|address| address.as_str().parse::<IpAddr>().ok()),
+        name: String::from(claimed.name),
+    };
     ActLine {
         line: text(&record.line),
         time: record.time,
-        event: match record.event {
-            RecordedEvent::Begun { claimed, verb } => ActEvent::Begun {
-                planned: words::planned(&record.id, &verb),
-                via: words::via(claimed.key.as_ref()),
-                address: claimed
-                    .address
-                    .and_then(|address| address.as_str().parse::<IpAddr>().ok()),
-                name: String::from(claimed.name),
-            },
-            RecordedEvent::Ended(outcome) => {
-                let (result, detail) = words::outcome(&outcome);
-                ActEvent::Ended { result, detail }
-            }
-        },
+        act: record.act.map(claimed),
+        outcome: record.outcome.as_ref().map(words::outcome),
         id: String::from(record.id),
     }
 }

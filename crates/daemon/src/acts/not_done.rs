@@ -4,7 +4,9 @@ use axum::http::StatusCode;
 
 use crate::error::ApiError;
 use linux_api_acts::client::CallError;
-use linux_api_acts::protocol::{Failure, FailureCode, Outcome, Refusal, RefusalCode, Verb};
+use linux_api_acts::protocol::{
+    Failure, FailureCode, Outcome, Refusal, RefusalCode, Response, Verb,
+};
 use linux_api_wire::api::acts::{ActOutcome, ProcessActResult};
 use linux_api_wire::api::problem::FieldProblem;
 
@@ -60,12 +62,23 @@ impl NotDone {
     }
 
     /// What the executor responded, which is not that it was done.
-    pub(super) fn by_outcome(outcome: Outcome, verb: &Verb) -> Self {
-        match outcome {
+    pub(super) fn by_response(response: Response, verb: &Verb) -> Self {
+        let not_done = match response.outcome {
             Outcome::Refused(refusal) => refused(refusal),
             Outcome::Failed(failure) => failed(failure, verb),
             Outcome::Done(_) => Self::from(ApiError::internal(&"an act was done and was not")),
+        };
+        if response.begun || response.replayed {
+            not_done.recorded()
+        } else {
+            not_done
         }
+    }
+
+    /// It has an outcome of its own in the audit log.
+    fn recorded(mut self) -> Self {
+        *self.error = self.error.clone().audited();
+        self
     }
 
     /// As one of several results.
@@ -172,7 +185,7 @@ impl From<CallError> for NotDone {
     fn from(error: CallError) -> Self {
         let message = error.to_string();
         let new = |status, code| Self::new(ActOutcome::Failed, status, code, message);
-        match &error {
+        let not_done = match &error {
             CallError::Absent { .. } | CallError::Refused(_) => {
                 let none = new(StatusCode::NOT_IMPLEMENTED, "actions_unavailable");
                 none.with_remedy(remedy(&error).map(str::to_owned))
@@ -181,6 +194,7 @@ impl From<CallError> for NotDone {
                 new(StatusCode::SERVICE_UNAVAILABLE, "executor_unavailable").retrying(RETRY)
             }
             CallError::Lost(_) => new(StatusCode::CONFLICT, "act_outcome_unknown"),
-        }
+        };
+        not_done.recorded()
     }
 }

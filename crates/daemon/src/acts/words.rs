@@ -1,9 +1,9 @@
 //! Acts in the words of the audit log, and callers in those of the executor.
 
 use linux_api_acts::names::Word;
-use linux_api_acts::protocol::{self, Effect, Outcome, Signal, UnitVerb, Verb};
+use linux_api_acts::protocol::{self, Effect, Outcome, UnitVerb, Verb};
 use linux_api_auth::identity::Identity;
-use linux_api_store::acts::PlannedAct;
+use linux_api_store::acts::{ActOutcome, PlannedAct};
 use linux_api_wire::api::acts::ActState;
 use linux_api_wire::api_key::{KeyId, Scope};
 use linux_api_wire::audit::{Action, Actor, Via};
@@ -49,8 +49,8 @@ pub(super) fn planned(id: &Word, verb: &Verb) -> PlannedAct {
         target: target(verb),
         detail: match verb {
             Verb::Signal(it) => match it.escalate_after {
-                Some(seconds) => format!("{}, KILL after {seconds} s", signal(it.signal)),
-                None => signal(it.signal),
+                Some(seconds) => format!("{}, KILL after {seconds} s", it.signal.as_str()),
+                None => it.signal.as_str().to_owned(),
             },
             Verb::Renice(it) => format!("nice {}", it.nice),
             Verb::Limits(it) => {
@@ -65,23 +65,25 @@ pub(super) fn planned(id: &Word, verb: &Verb) -> PlannedAct {
     }
 }
 
-fn signal(signal: Signal) -> String {
-    let word = serde_json::to_value(signal).unwrap_or_default();
-    word.as_str().unwrap_or_default().to_owned()
-}
-
-/// `done`, `failed` or `refused`, and what is so.
-pub(super) fn outcome(outcome: &Outcome) -> (&'static str, String) {
-    match outcome {
+/// What became of an act, as the audit log has it.
+pub(super) fn outcome(outcome: &Outcome) -> ActOutcome {
+    let (result, detail) = match outcome {
         Outcome::Refused(refusal) => ("refused", refusal.message.clone()),
         Outcome::Failed(failure) => ("failed", failure.message.clone()),
-        Outcome::Done(Effect::Allowed(decision)) => ("done", decision.message.clone()),
-        Outcome::Done(Effect::Reniced { from, .. }) => ("done", format!("nice {from} before")),
-        Outcome::Done(Effect::Signalled {
+        Outcome::Done(effect) => in_words(effect),
+    };
+    ActOutcome { result, detail }
+}
+
+fn in_words(effect: &Effect) -> (&'static str, String) {
+    match effect {
+        Effect::Allowed(decision) => ("done", decision.message.clone()),
+        Effect::Reniced { from, .. } => ("done", format!("nice {from} before")),
+        Effect::Signalled {
             ended,
             killed,
             spared,
-        }) => {
+        } => {
             let said = match (killed, ended, spared) {
                 (_, _, Some(why)) => format!("it got no KILL: {why}"),
                 (true, true, None) => "it got KILL and ended".to_owned(),
@@ -91,13 +93,13 @@ pub(super) fn outcome(outcome: &Outcome) -> (&'static str, String) {
             };
             ("done", said)
         }
-        Outcome::Done(Effect::Unit {
+        Effect::Unit {
             job,
             pending,
             active,
             sub,
             ..
-        }) => {
+        } => {
             let is_done = matches!(job.as_deref(), None | Some("done" | "skipped"));
             let job = match (job, pending) {
                 (_, true) => "the job goes on, ".to_owned(),
@@ -124,6 +126,11 @@ pub(super) fn claimed(actor: &Actor, role: Role) -> protocol::Actor {
         key,
         address: origin.address.map(|address| word(&address.to_string())),
     }
+}
+
+/// An id that no other request has.
+pub(super) fn random_id() -> Word {
+    word(&uuid::Uuid::new_v4().to_string())
 }
 
 /// How a request came in, as it was claimed.

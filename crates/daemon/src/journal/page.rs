@@ -1,6 +1,7 @@
 //! Pages of the journal.
 
 use std::ffi::OsString;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use tokio::process::ChildStdout;
@@ -16,7 +17,7 @@ use linux_api_wire::api::units::UnitLogLine;
 use linux_api_wire::time::Timestamp;
 
 /// How long a page may take; then it has what was found until then.
-const DEADLINE: Duration = Duration::from_secs(5);
+pub(super) const DEADLINE: Duration = Duration::from_secs(5);
 /// How long the last lines of a unit may take, which are a part of something else.
 const LAST_DEADLINE: Duration = Duration::from_secs(2);
 /// The most bytes of a page, as the program prints them.
@@ -37,14 +38,43 @@ pub(crate) struct PageRequest {
 
 /// What was read of a page, in the order in which it was printed.
 #[derive(Debug, Default)]
-struct Collected {
-    entries: Vec<Parsed>,
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
+pub(super) struct Collected {
+    pub(super) entries: Vec<Parsed>,
     /// There are more in the direction of reading.
-    has_more: bool,
+    pub(super) has_more: bool,
     /// The time or the room ran out.
-    is_partial: bool,
+    pub(super) is_partial: bool,
+    /// It was the time.
+    pub(super) is_late: bool,
     /// All was read that there is.
-    is_whole: bool,
+    pub(super) is_whole: bool,
+    /// Where to go on, when that is not at the last entry.
+    pub(super) resume: Option<LogCursor>,
+    bytes: usize,
+}
+
+impl Collected {
+    /// Adds an entry; no more are to be read when it does not fit.
+    pub(super) fn add(&mut self, parsed: Parsed, bytes: usize, limit: usize) -> ControlFlow<()> {
+        if self.entries.len() == limit {
+            self.has_more = true;
+            return ControlFlow::Break(());
+        }
+        self.bytes += bytes;
+        if self.bytes > BYTES && !self.entries.is_empty() {
+            self.has_more = true;
+            self.is_partial = true;
+            return ControlFlow::Break(());
+        }
+        self.entries.push(parsed);
+        ControlFlow::Continue(())
+    }
+
+    pub(super) const fn late(&mut self) {
+        self.is_partial = true;
+        self.is_late = true;
+    }
 }
 
 impl PageRequest {
@@ -67,14 +97,13 @@ impl PageRequest {
     /// Reads lines until the page is full or something else ends it.
     async fn collect(&self, lines: &mut Lines<ChildStdout>, until: Instant) -> Collected {
         let mut page = Collected::default();
-        let mut bytes = 0;
         let since = self
             .since
             .map(|since| since.as_millis().max(0).unsigned_abs() * 1_000);
         loop {
             let line = match tokio::time::timeout_at(until, lines.next()).await {
                 Err(_) => {
-                    page.is_partial = true;
+                    page.late();
                     return page;
                 }
                 Ok(Ok(Some(line))) => line,
@@ -100,26 +129,19 @@ impl PageRequest {
                 }
                 continue;
             }
-            if page.entries.len() == self.limit {
-                page.has_more = true;
+            if page.add(parsed, line.len(), self.limit).is_break() {
                 return page;
             }
-            bytes += line.len();
-            if bytes > BYTES && !page.entries.is_empty() {
-                page.has_more = true;
-                page.is_partial = true;
-                return page;
-            }
-            page.entries.push(parsed);
         }
     }
 
     /// The page as it is sent.
-    fn finish(&self, collected: Collected) -> LogPage {
+    pub(super) fn finish(&self, collected: Collected) -> LogPage {
         let Collected {
             entries,
             has_more,
             is_partial,
+            resume,
             ..
         } = collected;
         let mut items: Vec<LogEntry> = entries.into_iter().map(|one| one.entry).collect();
@@ -132,9 +154,18 @@ impl PageRequest {
             Direction::Newer => self.cursor.is_some(),
         };
         let first = items.first().filter(|_| has_older);
+        let mut older_cursor = first.map(|entry| entry.cursor.clone());
+        let mut newer_cursor = items.last().map(|entry| entry.cursor.clone());
+        if let Some(resume) = resume {
+            let cursor = match self.direction {
+                Direction::Older => &mut older_cursor,
+                Direction::Newer => &mut newer_cursor,
+            };
+            *cursor = Some(resume.to_string());
+        }
         LogPage {
-            older_cursor: first.map(|entry| entry.cursor.clone()),
-            newer_cursor: items.last().map(|entry| entry.cursor.clone()),
+            older_cursor,
+            newer_cursor,
             partial: is_partial,
             items,
         }
@@ -147,6 +178,9 @@ impl Journal {
     /// # Errors
     /// When the journal can't be read, when too many read it, and when a value is refused.
     pub(crate) async fn page(&self, request: &PageRequest) -> Result<LogPage, JournalError> {
+        if request.filter.grep.is_some() {
+            return self.search(request).await;
+        }
         self.page_within(request, DEADLINE).await
     }
 
@@ -156,17 +190,27 @@ impl Journal {
         limit: Duration,
     ) -> Result<LogPage, JournalError> {
         let _turn = self.turn().await?;
+        let collected = self.read(request, Instant::now() + limit).await?;
+        Ok(request.finish(collected))
+    }
+
+    /// Reads until a moment, or the end of the page.
+    pub(super) async fn read(
+        &self,
+        request: &PageRequest,
+        until: Instant,
+    ) -> Result<Collected, JournalError> {
         let mut child = self.start(request.arguments())?;
         let stderr = child.stderr.take();
         let mut collected = Collected::default();
         if let Some(stdout) = child.stdout.take() {
             let mut lines = Lines::new(stdout);
-            collected = request.collect(&mut lines, Instant::now() + limit).await;
+            collected = request.collect(&mut lines, until).await;
         }
         if !collected.is_whole {
             // Enough was read: it would go on for as long as there are entries.
             let _ = child.kill().await;
-            return Ok(request.finish(collected));
+            return Ok(collected);
         }
         let (said, status) = tokio::join!(said(stderr), child.wait());
         if !is_well(status, &said, &request.filter) {
@@ -180,7 +224,7 @@ impl Journal {
                 return Err(refusal);
             }
         }
-        Ok(request.finish(collected))
+        Ok(collected)
     }
 
     /// The last lines of a unit's log, oldest first: at most `lines`, and none from before `since`. Takes 2 s

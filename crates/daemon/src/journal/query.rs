@@ -49,6 +49,11 @@ impl EntryFilter {
     }
 }
 
+/// A time in microseconds since 1970 as `journalctl` takes it.
+pub(super) fn time_usec(option: &str, usec: u64) -> OsString {
+    format!("{option}=@{}.{:06}", usec / 1_000_000, usec % 1_000_000).into()
+}
+
 /// A time as `journalctl` takes it.
 pub(super) fn time(option: &str, time: Timestamp) -> OsString {
     let millis = u64::try_from(time.as_millis()).unwrap_or_default();
@@ -160,6 +165,22 @@ impl LogCursor {
         &self.0
     }
 
+    /// When its entry was received, in microseconds since 1970.
+    pub(super) fn usec(&self) -> u64 {
+        u64::from_str_radix(self.part("t="), 16).unwrap_or_default()
+    }
+
+    /// The number of its entry among those of one source, and that source.
+    pub(super) fn number(&self) -> (&str, u64) {
+        let number = u64::from_str_radix(self.part("i="), 16).unwrap_or_default();
+        (self.part("s="), number)
+    }
+
+    fn part(&self, name: &str) -> &str {
+        let found = self.0.split(';').find_map(|part| part.strip_prefix(name));
+        found.unwrap_or_default()
+    }
+
     /// The argument that starts at it. Not `--after-cursor=`, which passes over one entry more than it
     /// should when the filter does not select the one of the cursor.
     pub(super) fn argument(&self) -> OsString {
@@ -227,7 +248,16 @@ mod tests {
         let at = |millis| time("--since", Timestamp::from_millis(millis));
         assert_eq!(at(1_795_417_330_007), "--since=@1795417330.007");
         assert_eq!(at(-5), "--since=@0.000");
+        assert_eq!(
+            time_usec("--until", 1_795_417_330_000_007),
+            "--until=@1795417330.000007"
+        );
         let cursor: LogCursor = CURSOR.parse().unwrap();
+        assert_eq!(cursor.usec(), 0x5_f0a1_b2c3_d4e5);
+        assert_eq!(
+            cursor.number(),
+            ("0f1e2d3c4b5a69788796a5b4c3d2e1f0", 0x1a2b)
+        );
         assert_eq!(cursor.argument(), format!("--cursor={CURSOR}").as_str());
     }
 

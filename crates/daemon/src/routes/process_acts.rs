@@ -8,7 +8,7 @@ use crate::acts::{Acts, NotDone, action, target};
 use crate::error::ApiError;
 use crate::extract::{ApiJson, Caller, PathPid, scope};
 use crate::json::Json;
-use linux_api_acts::protocol::{Effect, Process, ReniceProcess, Signal, SignalProcess, Verb};
+use linux_api_acts::protocol::{Effect, ReniceProcess, SignalProcess, Verb};
 use linux_api_store::Store;
 use linux_api_wire::api::acts::{
     ActOutcome, ProcessActResult, ProcessActResults, ProcessIdentity, SendSignal, SendSignals,
@@ -218,34 +218,14 @@ fn result(process: ProcessIdentity, effect: Effect) -> ProcessActResult {
     result
 }
 
-fn signal(process: ProcessIdentity, signal: SignalName, escalate_after: Option<u8>) -> Verb {
+const fn signal(process: ProcessIdentity, signal: SignalName, escalate_after: Option<u8>) -> Verb {
     Verb::Signal(SignalProcess {
-        process: identity(process),
-        signal: match signal {
-            SignalName::Hup => Signal::Hup,
-            SignalName::Int => Signal::Int,
-            SignalName::Quit => Signal::Quit,
-            SignalName::Kill => Signal::Kill,
-            SignalName::Usr1 => Signal::Usr1,
-            SignalName::Usr2 => Signal::Usr2,
-            SignalName::Term => Signal::Term,
-            SignalName::Cont => Signal::Cont,
-            SignalName::Stop => Signal::Stop,
-        },
+        process,
+        signal,
         escalate_after,
     })
 }
 
-fn renice(process: ProcessIdentity, nice: i8) -> Verb {
-    Verb::Renice(ReniceProcess {
-        process: identity(process),
-        nice,
-    })
-}
-
-const fn identity(process: ProcessIdentity) -> Process {
-    Process {
-        pid: process.pid,
-        start_ticks: process.start_ticks,
-    }
+const fn renice(process: ProcessIdentity, nice: i8) -> Verb {
+    Verb::Renice(ReniceProcess { process, nice })
 }

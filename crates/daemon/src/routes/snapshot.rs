@@ -16,6 +16,7 @@ use crate::extract::{ApiQuery, Caller, FromQuery, RequiredScope, scope};
 use crate::json::Json;
 use crate::params::QueryReader;
 use crate::peer::Peer;
+use crate::state::OwnHost;
 use crate::streams::{Content, Credentials, Reader, Streams};
 use crate::tasks::sampler::HostSampler;
 use linux_api_host::Collector;
@@ -109,6 +110,7 @@ pub(crate) async fn show_snapshot(
     _caller: Caller<scope::HostRead>,
     State(host): State<HostSampler>,
     State(collector): State<Collector>,
+    State(OwnHost(own)): State<OwnHost>,
     ApiQuery(query): ApiQuery<ShowSnapshot>,
 ) -> Result<Json<Snapshot>, ApiError> {
     let mut updates = host.subscribe();
@@ -122,7 +124,10 @@ pub(crate) async fn show_snapshot(
         snapshot = with_presence(&collector, snapshot).await;
     }
     let since = snapshot.since_taken();
-    Ok(Json(Snapshot::new(&snapshot, &query.include, since)))
+    Ok(Json(Snapshot {
+        host_id: Some(own.to_string()),
+        ..Snapshot::new(&snapshot, &query.include, since)
+    }))
 }
 
 /// What to stream.

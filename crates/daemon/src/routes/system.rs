@@ -21,6 +21,7 @@ use linux_api_host::Collector;
 use linux_api_wire::api::problem::Problem;
 use linux_api_wire::api::system::{Account, ListedProcess, NamedAccount, SystemInfo, Uptime};
 use linux_api_wire::process::ProcessScan;
+use linux_api_wire::time::Clock;
 
 /// Show the uptime
 ///
@@ -115,6 +116,7 @@ impl WrittenList {
 pub async fn show_system_info(
     _caller: Caller<scope::HostRead>,
     State(collector): State<Collector>,
+    State(clock): State<Clock>,
 ) -> Result<Json<SystemInfo>, ApiError> {
     let info = collector
         .blocking(Collector::system_info)
@@ -130,6 +132,7 @@ pub async fn show_system_info(
         cpu_count: info.cpu_count,
         memory_total: info.memory_total,
         disk_total: info.disk_total,
+        utc_offset_seconds: Some(clock.now().local_offset()),
     }))
 }
 

@@ -10,9 +10,9 @@ use crate::extract::{ApiJson, Caller, path_field, scope};
 use crate::journal::Journal;
 use crate::json::Json;
 use linux_api_acts::names::UnitName;
-use linux_api_acts::protocol::{Effect, Infinity, Limit, Unit, UnitLimits, Verb};
+use linux_api_acts::protocol::{Effect, Unit, UnitLimits, Verb};
 use linux_api_host::units::AnyUnit;
-use linux_api_wire::api::acts::{SetUnitLimits, UnitActResult, UnitLimit};
+use linux_api_wire::api::acts::{SetUnitLimits, UnitActResult};
 use linux_api_wire::api::problem::FieldProblem;
 use linux_api_wire::api::units::UnitLogLine;
 use linux_api_wire::api_key::Scope;
@@ -119,20 +119,13 @@ pub(crate) async fn limit_unit(
     let verb = Verb::Limits(UnitLimits {
         unit,
         persistent: body.persistent,
-        memory_max: body.memory_max.map(limit),
-        memory_high: body.memory_high.map(limit),
-        cpu_quota: body.cpu_quota.map(limit),
+        memory_max: body.memory_max,
+        memory_high: body.memory_high,
+        cpu_quota: body.cpu_quota,
         io_weight: body.io_weight,
-        tasks_max: body.tasks_max.map(limit),
+        tasks_max: body.tasks_max,
     });
     act(&acts, (&clock, &journal), &caller, &id, verb).await
-}
-
-const fn limit(limit: UnitLimit) -> Limit {
-    match limit {
-        UnitLimit::Of(value) => Limit::Of(value),
-        UnitLimit::Infinity(_) => Limit::Infinity(Infinity::Infinity),
-    }
 }
 
 async fn act(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
-use super::{CHECK_PERIOD, Credentials, StreamSlot, Streams, end, event};
+use super::{CHECK_PERIOD, Credentials, Standing, StreamSlot, Streams, end, event};
 use crate::error::ApiError;
 use crate::journal::{EntryFilter, Follower, Journal, LogCursor};
 use linux_api_wire::api::snapshot::StreamEnd;
@@ -18,7 +18,7 @@ use linux_api_wire::api_key::Scope;
 #[derive(Debug)]
 pub(crate) struct LogReader {
     slot: StreamSlot,
-    credentials: Credentials,
+    standing: Standing,
     follower: Follower,
     check: Interval,
     /// When the event before was handed to the connection.
@@ -45,7 +45,7 @@ impl Streams {
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(LogReader {
             slot,
-            credentials,
+            standing: Standing::new(credentials),
             follower,
             check,
             given: None,
@@ -100,7 +100,8 @@ impl LogReader {
                 }
             };
             // Also after the wait for entries: a key may have been revoked during it.
-            if let Some(reason) = hub.guard.refusal(&self.credentials, Scope::LogsRead).await {
+            let refusal = hub.guard.refusal(&mut self.standing, Scope::LogsRead);
+            if let Some(reason) = refusal.await {
                 return Err(reason);
             }
             if let Some(frame) = frame {

@@ -1,17 +1,21 @@
 //! The log, kept open; opened again after an error, as what is on disk is unknown then.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use super::{Peer, lock, refusal};
-use crate::log::{self, ActLog, Event, LogError, RememberedAct};
+use super::{Peer, lock};
+use crate::log::{self, ActLog, Event, RememberedAct};
 use crate::remembered::KEPT;
 use linux_api_acts::protocol::{
     ActRecords, Head, LogState, Outcome, Refusal, RefusalCode, Request,
 };
 use linux_api_wire::time::{Clock, Timestamp};
 
+/// How often the log is read through, and the journal gets its last line.
+const DAILY: Duration = Duration::from_hours(24);
 /// After so many lines the journal gets the number and hash of the last one.
 const HEAD_EVERY: u64 = 1_000;
 
@@ -33,15 +37,11 @@ struct State {
     problem: Option<String>,
     /// That the chain is broken, which writing on does not correct.
     broken: Option<String>,
+    /// When the chain was last read through.
+    checked: Option<Timestamp>,
+    /// When it was whole.
     verified: Option<Timestamp>,
     announced: Option<Timestamp>,
-}
-
-/// Runs what waits for the disk on a thread that may.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Option<T> {
-    tokio::task::spawn_blocking(work).await.ok()
 }
 
 impl Records {
@@ -55,28 +55,43 @@ impl Records {
         }
     }
 
+    /// Runs what waits for the disk on a thread that may.
+    async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> io::Result<T> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let records = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || work(&records)).await;
+        let reason = match done {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "it failed".to_owned(),
+        };
+        let path = self.path.display();
+        let message = format!("what can't be recorded does not happen: {path}: {reason}");
+        Err(Refusal::new(RefusalCode::Log, message))
+    }
+
     /// Opens the log when it is not open.
     pub(super) async fn open(self: &Arc<Self>) -> Result<(), Refusal> {
-        let records = Arc::clone(self);
-        let opened = blocking(move || {
+        let open = |records: &Self| {
             let mut state = lock(&records.state);
-            let opened = state.open(&records.path, &records.clock).map(drop);
-            opened.map_err(|error| closed(&error.to_string()))
-        });
-        opened.await.unwrap_or_else(|| Err(closed("it failed")))
+            state.open(&records.path, &records.clock).map(drop)
+        };
+        self.run(open).await
     }
 
     /// The acts of earlier processes that still count.
     pub(super) async fn history(self: &Arc<Self>) -> Result<Vec<RememberedAct>, Refusal> {
-        let records = Arc::clone(self);
-        let read = blocking(move || {
+        let read = |records: &Self| {
             let since = records.clock.now().saturating_sub(KEPT);
-            let found = log::acts_since(&records.path, since);
-            let (acts, verified) = found.map_err(|error| closed(&error.to_string()))?;
-            lock(&records.state).verified = verified;
-            Ok(acts)
-        });
-        read.await.unwrap_or_else(|| Err(closed("it failed")))
+            let history = log::history(&records.path, since)?;
+            let mut state = lock(&records.state);
+            (state.checked, state.verified) = (history.checked, history.verified);
+            state.broken = history.problem;
+            Ok(history.acts)
+        };
+        self.run(read).await
     }
 
     /// Lines about acts after one that is known.
@@ -84,14 +99,8 @@ impl Records {
         self: &Arc<Self>,
         after: Option<Head>,
     ) -> Result<ActRecords, Refusal> {
-        let records = Arc::clone(self);
-        let read = blocking(move || {
-            // No file moves while it is read.
-            let _state = lock(&records.state);
-            log::records_after(&records.path, after.as_ref())
-                .map_err(|error| closed(&error.to_string()))
-        });
-        read.await.unwrap_or_else(|| Err(closed("it failed")))
+        let read = move |records: &Self| log::records_after(&records.path, after.as_ref());
+        self.run(read).await
     }
 
     /// Records that an act begins. Without this line there is no act.
@@ -102,54 +111,52 @@ impl Records {
         rule: &str,
         fingerprint: &str,
     ) -> Result<(), Refusal> {
-        let (records, request) = (Arc::clone(self), request.clone());
-        let (rule, fingerprint) = (rule.to_owned(), fingerprint.to_owned());
-        let written = blocking(move || {
+        let (request, rule) = (request.clone(), rule.to_owned());
+        let fingerprint = fingerprint.to_owned();
+        let write = move |records: &Self| {
             let verb = serde_json::to_string(&request.verb).unwrap_or_default();
-            let written = records.append(&Event::Act {
-                id: request.id.as_str(),
+            let id = request.id.as_str();
+            let head = records.append(&Event::Act {
+                id,
                 claimed: &request.actor,
                 peer_uid: peer.uid,
                 peer_pid: peer.pid,
                 verb: &request.verb,
                 rule: &rule,
                 fingerprint: &fingerprint,
-            });
-            if let Ok(head) = &written {
-                let (id, actor) = (request.id.as_str(), request.actor.name.as_str());
-                tracing::info!(seq = head.seq, id, claimed = actor, verb, "act");
-            }
-            written
-        });
-        match written.await {
-            Some(Ok(_)) => Ok(()),
-            Some(Err(error)) => Err(closed(&error.to_string())),
-            None => Err(closed("it failed")),
-        }
+            })?;
+            let actor = request.actor.name.as_str();
+            tracing::info!(seq = head.seq, id, claimed = actor, verb, "act");
+            Ok(())
+        };
+        self.run(write).await
     }
 
     /// Records what became of it. The act has happened, whether this can be written or not.
     pub(super) async fn end(self: &Arc<Self>, request: &Request, outcome: &Outcome) {
-        let (records, id) = (Arc::clone(self), request.id.clone());
-        let outcome = outcome.clone();
-        blocking(move || {
-            let id = id.as_str();
+        let (request, outcome) = (request.clone(), outcome.clone());
+        let write = move |records: &Self| {
+            let id = request.id.as_str();
             let text = serde_json::to_string(&outcome).unwrap_or_default();
             let written = records.append(&Event::Result {
                 id,
+                claimed: &request.actor,
+                verb: &request.verb,
                 outcome: &outcome,
             });
-            match written {
+            match &written {
                 Ok(head) => tracing::info!(seq = head.seq, id, outcome = text, "result"),
                 Err(error) => {
                     tracing::error!(id, outcome = text, "the result is not in the log: {error}");
                 }
             }
-        })
-        .await;
+            written
+        };
+        // What went wrong was logged.
+        let _ = self.run(write).await;
     }
 
-    fn append(&self, event: &Event<'_>) -> Result<Head, LogError> {
+    fn append(&self, event: &Event<'_>) -> io::Result<Head> {
         lock(&self.state).append(event, &self.path, &self.clock)
     }
 
@@ -177,55 +184,62 @@ impl Records {
         uncounted.1 = Some(reason);
     }
 
-    pub(super) fn write_counts(&self) {
-        let (count, last) = std::mem::take(&mut *lock(&self.uncounted));
-        let Some(last) = last else { return };
-        let text = serde_json::to_string(&last).unwrap_or_default();
-        let last_reason = text.trim_matches('"');
-        let event = Event::Refused {
-            count,
-            last: last_reason,
+    pub(super) async fn write_counts(self: &Arc<Self>) {
+        let write = |records: &Self| {
+            let (count, last) = std::mem::take(&mut *lock(&records.uncounted));
+            let Some(last) = last else { return Ok(()) };
+            let text = serde_json::to_string(&last).unwrap_or_default();
+            let last_reason = text.trim_matches('"');
+            tracing::info!(count, last = last_reason, "requests were refused");
+            let written = records.append(&Event::Refused {
+                count,
+                last: last_reason,
+            });
+            if written.is_err() {
+                // They are counted by the next line that can be written.
+                let mut uncounted = lock(&records.uncounted);
+                uncounted.0 += count;
+                uncounted.1.get_or_insert(last);
+            }
+            written.map(drop)
         };
-        tracing::info!(count, last = last_reason, "requests were refused");
-        if self.append(&event).is_err() {
-            // They are counted by the next line that can be written.
-            let mut uncounted = lock(&self.uncounted);
-            uncounted.0 += count;
-            uncounted.1.get_or_insert(last);
-        }
+        let _ = self.run(write).await;
     }
 
-    pub(super) fn verify_daily(&self) {
-        const DAILY: std::time::Duration = std::time::Duration::from_hours(24);
-        let now = self.clock.now();
-        // No file moves while it is read.
-        let mut state = lock(&self.state);
-        let last = state.verified;
-        if last.is_some_and(|last| now.since(last) < DAILY && last <= now) {
-            return;
-        }
-        let (lines, problem) = match log::verify(&self.path, None) {
-            Ok(verified) => (verified.lines, None),
-            Err(finding) => (0, Some(finding.to_string())),
+    pub(super) async fn verify_daily(self: &Arc<Self>) {
+        let verify = |records: &Self| {
+            let now = records.clock.now();
+            // No line is written while it is read.
+            let mut state = lock(&records.state);
+            let is_recent = |last: Timestamp| now.since(last) < DAILY && last <= now;
+            if state.checked.is_some_and(is_recent) {
+                return Ok(());
+            }
+            let (lines, problem) = match log::verify(&records.path, None) {
+                Ok(verified) => (verified.lines, None),
+                Err(finding) => (0, Some(finding.to_string())),
+            };
+            match &problem {
+                Some(problem) => {
+                    tracing::error!("the log of acts is not as it was written: {problem}");
+                }
+                None => state.verified = Some(now),
+            }
+            state.checked = Some(now);
+            state.broken.clone_from(&problem);
+            let problem = problem.as_deref();
+            let event = Event::Verified { lines, problem };
+            // Without the line it is done again after the next start.
+            state
+                .append(&event, &records.path, &records.clock)
+                .map(drop)
         };
-        if let Some(problem) = &problem {
-            tracing::error!("the log of acts is not as it was written: {problem}");
-        }
-        let event = Event::Verified {
-            lines,
-            problem: problem.as_deref(),
-        };
-        // Without the line it is done again after the next start.
-        let _ = state.append(&event, &self.path, &self.clock);
-        if problem.is_none() {
-            state.verified = Some(now);
-        }
-        state.broken = problem;
+        let _ = self.run(verify).await;
     }
 }
 
 impl State {
-    fn open(&mut self, path: &Path, clock: &Clock) -> Result<&mut ActLog, LogError> {
+    fn open(&mut self, path: &Path, clock: &Clock) -> io::Result<&mut ActLog> {
         if self.log.is_none() {
             match ActLog::open(path, clock.clone()) {
                 Ok(log) => {
@@ -234,16 +248,17 @@ impl State {
                     self.log = Some(log);
                 }
                 Err(error) => {
-                    self.problem = Some(error.to_string());
+                    self.problem = Some(format!("{}: {error}", path.display()));
                     return Err(error);
                 }
             }
         }
-        let missing = || LogError::Locked(path.to_owned());
-        self.log.as_mut().ok_or_else(missing)
+        self.log
+            .as_mut()
+            .ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
-    fn append(&mut self, event: &Event<'_>, path: &Path, clock: &Clock) -> Result<Head, LogError> {
+    fn append(&mut self, event: &Event<'_>, path: &Path, clock: &Clock) -> io::Result<Head> {
         match self.open(path, clock).and_then(|log| log.append(event)) {
             Ok(head) => {
                 self.problem = None;
@@ -253,7 +268,7 @@ impl State {
             }
             Err(error) => {
                 self.log = None;
-                self.problem = Some(error.to_string());
+                self.problem = Some(format!("{}: {error}", path.display()));
                 Err(error)
             }
         }
@@ -261,18 +276,10 @@ impl State {
 
     /// Leaves the head in the journal, which may be on another machine.
     fn announce(&mut self, head: &Head, now: Timestamp) {
-        const DAILY: std::time::Duration = std::time::Duration::from_hours(24);
         let is_due = self.announced.is_none_or(|last| now.since(last) >= DAILY);
         if is_due || head.seq.is_multiple_of(HEAD_EVERY) {
             self.announced = Some(now);
             tracing::info!(seq = head.seq, hash = head.hash, "head of the log of acts");
         }
     }
-}
-
-fn closed(reason: &str) -> Refusal {
-    refusal(
-        RefusalCode::Log,
-        &format!("what can't be recorded does not happen: {reason}"),
-    )
 }

@@ -1,17 +1,21 @@
 //! What earlier processes have written: where the chain goes on, and which acts are not to be repeated.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{FILES, LINE_BYTES, hash, numbered};
-use linux_api_acts::protocol::{ActRecord, ActRecords, Actor, Head, Outcome, RecordedEvent, Verb};
+use linux_api_acts::protocol::{ActRecord, ActRecords, Head, Outcome, RecordedAct};
 use linux_api_wire::time::Timestamp;
 
-/// A line, as far as it is read again.
+/// A line, as far as it is read again. What an act was is in the words of the release that wrote it: the chain
+/// is whole though this one does not know them.
 #[derive(Debug, Deserialize)]
 pub(super) struct StoredLine {
     pub(super) seq: u64,
@@ -20,9 +24,14 @@ pub(super) struct StoredLine {
     pub(super) event: String,
     id: Option<String>,
     fingerprint: Option<String>,
-    outcome: Option<Outcome>,
-    claimed: Option<Actor>,
-    verb: Option<Verb>,
+    outcome: Option<Value>,
+    claimed: Option<Value>,
+    verb: Option<Value>,
+    problem: Option<String>,
+}
+
+fn known<T: DeserializeOwned>(value: Option<Value>) -> Option<T> {
+    serde_json::from_value(value?).ok()
 }
 
 /// The number of a line, without the rest of it: `seq` is its first member.
@@ -30,6 +39,24 @@ fn seq_of(line: &[u8]) -> Option<u64> {
     let digits = line.strip_prefix(b"{\"seq\":")?;
     let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
     std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
+}
+
+/// Opens all files, the one that is written first. As files only move to higher numbers, one that moves
+/// meanwhile is not missed; nor is it there twice.
+pub(super) fn open_all(path: &Path) -> io::Result<Vec<(PathBuf, Lines)>> {
+    let (mut files, mut inodes) = (Vec::new(), BTreeSet::new());
+    for path in (0..FILES).map(|number| numbered(path, number)) {
+        match linux_api_files::open_no_follow(&path) {
+            Ok(file) => {
+                if inodes.insert(file.metadata()?.ino()) {
+                    files.push((path, Lines(BufReader::new(file))));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(files)
 }
 
 /// Lines of one file, one after the other, without their ends.
@@ -43,15 +70,6 @@ pub(super) struct RawLine {
 }
 
 impl Lines {
-    /// None where there is no such file.
-    pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
-        match linux_api_files::open_no_follow(path) {
-            Ok(file) => Ok(Some(Self(BufReader::new(file)))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// The next line. One that is longer than a line may be comes in parts, none of which is one.
     pub(super) fn next(&mut self) -> io::Result<Option<RawLine>> {
         let mut bytes = Vec::new();
@@ -65,6 +83,11 @@ impl Lines {
             bytes.pop();
         }
         Ok(Some(RawLine { bytes, is_whole }))
+    }
+
+    /// The number of the next line.
+    fn peek(&mut self) -> io::Result<Option<u64>> {
+        self.0.fill_buf().map(seq_of)
     }
 }
 
@@ -83,10 +106,7 @@ pub(super) struct Tail {
 /// Finds the end of the chain: in the file that is written, or in the newest that has a line.
 pub(super) fn tail(path: &Path) -> io::Result<Tail> {
     let mut tail = Tail::default();
-    for number in 0..FILES {
-        let Some(mut lines) = Lines::open(&numbered(path, number))? else {
-            continue;
-        };
+    for (_, mut lines) in open_all(path)? {
         let mut last = None;
         while let Some(line) = lines.next()? {
             let stored = serde_json::from_slice::<StoredLine>(&line.bytes).ok();
@@ -119,19 +139,24 @@ pub(crate) struct RememberedAct {
     pub(crate) outcome: Option<Outcome>,
 }
 
-/// The acts since a time, oldest first, and when the chain was last found whole. Blocks.
-pub(crate) fn acts_since(
-    path: &Path,
-    since: Timestamp,
-) -> io::Result<(Vec<RememberedAct>, Option<Timestamp>)> {
-    let mut acts: Vec<RememberedAct> = Vec::new();
-    let mut verified = None;
+/// What earlier processes have left.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// Oldest first.
+    pub(crate) acts: Vec<RememberedAct>,
+    /// When the chain was last read through.
+    pub(crate) checked: Option<Timestamp>,
+    /// When it was whole.
+    pub(crate) verified: Option<Timestamp>,
+    /// What was wrong with it when it was last read through.
+    pub(crate) problem: Option<String>,
+}
+
+/// What the log says of the time since `since`. Blocks.
+pub(crate) fn history(path: &Path, since: Timestamp) -> io::Result<History> {
     // Files are read from the newest to the first that is too old, and kept in the order of time.
     let mut files = Vec::new();
-    for number in 0..FILES {
-        let Some(mut lines) = Lines::open(&numbered(path, number))? else {
-            continue;
-        };
+    for (_, mut lines) in open_all(path)? {
         let mut found = Vec::new();
         let (mut is_old, mut is_empty) = (true, true);
         while let Some(line) = lines.next()? {
@@ -149,28 +174,36 @@ pub(crate) fn acts_since(
             break;
         }
     }
+    let mut history = History::default();
     let mut places = HashMap::new();
     for line in files.into_iter().rev().flatten() {
-        match (&*line.event, line.id, line.fingerprint, line.outcome) {
-            ("act", Some(id), Some(fingerprint), _) => {
-                places.insert(id.clone(), acts.len());
-                acts.push(RememberedAct {
+        match (&*line.event, line.id, line.fingerprint) {
+            ("act", Some(id), Some(fingerprint)) => {
+                places.insert(id.clone(), history.acts.len());
+                history.acts.push(RememberedAct {
                     id,
                     fingerprint,
                     time: line.time,
                     outcome: None,
                 });
             }
-            ("result", Some(id), _, Some(outcome)) => {
-                if let Some(act) = places.get(&id).and_then(|place| acts.get_mut(*place)) {
-                    act.outcome = Some(outcome);
+            ("result", Some(id), _) => {
+                let place = places.get(&id);
+                if let Some(act) = place.and_then(|place| history.acts.get_mut(*place)) {
+                    act.outcome = known(line.outcome);
                 }
             }
-            ("verified", ..) => verified = Some(line.time),
+            ("verified", ..) => {
+                history.checked = Some(line.time);
+                if line.problem.is_none() {
+                    history.verified = Some(line.time);
+                }
+                history.problem = line.problem;
+            }
             _ => {}
         }
     }
-    Ok((acts, verified))
+    Ok(history)
 }
 
 /// The most bytes of lines in one reply, each of which has its hash besides.
@@ -191,10 +224,19 @@ pub(crate) fn records_after(path: &Path, after: Option<&Head>) -> io::Result<Act
 fn read_after(path: &Path, after: Option<&Head>) -> io::Result<Option<ActRecords>> {
     let mut found = ActRecords::default();
     let (mut is_past, mut bytes) = (after.is_none(), 0);
-    for number in (0..=first_file(path, after)?).rev() {
-        let Some(mut lines) = Lines::open(&numbered(path, number))? else {
-            continue;
-        };
+    let mut files = open_all(path)?;
+    if let Some(after) = after {
+        // The newest file that can have the line, and those after it.
+        let mut newer = 0;
+        for (_, lines) in &mut files {
+            newer += 1;
+            if lines.peek()?.is_some_and(|seq| seq <= after.seq) {
+                break;
+            }
+        }
+        files.truncate(newer);
+    }
+    for (_, mut lines) in files.into_iter().rev() {
         while let Some(line) = lines.next()? {
             let bytes_of_line = &line.bytes;
             if let Some(after) = after.filter(|_| !is_past) {
@@ -226,32 +268,23 @@ fn read_after(path: &Path, after: Option<&Head>) -> io::Result<Option<ActRecords
     Ok(is_past.then_some(found))
 }
 
-/// The newest file that can have the line.
-fn first_file(path: &Path, after: Option<&Head>) -> io::Result<usize> {
-    let Some(after) = after else {
-        return Ok(FILES - 1);
-    };
-    for number in 0..FILES {
-        if let Some(mut lines) = Lines::open(&numbered(path, number))?
-            && let Some(line) = lines.next()?
-            && seq_of(&line.bytes).is_some_and(|seq| seq <= after.seq)
-        {
-            return Ok(number);
-        }
-    }
-    Ok(FILES - 1)
-}
-
 fn record(stored: StoredLine, head: &Head) -> Option<ActRecord> {
-    let event = match (&*stored.event, stored.claimed, stored.verb, stored.outcome) {
-        ("act", Some(claimed), Some(verb), _) => RecordedEvent::Begun { claimed, verb },
-        ("result", _, _, Some(outcome)) => RecordedEvent::Ended(outcome),
-        _ => return None,
+    let act = match (known(stored.claimed), known(stored.verb)) {
+        (Some(claimed), Some(verb)) => Some(RecordedAct { claimed, verb }),
+        _ => None,
     };
+    let outcome: Option<Outcome> = known(stored.outcome);
+    let is_act = match &*stored.event {
+        "act" => act.is_some(),
+        "result" => outcome.is_some(),
+        _ => false,
+    };
+    let id = stored.id.filter(|_| is_act)?.try_into().ok()?;
     Some(ActRecord {
         line: head.clone(),
         time: stored.time,
-        id: stored.id?.try_into().ok()?,
-        event,
+        id,
+        act,
+        outcome,
     })
 }

@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
+use super::stored::History;
 use super::*;
 use linux_api_acts::protocol::{Effect, Failure, FailureCode};
 use linux_api_wire::time::ManualClock;
@@ -45,8 +47,25 @@ impl Place {
     }
 }
 
+fn actor() -> &'static Actor {
+    static ACTOR: LazyLock<Actor> =
+        LazyLock::new(|| serde_json::from_str(r#"{"name":"alice"}"#).unwrap());
+    &ACTOR
+}
+
+fn verb() -> &'static Verb {
+    const TEXT: &str = r#"{"unit.stop":{"unit":"a.service"}}"#;
+    static VERB: LazyLock<Verb> = LazyLock::new(|| serde_json::from_str(TEXT).unwrap());
+    &VERB
+}
+
 fn result(id: &str) -> Event<'_> {
-    Event::Result { id, outcome: &DONE }
+    Event::Result {
+        id,
+        claimed: actor(),
+        verb: verb(),
+        outcome: &DONE,
+    }
 }
 
 fn broken(place: &Place) -> (PathBuf, usize) {
@@ -80,7 +99,7 @@ fn a_second_process_can_not_write() {
     let place = Place::new();
     let log = place.open();
     let second = ActLog::open(&place.path(), place.clock.clock());
-    assert!(matches!(second, Err(LogError::Locked(_))));
+    assert_eq!(second.unwrap_err().kind(), io::ErrorKind::WouldBlock);
     drop(log);
     place.open();
 }
@@ -88,7 +107,7 @@ fn a_second_process_can_not_write() {
 #[test]
 fn one_changed_byte_is_found_over_a_rotation_too() {
     let place = Place::new();
-    let mut log = place.open_small(600);
+    let mut log = place.open_small(900);
     for number in 0..20 {
         log.append(&result(&format!("id-{number}"))).unwrap();
     }
@@ -148,7 +167,7 @@ fn removed_inserted_and_swapped_lines_are_found() {
 #[test]
 fn files_are_bounded_and_the_first_lines_are_dropped() {
     let place = Place::new();
-    let mut log = place.open_small(600);
+    let mut log = place.open_small(900);
     for number in 0..100 {
         log.append(&result(&number.to_string())).unwrap();
     }
@@ -157,7 +176,7 @@ fn files_are_bounded_and_the_first_lines_are_dropped() {
     for number in 0..FILES {
         bytes += fs::metadata(numbered(&place.path(), number)).unwrap().len();
     }
-    assert!(bytes <= 600 * FILES as u64, "{bytes}");
+    assert!(bytes <= 900 * FILES as u64, "{bytes}");
     assert!(!numbered(&place.path(), FILES).exists());
     let verified = verify(&place.path(), None).unwrap();
     assert!(verified.first > 1 && verified.head.unwrap().seq == 100);
@@ -166,7 +185,7 @@ fn files_are_bounded_and_the_first_lines_are_dropped() {
 #[test]
 fn a_rotation_that_a_kill_cut_short_goes_on() {
     let place = Place::new();
-    let mut log = place.open_small(600);
+    let mut log = place.open_small(900);
     for number in 0..12 {
         log.append(&result(&number.to_string())).unwrap();
     }
@@ -179,7 +198,7 @@ fn a_rotation_that_a_kill_cut_short_goes_on() {
         }
     }
     assert!(!place.path().exists());
-    let mut log = place.open_small(600);
+    let mut log = place.open_small(900);
     assert_eq!(log.head().seq, 12);
     log.append(&result("on")).unwrap();
     let verified = verify(&place.path(), None).unwrap();
@@ -241,9 +260,11 @@ fn a_line_that_does_not_fit_is_not_written() {
     });
     let written = log.append(&Event::Result {
         id: "a",
+        claimed: actor(),
+        verb: verb(),
         outcome: &outcome,
     });
-    assert!(matches!(written, Err(LogError::Long(_))));
+    assert_eq!(written.unwrap_err().kind(), io::ErrorKind::InvalidInput);
     assert!(place.text().is_empty());
 }
 
@@ -251,15 +272,13 @@ fn a_line_that_does_not_fit_is_not_written() {
 fn acts_of_the_last_day_are_found_over_rotations_and_with_their_results() {
     let place = Place::new();
     let mut log = place.open_small(900);
-    let actor: Actor = serde_json::from_str(r#"{"name":"alice"}"#).unwrap();
-    let verb: Verb = serde_json::from_str(r#"{"unit.stop":{"unit":"a.service"}}"#).unwrap();
     for id in ["old", "first", "second", "open"] {
         log.append(&Event::Act {
             id,
-            claimed: &actor,
+            claimed: actor(),
             peer_uid: 0,
             peer_pid: Some(7),
-            verb: &verb,
+            verb: verb(),
             rule: "x",
             fingerprint: "f",
         })
@@ -277,13 +296,13 @@ fn acts_of_the_last_day_are_found_over_rotations_and_with_their_results() {
         .clock()
         .now()
         .saturating_sub(Duration::from_hours(24));
-    let (acts, verified) = acts_since(&place.path(), since).unwrap();
+    let History { acts, checked, .. } = history(&place.path(), since).unwrap();
     let found: Vec<_> = acts
         .iter()
         .map(|it| (&*it.id, it.outcome.is_some()))
         .collect();
     assert_eq!(found, [("first", true), ("second", true), ("open", false)]);
-    assert_eq!(verified, None);
+    assert_eq!(checked, None);
 }
 
 #[test]
@@ -294,28 +313,23 @@ fn links_and_pipes_are_no_logs() {
     std::os::unix::fs::symlink(&target, place.path()).unwrap();
     assert!(ActLog::open(&place.path(), Clock::system()).is_err());
     let missing = Path::new("/nonexistent/acts.jsonl");
-    assert!(matches!(
-        ActLog::open(missing, Clock::system()),
-        Err(LogError::Io { .. })
-    ));
+    assert!(ActLog::open(missing, Clock::system()).is_err());
 }
 
 #[test]
 fn records_are_returned_after_a_known_line_over_rotations_and_in_parts() {
     let place = Place::new();
     let mut log = place.open_small(40_000);
-    let actor: Actor = serde_json::from_str(r#"{"name":"alice"}"#).unwrap();
-    let verb: Verb = serde_json::from_str(r#"{"unit.stop":{"unit":"a.service"}}"#).unwrap();
     assert_eq!(records_after(&place.path(), None).unwrap().last, None);
     let mut heads = Vec::new();
     for number in 0..300 {
         let id = number.to_string();
         let act = Event::Act {
             id: &id,
-            claimed: &actor,
+            claimed: actor(),
             peer_uid: 0,
             peer_pid: None,
-            verb: &verb,
+            verb: verb(),
             rule: "x",
             fingerprint: "f",
         };
@@ -357,4 +371,55 @@ fn records_are_returned_after_a_known_line_over_rotations_and_in_parts() {
         ..heads[250].clone()
     };
     assert_eq!(read_all(Some(other)).0, heads);
+}
+
+#[test]
+fn a_file_that_moves_while_files_are_opened_is_read_once() {
+    let place = Place::new();
+    let mut log = place.open();
+    for id in ["a", "b"] {
+        log.append(&result(id)).unwrap();
+    }
+    // It was opened by its first name and is there by its second.
+    fs::hard_link(place.path(), numbered(&place.path(), 1)).unwrap();
+    assert_eq!(verify(&place.path(), None).unwrap().lines, 2);
+    let all = records_after(&place.path(), None).unwrap();
+    assert_eq!(all.records.len(), 2);
+}
+
+#[test]
+fn the_chain_is_whole_whatever_words_another_release_had() {
+    let place = Place::new();
+    let mut log = place.open();
+    let head = log.append(&result("a")).unwrap();
+    drop(log);
+    let line = format!(
+        r#"{{"seq":2,"time":"2026-11-30T00:00:00Z","prev":"{}","event":"act","id":"b","verb":{{"host.freeze":{{}}}},"outcome":{{"frozen":7}}}}"#,
+        head.hash
+    );
+    fs::write(place.path(), format!("{}{line}\n", place.text())).unwrap();
+    let head = place.open().append(&result("c")).unwrap();
+    let verified = verify(&place.path(), Some(&head)).unwrap();
+    assert_eq!((verified.lines, verified.torn.len()), (3, 0));
+    let known = records_after(&place.path(), None).unwrap();
+    let ids: Vec<&str> = known.records.iter().map(|it| it.id.as_str()).collect();
+    assert_eq!((ids, known.last), (vec!["a", "c"], Some(head)));
+}
+
+#[test]
+fn what_the_last_look_has_found_is_remembered() {
+    let place = Place::new();
+    let mut log = place.open();
+    let mut verified = |problem| {
+        log.append(&Event::Verified { lines: 1, problem }).unwrap();
+        let history = history(&place.path(), Timestamp::from_millis(0)).unwrap();
+        place.clock.advance(Duration::from_hours(1));
+        (history.checked, history.verified, history.problem)
+    };
+    let (first, whole, none) = verified(None);
+    assert!(first.is_some() && whole == first && none.is_none());
+    let (second, whole, problem) = verified(Some("changed"));
+    assert!(second > first && whole == first);
+    assert_eq!(problem.as_deref(), Some("changed"));
+    assert_eq!(verified(None).2, None);
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::stored::{Lines, StoredLine};
-use super::{FILES, NOTHING, hash, numbered};
+use super::stored::{StoredLine, open_all};
+use super::{NOTHING, hash};
 use linux_api_acts::protocol::Head;
 
 /// A log whose chain is whole.
@@ -56,15 +56,12 @@ pub enum Finding {
 pub fn verify(path: &Path, known: Option<&Head>) -> Result<Verified, Finding> {
     let mut chain = Chain::default();
     let mut is_known = known.is_none();
-    for number in (0..FILES).rev() {
-        let path = numbered(path, number);
-        let unreadable = |error| Finding::Unreadable {
-            path: path.clone(),
-            error,
-        };
-        let Some(mut lines) = Lines::open(&path).map_err(unreadable)? else {
-            continue;
-        };
+    let unreadable = |error| Finding::Unreadable {
+        path: path.to_owned(),
+        error,
+    };
+    let files = open_all(path).map_err(unreadable)?;
+    for (path, mut lines) in files.into_iter().rev() {
         let mut line = 0;
         while let Some(raw) = lines.next().map_err(unreadable)? {
             line += 1;

@@ -5,66 +5,21 @@ use wildmatch::WildMatch;
 use linux_api_acts::names::unit_type;
 use linux_api_acts::protocol::UnitVerb;
 
-/// Never acted on: systemd itself, logins, the bus, shells without a login, and ourselves.
-const NEVER: &[&str] = &[
-    "systemd-*",
-    "linux-api*",
-    "dbus*",
-    "user@*",
-    "user-runtime-dir@*",
-    "getty@*",
-    "serial-getty@*",
-    "console-getty*",
-    "container-getty@*",
-    "autovt@*",
-    "debug-shell*",
-    "emergency*",
-    "rescue*",
-    "initrd-*",
-];
+/// Never acted on: systemd itself, logins, the bus, shells without a login, the end of the system, and
+/// ourselves.
+const NEVER: &str = "\
+    systemd-* linux-api* dbus* user@* user-runtime-dir@* getty@* serial-getty@* \
+    console-getty* container-getty@* autovt@* debug-shell* emergency* rescue* initrd-* \
+    dracut-* sulogin* single halt poweroff reboot kexec*";
 
 /// Never stopped, disabled or limited: the ways to the host, its protection, its record, and the
 /// database that the daemon may need. They can be restarted where the policy allows it.
-const NEVER_STOPPED: &[&str] = &[
-    "ssh*",
-    "dropbear*",
-    "polkit*",
-    "NetworkManager*",
-    "networking*",
-    "network",
-    "wicked*",
-    "connman*",
-    "dhcpcd*",
-    "dhclient*",
-    "wpa_supplicant*",
-    "iwd*",
-    "netplan*",
-    "cloud-init*",
-    "firewalld*",
-    "nftables*",
-    "iptables*",
-    "ip6tables*",
-    "ebtables*",
-    "ipset*",
-    "ufw*",
-    "shorewall*",
-    "netfilter-persistent*",
-    "openvpn*",
-    "wg-quick@*",
-    "wireguard*",
-    "strongswan*",
-    "ipsec*",
-    "libreswan*",
-    "tailscaled*",
-    "zerotier-one*",
-    "nebula*",
-    "netbird*",
-    "cloudflared*",
-    "audit*",
-    "apparmor*",
-    "selinux*",
-    "postgresql*",
-];
+const NEVER_STOPPED: &str = "\
+    ssh* dropbear* polkit* NetworkManager* networking* network wicked* connman* dhcpcd* \
+    dhclient* wpa_supplicant* iwd* netplan* cloud-init* firewalld* nftables* iptables* \
+    ip6tables* ebtables* ipset* ufw* shorewall* netfilter-persistent* openvpn* wg-quick@* \
+    wireguard* strongswan* ipsec* libreswan* tailscaled* zerotier-one* nebula* netbird* \
+    cloudflared* audit* apparmor* selinux* postgresql*";
 
 /// Whether the verb ends, disables or starves a unit.
 const fn is_stopping(verb: UnitVerb) -> bool {
@@ -96,10 +51,11 @@ pub(super) fn forbids_processes_of(unit: &str) -> Option<String> {
     found.map(|pattern| format!("built in: processes of {pattern} get no signals"))
 }
 
-fn find(list: &[&'static str], name: &str) -> Option<&'static str> {
+/// Which of the patterns matches a name without its type.
+fn find(patterns: &'static str, name: &str) -> Option<&'static str> {
     let stem = unit_type(name).and_then(|kind| name.strip_suffix(kind));
     let stem = stem.unwrap_or(name);
-    list.iter()
-        .copied()
+    patterns
+        .split_whitespace()
         .find(|pattern| WildMatch::new(pattern).matches(stem))
 }

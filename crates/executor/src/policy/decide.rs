@@ -1,7 +1,13 @@
 //! Decisions. They are functions of the policy and of facts, so that `linux-api policy test` and the
 //! executor can't differ.
 
-use super::{Decision, Entry, Pattern, Policy, builtin};
+use std::fmt::Arguments;
+use std::ops::Range;
+
+use toml::Spanned;
+use wildmatch::WildMatch;
+
+use super::{Decision, Policy, builtin, file};
 use linux_api_acts::protocol::{Actor, Request, UnitVerb, Verb};
 
 /// Services of systemd with accounts of their own, and the account that no one is.
@@ -14,8 +20,17 @@ pub struct UnitFacts {
     pub id: String,
     /// All of its names, the canonical one too; for enabling also those that it would get.
     pub names: Vec<String>,
-    /// Others that the verb would stop or disable with it.
-    pub affected: Vec<UnitFacts>,
+    /// Others that the verb would change with it.
+    pub affected: Vec<Affected>,
+}
+
+/// A unit that a verb about another one would change too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Affected {
+    /// What would happen to it.
+    pub verb: UnitVerb,
+    /// All of its names.
+    pub names: Vec<String>,
 }
 
 /// What is known of a process when it is decided on.
@@ -29,8 +44,8 @@ pub struct ProcessFacts {
     pub is_kernel_thread: bool,
     /// Whether it is this executor, the daemon, or a job of theirs.
     pub is_ours: bool,
-    /// The unit that it belongs to.
-    pub unit: Option<String>,
+    /// The unit that it belongs to, by all of its names; none outside of units.
+    pub unit: Vec<String>,
 }
 
 impl Policy {
@@ -42,15 +57,13 @@ impl Policy {
             return Some(refused);
         }
         let Some((verb, unit)) = request.verb.unit() else {
-            return self.processes.is_none().then(|| self.no_processes());
+            return (!self.has_processes()).then(|| self.no_processes());
         };
         if let Some(refused) = self.refuse_name(verb, unit.as_str(), None) {
             return Some(refused);
         }
-        self.refuse_verb(verb, unit.as_str()).or_else(|| {
-            let none = self.units.allow.is_empty();
-            none.then(|| self.not_allowed(unit.as_str()))
-        })
+        self.refuse_verb(verb, unit.as_str())
+            .or_else(|| (!self.has_units()).then(|| self.not_allowed(unit.as_str())))
     }
 
     /// Decides on a verb about a unit.
@@ -66,22 +79,24 @@ impl Policy {
             }
         }
         for other in &unit.affected {
-            let names = other.names.iter().map(String::as_str).chain([&*other.id]);
-            for name in names {
-                if let Some(refused) = self.refuse_name(UnitVerb::Stop, name, Some(&unit.id)) {
-                    return refused;
-                }
+            let mut names = other.names.iter();
+            let refused = names.find_map(|name| self.refuse_name(other.verb, name, Some(&unit.id)));
+            if let Some(refused) = refused {
+                return refused;
             }
         }
         if let Some(refused) = self.refuse_verb(verb, &unit.id) {
             return refused;
         }
-        let allowed = names().find_map(|name| find(&self.units.allow, name));
+        let allowed = names().find_map(|name| find(&self.rules.units.allow, name));
         match allowed {
-            Some(entry) => Decision {
+            Some(pattern) => Decision {
                 allowed: true,
                 message: format!("{} of {} is allowed", verb.as_str(), unit.id),
-                rule: self.line(entry.line, &format!("units.allow = {:?}", entry.value.text)),
+                rule: self.rule(
+                    &pattern.span(),
+                    format_args!("units.allow = {:?}", pattern.get_ref()),
+                ),
                 remedy: None,
             },
             None => self.not_allowed(&unit.id),
@@ -111,21 +126,17 @@ impl Policy {
         if process.is_ours {
             return never("part of linux-api");
         }
-        if let Some(unit) = &process.unit {
-            let rule = builtin::forbids_processes_of(unit).or_else(|| {
-                let found = find(&self.units.protect, unit)?;
-                let rule = format!("units.protect = {:?}", found.value.text);
-                Some(self.line(found.line, &rule))
-            });
+        for unit in &process.unit {
+            let rule = builtin::forbids_processes_of(unit).or_else(|| self.protects(unit));
             if let Some(rule) = rule {
                 return refusal(format!("process {pid} belongs to {unit}"), rule, None);
             }
         }
-        let Some(rules) = &self.processes else {
+        let Some(min_uid) = &self.rules.processes.min_uid else {
             return self.no_processes();
         };
-        let least = rules.min_uid.value;
-        let rule = self.line(rules.min_uid.line, &format!("processes.min_uid = {least}"));
+        let least = *min_uid.get_ref();
+        let rule = self.rule(&min_uid.span(), format_args!("processes.min_uid = {least}"));
         let is_service = |uid: &u32| least > 0 && SERVICE_UIDS.contains(uid);
         if let Some(uid) = process
             .uids
@@ -140,16 +151,15 @@ impl Policy {
             let message = format!("process {pid} runs with uid {uid}, {why}");
             return refusal(message, rule, None);
         }
+        let min_nice = self.rules.processes.min_nice.as_ref();
+        let min_nice = min_nice.map_or(0, |nice| *nice.get_ref());
         if let Verb::Renice(renice) = verb
-            && renice.nice < rules.min_nice
+            && renice.nice < min_nice
         {
-            let message = format!("nice {} is below {}", renice.nice, rules.min_nice);
+            let message = format!("nice {} is below {min_nice}", renice.nice);
             let remedy = format!("set processes.min_nice in {}", self.path.display());
-            return refusal(
-                message,
-                self.line(rules.min_uid.line, "processes"),
-                Some(remedy),
-            );
+            let rule = self.rule(&min_uid.span(), format_args!("processes"));
+            return refusal(message, rule, Some(remedy));
         }
         Decision {
             allowed: true,
@@ -160,19 +170,17 @@ impl Policy {
     }
 
     fn refuse_actor(&self, actor: &Actor) -> Option<Decision> {
-        let actors = self.actors.as_ref()?;
+        let actors = self.rules.actors.as_ref()?;
         let role = actor.role.as_ref().map(linux_api_acts::names::Word::as_str);
-        let is_listed = actors
-            .iter()
-            .any(|entry| match entry.value.strip_prefix("role:") {
-                Some(listed) => role == Some(listed),
-                None => entry.value == actor.name.as_str(),
-            });
-        if is_listed {
+        let is_it = |listed: &Spanned<String>| match listed.get_ref().strip_prefix("role:") {
+            Some(listed) => role == Some(listed),
+            None => listed.get_ref() == actor.name.as_str(),
+        };
+        if actors.iter().any(is_it) {
             return None;
         }
         let decided_by = match actors.first() {
-            Some(first) => self.line(first.line, "actors"),
+            Some(first) => self.rule(&first.span(), format_args!("actors")),
             None => format!("{}: actors = []", self.path.display()),
         };
         let role = role.map_or_else(String::new, |role| format!(" (role {role})"));
@@ -187,31 +195,34 @@ impl Policy {
 
     /// Refuses a name that is protected; `with` is the unit that was requested when it is another.
     fn refuse_name(&self, verb: UnitVerb, name: &str, with: Option<&str>) -> Option<Decision> {
-        let rule = builtin::forbids(verb, name).or_else(|| {
-            let found = find(&self.units.protect, name)?;
-            let rule = format!("units.protect = {:?}", found.value.text);
-            Some(self.line(found.line, &rule))
-        })?;
+        let rule = builtin::forbids(verb, name).or_else(|| self.protects(name))?;
         let message = match with {
-            Some(with) => format!("{with} would stop or disable {name}, which is protected"),
+            Some(with) => format!(
+                "it would {} {name} with {with}, and {name} is protected",
+                verb.as_str()
+            ),
             None => format!("{name} is protected"),
         };
         Some(refusal(message, rule, None))
     }
 
+    /// The line that protects a unit of this name.
+    fn protects(&self, name: &str) -> Option<String> {
+        let pattern = find(&self.rules.units.protect, name)?;
+        let what = format_args!("units.protect = {:?}", pattern.get_ref());
+        Some(self.rule(&pattern.span(), what))
+    }
+
     fn refuse_verb(&self, verb: UnitVerb, name: &str) -> Option<Decision> {
-        let verbs = self.units.verbs.as_ref()?;
-        if verbs.value.contains(&verb) {
+        let verbs = self.rules.units.verbs.as_ref()?;
+        if verbs.get_ref().contains(&verb) {
             return None;
         }
         let word = verb.as_str();
         let message = format!("{word} of {name} is not among the verbs");
         let remedy = format!("add {word:?} to units.verbs in {}", self.path.display());
-        Some(refusal(
-            message,
-            self.line(verbs.line, "units.verbs"),
-            Some(remedy),
-        ))
+        let rule = self.rule(&verbs.span(), format_args!("units.verbs"));
+        Some(refusal(message, rule, Some(remedy)))
     }
 
     fn not_allowed(&self, name: &str) -> Decision {
@@ -230,13 +241,17 @@ impl Policy {
         )
     }
 
-    fn line(&self, line: usize, what: &str) -> String {
+    /// Names the line that decided.
+    fn rule(&self, span: &Range<usize>, what: Arguments<'_>) -> String {
+        let line = file::line_at(&self.text, span.start);
         format!("{}:{line}: {what}", self.path.display())
     }
 }
 
-fn find<'a>(list: &'a [Entry<Pattern>], name: &str) -> Option<&'a Entry<Pattern>> {
-    list.iter().find(|entry| entry.value.matcher.matches(name))
+/// Which of the patterns matches a name: `*` is any text, `?` any character.
+fn find<'a>(patterns: &'a [Spanned<String>], name: &str) -> Option<&'a Spanned<String>> {
+    let matches = |it: &&Spanned<String>| WildMatch::new(it.get_ref()).matches(name);
+    patterns.iter().find(matches)
 }
 
 const fn refusal(message: String, rule: String, remedy: Option<String>) -> Decision {

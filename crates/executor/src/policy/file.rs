@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::{Entry, MAX_BYTES, Pattern, Policy, PolicyError, ProcessRules, Rate, UnitRules};
+use super::{MAX_BYTES, Policy, PolicyError, Rate};
 use linux_api_acts::names::check_pattern;
 use linux_api_acts::protocol::UnitVerb;
 
@@ -18,32 +18,38 @@ const PATTERNS: usize = 1_000;
 /// The largest rate: more would not be remembered for a day.
 const ACTS_MAX: u32 = 1_000;
 
-#[derive(Deserialize)]
+/// The members of the file.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Text {
-    actors: Option<Vec<Spanned<String>>>,
+pub(super) struct Rules {
+    pub(super) actors: Option<Vec<Spanned<String>>>,
     rate: Option<Spanned<String>>,
-    peer_uids: Option<Vec<u32>>,
     #[serde(default)]
-    units: UnitsText,
-    processes: Option<ProcessesText>,
+    pub(super) peer_uids: Vec<u32>,
+    #[serde(default)]
+    pub(super) units: UnitRules,
+    #[serde(default)]
+    pub(super) processes: ProcessRules,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct UnitsText {
+pub(super) struct UnitRules {
     #[serde(default)]
-    allow: Vec<Spanned<String>>,
+    pub(super) allow: Vec<Spanned<String>>,
     #[serde(default)]
-    protect: Vec<Spanned<String>>,
-    verbs: Option<Spanned<Vec<UnitVerb>>>,
+    pub(super) protect: Vec<Spanned<String>>,
+    /// All verbs unless listed.
+    pub(super) verbs: Option<Spanned<Vec<UnitVerb>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ProcessesText {
-    min_uid: Option<Spanned<u32>>,
-    min_nice: Option<Spanned<i8>>,
+pub(super) struct ProcessRules {
+    /// Without it no process is allowed.
+    pub(super) min_uid: Option<Spanned<u32>>,
+    /// Values below it are refused, as they take processor time from all others.
+    pub(super) min_nice: Option<Spanned<i8>>,
 }
 
 pub(super) fn load(path: &Path) -> Result<Policy, PolicyError> {
@@ -86,102 +92,57 @@ fn check_rights(path: &Path, found: &Metadata) -> Result<(), PolicyError> {
 }
 
 pub(super) fn parse(path: &Path, text: &str) -> Result<Policy, PolicyError> {
-    let lines = Lines { path, text };
-    let file: Text = toml::from_str(text).map_err(|error| {
+    let mistake = |start, message| PolicyError::Mistake {
+        path: path.to_owned(),
+        line: line_at(text, start),
+        message,
+    };
+    let rules: Rules = toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
-        lines.mistake(start, error.message().replace('\n', ", "))
+        mistake(start, error.message().replace('\n', ", "))
     })?;
-    let rate = match &file.rate {
-        Some(rate) => parse_rate(rate.get_ref())
-            .map_err(|problem| lines.mistake(rate.span().start, problem))?,
+    for list in [&rules.units.allow, &rules.units.protect] {
+        if let Some(first) = list.get(PATTERNS) {
+            let problem = format!("a list has {PATTERNS} patterns at most");
+            return Err(mistake(first.span().start, problem));
+        }
+        for pattern in list {
+            let wrong = |problem| mistake(pattern.span().start, problem);
+            check_pattern(pattern.get_ref()).map_err(wrong)?;
+        }
+    }
+    for actor in rules.actors.iter().flatten() {
+        let value = actor.get_ref();
+        let name = value.strip_prefix("role:").unwrap_or(value);
+        if name.is_empty() || name.contains([' ', '*', ':']) {
+            let problem = format!("{value:?} is neither a user nor role:ROLE");
+            return Err(mistake(actor.span().start, problem));
+        }
+    }
+    if let Some(nice) = &rules.processes.min_nice
+        && !(-20..=19).contains(nice.get_ref())
+    {
+        let problem = "min_nice is between -20 and 19".to_owned();
+        return Err(mistake(nice.span().start, problem));
+    }
+    let rate = match &rules.rate {
+        Some(rate) => {
+            let wrong = |problem| mistake(rate.span().start, problem);
+            parse_rate(rate.get_ref()).map_err(wrong)?
+        }
         None => Rate::default(),
     };
-    let verbs = file.units.verbs.map(|verbs| Entry {
-        line: lines.line(verbs.span().start),
-        value: verbs.into_inner(),
-    });
-    let processes = file.processes.map(|rules| lines.processes(&rules));
     Ok(Policy {
         path: path.to_owned(),
-        actors: file.actors.map(|list| lines.actors(list)).transpose()?,
+        text: text.to_owned(),
+        rules,
         rate,
-        peer_uids: file.peer_uids.unwrap_or_default(),
-        units: UnitRules {
-            allow: lines.patterns(file.units.allow)?,
-            protect: lines.patterns(file.units.protect)?,
-            verbs,
-        },
-        processes: processes.transpose()?.flatten(),
     })
 }
 
-struct Lines<'a> {
-    path: &'a Path,
-    text: &'a str,
-}
-
-impl Lines<'_> {
-    fn line(&self, start: usize) -> usize {
-        let before = self.text.get(..start).unwrap_or_default();
-        1 + before.matches('\n').count()
-    }
-
-    fn mistake(&self, start: usize, message: impl Into<String>) -> PolicyError {
-        PolicyError::Mistake {
-            path: self.path.to_owned(),
-            line: self.line(start),
-            message: message.into(),
-        }
-    }
-
-    fn patterns(&self, list: Vec<Spanned<String>>) -> Result<Vec<Entry<Pattern>>, PolicyError> {
-        if let Some(first) = list.get(PATTERNS) {
-            let problem = format!("a list has {PATTERNS} patterns at most");
-            return Err(self.mistake(first.span().start, problem));
-        }
-        let read = |pattern: Spanned<String>| {
-            let start = pattern.span().start;
-            check_pattern(pattern.get_ref()).map_err(|problem| self.mistake(start, problem))?;
-            Ok(Entry {
-                value: Pattern::new(pattern.get_ref()),
-                line: self.line(start),
-            })
-        };
-        list.into_iter().map(read).collect()
-    }
-
-    fn actors(&self, list: Vec<Spanned<String>>) -> Result<Vec<Entry<String>>, PolicyError> {
-        let read = |actor: Spanned<String>| {
-            let start = actor.span().start;
-            let value = actor.into_inner();
-            let name = value.strip_prefix("role:").unwrap_or(&value);
-            if name.is_empty() || name.contains([' ', '*', ':']) {
-                let problem = format!("{value:?} is neither a user nor role:ROLE");
-                return Err(self.mistake(start, problem));
-            }
-            let line = self.line(start);
-            Ok(Entry { value, line })
-        };
-        list.into_iter().map(read).collect()
-    }
-
-    /// Without a `min_uid` no process is allowed.
-    fn processes(&self, rules: &ProcessesText) -> Result<Option<ProcessRules>, PolicyError> {
-        let min_nice = rules.min_nice.as_ref().map_or(0, |nice| *nice.get_ref());
-        if let Some(nice) = &rules.min_nice
-            && !(-20..=19).contains(nice.get_ref())
-        {
-            let problem = "min_nice is between -20 and 19";
-            return Err(self.mistake(nice.span().start, problem));
-        }
-        Ok(rules.min_uid.as_ref().map(|min_uid| ProcessRules {
-            min_uid: Entry {
-                value: *min_uid.get_ref(),
-                line: self.line(min_uid.span().start),
-            },
-            min_nice,
-        }))
-    }
+/// The line of a byte of a text, from 1.
+pub(super) fn line_at(text: &str, byte: usize) -> usize {
+    1 + text.bytes().take(byte).filter(|one| *one == b'\n').count()
 }
 
 fn parse_rate(text: &str) -> Result<Rate, String> {

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use proptest::prelude::*;
 
 use super::*;
-use linux_api_acts::protocol::{Actor, Request, Verb};
+use linux_api_acts::protocol::{Actor, Request, UnitVerb, Verb};
 
 fn policy(text: &str) -> Policy {
     Policy::parse(Path::new("/p"), text).unwrap()
@@ -46,7 +46,7 @@ fn process(uid: u32) -> ProcessFacts {
         uids: [uid; 4],
         is_kernel_thread: false,
         is_ours: false,
-        unit: None,
+        unit: Vec::new(),
     }
 }
 
@@ -123,6 +123,9 @@ fn no_policy_opens_what_is_built_in() {
         "linux-api-job@7.service",
         "dbus.service",
         "dbus-broker.service",
+        "halt.service",
+        "kexec.service",
+        "dracut-emergency.service",
     ] {
         for verb in UnitVerb::ALL {
             let decision = decide(&policy, verb, &[name]);
@@ -161,7 +164,7 @@ fn no_policy_opens_what_is_built_in() {
             "{name}"
         );
         let mut facts = process(0);
-        facts.unit = Some(name.to_owned());
+        facts.unit = vec![name.to_owned()];
         assert!(!decide_process(&policy, SIGNAL, &facts).allowed, "{name}");
     }
 }
@@ -169,15 +172,25 @@ fn no_policy_opens_what_is_built_in() {
 #[test]
 fn what_would_stop_something_protected_with_it_is_refused() {
     let policy = policy("units.allow = [\"*\"]\nunits.protect = [\"db.service\"]\n");
-    for other in ["db.service", "ssh.service", "systemd-logind.service"] {
+    let decide = |verb, other: &str| {
         let mut facts = unit(&["storage.service"]);
-        facts.affected = vec![unit(&["x.service", other])];
-        let decision = policy.decide_unit(&actor("alice", None), UnitVerb::Stop, &facts);
+        facts.affected = vec![Affected {
+            verb,
+            names: vec!["x.service".to_owned(), other.to_owned()],
+        }];
+        policy.decide_unit(&actor("alice", None), UnitVerb::Restart, &facts)
+    };
+    for other in ["db.service", "ssh.service", "systemd-logind.service"] {
+        let decision = decide(UnitVerb::Stop, other);
         assert!(
-            !decision.allowed && decision.message.contains(other),
+            !decision.allowed && decision.message.contains(&format!("would stop {other}")),
             "{decision:?}"
         );
     }
+    // With another one, too, the ways to the host may be restarted, and what is protected may not.
+    assert!(decide(UnitVerb::Restart, "ssh.service").allowed);
+    assert!(!decide(UnitVerb::Restart, "db.service").allowed);
+    assert!(!decide(UnitVerb::Restart, "systemd-logind.service").allowed);
 }
 
 #[test]
@@ -235,7 +248,7 @@ fn processes_are_those_of_people_from_the_least_uid_on() {
         |it: &mut ProcessFacts| it.pid = 1,
         |it: &mut ProcessFacts| it.is_kernel_thread = true,
         |it: &mut ProcessFacts| it.is_ours = true,
-        |it: &mut ProcessFacts| it.unit = Some("systemd-logind.service".to_owned()),
+        |it: &mut ProcessFacts| it.unit = vec!["systemd-logind.service".to_owned()],
     ] {
         let mut facts = process(1000);
         change(&mut facts);
@@ -243,12 +256,12 @@ fn processes_are_those_of_people_from_the_least_uid_on() {
     }
     // A user's own manager is the user's.
     let mut own = process(1000);
-    own.unit = Some("user@1000.service".to_owned());
+    own.unit = vec!["user@1000.service".to_owned()];
     assert!(allowed(&own));
     let open = self::policy("processes.min_uid = 0\nunits.protect = [\"db.service\"]");
     assert!(decide_process(&open, SIGNAL, &process(0)).allowed);
     let mut db = process(0);
-    db.unit = Some("db.service".to_owned());
+    db.unit = vec!["database.service".to_owned(), "db.service".to_owned()];
     assert!(!decide_process(&open, SIGNAL, &db).allowed);
 }
 

@@ -16,10 +16,10 @@ impl Sleeper {
         )
     }
 
-    fn process(&self) -> Process {
+    fn process(&self) -> ProcessIdentity {
         let pid = self.0.id();
         let identity = read_identity("/proc".as_ref(), pid).unwrap();
-        Process {
+        ProcessIdentity {
             pid,
             start_ticks: identity.start_ticks,
         }
@@ -33,16 +33,12 @@ impl Drop for Sleeper {
     }
 }
 
-fn hold(process: Process) -> Result<HeldProcess, Failure> {
-    Processes::new(None).hold(process, None)
+fn processes(daemon_uid: Option<u32>) -> Processes {
+    Processes::new("/proc".into(), daemon_uid)
 }
 
-fn request(process: Process, signal: Signal, escalate_after: Option<u8>) -> SignalProcess {
-    SignalProcess {
-        process,
-        signal,
-        escalate_after,
-    }
+fn hold(process: ProcessIdentity) -> Result<HeldProcess, Failure> {
+    processes(None).hold(process, None)
 }
 
 #[tokio::test]
@@ -50,15 +46,8 @@ async fn a_process_is_ended_and_its_end_is_seen() {
     let sleeper = Sleeper::start("exec sleep 600");
     let process = sleeper.process();
     let held = hold(process).unwrap();
-    let effect = held
-        .signal(&request(process, Signal::Term, None), || Ok(()))
-        .await;
-    let ended = Effect::Signalled {
-        ended: true,
-        killed: false,
-        spared: None,
-    };
-    assert_eq!(effect, Ok(ended));
+    let long = Duration::from_mins(1);
+    assert_eq!(held.signal(SignalName::Term, long).await, Ok(true));
     // It is a zombie: its id is still its own, and nothing can be sent to it.
     assert_eq!(hold(process).unwrap_err().code, FailureCode::Gone);
 }
@@ -70,62 +59,12 @@ async fn another_process_of_the_same_id_is_not_meant() {
     process.start_ticks += 1;
     assert_eq!(hold(process).unwrap_err().code, FailureCode::Gone);
     for pid in [0, u32::MAX, 1 << 30] {
-        let process = Process {
+        let process = ProcessIdentity {
             pid,
             start_ticks: 0,
         };
         assert_eq!(hold(process).unwrap_err().code, FailureCode::Gone, "{pid}");
     }
-}
-
-/// A shell that ignores TERM, once it does.
-fn stubborn() -> Sleeper {
-    use std::io::Read as _;
-    let child = Command::new("/bin/sh")
-        .args(["-c", "trap '' TERM; echo; while :; do read x; done"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut sleeper = Sleeper(child);
-    let mut line = [0];
-    sleeper
-        .0
-        .stdout
-        .as_mut()
-        .unwrap()
-        .read_exact(&mut line)
-        .unwrap();
-    sleeper
-}
-
-#[tokio::test]
-async fn a_process_that_ignores_term_is_killed_when_that_is_still_allowed() {
-    let sleeper = stubborn();
-    let process = sleeper.process();
-    let held = hold(process).unwrap();
-    let escalating = request(process, Signal::Term, Some(1));
-    let refused = held
-        .signal(&escalating, || Err("the policy changed".to_owned()))
-        .await;
-    let spared = Some("the policy changed".to_owned());
-    assert_eq!(
-        refused,
-        Ok(Effect::Signalled {
-            ended: false,
-            killed: false,
-            spared
-        })
-    );
-    let killed = held.signal(&escalating, || Ok(())).await;
-    assert_eq!(
-        killed,
-        Ok(Effect::Signalled {
-            ended: true,
-            killed: true,
-            spared: None
-        })
-    );
 }
 
 #[tokio::test]
@@ -142,7 +81,7 @@ async fn all_threads_get_the_nice_value() {
 async fn what_is_ours_is_known() {
     let own = std::process::id();
     let identity = read_identity("/proc".as_ref(), own).unwrap();
-    let process = Process {
+    let process = ProcessIdentity {
         pid: own,
         start_ticks: identity.start_ticks,
     };
@@ -151,18 +90,18 @@ async fn what_is_ours_is_known() {
     let process = sleeper.process();
     assert!(!hold(process).unwrap().facts.is_ours);
     let peer = i32::try_from(process.pid).unwrap();
-    let daemon = Processes::new(None).hold(process, Some(peer)).unwrap();
+    let daemon = processes(None).hold(process, Some(peer)).unwrap();
     assert!(daemon.facts.is_ours);
     let uid = rustix::process::getuid().as_raw();
     assert!(
-        Processes::new(Some(uid))
+        processes(Some(uid))
             .hold(process, None)
             .unwrap()
             .facts
             .is_ours
     );
-    let processes = Processes::new(None);
-    let job = ProcessIdentity {
+    let processes = processes(None);
+    let job = ReadIdentity {
         start_ticks: 1,
         is_kernel_thread: false,
         uids: [0; 4],

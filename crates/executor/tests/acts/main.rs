@@ -7,6 +7,7 @@ mod bus;
 mod flow;
 #[path = "../../../../tests/it/support/left_out.rs"]
 mod left_out;
+mod meanwhile;
 mod messages;
 mod support;
 mod units;

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use linux_api_acts::client::Client;
-use linux_api_acts::protocol::{Actor, Outcome, Process, Refusal, RefusalCode, Request, Verb};
+use linux_api_acts::protocol::{
+    Actor, Outcome, ProcessIdentity, Refusal, RefusalCode, Request, Verb,
+};
 use linux_api_executor::executor::{Executor, Settings};
 use linux_api_executor::server::{Listener, serve};
 use linux_api_host::read_identity;
@@ -18,6 +20,7 @@ use tokio::task::JoinHandle;
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
     pub(crate) bus: String,
+    pub(crate) procfs: PathBuf,
 }
 
 /// An executor that serves; it ends with [`Running::stop`].
@@ -44,7 +47,12 @@ impl Place {
     pub(crate) fn new(policy: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let bus = format!("unix:path={}", folder.path().join("no-bus").display());
-        let place = Self { folder, bus };
+        let procfs = "/proc".into();
+        let place = Self {
+            folder,
+            bus,
+            procfs,
+        };
         place.write_policy(policy);
         place
     }
@@ -62,6 +70,7 @@ impl Place {
             policy: self.path("policy.toml"),
             log: self.path("acts.jsonl"),
             bus: self.bus.clone(),
+            procfs: self.procfs.clone(),
             daemon_uid: None,
             clock: Clock::system(),
         }
@@ -136,17 +145,17 @@ impl Sleeper {
         Self(Command::new("sleep").arg("600").spawn().unwrap())
     }
 
-    pub(crate) fn process(&self) -> Process {
+    pub(crate) fn process(&self) -> ProcessIdentity {
         let pid = self.0.id();
         let identity = read_identity("/proc".as_ref(), pid).unwrap();
-        Process {
+        ProcessIdentity {
             pid,
             start_ticks: identity.start_ticks,
         }
     }
 
     pub(crate) fn verb(&self, signal: &str) -> Verb {
-        let Process { pid, start_ticks } = self.process();
+        let ProcessIdentity { pid, start_ticks } = self.process();
         verb(&format!(
             r#"{{"process.signal":{{"process":{{"pid":{pid},"start_ticks":{start_ticks}}},"signal":"{signal}"}}}}"#
         ))

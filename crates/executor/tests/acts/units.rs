@@ -1,12 +1,13 @@
 //! Acts on units, against a fake systemd on a private bus.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use linux_api_acts::protocol::{Effect, Failure, FailureCode, Outcome, RefusalCode};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::bus::{Bus, FakeUnit, Systemd, unit};
-use super::support::{Place, Running, assert_refused, refusal, request, verb};
+use super::support::{Place, Running, Sleeper, assert_refused, refusal, request, verb};
 
 struct Stage {
     place: Place,
@@ -199,6 +200,112 @@ async fn aliases_and_dependents_of_what_is_protected_are_refused() {
 }
 
 #[tokio::test]
+async fn what_systemd_does_to_others_is_decided_on_however_it_comes_about() {
+    let strings = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    // Restarted with what they need.
+    let mut storage = unit("storage.service");
+    storage.required_by = strings(&["db.service"]);
+    let mut network = unit("link.service");
+    network.required_by = strings(&["NetworkManager.service"]);
+    // Stopped with another one.
+    let mut leader = unit("leader.service");
+    leader.propagates_stop_to = strings(&["db.service"]);
+    // Stopped by what is started for another one.
+    let mut front = unit("front.service");
+    front.active = "inactive";
+    front.wants = strings(&["middle.service"]);
+    let mut middle = unit("middle.service");
+    middle.active = "failed";
+    middle.wants = strings(&["rival.service", "gone.service"]);
+    let mut rival = unit("rival.service");
+    rival.active = "inactive";
+    rival.conflicts = strings(&["db.service"]);
+    let policy = "units.allow = [\"*\"]\nunits.protect = [\"db*\"]";
+    let db = unit("db.service");
+    let network_manager = unit("NetworkManager.service");
+    let units = vec![
+        storage,
+        network,
+        leader,
+        front,
+        middle,
+        rival,
+        db,
+        network_manager,
+    ];
+    let Some(stage) = Stage::new(policy, units).await else {
+        return;
+    };
+    for (name, unit, how) in [
+        ("restart", "storage.service", "restart"),
+        ("restart", "leader.service", "stop"),
+        ("stop", "leader.service", "stop"),
+        ("start", "front.service", "stop"),
+        ("restart", "front.service", "stop"),
+    ] {
+        let refusal = refusal(stage.act(name, unit).await);
+        assert_eq!(refusal.code, RefusalCode::Policy);
+        let expected = format!("would {how} db.service with {unit}");
+        assert!(refusal.message.contains(&expected), "{refusal:?}");
+    }
+    assert!(stage.systemd.calls().is_empty());
+    // What is built in may be restarted, and not stopped.
+    job_of(stage.act("restart", "link.service").await);
+    assert_refused(stage.act("stop", "link.service").await, RefusalCode::Policy);
+    // What runs is not started.
+    stage
+        .systemd
+        .change("middle.service", |unit| unit.active = "active");
+    job_of(stage.act("start", "front.service").await);
+    stage.running.stop().await;
+}
+
+/// A process directory with one process in it, which is in the group of a unit.
+fn procfs_in(place: &Path, sleeper: &Sleeper, unit: &str) -> PathBuf {
+    let pid = sleeper.0.id().to_string();
+    let (real, fake) = (Path::new("/proc").join(&pid), place.join("proc").join(&pid));
+    std::fs::create_dir_all(&fake).unwrap();
+    for name in ["stat", "status"] {
+        std::fs::copy(real.join(name), fake.join(name)).unwrap();
+    }
+    let group = format!("0::/system.slice/{unit}\n");
+    std::fs::write(fake.join("cgroup"), group).unwrap();
+    place.join("proc")
+}
+
+#[tokio::test]
+async fn processes_of_a_unit_are_protected_by_each_of_its_names() {
+    let mut place = Place::new("processes.min_uid = 0\nunits.protect = [\"mysql.service\"]");
+    let Some(bus) = Bus::start(place.folder.path()) else {
+        return;
+    };
+    place.bus.clone_from(&bus.address);
+    let mut mariadb = unit("mariadb.service");
+    mariadb.aliases = vec!["mysql.service".to_owned()];
+    let _systemd = Systemd::start(&bus, vec![mariadb]).await;
+    let mut sleeper = Sleeper::start();
+    place.procfs = procfs_in(place.folder.path(), &sleeper, "mariadb.service");
+    let running = place.start();
+    let act = async || {
+        let request = request(sleeper.verb("STOP"));
+        running.client.act(request).await.unwrap().outcome
+    };
+    let refused = refusal(act().await);
+    assert_eq!(refused.code, RefusalCode::Policy);
+    assert!(refused.message.contains("mysql.service"), "{refused:?}");
+    // Without systemd its other names are unknown; they do not matter where nothing is protected.
+    let pid = Pid::from_raw(bus.pid()).unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    let unknown = failure(act().await);
+    assert_eq!(unknown.code, FailureCode::Unavailable);
+    place.write_policy("processes.min_uid = 0");
+    assert!(matches!(act().await, Outcome::Done(_)));
+    kill_process(pid, Signal::CONT).unwrap();
+    assert!(sleeper.lives());
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn what_is_installed_with_a_unit_is_decided_on_too() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.service");
@@ -209,13 +316,35 @@ async fn what_is_installed_with_a_unit_is_decided_on_too() {
     std::fs::write(&other, "[Install]\nAlias=db.service\n").unwrap();
     let mut alias = unit("b.service");
     alias.fragment = other.display().to_string();
+    // By another name of the other one, and by what that one is installed with.
+    let third = folder.path().join("c.service");
+    std::fs::write(&third, "[Install]\nAlso=d.service\n").unwrap();
+    let mut by_name = unit("c.service");
+    by_name.fragment = third.display().to_string();
+    let fourth = folder.path().join("d.service");
+    std::fs::write(&fourth, "[Install]\nAlso=a.service e.service\n").unwrap();
+    let mut other = unit("d.service");
+    other.fragment = fourth.display().to_string();
+    let mut renamed = unit("e.service");
+    renamed.aliases = vec!["db.service".to_owned()];
+    // systemd may read what the executor can't.
+    let mut hidden = unit("hidden.service");
+    hidden.fragment = folder.path().join("hidden.service").display().to_string();
     let policy = "units.allow = [\"*\"]\nunits.protect = [\"db*\"]";
-    let Some(stage) = Stage::new(policy, vec![also, alias]).await else {
+    let units = vec![also, alias, by_name, other, renamed, hidden];
+    let Some(stage) = Stage::new(policy, units).await else {
         return;
     };
     assert_refused(stage.act("disable", "a.service").await, RefusalCode::Policy);
     assert_refused(stage.act("enable", "b.service").await, RefusalCode::Policy);
-    assert!(stage.systemd.calls().is_empty());
+    assert_refused(stage.act("enable", "c.service").await, RefusalCode::Policy);
+    let hidden = failure(stage.act("enable", "hidden.service").await);
+    assert!(hidden.message.contains("can't read"), "{hidden:?}");
+    let calls = stage.systemd.calls();
+    assert!(
+        calls.iter().all(|call| call.starts_with("load ")),
+        "{calls:?}"
+    );
     stage.running.stop().await;
 }
 
@@ -263,7 +392,7 @@ async fn without_a_bus_or_systemd_the_rest_goes_on() {
         // Nothing was begun: the same request is tried again.
         assert!(!response.replayed);
     }
-    let sleeper = super::support::Sleeper::start();
+    let sleeper = Sleeper::start();
     let response = running
         .client
         .act(request(sleeper.verb("TERM")))

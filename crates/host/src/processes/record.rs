@@ -125,6 +125,7 @@ impl Record {
             memory_bytes: stat.resident_pages.saturating_mul(moment.page_bytes),
             virtual_bytes: stat.virtual_bytes,
             threads: stat.threads,
+            priority: stat.priority,
             nice: stat.nice,
             tty: stat.tty_name(),
             io: self.usage.io.map(|counters| ProcessIo {

@@ -13,6 +13,7 @@ pub(super) struct Stat<'a> {
     pub(super) flags: u64,
     pub(super) user_ticks: u64,
     pub(super) system_ticks: u64,
+    pub(super) priority: i32,
     pub(super) nice: i32,
     pub(super) threads: u64,
     pub(super) start_ticks: u64,
@@ -38,7 +39,8 @@ impl<'a> Stat<'a> {
         let flags = fields.number()?;
         fields.skip(4)?;
         let (user_ticks, system_ticks) = (fields.number()?, fields.number()?);
-        fields.skip(3)?;
+        fields.skip(2)?;
+        let priority = fields.signed()?;
         let nice = fields.signed()?;
         let threads = fields.number()?;
         fields.skip(1)?;
@@ -57,6 +59,7 @@ impl<'a> Stat<'a> {
             flags,
             user_ticks,
             system_ticks,
+            priority,
             nice,
             threads,
             start_ticks,
@@ -180,6 +183,7 @@ mod tests {
             flags: 4_194_304,
             user_ticks: 7,
             system_ticks: 9,
+            priority: 20,
             nice: -5,
             threads: 3,
             start_ticks: 1_184_769,

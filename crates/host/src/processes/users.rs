@@ -47,7 +47,7 @@ impl AccountNames {
 
     /// Reads the file of accounts when it is another one than last time. Without it, accounts
     /// have numbers only.
-    pub(super) fn refresh(&self, rootfs: &Path) {
+    pub(crate) fn refresh(&self, rootfs: &Path) {
         let path = rootfs.join("etc/passwd");
         let version = std::fs::metadata(&path)
             .and_then(|file| Ok((file.modified()?, file.len())))
@@ -67,7 +67,7 @@ impl AccountNames {
         });
     }
 
-    pub(super) fn get(&self, uid: u32) -> Option<Arc<str>> {
+    pub(crate) fn get(&self, uid: u32) -> Option<Arc<str>> {
         self.with(|names| {
             let local = names.local.get(&uid);
             let looked_up = || names.lookups.get(&uid)?.name.as_ref();

@@ -97,11 +97,31 @@ pub(super) async fn read(
         .into_iter()
         .map(|(interface, name)| property(connection, path, interface, name));
     let known = try_join_all(reads).await?.into_iter().flatten();
-    let read = Read(known.collect());
+    Ok(shown(&Read(known.collect()), name, now))
+}
+
+/// Reads a unit that systemd can't load, and therefore tries to load again for each call: in one. What every unit
+/// has are no secrets.
+pub(super) async fn read_at_once(
+    connection: &Connection,
+    path: &OwnedObjectPath,
+    name: &AnyUnit,
+    now: Timestamp,
+) -> zbus::Result<Option<UnitDetail>> {
+    let called = connection.call_method(Some(SYSTEMD), path, Some(PROPERTIES), "GetAll", &(UNIT,));
+    let reply = called.await?;
+    let mut all: HashMap<String, OwnedValue> = reply.body().deserialize()?;
+    let known = ANY
+        .iter()
+        .filter_map(|name| Some((*name, all.remove(*name)?)));
+    Ok(shown(&Read(known.collect()), name, now))
+}
+
+fn shown(read: &Read, name: &AnyUnit, now: Timestamp) -> Option<UnitDetail> {
     if read.text("LoadState") == "not-found" && read.text("ActiveState") == "inactive" {
-        return Ok(None);
+        return None;
     }
-    Ok(Some(made(&read, name, now, monotonic_usec())))
+    Some(made(read, name, now, monotonic_usec()))
 }
 
 /// One property; `None` where this version of systemd does not know it.

@@ -35,6 +35,8 @@ pub(super) type File = (String, String);
 pub(super) trait Manager {
     fn get_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
     fn load_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
+    fn ref_unit(&self, name: &str) -> zbus::Result<()>;
+    fn unref_unit(&self, name: &str) -> zbus::Result<()>;
     fn list_units(&self) -> zbus::Result<Vec<Loaded>>;
     fn list_units_filtered(&self, states: &[&str]) -> zbus::Result<Vec<Loaded>>;
     fn list_unit_files(&self) -> zbus::Result<Vec<File>>;

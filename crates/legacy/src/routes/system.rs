@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use utoipa::IntoParams;
 
-use crate::bodies::{LegacyLoad, LegacyLoads};
+use crate::bodies::{LegacyInfo, LegacyLoad, LegacyLoads};
 use linux_api_daemon::handler::{
     ApiError, ApiQuery, Caller, FromQuery, Json, QueryReader, ShowSystemUser, WrittenJson,
     WrittenList, list_processes, scope, show_system_info, show_system_user, show_uptime,
@@ -12,8 +12,9 @@ use linux_api_daemon::handler::{
 use linux_api_daemon::tasks::sampler::LoadSampler;
 use linux_api_host::Collector;
 use linux_api_wire::api::problem::Problem;
-use linux_api_wire::api::system::{ListedProcess, NamedAccount, SystemInfo, Uptime};
+use linux_api_wire::api::system::{ListedProcess, NamedAccount, Uptime};
 use linux_api_wire::host::LoadValue;
+use linux_api_wire::time::Clock;
 
 /// Show the uptime
 #[utoipa::path(
@@ -49,13 +50,15 @@ pub(super) async fn show_legacy_processes(
     get,
     path = "/api/legacy/system/system-infos",
     tag = "legacy",
-    responses((status = 200, description = "What the host is", body = SystemInfo))
+    responses((status = 200, description = "What the host is", body = LegacyInfo))
 )]
 pub(super) async fn show_legacy_info(
     caller: Caller<scope::HostRead>,
     collector: State<Collector>,
-) -> Result<Json<SystemInfo>, ApiError> {
-    show_system_info(caller, collector).await
+    clock: State<Clock>,
+) -> Result<Json<LegacyInfo>, ApiError> {
+    let Json(info) = show_system_info(caller, collector, clock).await?;
+    Ok(Json(info.into()))
 }
 
 /// Show a Linux account

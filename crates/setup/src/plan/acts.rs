@@ -2,7 +2,7 @@
 
 use linux_api_acts::policy_text::{self, WATCH};
 
-use super::{Content, POLICY, Planner, Who};
+use super::{Content, JOURNAL_DROP_IN, JOURNAL_GROUP, JOURNAL_TEXT, POLICY, Planner, Who};
 use crate::answers::{Acts, Preset};
 
 /// The text of the policy that is wanted.
@@ -59,10 +59,28 @@ impl Planner<'_> {
             _ => self.file(POLICY, Content::Text(wanted), 0o640, Who::RootForService),
         }
     }
+
+    /// The group that reads the journal, for the service alone. One that is there stays.
+    pub(super) fn add_logs(&mut self) {
+        if !self.answers.acts.logs {
+            return;
+        }
+        if !self.facts.has_journal_group {
+            // The service would not start.
+            return self.obstacle(format!(
+                "there is no group {JOURNAL_GROUP}, so no logs can be read: leave out acts.logs, or install \
+                 the systemd that has it"
+            ));
+        }
+        let text = Content::Text(JOURNAL_TEXT.to_owned());
+        self.file(JOURNAL_DROP_IN, text, 0o644, Who::Root);
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::answers::Answers;
     use crate::facts::Facts;
@@ -128,5 +146,29 @@ mod tests {
             assert_eq!(plan.obstacles.len(), 1, "{:?}", plan.obstacles);
             assert!(plan.obstacles[0].contains(part), "{:?}", plan.obstacles);
         }
+    }
+
+    #[test]
+    fn logs_take_a_drop_in_and_the_group_of_the_journal() {
+        let drop_in = |plan: &Plan| {
+            let is_it = |step: &Step| matches!(step, Step::File(file) if file.path == Path::new(JOURNAL_DROP_IN));
+            plan.steps.iter().position(is_it)
+        };
+        let enabled = |plan: &Plan| {
+            let mut steps = plan.steps.iter();
+            steps.position(|step| matches!(step, Step::Enable { .. }))
+        };
+        assert_eq!(drop_in(&plan(&Answers::default(), &bare())), None);
+        let logs = answers("acts.logs = true");
+        let planned = plan(&logs, &bare());
+        assert!(planned.obstacles.is_empty() && drop_in(&planned).is_some());
+        // systemd reads its files again with the next step.
+        assert!(drop_in(&planned) < enabled(&planned));
+        let without = Facts {
+            has_journal_group: false,
+            ..bare()
+        };
+        let refused = plan(&logs, &without);
+        assert!(drop_in(&refused).is_none() && refused.obstacles[0].contains(JOURNAL_GROUP));
     }
 }

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use super::{
-    ACCOUNT, DAEMON_URL_FILE, EXECUTOR_SOCKET, POLICY, PROGRAM, SERVICE, SOCKET, URL_FILE,
+    ACCOUNT, DAEMON_URL_FILE, EXECUTOR_SOCKET, OPERATORS, POLICY, PROGRAM, SERVICE, SOCKET,
+    URL_FILE,
 };
 use crate::answers::{Database, PackageManager};
 
@@ -122,7 +123,7 @@ pub enum Step {
     Remove(PathBuf),
     /// Write a file.
     File(FileSpec),
-    /// Make the daemon's account.
+    /// Make the daemon's account, and the group of operators.
     Account,
     /// Make a directory.
     Folder {
@@ -181,7 +182,9 @@ impl Step {
                 file.mode,
                 file.owner.as_str()
             ),
-            Self::Account => format!("create the system account {ACCOUNT}"),
+            Self::Account => {
+                format!("create the system account {ACCOUNT} and the group {OPERATORS}")
+            }
             Self::Folder { path, mode, owner } => {
                 format!("make {} ({mode:04o} {})", path.display(), owner.as_str())
             }

@@ -1,16 +1,34 @@
 //! What keys do on every view; what they do on one is in its module.
 
 use super::App;
-use crate::keymap::KeyAction;
 use crate::keymap::action::{
-    BACK, BOTTOM, DOWN, FILTER, FIND, FREEZE, HALF_DOWN, HALF_UP, HELP, NEXT_HOST, NEXT_VIEW,
-    PAGE_DOWN, PAGE_UP, PALETTE, PREVIOUS_HOST, PREVIOUS_VIEW, QUIT, REDRAW, RELOAD, REVERSE,
-    SORT_LEFT, SORT_MENU, SORT_RIGHT, SUSPEND, TOP, UP,
+    BACK, BOTTOM, COPY, DOWN, FILTER, FIND, FREEZE, GRAPH_SHAPE, HALF_DOWN, HALF_UP, HELP,
+    NEXT_HOST, NEXT_MATCH, NEXT_VIEW, PAGE_DOWN, PAGE_UP, PALETTE, PREVIOUS_HOST, PREVIOUS_MATCH,
+    PREVIOUS_VIEW, QUIT, REDRAW, RELOAD, REVERSE, SORT_LEFT, SORT_MENU, SORT_RIGHT, SUSPEND, TAG,
+    TOP, UNTAG, UP,
 };
+use crate::keymap::{KeyAction, KeyPress, Lookup};
 use crate::message::Effect;
 use crate::popups::{Popup, Purpose};
 use crate::screen::View;
 use crate::table::{AnyTable, Heading, Move, Sort};
+use linux_api_wire::harmless::is_harmless;
+
+/// Actions of the view of the past that lead there from everywhere, by name.
+const BACK_IN_TIME: [&str; 3] = ["earlier", "much-earlier", "jump"];
+/// Those that lead to the present.
+const TO_THE_PRESENT: [&str; 3] = ["later", "much-later", "live"];
+
+/// From where a text is searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Search {
+    /// From the chosen row on, that row included.
+    Here,
+    /// From the row after the chosen one on.
+    Next,
+    /// From the row before the chosen one backwards.
+    Previous,
+}
 
 impl App {
     /// Does what a key is for.
@@ -28,7 +46,19 @@ impl App {
             SUSPEND => return vec![Effect::Suspend],
             REDRAW => return vec![Effect::Redraw],
             RELOAD => return vec![Effect::Reload(self.current)],
-            HELP => self.popups.push(Popup::Help { scroll: 0 }),
+            HELP => self.popups.push(Popup::help()),
+            COPY => return self.copy_chosen(),
+            NEXT_MATCH => self.find_again(Search::Next),
+            PREVIOUS_MATCH => self.find_again(Search::Previous),
+            TAG => {
+                self.with_table(|table, page| table.tag_chosen(page));
+            }
+            UNTAG => {
+                let tagged = self.with_table(|table, _| table.untag());
+                self.say(format!("{} tagged no longer", tagged.unwrap_or_default()));
+            }
+            // What is highlighted goes first.
+            BACK if !self.found.is_empty() && self.place() == self.view => self.found.clear(),
             PALETTE => self.prompt(Purpose::Palette, ""),
             BACK => screen.back(self),
             NEXT_VIEW => self.show(self.view.step(1)),
@@ -36,6 +66,7 @@ impl App {
             NEXT_HOST => self.step_host(1),
             PREVIOUS_HOST => self.step_host(-1),
             FREEZE => return self.freeze(),
+            GRAPH_SHAPE => self.next_shape(),
             FILTER => {
                 let text = screen.filter(self).to_owned();
                 self.prompt(Purpose::Filter, &text);
@@ -114,6 +145,7 @@ impl App {
     fn close_pages(&mut self) {
         self.screens.process.open(None);
         self.screens.unit.open(None);
+        self.screens.deed.close();
     }
 
     /// Ends the filter; whether there was one.
@@ -155,23 +187,84 @@ impl App {
         Vec::new()
     }
 
-    /// Chooses the first row that holds the text, or the next one after the chosen one.
-    pub(super) fn find(&mut self, text: &str, next: bool) {
+    /// Does what a key is for that means nothing here: the past is gone into from everywhere, and of other keys it
+    /// is said what they are for.
+    pub(super) fn act_elsewhere(&mut self, key: KeyPress) -> Vec<Effect> {
+        let view = self.place();
+        if let Lookup::Action(action) = self.settings.keymap.look_up(View::History, &[key])
+            && !action.is_at(view)
+        {
+            if BACK_IN_TIME.contains(&action.name) {
+                self.show(View::History);
+                return self.act(action);
+            }
+            if TO_THE_PRESENT.contains(&action.name) {
+                if self.frozen.is_some() {
+                    return self.freeze();
+                }
+                self.say(format!("{key}: this is live, there is nothing newer"));
+                return Vec::new();
+            }
+        }
+        let excuse = self.settings.keymap.excuse(view, key);
+        self.say(excuse);
+        Vec::new()
+    }
+
+    /// Offers what is chosen to the clipboard of the terminal.
+    fn copy_chosen(&mut self) -> Vec<Effect> {
+        let Some(text) = self.place().screen().copied(self) else {
+            self.complain("nothing is chosen here that could be copied");
+            return Vec::new();
+        };
+        // It may be pasted into a shell.
+        let text: String = text.chars().filter(|it| is_harmless(*it)).collect();
+        self.say(format!("sent to the terminal's clipboard: {text}"));
+        vec![Effect::Copy(text)]
+    }
+
+    /// Searches once more for the text that was searched for last.
+    fn find_again(&mut self, search: Search) {
+        let text = self.found.clone();
+        if text.is_empty() {
+            let keys = self.settings.keymap.keys_at(self.place(), FIND);
+            let key = keys.into_iter().next();
+            self.say(match key {
+                Some(key) => format!("nothing was searched for yet: {key} finds a text"),
+                None => "there are no rows to search here".to_owned(),
+            });
+            return;
+        }
+        if !self.find(&text, search) {
+            self.complain(format!("no row holds {text:?}"));
+        }
+    }
+
+    /// Chooses the next row that holds the text; whether there is one.
+    pub(super) fn find(&mut self, text: &str, search: Search) -> bool {
+        text.clone_into(&mut self.found);
         let wanted = text.to_lowercase();
         let screen = self.place().screen();
         let Some(table) = screen.table(self).filter(|_| !wanted.is_empty()) else {
-            return;
+            return false;
         };
         let rows = table.rows();
-        let start = table
-            .position()
-            .map_or(0, |place| place + usize::from(next));
+        let from = table.position().unwrap_or(0);
         let holds = |place: &usize| {
             let text = screen.row_text(self, *place);
             text.is_some_and(|text| text.to_lowercase().contains(&wanted))
         };
-        if let Some(place) = (start..rows).chain(0..start.min(rows)).find(holds) {
+        let found = match search {
+            Search::Here => (from..rows).chain(0..from.min(rows)).find(holds),
+            Search::Next => (from + 1..rows).chain(0..(from + 1).min(rows)).find(holds),
+            Search::Previous => {
+                let before = (0..from.min(rows)).rev();
+                before.chain((from.min(rows)..rows).rev()).find(holds)
+            }
+        };
+        if let Some(place) = found {
             self.with_table(|table, page| table.choose(place, page));
         }
+        found.is_some()
     }
 }

@@ -4,12 +4,11 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::Input;
 use tui_input::backend::crossterm::EventHandler;
 
-use super::App;
-use crate::change::Change;
-use crate::keymap::action::{DOWN, HALF_DOWN, HALF_UP, PAGE_DOWN, PAGE_UP, TOP, UP};
-use crate::keymap::{KeyAction, KeyPress, Lookup};
+use super::act::Search;
+use super::{App, Suggestion, suggestions};
+use crate::keymap::{KeyPress, Lookup};
 use crate::message::Effect;
-use crate::popups::{Popup, Purpose, SIGNALS};
+use crate::popups::{Popup, Purpose};
 
 /// Most characters that are typed into one line.
 const LINE: usize = 1000;
@@ -25,23 +24,30 @@ impl App {
             return vec![Effect::Quit];
         }
         match self.popups.last() {
-            Some(Popup::Prompt { .. }) => self.on_prompt_key(event),
-            Some(Popup::Confirm { .. }) => self.on_confirm_key(event.code),
+            Some(Popup::Prompt { .. }) => return self.on_prompt_key(event),
+            Some(Popup::Confirm { .. }) => return self.on_confirm_key(event.code),
+            Some(Popup::Secret { .. }) => return self.on_secret_key(event.code),
             Some(Popup::Sort { .. }) => self.on_sort_key(event.code, key),
+            Some(Popup::Columns { .. }) => self.on_columns_key(event.code, key),
             Some(Popup::Signals { .. }) => self.on_signal_key(event.code, key),
-            Some(Popup::Help { .. }) => self.on_reading_key(key),
-            Some(Popup::Secret { .. }) => self.on_secret_key(event.code),
-            None => self.on_view_key(key),
+            Some(Popup::Help(_)) => self.on_help_key(event, key),
+            Some(Popup::KeyForm(_)) => self.on_form_key(event),
+            Some(Popup::Outcome { .. }) => self.on_outcome_key(event.code),
+            None => return self.on_view_key(key),
         }
+        Vec::new()
     }
 
     pub(super) fn on_paste(&mut self, text: &str) -> Vec<Effect> {
         for character in text.chars().filter(|it| !it.is_control()).take(LINE) {
-            if !matches!(self.popups.last(), Some(Popup::Prompt { .. })) {
-                break;
-            }
             let event = KeyEvent::new(KeyCode::Char(character), KeyModifiers::NONE);
-            self.on_prompt_key(event);
+            match self.popups.last() {
+                Some(Popup::Prompt { .. }) => {
+                    self.on_prompt_key(event);
+                }
+                Some(Popup::KeyForm(_)) => self.on_form_key(event),
+                _ => break,
+            }
         }
         Vec::new()
     }
@@ -61,133 +67,10 @@ impl App {
                 if again {
                     self.on_view_key(key)
                 } else {
-                    Vec::new()
+                    self.act_elsewhere(key)
                 }
             }
         }
-    }
-
-    /// Keys over something that is only read: up and down scroll, the rest closes it.
-    fn on_reading_key(&mut self, key: KeyPress) -> Vec<Effect> {
-        let page = u16::try_from(self.page()).unwrap_or(1);
-        let action = match self.settings.keymap.look_up(self.place(), &[key]) {
-            Lookup::Action(action) => Some(action),
-            _ => None,
-        };
-        if let Some(Popup::Help { scroll }) = self.popups.last_mut() {
-            match action {
-                Some(DOWN) => *scroll = scroll.saturating_add(1),
-                Some(UP) => *scroll = scroll.saturating_sub(1),
-                Some(PAGE_DOWN | HALF_DOWN) => *scroll = scroll.saturating_add(page),
-                Some(PAGE_UP | HALF_UP) => *scroll = scroll.saturating_sub(page),
-                Some(TOP) => *scroll = 0,
-                _ => {
-                    self.popups.pop();
-                }
-            }
-            // What is not there can't be scrolled to.
-            let lines = u16::try_from(KeyAction::all().len()).unwrap_or(0);
-            if let Some(Popup::Help { scroll }) = self.popups.last_mut() {
-                *scroll = (*scroll).min(lines);
-            }
-        }
-        Vec::new()
-    }
-
-    /// Keys over a new key: it is seen this once, so no stray key may close it.
-    fn on_secret_key(&mut self, code: KeyCode) -> Vec<Effect> {
-        let Some(Popup::Secret { key, is_copied, .. }) = self.popups.last_mut() else {
-            return Vec::new();
-        };
-        match code {
-            KeyCode::Char('y' | 'Y') => {
-                *is_copied = true;
-                return vec![Effect::Copy(key.clone())];
-            }
-            KeyCode::Esc | KeyCode::Enter => {
-                self.popups.pop();
-            }
-            _ => {}
-        }
-        Vec::new()
-    }
-
-    fn on_confirm_key(&mut self, code: KeyCode) -> Vec<Effect> {
-        let Some(Popup::Confirm { yes, .. }) = self.popups.last_mut() else {
-            return Vec::new();
-        };
-        let is_yes = match code {
-            KeyCode::Left | KeyCode::Right | KeyCode::Tab | KeyCode::BackTab => {
-                *yes = !*yes;
-                return Vec::new();
-            }
-            KeyCode::Char('y' | 'Y') => true,
-            KeyCode::Char('n' | 'N' | 'q') | KeyCode::Esc => false,
-            KeyCode::Enter => *yes,
-            _ => return Vec::new(),
-        };
-        match self.popups.pop() {
-            Some(Popup::Confirm { host, change, .. }) if is_yes => vec![self.send(host, change)],
-            _ => Vec::new(),
-        }
-    }
-
-    fn on_sort_key(&mut self, code: KeyCode, key: KeyPress) -> Vec<Effect> {
-        let action = self.settings.keymap.look_up(self.place(), &[key]);
-        let Some(Popup::Sort { view, chosen }) = self.popups.last_mut() else {
-            return Vec::new();
-        };
-        let view = *view;
-        let last = Self::sortable(view).len().saturating_sub(1);
-        match (code, action) {
-            (KeyCode::Enter, _) => {
-                let chosen = *chosen;
-                self.popups.pop();
-                self.sort_by_place(view, chosen);
-            }
-            (KeyCode::Up, _) | (_, Lookup::Action(UP)) => {
-                *chosen = chosen.saturating_sub(1);
-            }
-            (KeyCode::Down, _) | (_, Lookup::Action(DOWN)) => {
-                *chosen = (*chosen + 1).min(last);
-            }
-            _ => {
-                self.popups.pop();
-            }
-        }
-        Vec::new()
-    }
-
-    fn on_signal_key(&mut self, code: KeyCode, key: KeyPress) -> Vec<Effect> {
-        let action = self.settings.keymap.look_up(self.place(), &[key]);
-        let Some(Popup::Signals {
-            process,
-            host,
-            chosen,
-        }) = self.popups.last_mut()
-        else {
-            return Vec::new();
-        };
-        match (code, action) {
-            (KeyCode::Enter, _) => {
-                let (process, host, chosen) = (process.clone(), *host, *chosen);
-                self.popups.pop();
-                if let Some((signal, escalate_after)) = SIGNALS.get(chosen) {
-                    let change = Change::Signal(process, *signal, *escalate_after);
-                    self.confirm_on(host, change);
-                }
-            }
-            (KeyCode::Up, _) | (_, Lookup::Action(UP)) => *chosen = chosen.saturating_sub(1),
-            (KeyCode::Down, _) | (_, Lookup::Action(DOWN)) => {
-                *chosen = (*chosen + 1).min(SIGNALS.len() - 1);
-            }
-            (KeyCode::Esc | KeyCode::Char('q' | 'n'), _) => {
-                self.popups.pop();
-            }
-            // A stray key chooses nothing.
-            _ => {}
-        }
-        Vec::new()
     }
 
     fn on_prompt_key(&mut self, event: KeyEvent) -> Vec<Effect> {
@@ -196,10 +79,19 @@ impl App {
             input,
             before,
             chosen,
+            recalled,
+            is_offer,
         }) = self.popups.last_mut()
         else {
             return Vec::new();
         };
+        let is_palette = matches!(purpose, Purpose::Palette);
+        // What was offered gives way to what is typed.
+        let is_typed = matches!(event.code, KeyCode::Char(_))
+            && !event.modifiers.contains(KeyModifiers::CONTROL);
+        if std::mem::take(is_offer) && is_typed {
+            input.reset();
+        }
         match event.code {
             KeyCode::Esc => {
                 let (purpose, before) = (purpose.clone(), before.clone());
@@ -210,20 +102,17 @@ impl App {
                 return Vec::new();
             }
             KeyCode::Enter => return self.on_prompt_enter(),
-            KeyCode::Up => *chosen = chosen.saturating_sub(1),
-            KeyCode::Down => *chosen = chosen.saturating_add(1),
-            KeyCode::Tab if matches!(purpose, Purpose::Palette) => {
-                let typed = input.value().to_owned();
-                if let Some(best) = super::palette::suggestions(&typed).get(*chosen) {
-                    **input = Input::new((*best).to_owned());
-                    *chosen = 0;
-                }
+            KeyCode::Up | KeyCode::Down if is_palette => {
+                self.recall_command(event.code == KeyCode::Up);
             }
+            KeyCode::Up | KeyCode::Down => {}
+            KeyCode::Tab if is_palette => self.complete_command(),
             _ if input.value().chars().count() < LINE
                 || !matches!(event.code, KeyCode::Char(_)) =>
             {
                 input.handle_event(&Event::Key(event));
                 *chosen = 0;
+                *recalled = None;
             }
             _ => {}
         }
@@ -241,7 +130,9 @@ impl App {
                     screen.set_filter(self, &typed);
                 }
             }
-            Purpose::Find => self.find(&typed, false),
+            Purpose::Find => {
+                self.find(&typed, Search::Here);
+            }
             _ => {}
         }
         Vec::new()
@@ -268,7 +159,15 @@ impl App {
                 self.popups.pop();
                 self.place().screen().set_filter(self, &typed);
             }
-            Purpose::Find => self.find(&typed, true),
+            // An empty line finds again what was searched for before.
+            Purpose::Find if typed.is_empty() => {
+                self.popups.pop();
+            }
+            Purpose::Find => {
+                if !self.find(&typed, Search::Next) {
+                    self.complain(format!("no row holds {typed:?}"));
+                }
+            }
             Purpose::Palette => {
                 self.popups.pop();
                 return self.run_command(&typed, chosen);
@@ -288,6 +187,23 @@ impl App {
             input: Box::new(Input::new(text.to_owned())),
             before: text.to_owned(),
             chosen: 0,
+            recalled: None,
+            is_offer: false,
         });
+    }
+
+    /// Takes the chosen suggestion into the line.
+    fn complete_command(&mut self) {
+        let Some(Popup::Prompt { input, chosen, .. }) = self.popups.last() else {
+            return;
+        };
+        let suggested = suggestions(self, input.value());
+        let Some(Suggestion { text, .. }) = suggested.into_iter().nth(*chosen) else {
+            return;
+        };
+        if let Some(Popup::Prompt { input, chosen, .. }) = self.popups.last_mut() {
+            **input = Input::new(text);
+            *chosen = 0;
+        }
     }
 }

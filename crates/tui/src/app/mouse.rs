@@ -4,7 +4,6 @@
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 
 use super::App;
-use crate::keymap::KeyAction;
 use crate::keymap::action::{DOWN, OPEN, UP};
 use crate::message::Effect;
 use crate::popups::Popup;
@@ -27,13 +26,9 @@ impl App {
             _ => return Vec::new(),
         };
         if let Some(popup) = self.popups.last_mut() {
-            if let Popup::Help { scroll } = popup {
-                let lines = u16::try_from(KeyAction::all().len()).unwrap_or(0);
-                *scroll = if up {
-                    scroll.saturating_sub(WHEEL)
-                } else {
-                    (*scroll + WHEEL).min(lines)
-                };
+            if let Popup::Help(state) = popup {
+                let by = i16::try_from(WHEEL).unwrap_or(1);
+                state.scroll_by(if up { -by } else { by });
                 self.changed = true;
             }
             return Vec::new();
@@ -57,9 +52,9 @@ impl App {
                     self.show(view);
                 }
             }
-            2 => {
+            _ if y == screen.heading_line(self) => {
                 let width = self.size.0;
-                let heading = heading_at(&screen.headings(width), width, x);
+                let heading = heading_at(&screen.shown_headings(self, width), width, x);
                 let heading = heading.filter(|heading| heading.sort.is_some());
                 if let (Some(heading), Some(table)) = (heading, screen.table_mut(self)) {
                     table.sort_by(&heading);

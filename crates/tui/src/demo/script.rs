@@ -16,6 +16,8 @@ use linux_api_wire::user::Role;
 
 const GI: u64 = 1 << 30;
 const MI: u64 = 1 << 20;
+/// Memory of each host.
+pub(super) const MEMORY: u64 = 16 * GI;
 
 /// A host of the script at one moment.
 #[derive(Debug)]
@@ -47,6 +49,16 @@ impl DemoScript {
         }
     }
 
+    /// The same host at another moment.
+    pub(crate) fn at(&self, time: Timestamp) -> Self {
+        Self::new(self.name, self.number, time)
+    }
+
+    /// Whether something was read: ten minutes of each day are missing, from 06:30 on.
+    pub(crate) fn was_up(&self) -> bool {
+        !(23_400.0..24_000.0).contains(&self.seconds)
+    }
+
     pub(crate) const fn name(&self) -> &'static str {
         self.name
     }
@@ -60,10 +72,19 @@ impl DemoScript {
     }
 
     /// How busy the host is in percent.
-    fn busy(&self) -> f64 {
-        let share = [35.0, 28.0, 62.0, 12.0, 97.0, 0.0];
+    pub(super) fn busy(&self) -> f64 {
+        let share = [35.0, 28.0, 62.0, 12.0, 97.0, 18.0];
         let most = share[self.number as usize % share.len()];
         most * (0.55 + 0.45 * self.wave)
+    }
+
+    /// Bytes a second that come in and go out over the busiest interface.
+    pub(super) fn traffic(&self) -> [f64; 2] {
+        let networks = self.networks().into_iter();
+        let rates = networks.map(|it| [it.received_bytes_per_second, it.sent_bytes_per_second]);
+        let sum = |rates: &[f64; 2]| rates[0] + rates[1];
+        let busiest = rates.max_by(|one, other| sum(one).total_cmp(&sum(other)));
+        busiest.unwrap_or_default()
     }
 
     pub(crate) fn me(&self) -> CurrentUser {
@@ -96,6 +117,7 @@ impl DemoScript {
             cpu_count: 8,
             memory_total: 16 * GI,
             disk_total: 200 * GI,
+            utc_offset_seconds: Some(0),
         }
     }
 
@@ -120,6 +142,7 @@ impl DemoScript {
         });
         Snapshot {
             host: self.name.to_owned(),
+            host_id: Some(super::fleet::id(self.number)),
             time: self.now,
             cpu: Some(Cpu {
                 usage_percent: busy,
@@ -134,16 +157,7 @@ impl DemoScript {
                 five: busy / 13.0,
                 fifteen: busy / 14.0,
             }),
-            memory: Some(Memory {
-                total_bytes: 16 * GI,
-                used_bytes: part(
-                    16 * GI,
-                    0.3 + 0.1 * f64::from(self.number) + 0.05 * self.wave,
-                ),
-                available_bytes: 8 * GI,
-                cached_bytes: 3 * GI,
-                ..Memory::default()
-            }),
+            memory: Some(self.memory()),
             swap: Some(Swap {
                 total_bytes: 2 * GI,
                 used_bytes: 96 * MI * u64::from(self.number),
@@ -152,20 +166,11 @@ impl DemoScript {
                 filesystem("/", "/dev/vda1", 40 * GI, 0.37),
                 filesystem("/srv", "/dev/vdb1", 160 * GI, full),
             ]),
-            disks: Some(vec![Disk {
-                device: "vda".to_owned(),
-                read_bytes_per_second: 120_000.0 * self.wave,
-                written_bytes_per_second: 2_400_000.0 * self.wave,
-                busy_percent: 14.0 * self.wave,
-                ..Disk::default()
-            }]),
-            networks: Some(vec![Network {
-                interface: "eth0".to_owned(),
-                has_device: true,
-                received_bytes_per_second: 3_400_000.0 * self.wave,
-                sent_bytes_per_second: 9_100_000.0 * self.wave,
-                ..Network::default()
-            }]),
+            disks: Some(vec![
+                self.disk("vda", 120_000.0, 900_000.0, 5.0),
+                self.disk("vdb", 2_100_000.0, 2_400_000.0, 14.0),
+            ]),
+            networks: Some(self.networks()),
             sensors: Some(vec![Sensor {
                 name: "package".to_owned(),
                 celsius: Some(38.0 + busy / 3.0),
@@ -194,6 +199,50 @@ impl DemoScript {
             units: Some(self.failed_units()),
             status: status.collect(),
         }
+    }
+
+    pub(super) fn memory(&self) -> Memory {
+        let share = 0.3 + 0.1 * f64::from(self.number % 6) + 0.05 * self.wave;
+        let used = part(16 * GI, share.min(0.95));
+        let available = 16 * GI - used;
+        let cached = part(available, 0.6);
+        Memory {
+            total_bytes: 16 * GI,
+            used_bytes: used,
+            available_bytes: available,
+            free_bytes: available - cached,
+            cached_bytes: cached,
+            ..Memory::default()
+        }
+    }
+
+    fn disk(&self, device: &str, read: f64, written: f64, busy: f64) -> Disk {
+        Disk {
+            device: device.to_owned(),
+            read_bytes_per_second: read * self.wave * self.wave,
+            written_bytes_per_second: written * self.wave,
+            busy_percent: busy * self.wave,
+            ..Disk::default()
+        }
+    }
+
+    /// Two cards, of which one is idle, the host to itself, and a bridge without traffic.
+    pub(super) fn networks(&self) -> Vec<Network> {
+        let interface = |name: &str, has_device, received, sent, ever| Network {
+            interface: name.to_owned(),
+            has_device,
+            received_bytes_per_second: received * self.wave,
+            sent_bytes_per_second: sent * (1.1 - self.wave),
+            received_bytes: ever,
+            sent_bytes: ever,
+            ..Network::default()
+        };
+        vec![
+            interface("lo", false, 21_000.0, 21_000.0, GI),
+            interface("eth0", true, 3_400_000.0, 9_100_000.0, 400 * GI),
+            interface("eth1", true, 0.0, 0.0, 0),
+            interface("docker0", false, 0.0, 0.0, MI),
+        ]
     }
 
     /// One host has a unit that failed.
@@ -235,6 +284,7 @@ impl DemoScript {
                         )),
                         virtual_bytes: memory * MI * 4,
                         threads: 1 + u64::from(pid % 4),
+                        priority: Some(20),
                         start_time: started.to_string(),
                         start_ticks: u64::from(pid) * 791,
                         unit: Some(unit.to_owned()),

@@ -11,7 +11,7 @@ pub struct KeyPress {
     modifiers: KeyModifiers,
 }
 
-const NAMED: [(&str, KeyCode); 15] = [
+const NAMED: [(&str, KeyCode); 16] = [
     ("enter", KeyCode::Enter),
     ("esc", KeyCode::Esc),
     ("tab", KeyCode::Tab),
@@ -26,11 +26,12 @@ const NAMED: [(&str, KeyCode); 15] = [
     ("pageup", KeyCode::PageUp),
     ("pagedown", KeyCode::PageDown),
     ("delete", KeyCode::Delete),
+    ("insert", KeyCode::Insert),
     ("backspace", KeyCode::Backspace),
 ];
 
 /// How a key is shown where its name is long.
-const SHOWN: [(KeyCode, &str); 9] = [
+const SHOWN: [(KeyCode, &str); 10] = [
     (KeyCode::Enter, "Enter"),
     (KeyCode::Esc, "Esc"),
     (KeyCode::Tab, "Tab"),
@@ -39,6 +40,7 @@ const SHOWN: [(KeyCode, &str); 9] = [
     (KeyCode::PageUp, "PgUp"),
     (KeyCode::PageDown, "PgDn"),
     (KeyCode::Delete, "Del"),
+    (KeyCode::Insert, "Ins"),
     (KeyCode::Backspace, "Bksp"),
 ];
 

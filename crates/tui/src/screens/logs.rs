@@ -2,6 +2,7 @@
 
 pub(crate) mod query;
 mod state;
+mod wrapped;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -34,17 +35,18 @@ const PRIORITIES: [&str; 8] = [
 ];
 
 actions! {
-    LOG_GREP "log-grep" "/", "grep", "show only lines that fit a regular expression";
+    LOG_GREP "log-grep" "/ f4", "grep", "show only lines that fit a regular expression";
     LOG_UNIT "log-unit" "u", "unit", "show only lines of a unit";
     LOG_PRIORITY "log-priority" "p", "priority", "show errors, warnings, all but debug, or all";
     FOLLOW "follow" "F", "follow", "follow the newest line, or stay";
+    WRAP "wrap" "w", "wrap", "wrap long lines, or cut them";
 }
 
 pub(crate) struct LogsScreen;
 
 impl Screen for LogsScreen {
     fn actions(&self) -> &'static [KeyAction] {
-        &[LOG_GREP, LOG_UNIT, LOG_PRIORITY, FOLLOW, FIND]
+        &[LOG_GREP, LOG_UNIT, LOG_PRIORITY, FOLLOW, WRAP, FIND]
     }
 
     fn queries(&self, app: &App) -> Vec<AnyQuery> {
@@ -84,12 +86,17 @@ impl Screen for LogsScreen {
             return;
         }
         let entries = entries.unwrap_or_default();
-        let view = TableView {
-            rows: entries.len(),
-            stale: app.freshness().is_old(),
-            ..TableView::of(&state.table)
-        };
-        view.draw(&columns(), app, table_area, frame, |row| &entries[row]);
+        if state.wraps {
+            wrapped::draw(app, entries, table_area, frame);
+        } else {
+            let view = TableView {
+                rows: entries.len(),
+                stale: app.freshness().is_old(),
+                ..TableView::of(&state.table)
+            };
+            let row = |row: usize| LogRow::whole(&entries[row]);
+            view.draw(&columns(), app, table_area, frame, row);
+        }
         if entries.is_empty() {
             instead("no line fits", theme.dim, theme, table_area, frame);
         }
@@ -124,6 +131,7 @@ impl Screen for LogsScreen {
                 state.start_again();
             }
             FOLLOW => state.following = !state.following,
+            WRAP => state.wraps = !state.wraps,
             LEFT => state.scroll = state.scroll.saturating_sub(SIDEWAYS),
             RIGHT => state.scroll += SIDEWAYS,
             _ => {}
@@ -170,6 +178,22 @@ impl Screen for LogsScreen {
         Some(format!("{} {}", source(entry), cut(&entry.message)))
     }
 
+    /// The whole line, as journalctl writes it.
+    fn copied(&self, app: &App) -> Option<String> {
+        let state = &app.screens.logs;
+        let entry = state.entries(app.current)?.get(state.table.position()?)?;
+        Some(format!(
+            "{} {}: {}",
+            entry.time,
+            source(entry),
+            entry.message
+        ))
+    }
+
+    fn highlights(&self, app: &App) -> Vec<String> {
+        app.screens.logs.filter.grep.clone().into_iter().collect()
+    }
+
     fn set_filter(&self, _app: &mut App, _text: &str) {}
 
     fn passed_filter(&self, app: &App) -> String {
@@ -184,9 +208,22 @@ impl Screen for LogsScreen {
 
     /// A click chooses a line; there is nothing to open.
     fn click(&self, app: &mut App, (_, y): (u16, u16)) -> bool {
-        app.click_row(y);
+        if app.screens.logs.wraps {
+            wrapped::click(app, y);
+        } else {
+            app.click_row(y);
+        }
         app.screens.logs.following = false;
         false
+    }
+
+    fn save(&self, app: &App, kept: &mut toml::Table) {
+        kept.insert("logs_wrapped".to_owned(), app.screens.logs.wraps.into());
+    }
+
+    fn restore(&self, app: &mut App, kept: &toml::Table) {
+        let wraps = kept.get("logs_wrapped").and_then(toml::Value::as_bool);
+        app.screens.logs.wraps = wraps == Some(true);
     }
 }
 
@@ -199,6 +236,9 @@ fn summary_line(app: &App, rows: usize) -> Line<'static> {
     } else {
         ", stays here (F or End follows)"
     });
+    if state.wraps {
+        text.push_str(", wrapped");
+    }
     if state.wanted_older().is_some() {
         text.push_str(", older ones are being read");
     } else if state.is_full() {
@@ -221,33 +261,72 @@ fn summary_line(app: &App, rows: usize) -> Line<'static> {
     Line::styled(clean(&text), style)
 }
 
-type LogColumn<'a> = TableColumn<&'a LogEntry>;
+/// A line, or a part of one that is wrapped.
+#[derive(Clone)]
+struct LogRow<'a> {
+    entry: &'a LogEntry,
+    /// The part of the message; nothing for all of it in one row.
+    part: Option<String>,
+    /// Whether it is the first part of its line.
+    is_first: bool,
+}
+
+impl<'a> LogRow<'a> {
+    const fn whole(entry: &'a LogEntry) -> Self {
+        Self {
+            entry,
+            part: None,
+            is_first: true,
+        }
+    }
+}
+
+type LogColumn<'a> = TableColumn<LogRow<'a>>;
 
 fn columns<'a>() -> [LogColumn<'a>; 5] {
     [
-        LogColumn::words("DAY", 10, |at, entry| {
-            at.dim(time(&entry.time).get(..10).unwrap_or_default())
+        LogColumn::words("DAY", 10, |at, row| {
+            at.dim(row.first(|entry| time(&entry.time).get(..10).unwrap_or_default().to_owned()))
         })
         .from(WIDE),
-        LogColumn::words("UTC", 8, |at, entry| {
-            at.dim(time(&entry.time).get(11..19).unwrap_or_default())
+        LogColumn::words("UTC", 8, |at, row| {
+            at.dim(row.first(|entry| time(&entry.time).get(11..19).unwrap_or_default().to_owned()))
         }),
-        LogColumn::words("PRIO", 6, |at, entry| {
-            let name = entry
-                .priority
-                .and_then(|it| PRIORITIES.get(usize::from(it)));
-            TableCell::new(*name.unwrap_or(&"-"), style(entry.priority, at.theme))
-        }),
-        LogColumn::words("FROM", 20, |at, entry| at.text(source(entry))),
-        LogColumn::words("MESSAGE", 0, |at, entry| {
-            let text = match entry.message_state {
-                MessageState::TooLong => "(the line is too long to be listed)",
-                MessageState::Text | MessageState::Binary => cut(&entry.message),
+        LogColumn::words("PRIO", 6, |at, row| {
+            let name = |entry: &LogEntry| {
+                let priority = entry.priority.map(usize::from);
+                let name = priority.and_then(|it| PRIORITIES.get(it));
+                (*name.unwrap_or(&"-")).to_owned()
             };
-            let scrolled: String = text.chars().skip(at.app.screens.logs.scroll).collect();
-            TableCell::new(scrolled, style(entry.priority, at.theme))
+            TableCell::new(row.first(name), style(row.entry.priority, at.theme))
+        }),
+        LogColumn::words("FROM", 20, |at, row| at.text(row.first(source))),
+        LogColumn::words("MESSAGE", 0, |at, row| {
+            let scroll = at.app.screens.logs.scroll;
+            let whole = || message(row.entry).chars().skip(scroll).collect();
+            let text: String = row.part.clone().unwrap_or_else(whole);
+            TableCell::new(text, style(row.entry.priority, at.theme))
         }),
     ]
+}
+
+impl LogRow<'_> {
+    /// What only the first part of a line has.
+    fn first(&self, text: impl Fn(&LogEntry) -> String) -> String {
+        if self.is_first {
+            text(self.entry)
+        } else {
+            String::new()
+        }
+    }
+}
+
+/// What a line says.
+fn message(entry: &LogEntry) -> &str {
+    match entry.message_state {
+        MessageState::TooLong => "(the line is too long to be listed)",
+        MessageState::Text | MessageState::Binary => cut(&entry.message),
+    }
 }
 
 /// The program and the number of its process.

@@ -1,95 +1,195 @@
-//! One host at a glance: graph on top, resources in the middle, processes below. Small terminals
-//! get meters in place of the graph.
+//! One host at a glance: what it does and did, what needs attention, and its busiest processes. Boxes are as
+//! high as what they hold; the processes get the rest.
 
-mod devices;
+mod cpu;
+mod disks;
+mod layout;
+mod memory;
+mod network;
+pub(crate) mod query;
+mod small;
+mod status;
+
+use std::time::Duration;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
 
 use super::{draw_absence, processes};
 use crate::app::App;
-use crate::host::traffic;
+use crate::attention::{Concern, concerns};
 use crate::keymap::KeyAction;
-use crate::keymap::action::OPEN;
-use crate::query::{AnyQuery, SnapshotQuery};
-use crate::sanitize::clean;
+use crate::keymap::action::{LEFT, OPEN, RIGHT, actions};
+use crate::query::{ActsQuery, AnyQuery, ProcessDetailQuery, SnapshotQuery};
 use crate::screen::{Screen, View};
-use crate::widgets::chart::{binary_top, chart};
-use crate::widgets::frame::boxed;
-use crate::widgets::meter::{meter, pair};
-use devices::{draw_filesystems, draw_traffic};
+use crate::table::{AnyTable, Move, TableState, TableView};
+use crate::widgets::frame::boxed_in;
+use crate::widgets::graph::{Graph, Times, Unit, Window};
+use layout::{Block, Plan, plan};
 use linux_api_wire::api::snapshot::Snapshot;
-use linux_api_wire::snapshot::{Family, ResourcePressure};
-use linux_api_wire::units::compact::{percent, rate, share, size};
+use linux_api_wire::snapshot::Family;
+use linux_api_wire::time::Timestamp;
+use processes::{ProcessId, acts};
 
-/// From which size on there is room for graphs.
-const WIDE: u16 = 100;
-const HIGH: u16 = 30;
-/// The width of one core's meter.
-const CORE: u16 = 18;
+/// How long a time the graphs can show, in seconds.
+const SPANS: [u64; 8] = [60, 120, 300, 600, 1_800, 3_600, 21_600, 86_400];
+/// How long at first.
+const USUAL: u64 = 600;
+/// From which length on graphs show times of the day.
+const CLOCK_FROM: Duration = Duration::from_hours(6);
+/// How many layouts there are.
+const LAYOUTS: u8 = 4;
 
-pub(crate) type OverviewState = ();
+actions! {
+    SHORTER "graph-shorter" "+ =", "", "graphs of a shorter time";
+    LONGER "graph-longer" "-", "zoom", "graphs of a longer time";
+    NEXT_INTERFACE "next-interface" "b", "interface", "show the next network interface";
+    PREVIOUS_INTERFACE "previous-interface" "B", "", "show the network interface before";
+    ENLARGE "enlarge" "e", "enlarge", "show the chosen box alone, or all again";
+}
+
+/// What was chosen on the overview.
+#[derive(Debug, Clone)]
+pub struct OverviewState {
+    /// The chosen process.
+    table: TableState<ProcessId>,
+    /// Whether a row was chosen; before, none is marked, and the table stays at its top.
+    has_cursor: bool,
+    /// The box that keys and the mouse chose.
+    focus: Block,
+    /// Whether it is shown alone.
+    is_enlarged: bool,
+    /// Which layout, from 1.
+    layout: u8,
+    /// How long a time the graphs show.
+    span: Duration,
+    /// The interface that is shown; nothing for all that count.
+    interface: Option<String>,
+}
+
+impl Default for OverviewState {
+    fn default() -> Self {
+        Self {
+            table: TableState::default(),
+            has_cursor: false,
+            focus: Block::Processes,
+            is_enlarged: false,
+            layout: 1,
+            span: Duration::from_secs(USUAL),
+            interface: None,
+        }
+    }
+}
 
 pub(crate) struct OverviewScreen;
 
 impl Screen for OverviewScreen {
     fn actions(&self) -> &'static [KeyAction] {
-        &[OPEN]
+        &[
+            OPEN,
+            ENLARGE,
+            LONGER,
+            SHORTER,
+            NEXT_INTERFACE,
+            PREVIOUS_INTERFACE,
+            acts::SIGNAL,
+            acts::NICE_LOWER,
+            acts::NICE_HIGHER,
+        ]
     }
 
     fn queries(&self, app: &App) -> Vec<AnyQuery> {
-        vec![SnapshotQuery.into(), app.process_query(true).into()]
+        let host = app.host();
+        let mut queries: Vec<AnyQuery> = vec![
+            SnapshotQuery.into(),
+            app.process_query(true).into(),
+            ActsQuery.into(),
+        ];
+        let past = host.trail.past_query(app.screens.overview.span);
+        queries.extend(past.map(AnyQuery::from));
+        queries.push(query::FillQuery::at(app.time_of(host)).into());
+        let opened = app.screens.process.opened.as_ref();
+        queries.extend(opened.map(|process| ProcessDetailQuery(process.pid).into()));
+        queries
     }
 
     fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
         let host = app.host();
+        let readings = &host.responses.snapshot;
         if draw_absence(
             app,
-            host.responses.snapshot.value().is_some(),
-            host.responses.snapshot.error(),
+            readings.value().is_some(),
+            readings.error(),
             area,
             frame,
         ) {
             return;
         }
-        let Some(snapshot) = host.responses.snapshot.value() else {
+        let Some(snapshot) = readings.value() else {
             return;
         };
-        let dense = area.width < WIDE || area.height < HIGH;
-        let upper = if dense {
-            dense_height(snapshot).min(area.height / 2)
-        } else {
-            area.height * 3 / 5
-        };
-        let top = Rect {
-            height: upper,
-            ..area
-        };
-        let bottom = Rect {
-            y: area.y + upper,
-            height: area.height - upper,
-            ..area
-        };
-        if dense {
-            draw_dense(app, snapshot, top, frame);
-        } else {
-            draw_graphs(app, snapshot, top, frame);
+        let plan = plan(app, snapshot, area);
+        if let Some(area) = plan.small {
+            small::draw(app, snapshot, area, frame);
+        }
+        for (block, area) in &plan.blocks {
+            draw_block(app, snapshot, *block, *area, frame);
+        }
+        if let Some(line) = plan.status {
+            status::draw(app, snapshot, line, frame);
         }
         if app.freshness().is_old() {
+            let top = Rect {
+                height: plan.processes.y.max(area.y) - area.y,
+                ..area
+            };
+            let top = if plan.processes.is_empty() { area } else { top };
             frame.buffer_mut().set_style(top, app.settings.theme.dim);
         }
-        processes::draw_top(app, bottom, frame);
+        if !plan.processes.is_empty() {
+            let state = &app.screens.overview;
+            let mut view = TableView::of(&state.table);
+            view.selected = view.selected.filter(|_| state.has_cursor);
+            processes::draw_top(app, view, plan.processes, frame);
+        }
     }
 
     fn act(&self, app: &mut App, action: KeyAction) {
-        if action == OPEN {
-            app.show(View::Processes);
+        let state = &mut app.screens.overview;
+        match action {
+            OPEN if state.has_cursor => {
+                let chosen = state.table.selected.clone();
+                app.screens.process.open(chosen);
+            }
+            OPEN => app.show(View::Processes),
+            ENLARGE if state.focus == Block::Processes => {
+                app.say("left and right choose a box; without one Enter shows all processes");
+            }
+            ENLARGE => state.is_enlarged = !state.is_enlarged,
+            SHORTER => step_span(app, false),
+            LONGER => step_span(app, true),
+            NEXT_INTERFACE => network::step(app, true),
+            PREVIOUS_INTERFACE => network::step(app, false),
+            LEFT => step_focus(app, false),
+            RIGHT => step_focus(app, true),
+            acts::SIGNAL | acts::NICE_LOWER | acts::NICE_HIGHER => {
+                let place = state.table.position().filter(|_| state.has_cursor);
+                let chosen = place.and_then(|place| processes::process_at(app, place));
+                let chosen = chosen.map(acts::reference);
+                acts::act(app, action, chosen.into_iter().collect());
+            }
+            _ => {}
         }
     }
 
     fn back(&self, app: &mut App) {
-        if app.hosts.len() > 1 {
+        let state = &mut app.screens.overview;
+        if state.is_enlarged {
+            state.is_enlarged = false;
+        } else if state.has_cursor || state.focus != Block::Processes {
+            state.has_cursor = false;
+            state.focus = Block::Processes;
+        } else if app.hosts.len() > 1 {
             app.show(View::Fleet);
         }
     }
@@ -98,293 +198,223 @@ impl Screen for OverviewScreen {
         None
     }
 
+    fn page(&self, app: &App) -> Option<View> {
+        app.screens.process.opened.as_ref().map(|_| View::Process)
+    }
+
+    fn table<'a>(&self, app: &'a App) -> Option<&'a dyn AnyTable> {
+        Some(&app.screens.overview.table)
+    }
+
+    fn table_mut<'a>(&self, app: &'a mut App) -> Option<&'a mut dyn AnyTable> {
+        Some(&mut app.screens.overview.table)
+    }
+
+    fn rows_seen(&self, app: &App) -> usize {
+        let rows = planned(app).map_or(0, |plan| plan.processes.height.saturating_sub(1));
+        usize::from(rows).max(1)
+    }
+
+    fn go(&self, app: &mut App, by: Move) {
+        let state = &mut app.screens.overview;
+        // The first key marks the row that is there.
+        let is_first = !std::mem::replace(&mut state.has_cursor, true);
+        if !is_first || by == Move::Bottom {
+            app.with_table(|table, page| table.go(by, page));
+        }
+    }
+
     fn arrange(&self, app: &mut App) {
         app.arrange_processes(true);
+        let page = self.rows_seen(app);
+        let mut table = std::mem::take(&mut app.screens.overview.table);
+        processes::set_rows(app, &mut table, page);
+        if !app.screens.overview.has_cursor {
+            table.choose(0, page);
+        }
+        app.screens.overview.table = table;
+    }
+
+    fn row_text(&self, app: &App, place: usize) -> Option<String> {
+        let process = processes::process_at(app, place)?;
+        Some(format!("{} {}", process.name, process.command))
+    }
+
+    fn click(&self, app: &mut App, (x, y): (u16, u16)) -> bool {
+        let Some(plan) = planned(app) else {
+            return false;
+        };
+        if let Some(block) = plan.block_at(x, y) {
+            let state = &mut app.screens.overview;
+            if state.focus == block {
+                state.is_enlarged = !state.is_enlarged;
+            }
+            state.focus = block;
+            return false;
+        }
+        let first = plan.processes.y + 1;
+        if plan.processes.is_empty() || y < first {
+            return false;
+        }
+        let had_cursor = std::mem::replace(&mut app.screens.overview.has_cursor, true);
+        app.screens.overview.focus = Block::Processes;
+        let row = usize::from(y - first);
+        let was_chosen = app.with_table(|table, page| row < page && table.click(row, page));
+        had_cursor && was_chosen == Some(true)
+    }
+
+    fn forbidden(&self, app: &App, action: KeyAction) -> Option<String> {
+        acts::forbidden(app, action)
+    }
+
+    fn leave_host(&self, app: &mut App, _was_shown: bool) {
+        let state = &mut app.screens.overview;
+        state.has_cursor = false;
+        state.interface = None;
+    }
+
+    fn save(&self, app: &App, kept: &mut toml::Table) {
+        let state = &app.screens.overview;
+        let seconds = i64::try_from(state.span.as_secs()).unwrap_or(i64::MAX);
+        kept.insert("graph_seconds".to_owned(), seconds.into());
+        kept.insert("overview_layout".to_owned(), i64::from(state.layout).into());
+        let shape = app.settings.display.shape.name();
+        kept.insert("graph_shape".to_owned(), shape.into());
+    }
+
+    fn restore(&self, app: &mut App, kept: &toml::Table) {
+        let number = |name: &str| kept.get(name).and_then(toml::Value::as_integer);
+        let state = &mut app.screens.overview;
+        let seconds = number("graph_seconds").and_then(|it| u64::try_from(it).ok());
+        if let Some(seconds) = seconds.filter(|it| SPANS.contains(it)) {
+            state.span = Duration::from_secs(seconds);
+        }
+        let layout = number("overview_layout").and_then(|it| u8::try_from(it).ok());
+        state.layout = layout.filter(|it| (1..=LAYOUTS).contains(it)).unwrap_or(1);
+        if let Some(shape) = kept.get("graph_shape").and_then(toml::Value::as_str) {
+            app.set_shape(shape);
+            app.note = None;
+        }
     }
 }
-/// How many lines the resources need without graphs.
-fn dense_height(snapshot: &Snapshot) -> u16 {
-    let rows = |count: usize| u16::try_from(count).unwrap_or(u16::MAX);
-    let count = |list: Option<usize>| rows(list.unwrap_or(0));
-    let filesystems = count(snapshot.filesystems.as_ref().map(Vec::len));
-    let traffic = count(snapshot.disks.as_ref().map(Vec::len))
-        .saturating_add(count(snapshot.networks.as_ref().map(Vec::len)));
-    // Two lines of titles on the right; meters, load, tasks, users, pressure and a sensor on the
-    // left.
-    filesystems.saturating_add(traffic).saturating_add(2).max(8)
+
+/// Takes one of the layouts.
+pub(crate) fn set_layout(app: &mut App, text: &str) {
+    match text.parse() {
+        Ok(layout @ 1..=LAYOUTS) => {
+            app.screens.overview.layout = layout;
+            app.screens.overview.is_enlarged = false;
+            app.show(View::Overview);
+        }
+        _ => app.complain(format!("layout: expected 1 to {LAYOUTS}")),
+    }
 }
 
-fn halves(area: Rect) -> [Rect; 2] {
-    let left = area.width / 2;
-    [
-        Rect {
-            width: left - 1,
-            ..area
-        },
-        Rect {
-            x: area.x + left,
-            width: area.width - left,
-            ..area
-        },
-    ]
-}
-
-fn draw_dense(app: &App, snapshot: &Snapshot, area: Rect, frame: &mut Frame<'_>) {
-    let [left, right] = halves(area);
-    let mut lines = meters(app, snapshot, left.width);
-    lines.extend(load_lines(app, snapshot));
-    lines.extend(pressure_lines(app, snapshot));
-    lines.extend(sensor_line(app, snapshot));
-    draw_lines(lines, left, frame);
-    let disks = snapshot.filesystems.as_deref().map_or(1, |it| it.len() + 1);
-    let disks = u16::try_from(disks)
-        .unwrap_or(u16::MAX)
-        .min(area.height / 2);
-    let parts = split(right, &[disks]);
-    draw_filesystems(app, snapshot, parts[0], frame);
-    draw_traffic(app, snapshot, parts[1], frame);
-}
-
-fn draw_graphs(app: &App, snapshot: &Snapshot, area: Rect, frame: &mut Frame<'_>) {
-    let upper = area.height * 2 / 5;
-    let parts = split(area, &[upper]);
-    let [left, right] = halves(parts[0]);
-    draw_cpu_graph(app, snapshot, left, frame);
-    draw_cores(app, snapshot, right, frame);
-    let third = area.width / 3;
-    let column = |number: u16| Rect {
-        x: area.x + third * number,
-        width: if number == 2 {
-            area.width - 2 * third
-        } else {
-            third - 1
-        },
-        ..parts[1]
+fn step_span(app: &mut App, is_longer: bool) {
+    let span = app.screens.overview.span.as_secs();
+    let next = if is_longer {
+        SPANS.into_iter().find(|it| *it > span)
+    } else {
+        SPANS.into_iter().rev().find(|it| *it < span)
     };
-    let theme = &app.settings.theme;
-    let inner = boxed("memory and pressure", theme, column(0), frame);
-    let mut lines = meters(app, snapshot, inner.width);
-    lines.extend(load_lines(app, snapshot));
-    lines.extend(pressure_lines(app, snapshot));
-    lines.extend(sensor_lines(app, snapshot));
-    draw_lines(lines, inner, frame);
-    let inner = boxed("filesystems", theme, column(1), frame);
-    draw_filesystems(app, snapshot, inner, frame);
-    let inner = boxed("disks and network", theme, column(2), frame);
-    let parts = split(inner, &[inner.height.saturating_sub(4)]);
-    draw_traffic(app, snapshot, parts[0], frame);
-    draw_network_graph(app, parts[1], frame);
-}
-
-/// Cuts an area into pieces of these heights and the rest.
-fn split(area: Rect, heights: &[u16]) -> Vec<Rect> {
-    let mut parts = Vec::new();
-    let mut y = area.y;
-    for height in heights {
-        let height = (*height).min(area.bottom() - y);
-        parts.push(Rect { y, height, ..area });
-        y += height;
-    }
-    parts.push(Rect {
-        y,
-        height: area.bottom() - y,
-        ..area
-    });
-    parts
-}
-
-fn draw_lines(lines: Vec<Line<'static>>, area: Rect, frame: &mut Frame<'_>) {
-    for (row, line) in (0..area.height).zip(lines) {
-        frame.render_widget(line, Rect::new(area.x, area.y + row, area.width, 1));
+    if let Some(seconds) = next {
+        app.screens.overview.span = Duration::from_secs(seconds);
     }
 }
 
-fn draw_cpu_graph(app: &App, snapshot: &Snapshot, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let title = match &snapshot.cpu {
-        Some(cpu) => format!(
-            "cpu {}%  user {}  system {}  iowait {}  steal {}",
-            percent(cpu.usage_percent),
-            percent(cpu.user_percent),
-            percent(cpu.system_percent),
-            percent(cpu.iowait_percent),
-            percent(cpu.steal_percent)
-        ),
-        None => format!("cpu: {}", why_absent(snapshot, Family::Cpu)),
+/// Chooses the box beside the chosen one.
+fn step_focus(app: &mut App, forward: bool) {
+    let Some(plan) = planned_with(app, false) else {
+        return;
     };
-    let inner = boxed(&title, theme, area, frame);
-    let values: Vec<Option<f64>> = app.host().trail.iter().map(|point| point.cpu).collect();
-    chart(
-        &values,
-        100.0,
-        theme.graph,
-        theme,
-        inner,
-        frame.buffer_mut(),
-    );
+    let mut all: Vec<Block> = plan.blocks.iter().map(|(block, _)| *block).collect();
+    all.push(Block::Processes);
+    let state = &mut app.screens.overview;
+    let place = all.iter().position(|block| *block == state.focus);
+    let place = place.unwrap_or(all.len() - 1);
+    let next = if forward {
+        place + 1
+    } else {
+        place + all.len() - 1
+    };
+    state.focus = all[next % all.len()];
+    state.is_enlarged &= state.focus != Block::Processes;
 }
 
-fn draw_network_graph(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let trail = &app.host().trail;
-    let sum = |point: &crate::host::TrailPoint| Some(point.received? + point.sent?);
-    let values: Vec<Option<f64>> = trail.iter().map(sum).collect();
-    let seen = values.len().saturating_sub(usize::from(area.width) * 2);
-    let top = binary_top(&values[seen..]);
-    let parts = split(area, &[1]);
-    let snapshot = app.host().responses.snapshot.value();
-    let networks = snapshot.and_then(|it| it.networks.as_deref());
-    let (what, _) = traffic(networks.unwrap_or_default());
-    let title = Line::styled(format!("{what}, up to {}", rate(top)), theme.dim);
-    frame.render_widget(title, parts[0]);
-    chart(
-        &values,
-        top,
-        theme.second,
-        theme,
-        parts[1],
-        frame.buffer_mut(),
-    );
+/// Where everything is; nothing before the first reading.
+fn planned(app: &App) -> Option<Plan> {
+    planned_with(app, app.screens.overview.is_enlarged)
 }
 
-fn draw_cores(app: &App, snapshot: &Snapshot, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let cores = snapshot.cpu.as_ref().map_or(&[][..], |cpu| &cpu.per_core);
-    let inner = boxed(&format!("{} cores", cores.len()), theme, area, frame);
-    let height = usize::from(inner.height).max(1);
-    let needed = u16::try_from(cores.len().div_ceil(height)).unwrap_or(u16::MAX);
-    let columns = needed.clamp(1, (inner.width / CORE).max(1));
-    let width = inner.width / columns;
-    let room = usize::from(columns) * usize::from(inner.height);
-    for (place, core) in (0_u16..).zip(cores.iter().take(room)) {
-        let (x, y) = (place / inner.height, place % inner.height);
-        let frequency = core.frequency_mhz.filter(|_| width >= 28);
-        let frequency = frequency.map_or_else(String::new, |mhz| format!(" {mhz:.0} MHz"));
-        let text = format!("{}%{frequency}", percent(core.usage_percent));
-        let name = core.core.to_string();
-        let line = meter(&name, Some(core.usage_percent), &text, width - 1, theme);
-        let spot = Rect::new(inner.x + x * width, inner.y + y, width - 1, 1);
-        frame.render_widget(line, spot);
+fn planned_with(app: &App, is_enlarged: bool) -> Option<Plan> {
+    let snapshot = app.host().responses.snapshot.value()?;
+    Some(layout::plan_with(app, snapshot, app.body(), is_enlarged))
+}
+
+/// What needs attention on the host that is shown.
+fn host_concerns(app: &App) -> Vec<Concern> {
+    concerns(app.host(), |filesystem| disks::full_in(app, filesystem))
+}
+
+fn draw_block(app: &App, snapshot: &Snapshot, block: Block, area: Rect, frame: &mut Frame<'_>) {
+    match block {
+        Block::Cpu => cpu::draw(app, snapshot, area, frame),
+        Block::Cores => cpu::draw_cores(app, snapshot, area, frame),
+        Block::Memory => memory::draw(app, snapshot, area, frame),
+        Block::Network => network::draw(app, snapshot, area, frame),
+        Block::Disks => disks::draw(app, snapshot, area, frame),
+        Block::Attention => status::draw_attention(app, area, frame),
+        Block::Processes => {}
     }
 }
 
+/// A box whose title has as many parts as fit whole, the first ones first; returns the area inside.
+fn titled(app: &App, block: Block, parts: &[String], area: Rect, frame: &mut Frame<'_>) -> Rect {
+    use unicode_width::UnicodeWidthStr;
+
+    let theme = &app.settings.theme;
+    let room = usize::from(area.width).saturating_sub(4);
+    let mut title = String::new();
+    for part in parts.iter().filter(|part| !part.is_empty()) {
+        let gap = if title.is_empty() { "" } else { "  " };
+        if title.width() + gap.len() + part.width() > room {
+            break;
+        }
+        title.push_str(gap);
+        title.push_str(part);
+    }
+    let is_chosen = app.screens.overview.focus == block;
+    let border = if is_chosen {
+        theme.accent
+    } else {
+        theme.border
+    };
+    boxed_in(&title, border, theme, area, frame)
+}
+
+/// A graph of as long a time as was chosen, up to now.
+fn graph<'a>(app: &App, unit: Unit) -> Graph<'a> {
+    let window = Window::live(now(app), app.screens.overview.span);
+    let mut graph = Graph::new(window, unit);
+    graph.shape = app.settings.display.shape;
+    // What happened hours ago happened at a time of the day.
+    if app.screens.overview.span >= CLOCK_FROM {
+        graph.times = Times::Clock(app.offset_of(app.host(), now(app)));
+    }
+    graph
+}
+
+/// Now on the clock of the host: what is old is left of it.
+fn now(app: &App) -> Timestamp {
+    let readings = &app.host().responses.snapshot;
+    let age = readings.age(app.frozen.unwrap_or(app.now));
+    let time = app.time_of(app.host());
+    time.saturating_add(age.unwrap_or_default())
+}
+
+/// Why a part of the readings is missing.
 fn why_absent(snapshot: &Snapshot, family: Family) -> String {
     let status = snapshot.status.get(&family);
     let reason = status.and_then(|status| status.error.clone());
-    clean(&reason.unwrap_or_else(|| "not read".to_owned()))
-}
-
-fn meters(app: &App, snapshot: &Snapshot, width: u16) -> Vec<Line<'static>> {
-    let theme = &app.settings.theme;
-    let absent =
-        |name: &str, family| meter(name, None, &why_absent(snapshot, family), width, theme);
-    // Bars of one length can be compared.
-    let of =
-        |used: u64, total: u64| format!("{:>16}", format!("{} of {}", size(used), size(total)));
-    let cpu = match &snapshot.cpu {
-        Some(cpu) => {
-            let text = format!("{}% of {}", percent(cpu.usage_percent), cpu.per_core.len());
-            let text = format!("{text:>16}");
-            meter("CPU", Some(cpu.usage_percent), &text, width, theme)
-        }
-        None => absent("CPU", Family::Cpu),
-    };
-    let memory = match &snapshot.memory {
-        Some(it) => {
-            let used = share(it.used_bytes, it.total_bytes);
-            meter(
-                "Mem",
-                Some(used),
-                &of(it.used_bytes, it.total_bytes),
-                width,
-                theme,
-            )
-        }
-        None => absent("Mem", Family::Memory),
-    };
-    let swap = match &snapshot.swap {
-        Some(it) if it.total_bytes == 0 => meter("Swap", None, "none", width, theme),
-        Some(it) => {
-            let used = share(it.used_bytes, it.total_bytes);
-            meter(
-                "Swap",
-                Some(used),
-                &of(it.used_bytes, it.total_bytes),
-                width,
-                theme,
-            )
-        }
-        None => absent("Swap", Family::Swap),
-    };
-    vec![cpu, memory, swap]
-}
-
-fn load_lines(app: &App, snapshot: &Snapshot) -> Vec<Line<'static>> {
-    let theme = &app.settings.theme;
-    let mut lines = Vec::new();
-    if let Some(load) = &snapshot.load {
-        let text = format!("{:.2} {:.2} {:.2}", load.one, load.five, load.fifteen);
-        lines.push(Line::from(pair("Load", text, theme.text, theme)));
-    }
-    if let Some(it) = &snapshot.processes {
-        let text = format!("{}, {} run, {} sleep", it.total, it.running, it.sleeping);
-        let mut spans = pair("Tasks", text, theme.text, theme);
-        if it.zombie > 0 {
-            spans.extend(pair("zombies", it.zombie.to_string(), theme.warn, theme));
-        }
-        lines.push(Line::from(spans));
-    }
-    if let Some(sessions) = snapshot.sessions.as_ref().filter(|it| !it.is_empty()) {
-        let names: Vec<&str> = sessions.iter().map(|it| it.user.as_str()).collect();
-        let text = clean(&format!("{} logged in: {}", names.len(), names.join(" ")));
-        lines.push(Line::from(pair("Users", text, theme.text, theme)));
-    }
-    lines
-}
-
-fn pressure_lines(app: &App, snapshot: &Snapshot) -> Vec<Line<'static>> {
-    let theme = &app.settings.theme;
-    let Some(pressure) = &snapshot.pressure else {
-        let reason = why_absent(snapshot, Family::Pressure);
-        return vec![Line::from(pair("PSI", reason, theme.dim, theme))];
-    };
-    let part = |name: &str, it: &Option<ResourcePressure>| match it {
-        Some(it) => {
-            let some = it.some.avg10;
-            let text = format!("{}%", percent(some));
-            pair(name, text, theme.share(some * 2.0), theme)
-        }
-        None => pair(name, "-", theme.dim, theme),
-    };
-    let mut spans = vec![Span::styled("PSI ", theme.title)];
-    spans.extend(part("cpu", &pressure.cpu));
-    spans.extend(part("mem", &pressure.memory));
-    spans.extend(part("io", &pressure.io));
-    vec![Line::from(spans)]
-}
-
-/// The hottest sensor.
-fn sensor_line(app: &App, snapshot: &Snapshot) -> Option<Line<'static>> {
-    let sensors = snapshot.sensors.as_deref()?;
-    let known = sensors.iter().filter_map(|it| Some((it.celsius?, it)));
-    let (_, hottest) = known.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    Some(sensor(app, hottest))
-}
-
-fn sensor_lines(app: &App, snapshot: &Snapshot) -> Vec<Line<'static>> {
-    let sensors = snapshot.sensors.as_deref().unwrap_or_default();
-    sensors.iter().map(|it| sensor(app, it)).collect()
-}
-
-fn sensor(app: &App, it: &linux_api_wire::snapshot::Sensor) -> Line<'static> {
-    let theme = &app.settings.theme;
-    let limit = it.high_celsius.or(it.critical_celsius).unwrap_or(90.0);
-    let (value, style) = match it.celsius {
-        Some(celsius) => (
-            format!("{celsius:.0} C"),
-            theme.share(celsius / limit.max(1.0) * 85.0),
-        ),
-        None => ("-".to_owned(), theme.dim),
-    };
-    Line::from(pair(&clean(&it.name), value, style, theme))
+    reason.unwrap_or_else(|| "not read".to_owned())
 }

@@ -51,11 +51,12 @@ pub(crate) struct ProcessScreen;
 
 impl Screen for ProcessScreen {
     fn actions(&self) -> &'static [KeyAction] {
-        &[acts::SIGNAL, acts::RENICE]
+        &[acts::SIGNAL, acts::NICE_LOWER, acts::NICE_HIGHER]
     }
 
     fn act(&self, app: &mut App, action: KeyAction) {
-        acts::act(app, action, opened(app).map(acts::reference));
+        let opened = opened(app).map(acts::reference);
+        acts::act(app, action, opened.into_iter().collect());
     }
 
     fn forbidden(&self, app: &App, action: KeyAction) -> Option<String> {
@@ -99,6 +100,17 @@ impl Screen for ProcessScreen {
 
     fn back(&self, app: &mut App) {
         app.screens.process.open(None);
+    }
+
+    fn copied(&self, app: &App) -> Option<String> {
+        let process = opened(app)?;
+        let is_empty = process.command.is_empty();
+        let text = if is_empty {
+            &process.name
+        } else {
+            &process.command
+        };
+        Some(text.clone())
     }
 
     fn crumb(&self, app: &App) -> Option<String> {
@@ -203,6 +215,7 @@ fn lines(app: &App, detail: &ProcessDetail, width: usize) -> Vec<Line<'static>> 
     };
     line("memory", Some(memory));
     line("threads", Some(process.threads.to_string()));
+    line("priority", process.priority.map(|it| it.to_string()));
     line("nice", Some(process.nice.to_string()));
     line("terminal", process.tty.clone());
     line(

@@ -1,7 +1,10 @@
 //! The process table, on its own view and below the overview.
 
 pub(crate) mod acts;
+mod calm;
+mod choice;
 mod columns;
+mod hands;
 mod list;
 pub(crate) mod query;
 mod state;
@@ -15,14 +18,18 @@ use super::draw_absence;
 use crate::app::App;
 use crate::keymap::KeyAction;
 use crate::keymap::action::{
-    FILTER, FIND, LEFT, OPEN, REVERSE, RIGHT, SORT_LEFT, SORT_MENU, SORT_RIGHT, actions,
+    FILTER, FIND, LEFT, OPEN, REVERSE, RIGHT, SORT_LEFT, SORT_MENU, SORT_RIGHT, TAG, UNTAG, actions,
 };
+use crate::popups::Popup;
 use crate::query::{ActsQuery, AnyQuery, ProcessDetailQuery, ProcessRows};
 use crate::sanitize::clean;
 use crate::screen::{Screen, View, own_table};
-use crate::table::{AnyTable, Heading, TableColumn, TableView};
+use crate::table::{AnyTable, Heading, TableColumn, TableState, TableView};
 use crate::widgets::frame::instead;
-use columns::{ProcessRow, columns};
+use choice::ColumnChoice;
+pub(crate) use choice::ColumnWish;
+use columns::{ProcessColumn, ProcessRow, columns};
+use hands::{act_on_chosen, chosen, filter_by_user, fold, follow};
 use linux_api_client::error::ClientError;
 use linux_api_wire::api::processes::Process;
 use linux_api_wire::units::compact::counted;
@@ -31,7 +38,7 @@ pub(crate) use state::{ProcessId, ProcessesState};
 
 actions! {
     INVERT_FILTER "invert-filter" "!", "", "turn the filter round";
-    SORT_PID "sort-pid" "N", "", "sort by process number";
+    SORT_PID "sort-pid" "#", "", "sort by process number";
     SORT_CPU "sort-cpu" "P", "", "sort by CPU";
     SORT_MEMORY "sort-memory" "M", "", "sort by memory";
     SORT_TIME "sort-time" "T", "", "sort by CPU time";
@@ -40,6 +47,12 @@ actions! {
     PERCENT_BASE "percent-base" "%", "", "percent of one core or of the whole machine";
     USER_FILTER "user-filter" "u", "user", "narrow to the user of the chosen process";
     KERNEL_THREADS "kernel-threads" "K", "", "show or hide kernel threads";
+    COLUMNS "columns" "f2 C", "columns", "choose and order the columns";
+    FOLLOW_PROCESS "follow-process" "F", "", "follow the chosen process, or no longer";
+    FOLD "fold" "-", "", "fold the children of the process away";
+    UNFOLD "unfold" "+", "", "unfold the children of the process";
+    FOLD_TOGGLE "fold-toggle" "z", "", "fold or unfold the children";
+    FOLD_ALL "fold-all" "*", "", "fold or unfold all of the tree";
 }
 
 pub(crate) struct ProcessesScreen;
@@ -65,7 +78,16 @@ impl Screen for ProcessesScreen {
             USER_FILTER,
             KERNEL_THREADS,
             acts::SIGNAL,
-            acts::RENICE,
+            acts::NICE_LOWER,
+            acts::NICE_HIGHER,
+            COLUMNS,
+            TAG,
+            UNTAG,
+            FOLLOW_PROCESS,
+            FOLD,
+            UNFOLD,
+            FOLD_TOGGLE,
+            FOLD_ALL,
         ]
     }
 
@@ -88,8 +110,10 @@ impl Screen for ProcessesScreen {
         };
         let view = TableView::of(&app.screens.processes.table);
         draw_rows(app, list, rows, view, table_area, frame);
+        let theme = &app.settings.theme;
+        let table = &app.screens.processes.table;
+        TableView::of(table).mark_tagged(table, theme, table_area, frame);
         if list.rows.is_empty() {
-            let theme = &app.settings.theme;
             let text = match list.coverage {
                 Coverage::Part { .. } => "no process that is held fits the filter",
                 _ => "no process fits the filter",
@@ -112,15 +136,17 @@ impl Screen for ProcessesScreen {
             KERNEL_THREADS => state.hide_kernel = !state.hide_kernel,
             INVERT_FILTER => state.inverted = !state.inverted && !state.table.filter.is_empty(),
             USER_FILTER => filter_by_user(app),
-            acts::SIGNAL | acts::RENICE => {
-                let chosen = chosen(app).map(acts::reference);
-                acts::act(app, action, chosen);
+            COLUMNS => app.popups.push(Popup::Columns { chosen: 0 }),
+            FOLLOW_PROCESS => follow(app),
+            acts::SIGNAL | acts::NICE_LOWER | acts::NICE_HIGHER => act_on_chosen(app, action),
+            FOLD | UNFOLD | FOLD_TOGGLE | FOLD_ALL if !state.tree => {
+                let keys = app.settings.keymap.keys_of(TREE).into_iter().next();
+                let key = keys.unwrap_or_default();
+                app.say(format!("there is no tree to fold: {key} shows it"));
             }
-            LEFT | RIGHT if state.tree => {
-                if let Some(chosen) = state.table.selected.clone() {
-                    state.fold(chosen, action == LEFT);
-                }
-            }
+            FOLD | UNFOLD | FOLD_TOGGLE | FOLD_ALL => fold(app, action),
+            LEFT if state.tree => fold(app, FOLD),
+            RIGHT if state.tree => fold(app, UNFOLD),
             LEFT => state.scroll = state.scroll.saturating_sub(8),
             RIGHT => state.scroll += 8,
             _ => {}
@@ -145,14 +171,55 @@ impl Screen for ProcessesScreen {
         TableColumn::headings(&columns())
     }
 
+    fn shown_headings(&self, app: &App, width: u16) -> Vec<Heading> {
+        TableColumn::headings(&shown_columns(app, width))
+    }
+
     fn arrange(&self, app: &mut App) {
         app.arrange_processes(false);
         let page = app.page();
         let mut table = std::mem::take(&mut app.screens.processes.table);
-        if let Some((list, rows)) = app.process_list() {
-            table.set_rows(list.rows.iter().map(|row| &rows.items[row.index]), page);
-        }
+        set_rows(app, &mut table, page);
         app.screens.processes.table = table;
+    }
+
+    fn copied(&self, app: &App) -> Option<String> {
+        let process = chosen(app)?;
+        let command = &process.command;
+        let text = if command.is_empty() {
+            &process.name
+        } else {
+            command
+        };
+        Some(text.clone())
+    }
+
+    fn highlights(&self, app: &App) -> Vec<String> {
+        app.screens.processes.filter_words()
+    }
+
+    fn badge(&self, app: &App) -> String {
+        let state = &app.screens.processes;
+        let Some((process, name)) = state.followed.as_ref() else {
+            return String::new();
+        };
+        let is_there = state.table.position().is_some();
+        match (state.table.is_followed, is_there) {
+            (true, true) => format!("following {} {name}", process.pid),
+            (true, false) => format!("{} {name} is not in this list", process.pid),
+            (false, _) => String::new(),
+        }
+    }
+
+    fn filter_examples(&self) -> Vec<String> {
+        let examples = [
+            "cpu > 5",
+            "memory > 1G",
+            "user = root",
+            "state = zombie",
+            "not user = root",
+        ];
+        examples.iter().map(|it| (*it).to_owned()).collect()
     }
 
     fn row_text(&self, app: &App, place: usize) -> Option<String> {
@@ -184,6 +251,9 @@ impl Screen for ProcessesScreen {
             state.table.filter.clear();
             state.inverted = false;
         }
+        // Those of another host are not here.
+        state.table.untag();
+        state.table.is_followed = false;
     }
 
     fn forbidden(&self, app: &App, action: KeyAction) -> Option<String> {
@@ -201,6 +271,9 @@ impl Screen for ProcessesScreen {
         ] {
             kept.insert(name.to_owned(), value.into());
         }
+        if let Some(columns) = state.columns.saved() {
+            kept.insert("process_columns".to_owned(), columns);
+        }
     }
 
     fn restore(&self, app: &mut App, kept: &toml::Table) {
@@ -212,38 +285,37 @@ impl Screen for ProcessesScreen {
         state.full_command = !is_set("names_only");
         state.whole_machine = is_set("whole_machine");
         state.hide_kernel = !is_set("kernel_threads");
+        state.columns = ColumnChoice::restored(kept.get("process_columns"));
     }
 }
 
-/// The chosen process.
-fn chosen(app: &App) -> Option<&Process> {
+/// How many rows of processes there are; nothing before the first response.
+pub(super) fn count(app: &App) -> Option<usize> {
+    Some(app.process_list()?.0.rows.len())
+}
+
+/// The process of a row, here or on the overview.
+pub(super) fn process_at(app: &App, place: usize) -> Option<&Process> {
     let (list, rows) = app.process_list()?;
-    let place = app.screens.processes.table.position()?;
     Some(&rows.items[list.rows.get(place)?.index])
 }
 
-/// Narrows what is shown to the processes of the chosen one's user, whatever is filtered by already.
-fn filter_by_user(app: &mut App) {
-    let user = |process: &Process| {
-        let uid = || process.uid.map(|uid| uid.to_string());
-        process.user.clone().or_else(uid)
-    };
-    let Some(user) = chosen(app).and_then(user) else {
-        return;
-    };
-    let quoted = user.replace('\\', "\\\\").replace('"', "\\\"");
-    let added = format!("user = \"{quoted}\"");
-    let narrowed = app.screens.processes.narrowed(&added);
-    if let Some(problem) = ProcessesState::problem(&narrowed) {
-        app.complain(problem);
-        return;
+/// Brings a table of these processes up to date.
+pub(super) fn set_rows(app: &App, table: &mut TableState<ProcessId>, page: usize) {
+    if let Some((list, rows)) = app.process_list() {
+        table.set_rows(list.rows.iter().map(|row| &rows.items[row.index]), page);
     }
-    app.screens.processes.inverted = false;
-    ProcessesScreen.set_filter(app, &narrowed);
+}
+
+/// The columns that are drawn in a table of this width.
+fn shown_columns<'a>(app: &App, width: u16) -> Vec<ProcessColumn<'a>> {
+    let list = app.process_list();
+    let empty = list.map_or(&[][..], |(list, _)| list.empty.as_slice());
+    app.screens.processes.columns.columns(width, empty)
 }
 
 /// The busiest processes below the overview.
-pub(super) fn draw_top(app: &App, area: Rect, frame: &mut Frame<'_>) {
+pub(super) fn draw_top(app: &App, view: TableView, area: Rect, frame: &mut Frame<'_>) {
     if area.height < 2 {
         return;
     }
@@ -258,10 +330,6 @@ pub(super) fn draw_top(app: &App, area: Rect, frame: &mut Frame<'_>) {
         let style = app.settings.theme.dim;
         frame.render_widget(Line::styled(clean(&coverage(list)), style), line);
     }
-    let view = TableView {
-        focused: true,
-        ..TableView::plain(0)
-    };
     draw_rows(app, list, rows, view, table_area, frame);
 }
 
@@ -297,9 +365,12 @@ fn draw_rows(
         stale: app.freshness().is_old(),
         ..view
     };
-    view.draw(&columns(), app, area, frame, |place| {
+    let columns = shown_columns(app, area.width);
+    let state = &app.screens.processes;
+    let every = app.settings.every;
+    view.draw(&columns, app, area, frame, |place| {
         let row = &list.rows[place];
-        ProcessRow::new(&rows.items[row.index], row)
+        ProcessRow::new(&rows.items[row.index], row, &state.calm, every)
     });
 }
 
@@ -356,11 +427,22 @@ fn summary_line(app: &App) -> Line<'static> {
         _ => coverage(list),
     };
     text.extend([", CPU% ", base]);
+    if state.calm.count() > 1 {
+        let count = state.calm.count();
+        text.extend([", mean of ", &count.to_string(), " readings"]);
+    }
+    let tagged = state.table.tags().len();
+    if tagged > 0 {
+        text.insert_str(0, &format!("{tagged} tagged of "));
+    }
     if state.hide_kernel {
         text.push_str(", no kernel threads");
     }
     if state.tree {
         text.push_str(", tree");
+    }
+    if let Some(reason) = acts::forbidden(app, acts::SIGNAL) {
+        text = format!("{text}; acts: {reason}");
     }
     Line::styled(clean(&text), theme.dim)
 }

@@ -11,7 +11,7 @@ use super::units::{acts, state_style};
 use super::{draw_absence, wrap};
 use crate::app::App;
 use crate::keymap::KeyAction;
-use crate::keymap::action::RIGHT;
+use crate::keymap::action::LEFT;
 use crate::query::UnitDetailQuery;
 use crate::sanitize::clean;
 use crate::screen::Screen;
@@ -22,6 +22,8 @@ use linux_api_wire::units::{compact::size, cpu_time, percent, time};
 
 /// Most lines of a unit, its log included.
 const LINES: u16 = 200;
+/// So many of the last lines of the log are there at least, wherever they have to be scrolled to.
+const LOG_LINES: usize = 10;
 
 /// The unit that is looked at closely.
 #[derive(Debug, Clone, Default)]
@@ -70,7 +72,12 @@ impl Screen for UnitScreen {
             draw_absence(app, false, error, inner, frame);
             return;
         };
-        let lines = lines(app, unit, usize::from(inner.width));
+        let lines = lines(
+            app,
+            unit,
+            usize::from(inner.width),
+            usize::from(inner.height),
+        );
         let most = u16::try_from(lines.len()).unwrap_or(u16::MAX);
         let scroll = state.scrolled.min(most.saturating_sub(inner.height));
         frame.render_widget(Paragraph::new(lines).scroll((scroll, 0)), inner);
@@ -80,13 +87,12 @@ impl Screen for UnitScreen {
     }
 
     fn act(&self, app: &mut App, action: KeyAction) {
+        if action == LEFT {
+            self.back(app);
+            return;
+        }
         let opened = app.screens.unit.opened.clone();
-        let action = if action == RIGHT {
-            acts::UNIT_LOG
-        } else {
-            action
-        };
-        acts::act(app, action, opened);
+        acts::act(app, action, opened.into_iter().collect());
     }
 
     fn forbidden(&self, app: &App, action: KeyAction) -> Option<String> {
@@ -95,6 +101,10 @@ impl Screen for UnitScreen {
 
     fn back(&self, app: &mut App) {
         app.screens.unit.open(None);
+    }
+
+    fn copied(&self, app: &App) -> Option<String> {
+        app.screens.unit.opened.clone()
     }
 
     fn crumb(&self, app: &App) -> Option<String> {
@@ -119,7 +129,8 @@ impl Screen for UnitScreen {
     }
 }
 
-fn lines(app: &App, unit: &UnitDetail, width: usize) -> Vec<Line<'static>> {
+/// What is known of it, and below that as many of the newest lines of its log as fit.
+fn lines(app: &App, unit: &UnitDetail, width: usize, height: usize) -> Vec<Line<'static>> {
     let theme = &app.settings.theme;
     let mut lines = vec![Line::from(vec![
         Span::styled(format!("{:<14} ", "state"), theme.title),
@@ -199,19 +210,22 @@ fn lines(app: &App, unit: &UnitDetail, width: usize) -> Vec<Line<'static>> {
         ));
         return lines;
     };
+    let mut newest = Vec::new();
     for entry in log {
         let style = super::logs::style(entry.priority, theme);
         let clock = time(&entry.time);
         let clock = clock.get(11..19).unwrap_or_default().to_owned();
         let mut title = format!("{clock:<8} ");
         for part in wrap(&entry.message, width.saturating_sub(9).max(1)) {
-            lines.push(Line::from(vec![
+            newest.push(Line::from(vec![
                 Span::styled(title, theme.dim),
                 Span::styled(part, style),
             ]));
             title = " ".repeat(9);
         }
     }
+    let room = height.saturating_sub(lines.len()).max(LOG_LINES);
+    lines.extend(newest.split_off(newest.len().saturating_sub(room)));
     lines
 }
 

@@ -12,7 +12,7 @@ use super::draw_absence;
 use crate::app::App;
 use crate::keymap::KeyAction;
 use crate::keymap::action::{
-    FILTER, FIND, OPEN, REVERSE, RIGHT, SORT_LEFT, SORT_MENU, SORT_RIGHT, actions,
+    FILTER, FIND, OPEN, REVERSE, RIGHT, SORT_LEFT, SORT_MENU, SORT_RIGHT, TAG, UNTAG, actions,
 };
 use crate::query::{ActsQuery, AnyQuery, UnitDetailQuery, UnitsQuery};
 use crate::sanitize::clean;
@@ -73,6 +73,8 @@ impl Screen for UnitsScreen {
             SORT_LEFT,
             SORT_RIGHT,
             REVERSE,
+            TAG,
+            UNTAG,
         ]
     }
 
@@ -106,6 +108,7 @@ impl Screen for UnitsScreen {
             ..TableView::of(&app.screens.units.table)
         };
         view.draw(&columns(), app, table_area, frame, |row| units[row]);
+        view.mark_tagged(&app.screens.units.table, theme, table_area, frame);
         if units.is_empty() {
             let text = if app.screens.units.failed_only {
                 "no unit has failed"
@@ -121,10 +124,18 @@ impl Screen for UnitsScreen {
     fn act(&self, app: &mut App, action: KeyAction) {
         let chosen = app.screens.units.table.selected.clone();
         match action {
-            OPEN => app.screens.unit.open(chosen),
+            OPEN | RIGHT => app.screens.unit.open(chosen),
             FAILED_ONLY => app.screens.units.failed_only = !app.screens.units.failed_only,
-            RIGHT => acts::act(app, acts::UNIT_LOG, chosen),
-            _ => acts::act(app, action, chosen),
+            acts::UNIT_LOG => acts::act(app, action, chosen.into_iter().collect()),
+            _ => {
+                let tags = app.screens.units.table.tags();
+                let units = if tags.is_empty() {
+                    chosen.into_iter().collect()
+                } else {
+                    tags.to_vec()
+                };
+                acts::act(app, action, units);
+            }
         }
     }
 
@@ -150,6 +161,10 @@ impl Screen for UnitsScreen {
         let mut table = std::mem::take(&mut app.screens.units.table);
         let units = sorted(app, &table);
         table.set_rows(units.iter().map(|unit| unit.name.as_str()), page);
+        let all = all(app);
+        if !all.is_empty() {
+            table.keep_tags(|name| all.iter().any(|unit| unit.name == *name));
+        }
         app.screens.units.table = table;
     }
 
@@ -163,6 +178,11 @@ impl Screen for UnitsScreen {
             self.set_filter(app, "");
             app.screens.units.failed_only = false;
         }
+        app.screens.units.table.untag();
+    }
+
+    fn copied(&self, app: &App) -> Option<String> {
+        app.screens.units.table.selected.clone()
     }
 
     fn forbidden(&self, app: &App, action: KeyAction) -> Option<String> {
@@ -226,6 +246,10 @@ fn summary_line(app: &App, shown: usize) -> Line<'static> {
     let mut text = format!("{shown} of {}", counted(total, "unit", "s"));
     if failed > 0 {
         text = format!("{text}, {failed} failed");
+    }
+    let tagged = app.screens.units.table.tags().len();
+    if tagged > 0 {
+        text = format!("{tagged} tagged of {text}");
     }
     if let Some(reason) = acts::forbidden(app, acts::RESTART_UNIT) {
         text = format!("{text}; acts: {reason}");

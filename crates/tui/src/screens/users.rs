@@ -24,7 +24,7 @@ actions! {
     TOGGLE_ACTIVE "toggle-active" "A", "activate", "activate or deactivate the user";
     TOGGLE_ROLE "toggle-role" "r", "role", "make the user an admin or a viewer";
     DELETE_USER "delete-user" "D", "", "delete the user";
-    NEW_KEY "new-key" "n", "new key", "make a key for the user";
+    NEW_KEY "new-key" "c", "new key", "make a key for the user: name, end, scopes";
     ROTATE_KEY "rotate-key" "o", "rotate", "replace the key; the old one lasts an hour";
     REVOKE_KEY "revoke-key" "d,d delete", "revoke", "end the key at once";
 }
@@ -147,6 +147,22 @@ impl Screen for UsersScreen {
             app.with_table(|table, page| row < page && table.click(row, page));
         }
         false
+    }
+
+    fn row_text(&self, app: &App, place: usize) -> Option<String> {
+        if is_in_keys(app) {
+            let key = shown_keys(app).get(place)?;
+            return Some(format!("{} {}", key.key_id, key.name));
+        }
+        let users = shown_users(app);
+        users.get(place).map(|user| user.username.clone())
+    }
+
+    fn copied(&self, app: &App) -> Option<String> {
+        if is_in_keys(app) {
+            return chosen_key(app).map(|key| key.key_id.clone());
+        }
+        chosen_user(app).map(|user| user.username.clone())
     }
 
     fn hinted(&self, app: &App) -> Vec<KeyAction> {

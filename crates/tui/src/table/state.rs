@@ -33,10 +33,18 @@ pub struct TableState<Id> {
     pub filter: String,
     /// How many rows are above the first one seen.
     pub offset: usize,
+    /// Whether the first row is the chosen one until a person chooses another, whatever row that is.
+    rests_on_top: bool,
+    /// Whether no other row is chosen when the chosen one goes.
+    pub(crate) is_followed: bool,
     /// The rows, in order.
     ids: Vec<Id>,
     /// Where the chosen row stood last.
     place: usize,
+    /// Whether a person chose the row.
+    is_moved: bool,
+    /// Rows that acts are about together.
+    tags: Vec<Id>,
 }
 
 impl<Id> Default for TableState<Id> {
@@ -46,8 +54,12 @@ impl<Id> Default for TableState<Id> {
             sort: Sort::default(),
             filter: String::new(),
             offset: 0,
+            rests_on_top: false,
+            is_followed: false,
             ids: Vec::new(),
             place: 0,
+            is_moved: false,
+            tags: Vec::new(),
         }
     }
 }
@@ -59,6 +71,12 @@ impl<Id: Clone + PartialEq> TableState<Id> {
             sort: Sort { title, descending },
             ..Self::default()
         }
+    }
+
+    /// Whose first row is the chosen one until a person chooses another.
+    pub(crate) fn resting(mut self) -> Self {
+        self.rests_on_top = true;
+        self
     }
 
     /// Takes the order that was kept under names that begin like this.
@@ -102,8 +120,37 @@ impl<Id: Clone + PartialEq> TableState<Id> {
             rows += 1;
         }
         self.ids.truncate(rows);
-        let place = self.position().unwrap_or(self.place);
-        self.choose(place.min(rows.saturating_sub(1)), page);
+        let last = rows.saturating_sub(1);
+        let place = match self.position() {
+            _ if self.rests_on_top && !self.is_moved && !self.is_followed => 0,
+            Some(place) => place,
+            None if self.is_followed => {
+                self.offset = first_seen(self.offset, self.place.min(last), rows, page);
+                return;
+            }
+            None => self.place,
+        };
+        self.place_at(place.min(last), page);
+    }
+
+    /// The tagged rows, in the order in which they were tagged.
+    pub(crate) fn tags(&self) -> &[Id] {
+        &self.tags
+    }
+
+    /// Tags no row that is not any more.
+    pub(crate) fn keep_tags(&mut self, keeps: impl Fn(&Id) -> bool) {
+        self.tags.retain(keeps);
+    }
+
+    /// Chooses a row that no person chose.
+    fn place_at(&mut self, place: usize, page: usize) {
+        let chosen = self.ids.get(place);
+        if self.selected.as_ref() != chosen {
+            self.selected = chosen.cloned();
+        }
+        self.place = place;
+        self.offset = first_seen(self.offset, place, self.ids.len(), page);
     }
 }
 
@@ -127,6 +174,12 @@ pub(crate) trait AnyTable {
     fn set_sort(&mut self, sort: Sort);
     /// Sets which rows to see.
     fn set_filter(&mut self, text: &str);
+    /// Tags the chosen row, or does not any more, and goes to the next one.
+    fn tag_chosen(&mut self, page: usize);
+    /// Tags no row; how many were.
+    fn untag(&mut self) -> usize;
+    /// Whether the row that stands there is tagged.
+    fn is_tagged(&self, place: usize) -> bool;
 
     /// Chooses the row that is seen there; whether it was the chosen one already.
     fn click(&mut self, row: usize, page: usize) -> bool {
@@ -177,12 +230,9 @@ impl<Id: Clone + PartialEq> AnyTable for TableState<Id> {
     }
 
     fn choose(&mut self, place: usize, page: usize) {
-        let chosen = self.ids.get(place);
-        if self.selected.as_ref() != chosen {
-            self.selected = chosen.cloned();
-        }
-        self.place = place;
-        self.offset = first_seen(self.offset, place, self.ids.len(), page);
+        self.is_moved = true;
+        self.is_followed = false;
+        self.place_at(place, page);
     }
 
     fn go(&mut self, by: Move, page: usize) {
@@ -194,6 +244,7 @@ impl<Id: Clone + PartialEq> AnyTable for TableState<Id> {
             Move::By(by) => place.saturating_add_signed(by).min(last),
         };
         self.choose(place, page);
+        self.is_moved = by != Move::Top;
     }
 
     fn set_sort(&mut self, sort: Sort) {
@@ -202,6 +253,28 @@ impl<Id: Clone + PartialEq> AnyTable for TableState<Id> {
 
     fn set_filter(&mut self, text: &str) {
         text.clone_into(&mut self.filter);
+    }
+
+    fn tag_chosen(&mut self, page: usize) {
+        let Some(place) = self.position() else {
+            return;
+        };
+        let chosen = self.ids[place].clone();
+        match self.tags.iter().position(|tag| *tag == chosen) {
+            Some(tag) => {
+                self.tags.remove(tag);
+            }
+            None => self.tags.push(chosen),
+        }
+        self.go(Move::By(1), page);
+    }
+
+    fn untag(&mut self) -> usize {
+        std::mem::take(&mut self.tags).len()
+    }
+
+    fn is_tagged(&self, place: usize) -> bool {
+        !self.tags.is_empty() && self.ids.get(place).is_some_and(|id| self.tags.contains(id))
     }
 }
 
@@ -229,6 +302,51 @@ mod tests {
         assert_eq!(table.selected, Some('z'), "the one in its place");
         table.set_rows("".chars(), 10);
         assert_eq!(table.selected, None);
+    }
+
+    #[test]
+    fn a_choice_that_nobody_made_rests_on_the_first_row() {
+        let mut table: TableState<char> = TableState {
+            rests_on_top: true,
+            ..TableState::default()
+        };
+        table.set_rows("abc".chars(), 10);
+        table.set_rows("cab".chars(), 10);
+        assert_eq!(table.selected, Some('c'), "no one chose a");
+        table.go(Move::By(1), 10);
+        table.set_rows("bca".chars(), 10);
+        assert_eq!(table.selected, Some('a'), "a person chose it");
+        table.go(Move::Top, 10);
+        table.set_rows("cab".chars(), 10);
+        assert_eq!(table.selected, Some('c'));
+    }
+
+    #[test]
+    fn who_follows_a_row_gets_no_other_one() {
+        let mut table: TableState<char> = TableState::default();
+        table.set_rows("abc".chars(), 10);
+        table.is_followed = true;
+        table.set_rows("bca".chars(), 10);
+        assert_eq!((table.selected, table.position()), (Some('a'), Some(2)));
+        table.set_rows("bc".chars(), 10);
+        assert_eq!((table.selected, table.position()), (Some('a'), None));
+        table.go(Move::By(1), 10);
+        assert!(!table.is_followed && table.selected == Some('c'));
+    }
+
+    #[test]
+    fn tags_stay_on_their_rows() {
+        let mut table: TableState<char> = TableState::default();
+        table.set_rows("abc".chars(), 10);
+        table.tag_chosen(10);
+        table.tag_chosen(10);
+        assert_eq!((table.tags(), table.selected), (&['a', 'b'][..], Some('c')));
+        table.set_rows("cba".chars(), 10);
+        assert!(!table.is_tagged(0) && table.is_tagged(1) && table.is_tagged(2));
+        table.go(Move::Bottom, 10);
+        table.tag_chosen(10);
+        assert_eq!(table.tags(), ['b']);
+        assert_eq!((table.untag(), table.tags().len()), (1, 0));
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use std::borrow::Borrow;
 
 use ratatui::Frame;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -101,6 +102,66 @@ impl TableView {
             let stale = self.stale.then_some(theme.dim);
             if let Some(style) = selected.or(stale) {
                 buffer.set_style(Rect::new(area.x, y, area.width, 1), style);
+            }
+        }
+        let rows = Rect {
+            y: area.y + 1,
+            height: area.height - 1,
+            ..area
+        };
+        highlight(app, rows, buffer);
+    }
+
+    /// Marks the tagged rows of a table that was drawn there.
+    pub(crate) fn mark_tagged(
+        &self,
+        table: &dyn AnyTable,
+        theme: &Theme,
+        area: Rect,
+        frame: &mut Frame<'_>,
+    ) {
+        let last = self.rows.min(table.rows());
+        for (y, place) in (area.y + 1..area.bottom()).zip(self.offset..last) {
+            if table.is_tagged(place) {
+                let row = Rect::new(area.x, y, area.width, 1);
+                frame.buffer_mut().set_style(row, theme.tagged());
+            }
+        }
+    }
+}
+
+/// What is laid over a text that was searched for.
+fn matched(theme: &Theme) -> Style {
+    theme
+        .accent
+        .add_modifier(Modifier::BOLD | Modifier::UNDERLINED)
+}
+
+/// Marks where the rows hold what was searched for, or what they were picked by.
+fn highlight(app: &App, area: Rect, buffer: &mut Buffer) {
+    let mut wanted = app.place().screen().highlights(app);
+    wanted.push(app.found.clone());
+    let wanted: Vec<Vec<String>> = wanted
+        .iter()
+        .map(|text| text.trim().to_lowercase())
+        .filter(|text| !text.is_empty())
+        .map(|text| text.graphemes(true).map(str::to_owned).collect())
+        .collect();
+    if wanted.is_empty() {
+        return;
+    }
+    let style = matched(&app.settings.theme);
+    for y in area.top()..area.bottom() {
+        let cells: Vec<String> = (area.left()..area.right())
+            .map(|x| buffer[(x, y)].symbol().to_lowercase())
+            .collect();
+        for text in &wanted {
+            for start in 0..cells.len().saturating_sub(text.len() - 1) {
+                if cells[start..].starts_with(text) {
+                    let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+                    let x = area.x + u16::try_from(start).unwrap_or(u16::MAX);
+                    buffer.set_style(Rect::new(x, y, length, 1), style);
+                }
             }
         }
     }

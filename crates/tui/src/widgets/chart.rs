@@ -21,7 +21,7 @@ pub(crate) fn chart(
     if area.is_empty() {
         return;
     }
-    let per_cell = if theme.glyphs.ascii { 1 } else { 2 };
+    let per_cell = if theme.glyphs.has_braille { 2 } else { 1 };
     let columns = usize::from(area.width) * per_cell;
     let seen = &values[values.len().saturating_sub(columns)..];
     let first = columns - seen.len();
@@ -30,10 +30,10 @@ pub(crate) fn chart(
         let cell = usize::from(x) * per_cell;
         for y in 0..area.height {
             let below = usize::from(area.height - 1 - y);
-            let symbol = if theme.glyphs.ascii {
-                ascii(at(cell), top, area.height, below)
-            } else {
+            let symbol = if theme.glyphs.has_braille {
                 braille([at(cell), at(cell + 1)], top, area.height, below)
+            } else {
+                ascii(at(cell), top, area.height, below)
             };
             if let Some(symbol) = symbol {
                 let target = &mut buffer[(area.x + x, area.y + y)];

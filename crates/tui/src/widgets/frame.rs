@@ -16,15 +16,22 @@ use crate::keymap::KeyAction;
 use crate::keymap::action::{HELP, QUIT};
 use crate::sanitize::clean;
 use crate::screen::View;
+use crate::screens::wrap;
 use crate::table::fit;
 use crate::theme::Theme;
-use linux_api_wire::units::compact::span;
+use linux_api_wire::units::compact::{counted, span};
+
+/// Most lines of a note.
+const NOTE_LINES: u16 = 4;
 
 /// What the tabs say: whole titles where all of them find room, else short ones, else these without space.
 fn tab_labels(width: u16) -> Vec<String> {
     let labels = |label: fn(usize, View) -> String| -> Vec<String> {
         let views = (1..).zip(View::ALL);
-        views.map(|(number, view)| label(number, *view)).collect()
+        // The tenth key is 0.
+        views
+            .map(|(number, view)| label(number % 10, *view))
+            .collect()
     };
     let fits = |labels: &Vec<String>| {
         let used: usize = labels.iter().map(|label| label.width()).sum();
@@ -92,7 +99,10 @@ fn fleet_header(app: &App, width: usize) -> Line<'static> {
     let [dot, wait, gone] = theme.glyphs.dots;
     let up = states.len() - failed - waiting - late;
     let mut spans = vec![
-        Span::styled(format!("fleet of {}  ", app.hosts.len()), theme.header),
+        Span::styled(
+            format!("{}  ", counted(app.hosts.len(), "remote", "s")),
+            theme.header,
+        ),
         Span::styled(format!("{dot} {up} up  "), theme.good),
     ];
     if waiting > 0 {
@@ -135,7 +145,7 @@ fn host_header(
         Span::styled(fit(&text, room, false, theme), style),
     ];
     let mut used: usize = spans.iter().map(Span::width).sum();
-    for text in about(host) {
+    for text in about(app, host) {
         let text = format!("  {}", clean(&text));
         used += text.width();
         if used > width {
@@ -147,7 +157,7 @@ fn host_header(
 }
 
 /// What a host says of itself, the most useful first.
-fn about(host: &HostState) -> Vec<String> {
+fn about(app: &App, host: &HostState) -> Vec<String> {
     let mut texts: Vec<String> = host.session.iter().cloned().collect();
     if let Some(me) = host.responses.me.value() {
         texts.push(format!("{} ({})", me.user.username, me.user_perm.role));
@@ -155,8 +165,7 @@ fn about(host: &HostState) -> Vec<String> {
     if let Some(snapshot) = host.responses.snapshot.value() {
         let up = snapshot.uptime_seconds.map(Duration::from_secs);
         texts.extend(up.map(|up| format!("up {}", span(up))));
-        let clock = snapshot.time.to_string();
-        texts.push(format!("{} UTC", clock.get(11..16).unwrap_or_default()));
+        texts.push(app.clocks_of(host).join("  "));
     }
     if let Some(info) = host.responses.info.value() {
         texts.push(format!("{} {}", info.system, info.release));
@@ -211,12 +220,34 @@ pub(crate) fn draw_footer(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let mut spans = badges(app);
     if let Some(note) = &app.note {
         let style = if note.bad { theme.bad } else { theme.accent };
-        spans.push(Span::styled(clean(&note.text), style));
+        let used: usize = spans.iter().map(Span::width).sum();
+        let text = clean(&note.text);
+        if used + text.width() > usize::from(area.width) {
+            draw_long_note(&text, style, area, frame);
+            spans.extend(hints(app, usize::from(area.width).saturating_sub(used)));
+        } else {
+            spans.push(Span::styled(text, style));
+        }
     } else {
         let used: usize = spans.iter().map(Span::width).sum();
         spans.extend(hints(app, usize::from(area.width).saturating_sub(used)));
     }
     frame.render_widget(Line::from(spans), area);
+}
+
+/// A note that finds no room in one line is shown whole, over the last lines of the view: the badges stay.
+fn draw_long_note(text: &str, style: Style, area: Rect, frame: &mut Frame<'_>) {
+    let mut lines = wrap(text, usize::from(area.width));
+    lines.truncate(usize::from(NOTE_LINES));
+    let height = u16::try_from(lines.len()).unwrap_or(1);
+    let place = Rect {
+        y: area.y.saturating_sub(height),
+        height,
+        ..area
+    };
+    let lines: Vec<Line<'static>> = lines.into_iter().map(Line::raw).collect();
+    frame.render_widget(Clear, place);
+    frame.render_widget(Paragraph::new(lines).style(style), place);
 }
 
 fn badges(app: &App) -> Vec<Span<'static>> {
@@ -241,6 +272,10 @@ fn badges(app: &App) -> Vec<Span<'static>> {
         let most = usize::from(app.size.0 / 2).min(filter.width());
         texts.push(format!(" filter: {} ", fit(&filter, most, false, theme)));
     }
+    let more = clean(&app.place().screen().badge(app));
+    if !more.is_empty() {
+        texts.push(format!(" {more} "));
+    }
     let spans = texts.into_iter().flat_map(|text| {
         let badge = Span::styled(text, theme.badge);
         [badge, Span::raw(" ")]
@@ -257,7 +292,12 @@ fn hints(app: &App, room: usize) -> Vec<Span<'static>> {
     let actions = actions.chain(everywhere).filter(|it| !it.hint.is_empty());
     let mut hints: Vec<(String, &str, bool)> = actions
         .filter_map(|action| {
-            let key = app.settings.keymap.keys_of(action).into_iter().next()?;
+            let key = app
+                .settings
+                .keymap
+                .keys_at(place, action)
+                .into_iter()
+                .next()?;
             // Pages that lie over a view are left by it.
             let leaves = action == QUIT && place != app.view;
             let hint = if leaves { "back" } else { action.hint };

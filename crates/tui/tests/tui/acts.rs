@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossterm::event::KeyCode;
 use linux_api_client::error::ClientError;
-use linux_api_tui::change::{Change, ChangeOutcome, KeyOwner};
+use linux_api_tui::change::{Change, ChangeOutcome, KeyOwner, NewKey};
 use linux_api_tui::message::{AppMessage, Effect, FeedEvent};
 use linux_api_tui::query::AnyResponse;
 use linux_api_tui::screen::View;
@@ -30,7 +30,9 @@ fn the_page_of_a_process_is_left_by_q_and_takes_no_keys_for_the_table() {
     for key in ["s", "t", "/", "u", "M", "I", "<", "!", "h"] {
         stage.keys(key);
         assert!(stage.app.popups.is_empty(), "{key}");
-        assert_eq!(stage.text(), page, "{key}");
+        // At most it is said what they are for.
+        let shown = |text: &str| text.lines().take(20).collect::<Vec<_>>().join("\n");
+        assert_eq!(shown(&stage.text()), shown(&page), "{key}");
     }
     stage.keys(":sort res");
     stage.key(KeyCode::Enter);
@@ -172,7 +174,7 @@ fn a_filter_is_not_kept_over_runs_nor_carried_unseen_to_another_host() {
     let mut next = Stage::fleet(SIZE);
     next.app.recall(&memory);
     next.wait(Duration::from_secs(1));
-    assert!(next.text().contains("6 of 6 hosts"), "{}", next.text());
+    assert!(next.text().contains("14 hosts"), "{}", next.text());
 }
 
 fn users_view() -> Stage {
@@ -216,19 +218,22 @@ fn names_that_are_typed_are_confirmed_with_their_owner() {
     let mut stage = users_view();
     for (typed, question) in [
         ("a  tester ", "Add user tester on web-01?"),
-        ("nlaptop", "Create the key laptop of grafana on web-01?"),
+        ("claptop", "Create the key laptop of grafana on web-01?"),
     ] {
         stage.keys(typed);
         stage.key(KeyCode::Enter);
         assert!(stage.text().contains(question), "{}", stage.text());
         stage.keys("n");
     }
-    for key in ["a", "n"] {
-        stage.keys(key);
-        stage.keys("  ");
-        stage.key(KeyCode::Enter);
-        assert!(stage.app.popups.is_empty(), "no name, no question");
-    }
+    stage.keys("a  ");
+    stage.key(KeyCode::Enter);
+    assert!(stage.app.popups.is_empty(), "no name, no question");
+    stage.keys("c  ");
+    stage.key(KeyCode::Enter);
+    let text = stage.text();
+    assert!(text.contains("a key needs a name"), "{text}");
+    stage.key(KeyCode::Esc);
+    assert!(stage.app.popups.is_empty() && stage.effects.is_empty());
 }
 
 #[test]
@@ -275,7 +280,11 @@ fn issued(stage: &mut Stage) {
         id: None,
         name: "admin".to_owned(),
     };
-    let call = Change::CreateKey(owner, "laptop".to_owned());
+    let key_wanted = NewKey {
+        name: "laptop".to_owned(),
+        ..NewKey::default()
+    };
+    let call = Change::CreateKey(owner, key_wanted);
     let done = FeedEvent::Changed(call, Ok(ChangeOutcome::Key(key)));
     stage.send(AppMessage::Host(0, Box::new(done)));
 }

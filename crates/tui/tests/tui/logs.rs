@@ -6,6 +6,7 @@ use crossterm::event::KeyCode;
 use linux_api_tui::demo;
 use linux_api_tui::query::AnyResponse;
 use linux_api_tui::screen::View;
+use linux_api_wire::api::units::UnitLogLine;
 use linux_api_wire::time::ManualClock;
 
 use super::deeds::{changed, rows};
@@ -14,7 +15,7 @@ use super::truth::SIZE;
 
 #[test]
 fn the_log_of_a_unit_is_one_key_away() {
-    for (on_page, key) in [(false, "l"), (false, "L"), (true, "L"), (true, "l")] {
+    for (on_page, key) in [(false, "l"), (true, "l")] {
         let mut stage = Stage::one(SIZE);
         stage.show(View::Units);
         stage.keys("/nginx");
@@ -33,6 +34,27 @@ fn the_log_of_a_unit_is_one_key_away() {
         stage.key(KeyCode::Esc);
         assert!(stage.text().contains("sshd"), "{}", stage.text());
     }
+}
+
+#[test]
+fn the_page_of_a_unit_ends_with_the_newest_line_of_its_log() {
+    let mut stage = changed(|data| {
+        if let AnyResponse::Unit(unit) = data {
+            let line = |number: u32| UnitLogLine {
+                time: "2026-11-23T07:02:00Z".to_owned(),
+                priority: Some(6),
+                message: format!("line {number}."),
+            };
+            unit.log = Some((0..100).map(line).collect());
+        }
+    });
+    stage.show(View::Units);
+    stage.key(KeyCode::Enter);
+    let text = stage.text();
+    assert!(
+        text.contains("line 99.") && !text.contains("line 1."),
+        "{text}"
+    );
 }
 
 #[test]
@@ -128,7 +150,7 @@ fn who_may_not_read_logs_is_told_why() {
         stage.text()
     );
     stage.show(View::Units);
-    stage.keys("L");
+    stage.keys("l");
     assert_eq!(stage.app.view, View::Units);
     assert!(
         stage.text().contains("unit-log: needs scope logs:read"),

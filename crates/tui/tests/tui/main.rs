@@ -6,8 +6,17 @@
 mod acts;
 mod behaviour;
 mod deeds;
+mod fleet;
+mod handling;
+mod hands;
 mod logs;
+mod looks;
+mod matrix;
+mod network;
+mod overview;
+mod past;
 mod poison;
+mod rows;
 mod screens;
 mod stage;
 mod totals;

@@ -1,42 +1,27 @@
 //! Responses whose names mean harm.
 
 use linux_api_tui::query::AnyResponse;
+use linux_api_wire::api::fleet::FleetHost;
+use linux_api_wire::api::network::NetworkDetail;
+use linux_api_wire::api::snapshot::Snapshot;
 
 /// What tries to steer a terminal: a title, the clipboard, clearing, colours, direction, hiding.
 pub(crate) const HOSTILE: &str = "e\u{1b}]0;owned\u{7}v\u{1b}]52;c;b3duZWQ=\u{7}i\u{1b}[2J\u{9b}31ml\
                        \u{202e}txt\u{2066}\u{200b}\u{feff}\n\r\t漢字e\u{301}";
 
+fn bad() -> String {
+    HOSTILE.to_owned()
+}
+
 /// Puts it into every text of a response.
 pub(crate) fn poison(data: &mut AnyResponse) {
-    let bad = || HOSTILE.to_owned();
     match data {
         AnyResponse::Me(me) => me.user.username = bad(),
         AnyResponse::Info(info) => {
             info.release = bad();
             info.machine = "x".repeat(2 << 20);
         }
-        AnyResponse::Snapshot(snapshot) => {
-            snapshot.host = bad();
-            for filesystem in snapshot.filesystems.iter_mut().flatten() {
-                filesystem.mount_point = bad();
-            }
-            for disk in snapshot.disks.iter_mut().flatten() {
-                disk.device = bad();
-                disk.busy_percent = f64::NAN;
-                disk.read_bytes_per_second = -1.0;
-            }
-            for session in snapshot.sessions.iter_mut().flatten() {
-                session.user = bad();
-            }
-            for sensor in snapshot.sensors.iter_mut().flatten() {
-                sensor.name = bad();
-                sensor.celsius = Some(f64::INFINITY);
-            }
-            if let Some(cpu) = &mut snapshot.cpu {
-                cpu.usage_percent = -1.0;
-                cpu.per_core[0].usage_percent = f64::NAN;
-            }
-        }
+        AnyResponse::Snapshot(snapshot) => poison_snapshot(snapshot),
         AnyResponse::Processes(rows) => {
             for process in &mut rows.items {
                 process.name = bad();
@@ -61,13 +46,27 @@ pub(crate) fn poison(data: &mut AnyResponse) {
                 row.p99 = f64::NAN;
             }
         }
-        AnyResponse::History(history) => {
+        AnyResponse::History(history)
+        | AnyResponse::EarlierHistory(history)
+        | AnyResponse::Rates(history)
+        | AnyResponse::Past(history)
+        | AnyResponse::Fill(history) => {
             for series in &mut history.series {
                 series.labels.insert("name".to_owned(), bad());
                 series.points.push([f64::NAN, f64::INFINITY, -1.0]);
                 series.points.push([1e300, 0.0, 0.0]);
             }
         }
+        AnyResponse::Fleet(hosts) => poison_fleet(hosts),
+        AnyResponse::FleetTrail(trails) => {
+            for trail in trails.values_mut() {
+                trail.interface = Some(bad());
+                trail.cpu.step = u64::MAX;
+                trail.cpu.points.push([f64::NAN, f64::INFINITY, -1.0]);
+                trail.memory.points.insert(0, [1e300, -1e300, 0.0]);
+            }
+        }
+        AnyResponse::Network(detail) => poison_network(detail),
         AnyResponse::Users(users) => {
             for user in users {
                 user.username = bad();
@@ -102,6 +101,60 @@ pub(crate) fn poison(data: &mut AnyResponse) {
                 entry.time = format!("2026-11-23T07{HOSTILE}");
                 entry.priority = Some(200);
             }
+        }
+    }
+}
+
+fn poison_snapshot(snapshot: &mut Snapshot) {
+    snapshot.host = bad();
+    for filesystem in snapshot.filesystems.iter_mut().flatten() {
+        filesystem.mount_point = bad();
+    }
+    for disk in snapshot.disks.iter_mut().flatten() {
+        disk.device = bad();
+        disk.busy_percent = f64::NAN;
+        disk.read_bytes_per_second = -1.0;
+    }
+    for session in snapshot.sessions.iter_mut().flatten() {
+        session.user = bad();
+    }
+    for sensor in snapshot.sensors.iter_mut().flatten() {
+        sensor.name = bad();
+        sensor.celsius = Some(f64::INFINITY);
+    }
+    if let Some(cpu) = &mut snapshot.cpu {
+        cpu.usage_percent = -1.0;
+        cpu.per_core[0].usage_percent = f64::NAN;
+    }
+}
+
+fn poison_network(detail: &mut NetworkDetail) {
+    detail.other_addresses = vec![bad()];
+    for interface in &mut detail.interfaces {
+        interface.traffic.interface = bad();
+        interface.traffic.received_bytes_per_second = f64::NAN;
+        interface.state = Some(bad());
+        interface.addresses = vec![bad(), bad()];
+    }
+    for socket in &mut detail.listening {
+        socket.protocol = bad();
+        socket.address = bad();
+        socket.user = Some(bad());
+        socket.process = Some(format!("{HOSTILE}{}", "y".repeat(1 << 16)));
+        socket.process_error = Some(bad());
+    }
+}
+
+fn poison_fleet(hosts: &mut [FleetHost]) {
+    for host in hosts {
+        host.name = bad();
+        host.id.push_str(HOSTILE);
+        host.labels.insert(bad(), bad());
+        host.age_seconds = u64::MAX;
+        if let Some(facts) = &mut host.facts {
+            facts.disk_mount_point = Some(bad());
+            facts.cpu_usage_percent = Some(f64::NAN);
+            facts.memory_total_bytes = Some(0);
         }
     }
 }

@@ -8,11 +8,12 @@ use linux_api_client::error::ClientError;
 use linux_api_tui::change::{Change, ChangeOutcome};
 use linux_api_tui::message::{AppMessage, FeedEvent};
 use linux_api_tui::query::{
-    AnyQuery, AnyResponse, ProcessRows, RequestCounts, SnapshotQuery, UsersQuery,
+    AnyQuery, AnyResponse, FleetTrails, ProcessRows, RequestCounts, SnapshotQuery, UsersQuery,
 };
 use linux_api_tui::screen::View;
 use linux_api_wire::api::history::History;
 use linux_api_wire::api::logs::LogPage;
+use linux_api_wire::api::network::NetworkDetail;
 use linux_api_wire::api::processes::ProcessDetail;
 use linux_api_wire::api::snapshot::Snapshot;
 use linux_api_wire::api::units::{UnitDetail, UnitList};
@@ -98,14 +99,11 @@ fn empty() {
                 AnyQuery::Snapshot(SnapshotQuery) => Ok(AnyResponse::Snapshot(nothing_read())),
                 AnyQuery::Processes(_) => Ok(AnyResponse::Processes(ProcessRows::default())),
                 AnyQuery::Requests(_) => Ok(AnyResponse::Requests(RequestCounts::default())),
-                AnyQuery::History(query) => Ok(AnyResponse::History(History {
-                    from: query.from.to_string(),
-                    to: query.to.to_string(),
-                    history_since: None,
-                    step: query.step,
-                    series: Vec::new(),
-                    next_cursor: None,
-                })),
+                AnyQuery::History(_) => Ok(AnyResponse::History(no_history())),
+                AnyQuery::Rates(_) => Ok(AnyResponse::Rates(no_history())),
+                AnyQuery::Network(_) => Ok(AnyResponse::Network(NetworkDetail::default())),
+                AnyQuery::Fleet(_) => Ok(AnyResponse::Fleet(Vec::new())),
+                AnyQuery::FleetTrail(_) => Ok(AnyResponse::FleetTrail(FleetTrails::new())),
                 AnyQuery::Users(UsersQuery) => Ok(AnyResponse::Users(Vec::new())),
                 AnyQuery::Keys(_) => Ok(AnyResponse::Keys(Vec::new())),
                 AnyQuery::Units(_) => Ok(AnyResponse::Units(no_units())),
@@ -114,6 +112,17 @@ fn empty() {
             })
         });
         snapshot(&named("empty", *view), &stage);
+    }
+}
+
+fn no_history() -> History {
+    History {
+        from: "2026-11-23T06:02:00Z".to_owned(),
+        to: "2026-11-23T07:02:00Z".to_owned(),
+        history_since: None,
+        step: 60,
+        series: Vec::new(),
+        next_cursor: None,
     }
 }
 
@@ -331,7 +340,7 @@ fn the_menu_of_signals_and_the_questions_of_acts() {
 fn the_tree() {
     let mut stage = Stage::one(SMALL);
     stage.show(View::Processes);
-    stage.keys("tNgg");
+    stage.keys("t#gg");
     snapshot("processes_tree", &stage);
 }
 

@@ -1,15 +1,17 @@
 //! A dashboard on a stage: scripted hosts, a clock that stands still, a terminal made of text.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use linux_api_client::error::ClientError;
 use linux_api_tui::app::{App, DashboardSettings};
 use linux_api_tui::demo::{self, DemoHost};
+use linux_api_tui::display::{Display, LocalOffset};
 use linux_api_tui::host::HostState;
 use linux_api_tui::keymap::Keymap;
-use linux_api_tui::message::{AppMessage, ClockReading, Effect, FeedEvent};
+use linux_api_tui::message::{AppMessage, ClockReading, Effect, FeedEvent, PollPlan};
 use linux_api_tui::query::{AnyQuery, AnyResponse};
 use linux_api_tui::sanitize::CleanBackend;
 use linux_api_tui::screen::View;
@@ -28,6 +30,8 @@ pub(crate) struct Stage {
     answers: Vec<Responder>,
     clock: ManualClock,
     elapsed: Duration,
+    /// What each host is polled for.
+    plans: Vec<Arc<PollPlan>>,
     /// Effects other than polls of hosts.
     pub(crate) effects: Vec<Effect>,
 }
@@ -38,7 +42,10 @@ fn settings() -> DashboardSettings {
         keymap: Keymap::built_in(Preset::Default),
         every: Duration::from_secs(2),
         read_only: false,
-        colour: true,
+        display: Display {
+            local: LocalOffset::Fixed(0),
+            ..Display::default()
+        },
     }
 }
 
@@ -46,8 +53,9 @@ impl Stage {
     /// Hosts with what they say; `width` and `height` of the terminal.
     pub(crate) fn new(hosts: Vec<(HostState, Responder)>, size: (u16, u16)) -> Self {
         let start: Timestamp = "2026-11-23T07:02:00Z".parse().unwrap();
-        let (hosts, answers) = hosts.into_iter().unzip();
+        let (hosts, answers): (Vec<_>, Vec<_>) = hosts.into_iter().unzip();
         let mut stage = Self {
+            plans: vec![Arc::default(); answers.len()],
             app: App::new(hosts, settings(), size),
             answers,
             clock: ManualClock::at(start),
@@ -115,12 +123,23 @@ impl Stage {
             for effect in self.app.update(now, message) {
                 match effect {
                     Effect::Poll(host, plan) => {
+                        self.plans[host] = Arc::clone(&plan);
                         for wanted in &plan.queries {
                             waiting.splice(0..0, self.ask(host, wanted));
                         }
                     }
                     other => self.effects.push(other),
                 }
+            }
+        }
+    }
+
+    /// A host is polled for all of its plan, and responds.
+    pub(crate) fn poll(&mut self, host: usize) {
+        let plan = Arc::clone(&self.plans[host]);
+        for wanted in &plan.queries {
+            for message in self.ask(host, wanted).into_iter().rev() {
+                self.send(message);
             }
         }
     }
@@ -169,7 +188,8 @@ impl Stage {
     /// Opens a view by the number of its tab.
     pub(crate) fn show(&mut self, view: View) {
         let place = View::ALL.iter().position(|it| *it == view).unwrap();
-        self.keys(&(place + 1).to_string());
+        // The tenth key is 0.
+        self.keys(&((place + 1) % 10).to_string());
     }
 
     /// Lets time pass.

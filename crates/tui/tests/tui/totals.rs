@@ -76,7 +76,7 @@ fn a_file_system_is_as_full_as_df_says_and_an_image_is_no_trouble() {
     assert!(stage.app.hosts[0].has_trouble());
     let text = stage.text();
     let row = text.lines().find(|line| line.contains("│/ ")).unwrap();
-    assert!(row.contains(" 100 "), "{row}");
+    assert!(row.contains(" 100% "), "{row}");
     let image = vec![mounted("/", 100, 0, true), mounted("/var", 10, 90, false)];
     let stage = overview(Vec::new(), image);
     assert!(!stage.app.hosts[0].has_trouble(), "{}", stage.text());

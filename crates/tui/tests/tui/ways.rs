@@ -6,7 +6,7 @@ use crossterm::event::{KeyCode, MouseButton, MouseEventKind};
 use linux_api_tui::keymap::Keymap;
 use linux_api_tui::message::Effect;
 use linux_api_tui::screen::View;
-use linux_api_tui::theme::Theme;
+use linux_api_tui::theme::{Depth, Theme};
 use linux_api_wire::tui::{Preset, ThemeName};
 
 use super::stage::Stage;
@@ -17,12 +17,18 @@ const SIZE: (u16, u16) = (80, 24);
 fn the_mouse_chooses_opens_sorts_and_zooms() {
     let left = MouseEventKind::Down(MouseButton::Left);
     let mut stage = Stage::fleet(SIZE);
-    stage.mouse(left, 2, 5);
+    let text = stage.text();
+    let row = text
+        .lines()
+        .position(|line| line.starts_with("\"db-01"))
+        .unwrap();
+    let row = u16::try_from(row).unwrap();
+    stage.mouse(left, 2, row);
     assert_eq!(stage.app.host().name, "db-01");
-    stage.mouse(left, 2, 5);
+    stage.mouse(left, 2, row);
     assert_eq!(stage.app.view, View::Overview, "the chosen row opens");
     // The tab of the processes, and its third row.
-    stage.mouse(left, 20, 1);
+    stage.mouse(left, 15, 1);
     assert_eq!(stage.app.view, View::Processes);
     let before = stage.app.screens.processes.table.sort;
     stage.mouse(left, 3, 2);
@@ -84,7 +90,7 @@ fn themes_are_changed_by_command_and_without_colour_none_comes_back() {
     stage.keys(":theme light");
     stage.key(KeyCode::Enter);
     assert_ne!(stage.app.settings.theme.accent, before);
-    stage.app.settings.colour = false;
+    stage.app.settings.display.terminal.depth = Depth::Mono;
     stage.keys(":theme default");
     stage.key(KeyCode::Enter);
     assert_eq!(stage.app.settings.theme.accent.fg, None);
@@ -213,8 +219,8 @@ fn a_click_on_a_heading_sorts_by_what_stands_there() {
     let left = MouseEventKind::Down(MouseButton::Left);
     for width in [60, 71, 80, 112, 160] {
         for (view, others) in [
-            (View::Fleet, &["AGE", "UP", "LABELS"][..]),
-            (View::Processes, &[]),
+            (View::Fleet, &["20m", "FULLEST", "LABELS"][..]),
+            (View::Processes, &["TREND"]),
             (View::Api, &["BY_MINUTE"]),
         ] {
             let mut stage = Stage::fleet((width, 24));

@@ -273,6 +273,11 @@ pub enum UnitLimit {
     Infinity(Infinity),
 }
 
+impl UnitLimit {
+    /// No limit.
+    pub const NONE: Self = Self::Infinity(Infinity::Infinity);
+}
+
 /// The word `infinity`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -25,7 +25,7 @@ pub use value::SelectedProcess;
     "pid": 4312, "ppid": 1, "name": "nginx", "command": "nginx: worker process", "uid": 33,
     "user": "www-data", "state": "sleeping", "cpu_percent": 2.5, "cpu_seconds": 81.4,
     "memory_bytes": 9_412_608, "memory_percent": 0.23, "virtual_bytes": 57_368_576, "threads": 1,
-    "nice": 0, "tty": null, "start_time": "2026-11-23T07:02:00.120Z", "start_ticks": 81_234,
+    "priority": 20, "nice": 0, "tty": null, "start_time": "2026-11-23T07:02:00.120Z", "start_ticks": 81_234,
     "cgroup": "/system.slice/nginx.service", "unit": "nginx.service", "container": null,
     "read_bytes": null, "written_bytes": null, "read_bytes_per_second": null,
     "written_bytes_per_second": null,
@@ -63,6 +63,9 @@ pub struct Process {
     pub virtual_bytes: u64,
     /// Number of threads.
     pub threads: u64,
+    /// Priority as the kernel schedules it: 0 to 39 for ordinary processes, -2 to -100 for real-time ones. Null
+    /// from daemons that do not know it.
+    pub priority: Option<i32>,
     /// Nice value, -20 to 19.
     pub nice: i32,
     /// Its terminal.
@@ -150,7 +153,7 @@ pub struct ProcessList<T = Process> {
     "pid": 4312, "ppid": 1, "name": "nginx", "command": "nginx: worker process", "uid": 33,
     "user": "www-data", "state": "sleeping", "cpu_percent": 2.5, "cpu_seconds": 81.4,
     "memory_bytes": 9_412_608, "memory_percent": 0.23, "virtual_bytes": 57_368_576, "threads": 1,
-    "nice": 0, "tty": null, "start_time": "2026-11-23T07:02:00.120Z", "start_ticks": 81_234,
+    "priority": 20, "nice": 0, "tty": null, "start_time": "2026-11-23T07:02:00.120Z", "start_ticks": 81_234,
     "cgroup": "/system.slice/nginx.service", "unit": "nginx.service", "container": null,
     "read_bytes": 4096, "written_bytes": 0, "read_bytes_per_second": 0.0,
     "written_bytes_per_second": 0.0,

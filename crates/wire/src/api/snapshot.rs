@@ -24,6 +24,8 @@ use crate::time::Timestamp;
 pub struct Snapshot {
     /// Name of the host.
     pub host: String,
+    /// Its id among the hosts of the daemon's database; absent in streams, and from an older daemon.
+    pub host_id: Option<String>,
     /// When it was read.
     #[schema(value_type = String, format = DateTime)]
     pub time: Timestamp,
@@ -101,6 +103,7 @@ impl Snapshot {
         });
         Self {
             host: snapshot.host.to_string(),
+            host_id: None,
             time: snapshot.time,
             cpu: part!(Cpu, cpu),
             load: part!(Load, load),
@@ -129,6 +132,9 @@ impl Serialize for Snapshot {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("host", &self.host)?;
+        if let Some(id) = &self.host_id {
+            map.serialize_entry("host_id", id)?;
+        }
         map.serialize_entry("time", &self.time)?;
         for family in self.status.keys() {
             let field = family.field();
@@ -168,6 +174,7 @@ pub struct StreamEnd {
 pub fn example() -> serde_json::Value {
     serde_json::json!({
         "host": "web-03",
+        "host_id": "3f2a9c0d1e4b5a69",
         "time": "2026-11-23T07:02:00.250Z",
         "cpu": {
             "usage_percent": 12.5, "user_percent": 9.25, "system_percent": 3.25,

@@ -46,7 +46,8 @@ pub struct ListedProcess {
     "processor": "AMD EPYC 7543 32-Core Processor",
     "cpu_count": 2,
     "memory_total": 25_276_063_744_u64,
-    "disk_total": 270_553_174_016_u64
+    "disk_total": 270_553_174_016_u64,
+    "utc_offset_seconds": 3600
 }))]
 pub struct SystemInfo {
     /// Name of the operating system.
@@ -67,6 +68,10 @@ pub struct SystemInfo {
     pub memory_total: u64,
     /// Size of the root filesystem in bytes.
     pub disk_total: u64,
+    /// How far the clock of the host's time zone is ahead of UTC now, in seconds; null where the daemon does
+    /// not report it.
+    #[serde(default)]
+    pub utc_offset_seconds: Option<i32>,
 }
 
 /// A Linux account.

@@ -182,6 +182,18 @@ impl Filesystem {
         (all > 0.0).then(|| 100.0 * used / all)
     }
 
+    /// As [`Self::fullness`] in whole percent, rounded up as df(1) does: what is shown as 100 may have a
+    /// little left, but what is full is never shown as 99.
+    #[must_use]
+    pub fn df_percent(&self) -> Option<u64> {
+        let (used, available) = (self.used_bytes?, self.available_bytes?);
+        let all = u128::from(used) + u128::from(available);
+        if all == 0 {
+            return None;
+        }
+        u64::try_from((u128::from(used) * 100).div_ceil(all)).ok()
+    }
+
     /// As [`Self::fullness`], where that says whether an operator has to act: `None` for what
     /// can only be read, such as the image that a host starts from, which is full from the start.
     #[must_use]
@@ -377,6 +389,10 @@ mod tests {
         };
         let full = one(520, 0, false);
         assert_eq!((full.fullness(), full.strain()), (Some(100.0), Some(100.0)));
+        let percents = [(1, 999), (370, 630), (3701, 6299), (999, 1)];
+        let percents = percents.map(|(used, available)| one(used, available, false).df_percent());
+        assert_eq!(percents, [Some(1), Some(37), Some(38), Some(100)]);
+        assert_eq!(one(0, 0, false).df_percent(), None);
         assert_eq!(one(300, 900, false).fullness(), Some(25.0));
         assert_eq!(one(0, 0, false).fullness(), None);
         let image = one(1_000, 0, true);

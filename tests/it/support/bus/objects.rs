@@ -58,6 +58,16 @@ impl Unit {
     }
 
     #[zbus(property)]
+    fn wants(&self) -> Vec<String> {
+        self.get().wants
+    }
+
+    #[zbus(property)]
+    fn propagates_stop_to(&self) -> Vec<String> {
+        self.get().propagates_stop_to
+    }
+
+    #[zbus(property)]
     fn fragment_path(&self) -> String {
         self.get().fragment
     }

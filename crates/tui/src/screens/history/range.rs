@@ -5,8 +5,7 @@ use std::time::Duration;
 use super::LIST;
 use crate::app::App;
 use crate::host::HostState;
-use crate::query::HistoryQuery;
-use linux_api_wire::series::SERIES;
+use crate::query::{EarlierHistoryQuery, HistoryQuery};
 use linux_api_wire::time::Timestamp;
 use linux_api_wire::units::floor;
 
@@ -33,7 +32,9 @@ const RANGES: [u64; 16] = [
     3650 * DAY,
 ];
 /// Steps that people can count in, in seconds.
-const STEPS: [u64; 10] = [2, 10, 30, MINUTE, 300, 900, HOUR, 10_800, 21_600, DAY];
+const STEPS: [u64; 13] = [
+    2, 5, 10, 30, MINUTE, 120, 300, 900, 1_800, HOUR, 10_800, 21_600, DAY,
+];
 /// How long a daemon keeps readings finer than a minute.
 pub(super) const FINE: Duration = Duration::from_secs(HOUR);
 /// What was typed: a moment, or a whole day.
@@ -41,6 +42,16 @@ pub(super) const FINE: Duration = Duration::from_secs(HOUR);
 enum Jump {
     Moment(Timestamp),
     Day(Timestamp),
+}
+
+impl Jump {
+    /// The same on a clock that is so many seconds behind.
+    fn earlier(self, seconds: i32) -> Self {
+        match self {
+            Self::Moment(time) => Self::Moment(super::on_clock(time, -seconds)),
+            Self::Day(time) => Self::Day(super::on_clock(time, -seconds)),
+        }
+    }
 }
 
 /// The next shorter range, or the next longer one.
@@ -86,9 +97,24 @@ impl App {
         self.screens.history.end = (end < self.time_of(self.host())).then_some(end);
     }
 
+    /// Shows the next shorter time around a moment.
+    pub(super) fn zoom_at(&mut self, moment: Timestamp) {
+        self.screens.history.end = Some(moment.saturating_add(self.screens.history.span / 2));
+        zoom(self, true);
+        let end = moment.saturating_add(self.screens.history.span / 2);
+        self.end_at(end);
+    }
+
     /// Goes to the time that was typed.
     pub(crate) fn jump(&mut self, text: &str) {
-        match read_jump(text, self.time_of(self.host())) {
+        let offset = super::offset(self);
+        let now = super::on_clock(self.time_of(self.host()), offset);
+        // What names its zone is in that; the rest is read from the clock that is shown.
+        let jump = match text.trim().parse() {
+            Ok(time) => Some(Jump::Moment(time)),
+            Err(_) => read_jump(text, now).map(|jump| jump.earlier(offset)),
+        };
+        match jump {
             Some(Jump::Moment(time)) => {
                 self.end_at(time.saturating_add(self.screens.history.span / 2));
             }
@@ -97,7 +123,7 @@ impl App {
                 self.end_at(start.saturating_add(self.screens.history.span));
             }
             None => {
-                self.complain("expected a time in UTC: 03:12, -2h, 2026-11-20, 2026-11-20 03:12");
+                self.complain("expected a time: 03:12, -2h, 2026-11-20, 2026-11-20 03:12");
             }
         }
     }
@@ -111,13 +137,13 @@ impl App {
         }
     }
 
-    /// The query: a point for each column or so, between whole steps, so that it
+    /// The query: two points for each column or so, as dots have two, between whole steps, so that it
     /// stays the same for a while.
     #[must_use]
     pub fn history_query(&self, host: &HostState) -> HistoryQuery {
         let state = &self.screens.history;
         let columns = u64::from(self.size.0.saturating_sub(LIST + 2)).max(20);
-        let wanted = state.span.as_secs() / columns;
+        let wanted = state.span.as_secs() / (columns * 2);
         let now = self.time_of(host);
         let end = state.end.unwrap_or(now);
         let is_recent = end.saturating_sub(state.span) >= now.saturating_sub(FINE);
@@ -132,11 +158,24 @@ impl App {
             step,
         );
         HistoryQuery {
-            series: state.table.selected.unwrap_or(SERIES[0].name),
+            series: super::wanted_series(self),
             from: to.saturating_sub(state.span),
             to,
             step,
         }
+    }
+
+    /// The same query about the time that is laid behind; nothing where none is.
+    pub(super) fn earlier_query(&self, host: &HostState) -> Option<EarlierHistoryQuery> {
+        let before = self.screens.history.behind.before()?;
+        let query = self.history_query(host);
+        Some(EarlierHistoryQuery(HistoryQuery {
+            from: query.from.saturating_sub(before),
+            to: query.to.saturating_sub(before),
+            // What was long ago is stored by the minute.
+            step: query.step.max(MINUTE),
+            ..query
+        }))
     }
 }
 
@@ -155,7 +194,7 @@ fn read_span(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(number.checked_mul(unit)?))
 }
 
-/// Reads a time in UTC: `03:12` is the last one before now, `-2h` is so long ago.
+/// Reads a time: `03:12` is the last one before now, `-2h` is so long ago.
 fn read_jump(text: &str, now: Timestamp) -> Option<Jump> {
     let text = text.trim();
     if let Some(span) = text.strip_prefix('-') {

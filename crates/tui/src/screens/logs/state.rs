@@ -17,6 +17,8 @@ pub struct LogsState {
     pub filter: LogFilter,
     /// Whether the newest line stays chosen.
     pub following: bool,
+    /// Whether long messages are wrapped.
+    pub(super) wraps: bool,
     /// How far messages are scrolled to the side.
     pub(super) scroll: usize,
     /// Where older lines are requested from.
@@ -43,6 +45,7 @@ impl Default for LogsState {
             table: TableState::default(),
             filter: LogFilter::default(),
             following: true,
+            wraps: false,
             scroll: 0,
             older: None,
             held: None,

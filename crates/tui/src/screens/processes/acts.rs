@@ -12,26 +12,31 @@ use linux_api_wire::api_key::Scope;
 
 actions! {
     SIGNAL "signal" "f9 delete d,d", "signal", "send a signal to the process, TERM first";
-    RENICE "renice" "f7 f8", "nice", "change the nice value of the process";
+    NICE_LOWER "nice-lower" "f7", "nice", "lower the nice value: more CPU time for the process";
+    NICE_HIGHER "nice-higher" "f8", "", "raise the nice value: less CPU time for the process";
 }
 
-/// The process of a row.
-pub(crate) fn reference(process: &Process) -> ProcessRef {
+/// Most processes that one act is about, as the API takes it.
+const MOST: usize = 100;
+
+/// The process of a row, with its nice value.
+pub(crate) fn reference(process: &Process) -> (ProcessRef, i32) {
     let uid = || process.uid.map(|uid| uid.to_string());
     let user = process.user.clone().or_else(uid);
-    ProcessRef {
+    let process_ref = ProcessRef {
         identity: ProcessIdentity {
             pid: process.pid,
             start_ticks: process.start_ticks,
         },
         name: process.name.clone(),
         user: user.unwrap_or_else(|| "an unknown user".to_owned()),
-    }
+    };
+    (process_ref, process.nice)
 }
 
 /// Why an action is out of the question; nothing when it is not.
 pub(crate) fn forbidden(app: &App, action: KeyAction) -> Option<String> {
-    if !matches!(action, SIGNAL | RENICE) {
+    if !is_act(action) {
         return None;
     }
     if app.settings.read_only {
@@ -40,35 +45,63 @@ pub(crate) fn forbidden(app: &App, action: KeyAction) -> Option<String> {
     app.host().cannot_act(Scope::ProcessesAct)
 }
 
-/// Opens the menu of signals, or the line for a nice value.
-pub(crate) fn act(app: &mut App, action: KeyAction, process: Option<ProcessRef>) {
-    if !matches!(action, SIGNAL | RENICE) {
+fn is_act(action: KeyAction) -> bool {
+    matches!(action, SIGNAL | NICE_LOWER | NICE_HIGHER)
+}
+
+/// Opens the menu of signals, or the line for a nice value, for these processes with their nice values.
+pub(crate) fn act(app: &mut App, action: KeyAction, chosen: Vec<(ProcessRef, i32)>) {
+    if !is_act(action) {
         return;
     }
     if let Some(reason) = forbidden(app, action) {
         app.complain(format!("{}: {reason}", action.name));
         return;
     }
-    let Some(process) = process else {
+    let Some((first, nice)) = chosen.first().cloned() else {
         app.complain("choose a process first");
         return;
     };
+    if chosen.len() > MOST {
+        app.complain(format!(
+            "{} are tagged: at most {MOST} at once",
+            chosen.len()
+        ));
+        return;
+    }
     let host = app.current;
+    let processes: Vec<ProcessRef> = chosen.into_iter().map(|(process, _)| process).collect();
     if action == SIGNAL {
         app.popups.push(Popup::Signals {
-            process,
+            processes,
             host,
             chosen: 0,
         });
         return;
     }
-    let name: String = process.name.chars().take(15).collect();
-    let label = format!(
-        "nice value of {} {name} (-20 to 19): ",
-        process.identity.pid
-    );
-    app.prompt_for(label, move |app, text| match text.parse() {
-        Ok(nice @ -20..=19) => app.confirm_on(host, Change::Renice(process.clone(), nice)),
+    let whose = if processes.len() == 1 {
+        let name: String = first.name.chars().take(15).collect();
+        format!("{} {name}, now {nice}", first.identity.pid)
+    } else {
+        format!("{} processes", processes.len())
+    };
+    let offered = if action == NICE_LOWER {
+        nice - 1
+    } else {
+        nice + 1
+    };
+    let offered = offered.clamp(-20, 19).to_string();
+    let label = format!("nice value of {whose} (-20 to 19): ");
+    app.prompt_with(label, &offered, move |app, text| match text.parse() {
+        Ok(nice @ -20..=19) => {
+            let mut processes = processes.clone();
+            let change = if processes.len() == 1 {
+                Change::Renice(processes.remove(0), nice)
+            } else {
+                Change::ReniceAll(processes, nice)
+            };
+            app.confirm_on(host, change);
+        }
         _ => app.complain("a nice value is a number from -20 to 19"),
     });
 }

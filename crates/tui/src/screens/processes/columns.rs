@@ -1,7 +1,9 @@
 //! The columns of the process table.
 
 use std::cmp::Ordering;
+use std::time::Duration;
 
+use super::calm::{CalmReadings, KEPT};
 use super::tree::TreeRow;
 use crate::app::App;
 use crate::sanitize::cut;
@@ -15,23 +17,45 @@ use linux_api_wire::units::{
 
 /// From which width on there is room for traffic, units and the directories of programs.
 const WIDE: u16 = 120;
+/// From which widths on there is room for what is needed less often.
+const NAMES: u16 = 136;
+const TRENDS: u16 = 140;
+const VIRTUAL: u16 = 152;
+const STARTS: u16 = 172;
+const PRIORITIES: u16 = 184;
+const CGROUPS: u16 = 220;
+/// The title of the last column, which takes what is left.
+pub(super) const COMMAND: &str = "COMMAND";
+/// How many there are.
+const COLUMNS: usize = 19;
 /// How deep a tree is drawn; deeper levels stand below each other.
 const DEPTH: usize = 20;
 
-/// A process, and its place in the tree.
+/// A process, its place in the tree, and how it does.
 #[derive(Clone, Copy)]
 pub(super) struct ProcessRow<'a> {
     process: &'a Process,
     branch: &'a [bool],
     folded: usize,
+    /// Percent of one core, calmed.
+    cpu: Option<f64>,
+    /// The same over time.
+    trend: [Option<f64>; KEPT],
 }
 
 impl<'a> ProcessRow<'a> {
-    pub(super) fn new(process: &'a Process, row: &'a TreeRow) -> Self {
+    pub(super) fn new(
+        process: &'a Process,
+        row: &'a TreeRow,
+        calm: &CalmReadings,
+        every: Duration,
+    ) -> Self {
         Self {
             process,
             branch: &row.branch,
             folded: row.folded,
+            cpu: calm.cpu(process),
+            trend: calm.trend(process, every),
         }
     }
 
@@ -40,14 +64,16 @@ impl<'a> ProcessRow<'a> {
             process,
             branch: &[],
             folded: 0,
+            cpu: process.cpu_percent,
+            trend: [None; KEPT],
         }
     }
 }
 
-type ProcessColumn<'a> = TableColumn<ProcessRow<'a>>;
+pub(super) type ProcessColumn<'a> = TableColumn<ProcessRow<'a>>;
 
 /// All columns, from left to right.
-pub(super) fn columns<'a>() -> [ProcessColumn<'a>; 13] {
+pub(super) fn columns<'a>() -> [ProcessColumn<'a>; COLUMNS] {
     [
         ProcessColumn::numbers("PID", 7, |at, row| at.dim(row.process.pid.to_string()))
             .ascending(|row| Some(SortKey::Whole(row.process.pid.into())))
@@ -58,6 +84,12 @@ pub(super) fn columns<'a>() -> [ProcessColumn<'a>; 13] {
         })
         .ascending(|row| row.process.user.as_deref().map(SortKey::Text))
         .field("user"),
+        ProcessColumn::numbers("PRI", 4, |at, row| {
+            at.optional(row.process.priority.map(|it| it.to_string()))
+        })
+        .ascending(|row| row.process.priority.map(|it| SortKey::Number(it.into())))
+        .field("priority")
+        .from(PRIORITIES),
         ProcessColumn::words("S", 1, |at, row| state_cell(&row.process.state, at.theme))
             .ascending(|row| Some(SortKey::Text(&row.process.state)))
             .field("state"),
@@ -68,6 +100,10 @@ pub(super) fn columns<'a>() -> [ProcessColumn<'a>; 13] {
             .descending(|row| Some(SortKey::Whole(row.process.threads)))
             .field("threads")
             .from(WIDE),
+        ProcessColumn::numbers("VIRT", 7, |at, row| at.dim(size(row.process.virtual_bytes)))
+            .descending(|row| Some(SortKey::Whole(row.process.virtual_bytes)))
+            .field("virtual_bytes")
+            .from(VIRTUAL),
         ProcessColumn::numbers("RES", 7, |at, row| at.text(size(row.process.memory_bytes)))
             .descending(|row| Some(SortKey::Whole(row.process.memory_bytes)))
             .field("memory_bytes"),
@@ -77,9 +113,10 @@ pub(super) fn columns<'a>() -> [ProcessColumn<'a>; 13] {
         })
         .descending(|row| row.process.memory_percent.map(SortKey::Number))
         .field("memory_percent"),
-        ProcessColumn::numbers("CPU%", 6, |at, row| cpu_cell(at, row.process))
-            .descending(|row| row.process.cpu_percent.map(SortKey::Number))
+        ProcessColumn::numbers("CPU%", 6, |at, row| cpu_cell(at, row.cpu))
+            .descending(|row| row.cpu.map(SortKey::Number))
             .field("cpu_percent"),
+        ProcessColumn::words("TREND", 10, |at, row| trend_cell(at, row)).from(TRENDS),
         ProcessColumn::numbers("TIME", 8, |at, row| {
             at.dim(cpu_time(row.process.cpu_seconds))
         })
@@ -97,6 +134,10 @@ pub(super) fn columns<'a>() -> [ProcessColumn<'a>; 13] {
         .descending(|row| row.process.written_bytes_per_second.map(SortKey::Number))
         .field("written_bytes_per_second")
         .from(WIDE),
+        ProcessColumn::words("START", 10, |at, row| at.dim(start(at, row.process)))
+            .ascending(|row| Some(SortKey::Text(&row.process.start_time)))
+            .field("start_time")
+            .from(STARTS),
         ProcessColumn::words("UNIT", 18, |at, row| {
             let unit = || row.process.unit.clone();
             at.optional(row.process.container.clone().or_else(unit))
@@ -104,9 +145,19 @@ pub(super) fn columns<'a>() -> [ProcessColumn<'a>; 13] {
         .ascending(|row| row.process.unit.as_deref().map(SortKey::Text))
         .field("unit")
         .from(WIDE),
-        ProcessColumn::words("COMMAND", 0, |at, row| at.text(command(at.app, row)))
+        ProcessColumn::words("CGROUP", 24, |at, row| {
+            at.optional(row.process.cgroup.clone())
+        })
+        .ascending(|row| row.process.cgroup.as_deref().map(SortKey::Text))
+        .field("cgroup")
+        .from(CGROUPS),
+        ProcessColumn::words("NAME", 15, |at, row| at.text(cut(&row.process.name)))
             .ascending(|row| Some(SortKey::Text(&row.process.name)))
-            .field("name"),
+            .field("name")
+            .from(NAMES),
+        ProcessColumn::words(COMMAND, 0, |at, row| at.text(command(at.app, row)))
+            .ascending(|row| Some(SortKey::Text(&row.process.command)))
+            .field("command"),
     ]
 }
 
@@ -114,6 +165,25 @@ pub(super) fn columns<'a>() -> [ProcessColumn<'a>; 13] {
 pub(super) fn field(title: &str) -> &'static str {
     let columns = columns();
     TableColumn::titled(&columns, title).map_or("", |column| column.heading().field)
+}
+
+/// The columns that none of these processes has anything in.
+pub(super) fn empty(processes: &[Process]) -> Vec<&'static str> {
+    // Where there are no rows, nothing is known of them.
+    let has = |holds: fn(&Process) -> bool| processes.is_empty() || processes.iter().any(holds);
+    let optional: [(&'static str, bool); 6] = [
+        ("READ/s", has(|it| it.read_bytes_per_second.is_some())),
+        ("WRITE/s", has(|it| it.written_bytes_per_second.is_some())),
+        (
+            "UNIT",
+            has(|it| it.unit.is_some() || it.container.is_some()),
+        ),
+        ("CGROUP", has(|it| it.cgroup.is_some())),
+        ("PRI", has(|it| it.priority.is_some())),
+        ("MEM%", has(|it| it.memory_percent.is_some())),
+    ];
+    let without = optional.into_iter().filter(|(_, has_some)| !has_some);
+    without.map(|(title, _)| title).collect()
 }
 
 /// Compares two processes as the API does: what is missing comes last both ways, and the lower number
@@ -130,8 +200,47 @@ pub(super) fn order<'a>(sort: Sort) -> impl Fn(&'a Process, &'a Process) -> Orde
     }
 }
 
-fn cpu_cell(at: &Spot<'_>, process: &Process) -> TableCell {
-    let Some(of_core) = process.cpu_percent else {
+/// When a process started: the time of today, else the day, in UTC.
+fn start(at: &Spot<'_>, process: &Process) -> String {
+    let now = at.app.time_of(at.app.host()).to_string();
+    let time = process.start_time.as_str();
+    let (Some(day), Some(clock)) = (time.get(..10), time.get(11..19)) else {
+        return "-".to_owned();
+    };
+    if now.get(..10) == Some(day) {
+        clock.to_owned()
+    } else {
+        day.to_owned()
+    }
+}
+
+/// CPU use over time, where the full height is one core.
+fn trend_cell(at: &Spot<'_>, row: &ProcessRow<'_>) -> TableCell {
+    let levels = at.theme.glyphs.levels;
+    let level = |value: f64| {
+        let share = (value / 100.0).clamp(0.0, 1.0);
+        let mut steps = (1_u32..).zip(levels);
+        let count = f64::from(u32::try_from(levels.len()).unwrap_or(1));
+        let found = steps.find(|(step, _)| share * count <= f64::from(*step));
+        found.map_or(levels[levels.len() - 1], |(_, glyph)| *glyph)
+    };
+    let glyphs = row.trend.iter().map(|value| match value {
+        // Nothing to speak of is no bar; nothing known is no mark.
+        Some(value) if *value < 0.05 => "\u{b7}",
+        Some(value) => level(*value),
+        None => " ",
+    });
+    let text: String = glyphs.collect();
+    let text = if at.theme.glyphs.ascii {
+        text.replace('\u{b7}', ".")
+    } else {
+        text
+    };
+    TableCell::new(text, at.theme.graph)
+}
+
+fn cpu_cell(at: &Spot<'_>, cpu: Option<f64>) -> TableCell {
+    let Some(of_core) = cpu else {
         return at.dim("-");
     };
     let snapshot = at.app.host().responses.snapshot.value();

@@ -1,6 +1,8 @@
 //! The processes that are shown: heading, badge and rows come from one value, which is made once from
 //! the newest response and what was chosen.
 
+use std::collections::HashSet;
+
 use crate::app::App;
 use crate::query::{ProcessQuery, ProcessRows};
 use crate::table::{Sort, arrange};
@@ -8,8 +10,11 @@ use linux_api_wire::api::processes::Process;
 use linux_api_wire::filter::Filter;
 
 use super::columns;
-use super::state::{BUSIEST, NO_KERNEL, ProcessesState};
+use super::state::{BUSIEST, NO_KERNEL, ProcessId, ProcessesState};
 use super::tree::{TreeRow, as_tree};
+
+/// The column whose order is calmed.
+const CALMED: &str = "CPU%";
 
 /// How much of what the host has the rows stand for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +55,8 @@ pub(crate) struct ProcessTable {
     pub(super) picked: usize,
     /// What they stand for.
     pub(super) coverage: Coverage,
+    /// Columns that none of the rows has anything in.
+    pub(super) empty: Vec<&'static str>,
 }
 
 /// What a list was made from: while this stays the same, so does the list.
@@ -95,8 +102,31 @@ impl App {
             return;
         }
         let response = cache.query().zip(cache.value());
-        let list = response.map(|(query, rows)| state.list(inputs, query, rows));
-        self.screens.processes.list = list;
+        let now = self.now.since_start;
+        let of = (self.current, cache.generation());
+        let state = &mut self.screens.processes;
+        let list = response.map(|(query, rows)| {
+            state.calm.take(of, now, &rows.items);
+            state.list(inputs, query, rows)
+        });
+        state.list = list;
+    }
+}
+
+impl ProcessTable {
+    /// The processes of the rows that have others below them.
+    pub(super) fn parents<'a>(
+        &'a self,
+        items: &'a [Process],
+    ) -> impl Iterator<Item = ProcessId> + 'a {
+        let shown = self.rows.iter().map(|row| &items[row.index]);
+        let parents: HashSet<u32> = shown
+            .clone()
+            .filter(|process| process.ppid != process.pid)
+            .map(|process| process.ppid)
+            .collect();
+        let have = shown.filter(move |process| parents.contains(&process.pid));
+        have.map(ProcessId::from)
     }
 }
 
@@ -120,8 +150,14 @@ impl ProcessesState {
             let filter = filter.as_ref().filter(|_| !is_picked);
             filter.is_none_or(|filter| filter.matches(&process.filter_row()))
         };
-        let order = columns::order(inputs.sort);
-        let places = arrange(items, keeps, (!is_sorted).then_some(order));
+        // The order of the host is that of one moment.
+        let places = if inputs.sort.title == CALMED {
+            let order = self.calm.order(inputs.sort.descending);
+            arrange(items, keeps, Some(order))
+        } else {
+            let order = columns::order(inputs.sort);
+            arrange(items, keeps, (!is_sorted).then_some(order))
+        };
         let is_within = is_within(&inputs.filter, &query.filter);
         let is_whole = held >= total && is_within;
         let coverage = match (is_picked && is_sorted, is_whole && !is_unfiltered) {
@@ -155,6 +191,7 @@ impl ProcessesState {
             picked,
             rows,
             coverage,
+            empty: columns::empty(items),
             inputs,
         }
     }

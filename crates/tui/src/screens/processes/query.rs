@@ -17,7 +17,7 @@ const PAGE: usize = 500;
 const PAGES: usize = 20;
 /// The columns of the process list that are shown.
 const FIELDS: &str = "pid,ppid,name,command,uid,user,state,cpu_percent,cpu_seconds,memory_bytes,\
-                      memory_percent,threads,nice,start_time,start_ticks,unit,container,\
+                      memory_percent,virtual_bytes,threads,nice,start_time,start_ticks,unit,container,\
                       read_bytes_per_second,written_bytes_per_second";
 
 /// Which processes, and in which order.
@@ -31,6 +31,50 @@ pub struct ProcessQuery {
     pub descending: bool,
     /// The most that are needed.
     pub limit: usize,
+    /// Whether control groups are shown.
+    pub with_cgroups: bool,
+    /// Whether priorities are shown.
+    pub with_priorities: bool,
+}
+
+impl ProcessQuery {
+    /// The columns that are needed; those that older daemons do not know only where they are wanted.
+    fn fields(&self, with_new_ones: bool) -> String {
+        let cgroups = if self.with_cgroups { ",cgroup" } else { "" };
+        let priorities = if self.with_priorities && with_new_ones {
+            ",priority"
+        } else {
+            ""
+        };
+        format!("{FIELDS}{cgroups}{priorities}")
+    }
+
+    async fn fetch_fields(
+        &self,
+        client: &Client,
+        fields: &str,
+    ) -> Result<ProcessRows, ClientError> {
+        let mut rows = ProcessRows::default();
+        let mut cursor = None;
+        for _ in 0..PAGES {
+            let page = ProcessPage {
+                filter: &self.filter,
+                sort: self.sort,
+                order: if self.descending { "desc" } else { "asc" },
+                fields,
+                limit: self.limit.saturating_sub(rows.items.len()).clamp(1, PAGE),
+                cursor,
+            };
+            let page = client.processes(&page).await?;
+            rows.total = page.total;
+            rows.items.extend(page.items);
+            cursor = page.next_cursor;
+            if cursor.is_none() || rows.items.len() >= self.limit {
+                break;
+            }
+        }
+        Ok(rows)
+    }
 }
 
 /// The processes of a query.
@@ -47,26 +91,14 @@ impl Query for ProcessQuery {
     const LEAST: Duration = Duration::ZERO;
 
     async fn fetch(&self, client: &Client) -> Result<ProcessRows, ClientError> {
-        let mut rows = ProcessRows::default();
-        let mut cursor = None;
-        for _ in 0..PAGES {
-            let page = ProcessPage {
-                filter: &self.filter,
-                sort: self.sort,
-                order: if self.descending { "desc" } else { "asc" },
-                fields: FIELDS,
-                limit: self.limit.saturating_sub(rows.items.len()).clamp(1, PAGE),
-                cursor,
-            };
-            let page = client.processes(&page).await?;
-            rows.total = page.total;
-            rows.items.extend(page.items);
-            cursor = page.next_cursor;
-            if cursor.is_none() || rows.items.len() >= self.limit {
-                break;
+        let result = self.fetch_fields(client, &self.fields(true)).await;
+        match result {
+            // An older daemon has no such column, which is shown as unknown.
+            Err(ClientError::Refused { status: 422, .. }) if self.with_priorities => {
+                self.fetch_fields(client, &self.fields(false)).await
             }
+            result => result,
         }
-        Ok(rows)
     }
 
     /// What a daemon responds, by the same filter language.

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::calm::CalmReadings;
+use super::choice::ColumnChoice;
 use super::columns;
 use super::list::ProcessTable;
 use crate::app::App;
 use crate::query::ProcessQuery;
-use crate::table::{Sort, TableState};
+use crate::table::{AnyTable, Sort, TableState};
 use linux_api_wire::api::processes::Process;
 use linux_api_wire::filter::Filter;
 
-/// How many processes the overview has.
+/// Processes of the overview are polled in blocks of so many, which are as many as most terminals show.
 const OVERVIEW: usize = 40;
 /// Processes are polled in blocks, so that scrolling does not make another query of every row.
 const BLOCK: usize = 100;
@@ -21,6 +23,28 @@ pub(super) const BUSIEST: Sort = Sort {
     title: "CPU%",
     descending: true,
 };
+
+/// Words of the filter language that stand in no row.
+const OWN_WORDS: [&str; 18] = [
+    "and",
+    "or",
+    "not",
+    "name",
+    "command",
+    "user",
+    "state",
+    "pid",
+    "ppid",
+    "cpu",
+    "mem",
+    "memory",
+    "threads",
+    "unit",
+    "cgroup",
+    "container",
+    "uid",
+    "percent",
+];
 
 /// Picks all but kernel threads: they are the children of number 2, which starts them all.
 pub(super) const NO_KERNEL: &str = "(ppid != 2 and pid != 2)";
@@ -74,6 +98,12 @@ pub struct ProcessesState {
     pub(super) hide_kernel: bool,
     /// How far the command lines are scrolled to the side.
     pub(super) scroll: usize,
+    /// Which columns are wanted.
+    pub(crate) columns: ColumnChoice,
+    /// The last readings of each process.
+    pub(super) calm: CalmReadings,
+    /// The process that is followed, and what it is called.
+    pub(super) followed: Option<(ProcessId, String)>,
     /// The processes that are shown, here or on the overview.
     pub(super) list: Option<ProcessTable>,
 }
@@ -81,7 +111,7 @@ pub struct ProcessesState {
 impl Default for ProcessesState {
     fn default() -> Self {
         Self {
-            table: TableState::sorted(BUSIEST.title, BUSIEST.descending),
+            table: TableState::sorted(BUSIEST.title, BUSIEST.descending).resting(),
             inverted: false,
             tree: false,
             folded: BTreeSet::new(),
@@ -90,6 +120,9 @@ impl Default for ProcessesState {
             whole_machine: false,
             hide_kernel: true,
             scroll: 0,
+            columns: ColumnChoice::default(),
+            calm: CalmReadings::default(),
+            followed: None,
             list: None,
         }
     }
@@ -104,6 +137,42 @@ impl ProcessesState {
             self.folded.remove(&process);
         }
         self.folds += 1;
+    }
+
+    /// Unfolds all processes, or folds all of these.
+    pub(super) fn fold_all(&mut self, parents: impl Iterator<Item = ProcessId>) {
+        if self.folded.is_empty() {
+            self.folded.extend(parents);
+        } else {
+            self.folded.clear();
+        }
+        self.folds += 1;
+    }
+
+    /// The words of the filter as they stand in rows: what is not one of its own words.
+    pub(super) fn filter_words(&self) -> Vec<String> {
+        let own = self.table.filter.as_str();
+        let mut words = Vec::new();
+        // Every other part is within quotes.
+        for (place, part) in own.split('"').enumerate() {
+            if place % 2 == 1 {
+                words.push(
+                    part.trim_start_matches('^')
+                        .trim_end_matches('$')
+                        .to_owned(),
+                );
+                continue;
+            }
+            let is_within = |it: char| it.is_alphanumeric() || "-_./@:".contains(it);
+            let all = part.split(|it: char| !is_within(it));
+            let is_text = |word: &&str| {
+                word.chars().any(char::is_alphabetic)
+                    && !OWN_WORDS.contains(&word.to_ascii_lowercase().as_str())
+                    && !is_amount(word)
+            };
+            words.extend(all.filter(is_text).map(str::to_owned));
+        }
+        words
     }
 
     /// What was typed, turned round where that was chosen.
@@ -163,22 +232,35 @@ impl ProcessesState {
         Some(problem.to_string())
     }
 
-    /// The query of the overview.
-    fn overview_query(&self) -> ProcessQuery {
+    /// The query of the overview: as many as can be seen.
+    fn overview_query(&self, height: u16) -> ProcessQuery {
         let filter = if self.hide_kernel { NO_KERNEL } else { "" };
-        query(filter.to_owned(), BUSIEST, OVERVIEW)
+        let limit = usize::from(height).next_multiple_of(OVERVIEW);
+        query(filter.to_owned(), BUSIEST, limit)
     }
 
     /// The query of the view: as many as are seen, in blocks; a tree needs them all.
-    fn query(&self, height: u16) -> ProcessQuery {
+    fn query(&self, width: u16, height: u16) -> ProcessQuery {
         let seen = self.table.offset + usize::from(height);
-        let limit = if self.tree {
+        // One that is followed may be anywhere.
+        let is_lost = self.table.is_followed && self.table.position().is_none();
+        let limit = if self.tree || is_lost {
             MOST
         } else {
             (seen / BLOCK + 1) * BLOCK
         };
-        query(self.whole_filter(), self.table.sort, limit.min(MOST))
+        ProcessQuery {
+            with_cgroups: self.columns.wants("CGROUP", width),
+            with_priorities: self.columns.wants("PRI", width),
+            ..query(self.whole_filter(), self.table.sort, limit.min(MOST))
+        }
     }
+}
+
+/// Whether a word of a filter is a number, with or without a unit.
+fn is_amount(word: &str) -> bool {
+    let number = word.trim_end_matches(|it: char| it.is_ascii_alphabetic());
+    !number.is_empty() && number.chars().all(|it| it.is_ascii_digit() || it == '.')
 }
 
 fn query(filter: String, sort: Sort, limit: usize) -> ProcessQuery {
@@ -187,6 +269,8 @@ fn query(filter: String, sort: Sort, limit: usize) -> ProcessQuery {
         sort: columns::field(sort.title),
         descending: sort.descending,
         limit,
+        with_cgroups: false,
+        with_priorities: false,
     }
 }
 
@@ -196,9 +280,9 @@ impl App {
     pub fn process_query(&self, is_overview: bool) -> ProcessQuery {
         let state = &self.screens.processes;
         if is_overview {
-            state.overview_query()
+            state.overview_query(self.size.1)
         } else {
-            state.query(self.size.1)
+            state.query(self.size.0, self.size.1)
         }
     }
 }
@@ -221,12 +305,28 @@ mod tests {
     }
 
     #[test]
+    fn the_words_of_a_filter_are_told_from_its_language() {
+        let words = |filter: &str| {
+            let mut state = ProcessesState::default();
+            filter.clone_into(&mut state.table.filter);
+            state.filter_words()
+        };
+        assert_eq!(words("nginx"), ["nginx"]);
+        assert_eq!(
+            words("cpu > 5 and (user = www-data or memory > 1.5G)"),
+            ["www-data"]
+        );
+        assert_eq!(words("not name ~ \"^php fpm$\""), ["php fpm"]);
+        assert!(words("pid = 42").is_empty() && words("").is_empty());
+    }
+
+    #[test]
     fn only_what_is_seen_is_asked_for() {
         let mut state = ProcessesState::default();
-        assert_eq!(state.query(24).limit, 100);
+        assert_eq!(state.query(80, 24).limit, 100);
         state.table.offset = 90;
-        assert_eq!(state.query(24).limit, 200);
+        assert_eq!(state.query(80, 24).limit, 200);
         state.tree = true;
-        assert_eq!(state.query(24).limit, MOST);
+        assert_eq!(state.query(80, 24).limit, MOST);
     }
 }

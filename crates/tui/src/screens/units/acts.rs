@@ -17,11 +17,11 @@ actions! {
     RESET_UNIT "reset-unit" "c", "", "forget that the unit has failed";
     ENABLE_UNIT "enable-unit" "E", "", "start the unit with the system from now on";
     DISABLE_UNIT "disable-unit" "D", "", "start the unit with the system no longer";
-    UNIT_LOG "unit-log" "L", "log", "show the log of the unit, as l does";
+    UNIT_LOG "unit-log" "l", "log", "show the log of the unit";
 }
 
 /// What an action does with a unit; nothing for what changes none.
-fn verb(action: KeyAction) -> Option<UnitVerb> {
+pub(crate) fn verb(action: KeyAction) -> Option<UnitVerb> {
     Some(match action {
         START_UNIT => UnitVerb::Start,
         STOP_UNIT => UnitVerb::Stop,
@@ -46,8 +46,11 @@ pub(crate) fn forbidden(app: &App, action: KeyAction) -> Option<String> {
     app.host().cannot_act(Scope::UnitsAct)
 }
 
-/// Opens the question, or the log.
-pub(crate) fn act(app: &mut App, action: KeyAction, unit: Option<String>) {
+/// Most units that are named in a question.
+const MOST: usize = 20;
+
+/// Opens the question about these units, or the log of the first.
+pub(crate) fn act(app: &mut App, action: KeyAction, mut units: Vec<String>) {
     let verb = verb(action);
     if verb.is_none() && action != UNIT_LOG {
         return;
@@ -56,14 +59,25 @@ pub(crate) fn act(app: &mut App, action: KeyAction, unit: Option<String>) {
         app.complain(format!("{}: {reason}", action.name));
         return;
     }
-    let Some(unit) = unit else {
+    let count = units.len();
+    let Some(first) = units.first().cloned() else {
         app.complain("choose a unit first");
         return;
     };
     let Some(verb) = verb else {
-        app.screens.logs.look_at(unit);
+        app.screens.logs.look_at(first);
         app.show(View::Logs);
         return;
     };
-    app.confirm(Change::Unit(unit, verb));
+    if count == 1 {
+        app.confirm(Change::Unit(first, verb));
+    } else if count > MOST {
+        app.complain(format!("{count} units are tagged: at most {MOST} at once"));
+    } else {
+        units.sort_unstable();
+        let named = format!("{count} units ({})", units.join(", "));
+        let words = Change::Unit(named, verb).in_words();
+        let changes = units.into_iter().map(|unit| Change::Unit(unit, verb));
+        app.confirm_all(app.current, &words, changes.collect());
+    }
 }

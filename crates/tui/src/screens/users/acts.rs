@@ -5,6 +5,8 @@ use super::{chosen_key, chosen_user, is_in_keys, keys_owner_name};
 use crate::app::App;
 use crate::change::{Change, KeyOwner, KeyRef, UserRef};
 use crate::keymap::KeyAction;
+use crate::popups::Popup;
+use crate::popups::key_form::KeyForm;
 use linux_api_wire::api_key::Scope;
 use linux_api_wire::user::Role;
 
@@ -37,6 +39,10 @@ pub(super) fn act(app: &mut App, action: KeyAction) {
     let user = chosen_user(app);
     let is_active = user.is_some_and(|user| user.activated);
     let is_admin = user.is_some_and(|user| user.role == Role::Admin.as_str());
+    let me = app.host().responses.me.value();
+    let role = user.map(|user| &user.role);
+    let role = role.or_else(|| me.map(|me| &me.user_perm.role));
+    let role = role.and_then(|role| role.parse().ok());
     let user = user.map(|user| UserRef {
         id: user.user_id.clone(),
         name: user.username.clone(),
@@ -58,10 +64,8 @@ pub(super) fn act(app: &mut App, action: KeyAction) {
         (TOGGLE_ROLE, Some(user), _) => app.confirm(Change::SetAdmin(user, !is_admin)),
         (DELETE_USER, Some(user), _) => app.confirm(Change::DeleteUser(user)),
         (NEW_KEY, ..) => {
-            let label = format!("name of the new key of {}: ", owner.name);
-            app.prompt_for(label, move |app, name| {
-                app.confirm(Change::CreateKey(owner.clone(), name.to_owned()));
-            });
+            let form = KeyForm::new(owner, app.current, role);
+            app.popups.push(Popup::KeyForm(Box::new(form)));
         }
         (ROTATE_KEY, _, Some(key)) => app.confirm(Change::RotateKey(key)),
         (REVOKE_KEY, _, Some(key)) => app.confirm(Change::RevokeKey(key)),

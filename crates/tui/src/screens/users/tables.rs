@@ -7,10 +7,11 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::super::{draw_absence, draw_nobody};
-use super::{CHANGES, acts, chosen_user, is_in_keys, keys_owner, keys_owner_name};
+use super::{CHANGES, acts, chosen_key, chosen_user, is_in_keys, keys_owner, keys_owner_name};
 use super::{shown_keys, shown_users};
 use crate::app::App;
 use crate::query::KeysQuery;
+use crate::sanitize::clean;
 use crate::table::{Spot, TableCell, TableColumn, TableView};
 use crate::widgets::frame::{boxed_in, instead};
 use linux_api_wire::api::keys::ListedKey;
@@ -21,6 +22,10 @@ use linux_api_wire::units::compact::{counted, span};
 
 /// Fewest columns for both boxes beside each other.
 const WIDE: u16 = 150;
+/// Fewest columns of a box for days that are needed less often.
+const NARROW: u16 = 70;
+/// Fewest columns of a box for the hosts that a user is limited to, and for the scopes of a key.
+const HOSTS: u16 = 100;
 
 /// Where users and keys are in the body of the screen.
 pub(super) fn boxes(area: Rect) -> [Rect; 2] {
@@ -96,14 +101,25 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
 fn action_line(app: &App) -> Line<'static> {
     let theme = &app.settings.theme;
     let mut spans = Vec::new();
+    if let Some(text) = key_line(app) {
+        spans.push(Span::styled(clean(&text), theme.text));
+        spans.push(Span::raw("  "));
+    }
+    // What is out of the question for the same reason stands together.
+    let mut reasons: Vec<(String, Vec<String>)> = Vec::new();
     for action in CHANGES.iter().copied() {
         let Some(reason) = acts::forbidden(app, action) else {
             continue;
         };
         let key = app.settings.keymap.keys_of(action).into_iter().next();
-        let key = key.unwrap_or_default();
-        let name = action.name.replace('-', " ");
-        spans.push(Span::styled(format!("{key} {name}: {reason}  "), theme.dim));
+        match reasons.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, keys)) => keys.extend(key),
+            None => reasons.push((reason, key.into_iter().collect())),
+        }
+    }
+    for (reason, keys) in reasons {
+        let text = format!("{}: {reason}  ", keys.join(" "));
+        spans.push(Span::styled(text, theme.dim));
     }
     Line::from(spans)
 }
@@ -131,11 +147,11 @@ fn draw_users(app: &App, area: Rect, frame: &mut Frame<'_>) {
     }
 }
 
-fn user_columns<'a>(width: u16) -> [TableColumn<&'a ListedUser>; 4] {
-    let name = width.saturating_sub(36).clamp(12, 32);
+fn user_columns<'a>(width: u16) -> [TableColumn<&'a ListedUser>; 6] {
+    let name = width.saturating_sub(48).clamp(12, 32);
     [
         TableColumn::words("USER", name, |at, user| at.text(user.username.clone())),
-        TableColumn::words("ROLE", 6, |at, user| at.text(user.role.clone())),
+        TableColumn::words("ROLE", 8, |at, user| at.text(user.role.clone())),
         TableColumn::words("STATE", 9, |at, user| {
             match (user.activated, user.immutable) {
                 (false, _) => TableCell::new("inactive", at.theme.warn),
@@ -143,9 +159,17 @@ fn user_columns<'a>(width: u16) -> [TableColumn<&'a ListedUser>; 4] {
                 (true, false) => TableCell::new("active", at.theme.good),
             }
         }),
+        TableColumn::words("CREATED", 10, |at, user: &&ListedUser| {
+            at.dim(day(Some(&user.created_at)))
+        })
+        .from(NARROW),
         TableColumn::words("LAST LOGIN", 16, |at, user| {
             at.dim(minute(user.last_login.as_deref()))
         }),
+        TableColumn::words("HOSTS", 0, |at, user: &&ListedUser| {
+            at.dim(user.hosts.clone().unwrap_or_else(|| "all".to_owned()))
+        })
+        .from(HOSTS),
     ]
 }
 
@@ -172,25 +196,58 @@ fn draw_keys(app: &App, area: Rect, frame: &mut Frame<'_>) {
         stale: app.freshness().is_old(),
         ..view
     };
-    view.draw(&key_columns(), app, area, frame, |row| &keys[row]);
+    view.draw(&key_columns(area.width), app, area, frame, |row| &keys[row]);
     if keys.is_empty() {
         instead("no keys", theme.dim, theme, area, frame);
     }
 }
 
-const fn key_columns<'a>() -> [TableColumn<&'a ListedKey>; 6] {
-    [
-        TableColumn::words("KEY", 12, |at, key| at.dim(key.key_id.clone())),
+fn key_columns<'a>(width: u16) -> Vec<TableColumn<&'a ListedKey>> {
+    let has_scopes = width >= HOSTS;
+    let name = if has_scopes { 24 } else { 0 };
+    let mut columns = vec![
+        TableColumn::words("KEY", 12, |at, key: &&ListedKey| at.dim(key.key_id.clone())),
         TableColumn::words("STATE", 15, |at, key| key_state(at, key)),
-        TableColumn::words("CREATED", 10, |at, key| at.dim(day(Some(&key.created_at)))),
+        TableColumn::words("CREATED", 10, |at, key: &&ListedKey| {
+            at.dim(day(Some(&key.created_at)))
+        })
+        .from(NARROW),
         TableColumn::words("EXPIRES", 10, |at, key| {
             at.text(day(key.expires_at.as_deref()))
         }),
-        TableColumn::words("LAST USE", 10, |at, key| {
+        TableColumn::words("LAST USE", 10, |at, key: &&ListedKey| {
             at.dim(day(key.last_used.as_deref()))
-        }),
-        TableColumn::words("NAME", 0, |at, key| at.text(key.name.clone())),
-    ]
+        })
+        .from(NARROW),
+        TableColumn::words("NAME", name, |at, key| at.text(key.name.clone())),
+    ];
+    if has_scopes {
+        columns.push(TableColumn::words("SCOPES", 0, |at, key| {
+            if key.scopes.is_empty() {
+                at.dim("all of the role")
+            } else {
+                at.text(key.scopes.join(" "))
+            }
+        }));
+    }
+    columns
+}
+
+/// All of the chosen key that may find no room in its row.
+fn key_line(app: &App) -> Option<String> {
+    let key = chosen_key(app).filter(|_| is_in_keys(app))?;
+    let scopes = if key.scopes.is_empty() {
+        "all that the role allows".to_owned()
+    } else {
+        key.scopes.join(" ")
+    };
+    let used = match key.last_used.as_deref() {
+        Some(time) => format!("last used {} UTC", minute(Some(time))),
+        None => "never used".to_owned(),
+    };
+    let hosts = key.hosts.as_deref();
+    let hosts = hosts.map_or_else(String::new, |hosts| format!(", hosts {hosts}"));
+    Some(format!("{}: {scopes}; {used}{hosts}", key.name))
 }
 
 /// Whether a key works, and for how long where that has an end.

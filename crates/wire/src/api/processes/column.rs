@@ -36,6 +36,7 @@ columns! {
     MemoryPercent "memory_percent"
     VirtualBytes "virtual_bytes"
     Threads "threads"
+    Priority "priority"
     Nice "nice"
     Tty "tty"
     StartTime "start_time"

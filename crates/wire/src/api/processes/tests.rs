@@ -19,6 +19,7 @@ fn process(pid: u32, name: &str, cpu_percent: Option<f64>) -> ModelProcess {
         memory_bytes: 1 << 20,
         virtual_bytes: 1 << 30,
         threads: 1,
+        priority: 15,
         nice: -5,
         tty: Some("pts/0".to_owned()),
         io: Ok(ProcessIo {

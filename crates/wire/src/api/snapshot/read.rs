@@ -16,10 +16,12 @@ impl<'de> Deserialize<'de> for Snapshot {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut members = Map::deserialize(deserializer)?;
         let host = required(&mut members, "host")?;
+        let host_id = members.remove("host_id");
         let time = required(&mut members, "time")?;
         let statuses: Map<String, Value> = required(&mut members, "status")?;
         let mut snapshot = Self {
             host,
+            host_id: host_id.and_then(|id| id.as_str().map(str::to_owned)),
             time,
             status: known(statuses),
             ..Self::default()
