@@ -2,6 +2,8 @@
 
 use super::host::{HostState, Link};
 use super::sanitize::clean;
+use super::screens::alerts::words::labelled;
+use linux_api_wire::api::alerts::{Alert, AlertSeverity};
 use linux_api_wire::api::snapshot::Snapshot;
 use linux_api_wire::snapshot::{Filesystem, ResourcePressure};
 use linux_api_wire::units::compact::percent;
@@ -34,13 +36,7 @@ pub(crate) fn concerns(
     host: &HostState,
     fills: impl Fn(&Filesystem) -> Option<String>,
 ) -> Vec<Concern> {
-    let mut all = Vec::new();
-    if let Link::Down { error, .. } = &host.link {
-        all.push(Concern::new(
-            true,
-            format!("host down: {}", error.in_short()),
-        ));
-    }
+    let mut all = down(host);
     if let Some(snapshot) = host.responses.snapshot.value() {
         filesystems(snapshot, fills, &mut all);
         usage(snapshot, &mut all);
@@ -49,6 +45,27 @@ pub(crate) fn concerns(
     }
     all.sort_by_key(|concern| !concern.is_critical);
     all
+}
+
+/// The alerts of a host that no one has seen, silenced or explained; and that it is down.
+pub(crate) fn of_alerts(host: &HostState, alerts: &[Alert]) -> Vec<Concern> {
+    let mut all = down(host);
+    let unseen = alerts.iter().filter(|alert| alert.needs_attention());
+    all.extend(unseen.map(|alert| {
+        let is_critical = alert.severity == Some(AlertSeverity::Critical);
+        let text = labelled(&alert.labels, &alert.text);
+        Concern::new(is_critical, format!("{}: {text}", alert.rule))
+    }));
+    all.sort_by_key(|concern| !concern.is_critical);
+    all
+}
+
+fn down(host: &HostState) -> Vec<Concern> {
+    let Link::Down { error, .. } = &host.link else {
+        return Vec::new();
+    };
+    let text = format!("host down: {}", error.in_short());
+    vec![Concern::new(true, text)]
 }
 
 fn filesystems(

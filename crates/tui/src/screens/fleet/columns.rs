@@ -9,6 +9,7 @@ use super::rows::{FleetRow, RowState};
 use crate::app::App;
 use crate::freshness::Freshness;
 use crate::host::HostState;
+use crate::screens::alerts::words::counts;
 use crate::table::{SortKey, Spot, TableCell, TableColumn};
 use crate::theme::{Theme, level_letter};
 use crate::trail::{Figure, Way};
@@ -120,6 +121,21 @@ fn failed<'a>() -> HostColumn<'a> {
     .descending(|row| row.figures.failed.map(SortKey::Whole))
 }
 
+fn alerts<'a>() -> HostColumn<'a> {
+    HostColumn::words("ALERTS", 7, |at, row| {
+        let Some(alerts) = row.alerts else {
+            return at.dim("-");
+        };
+        let style = match (alerts.critical, alerts.warning) {
+            (0, 0) => at.theme.dim,
+            (0, _) => at.theme.warn,
+            _ => at.theme.bad,
+        };
+        TableCell::new(counts(alerts.critical, alerts.warning), style)
+    })
+    .descending(|row| row.alerts.map(|alerts| SortKey::Whole(alerts.weight())))
+}
+
 fn uptime<'a>() -> HostColumn<'a> {
     HostColumn::numbers("UP", 5, |at, row| {
         let up = row.figures.uptime;
@@ -166,6 +182,7 @@ pub(super) fn plain<'a>(width: u16) -> Vec<HostColumn<'a>> {
         .descending(|row| row.figures.pressure.map(SortKey::Number))
         .from(NARROW),
         failed().from(NARROW),
+        alerts().from(NARROW),
         network().from(MIDDLE),
         mount(width),
         uptime().from(MIDDLE),
@@ -187,7 +204,8 @@ pub(super) fn with_lines<'a>(width: u16) -> Vec<HostColumn<'a>> {
         disk(),
         mount(width),
         load().from(WIDE),
-        failed().from(NARROW),
+        failed().from(MIDDLE),
+        alerts().from(NARROW),
         uptime().from(WIDE),
         labels().from(FULL),
         state(),
