@@ -16,10 +16,7 @@ pub use channels::{
     AlertChannel, AlertChannels, AlertDelivery, AlertDeliveryState, ChannelTestResult,
 };
 pub use preview::{AlertEpisode, AlertPreview, PreviewAlertRule};
-pub use rules::{
-    AlertRule, AlertRuleDefinition, AlertRuleList, AlertRuleProblem, AlertRuleSource,
-    AlertThreshold,
-};
+pub use rules::{AlertRule, AlertRuleDefinition, AlertRuleList, AlertRuleSource, AlertThreshold};
 pub use silences::{AddAlertSilence, AlertSilence, AlertSilenceList, WeeklyTimes};
 
 /// How bad an alert is; later ones are worse.

@@ -65,8 +65,7 @@ pub struct AlertDelivery {
 /// A receiver of notices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
-    "name": "ops", "kind": "slack", "address": "https://hooks.example.org/…", "source": "file", "can_send": true,
-    "problem": null, "last_delivery": null
+    "name": "ops", "kind": "slack", "address": "https://hooks.example.org/…", "can_send": true, "problem": null, "last_delivery": null
 }))]
 pub struct AlertChannel {
     /// Its name, as rules have it.
@@ -76,9 +75,6 @@ pub struct AlertChannel {
     /// Where it leads to, cut: what could be a secret is left out.
     #[serde(default)]
     pub address: String,
-    /// `file` when it is in the daemon's configuration, `user` when an admin made it.
-    #[serde(default)]
-    pub source: String,
     /// Whether this daemon can send to it: its secrets can be read.
     pub can_send: bool,
     /// Why not.
@@ -92,16 +88,19 @@ pub struct AlertChannel {
 /// Where a daemon sends notices, and how others learn that it stopped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[schema(example = json!({
     "items": [{
-        "name": "ops", "kind": "slack", "address": "https://hooks.example.org/…", "source": "file",
+        "name": "ops", "kind": "slack", "address": "https://hooks.example.org/…",
         "can_send": true, "problem": null, "last_delivery": null
     }],
-    "can_send": true, "is_sender": true, "heartbeat": true, "peers": 0
+    "enabled": true, "can_send": true, "is_sender": true, "heartbeat": true, "peers": 0
 }))]
 pub struct AlertChannels {
     /// The channels of this daemon, by name.
     pub items: Vec<AlertChannel>,
+    /// Whether rules are judged and notices are sent at all.
+    pub enabled: bool,
     /// Whether this daemon can send to all of them; only such a one sends for the fleet.
     pub can_send: bool,
     /// Whether this daemon sends for the fleet now.

@@ -164,26 +164,6 @@ pub struct AlertRule {
     pub updated_by: Option<String>,
 }
 
-/// A mistake in a file of rules, or in the definition of one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({
-    "path": "/etc/linux-api/alerts.d/own.toml", "line": 4, "key": "warning.clear",
-    "message": "expected less than the threshold"
-}))]
-pub struct AlertRuleProblem {
-    /// The file; null for a rule of the database.
-    #[serde(default)]
-    pub path: Option<String>,
-    /// Its line, from 1; null where none is known.
-    #[serde(default)]
-    pub line: Option<u64>,
-    /// The key, such as `warning.clear`; may be empty.
-    #[serde(default)]
-    pub key: String,
-    /// What is wrong.
-    pub message: String,
-}
-
 /// The rules of a daemon: its stock rules, those of its files and those that users made.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
@@ -193,8 +173,9 @@ pub struct AlertRuleProblem {
 pub struct AlertRuleList {
     /// By name; where several have it, the one in force first.
     pub items: Vec<AlertRule>,
-    /// Mistakes; the rule that one is in is left out.
-    pub problems: Vec<AlertRuleProblem>,
+    /// What is wrong with files and rows of rules, with file, line and key; the rule that it is in is left out. And
+    /// channels that rules name and this daemon does not have.
+    pub problems: Vec<String>,
     /// How many rules are in force.
     pub in_force: usize,
     /// How many can be.
