@@ -1,6 +1,8 @@
 //! Changes on a host: what they are called, what follows from them, and how a daemon makes them.
 
-use std::collections::BTreeMap;
+mod alerts;
+
+pub use alerts::{AlertAct, AlertRef, NewSilence, SilenceRef};
 
 use linux_api_client::acts::UnitVerb;
 use linux_api_client::error::ClientError;
@@ -10,7 +12,6 @@ use linux_api_wire::api::acts::{
     ProcessActResult, ProcessActResults, ProcessIdentity, SendSignal, SendSignals, SetNices,
     SignalName, UnitActResult,
 };
-use linux_api_wire::api::alerts::{AddAlertSilence, AlertSeverity};
 use linux_api_wire::api::keys::{CreateKey, IssuedKey, RotateKey};
 use linux_api_wire::api::users::{RegisterUser, RegisteredUser};
 use linux_api_wire::api_key::Scope;
@@ -110,70 +111,6 @@ fn identities(processes: &[ProcessRef]) -> Vec<ProcessIdentity> {
     processes.iter().map(|process| process.identity).collect()
 }
 
-/// An alert, by id, and what people call it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the line above says it")]
-pub struct AlertRef {
-    pub id: String,
-    pub name: String,
-}
-
-/// A silence, by id, what it is about, and who made it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the line above says it")]
-pub struct SilenceRef {
-    pub id: String,
-    pub name: String,
-    pub by: String,
-}
-
-/// What is to be silenced: alerts that match all that is set.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct NewSilence {
-    /// Pattern of the rule's name.
-    pub rule: Option<String>,
-    /// Pattern of the host's name.
-    pub host: Option<String>,
-    /// Patterns of labels.
-    pub labels: BTreeMap<String, String>,
-    /// Only of this severity.
-    pub severity: Option<AlertSeverity>,
-    /// How long, as the API takes it.
-    pub duration: String,
-    /// The same for people.
-    pub lasts: String,
-    /// Why.
-    pub comment: String,
-}
-
-impl NewSilence {
-    fn in_words(&self) -> String {
-        let mut parts = Vec::new();
-        let mut part = |name: &str, value: Option<&str>| {
-            parts.extend(value.map(|value| format!("{name} {value}")));
-        };
-        part("rule", self.rule.as_deref());
-        part("host", self.host.as_deref());
-        for (name, value) in &self.labels {
-            part(name, Some(value));
-        }
-        part("level", self.severity.map(AlertSeverity::as_str));
-        format!("silence {} for {}", parts.join(", "), self.lasts)
-    }
-
-    fn request(&self) -> AddAlertSilence {
-        AddAlertSilence {
-            rule: self.rule.clone(),
-            host: self.host.clone(),
-            labels: self.labels.clone(),
-            severity: self.severity,
-            duration: Some(self.duration.clone()),
-            comment: self.comment.clone(),
-            ..AddAlertSilence::default()
-        }
-    }
-}
-
 /// A remote that is to be added.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRemote {
@@ -229,12 +166,8 @@ pub enum Change {
     ReniceAll(Vec<ProcessRef>, i8),
     /// Do something with a unit.
     Unit(String, UnitVerb),
-    /// Note that an alert was seen, with a comment.
-    AcknowledgeAlert(AlertRef, String),
-    /// Hold back what is sent of alerts.
-    SilenceAlerts(NewSilence),
-    /// End a silence.
-    EndSilence(SilenceRef),
+    /// Do something about alerts.
+    Alerts(AlertAct),
 }
 
 /// How a change went.
@@ -303,20 +236,13 @@ impl Change {
                 format!("reset the failed state of {unit}")
             }
             Self::Unit(unit, verb) => format!("{verb} {unit}"),
-            Self::AcknowledgeAlert(alert, _) => format!("acknowledge {}", alert.name),
-            Self::SilenceAlerts(silence) => silence.in_words(),
-            Self::EndSilence(silence) => {
-                format!("end the silence {} by {}", silence.name, silence.by)
-            }
+            Self::Alerts(act) => act.in_words(),
         }
     }
 
     /// Whether its words say of which host it is: the daemon that does it may be that of another one.
     pub(crate) const fn names_its_host(&self) -> bool {
-        matches!(
-            self,
-            Self::AcknowledgeAlert(..) | Self::SilenceAlerts(_) | Self::EndSilence(_)
-        )
+        matches!(self, Self::Alerts(_))
     }
 
     /// What a person should know before; nothing where the words say it all.
@@ -331,20 +257,7 @@ impl Change {
             Self::SignalAll(_, SignalName::Kill, _) => "They have no time to save anything.",
             Self::Signal(_, SignalName::Stop, _) => "It halts until it gets CONT.",
             Self::SignalAll(_, SignalName::Stop, _) => "They halt until they get CONT.",
-            Self::AcknowledgeAlert(_, comment) if comment.is_empty() => {
-                "It is not repeated until it gets worse or ends."
-            }
-            Self::AcknowledgeAlert(_, comment) => {
-                return Some(format!("It is not repeated then. The comment: {comment}"));
-            }
-            Self::SilenceAlerts(silence) if silence.comment.is_empty() => {
-                "Nothing is sent meanwhile; what still fires afterwards is sent then."
-            }
-            Self::SilenceAlerts(silence) => {
-                let comment = &silence.comment;
-                return Some(format!("Nothing is sent meanwhile. The comment: {comment}"));
-            }
-            Self::EndSilence(_) => "What fires and was held back is sent.",
+            Self::Alerts(act) => return Some(act.consequence()),
             _ => return None,
         };
         Some(text.to_owned())
@@ -424,18 +337,7 @@ impl Change {
                 let result = client.act_on_unit(unit, *verb).await?;
                 return Ok(ChangeOutcome::Unit(result));
             }
-            Self::AcknowledgeAlert(alert, comment) => {
-                client.acknowledge_alert(&alert.id, comment).await?;
-                true
-            }
-            Self::SilenceAlerts(silence) => {
-                client.add_alert_silence(&silence.request()).await?;
-                true
-            }
-            Self::EndSilence(silence) => {
-                client.end_alert_silence(&silence.id).await?;
-                true
-            }
+            Self::Alerts(act) => return act.send(client).await,
             Self::CopyProgram => {
                 client.allow_push();
                 client.current_user().await?;

@@ -201,7 +201,8 @@ impl App {
         let mut lines = wrap(&question, width);
         lines.extend([String::new(), place]);
         let text = changes.first().and_then(Change::consequence);
-        lines.extend(text);
+        let text = text.as_deref().map(str::lines);
+        lines.extend(text.into_iter().flatten().map(str::to_owned));
         self.question(&lines, Confirmed::Changes(index, changes));
     }
 

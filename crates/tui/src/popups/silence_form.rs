@@ -11,7 +11,7 @@ use tui_input::backend::crossterm::EventHandler;
 
 use super::Popup;
 use crate::app::App;
-use crate::change::{Change, NewSilence};
+use crate::change::{AlertAct, Change, NewSilence};
 use crate::sanitize::clean;
 use crate::table::fit;
 use crate::widgets::frame::message_box;
@@ -48,6 +48,7 @@ const SEVERITIES: [(&str, Option<AlertSeverity>); 3] = [
 enum Field {
     Rule,
     Host,
+    Hosts,
     Label(String),
     Severity,
     Time,
@@ -59,6 +60,7 @@ impl Field {
         match self {
             Self::Rule => "rule",
             Self::Host => "host",
+            Self::Hosts => "hosts",
             Self::Label(name) => name,
             Self::Severity => "level",
             Self::Time => "lasts",
@@ -86,6 +88,7 @@ impl SilenceForm {
         let fields = [
             Field::Rule,
             Field::Host,
+            Field::Hosts,
             Field::Severity,
             Field::Time,
             Field::Comment,
@@ -111,7 +114,7 @@ impl SilenceForm {
         self.fields[1].1 = Input::new(host.unwrap_or_default().to_owned());
         for (place, (name, value)) in labels.iter().enumerate() {
             let field = (Field::Label(name.clone()), Input::new(value.clone()));
-            self.fields.insert(2 + place, field);
+            self.fields.insert(3 + place, field);
         }
         let time = self.fields.iter().position(|(it, _)| *it == Field::Time);
         self.line = time.unwrap_or(0);
@@ -159,6 +162,7 @@ impl SilenceForm {
         let silence = self.silence();
         silence.rule.is_none()
             && silence.host.is_none()
+            && silence.hosts.is_none()
             && silence.labels.is_empty()
             && silence.severity.is_none()
     }
@@ -181,6 +185,7 @@ impl SilenceForm {
             match field {
                 Field::Rule => silence.rule = Some(text),
                 Field::Host => silence.host = Some(text),
+                Field::Hosts => silence.hosts = Some(text),
                 Field::Label(name) => {
                     silence.labels.insert(name.clone(), text);
                 }
@@ -230,13 +235,13 @@ impl SilenceForm {
         lines.push(match self.problem {
             Some(problem) => Line::styled(problem, theme.bad),
             None => Line::styled(
-                "* and ? stand for any text; an empty line for all",
+                "* and ? stand for any text; hosts: labels, as env=prod",
                 theme.dim,
             ),
         });
         let hint = "arrows and Tab move, Enter goes on, Esc closes";
         lines.push(Line::styled(hint, theme.dim));
-        let title = clean(&format!("new silence by {}", host.name));
+        let title = clean(&format!("new silence, by the daemon of {}", host.name));
         message_box(&title, lines, theme, area, frame);
     }
 }
@@ -262,7 +267,7 @@ impl App {
             FormStep::Confirm => {
                 let (host, silence) = (form.host, form.silence());
                 self.popups.pop();
-                self.confirm_on(host, Change::SilenceAlerts(silence));
+                self.confirm_on(host, Change::Alerts(AlertAct::Silence(silence)));
             }
         }
     }

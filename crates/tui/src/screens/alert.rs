@@ -20,8 +20,16 @@ use linux_api_wire::api::alerts::{Alert, AlertNotice, AlertRule, AlertSilence};
 /// Most lines of a page.
 const LINES: u16 = 2000;
 
-/// Id and name of a host.
-pub(crate) type HostRef = (String, String);
+/// Of which hosts the page of a rule shows what it would have done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PreviewOf {
+    /// Of none.
+    Nothing,
+    /// Of the one with this id and name.
+    Host(String, String),
+    /// Of all.
+    AllHosts,
+}
 
 /// What is looked at closely. It is a copy: what ends meanwhile can still be read.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,10 +38,10 @@ pub(crate) enum Opened {
     Alert(Box<Alert>),
     /// A change.
     Notice(Box<AlertNotice>),
-    /// A rule, and what it would have done: on this host, or on all.
+    /// A rule, and what it would have done.
     Rule {
         rule: Box<AlertRule>,
-        preview: Option<Option<HostRef>>,
+        preview: PreviewOf,
     },
     /// A silence.
     Silence(Box<AlertSilence>),
@@ -75,10 +83,7 @@ impl AlertState {
     pub(crate) fn queries(&self, _app: &App) -> Option<AnyQuery> {
         match self.opened.as_ref()? {
             Opened::Alert(alert) => Some(changes_of(alert).into()),
-            Opened::Rule { rule, preview } => {
-                let host = preview.as_ref()?;
-                Some(preview_of(rule, host.as_ref()).into())
-            }
+            Opened::Rule { rule, preview } => preview_of(rule, preview).map(AnyQuery::from),
             Opened::Notice(_) | Opened::Silence(_) => None,
         }
     }
@@ -91,11 +96,14 @@ fn changes_of(alert: &Alert) -> AlertChangesQuery {
     }
 }
 
-fn preview_of(rule: &AlertRule, host: Option<&HostRef>) -> AlertPreviewQuery {
-    AlertPreviewQuery {
-        rule: rule.name.clone(),
-        host: host.map(|(id, _)| id.clone()),
-    }
+fn preview_of(rule: &AlertRule, of: &PreviewOf) -> Option<AlertPreviewQuery> {
+    let host = match of {
+        PreviewOf::Nothing => return None,
+        PreviewOf::Host(id, _) => Some(id.clone()),
+        PreviewOf::AllHosts => None,
+    };
+    let rule = rule.name.clone();
+    Some(AlertPreviewQuery { rule, host })
 }
 
 pub(crate) struct AlertScreen;

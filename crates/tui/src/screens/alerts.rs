@@ -1,15 +1,15 @@
 //! Alerts of a daemon and of the hosts that share its database: those that fire, what changed, rules, silences.
 
 pub(crate) mod acts;
+mod body;
 pub(crate) mod lists;
 pub(crate) mod query;
 pub(crate) mod words;
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
-use ratatui::text::{Line, Span};
 
-use super::{draw_absence, draw_nobody, wrap};
+use super::draw_nobody;
 use crate::app::App;
 use crate::keymap::KeyAction;
 use crate::keymap::action::{
@@ -17,25 +17,20 @@ use crate::keymap::action::{
 };
 use crate::query::{AlertNoticesQuery, AlertRulesQuery, AlertSilencesQuery, AlertsQuery, AnyQuery};
 use crate::screen::{Screen, View};
-use crate::screens::alert::Opened;
+use crate::screens::alert::{Opened, PreviewOf};
 use crate::table::{AnyTable, Heading, TableColumn, TableState};
-use crate::widgets::frame::{centred, instead};
-use crate::widgets::parts::{Part, fitting_or_more};
-use linux_api_client::error::ClientError;
+use crate::widgets::frame::instead;
 use linux_api_wire::api::alerts::{Alert, AlertNotice, AlertRule, AlertSilence};
-use linux_api_wire::units::compact::counted;
 use lists::ListRow;
 
 /// The line of the lists, and that of the first row of one.
 const LISTS_LINE: u16 = 2;
 const FIRST_ROW: u16 = 4;
-/// Most columns of what is said in place of a list.
-const WIDTH: u16 = 76;
 
 actions! {
     NEXT_LIST "next-list" "v", "lists", "alerts, what changed, rules, silences";
     UNSEEN_ONLY "unseen-only" "!", "unseen", "show only alerts that no one has seen or silenced";
-    WAITING "waiting" "P", "", "also what has not been bad for long enough, or has no data";
+    WAITING "waiting" "P", "", "show also what waits, and what has no data";
 }
 
 /// One of the lists.
@@ -175,15 +170,15 @@ impl Screen for AlertsScreen {
             return;
         }
         let top = Rect { height: 1, ..area };
-        frame.render_widget(lists_line(app), top);
+        frame.render_widget(body::lists_line(app, area.width), top);
         let table = Rect {
             y: area.y + 1,
             height: area.height.saturating_sub(2),
             ..area
         };
         let last = Rect::new(area.x, area.bottom() - 1, area.width, 1);
-        draw_list(app, table, frame);
-        frame.render_widget(summary(app, area.width), last);
+        body::draw_list(app, table, frame);
+        frame.render_widget(body::summary(app, area.width), last);
     }
 
     fn act(&self, app: &mut App, action: KeyAction) {
@@ -295,7 +290,7 @@ impl Screen for AlertsScreen {
     /// A click chooses a list, or a row of the one that is shown.
     fn click(&self, app: &mut App, (x, y): (u16, u16)) -> bool {
         if y == LISTS_LINE {
-            if let Some(list) = list_at(app, x) {
+            if let Some(list) = body::list_at(app, x) {
                 app.screens.alerts.list = list;
                 self.arrange(app);
             }
@@ -389,217 +384,8 @@ pub(crate) fn opened(app: &App) -> Option<Opened> {
         AlertsList::History => Opened::Notice(Box::new(chosen(notices(app), id)?)),
         AlertsList::Rules => Opened::Rule {
             rule: Box::new(chosen(rules(app), id)?),
-            preview: None,
+            preview: PreviewOf::Nothing,
         },
         AlertsList::Silences => Opened::Silence(Box::new(chosen(silences(app), id)?)),
     })
-}
-
-/// What the lists are called, and how many rows each has.
-fn list_titles(app: &App) -> Vec<(AlertsList, String)> {
-    let responses = &app.host().responses;
-    let count = |list: AlertsList| match list {
-        AlertsList::Active => {
-            let list = responses.alerts.value()?;
-            Some(list.counts.critical + list.counts.warning)
-        }
-        AlertsList::History => None,
-        AlertsList::Rules => {
-            let list = responses.alert_rules.value()?;
-            u64::try_from(list.in_force).ok()
-        }
-        AlertsList::Silences => {
-            let list = responses.alert_silences.value()?;
-            u64::try_from(list.items.len()).ok()
-        }
-    };
-    let title = |list: AlertsList| {
-        let count = count(list).map_or_else(String::new, |count| format!(" {count}"));
-        (list, format!(" {}{count} ", list.title()))
-    };
-    AlertsList::ALL.into_iter().map(title).collect()
-}
-
-fn lists_line(app: &App) -> Line<'static> {
-    let theme = &app.settings.theme;
-    let titles = list_titles(app).into_iter();
-    let spans = titles.flat_map(|(list, title)| {
-        let style = if list == app.screens.alerts.list {
-            theme.badge
-        } else {
-            theme.dim
-        };
-        [Span::styled(title, style), Span::raw(" ")]
-    });
-    Line::from(spans.collect::<Vec<_>>())
-}
-
-/// The list whose title is there.
-fn list_at(app: &App, x: u16) -> Option<AlertsList> {
-    let mut end = 0;
-    let mut titles = list_titles(app).into_iter();
-    let found = titles.find(|(_, title)| {
-        end += title.len() + 1;
-        usize::from(x) < end
-    });
-    found.map(|(list, _)| list)
-}
-
-/// Draws why there is no list, unless there is one.
-pub(crate) fn draw_missing(
-    app: &App,
-    is_there: bool,
-    error: Option<&ClientError>,
-    area: Rect,
-    frame: &mut Frame<'_>,
-) -> bool {
-    let theme = &app.settings.theme;
-    if !is_there && matches!(error, Some(ClientError::Refused { status: 404, .. })) {
-        let text = "this daemon is older: it has no alerts";
-        instead(text, theme.dim, theme, area, frame);
-        return true;
-    }
-    draw_absence(app, is_there, error, area, frame)
-}
-
-fn draw_list(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let state = &app.screens.alerts;
-    let responses = &app.host().responses;
-    let table = state.table_of(state.list);
-    let (is_there, error) = match state.list {
-        AlertsList::Active => (responses.alerts.value().is_some(), responses.alerts.error()),
-        AlertsList::History => {
-            let cache = &responses.alert_notices;
-            (cache.value().is_some(), cache.error())
-        }
-        AlertsList::Rules => {
-            let cache = &responses.alert_rules;
-            (cache.value().is_some(), cache.error())
-        }
-        AlertsList::Silences => {
-            let cache = &responses.alert_silences;
-            (cache.value().is_some(), cache.error())
-        }
-    };
-    if draw_missing(app, is_there, error, area, frame) {
-        return;
-    }
-    let width = area.width;
-    match state.list {
-        AlertsList::Active => {
-            lists::draw(app, alerts(app), &lists::alerts(width), table, area, frame);
-        }
-        AlertsList::History => {
-            lists::draw(
-                app,
-                notices(app),
-                &lists::notices(width),
-                table,
-                area,
-                frame,
-            );
-        }
-        AlertsList::Rules => {
-            lists::draw(app, rules(app), &lists::rules(width), table, area, frame);
-        }
-        AlertsList::Silences => {
-            let columns = lists::silences(width);
-            lists::draw(app, silences(app), &columns, table, area, frame);
-        }
-    }
-    if !table.ids().is_empty() {
-        return;
-    }
-    if !table.filter.is_empty() {
-        instead("nothing fits the filter", theme.dim, theme, area, frame);
-        return;
-    }
-    match state.list {
-        AlertsList::Active if state.unseen_only && !alerts(app).is_empty() => {
-            let text = "all alerts have been seen or silenced";
-            instead(text, theme.good, theme, area, frame);
-        }
-        AlertsList::Active => draw_calm(app, area, frame),
-        AlertsList::History => {
-            instead("nothing has changed yet", theme.dim, theme, area, frame);
-        }
-        AlertsList::Rules => instead("no rules", theme.dim, theme, area, frame),
-        AlertsList::Silences => {
-            instead("nothing is silenced", theme.dim, theme, area, frame);
-        }
-    }
-}
-
-/// That nothing fires, and what is watched.
-fn draw_calm(app: &App, area: Rect, frame: &mut Frame<'_>) {
-    let theme = &app.settings.theme;
-    let mut lines = vec![Line::styled("no alerts", theme.good)];
-    if app.host().responses.alert_rules.value().is_some() {
-        let in_force = rules(app)
-            .iter()
-            .filter(|rule| rule.in_force && rule.enabled);
-        let names: Vec<&str> = in_force.map(|rule| rule.name.as_str()).collect();
-        let (text, style) = if names.is_empty() {
-            let text = "no rule is in force: nothing is watched".to_owned();
-            (text, theme.warn)
-        } else {
-            let count = counted(names.len(), "rule", "s");
-            (format!("{count} watch: {}", names.join(", ")), theme.dim)
-        };
-        let width = usize::from(WIDTH.min(area.width.saturating_sub(4))).max(1);
-        lines.push(Line::default());
-        let parts = wrap(&text, width).into_iter();
-        lines.extend(parts.map(|part| Line::styled(part, style)));
-    }
-    let height = u16::try_from(lines.len()).unwrap_or(1);
-    let place = centred(area, WIDTH, height);
-    for (row, line) in (0..).zip(lines) {
-        let spot = Rect::new(place.x, place.y + row, place.width, 1).intersection(area);
-        frame.render_widget(line.centered(), spot);
-    }
-}
-
-/// How many alerts there are, what is wrong with rules, and why nothing can be done.
-fn summary(app: &App, width: u16) -> Line<'static> {
-    let theme = &app.settings.theme;
-    let state = &app.screens.alerts;
-    let mut parts = Vec::new();
-    let tagged = state.table.tags().len();
-    if tagged > 0 {
-        parts.push(Part::new(format!("{tagged} tagged"), theme.accent));
-    }
-    if let Some(list) = app.host().responses.alerts.value() {
-        let counts = list.counts;
-        let mut part = |count: u64, words: &str, style| {
-            if count > 0 {
-                parts.push(Part::new(format!("{count} {words}"), style));
-            }
-        };
-        part(counts.critical, "critical", theme.bad);
-        part(counts.warning, "warning", theme.warn);
-        part(counts.unseen, "not seen yet", theme.text);
-        part(counts.pending, "pending", theme.dim);
-        part(counts.unknown, "without data", theme.dim);
-        let held = list.items.len();
-        if held < list.total {
-            let text = format!("{held} of {} held", list.total);
-            parts.push(Part::new(text, theme.warn));
-        }
-    }
-    if let Some(list) = app.host().responses.alert_rules.value()
-        && let Some(problem) = list.problems.first()
-    {
-        let count = counted(list.problems.len(), "mistake", "s");
-        let path = problem.path.as_deref().unwrap_or("the database");
-        let line = problem
-            .line
-            .map_or_else(String::new, |line| format!(":{line}"));
-        let text = format!("{count} in rules: {path}{line} {}", problem.message);
-        parts.push(Part::new(text, theme.bad));
-    }
-    if let Some(reason) = acts::forbidden(app, acts::ACKNOWLEDGE) {
-        parts.push(Part::new(format!("acts: {reason}"), theme.dim));
-    }
-    fitting_or_more(parts, usize::from(width), theme)
 }

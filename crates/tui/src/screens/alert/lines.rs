@@ -6,7 +6,7 @@ use std::time::Duration;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::{HostRef, Opened, changes_of, preview_of};
+use super::{Opened, PreviewOf, changes_of, preview_of};
 use crate::app::App;
 use crate::screens::alerts::lists::{change_words, rule_state};
 use crate::screens::alerts::words::{
@@ -111,9 +111,13 @@ pub(super) fn of(app: &App, opened: &Opened, width: usize) -> Vec<Line<'static>>
             // One that was changed meanwhile is shown as it is now.
             let mut all = rules(app).iter();
             let now = all.find(|it| it.name == rule.name && it.source == rule.source);
-            of_rule(&mut page, now.unwrap_or(rule));
-            if let Some(host) = preview {
-                of_preview(&mut page, rule, host.as_ref());
+            let rule = now.unwrap_or(rule);
+            of_rule(&mut page, rule);
+            of_preview(&mut page, rule, preview);
+            page.gap("as it is written");
+            let dim = page.theme().dim;
+            for line in definition(rule).lines() {
+                page.free(line, 1, dim);
             }
         }
         Opened::Silence(silence) => {
@@ -315,27 +319,27 @@ fn of_rule(page: &mut Page<'_>, rule: &AlertRule) {
     let responses = &page.app.host().responses.alert_rules;
     let problems = responses.value().map(|list| list.problems.clone());
     for problem in problems.unwrap_or_default() {
-        let path = problem.path.as_deref().unwrap_or("the database");
-        if rule.path.as_deref() == Some(path) {
-            let line = problem
-                .line
-                .map_or_else(String::new, |line| format!(":{line}"));
-            let text = format!("{path}{line} {}: {}", problem.key, problem.message);
+        // Each begins with its file.
+        if rule
+            .path
+            .as_deref()
+            .is_some_and(|path| problem.starts_with(path))
+        {
             let bad = page.theme().bad;
-            page.line("mistake", &text, bad);
+            page.line("mistake", &problem, bad);
         }
-    }
-    page.gap("as it is written");
-    let dim = page.theme().dim;
-    for line in definition(rule).lines() {
-        page.free(line, 1, dim);
     }
 }
 
-fn of_preview(page: &mut Page<'_>, rule: &AlertRule, host: Option<&HostRef>) {
-    let place = host.map_or_else(|| "all hosts".to_owned(), |(_, name)| name.clone());
+fn of_preview(page: &mut Page<'_>, rule: &AlertRule, of: &PreviewOf) {
+    let Some(query) = preview_of(rule, of) else {
+        return;
+    };
+    let place = match of {
+        PreviewOf::Host(_, name) => name.clone(),
+        _ => "all hosts".to_owned(),
+    };
     page.gap("preview");
-    let query = preview_of(rule, host);
     let cache = &page.app.host().responses.alert_preview;
     match (cache.of(&query), cache.error_of(&query)) {
         (Some(preview), _) => of_result(page, preview, &place),

@@ -3,17 +3,17 @@
 use super::words::{matcher, named};
 use super::{AlertsList, alerts, opened, rules, silences};
 use crate::app::App;
-use crate::change::{AlertRef, Change, SilenceRef};
+use crate::change::{AlertAct, AlertRef, Change, SilenceRef};
 use crate::keymap::KeyAction;
 use crate::keymap::action::actions;
 use crate::popups::Popup;
 use crate::popups::silence_form::SilenceForm;
-use crate::screens::alert::Opened;
+use crate::screens::alert::{Opened, PreviewOf};
 use linux_api_wire::api::alerts::{Alert, AlertSilence};
 use linux_api_wire::api_key::Scope;
 
 actions! {
-    ACKNOWLEDGE "acknowledge" "a", "seen", "note that you have seen the alert: it is not repeated";
+    ACKNOWLEDGE "acknowledge" "a", "ack", "note that you have seen the alert: it is not repeated";
     ACKNOWLEDGE_WITH "acknowledge-with" "A", "", "the same with a comment for others";
     SILENCE "silence" "S", "silence", "hold back what is sent: how long, of what, why";
     END_SILENCE "end-silence" "x delete", "end", "end the silence";
@@ -21,9 +21,9 @@ actions! {
 }
 
 /// What reading alerts needs.
-pub(crate) const READ: Scope = Scope::HostRead;
+pub(crate) const READ: Scope = Scope::AlertsRead;
 /// What acknowledging and silencing needs.
-const WRITE: Scope = Scope::UnitsAct;
+const WRITE: Scope = Scope::AlertsWrite;
 /// Most alerts that a question is about.
 const MOST: usize = 20;
 
@@ -49,9 +49,9 @@ pub(crate) fn act(app: &mut App, action: KeyAction) {
     }
     let target = app.screens.alert.opened.clone().or_else(|| opened(app));
     match action {
-        ACKNOWLEDGE => acknowledge(app, target, ""),
+        ACKNOWLEDGE => acknowledge(app, target.as_ref(), ""),
         ACKNOWLEDGE_WITH => app.prompt_for("comment: ", move |app, comment| {
-            acknowledge(app, target.clone(), comment);
+            acknowledge(app, target.as_ref(), comment);
         }),
         SILENCE => {
             let form = form_of(app, target.as_ref());
@@ -77,8 +77,8 @@ fn wanted(app: &App, target: Option<&Opened>) -> Vec<Alert> {
     alerts(app).iter().filter(is_wanted).cloned().collect()
 }
 
-fn acknowledge(app: &mut App, target: Option<Opened>, comment: &str) {
-    let all = wanted(app, target.as_ref());
+fn acknowledge(app: &mut App, target: Option<&Opened>, comment: &str) {
+    let all = wanted(app, target);
     let mut fires: Vec<Alert> = all.into_iter().filter(|it| it.severity.is_some()).collect();
     if comment.is_empty() && fires.len() > 1 {
         fires.retain(|alert| alert.acknowledged.is_none());
@@ -100,7 +100,8 @@ fn acknowledge(app: &mut App, target: Option<Opened>, comment: &str) {
         app.complain(format!("{} alerts: at most {MOST} at once", fires.len()));
         return;
     }
-    let change = |alert: &Alert| Change::AcknowledgeAlert(reference(alert), comment.to_owned());
+    let change =
+        |alert: &Alert| Change::Alerts(AlertAct::Acknowledge(reference(alert), comment.to_owned()));
     let changes: Vec<Change> = fires.iter().map(change).collect();
     let words = if let [one] = &changes[..] {
         one.in_words()
@@ -149,15 +150,15 @@ fn end_silence(app: &mut App, target: Option<&Opened>) {
         name: matcher(silence),
         by: silence.created_by.clone(),
     };
-    app.confirm(Change::EndSilence(silence));
+    app.confirm(Change::Alerts(AlertAct::EndSilence(silence)));
 }
 
 /// Opens the rule of what is chosen with its preview; from an alert that of the same host.
 fn preview(app: &mut App, target: Option<Opened>) {
     let (name, host) = match target {
-        Some(Opened::Alert(alert)) => (alert.rule, Some((alert.host_id, alert.host))),
-        Some(Opened::Notice(notice)) => (notice.rule, Some((notice.host_id, notice.host))),
-        Some(Opened::Rule { rule, .. }) => (rule.name, None),
+        Some(Opened::Alert(alert)) => (alert.rule, PreviewOf::Host(alert.host_id, alert.host)),
+        Some(Opened::Notice(notice)) => (notice.rule, PreviewOf::Host(notice.host_id, notice.host)),
+        Some(Opened::Rule { rule, .. }) => (rule.name, PreviewOf::AllHosts),
         Some(Opened::Silence(_)) | None => {
             app.complain("choose an alert or a rule");
             return;
@@ -174,7 +175,7 @@ fn preview(app: &mut App, target: Option<Opened>) {
     };
     let opened = Opened::Rule {
         rule: Box::new(rule),
-        preview: Some(host),
+        preview: host,
     };
     app.screens.alert.open(Some(opened));
 }

@@ -180,8 +180,8 @@ impl Query for AlertRulesQuery {
         client.alert_rules().await
     }
 
-    fn scripted(&self, script: &DemoScript) -> Result<AlertRuleList, ClientError> {
-        Ok(script.alert_rules())
+    fn scripted(&self, _script: &DemoScript) -> Result<AlertRuleList, ClientError> {
+        Ok(DemoScript::alert_rules())
     }
 
     fn is_fault(error: &ClientError) -> bool {

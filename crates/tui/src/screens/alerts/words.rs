@@ -68,7 +68,7 @@ pub(crate) fn states(alert: &Alert) -> Vec<String> {
         words.push("silenced".to_owned());
     }
     if alert.acknowledged.is_some() {
-        words.push("seen".to_owned());
+        words.push("acked".to_owned());
     }
     if alert.flapping {
         words.push("flapping".to_owned());
@@ -164,10 +164,10 @@ mod tests {
             at: String::new(),
             comment: String::new(),
         });
-        assert_eq!(states(&alert), ["seen"]);
+        assert_eq!(states(&alert), ["acked"]);
         alert.status = AlertStatus::Clearing;
         alert.inhibited = true;
-        assert_eq!(states(&alert), ["host down", "seen", "clearing"]);
+        assert_eq!(states(&alert), ["host down", "acked", "clearing"]);
     }
 
     #[test]

@@ -22,6 +22,8 @@ use linux_api_wire::units::compact::{percent, rate, span};
 const NARROW: u16 = 80;
 /// From which width on there is room for the network's line, the mount point and more.
 const MIDDLE: u16 = 116;
+/// From which width on there is room for failed units beside lines and alerts.
+const FAILED: u16 = 124;
 /// From which width on there is room for the load and the uptime.
 const WIDE: u16 = 152;
 /// From which width on there is room for everything.
@@ -43,8 +45,8 @@ const fn line_width(width: u16) -> u16 {
         0..NARROW => 4,
         NARROW..MIDDLE => 6,
         MIDDLE..WIDE => 10,
-        WIDE..FULL => 16,
-        _ => 20,
+        WIDE..FULL => 14,
+        _ => 18,
     }
 }
 
@@ -122,7 +124,7 @@ fn failed<'a>() -> HostColumn<'a> {
 }
 
 fn alerts<'a>() -> HostColumn<'a> {
-    HostColumn::words("ALERTS", 7, |at, row| {
+    HostColumn::numbers("ALERT", 6, |at, row| {
         let Some(alerts) = row.alerts else {
             return at.dim("-");
         };
@@ -204,7 +206,7 @@ pub(super) fn with_lines<'a>(width: u16) -> Vec<HostColumn<'a>> {
         disk(),
         mount(width),
         load().from(WIDE),
-        failed().from(MIDDLE),
+        failed().from(FAILED),
         alerts().from(NARROW),
         uptime().from(WIDE),
         labels().from(FULL),
