@@ -159,18 +159,20 @@ impl Leader {
             self.probed_at = Some(now);
             self.probe(settings).await;
         }
+        // What fails keeps nothing else from being done.
+        let mut outcome = Ok(());
         if is_due(self.judged_at, INTERVAL, now) {
             self.judged_at = Some(now);
-            self.judge(store, settings, &lease, now).await?;
+            outcome = self.judge(store, settings, &lease, now).await;
         }
         if lease.sends {
-            self.send(store, settings, &lease).await?;
+            outcome = outcome.and(self.send(store, settings, &lease).await);
         }
         if is_due(self.tidied_at, TIDY_INTERVAL, now) {
             self.tidied_at = Some(now);
-            tidy(store, settings, lease.sends).await?;
+            outcome = outcome.and(tidy(store, settings, lease.sends).await);
         }
-        Ok(())
+        outcome
     }
 
     /// Takes or keeps the lease; `false` while another daemon has it.
@@ -294,9 +296,11 @@ impl Leader {
             }
         }
         let own_ahead = rows.iter().find(|row| row.id == self.own.id);
-        let own_ahead = own_ahead.and_then(|row| row.clock_ahead).unwrap_or(0);
+        let own_ahead = own_ahead.and_then(|row| row.clock_ahead);
         let host = |row: HostRow| {
-            let off = own_ahead.saturating_sub(row.clock_ahead.unwrap_or(own_ahead));
+            // By how much the clocks of both are ahead of the database's, as far as that is known.
+            let both = own_ahead.zip(row.clock_ahead);
+            let off = both.map_or(0, |(own, other)| own.saturating_sub(other));
             let seen = row.last_seen.as_millis().saturating_add(off);
             // The daemon that judges is there.
             let is_own = row.id == self.own.id;
