@@ -321,6 +321,7 @@ async fn a_notice_leaves_the_queue_with_its_message(database: Database) {
     // A retry of the same plan makes no second message.
     let again = store.store_plan("a", &plan, &outgoing).await.unwrap();
     assert_eq!(again, Planned::Stored(0));
+    assert_eq!(waiting(&store).await, []);
     let due = store.due_deliveries(store.clock().now(), 10).await.unwrap();
     let channels: Vec<&str> = due.iter().map(|one| one.channel.as_str()).collect();
     assert_eq!(channels, ["chat", "mail"]);

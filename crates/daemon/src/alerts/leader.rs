@@ -1,7 +1,7 @@
 //! What one daemon does for all that share a database: it judges which hosts are down, groups notices, and
 //! sends them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,9 @@ const LEASE_INTERVAL: Duration = Duration::from_secs(15);
 const TIDY_INTERVAL: Duration = Duration::from_hours(1);
 /// How often what is remembered of hosts that were forgotten is ended.
 const FORGOTTEN_INTERVAL: Duration = Duration::from_mins(5);
+/// How long a host that is not listed has not been judged before it counts as forgotten; longer than any
+/// interval at which daemons write.
+const FORGOTTEN_AFTER: Duration = Duration::from_mins(15);
 /// How many rows one deletion takes.
 const TIDY_ROWS: u32 = 1_000;
 /// How often peers are probed.
@@ -262,8 +265,11 @@ impl Leader {
         let mut keeper = Keeper::default();
         keeper.load(store, &all, is_left).await?;
         let mut states: States = keeper.states.clone();
-        let mut gone: Vec<String> = states.keys().map(|key| key.host.clone()).collect();
-        gone.dedup();
+        // A daemon that has begun may judge its host before it writes that the host is there.
+        let old = states
+            .iter()
+            .filter(|(_, state)| now.since(state.evaluated_at) >= FORGOTTEN_AFTER);
+        let gone: BTreeSet<String> = old.map(|(key, _)| key.host.clone()).collect();
         let mut notices = Vec::new();
         for id in gone {
             let host = Host {
