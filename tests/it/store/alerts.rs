@@ -10,9 +10,11 @@ use linux_api_alerts::notice::{Host, InstanceKey, Notice, NoticeKind};
 use linux_api_alerts::plan::{Holding, Plan, plan};
 use linux_api_alerts::reading::{Measure, Value};
 use linux_api_alerts::rules::{Rule, RuleDefinition, RuleSource, compile};
+use linux_api_alerts::severity::Severity;
 use linux_api_alerts::silence::{Matchers, Silence};
 use linux_api_alerts::state::{Moment, Status, Subjected, step};
 use linux_api_store::alerts::deliveries::{Attempt, NextStep};
+use linux_api_store::alerts::history::NoticeFilter;
 use linux_api_store::alerts::outbox::{Outgoing, Planned};
 use linux_api_store::alerts::states::{Saved, StateChange, StateFilter, StoredState};
 use linux_api_store::audit::AuditFilter;
@@ -164,23 +166,36 @@ async fn a_state_is_stored_with_its_notice_and_goes_on_after_a_restart(database:
         ..filter
     };
     assert_eq!(store.alert_states(&none).await.unwrap(), []);
-    let history = store.alert_history(Some("h1"), None, 10).await.unwrap();
+    let of_host = NoticeFilter {
+        hosts: Some(vec!["h1".to_owned()]),
+        ..NoticeFilter::default()
+    };
+    let history = store.alert_history(&of_host, 10).await.unwrap();
     assert_eq!(history.len(), 2);
-    let before = Some(history[0].time);
-    assert_eq!(store.alert_history(None, before, 10).await.unwrap(), []);
+    let after_first = NoticeFilter {
+        before: Some((history[0].time, history[0].id.to_string())),
+        ..NoticeFilter::default()
+    };
+    let rest = store.alert_history(&after_first, 10).await.unwrap();
+    assert_eq!(rest, history[1..]);
+    let none = NoticeFilter {
+        severity: Some(Severity::Critical),
+        ..NoticeFilter::default()
+    };
+    assert_eq!(store.alert_history(&none, 10).await.unwrap(), []);
 }
 
 async fn an_evaluation_never_undoes_an_acknowledgement(database: Database) {
     let (store, clock) = database.store_with_clock().await;
     let actor = admin(&store).await;
-    let refused = store.acknowledge_alert(&actor, &key("/"), "").await;
+    let refused = store.acknowledge_alert(&actor, key("/").id(), "").await;
     let not_firing =
         |error: StoreError| matches!(error, StoreError::Refused(Refusal::AlertNotFiring));
     assert!(not_firing(refused.unwrap_err()));
     evaluate(&store, "/", None, 90.0).await;
     let known = stored(&store).await.remove(0);
     let seen = store
-        .acknowledge_alert(&actor, &key("/"), "disk is ordered")
+        .acknowledge_alert(&actor, key("/").id(), "disk is ordered")
         .await
         .unwrap();
     assert_eq!(seen.version, 2);
@@ -202,7 +217,7 @@ async fn an_evaluation_never_undoes_an_acknowledgement(database: Database) {
         waiting(&store).await,
         [NoticeKind::Firing, NoticeKind::Resolved]
     );
-    let refused = store.acknowledge_alert(&actor, &key("/"), "").await;
+    let refused = store.acknowledge_alert(&actor, key("/").id(), "").await;
     assert!(not_firing(refused.unwrap_err()));
     let acknowledge = "alert.acknowledge";
     let expected = [
