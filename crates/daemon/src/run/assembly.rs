@@ -12,6 +12,10 @@ use super::identity;
 use super::measuring::MeasuringParts;
 use crate::access_log::AccessLogger;
 use crate::acts::Acts;
+use crate::alerts::evaluator::Evaluator;
+use crate::alerts::leader::Leader;
+use crate::alerts::sampled::SampledReadings;
+use crate::alerts::{self, Alerts};
 use crate::journal::Journal;
 use crate::notices::Notices;
 use crate::old_routes::OldRoutes;
@@ -24,10 +28,12 @@ use crate::tasks::key_watch;
 use crate::tasks::sampler::HostSampler;
 use crate::tasks::supervisor::Supervisor;
 use crate::tasks::trim;
+use linux_api_alerts::notice::Host;
 use linux_api_auth::verifier::{self, OtherKeys, Verifier};
 use linux_api_config::Config;
 use linux_api_host::{Collector, HostReader, HostRoots};
 use linux_api_store::Store;
+use linux_api_wire::fleet::HostIdentity;
 use linux_api_wire::log::AccessLog;
 use linux_api_wire::time::{Clock, Timestamp};
 
@@ -45,6 +51,8 @@ pub(super) struct Assembly {
     pub(super) access: AccessLog,
     pub(super) policy: PolicyHandle,
     pub(super) notices: Notices,
+    /// Alerts, which nothing judges before the start.
+    pub(super) alerts: Alerts,
     /// Shown at the top of the documentation.
     pub(super) notice: Option<String>,
     /// Which Linux accounts need no key.
@@ -98,6 +106,7 @@ impl Assembly {
         let state_folder = self.state_folder.clone();
         let identity = identity::host(&config.host, &collector, state_folder.as_deref())?;
         let host_id = Arc::clone(&identity.id);
+        self.start_alerts(&identity, &host, &supervisor, &end)?;
         measuring.start(config, identity, state_folder, &supervisor, &end)?;
         let acts = Acts::new(&config.acts.socket, self.store.clone(), self.clock.clone());
         self.store.set_own_host(Arc::clone(&host_id));
@@ -107,6 +116,7 @@ impl Assembly {
         }
         let service = server::service(Parts {
             acts,
+            alerts: self.alerts.clone(),
             store: self.store.clone(),
             verifier,
             journal: Journal::new(collector.roots()),
@@ -140,6 +150,34 @@ impl Assembly {
             supervisor,
             end,
         })
+    }
+
+    /// Starts what judges this host and sends notices. A daemon that keeps nothing has no alerts.
+    fn start_alerts(
+        &self,
+        identity: &HostIdentity,
+        sampler: &HostSampler,
+        supervisor: &Supervisor,
+        end: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        if self.history_since.is_some() {
+            return Ok(());
+        }
+        let alerts = &self.alerts;
+        let host = Host {
+            id: identity.id.to_string(),
+            name: identity.name.clone(),
+            labels: identity.labels.clone(),
+        };
+        let folder = self.state_folder.clone();
+        let readings = SampledReadings::new(sampler.clone());
+        let evaluator = Evaluator::new(alerts.clone(), host.clone(), readings, folder.clone());
+        supervisor.spawn("alerts", end, evaluator.run(end.clone()));
+        let leader = Leader::new(alerts.clone(), host, identity::instance_id()?, folder);
+        supervisor.spawn("alerts of the fleet", end, leader.run(end.clone()));
+        let heartbeat = alerts::run_heartbeat(alerts.clone(), end.clone());
+        supervisor.spawn("heartbeat of alerts", end, heartbeat);
+        Ok(())
     }
 
     /// Starts the tasks that need nothing but what the daemon is made with.

@@ -28,6 +28,12 @@ const TAKE: &str = "
     update alert_notices set state = 'sent', message_id = $2 where id = $1 and state = 'waiting'";
 const GIVE: &str = "
     update alert_notices set state = 'waiting', message_id = null where message_id = $1";
+const HOLDER: &str = "select holder, expires_at from leases where name = $1";
+/// A daemon that can send takes the lease from one that can't.
+const YIELD: &str = "delete from leases where name = $1 and holder like 'show:%'";
+const RELEASE: &str = "delete from leases where name = $1 and holder = $2";
+const DROP_OLD: &str = "
+    update alert_notices set state = 'dropped' where state = 'waiting' and time < $1";
 const DROP: &str = "update alert_notices set state = 'dropped' where id = $1 and state = 'waiting'";
 const MESSAGE: &str = "
     insert into alert_messages (id, made_at, group_key, message) values ($1, $2, $3, $4)
@@ -55,6 +61,59 @@ pub enum Planned {
 }
 
 impl Store {
+    /// Takes or keeps the lease of the daemon that judges the fleet and sends; `false` while another one has it.
+    ///
+    /// `holder` begins with `send:` or `show:`. One that can't send, because it has no channels or can't read their
+    /// secrets, judges the fleet only as long as no other one can: it yields at once.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn hold_alert_lease(&self, holder: &str, sends: bool) -> Result<bool, StoreError> {
+        let now = self.clock().now();
+        // Most daemons never get it, and each of them tries again and again: they only look.
+        let found: Option<(String, Db<Timestamp>)> = on_read!(self, |tx| {
+            Ok(tx
+                .fetch_optional(sqlx::query_as(HOLDER).bind(LEASE))
+                .await?)
+        })?;
+        let late = now.saturating_add(LEASE_TIME * 2);
+        let is_taken = |(other, until): &(String, Db<Timestamp>)| {
+            let yields = sends && other.starts_with("show:");
+            other != holder && !yields && until.0 > now && until.0 <= late
+        };
+        if found.as_ref().is_some_and(is_taken) {
+            return Ok(false);
+        }
+        in_write!(self, |tx| {
+            if sends {
+                tx.execute(sqlx::query(YIELD).bind(LEASE)).await?;
+            }
+            Ok(hold_lease!(tx, LEASE, holder, now, LEASE_TIME) == 1)
+        })
+    }
+
+    /// Gives the lease back, so that another daemon need not wait for its end.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn release_alert_lease(&self, holder: &str) -> Result<(), StoreError> {
+        in_write!(self, |tx| {
+            tx.execute(sqlx::query(RELEASE).bind(LEASE).bind(holder))
+                .await?;
+            Ok(())
+        })
+    }
+
+    /// Takes notices of before a time off the queue: no daemon could send them. Returns how many.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn drop_unsent_notices(&self, before: Timestamp) -> Result<u64, StoreError> {
+        in_write!(self, |tx| {
+            Ok(tx.execute(sqlx::query(DROP_OLD).bind(Db(before))).await?)
+        })
+    }
+
     /// The notices that wait, the oldest first.
     ///
     /// # Errors
