@@ -80,7 +80,7 @@ struct Evaluated {
 }
 
 /// How alerts are doing on this daemon.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "facts beside each other, no states"

@@ -6,6 +6,7 @@
 //! one twice.
 
 pub mod deliveries;
+pub mod history;
 pub mod outbox;
 pub mod rules;
 pub mod silences;

@@ -311,7 +311,7 @@ pub struct AuditRow {
     pub via: String,
     /// What was done, for instance `user.create`.
     pub action: String,
-    /// On what: `user:NAME`, `key:ID`, `host:ID`, `alert:RULE`, `silence:ID`, `unit:NAME`, `process:PID@START`,
+    /// On what: `user:NAME`, `key:ID`, `host:ID`, `alert:RULE` or `alert:ID`, `silence:ID`, `unit:NAME`, `process:PID@START`,
     /// `backup:NAME`, `role:NAME` or `revision:NUMBER`.
     pub target: String,
     /// `done`, or `refused` when a rule forbade it or it failed. An act on a host has two rows: `begun`, and its

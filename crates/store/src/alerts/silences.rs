@@ -50,7 +50,8 @@ impl Store {
     /// Makes a silence. It must have been checked.
     ///
     /// # Errors
-    /// [`Refusal::TooManySilences`], a refusal of the actor, or when the database fails.
+    /// [`Refusal::TooManySilences`], [`Refusal::HostsExceeded`] when the actor is limited to some hosts and the
+    /// silence is not, another refusal of the actor, or when the database fails.
     pub async fn add_silence(&self, actor: &Actor, silence: &Silence) -> Result<(), StoreError> {
         let id = silence.id.to_string();
         let target = format!("silence:{id}");
@@ -61,7 +62,8 @@ impl Store {
             target: target.clone(),
             detail: String::new(),
         };
-        act!(self, actor, entry, |tx, now, _rights| {
+        act!(self, actor, entry, |tx, now, rights| {
+            rights.forbid_other_hosts(&silence.matchers.hosts)?;
             let query = sqlx::query_scalar(COUNT).bind(Db(now));
             let count: i64 = tx.fetch_scalar(query).await?;
             if count >= SILENCES_MAX {
@@ -79,8 +81,8 @@ impl Store {
     /// Ends a silence now.
     ///
     /// # Errors
-    /// [`Refusal::SilenceNotFound`] when there is none or it is over, a refusal of the actor, or when the database
-    /// fails.
+    /// [`Refusal::SilenceNotFound`] when there is none or it is over, [`Refusal::HostsExceeded`] when the actor is
+    /// limited to some hosts and the silence is not, another refusal of the actor, or when the database fails.
     pub async fn end_silence(&self, actor: &Actor, id: Uuid) -> Result<(), StoreError> {
         let id = id.to_string();
         let target = format!("silence:{id}");
@@ -90,7 +92,7 @@ impl Store {
             target: target.clone(),
             detail: String::new(),
         };
-        act!(self, actor, entry, |tx, now, _rights| {
+        act!(self, actor, entry, |tx, now, rights| {
             let query = sqlx::query_as(FIND).bind(id.as_str());
             let row: Option<(String,)> = tx.fetch_optional(query).await?;
             let (text,) = row.ok_or(Refusal::SilenceNotFound)?;
@@ -98,6 +100,7 @@ impl Store {
             if silence.is_over(now) {
                 return Err(Refusal::SilenceNotFound.into());
             }
+            rights.forbid_other_hosts(&silence.matchers.hosts)?;
             silence.until = Some(now);
             let text = stored(TABLE, "silence", &silence)?;
             let query = sqlx::query(UPDATE).bind(id.as_str()).bind(Db(now));

@@ -6,7 +6,7 @@ use linux_api_alerts::notice::{InstanceKey, Notice};
 use linux_api_alerts::severity::Severity;
 use linux_api_alerts::state::{Acknowledgement, InstanceState};
 use linux_api_wire::audit::{Action, Actor};
-use linux_api_wire::time::Timestamp;
+use uuid::Uuid;
 
 use super::{read, stored};
 use crate::audit::Entry;
@@ -75,6 +75,7 @@ const DELETE: &str = "delete from alert_states where id = $1";
 const INSERT_NOTICE: &str = "
     insert into alert_notices (id, time, rule, host_id, kind, severity, notice, state)
     values ($1, $2, $3, $4, $5, $6, $7, 'waiting') on conflict (id) do nothing";
+const HOST_LABELS: &str = "/*NO QUERY CACHE*/ select labels from hosts where id = $1";
 const ONE: &str =
     "/*NO QUERY CACHE*/ select instance, state, version from alert_states where id = $1";
 
@@ -193,29 +194,29 @@ impl Store {
         rows.into_iter().map(|row| parse(&row)).collect()
     }
 
-    /// Notes that a person has seen an alert, with an audit row. Returns the state as it is then.
+    /// Notes that a person has seen the alert with this id, with an audit row. Returns the state as it is then.
     ///
     /// # Errors
-    /// [`Refusal::AlertNotFiring`] when it does not fire, a refusal of the actor, or when the database fails.
+    /// [`Refusal::AlertNotFiring`] when it does not fire, [`Refusal::HostsExceeded`] when the actor is limited to
+    /// other hosts than that of the alert, another refusal of the actor, or when the database fails.
     pub async fn acknowledge_alert(
         &self,
         actor: &Actor,
-        instance: &InstanceKey,
+        id: Uuid,
         comment: &str,
     ) -> Result<StoredState, StoreError> {
-        let target = format!("alert:{}", instance.rule);
         let entry = Entry {
             origin: &actor.origin,
             action: Action::AlertAcknowledge,
-            target: target.clone(),
+            target: format!("alert:{id}"),
             detail: String::new(),
         };
         let version = match self.engine() {
             Engine::Sqlite => VERSION,
             Engine::Postgres => VERSION_LOCKED,
         };
-        let id = instance.id().to_string();
-        act!(self, actor, entry, |tx, now, _rights| {
+        let id = id.to_string();
+        act!(self, actor, entry, |tx, now, rights| {
             // First the lock, then what is there under it.
             let held = sqlx::query_as(version).bind(id.as_str());
             let _held: Option<(i64,)> = tx.fetch_optional(held).await?;
@@ -223,6 +224,14 @@ impl Store {
             let row: Option<(String, String, i64)> = tx.fetch_optional(query).await?;
             let row = row.ok_or(Refusal::AlertNotFiring)?;
             let mut found = parse(&row)?;
+            if !rights.hosts.is_any() {
+                let query = sqlx::query_as(HOST_LABELS).bind(found.instance.host.as_str());
+                let labels: Option<(String,)> = tx.fetch_optional(query).await?;
+                let (labels,) = labels.ok_or(Refusal::HostsExceeded)?;
+                if !rights.hosts.matches(&read("hosts", "labels", &labels)?) {
+                    return Err(Refusal::HostsExceeded.into());
+                }
+            }
             let acknowledgement = Acknowledgement {
                 by: actor.origin.name.clone(),
                 at: now,
@@ -233,37 +242,11 @@ impl Store {
             }
             found.version += 1;
             write_state!(tx, UPDATE, &found.instance, &found.state, found.version);
+            let instance = &found.instance;
             let detail = format!("host={} labels={}", instance.host, instance.labels);
-            (found, Some((target.clone(), detail)))
+            let target = format!("alert:{}", instance.rule);
+            (found, Some((target, detail)))
         })
-    }
-
-    /// Notices by time, the newest first, at most `limit` before a time.
-    ///
-    /// # Errors
-    /// When the database can't be reached within the deadline, or a row can't be read.
-    pub async fn alert_history(
-        &self,
-        host: Option<&str>,
-        before: Option<Timestamp>,
-        limit: u32,
-    ) -> Result<Vec<Notice>, StoreError> {
-        let rows: Vec<(String,)> = on_read!(self, |tx| {
-            let mut query = sqlx::QueryBuilder::new("select notice from alert_notices where 1 = 1");
-            if let Some(host) = host {
-                query.push(" and host_id = ").push_bind(host);
-            }
-            if let Some(before) = before {
-                query.push(" and time < ").push_bind(Db(before));
-            }
-            query
-                .push(" order by time desc, id desc limit ")
-                .push_bind(i64::from(limit));
-            Ok(tx.fetch_all(query.build_query_as()).await?)
-        })?;
-        let rows = rows.into_iter();
-        rows.map(|(notice,)| read("alert_notices", "notice", &notice))
-            .collect()
     }
 }
 
