@@ -5,6 +5,7 @@
 //!
 //! - [`evaluator::Evaluator`] judges this host every ten seconds, also without the database.
 //! - [`leader::Leader`] holds the lease: hosts that are down, grouping, sending, old rows.
+//! - [`readings::Readings`]: what is judged, and what helps to understand it.
 //! - `keeper`: states between memory and the database; `outage`: the one notice that the database is away.
 //! - [`sender::Sender`]: requests with the addresses of receivers checked; `mail`: SMTP.
 //! - [`settings::Settings`], `rules`: the configuration, and the rules in force.
@@ -16,9 +17,9 @@ mod keeper;
 pub mod leader;
 mod mail;
 mod outage;
+pub mod readings;
 mod resolver;
 mod rules;
-pub mod sampled;
 pub mod sender;
 pub mod settings;
 
