@@ -5,20 +5,21 @@
 //!
 //! - [`evaluator::Evaluator`] judges this host every ten seconds, also without the database.
 //! - [`leader::Leader`] holds the lease: hosts that are down, grouping, sending, old rows.
+//! - [`readings::Readings`]: what is judged, and what helps to understand it.
 //! - `keeper`: states between memory and the database; `outage`: the one notice that the database is away.
 //! - [`sender::Sender`]: requests with the addresses of receivers checked; `mail`: SMTP.
 //! - [`settings::Settings`], `rules`: the configuration, and the rules in force.
 
 mod deliveries;
 pub mod evaluator;
-mod heartbeat;
+pub mod heartbeat;
 mod keeper;
 pub mod leader;
 mod mail;
 mod outage;
+pub mod readings;
 mod resolver;
 mod rules;
-pub mod sampled;
 pub mod sender;
 pub mod settings;
 
@@ -37,7 +38,6 @@ use linux_api_wire::time::Timestamp;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-pub use heartbeat::run as run_heartbeat;
 use linux_api_alerts::delivery::Reception;
 pub use rules::RulesInForce;
 use sender::{ChannelSet, SendResult, Sender};
@@ -73,13 +73,12 @@ struct Core {
 /// The last evaluation of this host.
 #[derive(Debug, Clone, Copy)]
 struct Evaluated {
-    at: Instant,
     time: Timestamp,
     waiting: usize,
 }
 
 /// How alerts are doing on this daemon.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "facts beside each other, no states"
@@ -292,13 +291,7 @@ impl Alerts {
 
     fn note_evaluation(&self, time: Timestamp, states: States, waiting: usize) {
         self.0.own_states.store(Arc::new(states));
-        let at = Instant::now();
-        *lock(&self.0.evaluated) = Some(Evaluated { at, time, waiting });
-    }
-
-    /// How long ago this host was judged last.
-    fn evaluation_age(&self) -> Option<Duration> {
-        lock(&self.0.evaluated).map(|one| one.at.elapsed())
+        *lock(&self.0.evaluated) = Some(Evaluated { time, waiting });
     }
 
     fn note_leader(&self, leads: bool) {

@@ -13,11 +13,11 @@ use linux_api_alerts::rules::{Rule, RuleDefinition, RuleSource, compile};
 use linux_api_alerts::severity::Severity;
 use linux_api_alerts::silence::{Matchers, Silence};
 use linux_api_alerts::state::{Moment, Status, Subjected, step};
-use linux_api_store::audit::AuditFilter;
 use linux_api_store::alerts::deliveries::{Attempt, NextStep};
 use linux_api_store::alerts::history::NoticeFilter;
 use linux_api_store::alerts::outbox::{Outgoing, Planned};
 use linux_api_store::alerts::states::{Saved, StateChange, StateFilter, StoredState};
+use linux_api_store::audit::AuditFilter;
 use linux_api_store::{Refusal, Store, StoreError};
 use linux_api_wire::audit::Actor;
 use linux_api_wire::time::Timestamp;
@@ -111,8 +111,14 @@ async fn admin(store: &Store) -> Actor {
 
 /// The newest rows of the audit log about alerts, the oldest first: action and result.
 async fn audited(store: &Store) -> Vec<(String, String)> {
-    let rows = store.list_audit(&AuditFilter::default(), 100).await.unwrap();
-    let rows = rows.into_iter().rev().filter(|row| row.action.starts_with("alert."));
+    let rows = store
+        .list_audit(&AuditFilter::default(), 100)
+        .await
+        .unwrap();
+    let rows = rows
+        .into_iter()
+        .rev()
+        .filter(|row| row.action.starts_with("alert."));
     rows.map(|row| (row.action, row.result)).collect()
 }
 
@@ -132,7 +138,10 @@ async fn a_state_is_stored_with_its_notice_and_goes_on_after_a_restart(database:
     assert_eq!(states.len(), 2);
     let root = states.iter().find(|one| one.instance == key("/")).unwrap();
     assert_eq!(root.state.status(), Status::Firing);
-    assert_eq!(waiting(&store).await, [NoticeKind::Firing, NoticeKind::Firing]);
+    assert_eq!(
+        waiting(&store).await,
+        [NoticeKind::Firing, NoticeKind::Firing]
+    );
     // A second attempt to store the same, whose first one was not seen to end.
     let (saved, notice) = evaluate(&store, "/", None, 90.0).await;
     assert_eq!(saved, Saved::Outdated(vec![key("/")]));
@@ -180,28 +189,42 @@ async fn an_evaluation_never_undoes_an_acknowledgement(database: Database) {
     let (store, clock) = database.store_with_clock().await;
     let actor = admin(&store).await;
     let refused = store.acknowledge_alert(&actor, key("/").id(), "").await;
-    let not_firing = |error: StoreError| matches!(error, StoreError::Refused(Refusal::AlertNotFiring));
+    let not_firing =
+        |error: StoreError| matches!(error, StoreError::Refused(Refusal::AlertNotFiring));
     assert!(not_firing(refused.unwrap_err()));
     evaluate(&store, "/", None, 90.0).await;
     let known = stored(&store).await.remove(0);
-    let seen = store.acknowledge_alert(&actor, key("/").id(), "disk is ordered").await.unwrap();
+    let seen = store
+        .acknowledge_alert(&actor, key("/").id(), "disk is ordered")
+        .await
+        .unwrap();
     assert_eq!(seen.version, 2);
     clock.advance(Duration::from_secs(10));
     let (saved, _) = evaluate(&store, "/", Some(&known), 91.0).await;
     assert_eq!(saved, Saved::Outdated(vec![key("/")]));
     let again = stored(&store).await.remove(0);
-    assert_eq!(again.state.acknowledged.as_ref().unwrap().comment, "disk is ordered");
+    assert_eq!(
+        again.state.acknowledged.as_ref().unwrap().comment,
+        "disk is ordered"
+    );
     let (saved, _) = evaluate(&store, "/", Some(&again), 91.0).await;
     assert!(matches!(saved, Saved::Stored(_)));
     let kept = stored(&store).await.remove(0);
     assert!(kept.state.acknowledged.is_some());
     // Resolved: nothing is remembered but when it changed.
     evaluate(&store, "/", Some(&kept), 50.0).await;
-    assert_eq!(waiting(&store).await, [NoticeKind::Firing, NoticeKind::Resolved]);
+    assert_eq!(
+        waiting(&store).await,
+        [NoticeKind::Firing, NoticeKind::Resolved]
+    );
     let refused = store.acknowledge_alert(&actor, key("/").id(), "").await;
     assert!(not_firing(refused.unwrap_err()));
     let acknowledge = "alert.acknowledge";
-    let expected = [(acknowledge, "refused"), (acknowledge, "done"), (acknowledge, "refused")];
+    let expected = [
+        (acknowledge, "refused"),
+        (acknowledge, "done"),
+        (acknowledge, "refused"),
+    ];
     assert_eq!(audited(&store).await, rows(&expected));
 }
 
@@ -210,9 +233,15 @@ async fn rules_are_made_changed_and_deleted(database: Database) {
     let actor = admin(&store).await;
     let name = "disk".parse().unwrap();
     let mut definition: RuleDefinition = toml::from_str(RULE).unwrap();
-    store.put_alert_rule(&actor, &name, &definition).await.unwrap();
+    store
+        .put_alert_rule(&actor, &name, &definition)
+        .await
+        .unwrap();
     definition.repeat = Some("never".to_owned());
-    store.put_alert_rule(&actor, &name, &definition).await.unwrap();
+    store
+        .put_alert_rule(&actor, &name, &definition)
+        .await
+        .unwrap();
     let rules = store.alert_rules().await.unwrap();
     assert_eq!(rules.len(), 1);
     assert_eq!(rules[0].definition, definition);
@@ -249,13 +278,21 @@ async fn silences_end_and_are_forgotten(database: Database) {
     let (short, long) = (silence(1, 1), silence(2, 2));
     store.add_silence(&actor, &short).await.unwrap();
     store.add_silence(&actor, &long).await.unwrap();
-    assert_eq!(store.alert_silences(now).await.unwrap(), [short.clone(), long.clone()]);
+    assert_eq!(
+        store.alert_silences(now).await.unwrap(),
+        [short.clone(), long.clone()]
+    );
     clock.advance(Duration::from_hours(1));
     let later = store.clock().now();
     assert_eq!(store.alert_silences(later).await.unwrap(), [long.clone()]);
-    let not_found = |error: StoreError| matches!(error, StoreError::Refused(Refusal::SilenceNotFound));
-    assert!(not_found(store.end_silence(&actor, short.id).await.unwrap_err()));
-    assert!(not_found(store.end_silence(&actor, Uuid::max()).await.unwrap_err()));
+    let not_found =
+        |error: StoreError| matches!(error, StoreError::Refused(Refusal::SilenceNotFound));
+    assert!(not_found(
+        store.end_silence(&actor, short.id).await.unwrap_err()
+    ));
+    assert!(not_found(
+        store.end_silence(&actor, Uuid::max()).await.unwrap_err()
+    ));
     store.end_silence(&actor, long.id).await.unwrap();
     assert_eq!(store.alert_silences(later).await.unwrap(), []);
     clock.advance(Duration::from_secs(1));
@@ -299,12 +336,16 @@ async fn a_notice_leaves_the_queue_with_its_message(database: Database) {
     // A retry of the same plan makes no second message.
     let again = store.store_plan("a", &plan, &outgoing).await.unwrap();
     assert_eq!(again, Planned::Stored(0));
+    assert_eq!(waiting(&store).await, []);
     let due = store.due_deliveries(store.clock().now(), 10).await.unwrap();
     let channels: Vec<&str> = due.iter().map(|one| one.channel.as_str()).collect();
     assert_eq!(channels, ["chat", "mail"]);
     assert!(due.iter().all(|one| one.bundle == outgoing[0].bundle));
     let groups = store.alert_groups(Timestamp::from_millis(0)).await.unwrap();
-    assert_eq!(groups.get(&outgoing[0].bundle.key), Some(&store.clock().now()));
+    assert_eq!(
+        groups.get(&outgoing[0].bundle.key),
+        Some(&store.clock().now())
+    );
     // A bundle with a notice that was sent leaves its others in the queue.
     evaluate(&store, "/srv", None, 90.0).await;
     clock.advance(Duration::from_mins(6));
@@ -354,7 +395,10 @@ async fn a_delivery_is_tried_until_it_is_taken(database: Database) {
         next: NextStep::Delivered,
     };
     store.record_attempt(id, mail, &taken).await.unwrap();
-    assert_eq!(store.due_deliveries(store.clock().now(), 10).await.unwrap(), []);
+    assert_eq!(
+        store.due_deliveries(store.clock().now(), 10).await.unwrap(),
+        []
+    );
     clock.advance(Duration::from_secs(10));
     let due = store.due_deliveries(store.clock().now(), 10).await.unwrap();
     assert_eq!(due.len(), 1);
@@ -364,9 +408,18 @@ async fn a_delivery_is_tried_until_it_is_taken(database: Database) {
     // What was delivered stays so, whatever another attempt says.
     store.record_attempt(id, chat, &failed).await.unwrap();
     let log = store.delivery_log(10).await.unwrap();
-    let states: Vec<_> = log.iter().map(|line| (&*line.state, line.attempts, line.status)).collect();
-    assert_eq!(states, [("delivered", 2, Some(204)), ("delivered", 1, Some(204))]);
-    assert!(log.iter().all(|line| line.error.is_none() && line.next_attempt.is_none()));
+    let states: Vec<_> = log
+        .iter()
+        .map(|line| (&*line.state, line.attempts, line.status))
+        .collect();
+    assert_eq!(
+        states,
+        [("delivered", 2, Some(204)), ("delivered", 1, Some(204))]
+    );
+    assert!(
+        log.iter()
+            .all(|line| line.error.is_none() && line.next_attempt.is_none())
+    );
 }
 
 async fn old_messages_go_and_those_on_their_way_stay(database: Database) {
@@ -387,7 +440,10 @@ async fn old_messages_go_and_those_on_their_way_stay(database: Database) {
     };
     for delivery in store.due_deliveries(now, 10).await.unwrap() {
         let id = delivery.bundle.id;
-        store.record_attempt(id, &delivery.channel, &given_up).await.unwrap();
+        store
+            .record_attempt(id, &delivery.channel, &given_up)
+            .await
+            .unwrap();
     }
     assert_eq!(store.delete_old_alerts(now, 100).await.unwrap(), 1);
     assert_eq!(store.delivery_log(10).await.unwrap(), []);

@@ -12,6 +12,8 @@ use crate::subject::amount;
 pub struct ClockFacts {
     /// How far it is off, in seconds, in either direction; absent where nothing measures it.
     pub offset: Option<f64>,
+    /// What the offset was measured against, for people: `the clock of the database`.
+    pub reference: Option<&'static str>,
     /// Since when it is not synchronised; absent while it is.
     pub unsynchronised_since: Option<Timestamp>,
     /// Whether it is known at all if it is synchronised.
@@ -32,7 +34,9 @@ pub fn clock_off(facts: ClockFacts, now: Timestamp) -> Vec<Reading> {
     let loose = facts.unsynchronised_since.map(|since| now.since(since));
     let mut parts = Vec::new();
     if let Some(offset) = offset {
-        parts.push(format!("off by {}", amount(offset, "seconds")));
+        let from = facts.reference.map(|it| format!(" from {it}"));
+        let (off, from) = (amount(offset, "seconds"), from.unwrap_or_default());
+        parts.push(format!("off by {off}{from}"));
     }
     if let Some(loose) = loose {
         parts.push(format!(
@@ -111,6 +115,15 @@ mod tests {
             (0.75, Some(0.0))
         );
         assert_eq!(value(&readings).text.as_str(), "off by 750 ms");
+        let against = ClockFacts {
+            reference: Some("the clock of the database"),
+            ..behind
+        };
+        let text = value(&clock_off(against, at(0))).text.clone();
+        assert_eq!(
+            text.as_str(),
+            "off by 750 ms from the clock of the database"
+        );
         let loose = ClockFacts {
             unsynchronised_since: Some(at(0)),
             ..known

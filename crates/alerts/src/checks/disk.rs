@@ -110,6 +110,29 @@ fn writable(filesystems: &[Filesystem]) -> impl Iterator<Item = &Filesystem> {
 pub struct FillHistory(VecDeque<(Timestamp, u64)>);
 
 impl FillHistory {
+    /// A history of what was stored, oldest first: when, and what was free then, in bytes.
+    #[must_use]
+    pub fn of(points: impl IntoIterator<Item = (Timestamp, u64)>) -> Self {
+        let mut history = Self::default();
+        for (time, available) in points {
+            history.add(time, available);
+        }
+        history
+    }
+
+    /// What it holds, oldest first.
+    pub fn points(&self) -> impl Iterator<Item = (Timestamp, u64)> {
+        self.0.iter().copied()
+    }
+
+    /// How many bytes less are free than at its beginning, and how long ago that was; nothing while no less is.
+    #[must_use]
+    pub fn taken(&self) -> Option<(u64, Duration)> {
+        let (first, last) = (self.0.front()?, self.0.back()?);
+        let taken = first.1.checked_sub(last.1).filter(|taken| *taken > 0)?;
+        Some((taken, last.0.since(first.0)))
+    }
+
     /// Adds what is free now, in bytes; readings closer than two minutes to the last one are left out. When
     /// the clock was set back, it begins again.
     pub fn add(&mut self, now: Timestamp, available: u64) {
@@ -225,6 +248,16 @@ mod tests {
             .iter()
             .map(|it| it.labels.get("mount_point").unwrap())
             .collect()
+    }
+
+    #[test]
+    fn what_was_taken_is_known_of_a_stored_history() {
+        let history = FillHistory::of([(at(0), 50), (at(120), 70), (at(240), 40)]);
+        assert_eq!(history.taken(), Some((10, Duration::from_mins(4))));
+        assert_eq!(FillHistory::of(history.points()), history);
+        let emptied = FillHistory::of([(at(0), 50), (at(120), 70)]);
+        assert_eq!(emptied.taken(), None);
+        assert_eq!(FillHistory::default().taken(), None);
     }
 
     #[test]

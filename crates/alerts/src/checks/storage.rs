@@ -10,6 +10,8 @@ use crate::reading::Reading;
 pub struct StorageFacts {
     /// Arrays that miss disks: the name, and how many are missing.
     pub degraded: Vec<(String, u32)>,
+    /// Arrays that don't run: the name, and the kernel's word for their state.
+    pub not_running: Vec<(String, String)>,
     /// Mount points of file systems that were mounted to be written and can only be read now.
     pub turned_read_only: Vec<String>,
     /// Mount points of `/etc/fstab` (without `noauto` and `nofail`) that nothing is mounted on.
@@ -29,11 +31,16 @@ pub fn storage_fault(facts: &StorageFacts) -> Vec<Reading> {
             &format!("the array misses disks: {missing}"),
         )
     });
+    let stopped = facts.not_running.iter().map(|(array, state)| {
+        let text = format!("the array does not run: {state}");
+        fault("not_running", array, &text)
+    });
     let turned = facts.turned_read_only.iter();
     let turned = turned.map(|mount| fault("read_only", mount, "turned read-only"));
     let missing = facts.missing_mounts.iter();
     let missing = missing.map(|mount| fault("not_mounted", mount, "of fstab, is not mounted"));
-    degraded.chain(turned).chain(missing).collect()
+    let arrays = degraded.chain(stopped);
+    arrays.chain(turned).chain(missing).collect()
 }
 
 /// What the kernel names sensors of disks by.
@@ -75,6 +82,7 @@ mod tests {
     fn each_fault_is_an_instance() {
         let facts = StorageFacts {
             degraded: vec![("md0".to_owned(), 1)],
+            not_running: vec![("md1".to_owned(), "broken".to_owned())],
             turned_read_only: vec!["/data".to_owned()],
             missing_mounts: vec!["/backup".to_owned()],
         };
@@ -86,6 +94,7 @@ mod tests {
             shown,
             [
                 r#"{device="md0",fault="degraded"}"#,
+                r#"{device="md1",fault="not_running"}"#,
                 r#"{device="/data",fault="read_only"}"#,
                 r#"{device="/backup",fault="not_mounted"}"#,
             ]

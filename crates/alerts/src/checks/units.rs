@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use linux_api_wire::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use super::number;
 use crate::labels::Labels;
@@ -16,7 +17,7 @@ pub const RESTARTS: u64 = 5;
 pub const RESTARTS_WINDOW: Duration = Duration::from_mins(10);
 
 /// How often units were restarted by systemd, by its counter `NRestarts`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitRestarts(BTreeMap<String, Vec<(Timestamp, u64)>>);
 
 impl UnitRestarts {

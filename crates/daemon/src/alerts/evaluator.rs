@@ -71,7 +71,7 @@ impl<R: ReadingSource> Evaluator<R> {
         });
         let is_spooled = content.is_some();
         Self {
-            keeper: Keeper::from_spool(content.unwrap_or_default()),
+            keeper: content.map(Keeper::from_spool).unwrap_or_default(),
             rules: RuleLoader::default(),
             alerts,
             host,

@@ -1,7 +1,7 @@
 //! What one daemon does for all that share a database: it judges which hosts are down, groups notices, and
 //! sends them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,6 +35,9 @@ const LEASE_INTERVAL: Duration = Duration::from_secs(15);
 const TIDY_INTERVAL: Duration = Duration::from_hours(1);
 /// How often what is remembered of hosts that were forgotten is ended.
 const FORGOTTEN_INTERVAL: Duration = Duration::from_mins(5);
+/// How long a host that is not listed has not been judged before it counts as forgotten; longer than any
+/// interval at which daemons write.
+const FORGOTTEN_AFTER: Duration = Duration::from_mins(15);
 /// How many rows one deletion takes.
 const TIDY_ROWS: u32 = 1_000;
 /// How often peers are probed.
@@ -159,18 +162,20 @@ impl Leader {
             self.probed_at = Some(now);
             self.probe(settings).await;
         }
+        // What fails keeps nothing else from being done.
+        let mut outcome = Ok(());
         if is_due(self.judged_at, INTERVAL, now) {
             self.judged_at = Some(now);
-            self.judge(store, settings, &lease, now).await?;
+            outcome = self.judge(store, settings, &lease, now).await;
         }
         if lease.sends {
-            self.send(store, settings, &lease).await?;
+            outcome = outcome.and(self.send(store, settings, &lease).await);
         }
         if is_due(self.tidied_at, TIDY_INTERVAL, now) {
             self.tidied_at = Some(now);
-            tidy(store, settings, lease.sends).await?;
+            outcome = outcome.and(tidy(store, settings, lease.sends).await);
         }
-        Ok(())
+        outcome
     }
 
     /// Takes or keeps the lease; `false` while another daemon has it.
@@ -260,8 +265,11 @@ impl Leader {
         let mut keeper = Keeper::default();
         keeper.load(store, &all, is_left).await?;
         let mut states: States = keeper.states.clone();
-        let mut gone: Vec<String> = states.keys().map(|key| key.host.clone()).collect();
-        gone.dedup();
+        // A daemon that has begun may judge its host before it writes that the host is there.
+        let old = states
+            .iter()
+            .filter(|(_, state)| now.since(state.evaluated_at) >= FORGOTTEN_AFTER);
+        let gone: BTreeSet<String> = old.map(|(key, _)| key.host.clone()).collect();
         let mut notices = Vec::new();
         for id in gone {
             let host = Host {
@@ -294,9 +302,11 @@ impl Leader {
             }
         }
         let own_ahead = rows.iter().find(|row| row.id == self.own.id);
-        let own_ahead = own_ahead.and_then(|row| row.clock_ahead).unwrap_or(0);
+        let own_ahead = own_ahead.and_then(|row| row.clock_ahead);
         let host = |row: HostRow| {
-            let off = own_ahead.saturating_sub(row.clock_ahead.unwrap_or(own_ahead));
+            // By how much the clocks of both are ahead of the database's, as far as that is known.
+            let both = own_ahead.zip(row.clock_ahead);
+            let off = both.map_or(0, |(own, other)| own.saturating_sub(other));
             let seen = row.last_seen.as_millis().saturating_add(off);
             // The daemon that judges is there.
             let is_own = row.id == self.own.id;

@@ -35,6 +35,7 @@ const RELEASE: &str = "delete from leases where name = $1 and holder = $2";
 const DROP_OLD: &str = "
     update alert_notices set state = 'dropped' where state = 'waiting' and time < $1";
 const DROP: &str = "update alert_notices set state = 'dropped' where id = $1 and state = 'waiting'";
+const COUNT_MESSAGES: &str = "/*NO QUERY CACHE*/ select count(*) from alert_messages where id = $1";
 const MESSAGE: &str = "
     insert into alert_messages (id, made_at, group_key, message) values ($1, $2, $3, $4)
     on conflict (id) do nothing";
@@ -164,6 +165,12 @@ impl Store {
             let mut made = 0;
             for Outgoing { bundle, channels } in outgoing {
                 let id = bundle.id.to_string();
+                let query = sqlx::query_scalar(COUNT_MESSAGES).bind(id.as_str());
+                let stored_before: i64 = tx.fetch_scalar(query).await?;
+                if stored_before > 0 {
+                    // By a transaction whose end was not seen: its notices stay taken.
+                    continue;
+                }
                 let mut taken = 0;
                 for notice in &bundle.covers {
                     let query = sqlx::query(TAKE).bind(notice.to_string());
