@@ -240,9 +240,9 @@ impl DemoScript {
         }
     }
 
-    /// What fires on the host of this id.
+    /// What fires on the host of this id, or is about to.
     pub(crate) fn alerts_of(&self, host: &str) -> AlertList {
-        let mut list = self.alerts(false);
+        let mut list = self.alerts(true);
         list.items.retain(|alert| alert.host_id == host);
         list.total = list.items.len();
         list

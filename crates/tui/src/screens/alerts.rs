@@ -194,7 +194,6 @@ impl Screen for AlertsScreen {
             }
             _ => acts::act(app, action),
         }
-        self.arrange(app);
     }
 
     fn back(&self, app: &mut App) {
@@ -292,7 +291,6 @@ impl Screen for AlertsScreen {
         if y == LISTS_LINE {
             if let Some(list) = body::list_at(app, x) {
                 app.screens.alerts.list = list;
-                self.arrange(app);
             }
             return false;
         }

@@ -364,7 +364,12 @@ fn alerts_query(host: &HostState) -> Option<HostAlertsQuery> {
 fn host_concerns(app: &App) -> Vec<Concern> {
     let host = app.host();
     let alerts = alerts_query(host);
-    let alerts = alerts.and_then(|query| host.responses.host_alerts.of(&query));
+    let alerts = alerts.and_then(|query| {
+        let cache = &host.responses.host_alerts;
+        // What was read before an error says nothing of now.
+        let is_current = cache.error_of(&query).is_none();
+        cache.of(&query).filter(|_| is_current)
+    });
     match alerts {
         Some(list) => of_alerts(host, &list.items),
         None => concerns(host, |filesystem| disks::full_in(app, filesystem)),

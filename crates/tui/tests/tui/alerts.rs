@@ -421,6 +421,39 @@ fn the_fleet_counts_the_alerts_of_each_host_and_sorts_by_them() {
     assert!(stage.text().contains("  2W"), "tiles too: {}", stage.text());
 }
 
+/// What was read long ago, or before an error, says nothing of now.
+#[test]
+fn old_alerts_are_not_taken_for_those_of_now() {
+    let mut stage = Stage::fleet(LARGE);
+    let row = |stage: &Stage| {
+        let all = lines(stage);
+        all.into_iter().find(|line| line.starts_with("mail-01"))
+    };
+    assert!(row(&stage).unwrap().contains(" 2W "), "{}", stage.text());
+    stage.wait(Duration::from_secs(90));
+    assert!(!row(&stage).unwrap().contains(" 2W "), "{}", stage.text());
+    let fails = Rc::new(Cell::new(false));
+    let is_failing = Rc::clone(&fails);
+    let script = demo::fleet(&ManualClock::at("2026-11-23T07:02:00Z".parse().unwrap()).clock());
+    let mut hosts = script.into_iter();
+    let (_, source) = hosts.find(|(host, _)| host.name == "db-01").unwrap();
+    let mut stage = Stage::answering(LARGE, move |wanted| match wanted {
+        AnyQuery::HostAlerts(_) if is_failing.get() => Some(Err(refused())),
+        other => Some(source.respond(other)),
+    });
+    stage.show(View::Overview);
+    assert!(
+        stage.text().contains("disk_space: /srv"),
+        "{}",
+        stage.text()
+    );
+    fails.set(true);
+    stage.poll(0);
+    let text = stage.text();
+    assert!(text.contains("backup.service failed"), "{text}");
+    assert!(!text.contains("disk_space: /srv"), "{text}");
+}
+
 /// Alerts are polled where they are seen, and nowhere else; of each database by one remote.
 #[test]
 fn alerts_are_polled_only_where_they_are_seen() {

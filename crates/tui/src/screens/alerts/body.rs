@@ -75,7 +75,15 @@ fn counts(app: &App) -> Vec<Part> {
     let held = u64::try_from(list.total.saturating_sub(list.items.len())).unwrap_or(u64::MAX);
     let parts = [
         (counts.critical, "critical", theme.bad),
-        (counts.warning, "warning", theme.warn),
+        (
+            counts.warning,
+            if counts.warning == 1 {
+                "warning"
+            } else {
+                "warnings"
+            },
+            theme.warn,
+        ),
         (counts.unseen, "unseen", theme.text),
         (counts.pending, "pending", theme.dim),
         (counts.unknown, "without data", theme.dim),

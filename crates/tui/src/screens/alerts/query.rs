@@ -40,7 +40,8 @@ pub struct AlertsQuery {
 
 impl Query for AlertsQuery {
     type Response = AlertList;
-    const LEAST: Duration = Duration::from_secs(5);
+    /// As often as they are evaluated.
+    const LEAST: Duration = SLOW;
 
     async fn fetch(&self, client: &Client) -> Result<AlertList, ClientError> {
         let mut query = AlertQuery {
@@ -74,7 +75,7 @@ impl Query for AlertsQuery {
     }
 }
 
-/// What fires on the host of this id.
+/// What fires on the host of this id, or is about to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostAlertsQuery(pub String);
 
@@ -83,6 +84,7 @@ impl Query for HostAlertsQuery {
 
     async fn fetch(&self, client: &Client) -> Result<AlertList, ClientError> {
         let query = AlertQuery {
+            state: Some(ALL.to_owned()),
             host: Some(self.0.clone()),
             limit: Some(OF_A_HOST),
             ..AlertQuery::default()

@@ -286,15 +286,18 @@ fn alerts_by_host<'a>(
     listed: &HashMap<&'a str, Listed<'a>>,
 ) -> HashMap<&'a str, HostAlerts> {
     let mut counts: HashMap<&str, HostAlerts> = HashMap::new();
-    // A host of a database whose alerts are known has none unless one is listed.
-    let is_known = |by: &HostState| by.responses.alerts.value().is_some();
+    // A host of a database whose alerts are known has none unless one is listed. What was listed long ago says
+    // nothing of now.
+    let now = app.frozen.unwrap_or(app.now);
+    let is_known = |by: &HostState| {
+        let age = by.responses.alerts.age(now);
+        age.is_some_and(|age| age <= LISTED_FOR)
+    };
     let known = listed.iter().filter(|(_, it)| is_known(it.by));
     counts.extend(known.map(|(id, _)| (*id, HostAlerts::default())));
     let mut seen: HashSet<&str> = HashSet::new();
-    let lists = app
-        .hosts
-        .iter()
-        .filter_map(|host| host.responses.alerts.value());
+    let lists = app.hosts.iter().filter(|host| is_known(host));
+    let lists = lists.filter_map(|host| host.responses.alerts.value());
     for alert in lists.flat_map(|list| &list.items) {
         // Two remotes may list the same database.
         if !alert.needs_attention() || !seen.insert(&alert.id) {
