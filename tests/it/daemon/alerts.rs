@@ -27,6 +27,7 @@ use receiver::{Received, Receiver};
 
 mod fleet;
 mod outages;
+mod process;
 mod receiver;
 mod sending;
 mod swings;
