@@ -3,6 +3,7 @@
 use crate::support::{left_out, outage, pgpool, postgres};
 mod acts;
 mod admin;
+mod alerts;
 mod audited;
 mod availability;
 mod commands;

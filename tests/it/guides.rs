@@ -36,6 +36,7 @@ follow! {
     readme: "README.md",
     acting: "docs/acting.md",
     administration: "docs/administration.md",
+    alerts: "docs/alerts.md",
     api_design: "docs/api-design.md",
     api: "docs/api.md",
     architecture: "docs/architecture.md",

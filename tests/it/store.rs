@@ -46,6 +46,7 @@ macro_rules! on_every_engine {
 }
 
 mod actors;
+mod alerts;
 mod audit;
 mod cache;
 mod daemon_role;

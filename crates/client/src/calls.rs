@@ -344,7 +344,7 @@ impl Client {
     }
 
     /// A change that always has a response body.
-    async fn expect_change<T: serde::de::DeserializeOwned>(
+    pub(super) async fn expect_change<T: serde::de::DeserializeOwned>(
         &self,
         request: reqwest::RequestBuilder,
     ) -> Result<T, ClientError> {

@@ -105,6 +105,11 @@ impl EventStream {
         self.query = query;
     }
 
+    /// Adds a field to the query from the next connection on.
+    pub(super) fn add_query(&mut self, name: &str, value: &str) {
+        self.query.push((name.to_owned(), value.to_owned()));
+    }
+
     /// The next thing that happens; never ends. Dropped while it connects, it connects again at the
     /// next call.
     pub async fn next(&mut self) -> Update {

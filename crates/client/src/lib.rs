@@ -10,11 +10,13 @@
 //! - [`local`]: finds the daemon of this machine and its key.
 //! - [`ssh`], [`channel`], [`tunnel`]: daemons that are reached through the user's ssh, or in this process.
 //! - [`acts`], [`units`], [`logs`]: what is done on a host, and what systemd and its journal say.
+//! - [`alerts`]: what fires, rules, silences and channels.
 //! - [`events::EventStream`]: the live stream; [`backoff::Backoff`]: pauses between retries.
 //! - [`error::ClientError`]: what went wrong, and what to do about it.
 
 pub mod acts;
 mod address;
+pub mod alerts;
 pub mod backoff;
 mod body;
 mod calls;

@@ -11,6 +11,8 @@
 //! - [`Environment`]: the only reader of environment variables in the program.
 //! - [`example()`], [`reference()`]: the commented file and `docs/configuration.md`.
 
+mod alerts_section;
+mod channels;
 mod database_url;
 mod day;
 mod duration;
@@ -34,6 +36,8 @@ pub mod tui;
 mod validate;
 mod value;
 
+pub use alerts_section::Alerts;
+pub use channels::{Channel, ChannelKind, Channels, MailOptions, MailSecurity};
 pub use database_url::{DatabaseUrl, Engine};
 pub use day::Day;
 pub use edge_sections::{Cors, Legacy, Metrics, RateLimit, Routes};

@@ -70,6 +70,12 @@ impl Network {
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address)
     }
+
+    /// As it is compared with addresses elsewhere.
+    #[must_use]
+    pub const fn net(&self) -> IpNet {
+        self.0
+    }
 }
 
 impl fmt::Display for Network {

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::alerts_section::Alerts;
 use super::database_url::DatabaseUrl;
 use super::edge_sections::{Cors, Legacy, Metrics, RateLimit, Routes};
 use super::list::{HostPattern, List, Network};
@@ -62,6 +63,8 @@ config! {
     host: Host,
     /// What acts on the host for the daemon, which may not do that itself.
     acts: Acts,
+    /// Alerts: who gets notices, and when.
+    alerts: Alerts,
 }
 
 section! {

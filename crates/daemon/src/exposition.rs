@@ -3,6 +3,7 @@
 //! The host's series have node_exporter's names, types and labels, so that boards made for it show
 //! them. Nothing here uses the database.
 
+mod alerts;
 mod format;
 mod host;
 mod own;
@@ -10,8 +11,10 @@ mod writer;
 
 use std::sync::Arc;
 
+use crate::alerts::AlertsHealth;
 use crate::recorder::Totals;
 use crate::tasks::flusher::FlusherHealth;
+use linux_api_alerts::evaluate::States;
 use linux_api_host::OwnProcess;
 use linux_api_host::counters::HostCounters;
 use linux_api_store::{Engine, PoolState};
@@ -44,6 +47,10 @@ pub(crate) struct Exposition {
     pub(crate) engine: Engine,
     /// Its connections.
     pub(crate) pool: PoolState,
+    /// Which alerts of this host are not well.
+    pub(crate) alerts: Arc<States>,
+    /// How alerts are doing.
+    pub(crate) alerts_health: AlertsHealth,
 }
 
 impl Exposition {
@@ -51,6 +58,7 @@ impl Exposition {
     pub(crate) fn render(&self, format: Format) -> String {
         let mut writer = Writer::new(format);
         own::write(&mut writer, self);
+        alerts::write(&mut writer, self);
         host::write(&mut writer, self);
         writer.finish()
     }

@@ -90,7 +90,8 @@ pub mod scope {
         )*};
     }
 
-    scopes!(HostRead MetricsRead StatsRead KeysSelf UsersAdmin AuditRead LogsRead ProcessesAct UnitsAct);
+    scopes!(HostRead MetricsRead StatsRead KeysSelf UsersAdmin AuditRead LogsRead ProcessesAct UnitsAct
+        AlertsRead AlertsWrite);
 }
 
 /// The sender of the request, allowed to do what `S` names.

@@ -7,11 +7,13 @@
 //! - `router`: the one list of routes; `routes`: their handlers; `error`: `ApiError`, the only error of handlers.
 //! - [`tasks`]: sampler, flusher, retention and their supervisor; [`recorder::Recorder`]: counts requests.
 //! - [`acts::Acts`]: what the executor does for callers, and the copy of its log.
+//! - [`alerts::Alerts`]: judges this host, and with the lease the fleet; sends notices.
 //! - [`streams`]: server-sent events; `exposition`: `/metrics`; [`journal`]: the host's logs.
 //! - [`state::AppState`]: what handlers use; [`telemetry`], [`access_log`]: the logs.
 
 pub mod access_log;
 pub mod acts;
+pub mod alerts;
 mod bare_refusals;
 pub mod client_address;
 mod connections;

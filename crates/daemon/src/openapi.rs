@@ -35,6 +35,7 @@ use linux_api_wire::snapshot::Family;
         (name = "service", description = "The daemon itself"),
         (name = "system", description = "The host"),
         (name = "acts", description = "Acts on the host, as far as its policy allows"),
+        (name = "alerts", description = "What fires, what changed, and what is done about it"),
         (name = "fleet", description = "The hosts whose daemons share the database"),
         (name = "metrics", description = "Statistics of requests"),
         (name = "health", description = "How the daemon's own work goes"),

@@ -327,6 +327,11 @@ impl BodyReader {
         self.text(name)
     }
 
+    /// Any value, to be read by the caller.
+    pub(crate) fn value(&mut self, name: &str) -> Option<Value> {
+        self.fields.remove(name)
+    }
+
     /// Whether there is such a field, which was not read yet.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.fields.contains_key(name)

@@ -14,13 +14,13 @@ use super::old_routes::OldRoutes;
 use super::openapi;
 use super::route_list::{Entry, Routes};
 use super::routes::{
-    acts, admin, audit, docs, exposition, fleet, health, history, keys, load, logs, metrics,
-    network, process_acts, processes, service, snapshot, system, unit_acts, units, users,
+    acts, admin, alerts, audit, docs, exposition, fleet, health, history, keys, load, logs,
+    metrics, network, process_acts, processes, service, snapshot, system, unit_acts, units, users,
 };
 use super::state::SharedState;
 use linux_api_wire::api_key::Scope::{
-    AuditRead, HostRead, KeysSelf, LogsRead, MetricsRead, ProcessesAct, StatsRead, UnitsAct,
-    UsersAdmin,
+    AlertsRead, AlertsWrite, AuditRead, HostRead, KeysSelf, LogsRead, MetricsRead, ProcessesAct,
+    StatsRead, UnitsAct, UsersAdmin,
 };
 use linux_api_wire::audit::Action;
 
@@ -113,6 +113,20 @@ fn add_v1(routes: Routes) -> Routes {
         .read(HostRead, routes!(load::list_load_values))
         .read(HostRead, routes!(load::list_cpu_values))
         .read(HostRead, routes!(load::list_system_values))
+        // Alerts.
+        .read(AlertsRead, routes!(alerts::active::list_alerts))
+        .read(AlertsRead, routes!(alerts::history::list_alert_history))
+        .change(AlertsWrite, Action::AlertAcknowledge, routes!(alerts::active::acknowledge_alert))
+        .read(AlertsRead, routes!(alerts::rules::list_rules))
+        .change(AlertsWrite, Action::AlertRule, routes!(alerts::rules::put_rule))
+        .change(AlertsWrite, Action::AlertRuleDelete, routes!(alerts::rules::delete_rule))
+        .read(AlertsRead, routes!(alerts::preview::preview_rule))
+        .read(AlertsRead, routes!(alerts::silences::list_silences))
+        .change(AlertsWrite, Action::AlertSilence, routes!(alerts::silences::add_silence))
+        .change(AlertsWrite, Action::AlertUnsilence, routes!(alerts::silences::end_silence))
+        .read(AlertsRead, routes!(alerts::channels::list_channels))
+        .read(AlertsWrite, routes!(alerts::channels::test_channel))
+        .read(AlertsRead, routes!(alerts::channels::list_deliveries))
         // Acts on the host, as far as its policy allows.
         .read(HostRead, routes!(acts::show_act_state))
         .change(ProcessesAct, Action::ProcessSignal, routes!(process_acts::signal_process))

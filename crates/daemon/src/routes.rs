@@ -2,6 +2,7 @@
 
 pub(crate) mod acts;
 pub(crate) mod admin;
+pub(crate) mod alerts;
 pub(crate) mod audit;
 pub(crate) mod docs;
 pub(crate) mod exposition;

@@ -37,6 +37,8 @@ use linux_api_wire::log::LogSink;
 use linux_api_wire::time::Clock;
 
 use crate::access_log::AccessLogger;
+use crate::alerts::Alerts;
+use crate::alerts::settings::Settings;
 use crate::notices::Notices;
 use crate::old_routes::OldRoutes;
 use crate::route_list::Routes;
@@ -150,7 +152,9 @@ impl Daemon {
             .other_keys
             .map(|make| make(&store, &config.legacy));
         let policy = PolicyHandle::new(config, &listen::host_name(), old_routes.as_mut());
+        let alerts = Alerts::new(store.clone(), Settings::new(&config.alerts)?);
         let reload = Reload {
+            alerts: alerts.clone(),
             reader: start.reader,
             started_with: config.clone(),
             telemetry: start.telemetry,
@@ -183,6 +187,7 @@ impl Daemon {
                 operator_group: config.server.unix_operator_group.clone(),
             },
             history_since: None,
+            alerts,
             config: Arc::clone(&keeper.preparation.config),
             store,
             clock,

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access_log::AccessLogger;
 use crate::acts::Acts;
+use crate::alerts::Alerts;
 use crate::edge::{AccessPolicy, Edge, EdgeRoutes, EdgeState, RequestIds, RunningChecks, Throttle};
 use crate::issuer::Issuer;
 use crate::journal::Journal;
@@ -55,6 +56,8 @@ pub struct Parts {
     pub host: HostSampler,
     /// Acts on the host.
     pub acts: Acts,
+    /// Alerts at work.
+    pub alerts: Alerts,
     /// Id of the host in the database.
     pub host_id: Arc<str>,
     /// What live streams may take up.
@@ -201,6 +204,7 @@ pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
         load: parts.host.load(),
         host: parts.host,
         acts: parts.acts,
+        alerts: parts.alerts,
         own_host: OwnHost(parts.host_id),
         history_since: HistorySince(parts.history_since),
         streams,

@@ -15,6 +15,7 @@ use super::routes::system::WrittenList;
 use super::streams::Streams;
 use super::unread::UnreadMemory;
 use crate::acts::Acts;
+use crate::alerts::Alerts;
 use crate::recorder::Recorder;
 use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::key_watch;
@@ -103,6 +104,8 @@ pub struct AppState {
     pub host: HostSampler,
     /// Acts on the host.
     pub acts: Acts,
+    /// Alerts at work.
+    pub alerts: Alerts,
     /// Which host that is in the database.
     pub own_host: OwnHost,
     /// Since when there is history, of a daemon that keeps none beyond its end.
@@ -159,6 +162,7 @@ parts! {
     journal: Journal,
     host: HostSampler,
     acts: Acts,
+    alerts: Alerts,
     own_host: OwnHost,
     history_since: HistorySince,
     streams: Streams,

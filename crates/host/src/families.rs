@@ -13,7 +13,7 @@ mod sessions;
 
 use std::time::{Duration, Instant};
 
-use crate::sources::{PressureFiles, loadavg, meminfo, uptime};
+use crate::sources::{MountWatch, PressureFiles, loadavg, meminfo, uptime};
 use crate::{CollectError, HostRoots};
 use linux_api_wire::snapshot::{Family, FamilyValue};
 
@@ -26,62 +26,71 @@ pub(crate) const SLOW: Duration = Duration::from_secs(10);
 /// Slow families that are as fresh as the rest while a reader is watching.
 pub(crate) const EAGER: [Family; 2] = [Family::Processes, Family::Sessions];
 
+/// What the readers of families are made with.
+#[derive(Debug)]
+pub(crate) struct Given {
+    /// Where the host is.
+    pub(crate) roots: HostRoots,
+    /// Gets what is found wrong with the mounts while they are read.
+    pub(crate) mounts: MountWatch,
+}
+
 /// Reads one family, and keeps what it measures the next reading from.
 pub(crate) type FamilyReader = Box<dyn FnMut(Instant) -> Result<FamilyValue, CollectError> + Send>;
 /// Makes a reader that has read nothing yet.
-pub(crate) type MakeReader = fn(&HostRoots) -> FamilyReader;
+pub(crate) type MakeReader = fn(&Given) -> FamilyReader;
 /// A family, how often it is read at most, and how.
 pub(crate) type Plan = (Family, Duration, MakeReader);
 
 /// How each family is read. What may get stuck comes last.
 pub(crate) const FAMILIES: [Plan; 12] = [
-    (Family::Cpu, Duration::ZERO, |roots| {
-        let mut reader = cpu::CpuReader::new(roots);
+    (Family::Cpu, Duration::ZERO, |given| {
+        let mut reader = cpu::CpuReader::new(&given.roots);
         Box::new(move |now| reader.read(now).map(FamilyValue::Cpu))
     }),
-    (Family::Load, Duration::ZERO, |roots| {
-        let mut file = loadavg::source(roots);
+    (Family::Load, Duration::ZERO, |given| {
+        let mut file = loadavg::source(&given.roots);
         Box::new(move |_| file.read().map(FamilyValue::Load))
     }),
-    (Family::Memory, Duration::ZERO, |roots| {
-        let mut file = meminfo::source(roots, "memory sizes", memory::memory);
+    (Family::Memory, Duration::ZERO, |given| {
+        let mut file = meminfo::source(&given.roots, "memory sizes", memory::memory);
         Box::new(move |_| file.read().map(FamilyValue::Memory))
     }),
-    (Family::Swap, Duration::ZERO, |roots| {
-        let mut file = meminfo::source(roots, "swap sizes", memory::swap);
+    (Family::Swap, Duration::ZERO, |given| {
+        let mut file = meminfo::source(&given.roots, "swap sizes", memory::swap);
         Box::new(move |_| file.read().map(FamilyValue::Swap))
     }),
-    (Family::Disks, Duration::ZERO, |roots| {
-        let mut reader = disks::DiskReader::new(roots);
+    (Family::Disks, Duration::ZERO, |given| {
+        let mut reader = disks::DiskReader::new(&given.roots);
         Box::new(move |now| reader.read(now).map(FamilyValue::Disks))
     }),
-    (Family::Networks, Duration::ZERO, |roots| {
-        let mut reader = networks::NetworkReader::new(roots);
+    (Family::Networks, Duration::ZERO, |given| {
+        let mut reader = networks::NetworkReader::new(&given.roots);
         Box::new(move |now| reader.read(now).map(FamilyValue::Networks))
     }),
-    (Family::Pressure, Duration::ZERO, |roots| {
-        let mut files = PressureFiles::new(roots);
+    (Family::Pressure, Duration::ZERO, |given| {
+        let mut files = PressureFiles::new(&given.roots);
         Box::new(move |_| files.read().map(FamilyValue::Pressure))
     }),
-    (Family::Uptime, Duration::ZERO, |roots| {
-        let mut file = uptime::source(roots);
+    (Family::Uptime, Duration::ZERO, |given| {
+        let mut file = uptime::source(&given.roots);
         let seconds = |uptime: Duration| FamilyValue::Uptime(uptime.as_secs());
         Box::new(move |_| file.read().map(seconds))
     }),
-    (Family::Processes, SLOW, |roots| {
-        let procfs = roots.procfs.clone();
+    (Family::Processes, SLOW, |given| {
+        let procfs = given.roots.procfs.clone();
         Box::new(move |_| count_processes(&procfs).map(FamilyValue::Processes))
     }),
-    (Family::Sessions, SLOW, |roots| {
-        let roots = roots.clone();
+    (Family::Sessions, SLOW, |given| {
+        let roots = given.roots.clone();
         Box::new(move |_| list_sessions(&roots.rootfs, &roots.procfs).map(FamilyValue::Sessions))
     }),
-    (Family::Filesystems, Duration::ZERO, |roots| {
-        let mut reader = filesystems::FilesystemReader::new(roots);
+    (Family::Filesystems, Duration::ZERO, |given| {
+        let mut reader = filesystems::FilesystemReader::new(&given.roots, given.mounts.clone());
         Box::new(move |now| reader.read(now).map(FamilyValue::Filesystems))
     }),
-    (Family::Sensors, SLOW, |roots| {
-        let mut reader = sensors::SensorReader::new(roots);
+    (Family::Sensors, SLOW, |given| {
+        let mut reader = sensors::SensorReader::new(&given.roots);
         Box::new(move |now| reader.read(now).map(FamilyValue::Sensors))
     }),
 ];

@@ -28,6 +28,7 @@ mod accounts;
 mod carryover;
 pub mod counters;
 mod families;
+pub mod faults;
 mod lane;
 pub mod network;
 mod processes;
@@ -40,8 +41,9 @@ pub mod units;
 
 use accounts::NameService;
 use counters::{CounterReader, HostCounters};
-pub use processes::{OwnProcess, ProcessIdentity, read_identity};
+pub use processes::{OwnProcess, ProcessIdentity, count_running, read_identity};
 pub use reader::HostReader;
+pub use sources::{ArrayTrouble, FaultyArray, MountFaults, MountWatch};
 
 /// From the first scan to the second, for a reader that wants rates: long enough for some ticks of the
 /// kernel's clock, short enough to wait for.

@@ -9,6 +9,7 @@
 
 mod cgroup;
 mod details;
+mod executable;
 mod files;
 mod identity;
 mod names;
@@ -29,6 +30,7 @@ use tokio::time::Instant;
 
 use super::{CollectError, HostRoots};
 pub(super) use details::read_details;
+pub use executable::count_running;
 use files::{ProcessFiles, ReadBuffer, ReadFailure};
 pub use identity::{ProcessIdentity, read_identity};
 use linux_api_wire::process::{Process, ProcessDescription, ProcessScan};

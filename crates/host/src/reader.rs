@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
-use super::families::{EAGER, FAMILIES, FamilyReader, MakeReader, Plan};
+use super::families::{EAGER, FAMILIES, FamilyReader, Given, MakeReader, Plan};
 use super::lane::Lane;
+use super::sources::MountWatch;
 use super::units::{FailedWatch, Units};
 use super::{CollectError, HostRoots, system};
 use linux_api_wire::snapshot::{Family, FamilyStatus, FamilyValue, Snapshot};
@@ -23,7 +24,7 @@ use linux_api_wire::time::{Clock, Timestamp};
 const DEADLINE: Duration = Duration::from_millis(500);
 /// Reads snapshots of one host.
 pub struct HostReader {
-    roots: HostRoots,
+    given: Given,
     deadline: Duration,
     slots: BTreeMap<Family, Slot>,
     /// In the order in which they are read.
@@ -61,7 +62,7 @@ struct Outcome {
 impl std::fmt::Debug for HostReader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HostReader")
-            .field("roots", &self.roots)
+            .field("roots", &self.given.roots)
             .finish_non_exhaustive()
     }
 }
@@ -76,11 +77,13 @@ impl HostReader {
     fn with_plans(roots: HostRoots, plans: &[Plan], deadline: Duration) -> Self {
         // One reading of each family at a time, so there is always room.
         let (report, done) = mpsc::channel(plans.len().max(1));
+        let mounts = MountWatch::default();
+        let given = Given { roots, mounts };
         let slots = plans.iter().map(|(family, period, make)| {
             let slot = Slot {
                 period: *period,
                 make: *make,
-                read: Some(make(&roots)),
+                read: Some(make(&given)),
                 started: None,
                 read_at: None,
                 error: None,
@@ -92,15 +95,15 @@ impl HostReader {
             slots: slots.collect(),
             order: plans.iter().map(|(family, ..)| *family).collect(),
             lane: Lane::new(),
-            failed: FailedWatch::new(Units::new(&roots.rootfs, Clock::system())),
+            failed: FailedWatch::new(Units::new(&given.roots.rootfs, Clock::system())),
             is_watched: false,
             done,
             report,
             values: Snapshot {
-                host: system::host_name(&roots).into(),
+                host: system::host_name(&given.roots).into(),
                 ..Snapshot::default()
             },
-            roots,
+            given,
         }
     }
 
@@ -109,6 +112,12 @@ impl HostReader {
     pub fn with_units(mut self, units: Units) -> Self {
         self.failed = FailedWatch::new(units);
         self
+    }
+
+    /// What is found wrong with the mounts while snapshots are read.
+    #[must_use]
+    pub fn mount_watch(&self) -> MountWatch {
+        self.given.mounts.clone()
     }
 
     /// Sets whether a reader watches the snapshots: then processes are counted and logins listed at
@@ -201,7 +210,7 @@ impl HostReader {
         let Some(slot) = self.slots.get_mut(&done.family) else {
             return;
         };
-        slot.read = Some(done.read.unwrap_or_else(|| (slot.make)(&self.roots)));
+        slot.read = Some(done.read.unwrap_or_else(|| (slot.make)(&self.given)));
         match done.result {
             Ok(value) => {
                 if slot.error.take().is_some() {

@@ -5,9 +5,12 @@
 //! unit file has changed. What has failed ([`Units::failed`]) is one call, which the snapshots make every ten
 //! seconds.
 
+mod clock;
 mod detail;
+mod failed;
 mod files;
 mod name;
+mod restarts;
 mod systemd;
 mod watch;
 
@@ -24,7 +27,6 @@ use zbus::{Connection, connection};
 
 use crate::Collector;
 use linux_api_wire::api::units::{UnitDetail, UnitSummary};
-use linux_api_wire::snapshot::FailedUnits;
 use linux_api_wire::time::{Clock, Timestamp};
 
 pub use name::{AnyUnit, NoUnitName, UNIT_TYPES, unit_type};
@@ -44,8 +46,6 @@ const FILES_DEADLINE: Duration = Duration::from_secs(10);
 const KEPT_FOR: Duration = Duration::from_secs(1);
 /// Files of these types are listed though their units are not loaded.
 const LISTED_FILES: [&str; 4] = ["service", "timer", "socket", "path"];
-/// The most names of units in a snapshot.
-const NAMED: usize = 20;
 /// The most characters of a text that a unit chooses, such as its description.
 const TEXT: usize = 1_000;
 
@@ -86,6 +86,8 @@ struct Inner {
     clock: Clock,
     connection: Mutex<Option<Connection>>,
     files: UnitFiles,
+    /// All that had failed when that was last read.
+    failed: std::sync::Mutex<Arc<[String]>>,
     /// What was listed last.
     list: Arc<Mutex<Option<KeptList>>>,
     /// Counts what this program changed itself.
@@ -109,6 +111,7 @@ impl Units {
             clock,
             connection: Mutex::new(None),
             files: UnitFiles::new(rootfs),
+            failed: std::sync::Mutex::new(Arc::new([])),
             list: Arc::default(),
             changes: AtomicU64::new(0),
         }))
@@ -182,20 +185,6 @@ impl Units {
         };
         self.in_time(detail::read(&connection, &path, name, now))
             .await
-    }
-
-    /// Which units have failed or are restarted over and over.
-    ///
-    /// # Errors
-    /// As [`Self::list`].
-    pub async fn failed(&self) -> Result<FailedUnits, UnitsUnavailable> {
-        self.in_time(async {
-            let connection = self.connect().await?;
-            let states = ["failed", "auto-restart", "auto-restart-queued"];
-            let manager = manager(&connection).await?;
-            Ok(summed_up(manager.list_units_filtered(&states).await?))
-        })
-        .await
     }
 
     async fn read_list(&self) -> Result<UnitsListed, UnitsUnavailable> {
@@ -403,35 +392,11 @@ fn merged(time: Timestamp, loaded: Vec<Loaded>, files: &[File]) -> UnitsListed {
     }
 }
 
-fn summed_up(loaded: Vec<Loaded>) -> FailedUnits {
-    let mut failed = Vec::new();
-    let mut restarting = Vec::new();
-    for unit in loaded {
-        match (&*unit.3, &*unit.4) {
-            ("failed", _) => failed.push(unit.0),
-            (_, "auto-restart" | "auto-restart-queued") => restarting.push(unit.0),
-            _ => {}
-        }
-    }
-    let count = |names: &Vec<String>| u64::try_from(names.len()).unwrap_or(u64::MAX);
-    let (count_failed, count_restarting) = (count(&failed), count(&restarting));
-    for names in [&mut failed, &mut restarting] {
-        names.sort_unstable();
-        names.truncate(NAMED);
-    }
-    FailedUnits {
-        failed: count_failed,
-        failed_names: failed,
-        restarting: count_restarting,
-        restarting_names: restarting,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn loaded(name: &str, active: &str, sub: &str) -> Loaded {
+    pub(super) fn loaded(name: &str, active: &str, sub: &str) -> Loaded {
         let path = zbus::zvariant::OwnedObjectPath::default();
         let text = str::to_owned;
         (
@@ -477,22 +442,6 @@ mod tests {
         assert_eq!((&timer.active, &*timer.description), (&None, ""));
         assert!(listed.has_file("b.service") && listed.has_file("alias.service"));
         assert!(!listed.has_file("a@1.service") && !listed.has_file("x.service"));
-    }
-
-    #[test]
-    fn failed_units_are_counted_all_and_named_up_to_a_bound() {
-        let mut units: Vec<Loaded> = (0..30)
-            .map(|number| loaded(&format!("f{number:02}.service"), "failed", "failed"))
-            .collect();
-        units.push(loaded("loop.service", "activating", "auto-restart"));
-        units.push(loaded("fine.service", "active", "running"));
-        let sum = summed_up(units);
-        assert_eq!((sum.failed, sum.failed_names.len()), (30, NAMED));
-        assert_eq!(sum.failed_names[0], "f00.service");
-        assert_eq!(
-            (sum.restarting, &*sum.restarting_names),
-            (1, &["loop.service".to_owned()][..])
-        );
     }
 
     #[test]

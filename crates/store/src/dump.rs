@@ -93,6 +93,15 @@ const SQLITE_BOOLEANS: &[(&str, &str)] = &[
     ("users", "immutable"),
 ];
 const SQLITE_TIMES: &[(&str, &str)] = &[
+    ("alert_deliveries", "next_attempt"),
+    ("alert_deliveries", "updated_at"),
+    ("alert_messages", "made_at"),
+    ("alert_notices", "time"),
+    ("alert_rules", "updated_at"),
+    ("alert_silences", "until_time"),
+    ("alert_states", "evaluated_at"),
+    ("alert_states", "fired_at"),
+    ("alert_states", "since"),
     ("api_keys", "created_at"),
     ("api_keys", "expires_at"),
     ("api_keys", "last_used"),
@@ -144,7 +153,7 @@ const SQLITE_INTEGERS: &[(&str, &str)] = &[
 ];
 
 /// Tables that others refer to come first, so that rows can be restored in this order.
-const FIRST: [&str; 2] = ["settings", "users"];
+const FIRST: [&str; 3] = ["settings", "users", "alert_messages"];
 
 /// Lines are handed on when they reach this size.
 const LINES_BYTES: usize = 256 * 1024;

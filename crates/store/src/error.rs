@@ -52,6 +52,21 @@ pub enum Refusal {
     /// The daemon of the host lives, or did until a moment ago.
     #[error("the host is not down")]
     HostAlive,
+    /// There is no such rule of alerts in the database.
+    #[error("no such rule")]
+    RuleNotFound,
+    /// There are as many rules of alerts as allowed.
+    #[error("too many rules")]
+    TooManyRules,
+    /// There is no such silence, or it is over.
+    #[error("no such silence")]
+    SilenceNotFound,
+    /// There are as many silences as allowed.
+    #[error("too many silences")]
+    TooManySilences,
+    /// The alert does not fire.
+    #[error("the alert does not fire")]
+    AlertNotFiring,
     /// A key would come to be that may do more than the one in use.
     #[error("the key in use is narrowed to fewer scopes than that")]
     ScopesExceeded,
@@ -193,6 +208,11 @@ impl StoreError {
             .try_downcast_ref::<sqlx::sqlite::SqliteError>()
             .is_some();
         is_sqlite && answer.code().is_some_and(|code| CODES.contains(&&*code))
+    }
+
+    /// Whether the database refused a row because a unique value is taken.
+    pub(super) fn is_unique_violation(&self) -> bool {
+        matches!(self, Self::Query(error) if is_unique_violation(error))
     }
 
     /// Whether the database itself rolled the transaction back because of another one, and says that

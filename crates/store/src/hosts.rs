@@ -331,6 +331,37 @@ impl Store {
         })
     }
 
+    /// The name and the labels of each of the hosts with these ids, as far as there are any.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline, or a row can't be read.
+    pub async fn label_hosts(
+        &self,
+        ids: &[&str],
+    ) -> Result<BTreeMap<String, (String, BTreeMap<String, String>)>, StoreError> {
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let rows: Vec<(String, String, String)> = on_read!(self, |tx| {
+            let sql = "select id, name, labels from hosts where id in (";
+            let mut query = sqlx::QueryBuilder::new(sql);
+            let mut list = query.separated(", ");
+            for id in ids {
+                list.push_bind(*id);
+            }
+            query.push(")");
+            Ok(tx.fetch_all(query.build_query_as()).await?)
+        })?;
+        let rows = rows.into_iter().map(|(id, name, labels)| {
+            let labels = serde_json::from_str(&labels).map_err(|_| StoreError::Corrupt {
+                table: "hosts",
+                column: "labels",
+            })?;
+            Ok((id, (name, labels)))
+        });
+        rows.collect()
+    }
+
     /// The hosts of this database by name, those with the same name by id, at most `limit` after
     /// the one with the given name and id.
     ///

@@ -17,6 +17,7 @@
 //! steps.
 
 pub mod acts;
+pub mod alerts;
 pub mod api_keys;
 mod arrays;
 pub mod audit;

@@ -55,8 +55,15 @@ pub enum TableClass {
 }
 
 /// All tables and views of the schema.
-const TABLES: [(&str, TableClass); 30] = [
+const TABLES: [(&str, TableClass); 37] = [
     ("_sqlx_migrations", TableClass::Schema),
+    ("alert_brakes", TableClass::Measurements),
+    ("alert_deliveries", TableClass::Measurements),
+    ("alert_messages", TableClass::Measurements),
+    ("alert_notices", TableClass::Measurements),
+    ("alert_rules", TableClass::Settings),
+    ("alert_silences", TableClass::Measurements),
+    ("alert_states", TableClass::Measurements),
     ("api_keys", TableClass::Accounts("last_used")),
     ("audit_log", TableClass::Audit),
     ("fleet_buckets", TableClass::Measurements),

@@ -1,7 +1,12 @@
 //! What of a host needs attention, in words: the same judgement as its colours.
 
+use ratatui::style::Style;
+
 use super::host::{HostState, Link};
 use super::sanitize::clean;
+use super::screens::alerts::words::labelled;
+use super::theme::Theme;
+use linux_api_wire::api::alerts::{Alert, AlertSeverity, AlertStatus};
 use linux_api_wire::api::snapshot::Snapshot;
 use linux_api_wire::snapshot::{Filesystem, ResourcePressure};
 use linux_api_wire::units::compact::percent;
@@ -11,21 +16,50 @@ const CRITICAL: f64 = 90.0;
 /// From which part of the time lost to waiting on a host is worth a warning, and from which it is critical.
 const PRESSURE: [f64; 2] = [35.0, 45.0];
 
+/// How much something needs attention, the most first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Urgency {
+    /// It can't wait.
+    Critical,
+    /// It should be looked at.
+    Warning,
+    /// It has not been bad for long enough to be an alert.
+    Pending,
+}
+
+impl Urgency {
+    /// Its word, and how that looks.
+    pub(crate) const fn word(self, theme: &Theme) -> (&'static str, Style) {
+        match self {
+            Self::Critical => ("critical", theme.bad),
+            Self::Warning => ("warning", theme.warn),
+            Self::Pending => ("pending", theme.dim),
+        }
+    }
+}
+
 /// Something that needs attention.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Concern {
-    /// Whether it can't wait.
-    pub(crate) is_critical: bool,
+    /// How much.
+    pub(crate) urgency: Urgency,
     /// What, with its figures.
     pub(crate) text: String,
 }
 
 impl Concern {
     fn new(is_critical: bool, text: impl Into<String>) -> Self {
-        Self {
-            is_critical,
-            text: clean(&text.into()),
-        }
+        let urgency = if is_critical {
+            Urgency::Critical
+        } else {
+            Urgency::Warning
+        };
+        Self::of(urgency, &text.into())
+    }
+
+    fn of(urgency: Urgency, text: &str) -> Self {
+        let text = clean(text);
+        Self { urgency, text }
     }
 }
 
@@ -34,21 +68,42 @@ pub(crate) fn concerns(
     host: &HostState,
     fills: impl Fn(&Filesystem) -> Option<String>,
 ) -> Vec<Concern> {
-    let mut all = Vec::new();
-    if let Link::Down { error, .. } = &host.link {
-        all.push(Concern::new(
-            true,
-            format!("host down: {}", error.in_short()),
-        ));
-    }
+    let mut all = down(host);
     if let Some(snapshot) = host.responses.snapshot.value() {
         filesystems(snapshot, fills, &mut all);
         usage(snapshot, &mut all);
         sensors(snapshot, &mut all);
         units(snapshot, &mut all);
     }
-    all.sort_by_key(|concern| !concern.is_critical);
+    all.sort_by_key(|concern| concern.urgency);
     all
+}
+
+/// The alerts of a host that no one has seen, silenced or explained, and what is about to be one; and that it is
+/// down.
+pub(crate) fn of_alerts(host: &HostState, alerts: &[Alert]) -> Vec<Concern> {
+    let mut all = down(host);
+    all.extend(alerts.iter().filter_map(|alert| {
+        let urgency = match alert.severity {
+            Some(_) if !alert.needs_attention() => return None,
+            Some(AlertSeverity::Critical) => Urgency::Critical,
+            Some(AlertSeverity::Warning) => Urgency::Warning,
+            None if alert.status == AlertStatus::Pending => Urgency::Pending,
+            None => return None,
+        };
+        let text = labelled(&alert.labels, &alert.text);
+        Some(Concern::of(urgency, &format!("{}: {text}", alert.rule)))
+    }));
+    all.sort_by_key(|concern| concern.urgency);
+    all
+}
+
+fn down(host: &HostState) -> Vec<Concern> {
+    let Link::Down { error, .. } = &host.link else {
+        return Vec::new();
+    };
+    let text = format!("host down: {}", error.in_short());
+    vec![Concern::new(true, text)]
 }
 
 fn filesystems(
@@ -161,7 +216,8 @@ mod tests {
         host.take(event, ClockReading::default());
         let fills = |it: &Filesystem| (it.mount_point == "/srv").then(|| "9h".to_owned());
         let all = concerns(&host, fills).into_iter();
-        all.map(|it| (it.is_critical, it.text)).collect()
+        all.map(|it| (it.urgency == Urgency::Critical, it.text))
+            .collect()
     }
 
     #[test]

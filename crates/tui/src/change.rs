@@ -1,5 +1,9 @@
 //! Changes on a host: what they are called, what follows from them, and how a daemon makes them.
 
+mod alerts;
+
+pub use alerts::{AlertAct, AlertRef, NewSilence, SilenceRef};
+
 use linux_api_client::acts::UnitVerb;
 use linux_api_client::error::ClientError;
 use linux_api_client::remotes::check_name;
@@ -162,6 +166,8 @@ pub enum Change {
     ReniceAll(Vec<ProcessRef>, i8),
     /// Do something with a unit.
     Unit(String, UnitVerb),
+    /// Do something about alerts.
+    Alerts(AlertAct),
 }
 
 /// How a change went.
@@ -230,7 +236,13 @@ impl Change {
                 format!("reset the failed state of {unit}")
             }
             Self::Unit(unit, verb) => format!("{verb} {unit}"),
+            Self::Alerts(act) => act.in_words(),
         }
+    }
+
+    /// Whether its words say of which host it is: the daemon that does it may be that of another one.
+    pub(crate) const fn names_its_host(&self) -> bool {
+        matches!(self, Self::Alerts(_))
     }
 
     /// What a person should know before; nothing where the words say it all.
@@ -245,6 +257,7 @@ impl Change {
             Self::SignalAll(_, SignalName::Kill, _) => "They have no time to save anything.",
             Self::Signal(_, SignalName::Stop, _) => "It halts until it gets CONT.",
             Self::SignalAll(_, SignalName::Stop, _) => "They halt until they get CONT.",
+            Self::Alerts(act) => return Some(act.consequence()),
             _ => return None,
         };
         Some(text.to_owned())
@@ -324,6 +337,7 @@ impl Change {
                 let result = client.act_on_unit(unit, *verb).await?;
                 return Ok(ChangeOutcome::Unit(result));
             }
+            Self::Alerts(act) => return act.send(client).await,
             Self::CopyProgram => {
                 client.allow_push();
                 client.current_user().await?;

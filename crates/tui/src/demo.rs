@@ -1,6 +1,7 @@
 //! A scripted fleet: what the dashboard looks like, without any daemon. The same script at the
 //! same time gives the same screens, so that pictures and tests can be made from it.
 
+mod alerts;
 mod fleet;
 mod journal;
 mod network;

@@ -128,7 +128,7 @@ pub async fn run(
     clock: Clock,
 ) -> io::Result<String> {
     let (hosts, sources) = targets.into_iter().map(host_of).unzip();
-    begin(hosts, sources, start, clock).await
+    Box::pin(begin(hosts, sources, start, clock)).await
 }
 
 /// Shows a scripted fleet, without any daemon.
@@ -140,7 +140,7 @@ pub async fn run_demo(start: LaunchOptions, clock: Clock) -> io::Result<String> 
         .into_iter()
         .map(|(host, source)| (host, HostSource::Demo(source)))
         .unzip();
-    begin(hosts, sources, start, clock).await
+    Box::pin(begin(hosts, sources, start, clock)).await
 }
 
 async fn begin(

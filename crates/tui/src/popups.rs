@@ -5,6 +5,7 @@ mod help;
 pub(crate) mod key_form;
 mod lists;
 mod prompt;
+pub(crate) mod silence_form;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use linux_api_wire::api::acts::SignalName;
 
 pub(crate) use help::HelpState;
 use key_form::KeyForm;
+use silence_form::SilenceForm;
 
 /// The signals to choose from, the first one chosen at first; with KILL after so many seconds.
 pub(crate) const SIGNALS: &[(SignalName, Option<u8>)] = &[
@@ -162,6 +164,8 @@ pub enum Popup {
     },
     /// What a new key is to be.
     KeyForm(Box<KeyForm>),
+    /// What a new silence is to be.
+    SilenceForm(Box<SilenceForm>),
     /// A new key, shown this once.
     Secret {
         /// Whose it is.
@@ -206,6 +210,7 @@ pub(crate) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
             } => lists::draw_signals(app, processes, *host, *chosen, area, frame),
             Popup::Confirm { lines, yes, .. } => boxes::draw_confirm(app, lines, *yes, area, frame),
             Popup::KeyForm(form) => form.draw(app, area, frame),
+            Popup::SilenceForm(form) => form.draw(app, area, frame),
             Popup::Secret {
                 title,
                 key,

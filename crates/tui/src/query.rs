@@ -10,6 +10,10 @@ use std::time::Duration;
 pub use cached::Cached;
 pub use host::{ActsQuery, InfoQuery, MeQuery, SnapshotQuery};
 
+pub use super::screens::alerts::query::{
+    AlertChangesQuery, AlertNoticesQuery, AlertPreviewQuery, AlertRulesQuery, AlertSilencesQuery,
+    AlertsQuery, HostAlertsQuery,
+};
 pub use super::screens::api::query::{RequestCounts, RequestsQuery};
 pub use super::screens::fleet::query::{
     FleetQuery, FleetTrailQuery, FleetTrails, HostTrail, TrailCurve,
@@ -179,4 +183,11 @@ queries! {
     Rates rates RatesQuery;
     Past past PastQuery;
     Fill fill FillQuery;
+    Alerts alerts AlertsQuery;
+    HostAlerts host_alerts HostAlertsQuery;
+    AlertNotices alert_notices AlertNoticesQuery;
+    AlertChanges alert_changes AlertChangesQuery;
+    AlertRules alert_rules AlertRulesQuery;
+    AlertSilences alert_silences AlertSilencesQuery;
+    AlertPreview alert_preview AlertPreviewQuery;
 }

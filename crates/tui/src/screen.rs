@@ -9,8 +9,8 @@ use super::query::AnyQuery;
 use super::screens;
 use super::table::{AnyTable, Heading, Move};
 
-/// The keys of the tabs, from left to right.
-const DIGITS: [&str; 10] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0"];
+/// The keys of the tabs, from left to right. There are more views than digits.
+const TAB_KEYS: [&str; 11] = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "W"];
 
 /// All of one screen. Its state is in [`App::screens`]; only what every screen has must be written.
 pub(crate) trait Screen: Sync {
@@ -70,6 +70,11 @@ pub(crate) trait Screen: Sync {
     /// The columns of that table on a terminal of this width, where it can be sorted by some.
     fn headings(&self, _width: u16) -> Vec<Heading> {
         Vec::new()
+    }
+
+    /// The columns of what is shown now, where a person can choose by which it is sorted.
+    fn sort_headings(&self, _app: &App) -> Vec<Heading> {
+        self.headings(0)
     }
 
     /// The line of the terminal that has the titles of its columns.
@@ -242,12 +247,14 @@ views! {
         History history HistoryScreen HistoryState, "History" "Hist", "its past";
         Units units UnitsScreen UnitsState, "Units" "Units", "its units of systemd";
         Logs logs LogsScreen LogsState, "Logs" "Logs", "its journal";
+        Alerts alerts AlertsScreen AlertsState, "Alerts" "Alrt", "alerts, rules and silences";
         Network network NetworkScreen NetworkState, "Network" "Net", "its interfaces and sockets";
     }
     pages {
         Process process ProcessScreen ProcessState, "Process";
         Unit unit UnitScreen UnitState, "Unit";
         Deed deed DeedScreen DeedState, "Results";
+        Alert alert AlertScreen AlertState, "Alert";
     }
 }
 
@@ -274,7 +281,7 @@ impl View {
         let [.., name, help] = self.parts().1;
         KeyAction {
             name,
-            keys: place.and_then(|place| DIGITS.get(place)).unwrap_or(&""),
+            keys: place.and_then(|place| TAB_KEYS.get(place)).unwrap_or(&""),
             hint: "",
             help,
         }

@@ -1,5 +1,7 @@
 //! The screens: each has a module with all of it. What is drawn around them is in `widgets`.
 
+pub(crate) mod alert;
+pub(crate) mod alerts;
 pub(crate) mod api;
 pub(crate) mod deed;
 pub(crate) mod fleet;

@@ -1,6 +1,7 @@
 //! The wire contract that server and client share: bodies, parameters, errors, cursors.
 
 pub mod acts;
+pub mod alerts;
 pub mod audit;
 pub mod fleet;
 pub mod health;

@@ -58,11 +58,17 @@ pub enum Scope {
     /// Starts, stops and limits units.
     #[serde(rename = "units:act")]
     UnitsAct,
+    /// Reads alerts, rules, silences and channels.
+    #[serde(rename = "alerts:read")]
+    AlertsRead,
+    /// Acknowledges and silences alerts, and changes rules.
+    #[serde(rename = "alerts:write")]
+    AlertsWrite,
 }
 
 impl Scope {
     /// Every scope there is.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::HostRead,
         Self::MetricsRead,
         Self::StatsRead,
@@ -72,6 +78,8 @@ impl Scope {
         Self::LogsRead,
         Self::ProcessesAct,
         Self::UnitsAct,
+        Self::AlertsRead,
+        Self::AlertsWrite,
     ];
 
     /// The name used in requests, in responses and in the database.
@@ -87,6 +95,8 @@ impl Scope {
             Self::LogsRead => "logs:read",
             Self::ProcessesAct => "processes:act",
             Self::UnitsAct => "units:act",
+            Self::AlertsRead => "alerts:read",
+            Self::AlertsWrite => "alerts:write",
         }
     }
 
@@ -94,8 +104,10 @@ impl Scope {
     #[must_use]
     pub const fn role(self) -> Role {
         match self {
-            Self::HostRead | Self::MetricsRead | Self::KeysSelf => Role::Viewer,
-            Self::LogsRead | Self::ProcessesAct | Self::UnitsAct => Role::Operator,
+            Self::HostRead | Self::MetricsRead | Self::KeysSelf | Self::AlertsRead => Role::Viewer,
+            Self::LogsRead | Self::ProcessesAct | Self::UnitsAct | Self::AlertsWrite => {
+                Role::Operator
+            }
             Self::StatsRead | Self::UsersAdmin | Self::AuditRead => Role::Admin,
         }
     }
@@ -121,6 +133,8 @@ impl Scope {
             Self::UnitsAct => {
                 "start, stop, restart, enable and limit units, as far as the host's policy allows"
             }
+            Self::AlertsRead => "read alerts, their history, rules, silences and channels",
+            Self::AlertsWrite => "acknowledge and silence alerts, change rules, and test channels",
         }
     }
 
@@ -139,7 +153,7 @@ impl fmt::Display for Scope {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "unknown scope, expected host:read, metrics:read, stats:read, keys:self, users:admin, audit:read, logs:read, \
-     processes:act or units:act"
+     processes:act, units:act, alerts:read or alerts:write"
 )]
 pub struct ParseScopeError;
 
@@ -170,12 +184,18 @@ impl Scopes {
         }
     }
 
-    /// Those that there were before a host could be acted on and its logs be read: what a key without scopes
-    /// that is older than that keeps.
+    /// Those that there were before a host could be acted on, its logs be read and its alerts be seen: what a key
+    /// without scopes that is older than that keeps.
     #[must_use]
     pub fn before_acts() -> Self {
-        let is_old = |scope: &Scope| scope.role() != Role::Operator;
-        Self::only(Scope::ALL.into_iter().filter(is_old))
+        Self::only([
+            Scope::HostRead,
+            Scope::MetricsRead,
+            Scope::StatsRead,
+            Scope::KeysSelf,
+            Scope::UsersAdmin,
+            Scope::AuditRead,
+        ])
     }
 
     /// Whether `scope` is among them; says nothing about the role.

@@ -181,6 +181,16 @@ pub enum Action {
     KeyRevoke,
     /// A host was forgotten, with its measurements.
     HostForget,
+    /// A rule of alerts was made or changed.
+    AlertRule,
+    /// A rule of alerts was deleted.
+    AlertRuleDelete,
+    /// Alerts were silenced for a while.
+    AlertSilence,
+    /// A silence was ended before its time.
+    AlertUnsilence,
+    /// An alert that fires was acknowledged, so that it is not repeated.
+    AlertAcknowledge,
     /// A signal was sent to a process.
     ProcessSignal,
     /// The nice value of a process was changed.
@@ -238,6 +248,11 @@ impl Action {
             Self::KeyRotate => "key.rotate",
             Self::KeyRevoke => "key.revoke",
             Self::HostForget => "host.forget",
+            Self::AlertRule => "alert.rule",
+            Self::AlertRuleDelete => "alert.rule-delete",
+            Self::AlertSilence => "alert.silence",
+            Self::AlertUnsilence => "alert.unsilence",
+            Self::AlertAcknowledge => "alert.acknowledge",
             Self::ProcessSignal => "process.signal",
             Self::ProcessRenice => "process.renice",
             Self::UnitStart => "unit.start",
@@ -296,8 +311,8 @@ pub struct AuditRow {
     pub via: String,
     /// What was done, for instance `user.create`.
     pub action: String,
-    /// On what: `user:NAME`, `key:ID`, `host:ID`, `unit:NAME`, `process:PID@START`, `backup:NAME`, `role:NAME`
-    /// or `revision:NUMBER`.
+    /// On what: `user:NAME`, `key:ID`, `host:ID`, `alert:RULE` or `alert:ID`, `silence:ID`, `unit:NAME`, `process:PID@START`,
+    /// `backup:NAME`, `role:NAME` or `revision:NUMBER`.
     pub target: String,
     /// `done`, or `refused` when a rule forbade it or it failed. An act on a host has two rows: `begun`, and its
     /// outcome, which can be `failed` too.

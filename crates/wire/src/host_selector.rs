@@ -39,6 +39,12 @@ impl HostSelector {
         self.0.is_empty()
     }
 
+    /// How many labels it names; more of them select fewer hosts.
+    #[must_use]
+    pub fn label_count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether a host with these labels is among those that it selects.
     #[must_use]
     pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {

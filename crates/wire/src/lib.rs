@@ -14,6 +14,7 @@ pub mod api;
 pub mod api_key;
 pub mod audit;
 pub mod authority;
+pub mod duration_text;
 pub mod filter;
 pub mod fleet;
 pub mod harmless;

@@ -93,7 +93,7 @@ fn advice(refusal: Refusal, place: &AdminTarget, name: &str) -> String {
         (Refusal::KeyNotFound, _) => format!("{name} has no such key"),
         (Refusal::KeyEnded, _) => "that key is revoked or expired".to_owned(),
         // Not reached: who has the database needs no leave, a daemon says it with other codes, and no
-        // user is a host.
+        // user is a host or an alert.
         (
             Refusal::KeyTaken
             | Refusal::ActorEnded
@@ -101,7 +101,12 @@ fn advice(refusal: Refusal, place: &AdminTarget, name: &str) -> String {
             | Refusal::ScopesExceeded
             | Refusal::HostsExceeded
             | Refusal::HostNotFound
-            | Refusal::HostAlive,
+            | Refusal::HostAlive
+            | Refusal::RuleNotFound
+            | Refusal::TooManyRules
+            | Refusal::SilenceNotFound
+            | Refusal::TooManySilences
+            | Refusal::AlertNotFiring,
             _,
         ) => refusal.to_string(),
         (Refusal::OwnRole, _) => {

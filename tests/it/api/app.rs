@@ -17,6 +17,8 @@ use linux_api_auth::verifier::{self, Verifier};
 use linux_api_config::Legacy;
 use linux_api_daemon::access_log::AccessLogger;
 use linux_api_daemon::acts::Acts;
+use linux_api_daemon::alerts::Alerts;
+use linux_api_daemon::alerts::settings::Settings;
 use linux_api_daemon::journal::Journal;
 use linux_api_daemon::notices::Notices;
 use linux_api_daemon::peer::Peer;
@@ -163,6 +165,7 @@ impl App {
             ),
             collector,
             host: host.clone(),
+            alerts: Alerts::new(store.clone(), Settings::disabled()),
             host_id: "h1".into(),
             stream_limits: StreamLimits {
                 streams: 10,

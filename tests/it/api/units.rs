@@ -1,10 +1,12 @@
 //! `/api/v1/system/units`, against a fake systemd on a private bus.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use linux_api_host::units::Units;
 use linux_api_host::{HostReader, HostRoots};
 use linux_api_wire::snapshot::Family;
-use linux_api_wire::time::Timestamp;
+use linux_api_wire::time::{Clock, Timestamp};
 use linux_api_wire::user::Role;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -338,4 +340,47 @@ async fn snapshots_have_what_failed_and_poll_for_it_once_in_ten_seconds() {
         reader.read(START).await;
     }
     assert_eq!(stage.systemd.calls().len(), 1);
+}
+
+#[tokio::test]
+async fn restarts_are_counted_of_services_that_live_and_all_names_of_failed_ones_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(bus) = Bus::start(folder.path()) else {
+        return;
+    };
+    let failed = (0..25).map(|number| FakeUnit {
+        active: "failed",
+        sub: "failed",
+        restarts: 9,
+        ..unit(&format!("failed-{number:02}.service"))
+    });
+    let waiting = FakeUnit {
+        active: "activating",
+        sub: "auto-restart",
+        restarts: 7,
+        ..unit("waits.service")
+    };
+    let mut all: Vec<FakeUnit> = failed.collect();
+    all.extend([waiting, unit("never.service")]);
+    for (name, restarts) in [("runs.service", 3), ("no-service.socket", 2)] {
+        let runs = FakeUnit {
+            restarts,
+            ..unit(name)
+        };
+        all.push(runs);
+    }
+    let systemd = Systemd::start(&bus, all).await;
+    let units = Units::new(folder.path(), Clock::system());
+    let expected = [("runs.service", 3), ("waits.service", 7)];
+    let expected = expected.map(|(name, count)| (name.to_owned(), count));
+    assert_eq!(units.restarts().await, Ok(BTreeMap::from(expected)));
+    assert_eq!(*units.failed_names(), [""; 0]);
+    let summary = units.failed().await.unwrap();
+    assert_eq!((summary.failed, summary.failed_names.len()), (25, 20));
+    assert_eq!(units.failed_names().len(), 25);
+
+    // The bus says that there is no such service, and the connection stays.
+    assert_eq!(units.is_clock_synchronised().await, Ok(None));
+    systemd.serve_clock(false).await;
+    assert_eq!(units.is_clock_synchronised().await, Ok(Some(false)));
 }

@@ -1,6 +1,7 @@
 //! Queries of other programs in the guides: SQL on both engines, series of Prometheus.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::Instant;
 
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
@@ -8,6 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use crate::guides::pages::root;
 use crate::guides::postgres::fresh_database;
 use crate::guides::stage::{PATIENCE, Stage};
+use crate::support::left_out;
 
 /// Each statement on the engine that the comment before it names.
 pub(crate) fn sql(stage: &Stage, place: &str, text: &str) {
@@ -104,4 +106,23 @@ pub(crate) fn scrape(place: &str, text: &str) {
         !ours.is_empty() && ours.is_subset(&known),
         "{place}: {ours:?} {known:?}"
     );
+}
+
+/// The packaged rules are ones of Prometheus, and fire when they should.
+#[test]
+fn packaged_rules_fire_as_their_tests_say() {
+    let rules = "packaging/examples/linux-api.rules.yml";
+    let tests = "tests/fixtures/prometheus/rules.test.yml";
+    for arguments in [["check", "rules", rules], ["test", "rules", tests]] {
+        let run = Command::new("promtool")
+            .args(arguments)
+            .current_dir(root())
+            .output();
+        let Ok(run) = run else {
+            left_out::for_want_of("promtool", "apt-get install prometheus");
+            return;
+        };
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "{arguments:?}: {said}");
+    }
 }

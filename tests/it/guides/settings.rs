@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use linux_api_alerts::rules::{self, RuleSource};
 use linux_api_config::tui::Tui;
 use linux_api_executor::policy::Policy;
 use linux_api_tui::theme::Palette;
@@ -34,6 +35,12 @@ pub(crate) fn check(stage: &Stage, place: &str, text: &str) {
             fs::write(&path, here).unwrap();
             let read = Tui::load(Some(&path));
             assert!(read.is_ok(), "{place}: {}", read.unwrap_err());
+            continue;
+        }
+        if text.contains("[[rule]]") {
+            let path = Path::new("rules.toml");
+            let (_, problems) = rules::file::parse(path, &here, &RuleSource::Stored);
+            assert_eq!(problems, [], "{place}");
             continue;
         }
         if text.contains("min_uid = ") {

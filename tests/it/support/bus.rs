@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use objects::{Service, Timer, Unit};
+use objects::{Service, Timedate, Timer, Unit};
 use zbus::object_server::SignalEmitter;
 use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue};
 use zbus::{Connection, connection, interface};
@@ -90,6 +90,8 @@ pub(crate) struct FakeUnit {
     pub(crate) fragment: String,
     pub(crate) memory: u64,
     pub(crate) exit: (i32, i32),
+    /// How often systemd restarted it.
+    pub(crate) restarts: u32,
     pub(crate) description: String,
     pub(crate) sub: &'static str,
     /// When a timer ran last and runs next, in microseconds since 1970.
@@ -122,7 +124,7 @@ struct State {
 /// The fake, on its bus.
 pub(crate) struct Systemd {
     state: Arc<Mutex<State>>,
-    _connection: Connection,
+    connection: Connection,
 }
 
 impl Systemd {
@@ -152,8 +154,20 @@ impl Systemd {
         let builder = builder.name("org.freedesktop.systemd1").unwrap();
         Self {
             state,
-            _connection: builder.build().await.unwrap(),
+            connection: builder.build().await.unwrap(),
         }
+    }
+
+    /// Adds the service that knows whether the clock is synchronised.
+    pub(crate) async fn serve_clock(&self, is_synchronised: bool) {
+        let clock = Timedate(is_synchronised);
+        let server = self.connection.object_server();
+        server
+            .at("/org/freedesktop/timedate1", clock)
+            .await
+            .unwrap();
+        let name = "org.freedesktop.timedate1";
+        self.connection.request_name(name).await.unwrap();
     }
 
     /// What was called since the last time, without looks.

@@ -10,7 +10,8 @@ use linux_api_wire::audit::Action;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AuditedChange {
     pub(super) action: Action,
-    /// `key:ID`, `user:ID`, `host:ID`, `process:PID` or `unit:NAME` when the path names one.
+    /// `key:ID`, `user:ID`, `host:ID`, `process:PID`, `unit:NAME`, `alert:RULE`, `alert:ID` or `silence:ID` when the
+    /// path names one.
     pub(super) target: Option<String>,
 }
 
@@ -32,6 +33,9 @@ impl AuditedChange {
             ("{host_id}", "host"),
             ("{pid}", "process"),
             ("{name}", "unit"),
+            ("{rule}", "alert"),
+            ("{alert_id}", "alert"),
+            ("{silence_id}", "silence"),
         ];
         let mut targets = kinds
             .into_iter()
@@ -80,6 +84,15 @@ mod tests {
             wanted(Method::POST, "/api/v1/system/processes/signal"),
             Some(("process.signal", None))
         );
+        assert_eq!(
+            wanted(Method::PUT, "/api/v1/alerts/rules/disk_space"),
+            Some(("alert.rule", Some("alert:disk_space".to_owned())))
+        );
+        assert_eq!(
+            wanted(Method::DELETE, "/api/v1/alerts/silences/17"),
+            Some(("alert.unsilence", Some("silence:17".to_owned())))
+        );
+        assert_eq!(wanted(Method::POST, "/api/v1/alerts/preview"), None);
         assert_eq!(wanted(Method::GET, "/api/v1/user/keys"), None);
     }
 }

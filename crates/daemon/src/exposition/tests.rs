@@ -54,6 +54,8 @@ pub(super) async fn of_tree(tree: &Path) -> Exposition {
             idle: 2,
             max: 5,
         },
+        alerts: Arc::default(),
+        alerts_health: AlertsHealth::default(),
     }
 }
 
@@ -244,4 +246,36 @@ async fn promtool_has_nothing_to_say_but_of_the_kernels_names_for_memory() {
         let rest: Vec<&str> = said.lines().filter(|line| !is_memory(line)).collect();
         assert_eq!(rest, Vec::<&str>::new(), "{host}");
     }
+}
+
+#[tokio::test]
+async fn alerts_are_counted_by_rule_severity_and_state() {
+    use linux_api_alerts::labels::Labels;
+    use linux_api_alerts::notice::InstanceKey;
+    use linux_api_alerts::state::{InstanceState, LevelState};
+    let mut all = of_host("tiny").await;
+    let on = LevelState::On {
+        since: TIME,
+        fired_at: TIME,
+    };
+    let state = InstanceState {
+        warning: on,
+        ..InstanceState::default()
+    };
+    let key = |mount_point| InstanceKey {
+        rule: "disk_space".parse().unwrap(),
+        host: "a".to_owned(),
+        labels: Labels::one("mount_point", mount_point),
+    };
+    let states = [(key("/"), state.clone()), (key("/data"), state)];
+    all.alerts = Arc::new(states.into_iter().collect());
+    let text = all.render(Format::Text);
+    let expected = [
+        "# TYPE linux_api_alerts gauge",
+        "linux_api_alerts{rule=\"disk_space\",severity=\"warning\",state=\"firing\"} 2",
+    ];
+    assert_eq!(
+        lines(&text, &["linux_api_alerts ", "linux_api_alerts{"]),
+        expected
+    );
 }

@@ -45,6 +45,8 @@ pub(crate) async fn show_exposition(
         left_out_series: state.host.left_out_series() as u64,
         engine: state.store.engine(),
         pool: state.store.pool_state(),
+        alerts: state.alerts.own_states(),
+        alerts_health: state.alerts.health(),
     };
     let text = exposition.render(format);
     let body = exactly(text.into_bytes());

@@ -12,6 +12,11 @@ use super::identity;
 use super::measuring::MeasuringParts;
 use crate::access_log::AccessLogger;
 use crate::acts::Acts;
+use crate::alerts::Alerts;
+use crate::alerts::evaluator::Evaluator;
+use crate::alerts::heartbeat::Heartbeat;
+use crate::alerts::leader::Leader;
+use crate::alerts::readings::{Readings, Sources};
 use crate::journal::Journal;
 use crate::notices::Notices;
 use crate::old_routes::OldRoutes;
@@ -19,15 +24,18 @@ use crate::recorder::Recorder;
 use crate::server::{self, Limits, Listener, Parts, PolicyHandle, Service, UnixAccounts};
 use crate::state::StoredKeys;
 use crate::streams::StreamLimits;
+use crate::tasks::backups::BackupWatch;
 use crate::tasks::flusher::FlusherHandle;
 use crate::tasks::key_watch;
 use crate::tasks::sampler::HostSampler;
 use crate::tasks::supervisor::Supervisor;
 use crate::tasks::trim;
+use linux_api_alerts::notice::Host;
 use linux_api_auth::verifier::{self, OtherKeys, Verifier};
 use linux_api_config::Config;
-use linux_api_host::{Collector, HostReader, HostRoots};
+use linux_api_host::{Collector, HostReader, HostRoots, MountWatch};
 use linux_api_store::Store;
+use linux_api_wire::fleet::HostIdentity;
 use linux_api_wire::log::AccessLog;
 use linux_api_wire::time::{Clock, Timestamp};
 
@@ -45,6 +53,8 @@ pub(super) struct Assembly {
     pub(super) access: AccessLog,
     pub(super) policy: PolicyHandle,
     pub(super) notices: Notices,
+    /// Alerts, which nothing judges before the start.
+    pub(super) alerts: Alerts,
     /// Shown at the top of the documentation.
     pub(super) notice: Option<String>,
     /// Which Linux accounts need no key.
@@ -87,34 +97,53 @@ impl Assembly {
         let flusher = FlusherHandle::default();
         let supervisor = Supervisor::default();
         let end = CancellationToken::new();
-        self.start_tasks(&collector, &host, &supervisor, &end);
+        let mounts = self.start_tasks(&collector, &host, &supervisor, &end);
+        let backups = BackupWatch::default();
         let measuring = MeasuringParts {
             store: &self.store,
             verifier: &verifier,
             host: &host,
             recorder: &recorder,
             flusher: &flusher,
+            backups: &backups,
         };
         let state_folder = self.state_folder.clone();
         let identity = identity::host(&config.host, &collector, state_folder.as_deref())?;
         let host_id = Arc::clone(&identity.id);
-        measuring.start(config, identity, state_folder, &supervisor, &end)?;
         let acts = Acts::new(
             &config.acts.socket,
             self.store.clone(),
             self.clock.clone(),
             collector.units().clone(),
         );
+        let journal = Journal::new(collector.roots());
         self.store.set_own_host(Arc::clone(&host_id));
+        let sources = Sources {
+            alerts: self.alerts.clone(),
+            sampler: host.clone(),
+            interval: config.sampler.interval,
+            collector: collector.clone(),
+            mounts,
+            journal: journal.clone(),
+            store: self.store.clone(),
+            flusher: flusher.clone(),
+            acts: acts.clone(),
+            backups: backups.clone(),
+            certificate: config.server.tls_certificate.clone(),
+            state_folder: state_folder.clone(),
+        };
+        self.start_alerts(&identity, sources, &supervisor, &end)?;
+        measuring.start(config, identity, state_folder, &supervisor, &end)?;
         // A daemon that keeps nothing has no audit log to copy to.
         if self.history_since.is_none() {
             supervisor.spawn("acts", &end, acts.clone().run(end.clone()));
         }
         let service = server::service(Parts {
             acts,
+            alerts: self.alerts.clone(),
             store: self.store.clone(),
             verifier,
-            journal: Journal::new(collector.roots()),
+            journal,
             collector,
             host,
             host_id,
@@ -147,24 +176,54 @@ impl Assembly {
         })
     }
 
-    /// Starts the tasks that need nothing but what the daemon is made with.
+    /// Starts what judges this host and sends notices. A daemon that keeps nothing has no alerts.
+    fn start_alerts(
+        &self,
+        identity: &HostIdentity,
+        sources: Sources,
+        supervisor: &Supervisor,
+        end: &CancellationToken,
+    ) -> anyhow::Result<()> {
+        if self.history_since.is_some() {
+            return Ok(());
+        }
+        let alerts = &self.alerts;
+        let host = Host {
+            id: identity.id.to_string(),
+            name: identity.name.clone(),
+            labels: identity.labels.clone(),
+        };
+        let folder = self.state_folder.clone();
+        let readings = Readings::new(sources);
+        let evaluator = Evaluator::new(alerts.clone(), host.clone(), readings, folder.clone());
+        supervisor.spawn("alerts", end, evaluator.run(end.clone()));
+        let leader = Leader::new(alerts.clone(), host, identity::instance_id()?, folder);
+        supervisor.spawn("alerts of the fleet", end, leader.run(end.clone()));
+        let heartbeat = Heartbeat::new(alerts.clone()).run(end.clone());
+        supervisor.spawn("heartbeat of alerts", end, heartbeat);
+        Ok(())
+    }
+
+    /// Starts the tasks that need nothing but what the daemon is made with. Returns what one of them finds wrong
+    /// with the mounts.
     fn start_tasks(
         &self,
         collector: &Collector,
         host: &HostSampler,
         supervisor: &Supervisor,
         end: &CancellationToken,
-    ) {
-        let sample = host.clone().run(
-            HostReader::new(collector.roots().clone()).with_units(collector.units().clone()),
-            self.config.sampler.interval,
-            end.clone(),
-        );
+    ) -> MountWatch {
+        let reader = HostReader::new(collector.roots().clone());
+        let reader = reader.with_units(collector.units().clone());
+        let mounts = reader.mount_watch();
+        let interval = self.config.sampler.interval;
+        let sample = host.clone().run(reader, interval, end.clone());
         supervisor.spawn("sampler", end, sample);
         let poll = self.config.auth.revocation_poll;
         let watch = key_watch::run(self.store.clone(), poll, end.clone());
         supervisor.spawn("key watch", end, watch);
         supervisor.spawn("trim", end, trim::run(end.clone()));
+        mounts
     }
 }
 

@@ -22,6 +22,7 @@ pub fn check(loaded: &LoadedConfig, additions: &Additions) -> anyhow::Result<()>
         return Err(loaded.refuse("legacy.enabled", message).into());
     }
     listen::check(loaded)?;
+    crate::alerts::settings::check(loaded)?;
     if config.demo.enabled && !config.server.listen.ip().is_loopback() {
         anyhow::bail!(
             "the demo's key is public, so it only listens on loopback: change server.listen"

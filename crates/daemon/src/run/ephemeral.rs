@@ -21,6 +21,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::assembly::Assembly;
 use super::listen::{self, OwnSocket};
 use crate::access_log::AccessLogger;
+use crate::alerts::Alerts;
+use crate::alerts::settings::Settings;
 use crate::notices::Notices;
 use crate::server::{Listener, ListeningSocket, PolicyHandle, UnixAccounts};
 use linux_api_config::Config;
@@ -119,6 +121,7 @@ impl Ephemeral {
             access_log: AccessLogger::none(),
             access: AccessLog::Off,
             notices: Notices::default(),
+            alerts: Alerts::new(store.clone(), Settings::disabled()),
             notice: None,
             unix_accounts: UnixAccounts::Own(rustix::process::geteuid().as_raw()),
             history_since: Some(clock.now()),

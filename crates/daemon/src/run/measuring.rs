@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::identity;
 use crate::recorder::Recorder;
 use crate::state::StoredKeys;
-use crate::tasks::backups::{self, Plan};
+use crate::tasks::backups::{self, BackupWatch, Plan};
 use crate::tasks::flusher::{Flusher, FlusherHandle, Settings};
 use crate::tasks::host_minutes;
 use crate::tasks::janitor::{self, Retention};
@@ -45,6 +45,8 @@ pub struct MeasuringParts<'a> {
     pub recorder: &'a Recorder,
     /// What others see of the task that writes.
     pub flusher: &'a FlusherHandle,
+    /// What others see of the task that makes backups.
+    pub backups: &'a BackupWatch,
 }
 
 impl MeasuringParts<'_> {
@@ -101,7 +103,8 @@ impl MeasuringParts<'_> {
                 rule: automatic(backup),
             };
             let holder = Arc::clone(&instance_id);
-            let backups = backups::run(self.store.clone(), plan, holder, end.clone());
+            let watch = self.backups.clone();
+            let backups = backups::run(self.store.clone(), plan, watch, holder, end.clone());
             supervisor.spawn("backups", end, backups);
         }
         // The last write waits for the last samples, however their task ends.

@@ -15,6 +15,8 @@ use super::listen::{self, Addresses};
 use super::record::Record;
 use super::status_line::StatusLine;
 use super::systemd;
+use crate::alerts::Alerts;
+use crate::alerts::settings::Settings;
 use crate::notices::Notices;
 use crate::server::PolicyHandle;
 use crate::telemetry;
@@ -24,7 +26,7 @@ use linux_api_store::Store;
 use linux_api_wire::time::Clock;
 
 /// Options that a reload puts in force; a whole section by its name with a dot.
-const RELOADED: [&str; 9] = [
+const RELOADED: [&str; 10] = [
     "log.level",
     "rate_limit.",
     "cors.",
@@ -34,6 +36,7 @@ const RELOADED: [&str; 9] = [
     "server.trusted_proxies",
     "server.insecure",
     "host.labels",
+    "alerts.",
 ];
 /// These too, as long as there is TLS before and after.
 const CERTIFICATE: [&str; 2] = ["server.tls_certificate", "server.tls_key"];
@@ -89,6 +92,8 @@ pub(super) struct Reload {
     /// The record for commands beside the daemon, and where it is.
     pub(super) record: Record,
     pub(super) data_dir: PathBuf,
+    /// Gets its own options again.
+    pub(super) alerts: Alerts,
     /// Knows the labels of this host, which limited users are compared with.
     pub(super) store: Store,
 }
@@ -160,7 +165,9 @@ impl Reload {
         } = fresh;
         let config = &loaded.config;
         let is_insecure = self.addresses.check_clear_text(&loaded)?;
+        let alerts = Settings::new(&config.alerts)?;
         self.telemetry.set_level(config.log.level.as_str())?;
+        self.alerts.configure(alerts);
         self.policy.replace(config, &listen::host_name());
         self.store.set_own_labels(config.host.labels.clone());
         if let (Some(current), Some(fresh)) = (&self.certificates, &fresh) {

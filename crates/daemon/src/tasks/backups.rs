@@ -2,19 +2,21 @@
 //! database one does it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio_util::sync::CancellationToken;
 
 use super::supervisor::every;
+use linux_api_alerts::checks::Backups;
 use linux_api_store::Store;
 use linux_api_store::backup::{
     self, BackupError, BackupInfo, BackupOrder, BackupScope, Reason, Rule,
 };
 use linux_api_wire::audit::{Action, Actor};
 use linux_api_wire::progress::NoProgress;
+use linux_api_wire::time::Timestamp;
 
 /// How often to look whether a backup is due.
 const INTERVAL: Duration = Duration::from_mins(1);
@@ -37,9 +39,62 @@ pub struct Plan {
     pub rule: Rule,
 }
 
+/// When the newest backup was made, as the daemon knows that makes them. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct BackupWatch(Arc<Mutex<Option<Seen>>>);
+
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    newest: Option<Timestamp>,
+    every: Duration,
+}
+
+impl BackupWatch {
+    /// The newest backup and how often one should be made; nothing on a daemon that makes none, by its
+    /// configuration or because another one does. Without any, one should have been made since `started`.
+    #[must_use]
+    pub fn newest(&self, started: Timestamp) -> Option<Backups> {
+        let seen = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.map(|seen| Backups {
+            newest: seen.newest.unwrap_or(started),
+            every: seen.every,
+        })
+    }
+
+    /// Notes how a turn went. One that failed changes nothing: what there was gets older.
+    fn note(&self, plan: &Plan, turn: &Result<Turn, BackupError>) {
+        let (Some(every), Ok(turn)) = (plan.every, turn) else {
+            return;
+        };
+        let seen = match turn {
+            Turn::OfAnother => None,
+            Turn::NotDue(newest) => Some(Seen {
+                newest: *newest,
+                every,
+            }),
+            Turn::Made(info) => Some(Seen {
+                newest: Some(info.manifest.time),
+                every,
+            }),
+        };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+    }
+}
+
+/// What became of a turn.
+enum Turn {
+    /// Another daemon makes the backups.
+    OfAnother,
+    /// It is not time, after the newest one.
+    NotDue(Option<Timestamp>),
+    /// One was made.
+    Made(Box<BackupInfo>),
+}
+
 struct Maker {
     store: Store,
     plan: Plan,
+    watch: BackupWatch,
     holder: Arc<str>,
     /// Why the next one is made, whatever the time.
     reason: Option<Reason>,
@@ -47,13 +102,20 @@ struct Maker {
     failed: bool,
 }
 
-/// Makes backups until stopped. `holder` is the id of this start of the daemon.
-pub async fn run(store: Store, plan: Plan, holder: Arc<str>, stop: CancellationToken) {
+/// Makes backups until stopped, and keeps `watch` informed. `holder` is the id of this start of the daemon.
+pub async fn run(
+    store: Store,
+    plan: Plan,
+    watch: BackupWatch,
+    holder: Arc<str>,
+    stop: CancellationToken,
+) {
     let mut maker = Maker {
         reason: plan.at_start.then_some(Reason::Start),
         failed: false,
         store,
         plan,
+        watch,
         holder,
     };
     every(INTERVAL, &stop, &mut maker, |maker| maker.turn().boxed()).await;
@@ -67,7 +129,8 @@ impl Maker {
             tokio::time::sleep(PAUSE).await;
         }
         self.store.ready().await;
-        let turn = turn(&self.store, &self.plan, self.reason.take(), &self.holder).await;
+        let turn = take_turn(&self.store, &self.plan, self.reason.take(), &self.holder).await;
+        self.watch.note(&self.plan, &turn);
         if let Err(error) = &turn {
             // Logged once per streak; the next round tries again.
             if !self.failed {
@@ -95,15 +158,32 @@ pub async fn turn(
     reason: Option<Reason>,
     holder: &str,
 ) -> Result<Option<BackupInfo>, BackupError> {
-    if !store.hold_lease(LEASE_NAME, holder, LEASE).await? {
-        return Ok(None);
+    match take_turn(store, plan, reason, holder).await? {
+        Turn::Made(info) => Ok(Some(*info)),
+        Turn::OfAnother | Turn::NotDue(_) => Ok(None),
     }
-    let Some(reason) = reason.or(if is_due(store, plan).await? {
-        Some(Reason::Schedule)
-    } else {
-        None
-    }) else {
-        return Ok(None);
+}
+
+async fn take_turn(
+    store: &Store,
+    plan: &Plan,
+    reason: Option<Reason>,
+    holder: &str,
+) -> Result<Turn, BackupError> {
+    if !store.hold_lease(LEASE_NAME, holder, LEASE).await? {
+        return Ok(Turn::OfAnother);
+    }
+    let reason = match (reason, plan.every) {
+        (Some(reason), _) => reason,
+        (None, None) => return Ok(Turn::NotDue(None)),
+        (None, Some(every)) => {
+            let newest = newest(plan).await?;
+            let now = store.clock().now();
+            if newest.is_some_and(|time| now.since(time) < every) {
+                return Ok(Turn::NotDue(newest));
+            }
+            Reason::Schedule
+        }
     };
     let order = BackupOrder {
         folder: &plan.folder,
@@ -127,7 +207,7 @@ pub async fn turn(
         .audit(&Actor::system(), Action::DbBackup, &target, detail)
         .await?;
     prune(store, plan.folder.clone(), plan.rule).await?;
-    Ok(Some(info))
+    Ok(Turn::Made(Box::new(info)))
 }
 
 /// Deletes the backups that the rule gives up.
@@ -158,17 +238,14 @@ pub async fn prune(store: &Store, folder: PathBuf, rule: Rule) -> Result<(), Bac
     Ok(())
 }
 
-async fn is_due(store: &Store, plan: &Plan) -> Result<bool, BackupError> {
-    let Some(every) = plan.every else {
-        return Ok(false);
-    };
+/// When the newest backup was made that daemons make on their own.
+async fn newest(plan: &Plan) -> Result<Option<Timestamp>, BackupError> {
     let folder = plan.folder.clone();
     let all = blocking(move || backup::list(&folder)).await?;
     let newest = all.iter().find(|info| {
         info.manifest.reason.is_automatic() && info.manifest.scope == BackupScope::All
     });
-    let now = store.clock().now();
-    Ok(newest.is_none_or(|info| now.since(info.manifest.time) >= every))
+    Ok(newest.map(|info| info.manifest.time))
 }
 
 /// Ends only when another daemon took over.
@@ -188,4 +265,53 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| BackupError::Stopped(error.to_string()))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use linux_api_store::Options;
+    use linux_api_wire::time::ManualClock;
+
+    #[tokio::test]
+    async fn only_the_daemon_that_makes_backups_knows_how_old_the_newest_is() {
+        const DAY: Duration = Duration::from_hours(24);
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}/a.db", folder.path().display());
+        let start = Timestamp::from_millis(1_800_000_000_000);
+        let clock = ManualClock::at(start);
+        let store = Store::open(Options::new(url), clock.clock()).await.unwrap();
+        let nothing_to_save = async |_: &Store| Ok::<_, BackupError>(());
+        store.migrate(nothing_to_save).await.unwrap();
+        let plan = Plan {
+            folder: folder.path().join("backups"),
+            at_start: false,
+            every: Some(DAY),
+            rule: Rule {
+                keep: Some(3),
+                max_age: None,
+                automatic_only: true,
+            },
+        };
+        let watch = BackupWatch::default();
+        assert_eq!(watch.newest(start), None);
+        let turn = async |holder: &str| {
+            let turn = take_turn(&store, &plan, None, holder).await;
+            watch.note(&plan, &turn);
+            watch.newest(start)
+        };
+        let made = Backups {
+            newest: start,
+            every: DAY,
+        };
+        assert_eq!(turn("a").await, Some(made));
+        clock.advance(Duration::from_hours(1));
+        assert_eq!(turn("a").await, Some(made), "it is not due");
+        assert_eq!(turn("b").await, None, "another one makes them");
+        clock.advance(DAY);
+        let second = turn("a").await.unwrap().newest;
+        assert_eq!(second, start.saturating_add(Duration::from_hours(25)));
+        watch.note(&plan, &Err(BackupError::Empty));
+        assert_eq!(watch.newest(start).unwrap().newest, second, "it gets older");
+    }
 }

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::rate::rounded;
-use crate::sources::{Mount, MountList, below};
+use crate::sources::{Mount, MountList, MountLook, MountWatch, below};
 use crate::{CollectError, HostRoots};
 use linux_api_wire::snapshot::Filesystem;
 
@@ -55,6 +55,7 @@ fn statvfs(path: &Path) -> io::Result<Usage> {
 pub(super) struct FilesystemReader {
     rootfs: PathBuf,
     list: MountList,
+    look: MountLook,
     remote: HashMap<(String, PathBuf), Arc<Mutex<RemoteState>>>,
     probe: Probe,
     /// Cloned by each probing thread, so that they can be counted.
@@ -83,14 +84,16 @@ struct RemoteState {
 }
 
 impl FilesystemReader {
-    pub(super) fn new(roots: &HostRoots) -> Self {
-        Self::with_probe(roots, Arc::new(statvfs))
+    /// Reads nothing yet. What is found wrong with the mounts goes to `watch`.
+    pub(super) fn new(roots: &HostRoots, watch: MountWatch) -> Self {
+        Self::with_probe(roots, watch, Arc::new(statvfs))
     }
 
-    fn with_probe(roots: &HostRoots, probe: Probe) -> Self {
+    fn with_probe(roots: &HostRoots, watch: MountWatch, probe: Probe) -> Self {
         Self {
             rootfs: roots.rootfs.clone(),
             list: MountList::new(roots),
+            look: MountLook::new(roots, watch),
             remote: HashMap::new(),
             probe,
             probing: Arc::new(()),
@@ -102,7 +105,12 @@ impl FilesystemReader {
     /// # Errors
     /// When the mounts can't be listed.
     pub(super) fn read(&mut self, now: Instant) -> Result<Vec<Filesystem>, CollectError> {
-        if self.list.refresh(now)? {
+        let refreshed = self.list.refresh(now);
+        match &refreshed {
+            Ok(has_changed) => self.look.look(&self.list, *has_changed, now),
+            Err(error) => self.look.fail(error),
+        }
+        if refreshed? {
             let known: HashSet<_> = self.list.mounts().iter().map(key).collect();
             self.remote.retain(|key, _| known.contains(key));
         }

@@ -7,7 +7,7 @@ use linux_api_wire::snapshot::Load;
 const SHORT: Duration = Duration::from_millis(30);
 const NOW: Timestamp = Timestamp::from_millis(1_000);
 
-fn uptime(_: &HostRoots) -> FamilyReader {
+fn uptime(_: &Given) -> FamilyReader {
     Box::new(|_| Ok(FamilyValue::Uptime(7)))
 }
 

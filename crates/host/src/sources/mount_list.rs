@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rustix::time::ClockId;
 
 use super::Reread;
-use super::mountinfo::{self, Mount};
+use super::mountinfo::{self, Mount, Table};
 use crate::{CollectError, HostRoots};
 
 /// How often it is read without an announcement: a file system that turns read-only because of a
@@ -71,6 +71,17 @@ impl MountList {
     /// The file systems as of the last reading.
     pub(crate) fn mounts(&self) -> &[Mount] {
         &self.mounts
+    }
+
+    /// The table that the list was made of, for what else it says.
+    pub(super) fn table(&self) -> Table<'_> {
+        let is_host = self.last.is_some_and(|last| last.is_host);
+        let has_prefix = !is_host && self.rootfs != Path::new("/");
+        Table {
+            text: &self.text,
+            below: has_prefix.then_some(self.rootfs.as_path()),
+            is_host,
+        }
     }
 
     /// Reads the table again when it is due; whether the list may have changed.

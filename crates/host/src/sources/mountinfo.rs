@@ -9,6 +9,11 @@ use std::io::BufRead as _;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
+mod faults;
+
+pub use faults::MountFaults;
+pub(super) use faults::{Table, faults};
+
 /// File systems that show the kernel, hold memory or pictures of disks, or stand for others.
 const PSEUDO: &[&str] = &[
     "autofs",
@@ -346,7 +351,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// The kernel writes blanks, tabs, line ends and backslashes as three octal digits.
-fn unescape(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn unescape(bytes: &[u8]) -> Cow<'_, [u8]> {
     if !bytes.contains(&b'\\') {
         return Cow::Borrowed(bytes);
     }

@@ -125,7 +125,7 @@ fn shown(read: &Read, name: &AnyUnit, now: Timestamp) -> Option<UnitDetail> {
 }
 
 /// One property; `None` where this version of systemd does not know it.
-async fn property(
+pub(super) async fn property(
     connection: &Connection,
     path: &OwnedObjectPath,
     interface: &str,

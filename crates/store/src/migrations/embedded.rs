@@ -57,6 +57,7 @@ static SQLITE: LazyLock<Migrator> = embed! { "sqlite":
     8 "0008_hosts_of_users",
     9 "0009_host_facts",
     10 "0010_operators",
+    11 "0011_alerts",
 };
 
 static POSTGRES: LazyLock<Migrator> = embed! { "postgres":
@@ -70,6 +71,7 @@ static POSTGRES: LazyLock<Migrator> = embed! { "postgres":
     8 "0008_hosts_of_users",
     9 "0009_host_facts",
     10 "0010_operators",
+    11 "0011_alerts",
 };
 
 /// All migrations of an engine, up and down, in order.

@@ -102,15 +102,15 @@ impl App {
     }
 
     /// The columns that a view can be sorted by, from left to right.
-    pub(crate) fn sortable(view: View) -> Vec<Heading> {
-        let mut headings = view.screen().headings(0);
+    pub(crate) fn sortable(&self, view: View) -> Vec<Heading> {
+        let mut headings = view.screen().sort_headings(self);
         headings.retain(|heading| heading.sort.is_some());
         headings
     }
 
     /// Sorts a view by one of these columns; the same one again turns the order round.
     pub(super) fn sort_by_place(&mut self, view: View, place: usize) {
-        if let Some(heading) = Self::sortable(view).get(place)
+        if let Some(heading) = self.sortable(view).get(place)
             && let Some(table) = view.screen().table_mut(self)
         {
             table.sort_by(heading);
@@ -120,7 +120,7 @@ impl App {
     /// Sorts by the column of this title.
     pub(crate) fn sort_by_title(&mut self, title: &str) {
         let view = self.place();
-        let headings = Self::sortable(view);
+        let headings = self.sortable(view);
         let place = headings.iter().position(|it| it.title == title);
         if let Some(place) = place {
             self.sort_by_place(view, place);
@@ -130,7 +130,7 @@ impl App {
     fn sort_place(&self) -> usize {
         let view = self.place();
         let title = view.screen().table(self).map(|table| table.sort().title);
-        let headings = Self::sortable(view);
+        let headings = self.sortable(view);
         let place = headings.iter().position(|it| Some(it.title) == title);
         place.unwrap_or(0)
     }
@@ -146,6 +146,7 @@ impl App {
         self.screens.process.open(None);
         self.screens.unit.open(None);
         self.screens.deed.close();
+        self.screens.alert.open(None);
     }
 
     /// Ends the filter; whether there was one.

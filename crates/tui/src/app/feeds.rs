@@ -187,14 +187,22 @@ impl App {
             Some(Change::CopyProgram) => {
                 format!("There is none yet. The host is {}.", host.address)
             }
+            Some(change) if change.names_its_host() => {
+                format!("The daemon of {} at {} does it.", host.name, host.address)
+            }
             _ => format!("The daemon is at {}.", host.address),
+        };
+        let question = match changes.first() {
+            Some(change) if change.names_its_host() => format!("{question}?"),
+            _ => format!("{question} on {}?", host.name),
         };
         // What and where are never cut.
         let width = usize::from(self.size.0).saturating_sub(4).min(QUESTION);
-        let mut lines = wrap(&format!("{question} on {}?", host.name), width);
+        let mut lines = wrap(&question, width);
         lines.extend([String::new(), place]);
         let text = changes.first().and_then(Change::consequence);
-        lines.extend(text);
+        let text = text.as_deref().map(str::lines);
+        lines.extend(text.into_iter().flatten().map(str::to_owned));
         self.question(&lines, Confirmed::Changes(index, changes));
     }
 

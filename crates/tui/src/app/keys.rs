@@ -32,6 +32,7 @@ impl App {
             Some(Popup::Signals { .. }) => self.on_signal_key(event.code, key),
             Some(Popup::Help(_)) => self.on_help_key(event, key),
             Some(Popup::KeyForm(_)) => self.on_form_key(event),
+            Some(Popup::SilenceForm(_)) => self.on_silence_key(event),
             Some(Popup::Outcome { .. }) => self.on_outcome_key(event.code),
             None => return self.on_view_key(key),
         }
@@ -46,6 +47,7 @@ impl App {
                     self.on_prompt_key(event);
                 }
                 Some(Popup::KeyForm(_)) => self.on_form_key(event),
+                Some(Popup::SilenceForm(_)) => self.on_silence_key(event),
                 _ => break,
             }
         }

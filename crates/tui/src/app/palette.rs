@@ -42,7 +42,7 @@ const COMMANDS: &[Command] = &[
         argument: "COLUMN",
         help: "sort by a column",
         arguments: |app| {
-            let headings = App::sortable(app.place()).into_iter();
+            let headings = app.sortable(app.place()).into_iter();
             headings.map(|it| it.title.to_lowercase()).collect()
         },
         is_free: false,
@@ -395,7 +395,7 @@ impl App {
     }
 
     fn sort_by_name(&mut self, name: &str) {
-        let headings = Self::sortable(self.place());
+        let headings = self.sortable(self.place());
         let titles: Vec<&str> = headings.iter().map(|heading| heading.title).collect();
         let mut all = titles.iter();
         match all.find(|title| title.eq_ignore_ascii_case(name)) {

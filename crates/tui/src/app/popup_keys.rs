@@ -98,11 +98,14 @@ impl App {
 
     pub(super) fn on_sort_key(&mut self, code: KeyCode, key: KeyPress) {
         let action = self.action_of(key);
-        let Some(Popup::Sort { view, chosen }) = self.popups.last_mut() else {
+        let Some(Popup::Sort { view, .. }) = self.popups.last() else {
             return;
         };
         let view = *view;
-        let last = Self::sortable(view).len().saturating_sub(1);
+        let last = self.sortable(view).len().saturating_sub(1);
+        let Some(Popup::Sort { chosen, .. }) = self.popups.last_mut() else {
+            return;
+        };
         match (code, action) {
             (KeyCode::Enter, _) => {
                 let chosen = *chosen;

@@ -57,6 +57,13 @@ pub(super) fn id(number: u32) -> String {
     format!("{:016x}", 0x3f2a_9c0d_1e4b_0000_u64 + u64::from(number))
 }
 
+/// The number of a host.
+pub(super) fn number_of(name: &str) -> u32 {
+    let mut all = all().into_iter();
+    let found = all.find(|(_, host)| host.name == name);
+    found.map_or(u32::MAX, |(number, _)| number)
+}
+
 /// All hosts with their numbers: remotes first.
 fn all() -> Vec<(u32, StoredHost)> {
     let remotes = (0..).zip(NAMES).map(|(number, (name, role, environment))| {

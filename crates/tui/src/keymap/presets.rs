@@ -140,7 +140,6 @@ const NOTES: &[(&str, &str)] = &[
         "nothing to mark here; Space tags rows of processes and units",
     ),
     ("X", "nothing is deleted by X"),
-    ("W", "nothing to write; tui.toml has the settings"),
     ("_", "+ and - zoom on History, and fold on Processes"),
     ("\\", "/ filters"),
     ("\"", "nothing here; ? shows what the keys do"),

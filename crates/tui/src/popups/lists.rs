@@ -20,7 +20,7 @@ const WIDTH: usize = 72;
 const NAMED: usize = 6;
 
 pub(super) fn draw_sort(app: &App, view: View, chosen: usize, area: Rect, frame: &mut Frame<'_>) {
-    let headings = App::sortable(view).into_iter();
+    let headings = app.sortable(view).into_iter();
     let line = |heading: Heading| format!(" {:<14} ", heading.title);
     let lines = rows(app, headings.map(line), chosen, area);
     message_box("sort by", lines, &app.settings.theme, area, frame);

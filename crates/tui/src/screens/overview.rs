@@ -17,11 +17,13 @@ use ratatui::layout::Rect;
 
 use super::{draw_absence, processes};
 use crate::app::App;
-use crate::attention::{Concern, concerns};
+use crate::attention::{Concern, concerns, of_alerts};
+use crate::host::HostState;
 use crate::keymap::KeyAction;
 use crate::keymap::action::{LEFT, OPEN, RIGHT, actions};
-use crate::query::{ActsQuery, AnyQuery, ProcessDetailQuery, SnapshotQuery};
+use crate::query::{ActsQuery, AnyQuery, HostAlertsQuery, ProcessDetailQuery, SnapshotQuery};
 use crate::screen::{Screen, View};
+use crate::screens::alerts::acts::READ;
 use crate::table::{AnyTable, Move, TableState, TableView};
 use crate::widgets::frame::boxed_in;
 use crate::widgets::graph::{Graph, Times, Unit, Window};
@@ -108,6 +110,7 @@ impl Screen for OverviewScreen {
         let past = host.trail.past_query(app.screens.overview.span);
         queries.extend(past.map(AnyQuery::from));
         queries.push(query::FillQuery::at(app.time_of(host)).into());
+        queries.extend(alerts_query(host).map(AnyQuery::from));
         let opened = app.screens.process.opened.as_ref();
         queries.extend(opened.map(|process| ProcessDetailQuery(process.pid).into()));
         queries
@@ -351,9 +354,26 @@ fn planned_with(app: &App, is_enlarged: bool) -> Option<Plan> {
     Some(layout::plan_with(app, snapshot, app.body(), is_enlarged))
 }
 
-/// What needs attention on the host that is shown.
+/// What fires on a host; nothing where its key may not read that, or its daemon does not say which host it is.
+fn alerts_query(host: &HostState) -> Option<HostAlertsQuery> {
+    let id = host.responses.snapshot.value()?.host_id.clone()?;
+    host.forbids(READ).is_none().then_some(HostAlertsQuery(id))
+}
+
+/// What needs attention on the host that is shown: its alerts, where its daemon has them.
 fn host_concerns(app: &App) -> Vec<Concern> {
-    concerns(app.host(), |filesystem| disks::full_in(app, filesystem))
+    let host = app.host();
+    let alerts = alerts_query(host);
+    let alerts = alerts.and_then(|query| {
+        let cache = &host.responses.host_alerts;
+        // What was read before an error says nothing of now.
+        let is_current = cache.error_of(&query).is_none();
+        cache.of(&query).filter(|_| is_current)
+    });
+    match alerts {
+        Some(list) => of_alerts(host, &list.items),
+        None => concerns(host, |filesystem| disks::full_in(app, filesystem)),
+    }
 }
 
 fn draw_block(app: &App, snapshot: &Snapshot, block: Block, area: Rect, frame: &mut Frame<'_>) {

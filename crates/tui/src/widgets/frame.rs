@@ -24,25 +24,24 @@ use linux_api_wire::units::compact::{counted, span};
 /// Most lines of a note.
 const NOTE_LINES: u16 = 4;
 
-/// What the tabs say: whole titles where all of them find room, else short ones, else these without space.
+/// What the tabs say: whole titles where all of them find room, else short ones, else these without space, else
+/// their first letters.
 fn tab_labels(width: u16) -> Vec<String> {
-    let labels = |label: fn(usize, View) -> String| -> Vec<String> {
-        let views = (1..).zip(View::ALL);
-        // The tenth key is 0.
-        views
-            .map(|(number, view)| label(number % 10, *view))
-            .collect()
+    let labels = |label: fn(&str, View) -> String| -> Vec<String> {
+        let views = View::ALL.iter();
+        views.map(|view| label(view.action().keys, *view)).collect()
     };
     let fits = |labels: &Vec<String>| {
         let used: usize = labels.iter().map(|label| label.width()).sum();
         used < usize::from(width)
     };
-    let whole = labels(|number, view| format!(" {number} {} ", view.title()));
-    let short = labels(|number, view| format!(" {number} {} ", view.short_title()));
-    [whole, short]
+    let whole = labels(|key, view| format!(" {key} {} ", view.title()));
+    let short = labels(|key, view| format!(" {key} {} ", view.short_title()));
+    let dense = labels(|key, view| format!("{key}{} ", view.short_title()));
+    [whole, short, dense]
         .into_iter()
         .find(fits)
-        .unwrap_or_else(|| labels(|number, view| format!("{number}{} ", view.short_title())))
+        .unwrap_or_else(|| labels(|key, view| format!("{key}{:.3} ", view.short_title())))
 }
 
 /// The view whose tab is there.

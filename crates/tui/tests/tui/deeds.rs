@@ -182,7 +182,7 @@ fn where_nothing_can_be_done_a_key_says_which_command_changes_it() {
             me.user_perm.scopes = vec!["host:read".to_owned()];
         }
     };
-    let cases: [(Stage, &[View], &str); 4] = [
+    let cases: Vec<(Stage, &[View], &str)> = vec![
         (
             changed(without_executor),
             &[View::Processes, View::Units],

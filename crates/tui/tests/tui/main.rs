@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod acts;
+mod alert_acts;
+mod alerts;
 mod behaviour;
 mod deeds;
 mod fleet;

@@ -49,6 +49,7 @@ fn open(stage: &mut Stage, place: View) {
     let view = match place {
         View::Process => View::Processes,
         View::Unit => View::Units,
+        View::Alert => View::Alerts,
         other => other,
     };
     if view == View::Fleet {
@@ -78,7 +79,7 @@ fn is_red(stage: &Stage) -> bool {
 
 fn for_each(check: impl Fn(&Hosts, &mut Stage, View)) {
     for size in SIZES {
-        let pages = [View::Process, View::Unit];
+        let pages = [View::Process, View::Unit, View::Alert];
         for place in View::ALL.iter().copied().chain(pages) {
             let hosts = Hosts::default();
             let mut stage = hosts.stage(size);

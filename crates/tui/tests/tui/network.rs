@@ -11,7 +11,7 @@ const SIZE: (u16, u16) = (160, 48);
 
 fn network() -> Stage {
     let mut stage = Stage::one(SIZE);
-    stage.keys("0");
+    stage.keys("W");
     assert_eq!(stage.app.view, View::Network);
     stage
 }
@@ -91,7 +91,7 @@ fn many_interfaces_leave_room_and_are_counted() {
         }
         Some(Ok(data))
     });
-    stage.keys("0");
+    stage.keys("W");
     let text = stage.text();
     assert!(text.contains("+26 more: veth"), "{text}");
     assert!(
@@ -113,7 +113,7 @@ fn what_can_not_be_read_says_why() {
         }
         Some(Ok(data))
     });
-    stage.keys("0");
+    stage.keys("W");
     let text = stage.text();
     assert!(
         text.contains("sockets can't be read: can't read /proc/net/tcp"),
@@ -135,6 +135,6 @@ fn what_can_not_be_read_says_why() {
             })
         })
     });
-    stage.keys("0");
+    stage.keys("W");
     assert!(stage.text().contains("404"), "{}", stage.text());
 }

@@ -31,6 +31,10 @@ fn lowest_line(text: &str) -> usize {
 fn strained(size: (u16, u16)) -> Stage {
     let script = script();
     let mut stage = Stage::answering(size, move |wanted| {
+        // As on a daemon without alerts.
+        if matches!(wanted, AnyQuery::HostAlerts(_)) {
+            return None;
+        }
         let mut data = script.respond(wanted).unwrap();
         if let AnyResponse::Past(past) = &mut data {
             let cpu = past
@@ -332,10 +336,9 @@ fn what_needs_attention_is_said_with_its_reason() {
     stage.key(KeyCode::Enter);
     let text = stage.text();
     assert!(
-        text.contains("critical /srv 93% full, full in 9h"),
+        text.contains("warning disk_space: /srv 93.0% used, 11 GiB free of 160 GiB"),
         "{text}"
     );
-    assert!(text.contains("warning backup.service failed"), "{text}");
     let mut well = Stage::one(SIZE);
     well.show(View::Overview);
     assert!(!well.text().contains("attention"), "{}", well.text());

@@ -1,6 +1,7 @@
 //! Responses whose names mean harm.
 
 use linux_api_tui::query::AnyResponse;
+use linux_api_wire::api::alerts::{Alert, AlertNotice, AlertRule, AlertSilence};
 use linux_api_wire::api::fleet::FleetHost;
 use linux_api_wire::api::network::NetworkDetail;
 use linux_api_wire::api::snapshot::Snapshot;
@@ -34,6 +35,13 @@ pub(crate) fn poison(data: &mut AnyResponse) {
             }
         }
         AnyResponse::Process(_) | AnyResponse::Unit(_) => {}
+        AnyResponse::Alerts(_)
+        | AnyResponse::HostAlerts(_)
+        | AnyResponse::AlertNotices(_)
+        | AnyResponse::AlertChanges(_)
+        | AnyResponse::AlertRules(_)
+        | AnyResponse::AlertSilences(_)
+        | AnyResponse::AlertPreview(_) => poison_alerts(data),
         AnyResponse::Readiness(readiness) => {
             readiness.status = bad();
             readiness.checks.database.detail = bad();
@@ -102,6 +110,93 @@ pub(crate) fn poison(data: &mut AnyResponse) {
                 entry.priority = Some(200);
             }
         }
+    }
+}
+
+/// The same in those about alerts.
+fn poison_alerts(data: &mut AnyResponse) {
+    match data {
+        AnyResponse::Alerts(list) | AnyResponse::HostAlerts(list) => {
+            list.items.iter_mut().for_each(poison_alert);
+        }
+        AnyResponse::AlertNotices(notices) | AnyResponse::AlertChanges(notices) => {
+            notices.iter_mut().for_each(poison_notice);
+        }
+        AnyResponse::AlertRules(list) => {
+            list.items.iter_mut().for_each(poison_rule);
+            list.problems = vec![bad(), format!("{HOSTILE}{}", "y".repeat(1 << 16))];
+        }
+        AnyResponse::AlertSilences(list) => list.items.iter_mut().for_each(poison_silence),
+        AnyResponse::AlertPreview(preview) => {
+            preview.summary = bad();
+            preview.hosts_without_data = vec![bad()];
+            preview.notes = vec![bad()];
+            preview.step = u64::MAX;
+            for episode in &mut preview.episodes {
+                episode.host = bad();
+                episode.text = format!("{HOSTILE}{}", "y".repeat(1 << 16));
+                episode.fired_at = bad();
+                episode.seconds = u64::MAX;
+                episode.labels.insert(bad(), bad());
+            }
+        }
+        _ => {}
+    }
+}
+
+fn poison_alert(alert: &mut Alert) {
+    alert.rule = bad();
+    alert.host = bad();
+    alert.labels.insert(bad(), bad());
+    alert.text = format!("{HOSTILE}{}", "y".repeat(1 << 16));
+    alert.threshold = Some(bad());
+    alert.description = Some(bad());
+    alert.since = Some(bad());
+    alert.fired_at = Some(bad());
+    alert.evaluated_at = Some(bad());
+    alert.value = Some(f64::NAN);
+    if let Some(seen) = &mut alert.acknowledged {
+        seen.by = bad();
+        seen.at = bad();
+        seen.comment = bad();
+    }
+}
+
+fn poison_notice(notice: &mut AlertNotice) {
+    notice.rule = bad();
+    notice.host = bad();
+    notice.time = bad();
+    notice.since = bad();
+    notice.labels.insert(bad(), bad());
+    notice.text = format!("{HOSTILE}{}", "y".repeat(1 << 16));
+    notice.threshold = bad();
+    notice.context = vec![bad(), format!("{HOSTILE}{}", "y".repeat(1 << 16))];
+}
+
+fn poison_rule(rule: &mut AlertRule) {
+    rule.path = Some(bad());
+    rule.subject = bad();
+    rule.meaning = bad();
+    rule.warning = Some(bad());
+    rule.critical = Some(bad());
+    rule.updated_by = Some(bad());
+    rule.definition.description = Some(bad());
+    rule.definition.hosts = Some(bad());
+    rule.definition.channels = vec![bad()];
+}
+
+fn poison_silence(silence: &mut AlertSilence) {
+    silence.rule = Some(bad());
+    silence.host = Some(bad());
+    silence.labels.insert(bad(), bad());
+    silence.comment = format!("{HOSTILE}{}", "y".repeat(1 << 16));
+    silence.created_by = bad();
+    silence.from = bad();
+    silence.until = Some(bad());
+    silence.holds = u64::MAX;
+    if let Some(weekly) = &mut silence.weekly {
+        weekly.windows = vec![bad()];
+        weekly.zone = bad();
     }
 }
 

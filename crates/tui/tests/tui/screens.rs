@@ -11,6 +11,7 @@ use linux_api_tui::query::{
     AnyQuery, AnyResponse, FleetTrails, ProcessRows, RequestCounts, SnapshotQuery, UsersQuery,
 };
 use linux_api_tui::screen::View;
+use linux_api_wire::api::alerts::AlertList;
 use linux_api_wire::api::history::History;
 use linux_api_wire::api::logs::LogPage;
 use linux_api_wire::api::network::NetworkDetail;
@@ -108,6 +109,8 @@ fn empty() {
                 AnyQuery::Keys(_) => Ok(AnyResponse::Keys(Vec::new())),
                 AnyQuery::Units(_) => Ok(AnyResponse::Units(no_units())),
                 AnyQuery::Logs(_) => Ok(AnyResponse::Logs(no_lines())),
+                AnyQuery::Alerts(_) => Ok(AnyResponse::Alerts(AlertList::default())),
+                AnyQuery::HostAlerts(_) => Ok(AnyResponse::HostAlerts(AlertList::default())),
                 other => script.respond(other),
             })
         });
@@ -406,7 +409,7 @@ fn names_that_mean_harm_stay_names() {
     }
 }
 
-fn assert_harmless(text: &str) {
+pub(crate) fn assert_harmless(text: &str) {
     for character in text.chars().filter(|it| *it != '\n') {
         let harmless = linux_api_wire::harmless::is_harmless(character);
         assert!(harmless, "{character:?} in {text}");

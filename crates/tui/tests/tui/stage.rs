@@ -185,11 +185,10 @@ impl Stage {
         }
     }
 
-    /// Opens a view by the number of its tab.
+    /// Opens a view by the key of its tab.
     pub(crate) fn show(&mut self, view: View) {
         let place = View::ALL.iter().position(|it| *it == view).unwrap();
-        // The tenth key is 0.
-        self.keys(&((place + 1) % 10).to_string());
+        self.keys(["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "W"][place]);
     }
 
     /// Lets time pass.

@@ -92,6 +92,11 @@ impl Service {
         lock(&self.0).units[self.1].exit.1
     }
 
+    #[zbus(property, name = "NRestarts")]
+    fn restarts(&self) -> u32 {
+        lock(&self.0).units[self.1].restarts
+    }
+
     #[zbus(property)]
     fn result(&self) -> String {
         "success".to_owned()
@@ -121,5 +126,16 @@ impl Timer {
     #[zbus(property, name = "NextElapseUSecMonotonic")]
     fn next_since_boot(&self) -> u64 {
         u64::MAX
+    }
+}
+
+/// The clock of the host, as systemd-timedated has it.
+pub(super) struct Timedate(pub(super) bool);
+
+#[interface(name = "org.freedesktop.timedate1")]
+impl Timedate {
+    #[zbus(property, name = "NTPSynchronized")]
+    fn is_synchronised(&self) -> bool {
+        self.0
     }
 }

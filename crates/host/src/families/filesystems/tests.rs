@@ -77,7 +77,8 @@ fn file_systems_are_shown_with_exact_figures_and_files_and_empty_ones_are_not() 
     let gate = Arc::new(Gate::default());
     gate.set(true);
     let tree = tree();
-    let mut reader = FilesystemReader::with_probe(&tree.roots(), gate.probe());
+    let mut reader =
+        FilesystemReader::with_probe(&tree.roots(), MountWatch::default(), gate.probe());
     let shown = reader.read(Instant::now()).unwrap();
     let root = Filesystem {
         mount_point: "/".to_owned(),
@@ -105,7 +106,8 @@ fn file_systems_are_shown_with_exact_figures_and_files_and_empty_ones_are_not() 
 fn a_server_that_never_answers_delays_nobody_and_keeps_one_thread() {
     let gate = Arc::new(Gate::default());
     let tree = tree();
-    let mut reader = FilesystemReader::with_probe(&tree.roots(), gate.probe());
+    let mut reader =
+        FilesystemReader::with_probe(&tree.roots(), MountWatch::default(), gate.probe());
     let start = Instant::now();
     for _ in 0..20 {
         let shown = reader.read(Instant::now()).unwrap();
@@ -146,7 +148,8 @@ fn a_mount_that_gets_stuck_keeps_its_last_figures_and_their_age() {
     let gate = Arc::new(Gate::default());
     gate.set(true);
     let tree = tree();
-    let mut reader = FilesystemReader::with_probe(&tree.roots(), gate.probe());
+    let mut reader =
+        FilesystemReader::with_probe(&tree.roots(), MountWatch::default(), gate.probe());
     let start = Instant::now();
     reader.read(start).unwrap();
     gate.wait_until_idle();
@@ -169,7 +172,7 @@ fn a_mount_that_gets_stuck_keeps_its_last_figures_and_their_age() {
 fn a_mount_that_refuses_says_why_and_one_that_is_gone_is_forgotten() {
     let tree = tree();
     let refuse: Probe = Arc::new(|_: &Path| Err(io::ErrorKind::PermissionDenied.into()));
-    let mut reader = FilesystemReader::with_probe(&tree.roots(), refuse);
+    let mut reader = FilesystemReader::with_probe(&tree.roots(), MountWatch::default(), refuse);
     let shown = reader.read(Instant::now()).unwrap();
     for filesystem in &shown {
         assert_eq!(filesystem.error.as_deref(), Some("permission denied"));
@@ -183,11 +186,11 @@ fn a_mount_that_refuses_says_why_and_one_that_is_gone_is_forgotten() {
 
 #[test]
 fn this_host_has_a_root_and_a_list_that_is_missing_is_named() {
-    let mut reader = FilesystemReader::new(&HostRoots::default());
+    let mut reader = FilesystemReader::new(&HostRoots::default(), MountWatch::default());
     let shown = reader.read(Instant::now()).unwrap();
     let root = shown.iter().find(|one| one.mount_point == "/").unwrap();
     assert!(root.total_bytes.unwrap() > 0 && root.error.is_none());
-    let error = FilesystemReader::new(&Tree::new().roots())
+    let error = FilesystemReader::new(&Tree::new().roots(), MountWatch::default())
         .read(Instant::now())
         .unwrap_err();
     assert!(error.to_string().contains("self/mountinfo"), "{error}");

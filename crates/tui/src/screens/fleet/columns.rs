@@ -9,6 +9,7 @@ use super::rows::{FleetRow, RowState};
 use crate::app::App;
 use crate::freshness::Freshness;
 use crate::host::HostState;
+use crate::screens::alerts::words::counts;
 use crate::table::{SortKey, Spot, TableCell, TableColumn};
 use crate::theme::{Theme, level_letter};
 use crate::trail::{Figure, Way};
@@ -21,6 +22,8 @@ use linux_api_wire::units::compact::{percent, rate, span};
 const NARROW: u16 = 80;
 /// From which width on there is room for the network's line, the mount point and more.
 const MIDDLE: u16 = 116;
+/// From which width on there is room for failed units beside lines and alerts.
+const FAILED: u16 = 124;
 /// From which width on there is room for the load and the uptime.
 const WIDE: u16 = 152;
 /// From which width on there is room for everything.
@@ -42,8 +45,8 @@ const fn line_width(width: u16) -> u16 {
         0..NARROW => 4,
         NARROW..MIDDLE => 6,
         MIDDLE..WIDE => 10,
-        WIDE..FULL => 16,
-        _ => 20,
+        WIDE..FULL => 14,
+        _ => 18,
     }
 }
 
@@ -120,6 +123,21 @@ fn failed<'a>() -> HostColumn<'a> {
     .descending(|row| row.figures.failed.map(SortKey::Whole))
 }
 
+fn alerts<'a>() -> HostColumn<'a> {
+    HostColumn::numbers("ALERT", 6, |at, row| {
+        let Some(alerts) = row.alerts else {
+            return at.dim("-");
+        };
+        let style = match (alerts.critical, alerts.warning) {
+            (0, 0) => at.theme.dim,
+            (0, _) => at.theme.warn,
+            _ => at.theme.bad,
+        };
+        TableCell::new(counts(alerts.critical, alerts.warning), style)
+    })
+    .descending(|row| row.alerts.map(|alerts| SortKey::Whole(alerts.weight())))
+}
+
 fn uptime<'a>() -> HostColumn<'a> {
     HostColumn::numbers("UP", 5, |at, row| {
         let up = row.figures.uptime;
@@ -166,6 +184,7 @@ pub(super) fn plain<'a>(width: u16) -> Vec<HostColumn<'a>> {
         .descending(|row| row.figures.pressure.map(SortKey::Number))
         .from(NARROW),
         failed().from(NARROW),
+        alerts().from(NARROW),
         network().from(MIDDLE),
         mount(width),
         uptime().from(MIDDLE),
@@ -187,7 +206,8 @@ pub(super) fn with_lines<'a>(width: u16) -> Vec<HostColumn<'a>> {
         disk(),
         mount(width),
         load().from(WIDE),
-        failed().from(NARROW),
+        failed().from(FAILED),
+        alerts().from(NARROW),
         uptime().from(WIDE),
         labels().from(FULL),
         state(),

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::query::{FleetQuery, FleetTrailQuery, STEP};
 use crate::app::App;
 use crate::host::Link;
-use crate::query::AnyQuery;
+use crate::query::{AlertsQuery, AnyQuery};
+use crate::screens::alerts::acts::READ;
 use linux_api_wire::units::floor;
 
 /// How many remotes are polled for their list before it is known whose database they share.
@@ -58,5 +59,8 @@ pub(super) fn queries(app: &App, index: usize) -> Vec<AnyQuery> {
     let minute = floor(app.time_of(host).saturating_add(stagger), STEP);
     let until = minute.saturating_add(Duration::from_secs(STEP));
     queries.push(FleetTrailQuery { until }.into());
+    if host.forbids(READ).is_none() {
+        queries.push(AlertsQuery { waiting: false }.into());
+    }
     queries
 }

@@ -8,6 +8,7 @@ use super::query::HostTrail;
 use crate::app::App;
 use crate::freshness::Freshness;
 use crate::host::HostState;
+use linux_api_wire::api::alerts::AlertSeverity;
 use linux_api_wire::api::fleet::FleetHost;
 use linux_api_wire::api::snapshot::Snapshot;
 use linux_api_wire::fleet::{LATE_FOR, UP_FOR};
@@ -73,6 +74,22 @@ pub(super) struct Figures<'a> {
     pub(super) is_stuck: bool,
 }
 
+/// How many alerts of a host fire that no one has seen, silenced or explained.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct HostAlerts {
+    pub(super) critical: u64,
+    pub(super) warning: u64,
+}
+
+impl HostAlerts {
+    /// The more, the worse; one that is critical is worse than any number of warnings.
+    pub(super) const fn weight(self) -> u64 {
+        self.critical
+            .saturating_mul(1 << 32)
+            .saturating_add(self.warning)
+    }
+}
+
 /// One host.
 #[derive(Debug)]
 pub(super) struct FleetRow<'a> {
@@ -83,6 +100,8 @@ pub(super) struct FleetRow<'a> {
     pub(super) stored: Option<&'a FleetHost>,
     pub(super) trail: Option<&'a HostTrail>,
     pub(super) figures: Figures<'a>,
+    /// Nothing where that is not known.
+    pub(super) alerts: Option<HostAlerts>,
     pub(super) state: RowState<'a>,
     /// What its clock shows.
     pub(super) now: Timestamp,
@@ -120,6 +139,7 @@ impl<'a> FleetRow<'a> {
                 trails.entry(id.as_str()).or_insert(trail);
             }
         }
+        let alerts = alerts_by_host(app, &listed);
         let mut by_name: HashMap<&str, Vec<&str>> = HashMap::new();
         for id in &order {
             by_name.entry(&listed[id].host.name).or_default().push(id);
@@ -138,10 +158,15 @@ impl<'a> FleetRow<'a> {
             taken.extend(id);
             let stored = id.and_then(|id| listed.get(id)).map(|it| it.host);
             let trail = id.and_then(|id| trails.get(id).copied());
-            rows.push(Self::remote(app, place, host, stored, trail));
+            let mut row = Self::remote(app, place, host, stored, trail);
+            row.alerts = id.and_then(|id| alerts.get(id).copied());
+            rows.push(row);
         }
         let others = order.iter().filter(|id| !taken.contains(**id));
-        rows.extend(others.map(|id| Self::stored(app, listed[id], trails.get(id).copied())));
+        rows.extend(others.map(|id| Self {
+            alerts: alerts.get(id).copied(),
+            ..Self::stored(app, listed[id], trails.get(id).copied())
+        }));
         rows
     }
 
@@ -164,6 +189,7 @@ impl<'a> FleetRow<'a> {
             stored,
             trail,
             figures: read.or_else(kept).unwrap_or_default(),
+            alerts: None,
             state: RowState::Remote(app.freshness_of(host)),
             now: app.time_of(host),
         }
@@ -187,6 +213,7 @@ impl<'a> FleetRow<'a> {
             stored: Some(host),
             trail,
             figures: Figures::of_stored(host, trail),
+            alerts: None,
             state,
             now: app.time_of(by),
         }
@@ -228,10 +255,12 @@ impl<'a> FleetRow<'a> {
     /// their figures change.
     pub(super) fn rank(&self) -> u64 {
         let strain = self.figures.strain();
+        let alerts = self.alerts.unwrap_or_default();
         match () {
             () if self.is_down() => 0,
             () if self.is_late() => 1,
-            () if strain >= 90.0 || self.figures.is_stuck => 2,
+            () if alerts.critical > 0 || strain >= 90.0 || self.figures.is_stuck => 2,
+            () if alerts.warning > 0 => 3,
             () if self.figures.failed.is_some_and(|failed| failed > 0) => 3,
             () if strain >= 70.0 => 4,
             () => 5,
@@ -249,6 +278,39 @@ impl<'a> FleetRow<'a> {
         let (used, total) = self.figures.memory?;
         units::share(used, total)
     }
+}
+
+/// The alerts of all hosts whose daemons list them, by the ids of the hosts.
+fn alerts_by_host<'a>(
+    app: &'a App,
+    listed: &HashMap<&'a str, Listed<'a>>,
+) -> HashMap<&'a str, HostAlerts> {
+    let mut counts: HashMap<&str, HostAlerts> = HashMap::new();
+    // A host of a database whose alerts are known has none unless one is listed. What was listed long ago says
+    // nothing of now.
+    let now = app.frozen.unwrap_or(app.now);
+    let is_known = |by: &HostState| {
+        let age = by.responses.alerts.age(now);
+        age.is_some_and(|age| age <= LISTED_FOR)
+    };
+    let known = listed.iter().filter(|(_, it)| is_known(it.by));
+    counts.extend(known.map(|(id, _)| (*id, HostAlerts::default())));
+    let mut seen: HashSet<&str> = HashSet::new();
+    let lists = app.hosts.iter().filter(|host| is_known(host));
+    let lists = lists.filter_map(|host| host.responses.alerts.value());
+    for alert in lists.flat_map(|list| &list.items) {
+        // Two remotes may list the same database.
+        if !alert.needs_attention() || !seen.insert(&alert.id) {
+            continue;
+        }
+        let count = counts.entry(alert.host_id.as_str()).or_default();
+        match alert.severity {
+            Some(AlertSeverity::Critical) => count.critical += 1,
+            Some(AlertSeverity::Warning) => count.warning += 1,
+            None => {}
+        }
+    }
+    counts
 }
 
 impl<'a> Figures<'a> {

@@ -10,6 +10,7 @@ use super::columns::{Line, line_of, state_of};
 use super::rows::FleetRow;
 use crate::app::App;
 use crate::sanitize::clean;
+use crate::screens::alerts::words::counts;
 use crate::table::{AnyTable, fit};
 use crate::theme::Theme;
 use crate::widgets::frame::boxed;
@@ -175,8 +176,7 @@ fn second_line(row: &FleetRow<'_>, theme: &Theme, width: u16) -> TextLine<'stati
         format!("{rates:>9} "),
         shade(row, theme, theme.text),
     ));
-    let failed = row.figures.failed.filter(|failed| *failed > 0);
-    let failed = failed.map(|failed| format!("  {failed} failed"));
+    let (failed, failed_style) = troubles(row, theme);
     let disk = match row.figures.disk {
         Some(value) => format!("{}%", percent(value)),
         None => "-".to_owned(),
@@ -193,6 +193,22 @@ fn second_line(row: &FleetRow<'_>, theme: &Theme, width: u16) -> TextLine<'stati
         .disk
         .map_or(theme.dim, |value| theme.share(value));
     spans.push(Span::styled(disk, shade(row, theme, style)));
-    spans.extend(failed.map(|text| Span::styled(text, shade(row, theme, theme.bad))));
+    spans.extend(failed.map(|text| Span::styled(text, failed_style)));
     TextLine::from(spans)
+}
+
+/// The alerts of a host, or where none is known to fire its units that have failed.
+fn troubles(row: &FleetRow<'_>, theme: &Theme) -> (Option<String>, Style) {
+    if let Some(alerts) = row.alerts.filter(|alerts| alerts.weight() > 0) {
+        let style = if alerts.critical > 0 {
+            theme.bad
+        } else {
+            theme.warn
+        };
+        let text = format!("  {}", counts(alerts.critical, alerts.warning));
+        return (Some(text), style);
+    }
+    let failed = row.figures.failed.filter(|failed| *failed > 0);
+    let failed = failed.map(|failed| format!("  {failed} failed"));
+    (failed, shade(row, theme, theme.bad))
 }

@@ -44,6 +44,16 @@ pub(super) fn line(
         let failed = usize::try_from(failed).unwrap_or(usize::MAX);
         parts.push((counted(failed, "failed unit", "s"), theme.bad));
     }
+    let alerts: Vec<_> = rows.iter().filter_map(|row| row.alerts).collect();
+    let critical: u64 = alerts.iter().map(|it| it.critical).sum();
+    let warning: u64 = alerts.iter().map(|it| it.warning).sum();
+    if critical > 0 {
+        parts.push((format!("{critical} critical"), theme.bad));
+    }
+    if warning > 0 {
+        let warning = usize::try_from(warning).unwrap_or(usize::MAX);
+        parts.push((counted(warning, "warning", "s"), theme.warn));
+    }
     let cpu: Vec<f64> = current.iter().filter_map(|row| row.figures.cpu).collect();
     if !cpu.is_empty() {
         let count = u32::try_from(cpu.len()).map_or(f64::MAX, f64::from);

@@ -135,11 +135,7 @@ fn parts(app: &App, snapshot: &Snapshot) -> Vec<Part> {
     let mut parts: Vec<Part> = host_concerns(app)
         .into_iter()
         .map(|concern| {
-            let style = if concern.is_critical {
-                theme.bad
-            } else {
-                theme.warn
-            };
+            let (_, style) = concern.urgency.word(theme);
             Part::new(concern.text, style)
         })
         .collect();

@@ -20,12 +20,8 @@ fn concern_parts(app: &App) -> Vec<Part> {
     let theme = &app.settings.theme;
     let concerns = host_concerns(app).into_iter();
     let part = |concern: crate::attention::Concern| {
-        let (word, style) = if concern.is_critical {
-            ("critical ", theme.bad)
-        } else {
-            ("warning ", theme.warn)
-        };
-        Part::new(word, style).and(concern.text, theme.text)
+        let (word, style) = concern.urgency.word(theme);
+        Part::new(format!("{word} "), style).and(concern.text, theme.text)
     };
     concerns.map(part).collect()
 }

@@ -1,0 +1,218 @@
+//! Judges this host by its own readings, whether or not the database can be used.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use linux_api_alerts::evaluate::{States, end_without_rule, evaluate};
+use linux_api_alerts::host_text::HostText;
+use linux_api_alerts::notice::{ContextKind, Host, InstanceKey, Notice};
+use linux_api_alerts::reading::Reading;
+use linux_api_alerts::rules::RuleSet;
+use linux_api_alerts::state::Moment;
+use linux_api_alerts::subject::{Check, Subject};
+use linux_api_store::alerts::states::StateFilter;
+use linux_api_wire::time::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::Alerts;
+use super::keeper::{Keeper, SpoolContent};
+use super::rules::RuleLoader;
+use crate::tasks::supervisor::every;
+
+/// Time between two evaluations.
+pub const INTERVAL: Duration = Duration::from_secs(10);
+/// What could not be stored, in the state directory.
+const SPOOL: &str = "alerts-spool.json";
+
+/// What was read of a subject: all its instances, or why it could not be read.
+pub type SubjectReadings = Vec<(Subject, Result<Vec<Reading>, String>)>;
+
+/// Where readings come from.
+pub trait ReadingSource: Send {
+    /// Reads everything that can be judged on this host.
+    fn read(&mut self, now: Timestamp) -> impl Future<Output = SubjectReadings> + Send;
+
+    /// When the host started, if known.
+    fn booted_at(&self) -> Option<Timestamp>;
+
+    /// What helps to understand a notice, when it begins.
+    fn context(&mut self, kind: &ContextKind) -> impl Future<Output = Vec<HostText>> + Send;
+}
+
+/// Judges this host.
+#[derive(Debug)]
+pub struct Evaluator<R> {
+    alerts: Alerts,
+    host: Host,
+    readings: R,
+    rules: RuleLoader,
+    keeper: Keeper,
+    spool: Option<PathBuf>,
+    /// Whether there is a file.
+    is_spooled: bool,
+}
+
+impl<R: ReadingSource> Evaluator<R> {
+    /// An evaluator that goes on where an earlier start ended. Without a state directory, what is not stored is
+    /// lost with the process.
+    #[must_use]
+    pub fn new(alerts: Alerts, host: Host, readings: R, state_folder: Option<PathBuf>) -> Self {
+        let spool = state_folder.map(|folder| folder.join(SPOOL));
+        let content = spool.as_deref().and_then(|path| {
+            let text = linux_api_files::read_text(path).ok()?;
+            match serde_json::from_str::<SpoolContent>(&text) {
+                Ok(content) => Some(content),
+                Err(error) => {
+                    tracing::warn!(%error, path = %path.display(), "can't read what waited for the database");
+                    None
+                }
+            }
+        });
+        let is_spooled = content.is_some();
+        Self {
+            keeper: content.map(Keeper::from_spool).unwrap_or_default(),
+            rules: RuleLoader::default(),
+            alerts,
+            host,
+            readings,
+            spool,
+            is_spooled,
+        }
+    }
+
+    /// Judges at each interval until stopped, and then stores what is not stored yet.
+    pub async fn run(mut self, stop: CancellationToken) {
+        every(INTERVAL, &stop, &mut self, |one| one.turn().boxed()).await;
+    }
+
+    /// Judges once, and stores what changed.
+    pub async fn turn(&mut self) {
+        let settings = self.alerts.settings();
+        if !settings.enabled {
+            return;
+        }
+        let (store, revision) = (self.alerts.store().clone(), self.alerts.rules_revision());
+        let refreshed = self.rules.refresh(&settings.rules_dir, &store, revision);
+        if let Some(rules) = refreshed.await {
+            self.alerts.set_rules(rules);
+        }
+        let rules = self.alerts.rules();
+        let set = &rules.set;
+        let (filter, host_id) = (self.filter(), self.host.id.clone());
+        let is_own = |key: &InstanceKey| key.host == host_id && !is_of_fleet(set, key);
+        if store.is_ready() && !self.keeper.is_loaded() {
+            // What is known here is judged either way.
+            if let Err(error) = self.keeper.load(&store, &filter, is_own).await {
+                tracing::debug!(%error, "can't read the states of alerts");
+            }
+        }
+        let now = store.clock().now();
+        let read = self.readings.read(now).await;
+        let mut states = self.keeper.states.clone();
+        let mut notices = self.judge(set, &read, &mut states, now);
+        for notice in &mut notices {
+            let rule = set.get(&notice.instance.rule);
+            let wanted = rule.and_then(|rule| notice.wanted_context(rule.subject.name()));
+            if let Some(kind) = wanted {
+                notice.add_context(self.readings.context(&kind).await);
+            }
+        }
+        self.alerts.announce(&notices);
+        self.keeper.note(states, notices);
+        // A state that is stored before what is stored was read would be refused.
+        let is_usable = store.is_ready() && self.keeper.is_loaded();
+        let saved = if is_usable {
+            self.keeper.save(&store, &filter, is_own).await
+        } else {
+            self.write_spool();
+            Ok(())
+        };
+        match saved {
+            Ok(()) if is_usable && self.keeper.waiting() == 0 => self.remove_spool(),
+            Ok(()) => {}
+            Err(error) => {
+                tracing::debug!(%error, "can't store the states of alerts");
+                self.write_spool();
+            }
+        }
+        let waiting = self.keeper.waiting();
+        self.alerts
+            .note_evaluation(now, self.keeper.states.clone(), waiting);
+    }
+
+    fn filter(&self) -> StateFilter {
+        StateFilter {
+            host: Some(self.host.id.clone()),
+            ..StateFilter::default()
+        }
+    }
+
+    fn judge(
+        &self,
+        rules: &RuleSet,
+        read: &SubjectReadings,
+        states: &mut States,
+        now: Timestamp,
+    ) -> Vec<Notice> {
+        let moment = Moment {
+            now,
+            booted_at: self.readings.booted_at(),
+        };
+        let mut host = self.host.clone();
+        host.labels.clone_from(&self.alerts.store().own_labels());
+        let mut notices = end_without_rule(rules, &host, states, now);
+        let mut left_out = 0;
+        for (subject, readings) in read {
+            let readings = readings.as_deref().map_err(String::as_str);
+            let one = evaluate(rules, &host, subject, readings, states, moment);
+            notices.extend(one.notices);
+            left_out += one.left_out;
+        }
+        // What is judged by a rule and was not read at all is without data.
+        let mut silent: Vec<Subject> = Vec::new();
+        for rule in rules.rules() {
+            let is_read = read.iter().any(|(subject, _)| *subject == rule.subject);
+            let is_fleet = rule.subject == Subject::Check(Check::HostDown);
+            if !is_read && !is_fleet && !silent.contains(&rule.subject) {
+                silent.push(rule.subject);
+            }
+        }
+        for subject in silent {
+            let why = Err("it can't be read on this host");
+            notices.extend(evaluate(rules, &host, &subject, why, states, moment).notices);
+        }
+        if left_out > 0 {
+            tracing::debug!(left_out, "rules have more instances than are judged");
+        }
+        notices
+    }
+
+    fn write_spool(&mut self) {
+        let Some(path) = &self.spool else { return };
+        let text = serde_json::to_string(&self.keeper.to_spool());
+        let written = text
+            .map_err(std::io::Error::other)
+            .and_then(|text| linux_api_files::write_whole(path, &text));
+        match written {
+            Ok(()) => self.is_spooled = true,
+            Err(error) => tracing::warn!(%error, "can't keep alerts beside the database"),
+        }
+    }
+
+    fn remove_spool(&mut self) {
+        if let Some(path) = self.spool.as_deref().filter(|_| self.is_spooled)
+            && std::fs::remove_file(path).is_ok()
+        {
+            self.is_spooled = false;
+        }
+    }
+}
+
+/// Whether the daemon that judges for all keeps the state.
+pub(super) fn is_of_fleet(rules: &RuleSet, key: &InstanceKey) -> bool {
+    let subject = Subject::Check(Check::HostDown);
+    rules
+        .get(&key.rule)
+        .is_some_and(|rule| rule.subject == subject)
+}
