@@ -12,7 +12,7 @@
 
 mod deliveries;
 pub mod evaluator;
-mod heartbeat;
+pub mod heartbeat;
 mod keeper;
 pub mod leader;
 mod mail;
@@ -38,7 +38,6 @@ use linux_api_wire::time::Timestamp;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-pub use heartbeat::run as run_heartbeat;
 use linux_api_alerts::delivery::Reception;
 pub use rules::RulesInForce;
 use sender::{ChannelSet, SendResult, Sender};
@@ -74,7 +73,6 @@ struct Core {
 /// The last evaluation of this host.
 #[derive(Debug, Clone, Copy)]
 struct Evaluated {
-    at: Instant,
     time: Timestamp,
     waiting: usize,
 }
@@ -293,13 +291,7 @@ impl Alerts {
 
     fn note_evaluation(&self, time: Timestamp, states: States, waiting: usize) {
         self.0.own_states.store(Arc::new(states));
-        let at = Instant::now();
-        *lock(&self.0.evaluated) = Some(Evaluated { at, time, waiting });
-    }
-
-    /// How long ago this host was judged last.
-    fn evaluation_age(&self) -> Option<Duration> {
-        lock(&self.0.evaluated).map(|one| one.at.elapsed())
+        *lock(&self.0.evaluated) = Some(Evaluated { time, waiting });
     }
 
     fn note_leader(&self, leads: bool) {

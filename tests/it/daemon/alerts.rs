@@ -27,9 +27,11 @@ use receiver::{Received, Receiver};
 
 mod fleet;
 mod outages;
+mod process;
 mod receiver;
 mod sending;
 mod swings;
+mod watching;
 
 /// Time between two turns.
 const TURN: Duration = Duration::from_secs(10);
@@ -66,7 +68,7 @@ impl ReadingSource for Disks {
         let disks = self.0.lock().unwrap();
         let reading = |(mount_point, percent): (&String, &f64)| {
             let labels = Labels::one("mount_point", mount_point);
-            Reading::value(labels, *percent, &format!("{percent}% used"))
+            Reading::value(labels, *percent, &format!("{percent}% used")).with_second(Some(1e9))
         };
         let readings = disks.iter().map(reading).collect();
         vec![(Subject::Check(Check::DiskSpace), Ok(readings))]

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use linux_api_wire::time::Timestamp;
 use reqwest::Url;
 use secrecy::ExposeSecret as _;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Alerts, sender};
@@ -18,39 +18,48 @@ const EVALUATION_AGE_MAX: Duration = Duration::from_mins(1);
 /// So long the database may be away.
 const OUTAGE_MAX: Duration = Duration::from_mins(5);
 
-struct Heartbeat {
+/// Requests the URL.
+#[derive(Debug)]
+pub struct Heartbeat {
     alerts: Alerts,
-    away_since: Option<Instant>,
+    away_since: Option<Timestamp>,
     /// The last request failed.
     failed: bool,
 }
 
-/// Requests the URL until stopped.
-pub async fn run(alerts: Alerts, stop: CancellationToken) {
-    let mut heartbeat = Heartbeat {
-        alerts,
-        away_since: None,
-        failed: false,
-    };
-    every(INTERVAL, &stop, &mut heartbeat, |one| one.turn().boxed()).await;
-}
-
 impl Heartbeat {
-    async fn turn(&mut self) {
+    /// One that has not requested anything yet.
+    #[must_use]
+    pub const fn new(alerts: Alerts) -> Self {
+        Self {
+            alerts,
+            away_since: None,
+            failed: false,
+        }
+    }
+
+    /// Requests the URL every minute until stopped.
+    pub async fn run(mut self, stop: CancellationToken) {
+        every(INTERVAL, &stop, &mut self, |one| one.turn().boxed()).await;
+    }
+
+    /// Requests the URL, unless this host is not judged or the database has been away for long.
+    pub async fn turn(&mut self) {
         let settings = self.alerts.settings();
         let Some(path) = settings.heartbeat_file.clone().filter(|_| settings.enabled) else {
             return;
         };
+        let now = self.alerts.store().clock().now();
         if self.alerts.store().is_ready() {
             self.away_since = None;
         } else {
-            self.away_since.get_or_insert_with(Instant::now);
+            self.away_since.get_or_insert(now);
         }
-        let age = self.alerts.evaluation_age();
-        let is_judging = age.is_some_and(|age| age < EVALUATION_AGE_MAX);
+        let evaluated = self.alerts.health().evaluated_at;
+        let is_judging = evaluated.is_some_and(|time| now.since(time) < EVALUATION_AGE_MAX);
         let is_away = self
             .away_since
-            .is_some_and(|since| since.elapsed() >= OUTAGE_MAX);
+            .is_some_and(|since| now.since(since) >= OUTAGE_MAX);
         if !is_judging || is_away {
             return;
         }

@@ -12,10 +12,11 @@ use super::identity;
 use super::measuring::MeasuringParts;
 use crate::access_log::AccessLogger;
 use crate::acts::Acts;
+use crate::alerts::Alerts;
 use crate::alerts::evaluator::Evaluator;
+use crate::alerts::heartbeat::Heartbeat;
 use crate::alerts::leader::Leader;
 use crate::alerts::readings::{Readings, Sources};
-use crate::alerts::{self, Alerts};
 use crate::journal::Journal;
 use crate::notices::Notices;
 use crate::old_routes::OldRoutes;
@@ -193,7 +194,7 @@ impl Assembly {
         supervisor.spawn("alerts", end, evaluator.run(end.clone()));
         let leader = Leader::new(alerts.clone(), host, identity::instance_id()?, folder);
         supervisor.spawn("alerts of the fleet", end, leader.run(end.clone()));
-        let heartbeat = alerts::run_heartbeat(alerts.clone(), end.clone());
+        let heartbeat = Heartbeat::new(alerts.clone()).run(end.clone());
         supervisor.spawn("heartbeat of alerts", end, heartbeat);
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 /// A request that was received.
 #[derive(Debug, Clone)]
@@ -26,6 +28,7 @@ pub(super) struct Receiver {
     pub(super) url: String,
     status: Arc<AtomicU16>,
     received: Arc<Mutex<Vec<Received>>>,
+    arrived: Arc<Notify>,
 }
 
 impl Receiver {
@@ -36,6 +39,7 @@ impl Receiver {
             url: format!("http://{address}/hook/secret-path"),
             status: Arc::new(AtomicU16::new(204)),
             received: Arc::default(),
+            arrived: Arc::default(),
         };
         let router = Router::new().fallback(take).with_state(receiver.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -45,6 +49,12 @@ impl Receiver {
     /// Which status it responds with from now on.
     pub(super) fn respond_with(&self, status: u16) {
         self.status.store(status, Ordering::Relaxed);
+    }
+
+    /// Waits until something was received that was not waited for before.
+    pub(super) async fn next(&self) {
+        let wait = tokio::time::timeout(Duration::from_mins(3), self.arrived.notified());
+        wait.await.expect("something is sent");
     }
 
     pub(super) fn all(&self) -> Vec<Received> {
@@ -59,6 +69,7 @@ async fn take(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes)
         body: String::from_utf8(body.to_vec()).unwrap(),
         status,
     });
+    receiver.arrived.notify_one();
     StatusCode::from_u16(status).unwrap()
 }
 
