@@ -53,6 +53,10 @@ async fn a_peer_that_does_not_respond_is_a_host_that_is_down() {
         (&alert["rule"], &alert["host"]),
         (&"host_down".into(), &name.into())
     );
+    // Another start knows that it was down, and waits for it to respond.
+    daemon.restart();
+    daemon.turns(Duration::from_mins(6)).await;
+    assert_eq!(kinds(&receiver.all()), ["firing"]);
     peer.respond_with(204);
     daemon.turns(Duration::from_mins(8)).await;
     assert_eq!(kinds(&receiver.all()), ["firing", "resolved"]);
