@@ -98,7 +98,11 @@ async fn rules_of_files_count_from_the_next_evaluation_on() {
     assert_eq!(kinds(&receiver.all()), ["firing"]);
     let file = daemon.folder.path().join("alerts.d/own.toml");
     let higher = RULE.replace("at = 85, clear = 80", "at = 95, clear = 93");
-    std::fs::write(&file, format!("{higher}\n[[rule]]\nname = \"Bad\"\n")).unwrap();
+    std::fs::write(
+        &file,
+        format!("{higher}\n[[rule]]\nname = \"Bad\"\ncheck = \"disk_space\"\nwarning = 90\n"),
+    )
+    .unwrap();
     daemon.turn().await;
     let problems = daemon.alerts.health().rule_problems;
     assert_eq!(problems.len(), 1);
