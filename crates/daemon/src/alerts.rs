@@ -58,6 +58,8 @@ struct Core {
     settings: ArcSwap<Settings>,
     rules: ArcSwap<RulesInForce>,
     rules_revision: AtomicU64,
+    /// Whether they were read at all: before, only the stock rules are known.
+    has_rules: AtomicBool,
     channels: ArcSwap<ChannelSet>,
     /// When the secrets of channels were read, and of which settings.
     channels_read: Mutex<Option<(Instant, Arc<Settings>)>>,
@@ -117,6 +119,7 @@ impl Alerts {
             settings: ArcSwap::from_pointee(Settings::disabled()),
             rules: ArcSwap::new(rules::stock()),
             rules_revision: AtomicU64::new(0),
+            has_rules: AtomicBool::new(false),
             channels: ArcSwap::default(),
             channels_read: Mutex::default(),
             sender: ArcSwapOption::empty(),
@@ -132,7 +135,11 @@ impl Alerts {
 
     /// Puts other settings in force, from the next turn of each task on.
     pub fn configure(&self, settings: Settings) {
-        let sender = if settings.enabled {
+        // Reading the certificates of the system takes time and memory, for nothing where nothing is sent.
+        let is_needed = !settings.channels.is_empty()
+            || !settings.peers.is_empty()
+            || settings.heartbeat_file.is_some();
+        let sender = if settings.enabled && is_needed {
             let made = Sender::new(&settings.networks);
             made.inspect_err(|error| tracing::error!(error, "alerts can't be sent"))
                 .ok()
@@ -254,6 +261,12 @@ impl Alerts {
             tracing::warn!(problem, "a rule of alerts is left out");
         }
         self.0.rules.store(Arc::new(rules));
+        self.0.has_rules.store(true, Ordering::Release);
+    }
+
+    /// Whether rules were read at all.
+    fn has_rules(&self) -> bool {
+        self.0.has_rules.load(Ordering::Acquire)
     }
 
     /// Reads the secrets of channels again when that was a while ago, or the settings are others.

@@ -294,13 +294,10 @@ impl Collector {
         // next one start a second scan beside the first.
         let scan = self
             .blocking(move |collector| {
-                let Inner {
-                    roots,
-                    clock,
-                    account_names,
-                    ..
-                } = &*collector.0;
-                let scan = scans.scanner.scan(roots, account_names, clock.now())?;
+                let inner = &*collector.0;
+                let names = &inner.account_names;
+                let now = inner.clock.now();
+                let scan = scans.scanner.scan(&inner.roots, names, now)?;
                 let scan = Arc::new(scan);
                 scans.last = Some((Instant::now(), Arc::clone(&scan)));
                 Ok((scan, scans))

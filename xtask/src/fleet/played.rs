@@ -15,6 +15,7 @@ use linux_api_auth::verifier::{KeyRejection, Limits, Verifier};
 use linux_api_daemon::recorder::Recorder;
 use linux_api_daemon::run::measuring::MeasuringParts;
 use linux_api_daemon::state::StoredKeys;
+use linux_api_daemon::tasks::backups::BackupWatch;
 use linux_api_daemon::tasks::flusher::FlusherHandle;
 use linux_api_daemon::tasks::key_watch;
 use linux_api_daemon::tasks::sampler::HostSampler;
@@ -73,6 +74,7 @@ impl Played {
             host: &host,
             recorder: &recorder,
             flusher: &flusher,
+            backups: &BackupWatch::default(),
         };
         parts.start(&site.config, identity(number), None, &supervisor, &end)?;
         Ok(Self {

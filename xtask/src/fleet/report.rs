@@ -13,6 +13,7 @@ pub(super) const NOT_PLAYED: &[&str] = &[
     "listeners and requests: their statistics are counted as if there were some, and the questions are \
      sent to one real daemon",
     "reading the host: 43 made-up series, every 10 s in place of 2 s",
+    "alerts: hosts are neither judged nor is anything sent",
     "backups, files of measurements that could not be written, connecting again after an outage",
     "the network: all processes share this machine, and its processors",
     "months of age: tables are as large as the days written before, all series of some hosts only",

@@ -1,6 +1,7 @@
 //! Judges this host by its own readings, whether or not the database can be used.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -13,6 +14,7 @@ use linux_api_alerts::state::Moment;
 use linux_api_alerts::subject::{Check, Subject};
 use linux_api_store::alerts::states::StateFilter;
 use linux_api_wire::time::Timestamp;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Alerts;
@@ -22,6 +24,12 @@ use crate::tasks::supervisor::every;
 
 /// Time between two evaluations.
 pub const INTERVAL: Duration = Duration::from_secs(10);
+/// More than as many states and notices take as there may be.
+const SPOOL_BYTES_MAX: u64 = 256 << 20;
+/// The stored rules as they were last read, in the state directory: they count without the database too.
+const RULES: &str = "alerts-rules.json";
+/// How long what helps to understand notices may take to be read, for all of an evaluation.
+const CONTEXT_TIME: Duration = Duration::from_secs(5);
 /// What could not be stored, in the state directory.
 const SPOOL: &str = "alerts-spool.json";
 
@@ -58,21 +66,13 @@ impl<R: ReadingSource> Evaluator<R> {
     /// lost with the process.
     #[must_use]
     pub fn new(alerts: Alerts, host: Host, readings: R, state_folder: Option<PathBuf>) -> Self {
+        let rules = state_folder.as_ref().map(|folder| folder.join(RULES));
         let spool = state_folder.map(|folder| folder.join(SPOOL));
-        let content = spool.as_deref().and_then(|path| {
-            let text = linux_api_files::read_text(path).ok()?;
-            match serde_json::from_str::<SpoolContent>(&text) {
-                Ok(content) => Some(content),
-                Err(error) => {
-                    tracing::warn!(%error, path = %path.display(), "can't read what waited for the database");
-                    None
-                }
-            }
-        });
+        let content = spool.as_deref().and_then(read_spool);
         let is_spooled = content.is_some();
         Self {
-            keeper: content.map(Keeper::from_spool).unwrap_or_default(),
-            rules: RuleLoader::default(),
+            keeper: content.map_or_else(Keeper::default, |it| Keeper::from_spool(it, &host.id)),
+            rules: RuleLoader::new(rules),
             alerts,
             host,
             readings,
@@ -81,7 +81,7 @@ impl<R: ReadingSource> Evaluator<R> {
         }
     }
 
-    /// Judges at each interval until stopped, and then stores what is not stored yet.
+    /// Judges at each interval until stopped. What is not stored then is in the file.
     pub async fn run(mut self, stop: CancellationToken) {
         every(INTERVAL, &stop, &mut self, |one| one.turn().boxed()).await;
     }
@@ -111,11 +111,16 @@ impl<R: ReadingSource> Evaluator<R> {
         let read = self.readings.read(now).await;
         let mut states = self.keeper.states.clone();
         let mut notices = self.judge(set, &read, &mut states, now);
+        let deadline = Instant::now() + CONTEXT_TIME;
         for notice in &mut notices {
             let rule = set.get(&notice.instance.rule);
             let wanted = rule.and_then(|rule| notice.wanted_context(rule.subject.name()));
             if let Some(kind) = wanted {
-                notice.add_context(self.readings.context(&kind).await);
+                let context = self.readings.context(&kind);
+                // The notice is worth more than what explains it.
+                if let Ok(lines) = tokio::time::timeout_at(deadline, context).await {
+                    notice.add_context(lines);
+                }
             }
         }
         self.alerts.announce(&notices);
@@ -161,7 +166,13 @@ impl<R: ReadingSource> Evaluator<R> {
         };
         let mut host = self.host.clone();
         host.labels.clone_from(&self.alerts.store().own_labels());
-        let mut notices = end_without_rule(rules, &host, states, now);
+        // A rule that could not be read is not one that was deleted.
+        let is_complete = self.rules.has_stored() && self.alerts.rules().problems.is_empty();
+        let mut notices = if is_complete {
+            end_without_rule(rules, &host, states, now)
+        } else {
+            Vec::new()
+        };
         let mut left_out = 0;
         for (subject, readings) in read {
             let readings = readings.as_deref().map_err(String::as_str);
@@ -207,6 +218,23 @@ impl<R: ReadingSource> Evaluator<R> {
             self.is_spooled = false;
         }
     }
+}
+
+fn read_spool(path: &Path) -> Option<SpoolContent> {
+    let bytes = match linux_api_files::read(path, SPOOL_BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::NotFound => return None,
+        Err(error) => {
+            tracing::warn!(%error, path = %path.display(), "can't read what waited for the database");
+            return None;
+        }
+    };
+    let content = serde_json::from_slice(&bytes);
+    content
+        .inspect_err(|error| {
+            tracing::warn!(%error, path = %path.display(), "can't use what waited for the database");
+        })
+        .ok()
 }
 
 /// Whether the daemon that judges for all keeps the state.

@@ -44,10 +44,11 @@ pub(super) struct SpoolContent {
 }
 
 impl Keeper {
-    /// Begins with what an earlier start could not store.
-    pub(super) fn from_spool(content: SpoolContent) -> Self {
+    /// Begins with what an earlier start could not store; states of a host that had another id then are left out.
+    pub(super) fn from_spool(content: SpoolContent, host: &str) -> Self {
+        let states = content.states.into_iter();
         Self {
-            states: content.states.into_iter().collect(),
+            states: states.filter(|(key, _)| key.host == host).collect(),
             waiting: content.notices,
             is_continued: true,
             ..Self::default()

@@ -42,6 +42,10 @@ const FORGOTTEN_AFTER: Duration = Duration::from_mins(15);
 const TIDY_ROWS: u32 = 1_000;
 /// How often peers are probed.
 const PROBE_INTERVAL: Duration = Duration::from_secs(30);
+/// Begins the id of a peer.
+const PEER: &str = "peer:";
+/// As long as a peer is silent at least when it begins to look down.
+const PEER_SILENCE: Duration = Duration::from_secs(90);
 /// How long a notice waits where no daemon can send it.
 const UNSENT_MAX: Duration = Duration::from_hours(24);
 /// The most notices that are planned at once; the rest follows in the next turn.
@@ -116,11 +120,14 @@ impl Leader {
     pub async fn turn(&mut self) {
         let settings = self.alerts.settings();
         if !settings.enabled {
-            self.lease = None;
-            self.alerts.note_leader(false);
+            self.lose();
             return;
         }
         self.alerts.refresh_channels().await;
+        // States of a rule that is not known yet would begin a second time.
+        if !self.alerts.has_rules() {
+            return;
+        }
         let store = self.alerts.store().clone();
         let now = store.clock().now();
         if !store.is_ready() {
@@ -326,12 +333,21 @@ impl Leader {
         Ok(rows.into_iter().map(host).collect())
     }
 
-    /// Peers as hosts; one that never responded counts as seen when this daemon began to probe it.
+    /// Peers as hosts. One that has not responded since this daemon leads counts as seen when it began to
+    /// lead; one that was down before stays so until it responds.
     fn peer_hosts(&mut self, settings: &Settings, now: Timestamp) -> Vec<FleetHost> {
+        for (key, state) in &self.keeper.states {
+            if let Some(address) = key.host.strip_prefix(PEER)
+                && let Some(since) = state.since()
+            {
+                let seen = since.saturating_sub(PEER_SILENCE);
+                self.peers.entry(address.to_owned()).or_insert(seen);
+            }
+        }
         let peers = settings.peers.iter().map(|peer| FleetHost {
             last_seen: *self.peers.entry(peer.address.clone()).or_insert(now),
             host: Host {
-                id: format!("peer:{}", peer.address),
+                id: format!("{PEER}{}", peer.address),
                 name: peer.name.clone(),
                 ..Host::default()
             },

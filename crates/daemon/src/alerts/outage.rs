@@ -121,14 +121,15 @@ impl OutageNotice {
 
     /// The database is back: sends that, where it was sent that it was away.
     pub(super) async fn is_over(&mut self, alerts: &Alerts, now: Timestamp) {
-        self.away_since = None;
+        let away_since = self.away_since.take();
+        // Some channels may have it while others refuse it.
+        let sent = self.memory.sent;
+        let sent = sent.or(away_since.filter(|_| !self.taken.is_empty()));
         self.attempts = 0;
         self.next = None;
         self.message = None;
         self.taken.clear();
-        let Some(since) = self.memory.sent else {
-            return;
-        };
+        let Some(since) = sent else { return };
         self.remember(Memory {
             sent: None,
             ..self.memory.clone()

@@ -22,6 +22,7 @@ use linux_api_wire::process::ProcessScan;
 use linux_api_wire::series::{Series, for_each_value};
 use linux_api_wire::snapshot::Family;
 use linux_api_wire::time::Timestamp;
+use tokio::time::Instant;
 
 use super::Alerts;
 use super::evaluator::{ReadingSource, SubjectReadings};
@@ -47,6 +48,9 @@ use kept::Kept;
 use own::OwnLook;
 use units::RestartLook;
 use view::View;
+
+/// How long what helps to understand notices may take, of all that begin together: further ones go without.
+const CONTEXT_MAX: Duration = Duration::from_secs(5);
 
 /// Where readings come from.
 #[derive(Debug, Clone)]
@@ -88,6 +92,8 @@ pub struct Readings {
     clock: ClockLook,
     own: OwnLook,
     booted_at: Option<Timestamp>,
+    /// What is left of the time for context.
+    context_left: Duration,
 }
 
 impl Readings {
@@ -102,6 +108,7 @@ impl Readings {
             clock: ClockLook::default(),
             own: OwnLook::new(sources.store.clock().now()),
             booted_at: None,
+            context_left: CONTEXT_MAX,
             sources,
         }
     }
@@ -109,6 +116,7 @@ impl Readings {
     /// Each subject of these rules with what was read of it, or why it could not be read; `host_down`, which is
     /// no host's own, is not among them.
     pub async fn read_for(&mut self, rules: &RuleSet, now: Timestamp) -> SubjectReadings {
+        self.context_left = CONTEXT_MAX;
         let view = View::of(&self.sources.sampler, self.sources.interval);
         self.booted_at = view.booted_at().or(self.booted_at);
         if let Ok(filesystems) = view.filesystems() {
@@ -262,7 +270,11 @@ impl ReadingSource for Readings {
         let Sources {
             collector, journal, ..
         } = &self.sources;
-        context::of(kind, collector, journal, &self.fills).await
+        let started = Instant::now();
+        let reading = context::of(kind, collector, journal, &self.fills);
+        let read = tokio::time::timeout(self.context_left, reading).await;
+        self.context_left = self.context_left.saturating_sub(started.elapsed());
+        read.unwrap_or_default()
     }
 }
 

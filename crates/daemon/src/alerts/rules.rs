@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use linux_api_alerts::rules::{Rule, RuleSet, RuleSource, compile, file};
-use linux_api_store::alerts::rules::StoredRule;
+use linux_api_alerts::rules::{Rule, RuleDefinition, RuleSet, RuleSource, compile, file};
 use linux_api_store::{Store, StoreError};
 use tokio::time::Instant;
 
 /// The most files in the directory.
 const FILES_MAX: usize = 200;
+/// More than as many rules take as there may be.
+const KEPT_BYTES_MAX: u64 = 64 << 20;
 /// How often stored rules are read: so late one counts that was changed over another daemon.
 const STORED_AGE_MAX: Duration = Duration::from_secs(30);
 
@@ -27,8 +28,11 @@ pub struct RulesInForce {
 #[derive(Debug, Default)]
 pub(super) struct RuleLoader {
     files: Option<Files>,
-    stored: Vec<StoredRule>,
+    /// Rules of users; absent when they were never read.
+    stored: Option<Vec<RuleDefinition>>,
     stored_at: Option<(u64, Instant)>,
+    /// The file that keeps them.
+    kept: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -39,6 +43,22 @@ struct Files {
 }
 
 impl RuleLoader {
+    /// A loader that knows the stored rules as an earlier start has kept them in a file.
+    pub(super) fn new(kept: Option<PathBuf>) -> Self {
+        let read = |path: &Path| linux_api_files::read(path, KEPT_BYTES_MAX).ok();
+        let bytes = kept.as_deref().and_then(read);
+        Self {
+            stored: bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
+            kept,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the stored rules are known, though maybe not as they are now.
+    pub(super) const fn has_stored(&self) -> bool {
+        self.stored.is_some()
+    }
+
     /// The rules in force, when they are others than the last time. While the database is away those that were
     /// read from it stay in force. `revision` grows when this daemon changed a stored rule.
     pub(super) async fn refresh(
@@ -65,13 +85,13 @@ impl RuleLoader {
         let read = tokio::task::spawn_blocking(move || read_all(&paths)).await;
         let (mut rules, mut problems) = read.unwrap_or_default();
         problems.extend(files.problem.clone());
-        for stored in &self.stored {
-            match compile(stored.definition.clone(), RuleSource::Stored) {
+        for definition in self.stored.iter().flatten() {
+            match compile(definition.clone(), RuleSource::Stored) {
                 Ok(rule) => rules.push(rule),
                 Err(found) => {
                     let found = found.iter().map(ToString::to_string);
                     let found: Vec<String> = found.collect();
-                    problems.push(format!("{}: {}", stored.definition.name, found.join("; ")));
+                    problems.push(format!("{}: {}", definition.name, found.join("; ")));
                 }
             }
         }
@@ -91,11 +111,23 @@ impl RuleLoader {
         if self.stored_at.as_ref().is_some_and(is_new) {
             return Ok(false);
         }
-        let stored = store.alert_rules().await?;
+        let stored = store.alert_rules().await?.into_iter();
+        let stored = Some(stored.map(|rule| rule.definition).collect());
         self.stored_at = Some((revision, Instant::now()));
         let changed = stored != self.stored;
         self.stored = stored;
+        if changed {
+            self.keep();
+        }
         Ok(changed)
+    }
+
+    fn keep(&self) {
+        let Some(path) = &self.kept else { return };
+        let text = serde_json::to_string(&self.stored).map_err(std::io::Error::other);
+        if let Err(error) = text.and_then(|text| linux_api_files::write_whole(path, &text)) {
+            tracing::debug!(%error, "can't keep the rules of alerts beside the database");
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `/etc/fstab`: what should be mounted, and how; see fstab(5).
 
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -25,12 +26,23 @@ pub(crate) struct Entry {
     pub(crate) is_read_only: bool,
 }
 
-/// The entries of the file. Lines that mount nothing on a directory (swap, comments, what is not understood)
-/// are left out, as mount(8) leaves them out.
+/// The entries of the file, each mount point once. Lines that mount nothing on a directory (swap, comments, what is
+/// not understood) are left out, as mount(8) leaves them out.
 pub(crate) fn entries(text: &[u8]) -> Vec<Entry> {
-    text.split(|byte| *byte == b'\n')
-        .filter_map(entry)
-        .collect()
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut places: HashMap<PathBuf, usize> = HashMap::new();
+    for entry in text.split(|byte| *byte == b'\n').filter_map(entry) {
+        let place = *places.entry(entry.point.clone()).or_insert(entries.len());
+        match entries.get_mut(place) {
+            // A second line for a bind mount makes it read-only.
+            Some(known) => {
+                known.is_required |= entry.is_required;
+                known.is_read_only |= entry.is_read_only;
+            }
+            None => entries.push(entry),
+        }
+    }
+    entries
 }
 
 fn entry(line: &[u8]) -> Option<Entry> {
@@ -90,6 +102,8 @@ UUID=7A48-6E5D  /boot/efi  vfat  umask=0077,nofail  0  1
 nas:/export /mnt/nas nfs4 _netdev,x-systemd.automount 0 0
 tmpfs /tmp tmpfs size=1G
   /var/log /srv/log none bind,ro,rw
+/usr /srv/usr none bind,nofail
+/usr /srv/usr/ none remount,bind,ro,nofail
 
 /dev/sdz1
 /dev/sdz2 relative ext4 defaults 0 0
@@ -122,6 +136,7 @@ tmpfs /tmp tmpfs size=1G
             "/mnt/nas",
             "/tmp required",
             "/srv/log required",
+            "/srv/usr ro",
         ];
         assert_eq!(shown, expected);
     }

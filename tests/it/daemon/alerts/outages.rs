@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use linux_api_wire::audit::Actor;
+
 use super::*;
 
 on_both_engines!(
@@ -98,4 +100,37 @@ async fn a_start_without_the_database_does_not_fire_again_what_is_stored() {
     store.set_availability(Availability::Ready);
     daemon.turns(Duration::from_mins(10)).await;
     assert_eq!(kinds(&receiver.all()), ["firing"]);
+}
+
+#[tokio::test]
+async fn a_rule_of_the_database_counts_while_the_database_is_away() {
+    let (receiver, database, clock) = (Receiver::start().await, Database::sqlite(), clock());
+    let store = open(&database, &clock).await;
+    let mut daemon = Daemon::start(&store, &clock, "web-01", &receiver);
+    let rule = "name = \"stored\"\ncheck = \"disk_space\"\nwarning = 60\nfor = \"0s\"
+        labels = { mount_point = \"/data\" }";
+    let definition = toml::from_str(rule).unwrap();
+    let name = "stored".parse().unwrap();
+    store
+        .put_alert_rule(&Actor::system(), &name, &definition)
+        .await
+        .unwrap();
+    daemon.disks.set("/data", 70.0);
+    daemon.turns(Duration::from_mins(2)).await;
+    assert_eq!(kinds(&receiver.all()), ["firing"]);
+    away(&store);
+    daemon.restart();
+    daemon.turns(Duration::from_mins(2)).await;
+    let states = daemon.alerts.own_states();
+    assert_eq!(states.keys().next().unwrap().rule.as_str(), "stored");
+    store.set_availability(Availability::Ready);
+    daemon.turns(Duration::from_mins(5)).await;
+    assert_eq!(kinds(&receiver.all()), ["firing"]);
+    store
+        .delete_alert_rule(&Actor::system(), &name)
+        .await
+        .unwrap();
+    daemon.alerts.note_rules_changed();
+    daemon.turns(Duration::from_mins(6)).await;
+    assert_eq!(kinds(&receiver.all()), ["firing", "ended"]);
 }

@@ -53,6 +53,10 @@ async fn a_peer_that_does_not_respond_is_a_host_that_is_down() {
         (&alert["rule"], &alert["host"]),
         (&"host_down".into(), &name.into())
     );
+    // Another start knows that it was down, and waits for it to respond.
+    daemon.restart();
+    daemon.turns(Duration::from_mins(6)).await;
+    assert_eq!(kinds(&receiver.all()), ["firing"]);
     peer.respond_with(204);
     daemon.turns(Duration::from_mins(8)).await;
     assert_eq!(kinds(&receiver.all()), ["firing", "resolved"]);
@@ -94,7 +98,11 @@ async fn rules_of_files_count_from_the_next_evaluation_on() {
     assert_eq!(kinds(&receiver.all()), ["firing"]);
     let file = daemon.folder.path().join("alerts.d/own.toml");
     let higher = RULE.replace("at = 85, clear = 80", "at = 95, clear = 93");
-    std::fs::write(&file, format!("{higher}\n[[rule]]\nname = \"Bad\"\n")).unwrap();
+    std::fs::write(
+        &file,
+        format!("{higher}\n[[rule]]\nname = \"Bad\"\ncheck = \"disk_space\"\nwarning = 90\n"),
+    )
+    .unwrap();
     daemon.turn().await;
     let problems = daemon.alerts.health().rule_problems;
     assert_eq!(problems.len(), 1);

@@ -31,9 +31,9 @@ impl ClockLook {
             return;
         }
         self.looked_at = Some(Instant::now());
-        let asked = units.is_clock_synchronised().await;
+        let polled = units.is_clock_synchronised().await;
         let read =
-            asked.inspect_err(|error| tracing::debug!(%error, "can't read how the clock goes"));
+            polled.inspect_err(|error| tracing::debug!(%error, "can't read how the clock goes"));
         self.is_synchronised = read.ok().flatten();
         self.offset = offset(store).await;
     }

@@ -115,6 +115,11 @@ impl Stage {
         self.readings_of(self.roots())
     }
 
+    fn set_executable(&self, path: &str) {
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(self.folder.path().join(path), mode).unwrap();
+    }
+
     fn write(&self, path: &str, text: &str) {
         let path = self.folder.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -371,9 +376,7 @@ async fn a_notice_gets_the_last_lines_of_a_unit_and_the_largest_processes() {
         .map(|at| entry(at, &format!("line {at}")))
         .collect();
     stage.write("journalctl", &format!("#!/bin/sh\n{}", lines.concat()));
-    let program = stage.folder.path().join("journalctl");
-    let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(program, mode).unwrap();
+    stage.set_executable("journalctl");
     let mut readings = stage.readings_of(HostRoots::default());
     let unit = ContextKind::UnitLog("nginx.service".to_owned());
     let log = readings.context(&unit).await;
@@ -397,6 +400,22 @@ async fn a_notice_gets_the_last_lines_of_a_unit_and_the_largest_processes() {
     for kind in [ContextKind::TopCpu, ContextKind::TopIo] {
         assert!(readings.context(&kind).await.len() <= 3);
     }
+}
+
+#[tokio::test]
+async fn a_journal_that_hangs_holds_up_no_more_than_some_notices() {
+    let stage = Stage::new().await;
+    stage.write("journalctl", "#!/bin/sh\nexec sleep 600\n");
+    stage.set_executable("journalctl");
+    let mut readings = stage.readings();
+    let started = std::time::Instant::now();
+    for number in 0..30 {
+        let unit = ContextKind::UnitLog(format!("a{number}.service"));
+        assert_eq!(readings.context(&unit).await, []);
+    }
+    let took = started.elapsed();
+    // 30 times two seconds otherwise; the rest is what a busy machine takes.
+    assert!(took < Duration::from_secs(30), "{took:?}");
 }
 
 /// What it costs each ten seconds to read and judge all of this machine, by the stock rules and one for each series:
