@@ -177,6 +177,13 @@ impl HostState {
         (!has).then(|| format!("needs scope {scope}"))
     }
 
+    /// Whether its daemon says that it judges no alerts: then none that fires says nothing.
+    #[must_use]
+    pub fn judges_nothing(&self) -> bool {
+        let channels = self.responses.alert_channels.value();
+        channels.is_some_and(|channels| !channels.enabled)
+    }
+
     /// Why nothing of the kind of this scope can be done on the host, and the command that would change it;
     /// nothing where something can be.
     #[must_use]

@@ -11,8 +11,8 @@ pub use cached::Cached;
 pub use host::{ActsQuery, InfoQuery, MeQuery, SnapshotQuery};
 
 pub use super::screens::alerts::query::{
-    AlertChangesQuery, AlertNoticesQuery, AlertPreviewQuery, AlertRulesQuery, AlertSilencesQuery,
-    AlertsQuery, HostAlertsQuery,
+    AlertChangesQuery, AlertChannelsQuery, AlertNoticesQuery, AlertPreviewQuery, AlertRulesQuery,
+    AlertSilencesQuery, AlertsQuery, HostAlertsQuery,
 };
 pub use super::screens::api::query::{RequestCounts, RequestsQuery};
 pub use super::screens::fleet::query::{
@@ -188,6 +188,7 @@ queries! {
     AlertNotices alert_notices AlertNoticesQuery;
     AlertChanges alert_changes AlertChangesQuery;
     AlertRules alert_rules AlertRulesQuery;
+    AlertChannels alert_channels AlertChannelsQuery;
     AlertSilences alert_silences AlertSilencesQuery;
     AlertPreview alert_preview AlertPreviewQuery;
 }

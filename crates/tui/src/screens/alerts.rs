@@ -15,7 +15,10 @@ use crate::keymap::KeyAction;
 use crate::keymap::action::{
     FILTER, FIND, LEFT, OPEN, REVERSE, RIGHT, SORT_LEFT, SORT_MENU, SORT_RIGHT, TAG, UNTAG, actions,
 };
-use crate::query::{AlertNoticesQuery, AlertRulesQuery, AlertSilencesQuery, AlertsQuery, AnyQuery};
+use crate::query::{
+    AlertChannelsQuery, AlertNoticesQuery, AlertRulesQuery, AlertSilencesQuery, AlertsQuery,
+    AnyQuery,
+};
 use crate::screen::{Screen, View};
 use crate::screens::alert::{Opened, PreviewOf};
 use crate::table::{AnyTable, Heading, TableColumn, TableState};
@@ -150,6 +153,7 @@ impl Screen for AlertsScreen {
             AlertsQuery { waiting }.into(),
             AlertRulesQuery.into(),
             AlertSilencesQuery.into(),
+            AlertChannelsQuery.into(),
         ];
         if state.list == AlertsList::History {
             queries.push(AlertNoticesQuery.into());

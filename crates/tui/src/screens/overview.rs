@@ -21,7 +21,9 @@ use crate::attention::{Concern, concerns, of_alerts};
 use crate::host::HostState;
 use crate::keymap::KeyAction;
 use crate::keymap::action::{LEFT, OPEN, RIGHT, actions};
-use crate::query::{ActsQuery, AnyQuery, HostAlertsQuery, ProcessDetailQuery, SnapshotQuery};
+use crate::query::{
+    ActsQuery, AlertChannelsQuery, AnyQuery, HostAlertsQuery, ProcessDetailQuery, SnapshotQuery,
+};
 use crate::screen::{Screen, View};
 use crate::screens::alerts::acts::READ;
 use crate::table::{AnyTable, Move, TableState, TableView};
@@ -110,7 +112,9 @@ impl Screen for OverviewScreen {
         let past = host.trail.past_query(app.screens.overview.span);
         queries.extend(past.map(AnyQuery::from));
         queries.push(query::FillQuery::at(app.time_of(host)).into());
-        queries.extend(alerts_query(host).map(AnyQuery::from));
+        if let Some(alerts) = alerts_query(host) {
+            queries.extend([alerts.into(), AlertChannelsQuery.into()]);
+        }
         let opened = app.screens.process.opened.as_ref();
         queries.extend(opened.map(|process| ProcessDetailQuery(process.pid).into()));
         queries
@@ -367,7 +371,7 @@ fn host_concerns(app: &App) -> Vec<Concern> {
     let alerts = alerts.and_then(|query| {
         let cache = &host.responses.host_alerts;
         // What was read before an error says nothing of now.
-        let is_current = cache.error_of(&query).is_none();
+        let is_current = cache.error_of(&query).is_none() && !host.judges_nothing();
         cache.of(&query).filter(|_| is_current)
     });
     match alerts {

@@ -5,6 +5,7 @@
 
 mod acts;
 mod alert_acts;
+mod alert_places;
 mod alerts;
 mod behaviour;
 mod deeds;

@@ -41,6 +41,7 @@ pub(crate) fn poison(data: &mut AnyResponse) {
         | AnyResponse::AlertChanges(_)
         | AnyResponse::AlertRules(_)
         | AnyResponse::AlertSilences(_)
+        | AnyResponse::AlertChannels(_)
         | AnyResponse::AlertPreview(_) => poison_alerts(data),
         AnyResponse::Readiness(readiness) => {
             readiness.status = bad();

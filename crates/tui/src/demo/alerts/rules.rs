@@ -2,7 +2,8 @@
 
 use super::DemoScript;
 use linux_api_wire::api::alerts::{
-    AlertRule, AlertRuleDefinition, AlertRuleList, AlertRuleSource, AlertThreshold,
+    AlertChannel, AlertChannels, AlertRule, AlertRuleDefinition, AlertRuleList, AlertRuleSource,
+    AlertThreshold,
 };
 
 /// A rule of the script: name, what it watches, warning and critical.
@@ -106,6 +107,29 @@ pub(super) fn rule_of(name: &str) -> Option<&'static RuleRow> {
 }
 
 impl DemoScript {
+    /// Two channels.
+    pub(crate) fn alert_channels() -> AlertChannels {
+        let channel = |name: &str, kind: &str, address: &str| AlertChannel {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            address: address.to_owned(),
+            can_send: true,
+            problem: None,
+            last_delivery: None,
+        };
+        AlertChannels {
+            items: vec![
+                channel("mail", "mail", "ops@example.org"),
+                channel("ops", "slack", "https://hooks.example.org/…"),
+            ],
+            enabled: true,
+            can_send: true,
+            is_sender: true,
+            heartbeat: true,
+            ..AlertChannels::default()
+        }
+    }
+
     /// Stock rules, one of a file in the place of one of them, and one of a user.
     pub(crate) fn alert_rules() -> AlertRuleList {
         let mut items: Vec<AlertRule> = STOCK.iter().map(stock_rule).collect();

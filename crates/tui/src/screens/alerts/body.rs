@@ -196,6 +196,11 @@ pub(super) fn draw_list(app: &App, area: Rect, frame: &mut Frame<'_>) {
 fn draw_calm(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let theme = &app.settings.theme;
     let mut lines = vec![Line::styled("no alerts", theme.good)];
+    if app.host().judges_nothing() {
+        let text = "alerts are switched off on this daemon: nothing is judged";
+        instead(text, theme.warn, theme, area, frame);
+        return;
+    }
     if app.host().responses.alert_rules.value().is_some() {
         let in_force = rules(app)
             .iter()
@@ -235,6 +240,16 @@ pub(super) fn summary(app: &App, width: u16) -> Line<'static> {
     if !problems.is_empty() {
         let text = format!("rules: {}", counted(problems.len(), "mistake", "s"));
         parts.push(Part::new(text, theme.bad));
+    }
+    let channels = app.host().responses.alert_channels.value();
+    match channels {
+        Some(channels) if !channels.enabled => {
+            parts.push(Part::new("nothing is judged here", theme.warn));
+        }
+        Some(channels) if channels.items.is_empty() => {
+            parts.push(Part::new("no channel: shown only", theme.dim));
+        }
+        _ => {}
     }
     if let Some(reason) = acts::forbidden(app, acts::ACKNOWLEDGE) {
         parts.push(Part::new(format!("acts: {reason}"), theme.dim));

@@ -18,7 +18,7 @@ const NARROW: u16 = 76;
 /// From which width on there is room for longer names, thresholds and more states.
 const WIDE: u16 = 120;
 
-/// What rows of a list are told apart by.
+/// What distinguishes the rows of a list.
 pub(super) trait ListRow {
     /// The id.
     fn id(&self) -> String;

@@ -8,7 +8,8 @@ use linux_api_client::Client;
 use linux_api_client::alerts::{AlertHistoryQuery, AlertQuery};
 use linux_api_client::error::ClientError;
 use linux_api_wire::api::alerts::{
-    AlertList, AlertNotice, AlertPreview, AlertRuleList, AlertSilenceList, PreviewAlertRule,
+    AlertChannels, AlertList, AlertNotice, AlertPreview, AlertRuleList, AlertSilenceList,
+    PreviewAlertRule,
 };
 
 /// Most alerts on one page.
@@ -188,6 +189,28 @@ impl Query for AlertRulesQuery {
 
     fn is_fault(error: &ClientError) -> bool {
         is_fault(error)
+    }
+}
+
+/// Whether a daemon judges alerts, and where it sends notices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AlertChannelsQuery;
+
+impl Query for AlertChannelsQuery {
+    type Response = AlertChannels;
+    const LEAST: Duration = Duration::from_mins(1);
+
+    async fn fetch(&self, client: &Client) -> Result<AlertChannels, ClientError> {
+        client.alert_channels().await
+    }
+
+    fn scripted(&self, _script: &DemoScript) -> Result<AlertChannels, ClientError> {
+        Ok(DemoScript::alert_channels())
+    }
+
+    /// Where that is not known, alerts are taken for judged.
+    fn is_fault(_error: &ClientError) -> bool {
+        false
     }
 }
 

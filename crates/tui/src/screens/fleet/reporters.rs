@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::query::{FleetQuery, FleetTrailQuery, STEP};
 use crate::app::App;
 use crate::host::Link;
-use crate::query::{AlertsQuery, AnyQuery};
+use crate::query::{AlertChannelsQuery, AlertsQuery, AnyQuery};
 use crate::screens::alerts::acts::READ;
 use linux_api_wire::units::floor;
 
@@ -61,6 +61,7 @@ pub(super) fn queries(app: &App, index: usize) -> Vec<AnyQuery> {
     queries.push(FleetTrailQuery { until }.into());
     if host.forbids(READ).is_none() {
         queries.push(AlertsQuery { waiting: false }.into());
+        queries.push(AlertChannelsQuery.into());
     }
     queries
 }

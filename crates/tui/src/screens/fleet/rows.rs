@@ -291,7 +291,7 @@ fn alerts_by_host<'a>(
     let now = app.frozen.unwrap_or(app.now);
     let is_known = |by: &HostState| {
         let age = by.responses.alerts.age(now);
-        age.is_some_and(|age| age <= LISTED_FOR)
+        age.is_some_and(|age| age <= LISTED_FOR) && !by.judges_nothing()
     };
     let known = listed.iter().filter(|(_, it)| is_known(it.by));
     counts.extend(known.map(|(id, _)| (*id, HostAlerts::default())));
