@@ -104,6 +104,7 @@ impl Stage {
                 &self.folder.path().join("acts.sock"),
                 self.store.clone(),
                 self.clock.clock(),
+                collector.units().clone(),
             ),
             backups: BackupWatch::default(),
             certificate: None,
