@@ -91,13 +91,14 @@ impl Stage {
 
     fn readings_of(&self, roots: HostRoots) -> Readings {
         let program = self.folder.path().join("journalctl");
+        let journal = Journal::with_program(program, &roots);
+        let collector = Collector::with_clock(roots, self.clock.clock());
         Readings::new(Sources {
             alerts: Alerts::new(self.store.clone(), Settings::disabled()),
             sampler: self.sampler.clone(),
             interval: Duration::from_secs(2),
             mounts: self.mounts.clone(),
-            journal: Journal::with_program(program, &roots),
-            collector: Collector::with_clock(roots, self.clock.clock()),
+            journal,
             store: self.store.clone(),
             flusher: FlusherHandle::default(),
             acts: Acts::new(
@@ -106,6 +107,7 @@ impl Stage {
                 self.clock.clock(),
                 collector.units().clone(),
             ),
+            collector,
             backups: BackupWatch::default(),
             certificate: None,
             state_folder: Some(self.folder.path().to_owned()),
