@@ -409,7 +409,7 @@ impl Reader {
     }
 }
 
-/// Waits for the next tick; for ever without an interval.
+/// Waits for the next tick; forever without an interval.
 async fn tick(interval: Option<&mut Interval>) {
     match interval {
         Some(interval) => {
