@@ -3,6 +3,7 @@
 mod act;
 mod additions;
 mod admin_target;
+mod alert;
 mod api;
 mod audit;
 mod completion;
@@ -90,6 +91,7 @@ enum Command {
     Host(host::Options),
     Process(process::Options),
     Unit(unit::Options),
+    Alert(alert::Options),
     Logs(logs::Options),
     Network(network::Options),
     History(history::Options),
@@ -159,6 +161,7 @@ impl Command {
             Self::Host(options) => options.run(ctx).await,
             Self::Process(options) => options.run(ctx).await,
             Self::Unit(options) => options.run(ctx).await,
+            Self::Alert(options) => options.run(ctx).await,
             Self::Logs(options) => options.run(ctx).await,
             Self::Network(options) => options.run(ctx).await,
             Self::History(options) => options.run(ctx).await,

@@ -4,6 +4,7 @@
 //! the keyring keeps for a moment, and a daemon may run or not.
 
 mod acts;
+mod alerts;
 mod backups;
 mod certificate;
 mod clock;
@@ -139,6 +140,7 @@ async fn examine(ctx: &Context) -> anyhow::Result<Vec<Finding>> {
         findings.push(units::check(&config.host).await);
         findings.push(hosts::check(loaded, store).await);
         findings.extend(rights::check(loaded, store).await);
+        findings.extend(alerts::check(&config.alerts, store).await);
         if let Some(store) = store {
             store.close().await;
         }

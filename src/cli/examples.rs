@@ -107,6 +107,67 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "alert list",
+        &[
+            "linux-api alert list",
+            "linux-api alert list --unseen --severity critical",
+            "linux-api alert list --rule 'disk_*' --state pending,firing -o wide",
+            "linux-api alert list -r web-01 -o json",
+        ],
+    ),
+    (
+        "alert history",
+        &[
+            "linux-api alert history --since 1d",
+            "linux-api alert history --host db-01 --change firing,escalated",
+        ],
+    ),
+    (
+        "alert ack",
+        &["linux-api alert ack 2b1f0c9a --comment 'moving old backups'"],
+    ),
+    (
+        "alert silence list",
+        &["linux-api alert silence list -o wide"],
+    ),
+    (
+        "alert silence add",
+        &[
+            "linux-api alert silence add --host db-01 --rule 'disk_*' --until 2h",
+            "linux-api alert silence add --hosts env=dev --severity warning --weekly 'Mon-Fri 18:00-08:00' --zone Europe/Berlin",
+        ],
+    ),
+    (
+        "alert silence end",
+        &["linux-api alert silence end 7f3f7a51"],
+    ),
+    ("alert rule list", &["linux-api alert rule list -o wide"]),
+    (
+        "alert rule show",
+        &["linux-api alert rule show disk_space > rules.toml  # to be changed"],
+    ),
+    ("alert rule set", &["linux-api alert rule set rules.toml"]),
+    (
+        "alert rule delete",
+        &["linux-api alert rule delete disk_space"],
+    ),
+    (
+        "alert channel list",
+        &["linux-api alert channel list --all"],
+    ),
+    (
+        "alert channel deliveries",
+        &["linux-api alert channel deliveries --limit 20"],
+    ),
+    ("alert test", &["linux-api alert test ops"]),
+    (
+        "alert preview",
+        &[
+            "linux-api alert preview disk_space --days 31",
+            "linux-api alert preview --file rules.toml --hosts role=db",
+        ],
+    ),
+    (
         "logs",
         &[
             "linux-api logs -u nginx -p err --since 1h",

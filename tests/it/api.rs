@@ -9,6 +9,7 @@ mod wire;
 
 mod acts;
 mod admin;
+mod alerts;
 mod audit;
 mod audit_list;
 mod connections;

@@ -40,9 +40,9 @@ pub struct AlertQuery {
     /// The name of a rule, or a pattern where it has `*` or `?`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// Labels of the instance with patterns, such as `mount_point=/srv/*`, with commas between them.
+    /// A label of the instance with a pattern, such as `mount_point=/srv/*`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
+    pub instance: Option<String>,
     /// Whether only those that no one has acknowledged, silenced or explained.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unseen: Option<bool>,
@@ -69,9 +69,9 @@ pub struct AlertHistoryQuery {
     /// The name of a rule.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
-    /// Labels of the instance, see [`AlertQuery::label`].
+    /// A label of the instance, see [`AlertQuery::instance`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
+    pub instance: Option<String>,
     /// At or after this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<Timestamp>,

@@ -39,7 +39,7 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use linux_api_alerts::delivery::Reception;
-pub use rules::RulesInForce;
+pub use rules::{RulesInForce, check_rule_files};
 use sender::{ChannelSet, SendResult, Sender};
 use settings::Settings;
 

@@ -167,6 +167,7 @@ pub fn service(mut parts: Parts) -> serde_json::Result<Service> {
             store: parts.store.clone(),
         },
         parts.collector.clone(),
+        parts.alerts.clone(),
         parts.stop,
         unread.clone(),
     );

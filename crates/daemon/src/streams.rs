@@ -4,6 +4,7 @@
 //! slow one misses snapshots and costs no memory. What many readers request is encoded as JSON once
 //! per snapshot. Readers are bounded per key and in all.
 
+mod alerts;
 mod logs;
 mod pace;
 mod top;
@@ -22,7 +23,9 @@ use super::error::ApiError;
 use super::state::StoredKeys;
 use super::unix_peers::UnixPeers;
 use super::unread::UnreadMemory;
+use crate::alerts::Alerts;
 use crate::tasks::sampler::{Demand, HostSampler};
+use alerts::AlertFeed;
 use linux_api_auth::verifier::{KeyRejection, Verifier};
 use linux_api_host::Collector;
 use linux_api_store::Store;
@@ -89,6 +92,19 @@ pub(crate) struct Content {
     pub(crate) families: Vec<Family>,
     /// How many of the busiest processes; absent for none.
     pub(crate) processes: Option<usize>,
+    /// Whether what fires is sent along.
+    pub(crate) alerts: bool,
+}
+
+impl Content {
+    /// What its reader must be allowed to do, all the time.
+    const fn scopes(&self) -> &'static [Scope] {
+        if self.alerts {
+            &[Scope::HostRead, Scope::AlertsRead]
+        } else {
+            &[Scope::HostRead]
+        }
+    }
 }
 
 /// Knows who may still read.
@@ -102,7 +118,7 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// Why a reader's stream has to end; `None` while it may go on.
-    async fn refusal(&self, standing: &mut Standing, scope: Scope) -> Option<StreamEnd> {
+    async fn refusal(&self, standing: &mut Standing, scopes: &[Scope]) -> Option<StreamEnd> {
         let identity = match &standing.credentials {
             Credentials::Key(key) => match self.verifier.verify(key.expose_secret()).await {
                 Ok(identity) => identity,
@@ -123,7 +139,7 @@ impl Guard {
             let detail = "The caller is limited to other hosts now.";
             return Some(end("not_allowed", detail));
         }
-        if identity.allow(scope).is_err() {
+        if scopes.iter().any(|scope| identity.allow(*scope).is_err()) {
             return Some(end("not_allowed", "The caller may not read this any more."));
         }
         standing.since = Instant::now();
@@ -157,6 +173,7 @@ struct Hub {
     open: Mutex<HashMap<String, usize>>,
     written: Mutex<FrameCache>,
     top: Top,
+    alerts: AlertFeed,
 }
 
 /// What was written of the newest snapshot, by content.
@@ -172,10 +189,12 @@ impl Streams {
         host: HostSampler,
         guard: Guard,
         collector: Collector,
+        alerts: Alerts,
         stop: CancellationToken,
         unread: UnreadMemory,
     ) -> Self {
         Self(Arc::new(Hub {
+            alerts: AlertFeed::new(guard.store.clone(), alerts, unread.clone()),
             limits,
             host,
             guard,
@@ -203,7 +222,14 @@ impl Streams {
         updates.mark_changed();
         let mut check = tokio::time::interval(CHECK_PERIOD);
         check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let alerts_due = content.alerts.then(|| {
+            let mut due = tokio::time::interval(alerts::LOOK);
+            due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            due
+        });
         Ok(Reader {
+            alerts_due,
+            alerts_sent: None,
             _demand: self.0.host.demand(interval),
             place,
             standing: Standing::new(credentials),
@@ -306,6 +332,10 @@ pub(crate) struct Reader {
     pace: Pace,
     updates: watch::Receiver<Option<Arc<Snapshot>>>,
     check: Interval,
+    /// When to look for what fires.
+    alerts_due: Option<Interval>,
+    /// What was sent of it last.
+    alerts_sent: Option<Arc<str>>,
     has_ended: bool,
 }
 
@@ -343,8 +373,17 @@ impl Reader {
                     return Err(end("shutdown", "The daemon stops."));
                 }
                 _ = self.check.tick() => {
-                    if let Some(reason) = hub.guard.refusal(&mut self.standing, Scope::HostRead).await {
+                    let scopes = self.content.scopes();
+                    if let Some(reason) = hub.guard.refusal(&mut self.standing, scopes).await {
                         return Err(reason);
+                    }
+                }
+                () = tick(self.alerts_due.as_mut()) => {
+                    if let Some(frame) = hub.alerts.frame().await
+                        && self.alerts_sent.as_ref() != Some(&frame.state)
+                    {
+                        self.alerts_sent = Some(frame.state);
+                        return Ok(frame.event);
                     }
                 }
                 changed = self.updates.changed() => {
@@ -367,6 +406,16 @@ impl Reader {
                 }
             }
         }
+    }
+}
+
+/// Waits for the next tick; for ever without an interval.
+async fn tick(interval: Option<&mut Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
     }
 }
 

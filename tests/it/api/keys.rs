@@ -134,7 +134,8 @@ async fn bad_keys_are_refused_field_by_field(database: Database) {
     let time = "Input should be a time such as 2036-01-01T00:00:00Z";
     let string = "Input should be a valid string";
     let scope = "unknown scope, expected host:read, metrics:read, stats:read, keys:self, \
-                 users:admin, audit:read, logs:read, processes:act or units:act";
+                 users:admin, audit:read, logs:read, processes:act, units:act, \
+                 alerts:read or alerts:write";
     for (body, field, message) in [
         (json!({}), "name", "Field required"),
         (json!({"name": "  "}), "name", length),

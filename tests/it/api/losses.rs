@@ -27,6 +27,7 @@ pub(crate) struct Change(
 
 pub(crate) const OWN: Scope = Scope::KeysSelf;
 pub(crate) const ALL: Scope = Scope::UsersAdmin;
+pub(crate) const ALERTS: Scope = Scope::AlertsWrite;
 
 /// Those that read a body come first.
 pub(crate) const CHANGES: &[Change] = &[
@@ -73,6 +74,35 @@ pub(crate) const CHANGES: &[Change] = &[
         "",
         r#"{"user_id":"me"}"#,
         OWN,
+    ),
+    Change(
+        "POST",
+        "/api/v1/alerts/{alert_id}/acknowledge",
+        "",
+        r#"{"comment":"c"}"#,
+        ALERTS,
+    ),
+    Change(
+        "PUT",
+        "/api/v1/alerts/rules/{rule}",
+        "",
+        r#"{"name":"NEW","series":"load.one","warning":4}"#,
+        ALERTS,
+    ),
+    Change(
+        "POST",
+        "/api/v1/alerts/silences",
+        "",
+        r#"{"host":"NEW","for":"2h"}"#,
+        ALERTS,
+    ),
+    Change("DELETE", "/api/v1/alerts/rules/{rule}", "", "", ALERTS),
+    Change(
+        "DELETE",
+        "/api/v1/alerts/silences/{silence_id}",
+        "",
+        "",
+        ALERTS,
     ),
     Change("DELETE", "/api/v1/user/keys/{key_id}", "", "", OWN),
     Change(
@@ -127,6 +157,9 @@ pub(crate) const CHANGES: &[Change] = &[
     ),
 ];
 
+/// The id of no alert and no silence.
+const NOTHING: &str = "00000000-0000-8000-8000-000000000000";
+
 /// How a caller loses its right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Loss {
@@ -150,7 +183,11 @@ impl Loss {
     pub(crate) fn refusal(self, scope: Scope) -> Option<(u16, &'static str)> {
         match self {
             Self::Revoked | Self::Expired | Self::Deleted => Some((401, "key_invalid")),
-            Self::Demoted => (scope == ALL).then_some((403, "admin_required")),
+            Self::Demoted => match scope {
+                ALL => Some((403, "admin_required")),
+                ALERTS => Some((403, "role_required")),
+                _ => None,
+            },
             Self::Deactivated => Some((403, "user_inactive")),
         }
     }
@@ -203,6 +240,9 @@ impl Cast {
             .replace("USER", &self.victim.id())
             .replace("{key_id}", &id_of(key).0)
             .replace("{host_id}", "nowhere")
+            .replace("{rule}", "ghost")
+            .replace("{alert_id}", NOTHING)
+            .replace("{silence_id}", NOTHING)
             .replace("NEW", "ghost")
     }
 

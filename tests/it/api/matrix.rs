@@ -160,6 +160,10 @@ async fn every_route_answers_those_who_may_call_it_and_nobody_else(database: Dat
             .replace("{user_id}", &nobody)
             .replace("{key_id}", "EXAMPLEkey01")
             .replace("{host_id}", "nowhere")
+            .replace("{alert_id}", &nobody)
+            .replace("{silence_id}", &nobody)
+            .replace("{rule}", "nowhere")
+            .replace("{channel}", "nowhere")
             // No unit that could be acted on is called so.
             .replace("{name}", "nowhere")
             .replace("{pid}", "1");

@@ -117,6 +117,21 @@ const OF_THE_DATABASE: &[&str] = &[
 
 /// Commands that change nothing in the database, or start and stop what does.
 const OTHERS: &[&str] = &[
+    // The daemon notes what is changed of alerts.
+    "alert ack",
+    "alert channel deliveries",
+    "alert channel list",
+    "alert history",
+    "alert list",
+    "alert preview",
+    "alert rule delete",
+    "alert rule list",
+    "alert rule set",
+    "alert rule show",
+    "alert silence add",
+    "alert silence end",
+    "alert silence list",
+    "alert test",
     // The daemon notes what is changed through it.
     "api",
     "audit list",

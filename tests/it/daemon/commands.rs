@@ -1,5 +1,6 @@
 //! Commands over one and many daemons: which are chosen, what is printed in each format, how it ends.
 
+mod alerts;
 mod any_route;
 mod fleet;
 mod formats;

@@ -40,6 +40,7 @@ const SERVER: &str = "needs the accounts of a PostgreSQL server";
 const ACCOUNTS: &str = "changes the accounts of this machine";
 const HOST: &str = "changes this host";
 const FLEET: &str = "plays for minutes, with servers of its own";
+const ALERT: &str = "needs an alert, a silence or a host of that name";
 const SSH: &str = "needs a host behind ssh";
 
 pub(crate) const LISTED: &[UnrunCommand] = &[
@@ -74,6 +75,15 @@ pub(crate) const LISTED: &[UnrunCommand] = &[
     listed("linux-api unit ", SYSTEMD, nothing),
     listed("linux-api logs", "reads the journal", nothing),
     listed("linux-api executor ", "acts on this host", nothing),
+    listed("linux-api alert ack ", ALERT, nothing),
+    listed("linux-api alert silence end ", ALERT, nothing),
+    listed("linux-api alert history --since 1d --host ", ALERT, nothing),
+    listed("linux-api alert test ", "needs a receiver", nothing),
+    listed(
+        "linux-api alert rule delete ",
+        "waits for a confirmation",
+        nothing,
+    ),
     listed("curl -X POST ", "acts on this host", nothing),
     listed(
         "cat /var/lib/linux-api/first-admin-key",

@@ -178,6 +178,19 @@ fn read_all(paths: &[PathBuf]) -> (Vec<Rule>, Vec<String>) {
     (rules, problems)
 }
 
+/// How many rules the files of a directory hold, and what is wrong with others, by file, line and key.
+#[must_use]
+pub fn check_rule_files(folder: &Path) -> (usize, Vec<String>) {
+    let files = list(folder);
+    let paths: Vec<PathBuf> = files.seen.into_iter().map(|(path, ..)| path).collect();
+    let (rules, mut problems) = read_all(&paths);
+    problems.extend(files.problem);
+    let count = rules.len();
+    let (_, left_out) = RuleSet::new(rules);
+    problems.extend(left_out.iter().map(ToString::to_string));
+    (count, problems)
+}
+
 /// The rules in force when nothing was read yet.
 pub(super) fn stock() -> Arc<RulesInForce> {
     let (set, _) = RuleSet::new(Vec::new());

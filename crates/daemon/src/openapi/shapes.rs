@@ -38,7 +38,7 @@ const OPTIONAL: [(&str, &str); 24] = [
     ("Welcome", "docs"),
 ];
 /// Schemas of which a request chooses the members; what utoipa says of them stays.
-const CHOSEN: [&str; 2] = [SELECTED, "Snapshot"];
+const CHOSEN: [&str; 3] = [SELECTED, "Snapshot", "AlertRuleDefinition"];
 
 /// Corrects the shapes of all requests and responses.
 pub(super) fn describe(document: &mut OpenApi) {
@@ -52,6 +52,7 @@ pub(super) fn describe(document: &mut OpenApi) {
             require_members(schema, &name);
         }
     }
+    forget_defaults(document);
     let without_required = requests_without_required_members(document);
     for item in document.paths.paths.values_mut() {
         // `DELETE /user/delete` keeps requiring its body: without one it would delete the caller.
@@ -67,6 +68,18 @@ pub(super) fn describe(document: &mut OpenApi) {
             if named.is_some_and(|name| without_required.contains(&name)) {
                 body.required = Some(Required::False);
             }
+        }
+    }
+}
+
+/// What a request may leave out has no value then: null, which utoipa takes from the code, is none.
+fn forget_defaults(document: &mut OpenApi) {
+    let Some(components) = document.components.as_mut() else {
+        return;
+    };
+    for name in ANY_OF {
+        if let Some(RefOr::T(Schema::Object(request))) = components.schemas.get_mut(name) {
+            request.properties.values_mut().for_each(forget_default);
         }
     }
 }
@@ -95,8 +108,8 @@ fn select_processes(document: &mut OpenApi) {
     components.schemas.insert(SELECTED.to_owned(), selected);
 }
 
-/// A request that names one of several members at least.
-const ANY_OF: &str = "SetUnitLimits";
+/// Requests that name one of several members at least.
+const ANY_OF: [&str; 3] = ["SetUnitLimits", "AddAlertSilence", "PreviewAlertRule"];
 
 /// The members of a request are optional when there is a default for each.
 fn requests_without_required_members(document: &OpenApi) -> BTreeSet<String> {
@@ -108,7 +121,7 @@ fn requests_without_required_members(document: &OpenApi) -> BTreeSet<String> {
             _ => false,
         })
         .map(|(name, _)| name.clone())
-        .filter(|name| name != ANY_OF)
+        .filter(|name| !ANY_OF.contains(&name.as_str()))
         .collect()
 }
 

@@ -168,7 +168,12 @@ pub(crate) async fn list_hosts(
         cursor.encode()
     });
     let now = clock.now();
-    let items = rows.into_iter().map(|row| fleet_host(row.host, now));
+    let ids: Vec<&str> = rows.iter().map(|row| row.host.id.as_str()).collect();
+    let alerts = store.count_alerts(&ids).await?;
+    let items = rows.into_iter().map(|row| {
+        let alerts = alerts.get(&row.host.id).copied().unwrap_or(0);
+        fleet_host(row.host, alerts, now)
+    });
     Ok(Json(Page {
         items: items.collect(),
         next_cursor,
@@ -221,7 +226,7 @@ pub(crate) async fn forget_host(
     Ok((StatusCode::ACCEPTED, Json(body)))
 }
 
-fn fleet_host(row: HostRow, now: Timestamp) -> FleetHost {
+fn fleet_host(row: HostRow, alerts: u64, now: Timestamp) -> FleetHost {
     let fault = row.clock_fault(now);
     let (facts_time, facts) = row.facts.unzip();
     let facts_time = facts_time.map(|time| time.to_string());
@@ -235,7 +240,7 @@ fn fleet_host(row: HostRow, now: Timestamp) -> FleetHost {
         last_seen: row.last_seen.to_string(),
         age_seconds: now.since(row.last_seen).as_secs(),
         state: HostState::of(row.last_seen, now),
-        alerts: facts.as_ref().and_then(|facts| facts.alerts),
+        alerts: Some(alerts),
         failed_units: facts.as_ref().and_then(|facts| facts.failed_units),
         clock: fault.map(|(fault, _)| fault),
         clock_ahead_seconds: fault.map(|(_, ahead)| ahead),

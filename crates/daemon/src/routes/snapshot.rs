@@ -22,6 +22,7 @@ use crate::tasks::sampler::HostSampler;
 use linux_api_host::Collector;
 use linux_api_wire::api::problem::Problem;
 use linux_api_wire::api::snapshot::Snapshot;
+use linux_api_wire::api_key::Scope;
 use linux_api_wire::snapshot::{self as model, Family, FamilyValue};
 
 /// How long the first reading of a daemon that has just started is waited for.
@@ -144,6 +145,10 @@ pub(crate) struct StreamSnapshots {
     /// processes shows them; none without it.
     #[param(minimum = 0, maximum = 1000, default = 0, required = false)]
     processes: i64,
+    /// `true`: also the event `alerts`, with what fires on the hosts of the database. It takes the scope
+    /// `alerts:read` too.
+    #[param(default = false, required = false)]
+    alerts: bool,
 }
 
 impl FromQuery for StreamSnapshots {
@@ -152,6 +157,7 @@ impl FromQuery for StreamSnapshots {
             include: families(query),
             interval: query.integer("interval", 1..=3600, 2),
             processes: query.integer("processes", 0..=1000, 0),
+            alerts: query.boolean("alerts", false),
         }
     }
 }
@@ -185,6 +191,9 @@ pub(crate) async fn stream_snapshots(
     headers: HeaderMap,
     ApiQuery(query): ApiQuery<StreamSnapshots>,
 ) -> Result<Response, ApiError> {
+    if query.alerts {
+        caller.identity.allow(Scope::AlertsRead)?;
+    }
     let (who, credentials) = credentials(&caller, &headers)?;
     let interval = Duration::from_secs(query.interval.unsigned_abs());
     let content = Content {
@@ -192,6 +201,7 @@ pub(crate) async fn stream_snapshots(
         processes: usize::try_from(query.processes)
             .ok()
             .filter(|count| *count > 0),
+        alerts: query.alerts,
     };
     let reader = streams.open(who, credentials, content, interval)?;
     Ok(event_stream(futures_util::stream::unfold(

@@ -100,7 +100,7 @@ impl LogReader {
                 }
             };
             // Also after the wait for entries: a key may have been revoked during it.
-            let refusal = hub.guard.refusal(&mut self.standing, Scope::LogsRead);
+            let refusal = hub.guard.refusal(&mut self.standing, &[Scope::LogsRead]);
             if let Some(reason) = refusal.await {
                 return Err(reason);
             }

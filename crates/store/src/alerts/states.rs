@@ -194,6 +194,29 @@ impl Store {
         rows.into_iter().map(|row| parse(&row)).collect()
     }
 
+    /// How many alerts fire or clear on each of the hosts with these ids; hosts without any are left out.
+    ///
+    /// # Errors
+    /// When the database can't be reached within the deadline.
+    pub async fn count_alerts(&self, hosts: &[&str]) -> Result<BTreeMap<String, u64>, StoreError> {
+        if hosts.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let rows: Vec<(String, i64)> = on_read!(self, |tx| {
+            let mut query = sqlx::QueryBuilder::new(
+                "select host_id, count(*) from alert_states where severity is not null and host_id in (",
+            );
+            let mut list = query.separated(", ");
+            for host in hosts {
+                list.push_bind(*host);
+            }
+            query.push(") group by host_id");
+            Ok(tx.fetch_all(query.build_query_as()).await?)
+        })?;
+        let count = |(host, count): (String, i64)| (host, u64::try_from(count).unwrap_or(0));
+        Ok(rows.into_iter().map(count).collect())
+    }
+
     /// Notes that a person has seen the alert with this id, with an audit row. Returns the state as it is then.
     ///
     /// # Errors

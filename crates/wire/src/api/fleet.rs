@@ -75,7 +75,7 @@ pub struct FleetHost {
     /// Whether its daemon lives, by `last_seen`.
     #[serde(default)]
     pub state: HostState,
-    /// How many alerts of it fire. This version has no alerts: always `null`.
+    /// How many alerts of it fire or clear; `null` from a daemon of an earlier version.
     #[serde(default)]
     pub alerts: Option<u64>,
     /// How many of its units have failed; `null` without systemd, or while it does not respond.

@@ -91,7 +91,11 @@ fn place(cursor: &str) -> Option<Place> {
     path = "/api/v1/alerts",
     tag = "alerts",
     params(ListAlerts, HostSelection, InstanceSelection),
-    responses((status = 200, description = "A page of alerts", body = AlertList))
+    responses(
+        (status = 200, description = "A page of alerts", body = AlertList),
+        (status = 404, description = "No host of this database has that id or name", body = Problem,
+            content_type = "application/problem+json"),
+    )
 )]
 pub(crate) async fn list_alerts(
     _caller: Caller<scope::AlertsRead>,

@@ -7,6 +7,7 @@ use linux_api_store::Store;
 use linux_api_store::alerts::history::NoticeFilter;
 use linux_api_wire::api::alerts::{AlertChange, AlertNotice, AlertSeverity};
 use linux_api_wire::api::page::{Cursor, Page};
+use linux_api_wire::api::problem::Problem;
 use linux_api_wire::time::Timestamp;
 use utoipa::IntoParams;
 use uuid::Uuid;
@@ -82,7 +83,11 @@ impl FromQuery for ListAlertHistory {
     path = "/api/v1/alerts/history",
     tag = "alerts",
     params(ListAlertHistory, HostSelection, InstanceSelection),
-    responses((status = 200, description = "A page of changes", body = Page<AlertNotice>))
+    responses(
+        (status = 200, description = "A page of changes", body = Page<AlertNotice>),
+        (status = 404, description = "No host of this database has that id or name", body = Problem,
+            content_type = "application/problem+json"),
+    )
 )]
 pub(crate) async fn list_alert_history(
     _caller: Caller<scope::AlertsRead>,

@@ -14,6 +14,7 @@ use linux_api_alerts::severity::Severity;
 use linux_api_store::Store;
 use linux_api_store::hosts::HostName;
 use linux_api_wire::api::alerts::{AlertEpisode, AlertPreview, PreviewAlertRule};
+use linux_api_wire::api::problem::Problem;
 use linux_api_wire::fleet::HostLabel;
 use linux_api_wire::time::{Clock, Timestamp};
 use serde_json::Value;
@@ -89,7 +90,11 @@ impl FromBody for Wanted {
     path = "/api/v1/alerts/preview",
     tag = "alerts",
     request_body = PreviewAlertRule,
-    responses((status = 200, description = "When it would have fired", body = AlertPreview))
+    responses(
+        (status = 200, description = "When it would have fired", body = AlertPreview),
+        (status = 404, description = "There is no such rule or host", body = Problem,
+            content_type = "application/problem+json"),
+    )
 )]
 pub(crate) async fn preview_rule(
     _caller: Caller<scope::AlertsRead>,

@@ -284,27 +284,14 @@ mod tests {
 
     #[test]
     fn definitions_are_the_same_on_the_wire() {
-        let own = r#"
-            name = "all_keys"
-            description = "each key once"
-            enabled = false
-            check = "process_missing"
-            process = { executable = "/usr/sbin/cron", uid = 0 }
-            labels = { process = ["a", "b*"] }
-            hosts = "env=prod"
-            warning = 1
-            critical = { at = 1, for = "1min", clear = 2 }
-            hysteresis = "1"
-            for = "10min"
-            keep_firing = "1min"
-            repeat = "never"
-            channels = ["ops"]
-            restart = "cron.service"
-            quiet_hours = true
-            when = "below"
-            series = "load.one"
-        "#;
-        let own: RuleDefinition = toml::from_str(own).unwrap();
+        let own = serde_json::json!({
+            "name": "all_keys", "description": "each key once", "enabled": false, "check": "process_missing",
+            "process": {"executable": "/usr/sbin/cron", "uid": 0}, "labels": {"process": ["a", "b*"]},
+            "hosts": "env=prod", "warning": 1.0, "critical": {"at": 1.0, "for": "1min", "clear": 2.0},
+            "hysteresis": "1", "for": "10min", "keep_firing": "1min", "repeat": "never", "channels": ["ops"],
+            "restart": "cron.service", "quiet_hours": true, "when": "below", "series": "load.one"
+        });
+        let own: RuleDefinition = serde_json::from_value(own).unwrap();
         let stock = stock::rules().iter().map(|rule| rule.definition.clone());
         for definition in stock.chain([own]) {
             let wire = on_wire(&definition).unwrap();

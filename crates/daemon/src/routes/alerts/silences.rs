@@ -193,7 +193,7 @@ fn read(wanted: AddAlertSilence, by: &str, now: Timestamp) -> Result<Silence, Ap
         },
         from,
         until,
-        weekly: wanted.weekly.map(weekly).transpose()?,
+        weekly: wanted.weekly.as_ref().map(weekly).transpose()?,
         comment: wanted.comment.trim().to_owned(),
         created_by: by.to_owned(),
     };
@@ -209,7 +209,7 @@ fn read(wanted: AddAlertSilence, by: &str, now: Timestamp) -> Result<Silence, Ap
     Ok(silence)
 }
 
-fn weekly(times: WeeklyTimes) -> Result<Weekly, ApiError> {
+fn weekly(times: &WeeklyTimes) -> Result<Weekly, ApiError> {
     let windows = times.windows.iter().map(|text| text.parse());
     let windows: Result<_, _> = windows.collect();
     Ok(Weekly {
