@@ -101,9 +101,12 @@ fn channels() -> Listing<AlertChannel> {
         columns: vec![
             Column::text("NAME", |row: &AlertChannel| row.name.as_str().into()),
             Column::text("KIND", |row| row.kind.as_str().into()),
-            Column::text("SENDS", |row| match row.can_send {
-                true => Cell::new("yes", Tone::Good),
-                false => Cell::new("no", Tone::Bad),
+            Column::text("SENDS", |row| {
+                if row.can_send {
+                    Cell::new("yes", Tone::Good)
+                } else {
+                    Cell::new("no", Tone::Bad)
+                }
             }),
             Column::text("LAST", |row| match &row.last_delivery {
                 Some(last) => state(last),

@@ -22,7 +22,7 @@ const PAGE: u32 = 1000;
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Only these changes, separated by commas: firing, escalated, lowered, resolved, repeated, flapping,
-    /// settled, ended, gave_up
+    /// settled, ended, `gave_up`
     #[arg(long, value_name = "CHANGES", value_delimiter = ',', value_parser = parse_change)]
     change: Vec<AlertChange>,
     /// Only of this severity: warning or critical
@@ -34,7 +34,7 @@ pub(super) struct Options {
     /// Only of this rule
     #[arg(long, value_name = "NAME")]
     rule: Option<String>,
-    /// Only with this label, such as mount_point=/srv or unit=nginx*
+    /// Only with this label, such as `mount_point=/srv` or unit=nginx*
     #[arg(long, value_name = "KEY=PATTERN")]
     instance: Option<String>,
     /// Only since this time: a duration until now such as 12h, a date, or a time such as

@@ -31,7 +31,7 @@ pub(super) struct Options {
     /// Only of this rule, or of those that fit a pattern with * and ?
     #[arg(long, value_name = "NAME")]
     rule: Option<String>,
-    /// Only with this label, such as mount_point=/srv or unit=nginx*
+    /// Only with this label, such as `mount_point=/srv` or unit=nginx*
     #[arg(long, value_name = "KEY=PATTERN")]
     instance: Option<String>,
     /// Only what no one has acknowledged or silenced, of hosts that are not down

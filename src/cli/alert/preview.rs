@@ -14,7 +14,7 @@ use linux_api_wire::units::{minute, span};
 /// Show when a rule would have fired over stored history
 ///
 /// A rule that there is, or one of a file that need not be in force. Of what most checks read no history is stored: rules
-/// about series, disk_space, disk_inodes and memory_low can be previewed.
+/// about series, `disk_space`, `disk_inodes` and `memory_low` can be previewed.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// The name of a rule, or of one in --file where it has several
@@ -77,14 +77,16 @@ fn in_words(preview: &AlertPreview, limit: usize) -> String {
         1 => "1 host".to_owned(),
         many => format!("{many} hosts"),
     };
-    let mut text = format!("{}, on {hosts}", preview.summary);
-    if preview.total > 0 {
-        text.push_str(&format!(
-            ": {} critical, {} warnings, {} notices",
-            preview.critical, preview.warning, preview.notices
-        ));
-    }
-    text.push('\n');
+    let counts = format!(
+        ": {} critical, {} warnings, {} notices",
+        preview.critical, preview.warning, preview.notices
+    );
+    let counts = if preview.total > 0 {
+        counts
+    } else {
+        String::new()
+    };
+    let mut text = format!("{}, on {hosts}{counts}\n", preview.summary);
     for one in preview.episodes.iter().take(limit) {
         text.push_str(&line(one));
     }
@@ -92,14 +94,14 @@ fn in_words(preview: &AlertPreview, limit: usize) -> String {
         .total
         .saturating_sub(limit.min(preview.episodes.len()));
     if more > 0 {
-        text.push_str(&format!("and {more} earlier ones; --limit shows more\n"));
+        text.extend([format!("and {more} earlier ones; --limit shows more\n")]);
     }
     if !preview.hosts_without_data.is_empty() {
         let names = preview.hosts_without_data.join(", ");
-        text.push_str(&format!("no history: {}\n", clean(&names)));
+        text.extend([format!("no history: {}\n", clean(&names))]);
     }
     for note in &preview.notes {
-        text.push_str(&format!("note: {note}\n"));
+        text.extend([format!("note: {note}\n")]);
     }
     text
 }

@@ -177,7 +177,7 @@ fn head(rule: &AlertRule) -> String {
     let mut text = format!("# {source}; judges {}: {}\n", rule.subject, rule.meaning);
     for (severity, threshold) in [("warning", &rule.warning), ("critical", &rule.critical)] {
         if let Some(threshold) = threshold {
-            text.push_str(&format!("# {severity}: {threshold}\n"));
+            text.extend([format!("# {severity}: {threshold}\n")]);
         }
     }
     text

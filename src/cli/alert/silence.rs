@@ -45,7 +45,7 @@ struct Add {
     /// Hosts with these labels, such as env=dev,role=web
     #[arg(long, value_name = "LABELS")]
     hosts: Option<String>,
-    /// Instances with this label, such as mount_point=/data/*; repeatable
+    /// Instances with this label, such as `mount_point=/data/*`; repeatable
     #[arg(long, value_name = "KEY=PATTERN", value_parser = parse_instance)]
     instance: Vec<(String, String)>,
     /// Only warnings, or only critical ones
@@ -204,9 +204,12 @@ fn listing() -> Listing<AlertSilence> {
     Listing {
         columns: vec![
             Column::text("ID", |row: &AlertSilence| ids::short(&row.id).into()),
-            Column::text("ACTIVE", |row| match row.active {
-                true => Cell::new("yes", Tone::Good),
-                false => "no".into(),
+            Column::text("ACTIVE", |row| {
+                if row.active {
+                    Cell::new("yes", Tone::Good)
+                } else {
+                    "no".into()
+                }
             }),
             Column::text("UNTIL (UTC)", |row| until(row).into()),
             Column::number("HOLDS", |row| row.holds.to_string().into()),

@@ -106,7 +106,7 @@ fn some_of(problems: &[String]) -> String {
     let mut text = problems[..problems.len().min(NAMED)].join("; ");
     let more = problems.len().saturating_sub(NAMED);
     if more > 0 {
-        text.push_str(&format!("; and {more} more"));
+        text.extend([format!("; and {more} more")]);
     }
     text
 }
