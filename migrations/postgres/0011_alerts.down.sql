@@ -13,3 +13,8 @@ update api_keys set scopes = case
     when trim(replace(replace(scopes, 'alerts:read', ''), 'alerts:write', '')) = '' then 'keys:self' else trim(replace(replace(scopes, 'alerts:read', ''), 'alerts:write', '')) end
 where scopes <> '';
 update settings set value = cast(cast(value as bigint) + 1 as text) where name = 'auth_revision';
+
+update settings set value = coalesce(
+    (select value from settings where name = 'min_compatible_before_0011'), '10')
+where name = 'min_compatible';
+delete from settings where name = 'min_compatible_before_0011';

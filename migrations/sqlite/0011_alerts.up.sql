@@ -82,3 +82,8 @@ create table alert_brakes (
     -- JSON
     brake text not null
 ) strict;
+
+-- A program that does not know the scopes could read no key that names one.
+insert into settings (name, value)
+select 'min_compatible_before_0011', value from settings where name = 'min_compatible';
+update settings set value = '11' where name = 'min_compatible';

@@ -14,4 +14,5 @@ pub(crate) mod postgres;
 pub(crate) mod small_program;
 pub(crate) mod sshd;
 pub(crate) mod statement;
+pub(crate) mod timedate;
 pub(crate) mod timescale;

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::api::app::{App, Caller, START, Setup};
 use crate::api::database::Database;
 use crate::support::bus::{Bus, FakeUnit, Systemd, unit};
+use crate::support::timedate::serve_clock;
 
 const UNITS: &str = "/api/v1/system/units";
 
@@ -369,7 +370,7 @@ async fn restarts_are_counted_of_services_that_live_and_all_names_of_failed_ones
         };
         all.push(runs);
     }
-    let systemd = Systemd::start(&bus, all).await;
+    let _systemd = Systemd::start(&bus, all).await;
     let units = Units::new(folder.path(), Clock::system());
     let expected = [("runs.service", 3), ("waits.service", 7)];
     let expected = expected.map(|(name, count)| (name.to_owned(), count));
@@ -381,6 +382,6 @@ async fn restarts_are_counted_of_services_that_live_and_all_names_of_failed_ones
 
     // The bus says that there is no such service, and the connection stays.
     assert_eq!(units.is_clock_synchronised().await, Ok(None));
-    systemd.serve_clock(false).await;
+    let _clock = serve_clock(&bus, false).await;
     assert_eq!(units.is_clock_synchronised().await, Ok(Some(false)));
 }

@@ -161,7 +161,9 @@ async fn the_credentials_of_one_host_make_no_other_host_act() {
         .unwrap();
     for sql in FORBIDDEN {
         let refused = execute(&mut taken, sql).await.unwrap_err();
-        let code = refused.as_database_error().and_then(|error| error.code());
+        let code = refused
+            .as_database_error()
+            .and_then(sqlx::error::DatabaseError::code);
         assert_eq!(code.as_deref(), Some("42501"), "{sql}: {refused}");
     }
     // What it may write: rows like those of an act that was requested of the other host, and all of its row.

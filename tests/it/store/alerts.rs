@@ -284,7 +284,10 @@ async fn silences_end_and_are_forgotten(database: Database) {
     );
     clock.advance(Duration::from_hours(1));
     let later = store.clock().now();
-    assert_eq!(store.alert_silences(later).await.unwrap(), [long.clone()]);
+    assert_eq!(
+        store.alert_silences(later).await.unwrap(),
+        std::slice::from_ref(&long)
+    );
     let not_found =
         |error: StoreError| matches!(error, StoreError::Refused(Refusal::SilenceNotFound));
     assert!(not_found(

@@ -16,7 +16,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use objects::{Service, Timedate, Timer, Unit};
+use objects::{Service, Timer, Unit};
 use zbus::object_server::SignalEmitter;
 use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue};
 use zbus::{Connection, connection, interface};
@@ -124,7 +124,7 @@ struct State {
 /// The fake, on its bus.
 pub(crate) struct Systemd {
     state: Arc<Mutex<State>>,
-    connection: Connection,
+    _connection: Connection,
 }
 
 impl Systemd {
@@ -154,20 +154,8 @@ impl Systemd {
         let builder = builder.name("org.freedesktop.systemd1").unwrap();
         Self {
             state,
-            connection: builder.build().await.unwrap(),
+            _connection: builder.build().await.unwrap(),
         }
-    }
-
-    /// Adds the service that knows whether the clock is synchronised.
-    pub(crate) async fn serve_clock(&self, is_synchronised: bool) {
-        let clock = Timedate(is_synchronised);
-        let server = self.connection.object_server();
-        server
-            .at("/org/freedesktop/timedate1", clock)
-            .await
-            .unwrap();
-        let name = "org.freedesktop.timedate1";
-        self.connection.request_name(name).await.unwrap();
     }
 
     /// What was called since the last time, without looks.

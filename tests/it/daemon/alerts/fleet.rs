@@ -20,13 +20,13 @@ async fn two_hundred_hosts_that_fail_at_once_are_one_message(database: Database)
     let store = open(&database, &clock).await;
     let mut daemon = Daemon::start(&store, &clock, "web-01", &receiver);
     seen(&store, names(200)).await;
-    daemon.turns(Duration::from_secs(60)).await;
+    daemon.turns(Duration::from_mins(1)).await;
     seen(&store, names(200)).await;
     daemon.turns(Duration::from_mins(6)).await;
-    let received = receiver.all();
-    assert_eq!(received.len(), 1);
-    assert_eq!(received[0].json()["data"]["total"], 200);
-    let text = received[0].json()["data"]["text"]
+    let requests = receiver.all();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].json()["data"]["total"], 200);
+    let text = requests[0].json()["data"]["text"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -61,10 +61,10 @@ async fn a_host_that_is_down_holds_back_its_other_alerts(database: Database) {
             delivered = Some(store.clock().now().since(down_at));
         }
     }
-    let received = receiver.all();
-    assert_eq!(kinds(&received), ["firing"]);
-    assert_eq!(received[0].alerts()[0]["rule"], "host_down");
-    let fired = received[0].alerts()[0]["time"]
+    let requests = receiver.all();
+    assert_eq!(kinds(&requests), ["firing"]);
+    assert_eq!(requests[0].alerts()[0]["rule"], "host_down");
+    let fired = requests[0].alerts()[0]["time"]
         .as_str()
         .unwrap()
         .parse::<Timestamp>();

@@ -40,8 +40,8 @@ async fn a_daemon_sends_what_its_rules_find() {
     while of_rule().is_none() {
         receiver.next().await;
     }
-    let received = of_rule().unwrap();
-    assert!(received.is_signed_with(KEY));
-    assert_eq!(received.kinds(), ["firing"]);
+    let requests = of_rule().unwrap();
+    assert!(requests.is_signed_with(KEY));
+    assert_eq!(requests.kinds(), ["firing"]);
     drop(daemon);
 }

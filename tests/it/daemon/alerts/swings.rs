@@ -22,9 +22,9 @@ async fn a_value_that_swings_is_sent_once_and_resolved_once(database: Database) 
     }
     daemon.disks.set("/", 50.0);
     daemon.turns(Duration::from_mins(15)).await;
-    let received = receiver.all();
-    assert_eq!(kinds(&received), ["firing", "resolved"]);
-    let firing = &received[0].alerts()[0];
+    let requests = receiver.all();
+    assert_eq!(kinds(&requests), ["firing", "resolved"]);
+    let firing = &requests[0].alerts()[0];
     assert_eq!(firing["rule"], "root_space");
     assert_eq!(firing["host"], "web-01");
     assert_eq!(firing["labels"]["mount_point"], "/");

@@ -128,14 +128,3 @@ impl Timer {
         u64::MAX
     }
 }
-
-/// The clock of the host, as systemd-timedated has it.
-pub(super) struct Timedate(pub(super) bool);
-
-#[interface(name = "org.freedesktop.timedate1")]
-impl Timedate {
-    #[zbus(property, name = "NTPSynchronized")]
-    fn is_synchronised(&self) -> bool {
-        self.0
-    }
-}
