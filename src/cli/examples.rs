@@ -124,7 +124,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     (
         "alert ack",
-        &["linux-api alert ack 2b1f0c9a --comment 'moving old backups'"],
+        &["linux-api alert ack 2b1f0c9a --comment planned"],
     ),
     (
         "alert silence list",

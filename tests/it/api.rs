@@ -9,6 +9,7 @@ mod wire;
 
 mod acts;
 mod admin;
+mod alert_rules;
 mod alerts;
 mod audit;
 mod audit_list;

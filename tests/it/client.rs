@@ -23,6 +23,7 @@ use linux_api_wire::fleet::HostState;
 use linux_api_wire::time::Clock;
 use linux_api_wire::user::Role;
 
+mod alerts;
 mod hostile;
 mod keyrings;
 mod local;
@@ -208,7 +209,7 @@ async fn every_route_of_the_daemon_has_a_call() {
     assert_all_were_asked(&client).await;
 }
 
-/// Acts, units and logs: nothing acts for this daemon, and systemd and a journal may be missing, so that a refusal
+/// Alerts, acts, units and logs: nothing acts for this daemon, and systemd and a journal may be missing, so that a refusal
 /// will do.
 async fn act_and_look(client: &Client) {
     #[track_caller]
@@ -222,6 +223,7 @@ async fn act_and_look(client: &Client) {
             matches!(result, Err(ClientError::Refused { code, .. }) if code == "not_found");
         assert!(!is_unknown, "{result:?}");
     }
+    alerts::all_calls(client).await;
     assert!(!client.acts().await.unwrap().available);
     let process = ProcessIdentity {
         pid: std::process::id(),

@@ -90,26 +90,16 @@ pub(crate) fn fits(value: &Value, schema: &Value, at: &str) {
         return fits(value, &joined(parts), at);
     }
     if let Some(choices) = schema["oneOf"].as_array() {
-        let choice = choices
-            .iter()
-            .find(|choice| (choice["type"] == "null") == value.is_null());
-        return fits(value, choice.expect("a choice"), at);
+        let choice = choices.iter().find(|choice| is_for(choice, value));
+        let choice = choice.unwrap_or_else(|| panic!("{at}: {value} is declared as {schema}"));
+        return fits(value, choice, at);
     }
-    let kind = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(number) if number.is_f64() => "number",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    let declared: Vec<&str> = match &schema["type"] {
-        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
-        kind => kind.as_str().into_iter().collect(),
-    };
+    // Anything.
+    if schema.as_object().is_some_and(serde_json::Map::is_empty) {
+        return;
+    }
     assert!(
-        declared.contains(&kind) || (kind == "integer" && declared.contains(&"number")),
+        is_for(schema, value),
         "{at}: {value} is declared as {schema}"
     );
     if let Some(words) = schema["enum"].as_array() {
@@ -138,6 +128,38 @@ pub(crate) fn fits(value: &Value, schema: &Value, at: &str) {
         }
         _ => {}
     }
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(number) if number.is_f64() => "number",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// Whether a schema is for values of this kind, whatever its members are.
+fn is_for(schema: &Value, value: &Value) -> bool {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = document().pointer(reference.trim_start_matches('#'));
+        return is_for(target.expect("a reference that leads somewhere"), value);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        return choices.iter().any(|choice| is_for(choice, value));
+    }
+    if schema["allOf"].is_array() {
+        return value.is_object();
+    }
+    let kind = kind_of(value);
+    let declared: Vec<&str> = match &schema["type"] {
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
+        kind => kind.as_str().into_iter().collect(),
+    };
+    declared.contains(&kind) || (kind == "integer" && declared.contains(&"number"))
 }
 
 /// An object that has the members of all parts.

@@ -50,7 +50,7 @@ async fn earlier_keys_keep_to_earlier_scopes(database: Database) {
     let lowest = "select cast(value as bigint) from settings where name = 'min_compatible'";
     assert_eq!(direct.number(lowest).await, 8);
     store.migrate(no_backup).await.unwrap();
-    assert_eq!(direct.number(lowest).await, 10);
+    assert_eq!(direct.number(lowest).await, 11);
     assert_eq!(scopes(&store, "key_boss").await, Scopes::before_acts());
     assert_eq!(
         scopes(&store, "narrow").await,

@@ -28,6 +28,8 @@ pub const INTERVAL: Duration = Duration::from_secs(10);
 const SPOOL_BYTES_MAX: u64 = 256 << 20;
 /// The stored rules as they were last read, in the state directory: they count without the database too.
 const RULES: &str = "alerts-rules.json";
+/// When the first turn is: neither when flushes are nor when the leader's turns are.
+const FIRST_TURN: Duration = Duration::from_millis(1_200);
 /// How long what helps to understand notices may take to be read, for all of an evaluation.
 const CONTEXT_TIME: Duration = Duration::from_secs(5);
 /// What could not be stored, in the state directory.
@@ -83,6 +85,8 @@ impl<R: ReadingSource> Evaluator<R> {
 
     /// Judges at each interval until stopped. What is not stored then is in the file.
     pub async fn run(mut self, stop: CancellationToken) {
+        stop.run_until_cancelled(tokio::time::sleep(FIRST_TURN))
+            .await;
         every(INTERVAL, &stop, &mut self, |one| one.turn().boxed()).await;
     }
 

@@ -29,8 +29,14 @@ use crate::tasks::supervisor::every;
 
 /// How often the sender looks whether something is to be sent.
 const TURN: Duration = Duration::from_secs(5);
-/// How often the lease is renewed, and others try to take it.
+/// How often the lease is renewed.
 const LEASE_INTERVAL: Duration = Duration::from_secs(15);
+/// How often the others try to take it: with a minute that it lasts, another daemon leads within 90 seconds, and a
+/// thousand daemons make 40 transactions a second of it.
+const TRY_INTERVAL: Duration = Duration::from_secs(25);
+/// When the first turn is. The evaluator has another place in its interval, so that both seldom need a connection
+/// at the same time: an idle daemon keeps one.
+const FIRST_TURN: Duration = Duration::from_millis(3_700);
 /// How often old rows are deleted.
 const TIDY_INTERVAL: Duration = Duration::from_hours(1);
 /// How often what is remembered of hosts that were forgotten is ended.
@@ -108,6 +114,8 @@ impl Leader {
 
     /// Works until stopped, and then lets another daemon take over at once.
     pub async fn run(mut self, stop: CancellationToken) {
+        stop.run_until_cancelled(tokio::time::sleep(FIRST_TURN))
+            .await;
         every(TURN, &stop, &mut self, |one| one.turn().boxed()).await;
         if let Some(lease) = self.lease {
             // When this fails, the lease ends a minute later.
@@ -192,7 +200,11 @@ impl Leader {
             .lease
             .as_ref()
             .is_some_and(|lease| lease.sends != sends);
-        if !is_due(self.lease_checked, LEASE_INTERVAL, now) && !is_other {
+        let interval = match self.lease {
+            Some(_) => LEASE_INTERVAL,
+            None => TRY_INTERVAL,
+        };
+        if !is_due(self.lease_checked, interval, now) && !is_other {
             return Ok(self.lease.is_some());
         }
         let word = if sends { "send" } else { "show" };

@@ -35,7 +35,7 @@ impl Stage {
             _daemon: daemon,
         };
         // It listens before its database is open.
-        eventually(|| stage.run(&["alert", "rule", "list"]).code == 0);
+        eventually(|| stage.run(&["alert", "silence", "list"]).code == 0);
         stage
     }
 

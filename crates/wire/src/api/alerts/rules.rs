@@ -70,11 +70,11 @@ pub struct AlertRuleDefinition {
     pub check: Option<String>,
     /// For `process_missing`: `unit`, or `executable` and `uid`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<BTreeMap<String, serde_json::Value>>)]
     pub process: Option<serde_json::Value>,
     /// Which instances: for each label a pattern with `*` and `?`, or a list of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schema(value_type = Object)]
+    #[schema(value_type = BTreeMap<String, serde_json::Value>)]
     pub labels: BTreeMap<String, serde_json::Value>,
     /// Which hosts, by their labels: `env=prod,role=web`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
