@@ -18,6 +18,8 @@ for = \"0s\"
 struct Stage {
     home: TempDir,
     _daemon: Daemon,
+    /// Its database is in it.
+    _state: TempDir,
 }
 
 impl Stage {
@@ -33,9 +35,10 @@ impl Stage {
         let stage = Self {
             home: user,
             _daemon: daemon,
+            _state: home,
         };
-        // It listens before its database is open.
-        eventually(|| stage.run(&["alert", "silence", "list"]).code == 0);
+        // It listens before its database is open and its rules are read.
+        eventually(|| stage.run(&["alert", "rule", "show", "disk_space"]).code == 0);
         stage
     }
 

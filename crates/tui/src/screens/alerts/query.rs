@@ -235,7 +235,7 @@ impl Query for AlertSilencesQuery {
     }
 }
 
-/// What a rule would have done in the last [`DAYS`] days.
+/// What a rule would have done in the last `DAYS` days.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AlertPreviewQuery {
     /// The rule.
