@@ -49,7 +49,7 @@ struct Show {
 
 /// Make or change rules from a file
 ///
-/// TOML with a [[rule]] for each, as docs/alerts.md describes it. A rule of yours with the same name is replaced; all
+/// TOML with a `[[rule]]` for each, as docs/alerts.md describes it. A rule of yours with the same name is replaced; all
 /// daemons of the database have them within 30 seconds. Needs the role operator or admin.
 #[derive(Debug, clap::Args)]
 struct Set {
