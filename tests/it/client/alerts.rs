@@ -39,7 +39,8 @@ pub(super) async fn all_calls(client: &Client) {
     let rules = client.alert_rules().await.unwrap();
     assert!(rules.items.iter().any(|one| one.name == "host_down"));
     let preview = PreviewAlertRule {
-        definition: Some(rule),
+        // It is not in force yet.
+        rule: Some("busy".to_owned()),
         ..PreviewAlertRule::default()
     };
     client.preview_alert_rule(&preview).await.unwrap();

@@ -103,7 +103,7 @@ pub(crate) async fn preview_rule(
     State(clock): State<Clock>,
     ApiJson(wanted): ApiJson<Wanted>,
 ) -> Result<Json<AlertPreview>, ApiError> {
-    let (rules, rule) = chosen(&wanted, &alerts)?;
+    let (rules, rule) = chosen(&wanted, &alerts, &store).await?;
     let past = Past::of(&rule.subject).ok_or_else(|| {
         let message = format!(
             "Input should be a rule about a series, {}: no history is stored of what {} reads",
@@ -147,17 +147,14 @@ pub(crate) async fn preview_rule(
 }
 
 /// The rules in force with the one that is meant, which counts as if it were switched on.
-fn chosen(wanted: &Wanted, alerts: &Alerts) -> Result<(RuleSet, Rule), ApiError> {
+async fn chosen(
+    wanted: &Wanted,
+    alerts: &Alerts,
+    store: &Store,
+) -> Result<(RuleSet, Rule), ApiError> {
     let in_force = alerts.rules();
     let mut rule = match (&wanted.rule, &wanted.definition) {
-        (Some(name), None) => {
-            let name = name.parse().ok();
-            let found = name.and_then(|name| in_force.set.get(&name));
-            found.cloned().ok_or_else(|| {
-                let detail = "No rule in force has this name; GET /api/v1/alerts/rules lists them.";
-                missing("rule_not_found", detail)
-            })?
-        }
+        (Some(name), None) => named(name, &in_force.set, store).await?,
         (None, Some(definition)) => check(definition.clone())?,
         _ => {
             let message = "Input should have either rule or definition";
@@ -171,6 +168,25 @@ fn chosen(wanted: &Wanted, alerts: &Alerts) -> Result<(RuleSet, Rule), ApiError>
     let meant = (rule.source != RuleSource::Stock).then(|| rule.clone());
     let (set, _) = RuleSet::new(meant.into_iter().chain(own.cloned()).collect());
     Ok((set, rule))
+}
+
+/// The rule of this name. One of a user is read from the database: it may have been changed a moment ago, and is not
+/// in force yet then.
+async fn named(name: &str, in_force: &RuleSet, store: &Store) -> Result<Rule, ApiError> {
+    let found = name.parse().ok().and_then(|name| in_force.get(&name));
+    let is_file = |rule: &&Rule| matches!(rule.source, RuleSource::File(_));
+    if let Some(rule) = found.filter(is_file) {
+        return Ok(rule.clone());
+    }
+    let mut stored = store.alert_rules().await?.into_iter();
+    if let Some(stored) = stored.find(|rule| rule.definition.name == name) {
+        return check(stored.definition);
+    }
+    let stock = found.filter(|rule| rule.source == RuleSource::Stock);
+    stock.cloned().ok_or_else(|| {
+        let detail = "No rule has this name; GET /api/v1/alerts/rules lists them.";
+        missing("rule_not_found", detail)
+    })
 }
 
 /// The hosts that are meant and that the rule is about.
