@@ -405,7 +405,13 @@ mod tests {
     fn words(line: &str) -> Vec<&str> {
         let line = line.split("  #").next().unwrap();
         let line = line.split(" > ").next().unwrap();
-        let words = line.split_whitespace();
+        // What stands between quotes is one word.
+        let parts = line.split('\'').enumerate();
+        let words = parts.flat_map(|(place, part)| {
+            let is_quoted = place % 2 == 1;
+            let words = part.split_whitespace().filter(move |_| !is_quoted);
+            words.chain(Some(part).filter(move |_| is_quoted))
+        });
         words.skip_while(|word| *word == "sudo").collect()
     }
 
