@@ -46,7 +46,7 @@ impl FaultReader {
 mod tests {
     use super::*;
 
-    /// On the machine that runs the tests, whatever it has.
+    /// On the machine that runs the tests; it may have no arrays.
     #[test]
     fn this_machine_is_read() {
         let mut reader = FaultReader::new(&HostRoots::default());

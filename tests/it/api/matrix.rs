@@ -154,14 +154,14 @@ async fn every_route_answers_those_who_may_call_it_and_nobody_else(database: Dat
     let app = App::new(&database).await;
     app.sample_load(1.0, 50).await;
     let kinds = kinds(&app).await;
-    let nobody = Uuid::new_v4().to_string();
+    let absent = Uuid::new_v4().to_string();
     for (method, template, scope, _) in declared() {
         let path = template
-            .replace("{user_id}", &nobody)
+            .replace("{user_id}", &absent)
             .replace("{key_id}", "EXAMPLEkey01")
             .replace("{host_id}", "nowhere")
-            .replace("{alert_id}", &nobody)
-            .replace("{silence_id}", &nobody)
+            .replace("{alert_id}", &absent)
+            .replace("{silence_id}", &absent)
             .replace("{rule}", "nowhere")
             .replace("{channel}", "nowhere")
             // No unit that could be acted on is called so.

@@ -33,15 +33,15 @@ async fn what_a_caller_may_not_do_is_in_the_log_too(database: Database) {
     let viewer = app.user("alice1", Role::Viewer).await;
     let asleep = app.user_as("asleep", Role::Admin, false, false).await;
     let narrow = app.key(&admin, &[Scope::AuditRead], None).await;
-    let nobody = Uuid::new_v4().to_string();
+    let absent = Uuid::new_v4().to_string();
     for (method, template) in changes() {
         let path = template
-            .replace("{user_id}", &nobody)
+            .replace("{user_id}", &absent)
             .replace("{key_id}", "EXAMPLEkey01")
             .replace("{host_id}", "nowhere")
             .replace("{pid}", "17")
-            .replace("{alert_id}", &nobody)
-            .replace("{silence_id}", &nobody)
+            .replace("{alert_id}", &absent)
+            .replace("{silence_id}", &absent)
             .replace("{rule}", "disk_space")
             .replace("{name}", "nginx.service");
         let path = match template {
@@ -52,11 +52,11 @@ async fn what_a_caller_may_not_do_is_in_the_log_too(database: Database) {
         // What names nothing in its path is about the caller itself, or not known yet.
         let named = match template {
             _ if template.contains("{key_id}") => Some("key:EXAMPLEkey01".to_owned()),
-            _ if template.contains("{user_id}") => Some(format!("user:{nobody}")),
+            _ if template.contains("{user_id}") => Some(format!("user:{absent}")),
             _ if template.contains("{host_id}") => Some("host:nowhere".to_owned()),
             _ if template.contains("{pid}") => Some("process:17".to_owned()),
-            _ if template.contains("{alert_id}") => Some(format!("alert:{nobody}")),
-            _ if template.contains("{silence_id}") => Some(format!("silence:{nobody}")),
+            _ if template.contains("{alert_id}") => Some(format!("alert:{absent}")),
+            _ if template.contains("{silence_id}") => Some(format!("silence:{absent}")),
             _ if template.contains("{rule}") => Some("alert:disk_space".to_owned()),
             _ if template.contains("{name}") => Some("unit:nginx.service".to_owned()),
             _ => None,
@@ -77,7 +77,7 @@ async fn what_a_caller_may_not_do_is_in_the_log_too(database: Database) {
         for (key, name, reason) in asked_by {
             let verb: Method = method.parse().unwrap();
             let body = match template {
-                "/api/v1/user/delete" => json!({"user_id": nobody}),
+                "/api/v1/user/delete" => json!({"user_id": absent}),
                 "/api/v1/user/register" => json!({"username": "mallory"}),
                 _ => json!({"name": "k"}),
             };
@@ -96,7 +96,7 @@ async fn what_a_caller_may_not_do_is_in_the_log_too(database: Database) {
             );
             assert_eq!(row["address"], "192.0.2.7");
             let target = match (template, name) {
-                ("/api/v1/user/delete", "alice1") => format!("user:{nobody}"),
+                ("/api/v1/user/delete", "alice1") => format!("user:{absent}"),
                 _ => named.clone().unwrap_or_else(|| format!("by:{name}")),
             };
             assert_eq!(row["target"], target, "{method} {template} as {name}");
@@ -117,11 +117,11 @@ async fn what_a_caller_may_not_do_is_in_the_log_too(database: Database) {
 async fn what_nobody_could_do_is_in_the_log_too(database: Database) {
     let app = App::new(&database).await;
     let admin = app.admin().await;
-    let nobody = Uuid::new_v4().to_string();
+    let absent = Uuid::new_v4().to_string();
     let unknown = PlainKey::generate().unwrap();
     for (method, template) in changes() {
         let path = template
-            .replace("{user_id}", &nobody)
+            .replace("{user_id}", &absent)
             .replace("{key_id}", "EXAMPLEkey01");
         let verb: Method = method.parse().unwrap();
         let asked_with = [
