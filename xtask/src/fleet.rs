@@ -3,6 +3,7 @@
 //! Each played daemon runs the tasks of a real one that reach its database, with pools of the real sizes,
 //! on a host that is made up. [`report::NOT_PLAYED`] says what is left out.
 
+mod alerts;
 mod crowd;
 mod history;
 mod host;
@@ -25,6 +26,7 @@ use anyhow::bail;
 use clap::Args;
 use tokio::time::sleep;
 
+use alerts::Receiver;
 use crowd::Crowd;
 use keys::Keys;
 use report::{Report, Row};
@@ -124,7 +126,8 @@ impl Fleet {
             site.analyze().await?;
         }
         let keys = Keys::create(&site).await?;
-        let crowd = Crowd::start(&site, self.hosts, traffic).await?;
+        let receiver = Receiver::start(site.path("receiver")).await?;
+        let crowd = Crowd::start(&site, &receiver, self.hosts, traffic).await?;
         println!("{} daemons run", crowd.len());
         sleep(SETTLE).await;
 
@@ -140,9 +143,11 @@ impl Fleet {
         in_use.stop().await;
         revocation::of_idle(&site, &crowd, &mut report).await?;
 
+        receiver.note_quiet(&mut report);
         if self.days > 0 {
             questions::measure(self, &site, &keys, &mut report).await?;
         }
+        receiver.watch_failing(&crowd, &mut report).await?;
         crowd.stop().await;
         if self.days > 0 {
             retention::measure(&site, self.days, &mut report).await?;

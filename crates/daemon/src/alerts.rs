@@ -58,8 +58,6 @@ struct Core {
     settings: ArcSwap<Settings>,
     rules: ArcSwap<RulesInForce>,
     rules_revision: AtomicU64,
-    /// Held by one turn, of the evaluator or of the leader: together they need one connection to the database.
-    turns: tokio::sync::Mutex<()>,
     /// Whether they were read at all: before, only the stock rules are known.
     has_rules: AtomicBool,
     channels: ArcSwap<ChannelSet>,
@@ -121,7 +119,6 @@ impl Alerts {
             settings: ArcSwap::from_pointee(Settings::disabled()),
             rules: ArcSwap::new(rules::stock()),
             rules_revision: AtomicU64::new(0),
-            turns: tokio::sync::Mutex::default(),
             has_rules: AtomicBool::new(false),
             channels: ArcSwap::default(),
             channels_read: Mutex::default(),
@@ -253,12 +250,6 @@ impl Alerts {
 
     fn sender(&self) -> Option<Sender> {
         self.0.sender.load().as_deref().cloned()
-    }
-
-    /// Waits until no turn of the evaluator or of the leader is under way. Receivers that are slow delay the next one
-    /// by the time that two rounds of requests may take.
-    async fn next_turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.0.turns.lock().await
     }
 
     fn rules_revision(&self) -> u64 {

@@ -290,12 +290,14 @@ fn describe(
     };
     let status = files.read_optional("status", buffer)?.unwrap_or_default();
     let uid = names::effective_uid(status);
+    let shared_bytes = names::shared_bytes(status, stat.resident_pages);
     let placement = files.read_optional("cgroup", buffer)?.unwrap_or_default();
     Ok(ProcessDescription {
         name,
         command,
         uid,
         user: uid.and_then(|uid| moment.names.get(uid)),
+        shared_bytes,
         start_time: moment.start_time(stat),
         placement: cgroup::parse(placement),
     })

@@ -82,6 +82,7 @@ pub use availability::{Availability, Obstacle, Outage};
 pub use error::{Refusal, StoreError};
 pub(crate) use lock::SoleUse;
 pub use open::{Engine, Options};
+pub use pools::in_background;
 pub(crate) use session::Session;
 pub(crate) use tx::{Tx, in_admin_write, in_write, on_read};
 

@@ -23,8 +23,21 @@ const PATIENCE: Duration = Duration::from_millis(25);
 const PATIENCE_MAX: Duration = Duration::from_secs(1);
 /// That patience, in times of what the last new connection took.
 const PATIENCE_FACTOR: u32 = 4;
+/// How long work in the background waits for the standing connection before another one is opened.
+const BACKGROUND_PATIENCE: Duration = Duration::from_millis(500);
 /// How long a connection that should be free may take to be had.
 const SLOW: Duration = Duration::from_millis(250);
+
+tokio::task_local! {
+    /// Set in work that no client waits for.
+    static BACKGROUND: ();
+}
+
+/// Marks `work` as such that no client waits for: its calls to a store wait for each other and for those of
+/// clients, rather than have the server keep another connection for them. Tasks that `work` spawns are not marked.
+pub async fn in_background<T>(work: impl Future<Output = T>) -> T {
+    BACKGROUND.scope((), work).await
+}
 
 /// The connections of a store.
 #[derive(Debug)]
@@ -171,6 +184,7 @@ impl PostgresPools {
 
     /// The standing connection when it is free, else an additional one that is, else the first to be
     /// had: the standing one, or after a moment a new one, unless the server gives no more of those.
+    /// Work in the background ([`in_background`]) waits longer for the standing one.
     pub(super) async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         let Some(additional) = &self.additional else {
             return self.standing.acquire().await;
@@ -178,7 +192,14 @@ impl PostgresPools {
         let took = Duration::from_millis(self.connecting.load(Ordering::Relaxed));
         let patience = (took * PATIENCE_FACTOR).clamp(PATIENCE, PATIENCE_MAX);
         let standing_is_free = self.standing.num_idle() > 0 || self.standing.size() == 0;
-        let (first, second, patience) = if standing_is_free {
+        let (first, second, patience) = if BACKGROUND.try_with(|()| ()).is_ok() {
+            // Also when an additional one is idle: it is to be closed when only such work is left.
+            (
+                &self.standing,
+                additional,
+                patience.max(BACKGROUND_PATIENCE),
+            )
+        } else if standing_is_free {
             (&self.standing, additional, SLOW)
         } else if additional.num_idle() > 0 {
             (additional, &self.standing, SLOW)

@@ -27,7 +27,7 @@ pub use super::screens::process::query::ProcessDetailQuery;
 pub use super::screens::processes::query::{ProcessQuery, ProcessRows};
 pub use super::screens::unit::query::UnitDetailQuery;
 pub use super::screens::units::query::UnitsQuery;
-pub use super::screens::users::query::{KeysQuery, UsersQuery};
+pub use super::screens::users::query::{AuditRowsQuery, KeysQuery, UsersQuery};
 pub use super::trail::PastQuery;
 
 use super::demo::DemoScript;
@@ -172,6 +172,7 @@ queries! {
     EarlierHistory earlier_history EarlierHistoryQuery;
     Users users UsersQuery;
     Keys keys KeysQuery;
+    AuditRows audit_rows AuditRowsQuery;
     Acts acts ActsQuery;
     Units units UnitsQuery;
     Unit unit UnitDetailQuery;

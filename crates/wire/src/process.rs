@@ -119,6 +119,9 @@ pub struct ProcessDescription {
     pub uid: Option<u32>,
     /// Name of that account, once it is known.
     pub user: Option<Arc<str>>,
+    /// Resident memory that files or other processes share with it (`RssFile` and `RssShmem` of
+    /// `/proc/PID/status`), in bytes; none where the kernel does not report it.
+    pub shared_bytes: Option<u64>,
     /// When it started.
     pub start_time: Timestamp,
     /// Where it stands among the control groups.

@@ -26,6 +26,9 @@ pub(super) fn of(field: Field) -> Column<ProcessRow> {
         Field::VirtualBytes => {
             Column::number("VIRTUAL", |row| size(row.process.virtual_bytes).into())
         }
+        Field::SharedBytes => {
+            Column::number("SHARED", |row| known(row.process.shared_bytes.map(size)))
+        }
         Field::Threads => Column::number("THREADS", |row| row.process.threads.to_string().into()),
         Field::Priority => Column::number("PRIORITY", |row| {
             known(row.process.priority.map(|it| it.to_string()))

@@ -47,13 +47,14 @@ pub(super) fn in_words(ctx: &Context, detail: &ProcessDetail) -> String {
         (
             "memory",
             format!(
-                "{} ({}) resident, {} virtual",
+                "{} ({}) resident, {} of it shared, {} virtual",
                 size(process.memory_bytes),
                 known(
                     process,
                     "memory_percent",
                     process.memory_percent.map(percent)
                 ),
+                known(process, "shared_bytes", process.shared_bytes.map(size)),
                 size(process.virtual_bytes)
             ),
         ),

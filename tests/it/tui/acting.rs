@@ -153,7 +153,7 @@ fn a_process_is_ended_from_the_dashboard_after_a_question_that_names_it() {
     terminal.keys(&["3"]);
     terminal.wait_for(&["COMMAND", "F9 signal"]);
     terminal.keys(&["/", &format!("pid = {pid}"), "Enter"]);
-    terminal.wait_for(&[&format!("filter: pid = {pid}"), "sleep 600", "1 process,"]);
+    terminal.wait_for(&[&format!("filter: pid = {pid}"), "sleep 600", "1 process  "]);
     terminal.keys(&["F9"]);
     terminal.wait_for(&["TERM   end", &format!("process {pid} sleep of ")]);
     terminal.keys(&["Enter"]);

@@ -85,6 +85,7 @@ fn honest(path: &str) -> Vec<u8> {
             limit: 100,
             with_cgroups: false,
             with_priorities: false,
+            with_shared: false,
         }),
         _ => return b"{}".to_vec(),
     };

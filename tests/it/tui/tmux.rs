@@ -117,7 +117,7 @@ fn a_tour_through_every_view_and_out_again() {
     };
     terminal.wait_for(&["cpu ", "memory ", "swap", "admin (admin)"]);
     terminal.keys(&["3"]);
-    terminal.wait_for(&["COMMAND", "processes, CPU% of one core"]);
+    terminal.wait_for(&["COMMAND", "processes  acts: "]);
     // The one process that is there at any time.
     terminal.keys(&["/", "pid = 1", "Enter"]);
     terminal.wait_for(&["filter: pid = 1"]);
@@ -227,7 +227,7 @@ fn a_shell_stops_and_continues_it() {
     terminal.keys(&["fg", "Enter"]);
     terminal.wait_for(&["swap", "quit"]);
     terminal.keys(&["3"]);
-    terminal.wait_for(&["COMMAND", "processes, CPU%"]);
+    terminal.wait_for(&["COMMAND", "processes  acts: "]);
     terminal.keys(&["q"]);
     terminal.wait_until(|_| terminal.format("#{alternate_on}") == "0");
     terminal.keys(&["echo re''turned", "Enter"]);
@@ -327,7 +327,7 @@ fn a_process_with_a_name_that_means_harm_changes_neither_title_nor_clipboard() {
     terminal.wait_for(&["swap"]);
     terminal.keys(&["3", "/"]);
     terminal.keys(&[&format!("pid = {}", hostile.0.id()), "Enter"]);
-    let shown = terminal.wait_for(&["1 process, ", "]0;owned]"]);
+    let shown = terminal.wait_for(&["1 process  ", "]0;owned]"]);
     terminal.keys(&["Enter"]);
     terminal.wait_for(&["open files", "52;c;b3duZWQ="]);
     assert_eq!(terminal.format("#{pane_title}"), title, "{shown}");

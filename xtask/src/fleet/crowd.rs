@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::alerts::Receiver;
 use super::keys::Keys;
 use super::played::Played;
 use super::requests::Traffic;
@@ -31,13 +32,18 @@ pub(super) struct InUse {
 }
 
 impl Crowd {
-    pub(super) async fn start(site: &Site, hosts: u32, traffic: Traffic) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        site: &Site,
+        receiver: &Receiver,
+        hosts: u32,
+        traffic: Traffic,
+    ) -> anyhow::Result<Self> {
         let pause = STARTS / hosts;
         let numbers = stream::iter(0..hosts).then(|number| async move {
             sleep(pause).await;
             number
         });
-        let starts = numbers.map(|number| Played::start(site, number, traffic));
+        let starts = numbers.map(|number| Played::start(site, receiver, number, traffic));
         let started: Vec<anyhow::Result<Played>> =
             starts.buffer_unordered(SIDE_BY_SIDE).collect().await;
         let all = started.into_iter().map(|one| one.map(Arc::new));
@@ -69,6 +75,13 @@ impl Crowd {
         }
         clients.close();
         Ok(InUse { clients, stop })
+    }
+
+    /// Has the last daemons end at once. Returns how many.
+    pub(super) fn fail(&self, count: usize) -> usize {
+        let first = self.0.len().saturating_sub(count);
+        self.0[first..].iter().for_each(|played| played.fail());
+        self.0.len() - first
     }
 
     /// Writes of all daemons that succeeded and that failed.

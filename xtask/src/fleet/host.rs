@@ -36,13 +36,23 @@ pub(super) fn identity(number: u32) -> HostIdentity {
 pub(super) struct PlayedHost {
     name: Arc<str>,
     memory: u64,
+    /// How full its file system is, about.
+    fill_percent: u32,
 }
+
+/// Every so many hosts, one has a file system that is nearly full.
+const FULL_EVERY: u32 = 20;
 
 impl PlayedHost {
     pub(super) fn new(number: u32) -> Self {
         Self {
             name: identity(number).name.into(),
             memory: u64::from(4 + number % 13) << 30,
+            fill_percent: if number % FULL_EVERY == 0 {
+                90
+            } else {
+                20 + number % 50
+            },
         }
     }
 
@@ -96,7 +106,7 @@ impl PlayedHost {
                 total_bytes: 1 << 30,
                 used_bytes: some_of(1 << 28),
             }),
-            FamilyValue::Filesystems(vec![filesystem()]),
+            FamilyValue::Filesystems(vec![filesystem(self.fill_percent)]),
             FamilyValue::Disks(["vda", "vdb"].map(disk).into()),
             FamilyValue::Networks(vec![Network {
                 interface: "eth0".to_owned(),
@@ -149,17 +159,19 @@ impl Source for PlayedHost {
     }
 }
 
-fn filesystem() -> Filesystem {
+/// It grows and shrinks by some percent.
+fn filesystem(fill_percent: u32) -> Filesystem {
     const SIZE: u64 = 100 << 30;
-    let used = some_of(SIZE);
+    let used_percent = f64::from(fill_percent) + up_to(4.0);
+    let used = SIZE / 100 * u64::from(fill_percent) + some_of(SIZE / 25);
     Filesystem {
         mount_point: "/".to_owned(),
         total_bytes: Some(SIZE),
         used_bytes: Some(used),
         available_bytes: Some(SIZE - used),
-        used_percent: Some(up_to(100.0)),
+        used_percent: Some(used_percent),
         inodes_total: Some(6_553_600),
-        inodes_used: Some(some_of(6_553_600)),
+        inodes_used: Some(some_of(1_000_000)),
         ..Filesystem::default()
     }
 }

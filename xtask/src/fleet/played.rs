@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+use super::alerts::Receiver;
 use super::host::{PlayedHost, identity};
 use super::requests::Traffic;
 use super::site::Site;
@@ -44,7 +45,12 @@ pub(super) struct Played {
 }
 
 impl Played {
-    pub(super) async fn start(site: &Site, number: u32, traffic: Traffic) -> anyhow::Result<Self> {
+    pub(super) async fn start(
+        site: &Site,
+        receiver: &Receiver,
+        number: u32,
+        traffic: Traffic,
+    ) -> anyhow::Result<Self> {
         let clock = Clock::system();
         let store = Store::new(site.options.clone(), clock.clone())?;
         connect(&store).await?;
@@ -76,7 +82,9 @@ impl Played {
             flusher: &flusher,
             backups: &BackupWatch::default(),
         };
-        parts.start(&site.config, identity(number), None, &supervisor, &end)?;
+        let identity = identity(number);
+        receiver.play(&store, &host, &identity, &supervisor, &end);
+        parts.start(&site.config, identity, None, &supervisor, &end)?;
         Ok(Self {
             store,
             verifier,
@@ -118,6 +126,11 @@ impl Played {
             self.store.availability().borrow().code(),
             self.flusher.health().last_error,
         )
+    }
+
+    /// Has its tasks stop, as if the host were switched off.
+    pub(super) fn fail(&self) {
+        self.end.cancel();
     }
 
     /// Ends it as a supervisor would.

@@ -13,7 +13,7 @@ pub(super) const NOT_PLAYED: &[&str] = &[
     "listeners and requests: their statistics are counted as if there were some, and the questions are \
      sent to one real daemon",
     "reading the host: 43 made-up series, every 10 s in place of 2 s",
-    "alerts: hosts are neither judged nor is anything sent",
+    "alerts: of the checks those that a snapshot is enough for; every twentieth host has a full file system",
     "backups, files of measurements that could not be written, connecting again after an outage",
     "the network: all processes share this machine, and its processors",
     "months of age: tables are as large as the days written before, all series of some hosts only",
@@ -45,10 +45,13 @@ pub(super) enum Row {
     RevocationIdle,
     RetentionWrite,
     FailedWrites,
+    Notices,
+    FailedHostsNoticed,
+    FailedHostsNotices,
 }
 
 impl Row {
-    const ALL: [Self; 23] = [
+    const ALL: [Self; 26] = [
         Self::ServerConnections,
         Self::ServerConnectionsUsed,
         Self::OwnConnections,
@@ -72,6 +75,9 @@ impl Row {
         Self::RevocationIdle,
         Self::RetentionWrite,
         Self::FailedWrites,
+        Self::Notices,
+        Self::FailedHostsNoticed,
+        Self::FailedHostsNotices,
     ];
 
     /// As in the table of the guide.
@@ -100,6 +106,9 @@ impl Row {
             Self::RevocationIdle => "A revoked key works on, idle daemon",
             Self::RetentionWrite => "Longest write beside retention",
             Self::FailedWrites => "Writes of daemons that failed",
+            Self::Notices => "Notices of 50 full file systems",
+            Self::FailedHostsNoticed => "From the end of 200 hosts to their notice",
+            Self::FailedHostsNotices => "Notices of 200 hosts that end at once",
         }
     }
 
@@ -119,6 +128,8 @@ impl Row {
             Self::RevocationUsed | Self::RevocationIdle => 2_000.0,
             Self::RetentionWrite => 50.0,
             Self::FailedWrites => 0.0,
+            Self::FailedHostsNoticed => 210.0,
+            Self::Notices | Self::FailedHostsNotices => 1.0,
             Self::ClientConnections
             | Self::PoolerWait
             | Self::ProcessorIdle

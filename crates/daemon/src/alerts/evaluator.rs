@@ -87,15 +87,7 @@ impl<R: ReadingSource> Evaluator<R> {
     pub async fn run(mut self, stop: CancellationToken) {
         stop.run_until_cancelled(tokio::time::sleep(FIRST_TURN))
             .await;
-        every(INTERVAL, &stop, &mut self, |one| {
-            async move {
-                let alerts = one.alerts.clone();
-                let _turn = alerts.next_turn().await;
-                one.turn().await;
-            }
-            .boxed()
-        })
-        .await;
+        every(INTERVAL, &stop, &mut self, |one| one.turn().boxed()).await;
     }
 
     /// Judges once, and stores what changed.

@@ -116,15 +116,7 @@ impl Leader {
     pub async fn run(mut self, stop: CancellationToken) {
         stop.run_until_cancelled(tokio::time::sleep(FIRST_TURN))
             .await;
-        every(TURN, &stop, &mut self, |one| {
-            async move {
-                let alerts = one.alerts.clone();
-                let _turn = alerts.next_turn().await;
-                one.turn().await;
-            }
-            .boxed()
-        })
-        .await;
+        every(TURN, &stop, &mut self, |one| one.turn().boxed()).await;
         if let Some(lease) = self.lease {
             // When this fails, the lease ends a minute later.
             let released = self.alerts.store().release_alert_lease(&lease.holder);

@@ -38,7 +38,8 @@ pub struct TaskFailure {
 
 impl Supervisor {
     /// Runs `work` until `stop` is cancelled; the work itself has to end then. Ending before, and a
-    /// panic at any time, is a failure of the daemon.
+    /// panic at any time, is a failure of the daemon. Its calls to the store are those of the background
+    /// ([`linux_api_store::in_background`]).
     pub fn spawn(
         &self,
         name: &'static str,
@@ -46,6 +47,7 @@ impl Supervisor {
         work: impl Future<Output = ()> + Send + 'static,
     ) {
         let (shared, stop) = (Arc::clone(&self.0), stop.clone());
+        let work = linux_api_store::in_background(work);
         self.0.tasks.spawn(async move {
             let outcome = AssertUnwindSafe(work).catch_unwind().await;
             let how = match outcome {

@@ -1,5 +1,7 @@
 //! Names and accounts of processes, as read from their files.
 
+use std::str::FromStr;
+
 /// The kernel cuts the name of a process to this many bytes.
 const SHORT_NAME_BYTES: usize = 15;
 
@@ -59,8 +61,19 @@ pub(super) fn thread_group(status: &[u8]) -> Option<u32> {
     number(status, b"Tgid:", 0)
 }
 
+/// Resident memory that is not the process's own, by `/proc/PID/status`, in bytes. The kernel has no lines
+/// about the memory of one that has none, which is kernel threads and zombies.
+pub(super) fn shared_bytes(status: &[u8], resident_pages: u64) -> Option<u64> {
+    if resident_pages == 0 {
+        return Some(0);
+    }
+    let kibibytes = |key| number::<u64>(status, key, 0);
+    let shared = kibibytes(b"RssFile:")?.saturating_add(kibibytes(b"RssShmem:")?);
+    Some(shared.saturating_mul(1024))
+}
+
 /// The kernel escapes line ends in the name, so no other line can pose as one of these.
-fn number(status: &[u8], key: &[u8], index: usize) -> Option<u32> {
+fn number<T: FromStr>(status: &[u8], key: &[u8], index: usize) -> Option<T> {
     let line = status
         .split(|byte| *byte == b'\n')
         .find_map(|line| line.strip_prefix(key))?;
@@ -124,6 +137,13 @@ mod tests {
         let status = b"Name:\ta\\nUid:\t9\t9\nTgid:\t42\nPid:\t43\nUid:\t1000\t33\t0\t0\n";
         assert_eq!(effective_uid(status), Some(33));
         assert_eq!(thread_group(status), Some(42));
+        let memory =
+            b"Name:\tRssFile:\t9 kB\nRssAnon:\t7 kB\nRssFile:\t     640 kB\nRssShmem:\t   4 kB\n";
+        assert_eq!(shared_bytes(memory, 200), Some(644 * 1024));
+        assert_eq!(shared_bytes(b"RssFile:\t640 kB\n", 200), None);
+        assert_eq!(shared_bytes(status, 200), None);
+        // A kernel thread.
+        assert_eq!(shared_bytes(status, 0), Some(0));
         assert_eq!(effective_uid(b"Uid:\t1000\n"), None);
         assert_eq!(effective_uid(b""), None);
     }

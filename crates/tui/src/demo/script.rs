@@ -284,6 +284,7 @@ impl DemoScript {
                             16 * GI,
                         )),
                         virtual_bytes: memory * MI * 4,
+                        shared_bytes: Some(memory * MI / 4),
                         threads: 1 + u64::from(pid % 4),
                         priority: Some(20),
                         start_time: started.to_string(),

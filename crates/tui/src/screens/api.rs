@@ -146,7 +146,7 @@ impl Screen for ApiScreen {
 }
 
 /// The minute that the host is in.
-fn minute(app: &App) -> Timestamp {
+pub(crate) fn minute(app: &App) -> Timestamp {
     floor(app.time_of(app.host()), 60)
 }
 

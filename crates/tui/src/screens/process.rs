@@ -207,8 +207,11 @@ fn lines(app: &App, detail: &ProcessDetail, width: usize) -> Vec<Line<'static>> 
     let memory = size(process.memory_bytes);
     let memory = match process.memory_percent {
         Some(share) => format!(
-            "{memory} ({}%), virtual {}",
+            "{memory} ({}%), shared {}, virtual {}",
             percent(share),
+            process
+                .shared_bytes
+                .map_or_else(|| "unknown".to_owned(), size),
             size(process.virtual_bytes)
         ),
         None => memory,

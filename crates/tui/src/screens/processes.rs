@@ -26,6 +26,7 @@ use crate::sanitize::clean;
 use crate::screen::{Screen, View, own_table};
 use crate::table::{AnyTable, Heading, TableColumn, TableState, TableView};
 use crate::widgets::frame::instead;
+use crate::widgets::parts::summary;
 use choice::ColumnChoice;
 pub(crate) use choice::ColumnWish;
 use columns::{ProcessColumn, ProcessRow, columns};
@@ -104,7 +105,7 @@ impl Screen for ProcessesScreen {
             ..area
         };
         let summary = Rect::new(area.x, area.bottom() - 1, area.width, 1);
-        frame.render_widget(summary_line(app), summary);
+        frame.render_widget(summary_line(app, summary.width), summary);
         let Some((list, rows)) = list_or_why(app, false, table_area, frame) else {
             return;
         };
@@ -405,7 +406,7 @@ fn coverage(list: &ProcessTable) -> String {
     }
 }
 
-fn summary_line(app: &App) -> Line<'static> {
+fn summary_line(app: &App, width: u16) -> Line<'static> {
     let theme = &app.settings.theme;
     let state = &app.screens.processes;
     if let Some(error) = error(app, false) {
@@ -414,35 +415,32 @@ fn summary_line(app: &App) -> Line<'static> {
     let Some((list, _)) = app.process_list() else {
         return Line::default();
     };
-    let base = if state.whole_machine {
-        "of the machine"
-    } else {
-        "of one core"
-    };
-    let mut text = match list.coverage {
+    let mut held = match list.coverage {
         // The rest is fetched on the way down, unless nothing is.
         Coverage::Host { held, total } if held < total && (app.frozen.is_some() || state.tree) => {
             format!("the first {held} of {total} processes")
         }
         _ => coverage(list),
     };
-    text.extend([", CPU% ", base]);
-    if state.calm.count() > 1 {
-        let count = state.calm.count();
-        text.extend([", mean of ", &count.to_string(), " readings"]);
-    }
     let tagged = state.table.tags().len();
     if tagged > 0 {
-        text.insert_str(0, &format!("{tagged} tagged of "));
+        held.insert_str(0, &format!("{tagged} tagged of "));
     }
+    let mut more = Vec::new();
     if state.hide_kernel {
-        text.push_str(", no kernel threads");
+        more.push("no kernel threads".to_owned());
     }
     if state.tree {
-        text.push_str(", tree");
+        more.push("tree".to_owned());
     }
-    if let Some(reason) = acts::forbidden(app, acts::SIGNAL) {
-        text = format!("{text}; acts: {reason}");
+    more.push(if state.whole_machine {
+        "CPU% of the machine".to_owned()
+    } else {
+        "CPU% of one core".to_owned()
+    });
+    if state.calm.count() > 1 {
+        more.push(format!("mean of {} readings", state.calm.count()));
     }
-    Line::styled(clean(&text), theme.dim)
+    let reason = acts::forbidden(app, acts::SIGNAL);
+    summary(&held, reason, more, width, (theme.dim, theme))
 }

@@ -15,13 +15,13 @@ use crate::keymap::action::{
     FILTER, FIND, OPEN, REVERSE, RIGHT, SORT_LEFT, SORT_MENU, SORT_RIGHT, TAG, UNTAG, actions,
 };
 use crate::query::{ActsQuery, AnyQuery, UnitDetailQuery, UnitsQuery};
-use crate::sanitize::clean;
 use crate::screen::{Screen, View, own_table};
 use crate::table::{
     AnyTable, Heading, SortKey, TableCell, TableColumn, TableState, TableView, arrange,
 };
 use crate::theme::Theme;
 use crate::widgets::frame::instead;
+use crate::widgets::parts::summary;
 use linux_api_wire::api::units::UnitSummary;
 use linux_api_wire::units::compact::counted;
 
@@ -118,7 +118,7 @@ impl Screen for UnitsScreen {
             instead(text, theme.dim, theme, table_area, frame);
         }
         let summary = Rect::new(area.x, area.bottom() - 1, area.width, 1);
-        frame.render_widget(summary_line(app, units.len()), summary);
+        frame.render_widget(summary_line(app, units.len(), summary.width), summary);
     }
 
     fn act(&self, app: &mut App, action: KeyAction) {
@@ -239,7 +239,7 @@ fn sorted<'a>(app: &'a App, table: &TableState<String>) -> Vec<&'a UnitSummary> 
     places.into_iter().map(|place| &units[place]).collect()
 }
 
-fn summary_line(app: &App, shown: usize) -> Line<'static> {
+fn summary_line(app: &App, shown: usize, width: u16) -> Line<'static> {
     let theme = &app.settings.theme;
     let list = app.host().responses.units.value();
     let (total, failed) = list.map_or((0, 0), |list| (list.items.len(), list.failed));
@@ -251,11 +251,9 @@ fn summary_line(app: &App, shown: usize) -> Line<'static> {
     if tagged > 0 {
         text = format!("{tagged} tagged of {text}");
     }
-    if let Some(reason) = acts::forbidden(app, acts::RESTART_UNIT) {
-        text = format!("{text}; acts: {reason}");
-    }
+    let reason = acts::forbidden(app, acts::RESTART_UNIT);
     let style = if failed > 0 { theme.bad } else { theme.dim };
-    Line::styled(clean(&text), style)
+    summary(&text, reason, [], width, (style, theme))
 }
 
 type UnitColumn<'a> = TableColumn<&'a UnitSummary>;

@@ -1,7 +1,8 @@
-//! Users in one box, the keys of the chosen one in another. Without the role or scope for users only
-//! the caller's own keys are shown.
+//! Users in one box, the keys of the chosen one in another, and what was changed last in a third where there is
+//! room. Without the role or scope for users only the caller's own keys are shown.
 
 mod acts;
+mod changes;
 pub(crate) mod query;
 mod tables;
 
@@ -11,7 +12,7 @@ use ratatui::layout::Rect;
 use crate::app::App;
 use crate::keymap::KeyAction;
 use crate::keymap::action::{FILTER, FIND, LEFT, OPEN, RIGHT, actions};
-use crate::query::{AnyQuery, KeysQuery, UsersQuery};
+use crate::query::{AnyQuery, AuditRowsQuery, KeysQuery, UsersQuery};
 use crate::screen::{Screen, View};
 use crate::table::{AnyTable, TableState};
 use linux_api_wire::api::keys::ListedKey;
@@ -64,7 +65,10 @@ impl Screen for UsersScreen {
         }
         let chosen = app.screens.users.table.selected.clone();
         let keys = chosen.map(|id| KeysQuery(Some(id)).into());
-        [UsersQuery.into()].into_iter().chain(keys).collect()
+        let can_read = app.host().forbids(Scope::AuditRead).is_none();
+        let changes = can_read.then(|| AuditRowsQuery.into());
+        let users = [UsersQuery.into()];
+        users.into_iter().chain(keys).chain(changes).collect()
     }
 
     fn draw(&self, app: &App, area: Rect, frame: &mut Frame<'_>) {
@@ -104,7 +108,7 @@ impl Screen for UsersScreen {
 
     fn rows_seen(&self, app: &App) -> usize {
         // The frame, and the titles of the columns.
-        let [users, keys] = tables::boxes(app.body());
+        let [users, keys, _] = tables::boxes(app, app.body());
         usize::from(users.height.min(keys.height).saturating_sub(3)).max(1)
     }
 
@@ -136,7 +140,8 @@ impl Screen for UsersScreen {
 
     /// A click chooses a box, and a row where it meets one.
     fn click(&self, app: &mut App, (x, y): (u16, u16)) -> bool {
-        let boxes = tables::boxes(app.body());
+        let [users, keys, _] = tables::boxes(app, app.body());
+        let boxes = [users, keys];
         let Some(place) = boxes.iter().position(|it| it.contains((x, y).into())) else {
             return false;
         };

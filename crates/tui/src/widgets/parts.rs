@@ -6,6 +6,7 @@ use ratatui::text::{Line, Span};
 use unicode_width::UnicodeWidthStr;
 
 use crate::sanitize::clean;
+use crate::table::fit;
 use crate::theme::Theme;
 
 /// A text that is shown whole or not at all, in pieces that look different.
@@ -58,6 +59,26 @@ pub(crate) fn fitting(parts: Vec<Part>, width: usize) -> (Line<'static>, usize) 
         used += needed;
     }
     (line, left)
+}
+
+/// What is said below a table: what it holds, why nothing can be done where that is so, and as much else as there is
+/// room for, the most important first. A reason is cut, all else is whole.
+pub(crate) fn summary(
+    held: &str,
+    reason: Option<String>,
+    more: impl IntoIterator<Item = String>,
+    width: u16,
+    (style, theme): (Style, &Theme),
+) -> Line<'static> {
+    let width = usize::from(width);
+    let mut parts = vec![Part::new(held, style)];
+    if let Some(reason) = reason {
+        let room = width.saturating_sub(held.width() + GAP.width());
+        let reason = fit(&format!("acts: {reason}"), room, false, theme);
+        parts.push(Part::new(reason.trim_end(), style));
+    }
+    parts.extend(more.into_iter().map(|text| Part::new(text, style)));
+    fitting(parts, width).0
 }
 
 /// The same, which says how many are left out.

@@ -43,6 +43,13 @@ pub(crate) fn poison(data: &mut AnyResponse) {
         | AnyResponse::AlertSilences(_)
         | AnyResponse::AlertChannels(_)
         | AnyResponse::AlertPreview(_) => poison_alerts(data),
+        AnyResponse::AuditRows(rows) => {
+            for row in rows {
+                row.actor = bad();
+                row.target = bad();
+                row.detail = bad();
+            }
+        }
         AnyResponse::Readiness(readiness) => {
             readiness.status = bad();
             readiness.checks.database.detail = bad();

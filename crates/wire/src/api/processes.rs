@@ -24,7 +24,8 @@ pub use value::SelectedProcess;
 #[schema(example = json!({
     "pid": 4312, "ppid": 1, "name": "nginx", "command": "nginx: worker process", "uid": 33,
     "user": "www-data", "state": "sleeping", "cpu_percent": 2.5, "cpu_seconds": 81.4,
-    "memory_bytes": 9_412_608, "memory_percent": 0.23, "virtual_bytes": 57_368_576, "threads": 1,
+    "memory_bytes": 9_412_608, "memory_percent": 0.23, "virtual_bytes": 57_368_576, "shared_bytes": 6_291_456,
+    "threads": 1,
     "priority": 20, "nice": 0, "tty": null, "start_time": "2026-11-23T07:02:00.120Z", "start_ticks": 81_234,
     "cgroup": "/system.slice/nginx.service", "unit": "nginx.service", "container": null,
     "read_bytes": null, "written_bytes": null, "read_bytes_per_second": null,
@@ -61,6 +62,8 @@ pub struct Process {
     pub memory_percent: Option<f64>,
     /// Virtual memory in bytes.
     pub virtual_bytes: u64,
+    /// Resident memory in bytes that files and other processes share, as it was at most 30 seconds before.
+    pub shared_bytes: Option<u64>,
     /// Number of threads.
     pub threads: u64,
     /// Priority as the kernel schedules it: 0 to 39 for ordinary processes, -2 to -100 for real-time ones. Null
@@ -152,7 +155,8 @@ pub struct ProcessList<T = Process> {
 #[schema(example = json!({
     "pid": 4312, "ppid": 1, "name": "nginx", "command": "nginx: worker process", "uid": 33,
     "user": "www-data", "state": "sleeping", "cpu_percent": 2.5, "cpu_seconds": 81.4,
-    "memory_bytes": 9_412_608, "memory_percent": 0.23, "virtual_bytes": 57_368_576, "threads": 1,
+    "memory_bytes": 9_412_608, "memory_percent": 0.23, "virtual_bytes": 57_368_576, "shared_bytes": 6_291_456,
+    "threads": 1,
     "priority": 20, "nice": 0, "tty": null, "start_time": "2026-11-23T07:02:00.120Z", "start_ticks": 81_234,
     "cgroup": "/system.slice/nginx.service", "unit": "nginx.service", "container": null,
     "read_bytes": 4096, "written_bytes": 0, "read_bytes_per_second": 0.0,

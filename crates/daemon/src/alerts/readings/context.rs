@@ -156,6 +156,7 @@ mod tests {
                 command: String::new(),
                 uid: Some(0),
                 user: None,
+                shared_bytes: None,
                 start_time: Timestamp::from_millis(0),
                 placement: Placement {
                     unit,

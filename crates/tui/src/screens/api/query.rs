@@ -12,7 +12,7 @@ use linux_api_wire::time::Timestamp;
 /// Most rows of statistics in one response, as the API allows.
 const BUCKETS: u32 = 1000;
 /// How many minutes the small graphs show, the running one included.
-pub(super) const MINUTES: u16 = 30;
+pub(crate) const MINUTES: u16 = 30;
 
 /// Requests to a daemon.
 #[derive(Debug, Clone, Default)]

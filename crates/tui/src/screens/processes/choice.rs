@@ -6,9 +6,9 @@ use crate::table::TableColumn;
 /// Fewest cells for the command line: less of it says nothing.
 const COMMAND_LEAST: u16 = 12;
 /// What gives way first where there is little room.
-const FIRST_TO_GO: [&str; 17] = [
-    "CGROUP", "START", "VIRT", "PRI", "THR", "NI", "TREND", "NAME", "WRITE/s", "READ/s", "UNIT",
-    "TIME", "MEM%", "S", "USER", "RES", "CPU%",
+const FIRST_TO_GO: [&str; 18] = [
+    "CGROUP", "START", "SHR", "VIRT", "PRI", "THR", "NI", "TREND", "NAME", "WRITE/s", "READ/s",
+    "UNIT", "TIME", "MEM%", "S", "USER", "RES", "CPU%",
 ];
 
 /// Whether a column is shown.

@@ -21,13 +21,14 @@ const WIDE: u16 = 120;
 const NAMES: u16 = 136;
 const TRENDS: u16 = 140;
 const VIRTUAL: u16 = 152;
-const STARTS: u16 = 172;
-const PRIORITIES: u16 = 184;
+const SHARED: u16 = 160;
+const STARTS: u16 = 180;
+const PRIORITIES: u16 = 192;
 const CGROUPS: u16 = 220;
 /// The title of the last column, which takes what is left.
 pub(super) const COMMAND: &str = "COMMAND";
 /// How many there are.
-const COLUMNS: usize = 19;
+const COLUMNS: usize = 20;
 /// How deep a tree is drawn; deeper levels stand below each other.
 const DEPTH: usize = 20;
 
@@ -107,6 +108,12 @@ pub(super) fn columns<'a>() -> [ProcessColumn<'a>; COLUMNS] {
         ProcessColumn::numbers("RES", 7, |at, row| at.text(size(row.process.memory_bytes)))
             .descending(|row| Some(SortKey::Whole(row.process.memory_bytes)))
             .field("memory_bytes"),
+        ProcessColumn::numbers("SHR", 7, |at, row| {
+            at.optional(row.process.shared_bytes.map(size))
+        })
+        .descending(|row| row.process.shared_bytes.map(SortKey::Whole))
+        .field("shared_bytes")
+        .from(SHARED),
         ProcessColumn::numbers("MEM%", 5, |at, row| match row.process.memory_percent {
             Some(value) => TableCell::new(percent(value), at.theme.share(value)),
             None => at.dim("-"),

@@ -35,18 +35,24 @@ pub struct ProcessQuery {
     pub with_cgroups: bool,
     /// Whether priorities are shown.
     pub with_priorities: bool,
+    /// Whether shared memory is shown.
+    pub with_shared: bool,
 }
 
 impl ProcessQuery {
     /// The columns that are needed; those that older daemons do not know only where they are wanted.
     fn fields(&self, with_new_ones: bool) -> String {
         let cgroups = if self.with_cgroups { ",cgroup" } else { "" };
-        let priorities = if self.with_priorities && with_new_ones {
-            ",priority"
-        } else {
-            ""
+        let new = |is_wanted, field| {
+            if is_wanted && with_new_ones {
+                field
+            } else {
+                ""
+            }
         };
-        format!("{FIELDS}{cgroups}{priorities}")
+        let priorities = new(self.with_priorities, ",priority");
+        let shared = new(self.with_shared, ",shared_bytes");
+        format!("{FIELDS}{cgroups}{priorities}{shared}")
     }
 
     async fn fetch_fields(
@@ -93,8 +99,10 @@ impl Query for ProcessQuery {
     async fn fetch(&self, client: &Client) -> Result<ProcessRows, ClientError> {
         let result = self.fetch_fields(client, &self.fields(true)).await;
         match result {
-            // An older daemon has no such column, which is shown as unknown.
-            Err(ClientError::Refused { status: 422, .. }) if self.with_priorities => {
+            // An older daemon has no such columns, which are shown as unknown.
+            Err(ClientError::Refused { status: 422, .. })
+                if self.with_priorities || self.with_shared =>
+            {
                 self.fetch_fields(client, &self.fields(false)).await
             }
             result => result,

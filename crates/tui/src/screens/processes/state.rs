@@ -252,6 +252,7 @@ impl ProcessesState {
         ProcessQuery {
             with_cgroups: self.columns.wants("CGROUP", width),
             with_priorities: self.columns.wants("PRI", width),
+            with_shared: self.columns.wants("SHR", width),
             ..query(self.whole_filter(), self.table.sort, limit.min(MOST))
         }
     }
@@ -271,6 +272,7 @@ fn query(filter: String, sort: Sort, limit: usize) -> ProcessQuery {
         limit,
         with_cgroups: false,
         with_priorities: false,
+        with_shared: false,
     }
 }
 

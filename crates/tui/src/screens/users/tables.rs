@@ -7,7 +7,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::super::{draw_absence, draw_nobody};
-use super::{CHANGES, acts, chosen_key, chosen_user, is_in_keys, keys_owner, keys_owner_name};
+use super::{
+    CHANGES, acts, changes, chosen_key, chosen_user, is_in_keys, keys_owner, keys_owner_name,
+};
 use super::{shown_keys, shown_users};
 use crate::app::App;
 use crate::query::KeysQuery;
@@ -27,35 +29,38 @@ const NARROW: u16 = 70;
 /// Fewest columns of a box for the hosts that a user is limited to, and for the scopes of a key.
 const HOSTS: u16 = 100;
 
-/// Where users and keys are in the body of the screen.
-pub(super) fn boxes(area: Rect) -> [Rect; 2] {
+/// Fewest lines of the view for what was changed last, below users and keys.
+const HIGH: u16 = 26;
+/// Fewest lines of a box.
+const LEAST: u16 = 5;
+
+/// Where users, keys and the last changes are in the body of the screen. Boxes are as high as what they hold where
+/// there is room for changes.
+pub(super) fn boxes(app: &App, area: Rect) -> [Rect; 3] {
     let height = area.height.saturating_sub(1);
-    if area.width >= WIDE {
+    let at = |x, y, width, height| Rect::new(area.x + x, area.y + y, width, height);
+    let has_changes = height >= HIGH;
+    // The frame, and the titles of the columns.
+    let lines = |rows: usize| u16::try_from(rows + 3).unwrap_or(u16::MAX);
+    let [users, keys] = [shown_users(app).len(), shown_keys(app).len()].map(lines);
+    if area.width >= WIDE && !has_changes {
         let left = area.width * 2 / 5;
-        let users = Rect {
-            width: left,
-            height,
-            ..area
-        };
-        let keys = Rect {
-            x: area.x + left,
-            width: area.width - left,
-            height,
-            ..area
-        };
-        return [users, keys];
+        return [
+            at(0, 0, left, height),
+            at(left, 0, area.width - left, height),
+            Rect::ZERO,
+        ];
     }
-    let upper = height.div_ceil(2);
-    let users = Rect {
-        height: upper,
-        ..area
+    let [upper, middle] = if has_changes {
+        [users, keys].map(|lines| lines.clamp(LEAST, height / 3))
+    } else {
+        [height.div_ceil(2), height / 2]
     };
-    let keys = Rect {
-        y: area.y + upper,
-        height: height - upper,
-        ..area
-    };
-    [users, keys]
+    [
+        at(0, 0, area.width, upper),
+        at(0, upper, area.width, middle),
+        at(0, upper + middle, area.width, height - upper - middle),
+    ]
 }
 
 pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
@@ -71,7 +76,10 @@ pub(super) fn draw(app: &App, area: Rect, frame: &mut Frame<'_>) {
     let border = |focused: bool| {
         if focused { theme.accent } else { theme.border }
     };
-    let [users, keys] = boxes(area);
+    let [users, keys, below] = boxes(app, area);
+    if below.height > 0 {
+        changes::draw(app, below, frame);
+    }
     let title = match host.responses.users.value() {
         Some(_) => counted(shown_users(app).len(), "user", "s"),
         None => "users".to_owned(),

@@ -35,6 +35,7 @@ columns! {
     MemoryBytes "memory_bytes"
     MemoryPercent "memory_percent"
     VirtualBytes "virtual_bytes"
+    SharedBytes "shared_bytes"
     Threads "threads"
     Priority "priority"
     Nice "nice"

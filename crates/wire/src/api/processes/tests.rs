@@ -35,6 +35,7 @@ fn process(pid: u32, name: &str, cpu_percent: Option<f64>) -> ModelProcess {
             command: format!("/bin/{name}"),
             uid: Some(0),
             user: Some("root".into()),
+            shared_bytes: Some(1 << 19),
             start_time: Timestamp::from_millis(1_000_250),
             placement: Placement {
                 cgroup: Some("/a.slice".to_owned()),

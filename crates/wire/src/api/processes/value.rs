@@ -69,6 +69,10 @@ impl Column {
             Self::MemoryPercent => memory_percent(process.memory_bytes, memory_total_bytes)
                 .map_or(Value::Missing(None), Value::Number),
             Self::VirtualBytes => Value::Whole(process.virtual_bytes),
+            Self::SharedBytes => match about.shared_bytes {
+                Some(bytes) => Value::Whole(bytes),
+                None => Value::Missing(Some(Unavailable::NotSupported)),
+            },
             Self::Threads => Value::Whole(process.threads),
             Self::Priority => Value::Signed(process.priority),
             Self::Nice => Value::Signed(process.nice),
@@ -162,6 +166,7 @@ impl WireProcess {
             memory_bytes: process.memory_bytes,
             memory_percent: memory_percent(process.memory_bytes, memory_total_bytes),
             virtual_bytes: process.virtual_bytes,
+            shared_bytes: about.shared_bytes,
             threads: process.threads,
             priority: Some(process.priority),
             nice: process.nice,
