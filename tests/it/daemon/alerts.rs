@@ -29,6 +29,7 @@ mod fleet;
 mod outages;
 mod process;
 mod receiver;
+mod remedies;
 mod sending;
 mod swings;
 mod watching;
