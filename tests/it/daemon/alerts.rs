@@ -31,6 +31,7 @@ mod process;
 mod receiver;
 mod remedies;
 mod sending;
+mod stage;
 mod swings;
 mod watching;
 
