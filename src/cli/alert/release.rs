@@ -56,7 +56,6 @@ impl Options {
 }
 
 fn listing() -> Listing<AlertBrake> {
-    let last = |row: &AlertBrake| row.acts.last().cloned();
     Listing {
         columns: vec![
             Column::long("HOST", |row: &AlertBrake| row.host.as_str().into()),
@@ -65,12 +64,12 @@ fn listing() -> Listing<AlertBrake> {
                 let acts = row.acts.iter().filter(|act| is_act(act.result));
                 acts.count().to_string().into()
             }),
-            Column::text("LAST", move |row| {
-                ago(last(row).map(|act| act.time).as_deref())
+            Column::text("LAST", |row| {
+                ago(row.acts.last().map(|act| act.time.as_str()))
             }),
-            Column::long("RESULT", move |row| {
-                let text = last(row).map(|act| act.text);
-                text.unwrap_or_else(|| NOT_KNOWN.to_owned()).into()
+            Column::long("RESULT", |row| {
+                let last = row.acts.last();
+                last.map_or(NOT_KNOWN, |act| &act.text).into()
             }),
         ],
         name: |row| row.host_id.clone(),
