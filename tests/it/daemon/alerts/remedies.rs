@@ -37,7 +37,7 @@ async fn a_unit_that_fails_again_is_restarted_three_times_and_given_up(database:
         stage.restart();
         stage.start_executor().await;
     }
-    stage.minutes(90).await;
+    stage.minutes(62).await;
     assert_eq!(
         stage.restarts(),
         0,
