@@ -6,6 +6,7 @@ mod history;
 mod ids;
 mod list;
 mod preview;
+mod release;
 mod rule;
 mod silence;
 
@@ -32,6 +33,7 @@ enum Command {
     List(list::Options),
     History(history::Options),
     Ack(ack::Options),
+    Release(release::Options),
     Silence(silence::Options),
     Rule(rule::Options),
     Channel(channel::Options),
@@ -45,6 +47,7 @@ impl Options {
             Command::List(options) => options.run(ctx).await,
             Command::History(options) => options.run(ctx).await,
             Command::Ack(options) => options.run(ctx).await,
+            Command::Release(options) => options.run(ctx).await,
             Command::Silence(options) => options.run(ctx).await,
             Command::Rule(options) => options.run(ctx).await,
             Command::Channel(options) => options.run(ctx).await,

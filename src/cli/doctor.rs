@@ -140,7 +140,7 @@ async fn examine(ctx: &Context) -> anyhow::Result<Vec<Finding>> {
         findings.push(units::check(&config.host).await);
         findings.push(hosts::check(loaded, store).await);
         findings.extend(rights::check(loaded, store).await);
-        findings.extend(alerts::check(&config.alerts, store).await);
+        findings.extend(alerts::check(&config.alerts, &config.acts.socket, store).await);
         if let Some(store) = store {
             store.close().await;
         }

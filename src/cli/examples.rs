@@ -126,6 +126,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         "alert ack",
         &["linux-api alert ack 2b1f0c9a --comment planned"],
     ),
+    ("alert release", &["linux-api alert release web-01"]),
     (
         "alert silence list",
         &["linux-api alert silence list -o wide"],

@@ -34,11 +34,11 @@ enum Command {
     /// Show the policy, and what is wrong with it
     Show,
     Test(decide::Options),
-    /// Allow units, or processes of accounts from a uid on
+    /// Allow units, processes of accounts from a uid on, or automatic restarts
     ///
     /// A unit that `policy deny` has protected by the same name is protected no longer.
     Allow(Allow),
-    /// Protect units, or allow no process
+    /// Protect units, or allow no process or no automatic restarts
     ///
     /// A protected unit is never acted on, whatever patterns allow it.
     Deny(Deny),
@@ -59,6 +59,9 @@ struct Allow {
     /// Processes of accounts from this uid on
     #[arg(long, value_name = "MIN_UID")]
     processes: Option<u32>,
+    /// Restarts by rules of alerts, of units that are allowed, three times in an hour at most
+    #[arg(long)]
+    automatic: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -70,6 +73,9 @@ struct Deny {
     /// All processes
     #[arg(long)]
     processes: bool,
+    /// Restarts by rules of alerts
+    #[arg(long)]
+    automatic: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -90,6 +96,9 @@ impl Options {
             Command::Test(options) => return options.run(ctx, &file).await,
             Command::Allow(allow) => {
                 let mut text = policy_text::allow(&file.text()?, &allow.units)?;
+                if allow.automatic {
+                    text = policy_text::set_automatic(&text, true)?;
+                }
                 if let Some(uid) = allow.processes {
                     text = policy_text::set_min_uid(&text, Some(uid))?;
                 }
@@ -97,6 +106,9 @@ impl Options {
             }
             Command::Deny(deny) => {
                 let mut text = policy_text::deny(&file.text()?, &deny.units)?;
+                if deny.automatic {
+                    text = policy_text::set_automatic(&text, false)?;
+                }
                 if deny.processes {
                     text = policy_text::set_min_uid(&text, None)?;
                 }

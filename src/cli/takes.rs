@@ -73,6 +73,7 @@ const RULES: &[(&str, Takes)] = &[
     ("alert list", takes(Hosts::Many, Output::Rows)),
     ("alert history", takes(Hosts::Many, Output::Rows)),
     ("alert ack", takes(Hosts::One, Output::Rows)),
+    ("alert release", takes(Hosts::One, Output::Rows)),
     ("alert silence list", takes(Hosts::Many, Output::Rows)),
     ("alert silence", takes(Hosts::One, Output::Document)),
     ("alert rule list", takes(Hosts::Many, Output::Rows)),

@@ -9,6 +9,7 @@ mod wire;
 
 mod acts;
 mod admin;
+mod alert_brakes;
 mod alert_rules;
 mod alerts;
 mod audit;

@@ -121,6 +121,7 @@ impl Sleeper {
                 key: None,
                 address: None,
             },
+            automatic: false,
             signature: None,
             verb: Verb::Signal(SignalProcess {
                 process: ProcessIdentity {

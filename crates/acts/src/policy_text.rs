@@ -94,6 +94,16 @@ pub fn set_min_uid(policy: &str, min_uid: Option<u32>) -> Result<String, EditErr
     Ok(document.to_string())
 }
 
+/// Sets whether rules of alerts may have units restarted.
+///
+/// # Errors
+/// See [`EditError`].
+pub fn set_automatic(policy: &str, automatic: bool) -> Result<String, EditError> {
+    let mut document: DocumentMut = policy.parse()?;
+    set(document.as_table_mut(), "automatic", value(automatic));
+    Ok(document.to_string())
+}
+
 fn set_verbs(policy: &str, verbs: &[&str]) -> Result<String, EditError> {
     let mut document: DocumentMut = policy.parse()?;
     let units = table(&mut document, "units")?;

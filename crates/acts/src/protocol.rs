@@ -89,12 +89,27 @@ pub struct Request {
     pub not_after: Timestamp,
     /// For whom.
     pub actor: Actor,
+    /// Whether no person requested it: a rule of alerts did. Must agree with [`Actor::is_automatic`]; the
+    /// executor counts these by itself and refuses all but [`Verb::Restart`].
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub automatic: bool,
     /// Reserved: a request that has one is refused, as none is checked yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
     /// What to do.
     pub verb: Verb,
 }
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// What stands before the name of a rule where it is the actor of an automatic act: `alert:RULE`. No user's name
+/// has a colon.
+pub const RULE_ACTOR: &str = "alert:";
+/// The role of all automatic acts, which no user has.
+pub const AUTOMATIC_ROLE: &str = "automatic";
 
 /// For whom the daemon requests an act. The executor can't check it and records it as **claimed**.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +126,15 @@ pub struct Actor {
     /// Where the request came from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Word>,
+}
+
+impl Actor {
+    /// Whether it is a rule of alerts, and no person. The policy's `actors` count for rules as they do for people.
+    #[must_use]
+    pub fn is_automatic(&self) -> bool {
+        let role = self.role.as_ref().map(Word::as_str);
+        self.name.as_str().starts_with(RULE_ACTOR) || role == Some(AUTOMATIC_ROLE)
+    }
 }
 
 /// What can be done: one variant for each verb, with all of its arguments.

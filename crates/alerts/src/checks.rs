@@ -12,7 +12,7 @@ mod units;
 pub use clock::{Certificate, ClockFacts, certificate_expires, clock_off};
 pub use disk::{FILL_WINDOW, FillHistory, disk_full_soon, disk_inodes, disk_space};
 pub use memory::{OomKills, load, memory_low, pressure};
-pub use own::{Backups, OwnFacts, linux_api};
+pub use own::{Backups, OwnFacts, gave_up, linux_api};
 pub use storage::{StorageFacts, storage_fault, storage_temperature};
 pub use units::{RESTARTS, RESTARTS_WINDOW, UnitRestarts, process_missing, unit_failed};
 

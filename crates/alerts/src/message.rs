@@ -147,8 +147,10 @@ fn text_of_many(notices: &[Notice]) -> String {
     let line = |notice: &Notice| {
         let (host, labels) = (&notice.host, short_labels(notice));
         let (word, since) = (headline(notice), units::moment(notice.since));
+        let act = notice.act.as_ref();
+        let act = act.map_or_else(String::new, |act| format!("; {}", act.text()));
         format!(
-            "{word}: {host}: {labels}{} (since {since} UTC)",
+            "{word}: {host}: {labels}{}{act} (since {since} UTC)",
             notice.text
         )
     };
@@ -178,10 +180,17 @@ fn fields(notice: &Notice) -> Vec<(&'static str, String)> {
             fields.push(("Note", note.to_owned()));
         }
         NoticeKind::GaveUp => {
-            let note = "Restarting did not help three times in an hour; nothing more is done.";
-            fields.push(("Note", note.to_owned()));
+            let host = plain_name(&notice.instance.host, notice.host.as_str());
+            let note = format!(
+                "Nothing is restarted any more until `linux-api alert release {}`, or an hour of quiet.",
+                host.unwrap_or("HOST")
+            );
+            fields.push(("Note", note));
         }
         _ => {}
+    }
+    if let Some(act) = &notice.act {
+        fields.push(("Act", act.text().to_string()));
     }
     fields.extend(
         notice
@@ -199,14 +208,18 @@ fn since(notice: &Notice) -> String {
     format!("{from} UTC, {span}")
 }
 
-/// The command that shows the host. A name that a shell or ssh could read as something else is left out.
-fn look(id: &str, name: &str) -> String {
+/// The name of a host, unless a shell or ssh could read it as something else.
+fn plain_name<'a>(id: &str, name: &'a str) -> Option<&'a str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.';
     let is_name = !name.is_empty() && !name.starts_with('-') && name.bytes().all(is_plain);
-    if is_name && !id.is_empty() {
-        format!("linux-api tui ssh://{name}")
-    } else {
-        "linux-api tui".to_owned()
+    (is_name && !id.is_empty()).then_some(name)
+}
+
+/// The command that shows the host.
+fn look(id: &str, name: &str) -> String {
+    match plain_name(id, name) {
+        Some(name) => format!("linux-api tui ssh://{name}"),
+        None => "linux-api tui".to_owned(),
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use crate::brake::AutomaticAct;
 use crate::host_text::HostText;
 use crate::labels::Labels;
 use crate::name::Name;
@@ -137,6 +138,9 @@ pub struct Notice {
     /// What helps to understand it: lines of a log, the largest processes. At most ten.
     #[serde(default)]
     pub context: Vec<HostText>,
+    /// What its rule had done about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<AutomaticAct>,
 }
 
 impl Notice {
@@ -165,19 +169,6 @@ impl Notice {
     pub fn waits_in_quiet_hours(&self) -> bool {
         self.quiet_hours
             .unwrap_or(self.severity() == Severity::Warning)
-    }
-
-    /// The notice that nothing more is done about this one, see [`crate::brake`].
-    #[must_use]
-    pub fn gave_up(&self, now: Timestamp) -> Self {
-        let kind = NoticeKind::GaveUp;
-        Self {
-            id: Self::id_of(&self.instance, kind, now),
-            time: now,
-            kind,
-            before: self.after,
-            ..self.clone()
-        }
     }
 
     /// What would help to understand it, where that is worth reading.

@@ -171,6 +171,11 @@ fn merge(
     plan: &mut Plan,
 ) -> Option<Merged> {
     let (first, last) = (*line.first()?, *line.last()?);
+    // What was done about it belongs into the same message.
+    let mut acts = line.iter().filter_map(|notice| notice.act.as_ref());
+    if acts.any(|act| act.is_awaited(now)) {
+        return None;
+    }
     let covers: Vec<Uuid> = line.iter().map(|notice| notice.id).collect();
     let is_special = matches!(last.kind, NoticeKind::Flapping | NoticeKind::Settled);
     let returns = first.before == last.after && !is_special;
@@ -193,6 +198,10 @@ fn merge(
         return None;
     }
     let mut notice = last.clone();
+    if notice.act.is_none() {
+        let mut acts = line.iter().rev().filter_map(|notice| notice.act.as_ref());
+        notice.act = acts.next().cloned();
+    }
     if !returns && !is_alone {
         notice.before = first.before;
         if !is_special && notice.kind != NoticeKind::Ended {

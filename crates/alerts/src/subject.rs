@@ -77,6 +77,8 @@ pub enum Check {
     CertificateExpires,
     /// Something of linux-api does not work.
     LinuxApi,
+    /// Automatic restarts did not help. See [`crate::brake`].
+    GaveUp,
 }
 
 /// The second condition that a threshold of a check may have.
@@ -171,6 +173,7 @@ pub static CHECKS: &[CheckInfo] = &[
     check(Check::ClockOff, "clock_off", &[], "seconds", Direction::Above, "How far the clock is off").second("unsynchronised", "seconds"),
     check(Check::CertificateExpires, "certificate_expires", &["certificate"], "seconds", Direction::Below, "Time until a certificate ends").absent_is_well(),
     check(Check::LinuxApi, "linux_api", &["part"], "count", Direction::Above, "1 when a part of linux-api does not work: flusher, backup, audit_chain, channel, database").absent_is_well(),
+    check(Check::GaveUp, "gave_up", &[], "count", Direction::Above, "1 when three automatic restarts in an hour did not help, so that nothing is restarted any more").absent_is_well(),
 ];
 
 /// Names that stand for a check with a label: what people look for first.
@@ -316,7 +319,7 @@ mod tests {
             assert!(CHECKS.iter().filter(|one| one.name == info.name).count() == 1);
             assert!(SERIES.iter().all(|series| series.name != info.name));
         }
-        assert_eq!(CHECKS.len(), Check::LinuxApi as usize + 1);
+        assert_eq!(CHECKS.len(), Check::GaveUp as usize + 1);
     }
 
     #[test]

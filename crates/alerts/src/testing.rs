@@ -132,6 +132,7 @@ pub(crate) fn firing(rule: &str, host: &str, severity: Severity, time: Timestamp
         channels: Vec::new(),
         quiet_hours: None,
         context: Vec::new(),
+        act: None,
     }
 }
 

@@ -10,9 +10,9 @@ use super::calls::dotted_segment;
 use super::error::ClientError;
 use super::events::EventStream;
 use linux_api_wire::api::alerts::{
-    AcknowledgeAlert, AddAlertSilence, Alert, AlertChannels, AlertDelivery, AlertList, AlertNotice,
-    AlertPreview, AlertRule, AlertRuleDefinition, AlertRuleList, AlertSilence, AlertSilenceList,
-    ChannelTestResult, PreviewAlertRule,
+    AcknowledgeAlert, AddAlertSilence, Alert, AlertBrake, AlertChannels, AlertDelivery, AlertList,
+    AlertNotice, AlertPreview, AlertRule, AlertRuleDefinition, AlertRuleList, AlertSilence,
+    AlertSilenceList, ChannelTestResult, PreviewAlertRule,
 };
 use linux_api_wire::api::page::Page;
 use linux_api_wire::api::users::Done;
@@ -103,6 +103,12 @@ impl Client {
         query: &AlertHistoryQuery,
     ) -> Result<Page<AlertNotice>, ClientError> {
         self.get("/api/v1/alerts/history", query).await
+    }
+
+    /// Has automatic restarts be possible again on a host. Returns the brake as it is then.
+    pub async fn release_brake(&self, host_id: &str) -> Result<AlertBrake, ClientError> {
+        let path = format!("/api/v1/alerts/hosts/{}/release", dotted_segment(host_id));
+        self.expect_change(self.request(Method::POST, &path)).await
     }
 
     /// Notes that the caller has seen an alert, so that it is not repeated. Returns it as it is then.

@@ -1,6 +1,7 @@
 //! Acts on this host. Who may is decided here; what is possible, no matter who requests it, by the executor, which
 //! alone has the rights to act.
 
+mod automatic;
 mod copies;
 mod not_done;
 mod words;
@@ -140,26 +141,52 @@ impl Acts {
     }
 
     async fn carry_out(&self, act: ReadyAct) -> Result<Effect, NotDone> {
+        let role = self.begin(&act).await?;
+        match self.request(&act, self.request_of(&act, role)).await {
+            Ok(Response {
+                outcome: Outcome::Done(effect),
+                ..
+            }) => Ok(effect),
+            Ok(response) => Err(NotDone::by_response(response, &act.verb)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes the row before an act. Returns the role that its actor has now.
+    ///
+    /// # Errors
+    /// When the actor may not act any more.
+    async fn begin(&self, act: &ReadyAct) -> Result<Role, ApiError> {
         let planned = words::planned(&act.id, &act.verb);
         // The last decision before the act, by the rows as they are now; while the database is away, by what
         // is known.
-        let mut role = act.role;
         match timeout(RECORD, self.0.store.begin_act(&act.actor, &planned)).await {
-            Ok(Ok(now)) => role = now,
+            Ok(Ok(now)) => return Ok(now),
             Ok(Err(error)) if error.is_outage() || matches!(error, StoreError::Full(_)) => {
                 tracing::info!(%error, id = planned.id, "an act begins without the database");
             }
             // It responds, and what it says lets no one act.
-            Ok(Err(error)) => return Err(ApiError::from(error).into()),
+            Ok(Err(error)) => return Err(error.into()),
             Err(_) => tracing::info!(id = planned.id, "an act begins without the database"),
         }
-        let request = Request {
+        Ok(act.role)
+    }
+
+    fn request_of(&self, act: &ReadyAct, role: Role) -> Request {
+        let actor = words::claimed(&act.actor, role);
+        Request {
             id: act.id.clone(),
             not_after: self.0.clock.now().saturating_add(WINDOW),
-            actor: words::claimed(&act.actor, role),
+            automatic: actor.is_automatic(),
+            actor,
             signature: None,
             verb: act.verb.clone(),
-        };
+        }
+    }
+
+    /// Has the executor act, and writes what its log does not have.
+    async fn request(&self, act: &ReadyAct, request: Request) -> Result<Response, CallError> {
+        let planned = words::planned(&act.id, &act.verb);
         let replied = self.call(request).await;
         // What the executor's log has is copied from there; the rest is known here alone.
         let own = match &replied {
@@ -175,14 +202,7 @@ impl Acts {
             // Without the database the log has it.
             let _ = timeout(RECORD, ended).await;
         }
-        match replied {
-            Ok(Response {
-                outcome: Outcome::Done(effect),
-                ..
-            }) => Ok(effect),
-            Ok(response) => Err(NotDone::by_response(response, &act.verb)),
-            Err(error) => Err(error.into()),
-        }
+        replied
     }
 
     /// The same request again gets the result of the first: what was lost on the way is requested once more.
@@ -233,13 +253,15 @@ impl Acts {
             return Ok(state);
         }
         let (actor, role) = caller.actor_of_act().await?;
-        let request = Request {
-            id: words::random_id(),
-            not_after: self.0.clock.now().saturating_add(WINDOW),
-            actor: words::claimed(&actor, role),
-            signature: None,
-            verb,
-        };
+        let request = self.request_of(
+            &ReadyAct {
+                actor,
+                role,
+                id: words::random_id(),
+                verb,
+            },
+            role,
+        );
         Ok(match self.0.client.test(request).await {
             Ok(Outcome::Refused(refusal)) => {
                 let decided_by = refusal.rule.map(|rule| format!(" ({rule})"));
@@ -278,7 +300,10 @@ impl Acts {
                 health.executor = Some(status.program);
                 match status.policy {
                     PolicyState::Closed(problem) => health.policy_problem = Some(problem),
-                    PolicyState::InForce { .. } => health.policy_in_force = true,
+                    PolicyState::InForce { automatic, .. } => {
+                        health.policy_in_force = true;
+                        health.policy_automatic = automatic;
+                    }
                 }
                 health.log_problem = status.log.problem;
                 health.log_verified = status.log.verified.map(|time| time.to_string());
@@ -309,13 +334,17 @@ fn state_of(status: &Status) -> ActState {
             not_available(reason, Some("sudo linux-api policy preset services UNIT"))
         }
         PolicyState::InForce {
-            units, processes, ..
+            units,
+            processes,
+            automatic,
+            ..
         } => ActState {
             available: true,
             reason: None,
             remedy: None,
             units: *units,
             processes: *processes,
+            automatic: *automatic,
         },
     }
 }
@@ -327,6 +356,7 @@ fn not_available(reason: &str, remedy: Option<&str>) -> ActState {
         remedy: remedy.map(str::to_owned),
         units: false,
         processes: false,
+        automatic: false,
     }
 }
 

@@ -6,6 +6,7 @@
 //! - [`evaluator::Evaluator`] judges this host every ten seconds, also without the database.
 //! - [`leader::Leader`] holds the lease: hosts that are down, grouping, sending, old rows.
 //! - [`readings::Readings`]: what is judged, and what helps to understand it.
+//! - `remedies`: units that are restarted because a rule fires; `spool`: what waits for the database, in a file.
 //! - `keeper`: states between memory and the database; `outage`: the one notice that the database is away.
 //! - [`sender::Sender`]: requests with the addresses of receivers checked; `mail`: SMTP.
 //! - [`settings::Settings`], `rules`: the configuration, and the rules in force.
@@ -18,10 +19,12 @@ pub mod leader;
 mod mail;
 mod outage;
 pub mod readings;
+mod remedies;
 mod resolver;
 mod rules;
 pub mod sender;
 pub mod settings;
+mod spool;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -29,6 +32,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use linux_api_alerts::brake::{ActResult, Brake};
 use linux_api_alerts::evaluate::States;
 use linux_api_alerts::message::Message;
 use linux_api_alerts::name::Name;
@@ -39,7 +43,7 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 
 use linux_api_alerts::delivery::Reception;
-pub use rules::{RulesInForce, check_rule_files};
+pub use rules::{RulesInForce, check_rule_files, restarting_rules};
 use sender::{ChannelSet, SendResult, Sender};
 use settings::Settings;
 
@@ -65,6 +69,9 @@ struct Core {
     channels_read: Mutex<Option<(Instant, Arc<Settings>)>>,
     sender: ArcSwapOption<Sender>,
     own_states: ArcSwap<States>,
+    own_brake: ArcSwap<Brake>,
+    /// How many automatic acts have ended, by result.
+    acts: Mutex<BTreeMap<ActResult, u64>>,
     evaluated: Mutex<Option<Evaluated>>,
     leads: AtomicBool,
     /// Channels that have taken nothing since a time.
@@ -108,6 +115,10 @@ pub struct AlertsHealth {
     pub heartbeat: bool,
     /// How many daemons with databases of their own it watches.
     pub peers: usize,
+    /// Whether automatic restarts are given up on this host.
+    pub gave_up: bool,
+    /// How many automatic restarts have ended since the start, by result.
+    pub automatic_acts: BTreeMap<ActResult, u64>,
 }
 
 impl Alerts {
@@ -124,6 +135,8 @@ impl Alerts {
             channels_read: Mutex::default(),
             sender: ArcSwapOption::empty(),
             own_states: ArcSwap::default(),
+            own_brake: ArcSwap::default(),
+            acts: Mutex::default(),
             evaluated: Mutex::default(),
             leads: AtomicBool::new(false),
             failing: Mutex::default(),
@@ -208,6 +221,8 @@ impl Alerts {
             waiting: evaluated.map_or(0, |one| one.waiting),
             heartbeat: settings.heartbeat_file.is_some(),
             peers: settings.peers.len(),
+            gave_up: self.0.own_brake.load().gave_up().is_some(),
+            automatic_acts: lock(&self.0.acts).clone(),
         }
     }
 
@@ -305,6 +320,18 @@ impl Alerts {
     fn note_evaluation(&self, time: Timestamp, states: States, waiting: usize) {
         self.0.own_states.store(Arc::new(states));
         *lock(&self.0.evaluated) = Some(Evaluated { time, waiting });
+    }
+
+    fn note_brake(&self, brake: &Brake) {
+        if **self.0.own_brake.load() != *brake {
+            self.0.own_brake.store(Arc::new(brake.clone()));
+        }
+    }
+
+    fn note_act(&self, result: ActResult) {
+        let mut acts = lock(&self.0.acts);
+        let count = acts.entry(result).or_default();
+        *count = count.saturating_add(1);
     }
 
     fn note_leader(&self, leads: bool) {

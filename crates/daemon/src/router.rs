@@ -117,6 +117,7 @@ fn add_v1(routes: Routes) -> Routes {
         .read(AlertsRead, routes!(alerts::active::list_alerts))
         .read(AlertsRead, routes!(alerts::history::list_alert_history))
         .change(AlertsWrite, Action::AlertAcknowledge, routes!(alerts::active::acknowledge_alert))
+        .change(AlertsWrite, Action::AlertRelease, routes!(alerts::brakes::release_brake))
         .read(AlertsRead, routes!(alerts::rules::list_rules))
         .change(AlertsWrite, Action::AlertRule, routes!(alerts::rules::put_rule))
         .change(AlertsWrite, Action::AlertRuleDelete, routes!(alerts::rules::delete_rule))

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::automatic::{Brake, MOST, Moment};
 use crate::policy::{Decision, Policy, Rate};
 use crate::processes::{HeldProcess, Processes};
 use crate::rate::RateLimit;
@@ -61,6 +62,7 @@ pub struct Executor {
     is_restored: tokio::sync::Mutex<bool>,
     remembered: Mutex<Remembered>,
     rate: Mutex<RateLimit>,
+    brake: Mutex<Brake>,
     processes: Processes,
     units: Units,
 }
@@ -87,6 +89,7 @@ impl Executor {
             is_restored: tokio::sync::Mutex::new(false),
             remembered: Mutex::default(),
             rate: Mutex::default(),
+            brake: Mutex::default(),
             processes: Processes::new(settings.procfs.clone(), settings.daemon_uid),
             units: Units::new(settings.bus.clone()),
             settings,
@@ -190,17 +193,18 @@ impl Executor {
         print: &str,
     ) -> Result<Outcome, Outcome> {
         let Allowed { decision, rate, .. } = self.decide_in_time(peer, request).await?;
-        if let Err(wait) = lock(&self.rate).take(rate, Instant::now()) {
-            let seconds = wait.as_secs().saturating_add(1);
-            let message = format!("more than {rate} acts; retry in {seconds} s");
-            return Err(Outcome::Refused(Refusal {
-                remedy: Some(format!("set rate in {}", self.settings.policy.display())),
-                retry_after: u32::try_from(seconds).ok(),
-                ..Refusal::new(RefusalCode::Rate, message)
-            }));
-        }
+        let moment = request
+            .automatic
+            .then(|| Moment::now(&self.settings.procfs))
+            .transpose()
+            .map_err(|error| {
+                let message = format!("what can't be counted is not done: {error}");
+                Outcome::Refused(Refusal::new(RefusalCode::Log, message))
+            })?;
+        self.count(rate, moment.as_ref())
+            .map_err(Outcome::Refused)?;
         self.records
-            .begin(peer, request, &decision.rule, print)
+            .begin(peer, request, &decision.rule, print, moment)
             .await
             .map_err(Outcome::Refused)?;
         // The line took its time: the target is looked at once more.
@@ -213,6 +217,32 @@ impl Executor {
         };
         self.records.end(request, &outcome).await;
         Ok(outcome)
+    }
+
+    /// Counts an act, those of rules of alerts by themselves too.
+    fn count(&self, rate: Rate, automatic: Option<&Moment>) -> Result<(), Refusal> {
+        let refused = |wait: Duration, what: &str| {
+            let seconds = wait.as_secs().saturating_add(1);
+            Refusal {
+                retry_after: u32::try_from(seconds).ok(),
+                ..Refusal::new(RefusalCode::Rate, format!("{what}; retry in {seconds} s"))
+            }
+        };
+        let now = self.settings.clock.now();
+        // Both or none is counted.
+        let mut brake = lock(&self.brake);
+        if let Some(wait) = automatic.and_then(|moment| brake.wait(now, moment)) {
+            return Err(refused(wait, &format!("{MOST} automatic acts in an hour")));
+        }
+        let taken = lock(&self.rate).take(rate, Instant::now());
+        taken.map_err(|wait| Refusal {
+            remedy: Some(format!("set rate in {}", self.settings.policy.display())),
+            ..refused(wait, &format!("more than {rate} acts"))
+        })?;
+        brake
+            .0
+            .extend(automatic.map(|moment| (now, moment.clone())));
+        Ok(())
     }
 
     async fn decide_in_time(&self, peer: Peer, request: &Request) -> Result<Allowed, Outcome> {
@@ -367,7 +397,8 @@ impl Executor {
         if *is_restored {
             return Ok(());
         }
-        let acts = self.records.history().await?;
+        let (acts, automatic) = self.records.history().await?;
+        lock(&self.brake).0 = automatic;
         let (wall, now) = (self.settings.clock.now(), Instant::now());
         for act in acts {
             lock(&self.rate).restore(wall.since(act.time), now);
@@ -385,6 +416,7 @@ impl Executor {
                 units: policy.has_units(),
                 processes: policy.has_processes(),
                 rate: policy.rate().to_string(),
+                automatic: policy.is_automatic(),
             },
             Err(refusal) => PolicyState::Closed(refusal.message),
         };
@@ -423,6 +455,10 @@ impl Executor {
 fn check(request: &Request) -> Result<(), Refusal> {
     if request.signature.is_some() {
         let message = "signatures are not checked yet, so a request must not have one";
+        return Err(Refusal::new(RefusalCode::Invalid, message));
+    }
+    if request.automatic != request.actor.is_automatic() {
+        let message = "acts of rules of alerts are automatic, and no others are";
         return Err(Refusal::new(RefusalCode::Invalid, message));
     }
     let checked = request.verb.check();

@@ -11,6 +11,7 @@
 //! The messages are in `linux_api_acts`: what is not in one of their types can't be requested. There is no
 //! HTTP, TLS, SQL or shell in here, and no plug-ins: this is the boundary, and it stays small.
 
+mod automatic;
 pub mod executor;
 pub mod log;
 pub mod policy;

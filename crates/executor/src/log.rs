@@ -19,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 use linux_api_acts::protocol::{Actor, Head, Outcome, Verb};
 use linux_api_wire::time::{Clock, Timestamp};
 
+use crate::automatic::Moment;
 pub(crate) use stored::{RememberedAct, history, records_after};
 pub use verify::{Finding, Verified, verify};
 
@@ -44,6 +45,8 @@ pub(crate) enum Event<'a> {
         verb: &'a Verb,
         rule: &'a str,
         fingerprint: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        automatic: Option<&'a Moment>,
     },
     /// What became of it.
     Result {

@@ -121,6 +121,13 @@ impl Policy {
         &self.rules.peer_uids
     }
 
+    /// Whether rules of alerts may have units restarted.
+    #[must_use]
+    pub fn is_automatic(&self) -> bool {
+        let automatic = self.rules.automatic.as_ref();
+        automatic.is_some_and(|automatic| *automatic.get_ref())
+    }
+
     /// Whether any unit may be acted on.
     #[must_use]
     pub fn has_units(&self) -> bool {

@@ -1,10 +1,12 @@
 //! Alerts: rules of users, states of instances, silences, notices and their way to receivers.
 //!
 //! What is judged and sent is decided by the crate `linux-api-alerts`, which knows no database. Here are the
-//! transactions: a state is stored together with its notice ([`states`]), a notice leaves the queue together with the
+//! transactions: a state is stored together with its notice ([`states`]), an automatic act is counted where it is
+//! decided ([`brakes`]), a notice leaves the queue together with the
 //! message that it becomes part of ([`outbox`]). So a daemon that is killed neither loses a notice nor makes
 //! one twice.
 
+pub mod brakes;
 pub mod deliveries;
 pub mod history;
 pub mod outbox;

@@ -64,6 +64,9 @@ pub enum Refusal {
     /// There are as many silences as allowed.
     #[error("too many silences")]
     TooManySilences,
+    /// No automatic act of the host counts.
+    #[error("no automatic act of this host counts")]
+    NothingGivenUp,
     /// The alert does not fire.
     #[error("the alert does not fire")]
     AlertNotFiring,

@@ -35,6 +35,7 @@ const DELETE: &str = "delete from hosts where id = $1 and (last_seen < $2 or las
 const IS_PRESENT: &str = "
     select count(*) from leases where name = $1 and expires_at > $2 and expires_at <= $3";
 const LEAVE: &str = "delete from leases where name = $1";
+const DELETE_BRAKE: &str = "delete from alert_brakes where host_id = $1";
 const PUT_NOTE: &str = "
     insert into forgotten_hosts (host_id, note) values ($1, $2)
     on conflict (host_id) do update set note = excluded.note";
@@ -104,6 +105,7 @@ impl Store {
                 return Err(Refusal::HostAlive.into());
             }
             tx.execute(sqlx::query(LEAVE).bind(presence)).await?;
+            tx.execute(sqlx::query(DELETE_BRAKE).bind(id)).await?;
             let note = Note {
                 until: now.as_millis(),
                 tables: 0,

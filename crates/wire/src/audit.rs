@@ -141,6 +141,18 @@ impl Actor {
         }
     }
 
+    /// A rule of alerts on this host, which has a unit restarted: `alert:RULE`.
+    #[must_use]
+    pub fn rule(name: &str) -> Self {
+        Self {
+            origin: Origin {
+                name: format!("alert:{name}"),
+                ..Origin::system()
+            },
+            authority: Authority::System,
+        }
+    }
+
     /// What its right to make the change rests on.
     #[must_use]
     pub const fn authority(&self) -> &Authority {
@@ -191,6 +203,8 @@ pub enum Action {
     AlertUnsilence,
     /// An alert that fires was acknowledged, so that it is not repeated.
     AlertAcknowledge,
+    /// Automatic acts were made possible again on a host.
+    AlertRelease,
     /// A signal was sent to a process.
     ProcessSignal,
     /// The nice value of a process was changed.
@@ -253,6 +267,7 @@ impl Action {
             Self::AlertSilence => "alert.silence",
             Self::AlertUnsilence => "alert.unsilence",
             Self::AlertAcknowledge => "alert.acknowledge",
+            Self::AlertRelease => "alert.release",
             Self::ProcessSignal => "process.signal",
             Self::ProcessRenice => "process.renice",
             Self::UnitStart => "unit.start",

@@ -106,6 +106,7 @@ fn advice(refusal: Refusal, place: &AdminTarget, name: &str) -> String {
             | Refusal::TooManyRules
             | Refusal::SilenceNotFound
             | Refusal::TooManySilences
+            | Refusal::NothingGivenUp
             | Refusal::AlertNotFiring,
             _,
         ) => refusal.to_string(),

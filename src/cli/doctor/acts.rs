@@ -41,6 +41,7 @@ fn judge(status: &Status) -> Vec<Finding> {
             units,
             processes,
             rate,
+            automatic,
         } => {
             let about = match (units, processes) {
                 (false, false) => "nothing",
@@ -48,7 +49,13 @@ fn judge(status: &Status) -> Vec<Finding> {
                 (false, true) => "acts on processes",
                 (true, true) => "acts on units and processes",
             };
-            Finding::ok(CHECK, format!("the policy allows {about}, at most {rate}"))
+            let restarts = if *automatic {
+                "; rules of alerts may restart units"
+            } else {
+                ""
+            };
+            let detail = format!("the policy allows {about}, at most {rate}{restarts}");
+            Finding::ok(CHECK, detail)
         }
     };
     let lines = status.log.head.as_ref().map_or(0, |head| head.seq);
@@ -95,6 +102,7 @@ mod tests {
             units: true,
             processes: false,
             rate: "30/minute".to_owned(),
+            automatic: false,
         };
         let closed = PolicyState::Closed("policy.toml:3: x".to_owned());
         let verdicts = |status: &Status| -> Vec<Verdict> {

@@ -1,17 +1,21 @@
 //! Whether alerts reach anyone: files of rules, channels, and what notices that the daemon stopped.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::Finding;
+use linux_api_acts::client::Client;
+use linux_api_acts::protocol::PolicyState;
 use linux_api_config::Alerts;
-use linux_api_daemon::alerts::check_rule_files;
 use linux_api_daemon::alerts::sender::ReadyChannel;
+use linux_api_daemon::alerts::{check_rule_files, restarting_rules};
 use linux_api_store::Store;
 use linux_api_wire::time::{Clock, Timestamp};
 
 const RULES: &str = "alert rules";
 const CHANNELS: &str = "alert channels";
 const WATCH: &str = "alert watch";
+const RESTARTS: &str = "alert restarts";
 /// The most mistakes that are named.
 const NAMED: usize = 3;
 /// The most hosts that are looked at.
@@ -19,7 +23,7 @@ const HOSTS: u32 = 100;
 /// A daemon that lives has written within this time.
 const ALIVE: Duration = Duration::from_mins(2);
 
-pub(super) async fn check(config: &Alerts, store: Option<&Store>) -> Vec<Finding> {
+pub(super) async fn check(config: &Alerts, socket: &Path, store: Option<&Store>) -> Vec<Finding> {
     if !config.enabled {
         let detail = "switched off by alerts.enabled";
         return vec![Finding::ok(RULES, detail)];
@@ -28,7 +32,46 @@ pub(super) async fn check(config: &Alerts, store: Option<&Store>) -> Vec<Finding
     if !config.channels.0.is_empty() {
         findings.push(watch(config, others(store).await));
     }
+    findings.extend(restarts(config, socket, store).await);
     findings
+}
+
+/// Whether the host allows what rules restart; nothing where none does.
+async fn restarts(config: &Alerts, socket: &Path, store: Option<&Store>) -> Option<Finding> {
+    let mut named = restarting_rules(&config.rules_dir);
+    if let Some(store) = store {
+        let stored = store.alert_rules().await.unwrap_or_default();
+        let restarting = stored.into_iter().map(|rule| rule.definition);
+        let restarting = restarting.filter(|rule| rule.restart.is_some());
+        named.extend(restarting.map(|rule| rule.name));
+    }
+    named.sort_unstable();
+    named.dedup();
+    if named.is_empty() {
+        return None;
+    }
+    let rules = named.join(", ");
+    let status = Client::new(socket).status().await;
+    Some(match status.map(|status| status.policy) {
+        Ok(PolicyState::InForce {
+            automatic: true, ..
+        }) => Finding::ok(RESTARTS, format!("the policy lets {rules} restart units")),
+        Ok(PolicyState::InForce { .. }) => Finding::warn(
+            RESTARTS,
+            format!("{rules}: nothing is restarted, as the policy lacks automatic = true"),
+            "sudo linux-api policy allow --automatic, or remove `restart` from the rules",
+        ),
+        Ok(PolicyState::Closed(problem)) => Finding::warn(
+            RESTARTS,
+            format!("{rules}: nothing is restarted: {problem}"),
+            "sudo linux-api policy show names the line",
+        ),
+        Err(error) => Finding::warn(
+            RESTARTS,
+            format!("{rules}: nothing is restarted: {error}"),
+            "docs/acting.md has how to switch it on, or remove `restart` from the rules",
+        ),
+    })
 }
 
 fn rules(config: &Alerts) -> Finding {
@@ -117,6 +160,8 @@ mod tests {
     use crate::cli::doctor::Verdict;
     use linux_api_config::{Channel, ChannelKind};
 
+    const NOWHERE: &str = "/nonexistent/executor.sock";
+
     fn with_channel(url_file: &std::path::Path) -> Alerts {
         let mut config = Alerts::default();
         config.channels.0.push(Channel {
@@ -135,7 +180,7 @@ mod tests {
             rules_dir: folder.path().to_owned(),
             ..Alerts::default()
         };
-        let findings = check(&config, None).await;
+        let findings = check(&config, NOWHERE.as_ref(), None).await;
         assert!(
             findings.iter().all(|it| it.result == Verdict::Ok),
             "{findings:?}"
@@ -145,11 +190,30 @@ mod tests {
             "[[rule]]\nname = \"a\"\nwarnign = 1\n",
         )
         .unwrap();
-        let findings = check(&config, None).await;
+        let findings = check(&config, NOWHERE.as_ref(), None).await;
         assert_eq!(findings[0].result, Verdict::Fail);
         assert!(
             findings[0].detail.contains("own.toml: line 3"),
             "{findings:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_rule_that_restarts_what_the_host_does_not_allow_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = Alerts {
+            rules_dir: folder.path().to_owned(),
+            ..Alerts::default()
+        };
+        let rule =
+            "[[rule]]\nname = \"web\"\ncheck = \"unit_failed\"\nwarning = 1\nrestart = \"$unit\"\n";
+        std::fs::write(folder.path().join("own.toml"), rule).unwrap();
+        let findings = check(&config, NOWHERE.as_ref(), None).await;
+        let found = findings.iter().find(|it| it.check == RESTARTS).unwrap();
+        assert_eq!(found.result, Verdict::Warn);
+        assert!(
+            found.detail.starts_with("web: nothing is restarted: "),
+            "{found:?}"
         );
     }
 
@@ -161,7 +225,7 @@ mod tests {
             rules_dir: folder.path().join("none"),
             ..with_channel(&path)
         };
-        let findings = check(&config, None).await;
+        let findings = check(&config, NOWHERE.as_ref(), None).await;
         let results: Vec<Verdict> = findings.iter().map(|it| it.result).collect();
         assert_eq!(results, [Verdict::Ok, Verdict::Fail, Verdict::Warn]);
         assert!(findings[1].detail.starts_with("ops: "), "{findings:?}");
@@ -170,7 +234,7 @@ mod tests {
             peers: vec!["https://db-01.example.org:8443".to_owned()],
             ..config
         };
-        let findings = check(&watched, None).await;
+        let findings = check(&watched, NOWHERE.as_ref(), None).await;
         assert!(
             findings.iter().all(|it| it.result == Verdict::Ok),
             "{findings:?}"

@@ -11,9 +11,9 @@ use crate::cli::exit::UsageError;
 use crate::cli::{Context, NOT_ALLOWED, output};
 use linux_api_acts::names::{UnitName, Word};
 use linux_api_acts::protocol::{
-    Actor, Decision, Effect, FailureCode, Message, Outcome, ProcessIdentity, Refusal, RefusalCode,
-    ReniceProcess, Reply, Request, SignalName, SignalProcess, Unit, UnitLimit, UnitLimits,
-    UnitVerb, Verb,
+    AUTOMATIC_ROLE, Actor, Decision, Effect, FailureCode, Message, Outcome, ProcessIdentity,
+    Refusal, RefusalCode, ReniceProcess, Reply, Request, SignalName, SignalProcess, Unit,
+    UnitLimit, UnitLimits, UnitVerb, Verb,
 };
 use linux_api_acts::{LOG, SYSTEM_BUS};
 use linux_api_executor::executor::{Executor, Peer, Settings};
@@ -32,7 +32,7 @@ pub(super) struct Options {
     verb: String,
     /// The unit, or the id of the process
     target: String,
-    /// The user who would request it
+    /// The user who would request it, or alert:RULE for a rule of alerts with `restart`
     #[arg(long = "as", value_name = "USER", value_parser = word)]
     user: Word,
     /// The role of that user, where the policy names roles
@@ -115,17 +115,22 @@ impl Options {
     }
 
     fn request(&self) -> anyhow::Result<Request> {
+        let mut actor = Actor {
+            name: self.user.clone(),
+            role: self.role.clone(),
+            key: None,
+            address: None,
+        };
+        if actor.is_automatic() {
+            actor.role = Some(word(AUTOMATIC_ROLE).map_err(UsageError)?);
+        }
         Ok(Request {
             id: word("policy-test").map_err(UsageError)?,
             not_after: Clock::system()
                 .now()
                 .saturating_add(Duration::from_secs(30)),
-            actor: Actor {
-                name: self.user.clone(),
-                role: self.role.clone(),
-                key: None,
-                address: None,
-            },
+            automatic: actor.is_automatic(),
+            actor,
             signature: None,
             verb: self.verb()?,
         })

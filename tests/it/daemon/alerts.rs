@@ -29,7 +29,9 @@ mod fleet;
 mod outages;
 mod process;
 mod receiver;
+mod remedies;
 mod sending;
+mod stage;
 mod swings;
 mod watching;
 

@@ -124,6 +124,7 @@ const OTHERS: &[&str] = &[
     "alert history",
     "alert list",
     "alert preview",
+    "alert release",
     "alert rule delete",
     "alert rule list",
     "alert rule set",

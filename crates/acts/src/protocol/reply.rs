@@ -275,6 +275,9 @@ pub enum PolicyState {
         processes: bool,
         /// Acts in what time.
         rate: String,
+        /// Whether rules of alerts may have units restarted.
+        #[serde(default)]
+        automatic: bool,
     },
 }
 

@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::{HttpRequest, Tone, below, plain, tone};
+use crate::brake::AutomaticAct;
 use crate::host_text::HostText;
 use crate::message::{Message, cut};
 use crate::notice::Notice;
@@ -93,7 +94,12 @@ fn label_name(key: &str) -> String {
 }
 
 fn context(notice: &Notice) -> String {
-    let lines: Vec<&str> = notice.context.iter().map(HostText::as_str).collect();
+    let act = notice.act.as_ref().map(AutomaticAct::text);
+    let lines: Vec<&str> = act
+        .iter()
+        .chain(&notice.context)
+        .map(HostText::as_str)
+        .collect();
     lines.join("\n")
 }
 

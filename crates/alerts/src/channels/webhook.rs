@@ -129,5 +129,11 @@ fn notice(notice: &Notice) -> Value {
         "text": notice.text,
         "threshold": notice.threshold,
         "context": notice.context,
+        "act": notice.act.as_ref().map(|act| json!({
+            "unit": act.unit,
+            "time": act.at,
+            "result": act.outcome.as_ref().map(|outcome| outcome.result),
+            "text": act.text(),
+        })),
     })
 }

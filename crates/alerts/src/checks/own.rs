@@ -5,6 +5,7 @@ use std::time::Duration;
 use linux_api_wire::time::Timestamp;
 use linux_api_wire::units;
 
+use crate::brake::Brake;
 use crate::labels::Labels;
 use crate::reading::Reading;
 
@@ -69,6 +70,17 @@ pub fn linux_api(facts: &OwnFacts, now: Timestamp) -> Vec<Reading> {
         readings.push(part("channel", &text));
     }
     readings
+}
+
+/// Whether automatic restarts are given up.
+#[must_use]
+pub fn gave_up(brake: &Brake) -> Vec<Reading> {
+    let (value, text) = match (brake.gave_up(), brake.released_by()) {
+        (Some((_, text)), _) => (1.0, text.to_string()),
+        (None, Some(by)) => (0.0, format!("released by {by}")),
+        (None, None) => (0.0, "for an hour nothing was to be restarted".to_owned()),
+    };
+    vec![Reading::value(Labels::default(), value, &text)]
 }
 
 #[cfg(test)]

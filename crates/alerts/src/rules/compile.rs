@@ -311,6 +311,10 @@ impl Reader {
 
     fn remedy(&mut self, text: Option<&str>, subject: &Subject) -> Option<Remedy> {
         let text = text?;
+        if matches!(subject, Subject::Check(Check::HostDown | Check::GaveUp)) {
+            let problem = format!("{} restarts nothing", subject.name());
+            self.note("restart", problem);
+        }
         if text == "$unit" {
             if !subject.labels().contains(&"unit") {
                 self.note("restart", "$unit is known to unit_failed only");

@@ -11,6 +11,7 @@ use crate::notice::{Host, InstanceKey, Notice, NoticeKind};
 use crate::reading::Measure;
 use crate::rules::Rule;
 use crate::severity::Severity;
+use crate::subject::{Check, Subject};
 
 /// When an evaluation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -217,7 +218,11 @@ fn announce(
         state.flapping = true;
         NoticeKind::Flapping
     } else if let Some(kind) = NoticeKind::of_change(state.announced, severity) {
-        kind
+        let is_giving_up = rule.subject == Subject::Check(Check::GaveUp);
+        match kind {
+            NoticeKind::Firing if is_giving_up => NoticeKind::GaveUp,
+            kind => kind,
+        }
     } else if is_repeat_due(rule, state, now) {
         NoticeKind::Repeated
     } else {
@@ -272,5 +277,6 @@ fn notice(
         channels: rule.map(|rule| rule.channels.clone()).unwrap_or_default(),
         quiet_hours: rule.and_then(|rule| rule.quiet_hours),
         context: Vec::new(),
+        act: None,
     }
 }

@@ -1,7 +1,7 @@
 //! Acts in the words of the audit log, and callers in those of the executor.
 
 use linux_api_acts::names::Word;
-use linux_api_acts::protocol::{self, Effect, Outcome, UnitVerb, Verb};
+use linux_api_acts::protocol::{self, AUTOMATIC_ROLE, Effect, Outcome, RULE_ACTOR, UnitVerb, Verb};
 use linux_api_auth::identity::Identity;
 use linux_api_store::acts::{ActOutcome, PlannedAct};
 use linux_api_wire::api::acts::ActState;
@@ -120,9 +120,15 @@ pub(super) fn claimed(actor: &Actor, role: Role) -> protocol::Actor {
         Via::Unix(uid) => Some(word(&format!("{UNIX}{uid}"))),
         Via::Cli(_) | Via::System | Via::Nobody => None,
     };
+    let is_rule = origin.via == Via::System && origin.name.starts_with(RULE_ACTOR);
+    let role = if is_rule {
+        AUTOMATIC_ROLE
+    } else {
+        role.as_str()
+    };
     protocol::Actor {
         name: word(&origin.name),
-        role: Some(word(role.as_str())),
+        role: Some(word(role)),
         key,
         address: origin.address.map(|address| word(&address.to_string())),
     }
@@ -143,7 +149,7 @@ pub(super) fn via(key: Option<&Word>) -> Option<Via> {
 }
 
 /// A text as a word; what has no place in one becomes `?`. Names of Linux accounts can have anything.
-fn word(text: &str) -> Word {
+pub(super) fn word(text: &str) -> Word {
     let known = |one: char| one.is_ascii_graphic() && !"\"'\\".contains(one);
     let text: String = text
         .chars()

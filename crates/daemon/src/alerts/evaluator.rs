@@ -1,10 +1,10 @@
 //! Judges this host by its own readings, whether or not the database can be used.
 
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
+use linux_api_alerts::checks;
 use linux_api_alerts::evaluate::{States, end_without_rule, evaluate};
 use linux_api_alerts::host_text::HostText;
 use linux_api_alerts::notice::{ContextKind, Host, InstanceKey, Notice};
@@ -18,22 +18,21 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Alerts;
-use super::keeper::{Keeper, SpoolContent};
+use super::keeper::Keeper;
+use super::remedies::{Remedies, Turn};
 use super::rules::RuleLoader;
+use super::spool::Spool;
+use crate::acts::Acts;
 use crate::tasks::supervisor::every;
 
 /// Time between two evaluations.
 pub const INTERVAL: Duration = Duration::from_secs(10);
-/// More than as many states and notices take as there may be.
-const SPOOL_BYTES_MAX: u64 = 256 << 20;
 /// The stored rules as they were last read, in the state directory: they count without the database too.
 const RULES: &str = "alerts-rules.json";
 /// When the first turn is: neither when flushes are nor when the leader's turns are.
 const FIRST_TURN: Duration = Duration::from_millis(1_200);
 /// How long what helps to understand notices may take to be read, for all of an evaluation.
 const CONTEXT_TIME: Duration = Duration::from_secs(5);
-/// What could not be stored, in the state directory.
-const SPOOL: &str = "alerts-spool.json";
 
 /// What was read of a subject: all its instances, or why it could not be read.
 pub type SubjectReadings = Vec<(Subject, Result<Vec<Reading>, String>)>;
@@ -58,9 +57,8 @@ pub struct Evaluator<R> {
     readings: R,
     rules: RuleLoader,
     keeper: Keeper,
-    spool: Option<PathBuf>,
-    /// Whether there is a file.
-    is_spooled: bool,
+    spool: Spool,
+    remedies: Remedies,
 }
 
 impl<R: ReadingSource> Evaluator<R> {
@@ -69,18 +67,24 @@ impl<R: ReadingSource> Evaluator<R> {
     #[must_use]
     pub fn new(alerts: Alerts, host: Host, readings: R, state_folder: Option<PathBuf>) -> Self {
         let rules = state_folder.as_ref().map(|folder| folder.join(RULES));
-        let spool = state_folder.map(|folder| folder.join(SPOOL));
-        let content = spool.as_deref().and_then(read_spool);
-        let is_spooled = content.is_some();
+        let (spool, content) = Spool::open(state_folder.as_deref());
+        let brake = content.as_ref().map(|content| content.brake.clone());
         Self {
             keeper: content.map_or_else(Keeper::default, |it| Keeper::from_spool(it, &host.id)),
+            remedies: Remedies::new(brake.unwrap_or_default()),
             rules: RuleLoader::new(rules),
             alerts,
             host,
             readings,
             spool,
-            is_spooled,
         }
+    }
+
+    /// The same with what restarts units for rules.
+    #[must_use]
+    pub fn with_acts(mut self, acts: Acts) -> Self {
+        self.remedies.act_by(acts);
+        self
     }
 
     /// Judges at each interval until stopped. What is not stored then is in the file.
@@ -111,12 +115,16 @@ impl<R: ReadingSource> Evaluator<R> {
                 tracing::debug!(%error, "can't read the states of alerts");
             }
         }
+        self.remedies.sync(&store, &host_id).await;
         let now = store.clock().now();
-        let read = self.readings.read(now).await;
+        let mut read = self.readings.read(now).await;
+        let gave_up = checks::gave_up(self.remedies.brake());
+        read.push((Subject::Check(Check::GaveUp), Ok(gave_up)));
         let mut states = self.keeper.states.clone();
         let mut notices = self.judge(set, &read, &mut states, now);
         let deadline = Instant::now() + CONTEXT_TIME;
         for notice in &mut notices {
+            self.remedies.explain(notice);
             let rule = set.get(&notice.instance.rule);
             let wanted = rule.and_then(|rule| notice.wanted_context(rule.subject.name()));
             if let Some(kind) = wanted {
@@ -134,20 +142,35 @@ impl<R: ReadingSource> Evaluator<R> {
         let saved = if is_usable {
             self.keeper.save(&store, &filter, is_own).await
         } else {
-            self.write_spool();
+            self.spool.write(&self.keeper, self.remedies.brake());
             Ok(())
         };
+        let is_stored = is_usable && saved.is_ok();
         match saved {
-            Ok(()) if is_usable && self.keeper.waiting() == 0 => self.remove_spool(),
+            Ok(()) if is_usable && self.is_all_stored() => self.spool.remove(),
             Ok(()) => {}
             Err(error) => {
                 tracing::debug!(%error, "can't store the states of alerts");
-                self.write_spool();
+                self.spool.write(&self.keeper, self.remedies.brake());
             }
         }
+        let turn = Turn {
+            alerts: &self.alerts,
+            rules: set,
+            host: &self.host,
+            keeper: &mut self.keeper,
+            spool: &mut self.spool,
+            is_stored,
+        };
+        self.remedies.turn(turn).await;
+        self.alerts.note_brake(self.remedies.brake());
         let waiting = self.keeper.waiting();
         self.alerts
             .note_evaluation(now, self.keeper.states.clone(), waiting);
+    }
+
+    fn is_all_stored(&self) -> bool {
+        self.keeper.waiting() == 0 && !self.remedies.is_ahead()
     }
 
     fn filter(&self) -> StateFilter {
@@ -202,43 +225,6 @@ impl<R: ReadingSource> Evaluator<R> {
         }
         notices
     }
-
-    fn write_spool(&mut self) {
-        let Some(path) = &self.spool else { return };
-        let text = serde_json::to_string(&self.keeper.to_spool());
-        let written = text
-            .map_err(std::io::Error::other)
-            .and_then(|text| linux_api_files::write_whole(path, &text));
-        match written {
-            Ok(()) => self.is_spooled = true,
-            Err(error) => tracing::warn!(%error, "can't keep alerts beside the database"),
-        }
-    }
-
-    fn remove_spool(&mut self) {
-        if let Some(path) = self.spool.as_deref().filter(|_| self.is_spooled)
-            && std::fs::remove_file(path).is_ok()
-        {
-            self.is_spooled = false;
-        }
-    }
-}
-
-fn read_spool(path: &Path) -> Option<SpoolContent> {
-    let bytes = match linux_api_files::read(path, SPOOL_BYTES_MAX) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::NotFound => return None,
-        Err(error) => {
-            tracing::warn!(%error, path = %path.display(), "can't read what waited for the database");
-            return None;
-        }
-    };
-    let content = serde_json::from_slice(&bytes);
-    content
-        .inspect_err(|error| {
-            tracing::warn!(%error, path = %path.display(), "can't use what waited for the database");
-        })
-        .ok()
 }
 
 /// Whether the daemon that judges for all keeps the state.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use linux_api_alerts::brake::{AutomaticAct, Brake};
 use linux_api_alerts::evaluate::States;
 use linux_api_alerts::notice::{InstanceKey, Notice, NoticeKind};
 use linux_api_alerts::state::InstanceState;
@@ -41,6 +42,9 @@ pub(super) struct SpoolContent {
     states: Vec<(InstanceKey, InstanceState)>,
     /// Notices that are not stored.
     notices: Vec<Notice>,
+    /// The automatic acts.
+    #[serde(default)]
+    pub(super) brake: Brake,
 }
 
 impl Keeper {
@@ -56,13 +60,14 @@ impl Keeper {
     }
 
     /// What would be lost if the daemon ended now and the database stayed away.
-    pub(super) fn to_spool(&self) -> SpoolContent {
+    pub(super) fn to_spool(&self, brake: &Brake) -> SpoolContent {
         let states = self.states.iter();
         SpoolContent {
             states: states
                 .map(|(key, state)| (key.clone(), state.clone()))
                 .collect(),
             notices: self.waiting.clone(),
+            brake: brake.clone(),
         }
     }
 
@@ -74,6 +79,14 @@ impl Keeper {
     /// Whether what is stored was read.
     pub(super) fn is_loaded(&self) -> bool {
         self.is_loaded
+    }
+
+    /// Notes in the notices of an instance that are not stored what was done about it.
+    pub(super) fn note_act(&mut self, instance: &InstanceKey, act: &AutomaticAct) {
+        let of_it = self.waiting.iter_mut();
+        for notice in of_it.filter(|notice| notice.instance == *instance) {
+            notice.act = Some(act.clone());
+        }
     }
 
     /// Takes what an evaluation gave, to be stored by [`Self::save`].

@@ -196,6 +196,7 @@ impl OutageNotice {
             channels: Vec::new(),
             quiet_hours: None,
             context: Vec::new(),
+            act: None,
             instance,
         };
         Message::of(&Bundle {

@@ -197,8 +197,8 @@ impl Readings {
                 Ok(checks::certificate_expires(&certificates, now))
             }
             Check::LinuxApi => Ok(checks::linux_api(&self.own.facts(&self.sources, now), now)),
-            // Counted for all rules at once, and judged by one daemon for all hosts.
-            Check::ProcessMissing | Check::HostDown => Ok(Vec::new()),
+            // Counted for all rules at once, judged by one daemon for all hosts, known to the evaluator.
+            Check::ProcessMissing | Check::HostDown | Check::GaveUp => Ok(Vec::new()),
         }
     }
 
@@ -282,8 +282,8 @@ impl ReadingSource for Readings {
 fn subjects(rules: &RuleSet) -> Vec<Subject> {
     let mut subjects: Vec<Subject> = Vec::new();
     for rule in rules.rules() {
-        let is_of_fleet = rule.subject == Subject::Check(Check::HostDown);
-        if !is_of_fleet && !subjects.contains(&rule.subject) {
+        let elsewhere = [Check::HostDown, Check::GaveUp].map(Subject::Check);
+        if !elsewhere.contains(&rule.subject) && !subjects.contains(&rule.subject) {
             subjects.push(rule.subject);
         }
     }

@@ -191,6 +191,15 @@ pub fn check_rule_files(folder: &Path) -> (usize, Vec<String>) {
     (count, problems)
 }
 
+/// The rules in the files of a directory that restart units.
+#[must_use]
+pub fn restarting_rules(folder: &Path) -> Vec<String> {
+    let paths = list(folder).seen.into_iter().map(|(path, ..)| path);
+    let (rules, _) = read_all(&paths.collect::<Vec<_>>());
+    let restarting = rules.iter().filter(|rule| rule.remedy.is_some());
+    restarting.map(|rule| rule.name.to_string()).collect()
+}
+
 /// The rules in force when nothing was read yet.
 pub(super) fn stock() -> Arc<RulesInForce> {
     let (set, _) = RuleSet::new(Vec::new());

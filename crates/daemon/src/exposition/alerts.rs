@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Exposition;
 use super::own::seconds;
 use super::writer::Writer;
+use linux_api_alerts::brake::ActResult;
 use linux_api_alerts::severity::Severity;
 
 pub(super) fn write(writer: &mut Writer, all: &Exposition) {
@@ -21,6 +22,15 @@ pub(super) fn write(writer: &mut Writer, all: &Exposition) {
     let help = "Instances of rules on this host that are not well, by rule, severity and state";
     writer.gauges(("linux_api_alerts", help), counts);
     let health = &all.alerts_health;
+    let acts = ActResult::ALL.map(|result| {
+        let count = all.alerts_health.automatic_acts.get(&result);
+        ([("result", result.as_str())], count.copied().unwrap_or(0))
+    });
+    let help = "Restarts of units that rules of alerts had done or were refused since the start, by result";
+    writer.counters(("linux_api_alerts_automatic_acts", help), acts);
+    let help = "Whether automatic restarts are given up on this host, because three in an hour did not help";
+    let gave_up = all.alerts_health.gave_up;
+    writer.gauge(("linux_api_alerts_gave_up", help), Some(gave_up));
     let help = "When the rules were last judged on this host";
     writer.gauge(
         ("linux_api_alerts_last_evaluation_timestamp_seconds", help),

@@ -1,6 +1,7 @@
 //! Alerts: what fires, what changed, and what is done about it.
 
 pub(crate) mod active;
+pub(crate) mod brakes;
 pub(crate) mod channels;
 mod convert;
 pub(crate) mod history;

@@ -194,8 +194,10 @@ impl Assembly {
             labels: identity.labels.clone(),
         };
         let folder = self.state_folder.clone();
+        let acts = sources.acts.clone();
         let readings = Readings::new(sources);
         let evaluator = Evaluator::new(alerts.clone(), host.clone(), readings, folder.clone());
+        let evaluator = evaluator.with_acts(acts);
         supervisor.spawn("alerts", end, evaluator.run(end.clone()));
         let leader = Leader::new(alerts.clone(), host, identity::instance_id()?, folder);
         supervisor.spawn("alerts of the fleet", end, leader.run(end.clone()));

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{Peer, lock};
+use crate::automatic::Moment;
 use crate::log::{self, ActLog, Event, RememberedAct};
 use crate::remembered::KEPT;
 use linux_api_acts::protocol::{
@@ -81,15 +82,17 @@ impl Records {
         self.run(open).await
     }
 
-    /// The acts of earlier processes that still count.
-    pub(super) async fn history(self: &Arc<Self>) -> Result<Vec<RememberedAct>, Refusal> {
+    /// The acts of earlier processes that still count, and when there were automatic ones.
+    pub(super) async fn history(
+        self: &Arc<Self>,
+    ) -> Result<(Vec<RememberedAct>, Vec<(Timestamp, Moment)>), Refusal> {
         let read = |records: &Self| {
             let since = records.clock.now().saturating_sub(KEPT);
             let history = log::history(&records.path, since)?;
             let mut state = lock(&records.state);
             (state.checked, state.verified) = (history.checked, history.verified);
             state.broken = history.problem;
-            Ok(history.acts)
+            Ok((history.acts, history.automatic))
         };
         self.run(read).await
     }
@@ -110,6 +113,7 @@ impl Records {
         request: &Request,
         rule: &str,
         fingerprint: &str,
+        automatic: Option<Moment>,
     ) -> Result<(), Refusal> {
         let (request, rule) = (request.clone(), rule.to_owned());
         let fingerprint = fingerprint.to_owned();
@@ -124,6 +128,7 @@ impl Records {
                 verb: &request.verb,
                 rule: &rule,
                 fingerprint: &fingerprint,
+                automatic: automatic.as_ref(),
             })?;
             let actor = request.actor.name.as_str();
             tracing::info!(seq = head.seq, id, claimed = actor, verb, "act");

@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{FILES, LINE_BYTES, hash, numbered};
+use crate::automatic::Moment;
 use linux_api_acts::protocol::{ActRecord, ActRecords, Head, Outcome, RecordedAct};
 use linux_api_wire::time::Timestamp;
 
@@ -28,6 +29,7 @@ pub(super) struct StoredLine {
     claimed: Option<Value>,
     verb: Option<Value>,
     problem: Option<String>,
+    automatic: Option<Moment>,
 }
 
 fn known<T: DeserializeOwned>(value: Option<Value>) -> Option<T> {
@@ -144,6 +146,8 @@ pub(crate) struct RememberedAct {
 pub(crate) struct History {
     /// Oldest first.
     pub(crate) acts: Vec<RememberedAct>,
+    /// When there were automatic acts, in the files that were read.
+    pub(crate) automatic: Vec<(Timestamp, Moment)>,
     /// When the chain was last read through.
     pub(crate) checked: Option<Timestamp>,
     /// When it was whole.
@@ -156,6 +160,7 @@ pub(crate) struct History {
 pub(crate) fn history(path: &Path, since: Timestamp) -> io::Result<History> {
     // Files are read from the newest to the first that is too old, and kept in the order of time.
     let mut files = Vec::new();
+    let mut history = History::default();
     for (_, mut lines) in open_all(path)? {
         let mut found = Vec::new();
         let (mut is_old, mut is_empty) = (true, true);
@@ -164,6 +169,10 @@ pub(crate) fn history(path: &Path, since: Timestamp) -> io::Result<History> {
                 continue;
             };
             is_empty = false;
+            // Their own age counts, not that by the clock.
+            let automatic = stored.automatic.as_ref();
+            let moment = automatic.map(|moment| (stored.time, moment.clone()));
+            history.automatic.extend(moment);
             if stored.time >= since {
                 is_old = false;
                 found.push(stored);
@@ -174,7 +183,6 @@ pub(crate) fn history(path: &Path, since: Timestamp) -> io::Result<History> {
             break;
         }
     }
-    let mut history = History::default();
     let mut places = HashMap::new();
     for line in files.into_iter().rev().flatten() {
         match (&*line.event, line.id, line.fingerprint) {

@@ -281,6 +281,7 @@ fn acts_of_the_last_day_are_found_over_rotations_and_with_their_results() {
             verb: verb(),
             rule: "x",
             fingerprint: "f",
+            automatic: None,
         })
         .unwrap();
         if id != "open" {
@@ -332,6 +333,7 @@ fn records_are_returned_after_a_known_line_over_rotations_and_in_parts() {
             verb: verb(),
             rule: "x",
             fingerprint: "f",
+            automatic: None,
         };
         heads.push(log.append(&act).unwrap());
         heads.push(log.append(&result(&id)).unwrap());

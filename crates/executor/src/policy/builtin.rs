@@ -13,7 +13,7 @@ const NEVER: &str = "\
     dracut-* sulogin* single halt poweroff reboot kexec*";
 
 /// Never stopped, disabled or limited: the ways to the host, its protection, its record, and the
-/// database that the daemon may need. They can be restarted where the policy allows it.
+/// database that the daemon may need. They can be restarted where the policy allows it, by people.
 const NEVER_STOPPED: &str = "\
     ssh* dropbear* polkit* NetworkManager* networking* network wicked* connman* dhcpcd* \
     dhclient* wpa_supplicant* iwd* netplan* cloud-init* firewalld* nftables* iptables* \
@@ -26,13 +26,16 @@ const fn is_stopping(verb: UnitVerb) -> bool {
     matches!(verb, UnitVerb::Stop | UnitVerb::Disable | UnitVerb::Limits)
 }
 
-/// The built-in pattern that forbids the verb for a unit of this name.
-pub(super) fn forbids(verb: UnitVerb, name: &str) -> Option<String> {
+/// The built-in pattern that forbids the verb for a unit of this name; to rules of alerts more than to people.
+pub(super) fn forbids(verb: UnitVerb, name: &str, is_automatic: bool) -> Option<String> {
+    let never = match (is_stopping(verb), is_automatic) {
+        (true, _) => "stopped, disabled or limited",
+        (false, true) => "acted on automatically",
+        (false, false) => return forbids_touching(name),
+    };
     forbids_touching(name).or_else(|| {
-        let found = is_stopping(verb)
-            .then(|| find(NEVER_STOPPED, name))
-            .flatten();
-        found.map(|pattern| format!("built in: {pattern} is never stopped, disabled or limited"))
+        let found = find(NEVER_STOPPED, name);
+        found.map(|pattern| format!("built in: {pattern} is never {never}"))
     })
 }
 

@@ -53,13 +53,16 @@ impl Policy {
     /// actor, the verb, and the name that was requested. `None` leaves it to the facts.
     #[must_use]
     pub fn refuse_early(&self, request: &Request) -> Option<Decision> {
-        if let Some(refused) = self.refuse_actor(&request.actor) {
-            return Some(refused);
+        let actor = &request.actor;
+        let by_actor = self.refuse_actor(actor);
+        let refused = by_actor.or_else(|| self.refuse_automatic(actor, &request.verb));
+        if refused.is_some() {
+            return refused;
         }
         let Some((verb, unit)) = request.verb.unit() else {
             return (!self.has_processes()).then(|| self.no_processes());
         };
-        if let Some(refused) = self.refuse_name(verb, unit.as_str(), None) {
+        if let Some(refused) = self.refuse_name(actor, verb, unit.as_str(), None) {
             return Some(refused);
         }
         self.refuse_verb(verb, unit.as_str())
@@ -74,13 +77,14 @@ impl Policy {
         }
         let names = || unit.names.iter().map(String::as_str).chain([&*unit.id]);
         for name in names() {
-            if let Some(refused) = self.refuse_name(verb, name, None) {
+            if let Some(refused) = self.refuse_name(actor, verb, name, None) {
                 return refused;
             }
         }
         for other in &unit.affected {
             let mut names = other.names.iter();
-            let refused = names.find_map(|name| self.refuse_name(other.verb, name, Some(&unit.id)));
+            let with = Some(&*unit.id);
+            let refused = names.find_map(|name| self.refuse_name(actor, other.verb, name, with));
             if let Some(refused) = refused {
                 return refused;
             }
@@ -193,9 +197,40 @@ impl Policy {
         Some(refusal(message, decided_by, Some(remedy)))
     }
 
+    /// Refuses a rule of alerts what only people may.
+    fn refuse_automatic(&self, actor: &Actor, verb: &Verb) -> Option<Decision> {
+        if !actor.is_automatic() {
+            return None;
+        }
+        if !matches!(verb, Verb::Restart(_)) {
+            let rule = "built in: only unit.restart is automatic";
+            return Some(refusal("no rule may do that".into(), rule.into(), None));
+        }
+        let message = || "automatic acts are not allowed".to_owned();
+        let remedy = || Some("sudo linux-api policy allow --automatic".to_owned());
+        match &self.rules.automatic {
+            Some(automatic) if *automatic.get_ref() => None,
+            Some(automatic) => {
+                let rule = self.rule(&automatic.span(), format_args!("automatic = false"));
+                Some(refusal(message(), rule, remedy()))
+            }
+            None => {
+                let rule = format!("{}: there is no automatic = true", self.path.display());
+                Some(refusal(message(), rule, remedy()))
+            }
+        }
+    }
+
     /// Refuses a name that is protected; `with` is the unit that was requested when it is another.
-    fn refuse_name(&self, verb: UnitVerb, name: &str, with: Option<&str>) -> Option<Decision> {
-        let rule = builtin::forbids(verb, name).or_else(|| self.protects(name))?;
+    fn refuse_name(
+        &self,
+        actor: &Actor,
+        verb: UnitVerb,
+        name: &str,
+        with: Option<&str>,
+    ) -> Option<Decision> {
+        let built_in = builtin::forbids(verb, name, actor.is_automatic());
+        let rule = built_in.or_else(|| self.protects(name))?;
         let message = match with {
             Some(with) => format!(
                 "it would {} {name} with {with}, and {name} is protected",

@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::{MAX_BYTES, Policy, PolicyError, Rate};
 use linux_api_acts::names::check_pattern;
-use linux_api_acts::protocol::UnitVerb;
+use linux_api_acts::protocol::{RULE_ACTOR, UnitVerb};
 
 /// The most patterns of a list.
 const PATTERNS: usize = 1_000;
@@ -24,6 +24,8 @@ const ACTS_MAX: u32 = 1_000;
 pub(super) struct Rules {
     pub(super) actors: Option<Vec<Spanned<String>>>,
     rate: Option<Spanned<String>>,
+    /// Whether rules of alerts may have units restarted.
+    pub(super) automatic: Option<Spanned<bool>>,
     #[serde(default)]
     pub(super) peer_uids: Vec<u32>,
     #[serde(default)]
@@ -113,9 +115,11 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Policy, PolicyError> {
     }
     for actor in rules.actors.iter().flatten() {
         let value = actor.get_ref();
-        let name = value.strip_prefix("role:").unwrap_or(value);
+        let mut prefixes = ["role:", RULE_ACTOR].into_iter();
+        let name = prefixes.find_map(|prefix| value.strip_prefix(prefix));
+        let name = name.unwrap_or(value);
         if name.is_empty() || name.contains([' ', '*', ':']) {
-            let problem = format!("{value:?} is neither a user nor role:ROLE");
+            let problem = format!("{value:?} is neither a user, role:ROLE nor alert:RULE");
             return Err(mistake(actor.span().start, problem));
         }
     }

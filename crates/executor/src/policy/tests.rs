@@ -227,6 +227,7 @@ fn request(name: &str) -> Request {
         id: "a".to_owned().try_into().unwrap(),
         not_after: linux_api_wire::time::Timestamp::from_millis(0),
         actor: actor(name, None),
+        automatic: false,
         signature: None,
         verb: serde_json::from_str(r#"{"unit.stop":{"unit":"a.service"}}"#).unwrap(),
     }

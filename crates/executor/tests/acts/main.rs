@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod automatic;
 #[path = "../../../../tests/it/support/bus.rs"]
 mod bus;
 mod flow;

@@ -21,6 +21,7 @@ pub(crate) struct Place {
     pub(crate) folder: TempDir,
     pub(crate) bus: String,
     pub(crate) procfs: PathBuf,
+    pub(crate) clock: Clock,
 }
 
 /// An executor that serves; it ends with [`Running::stop`].
@@ -52,6 +53,7 @@ impl Place {
             folder,
             bus,
             procfs,
+            clock: Clock::system(),
         };
         place.write_policy(policy);
         place
@@ -72,7 +74,7 @@ impl Place {
             bus: self.bus.clone(),
             procfs: self.procfs.clone(),
             daemon_uid: None,
-            clock: Clock::system(),
+            clock: self.clock.clone(),
         }
     }
 
@@ -116,6 +118,7 @@ pub(crate) fn request(verb: Verb) -> Request {
             key: Some("EXAMPLEkey01".to_owned().try_into().unwrap()),
             address: Some("192.0.2.7".to_owned().try_into().unwrap()),
         },
+        automatic: false,
         signature: None,
         verb,
     }

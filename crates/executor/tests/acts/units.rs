@@ -9,15 +9,15 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::bus::{Bus, FakeUnit, Systemd, unit};
 use super::support::{Place, Running, Sleeper, assert_refused, refusal, request, verb};
 
-struct Stage {
-    place: Place,
-    systemd: Systemd,
-    running: Running,
+pub(crate) struct Stage {
+    pub(crate) place: Place,
+    pub(crate) systemd: Systemd,
+    pub(crate) running: Running,
     bus: Bus,
 }
 
 impl Stage {
-    async fn new(policy: &str, units: Vec<FakeUnit>) -> Option<Self> {
+    pub(crate) async fn new(policy: &str, units: Vec<FakeUnit>) -> Option<Self> {
         let mut place = Place::new(policy);
         let bus = Bus::start(place.folder.path())?;
         place.bus.clone_from(&bus.address);
@@ -29,6 +29,13 @@ impl Stage {
             running,
             bus,
         })
+    }
+
+    /// The same with another process of the executor.
+    pub(crate) async fn restarted(self) -> Self {
+        self.running.stop().await;
+        let running = self.place.start();
+        Self { running, ..self }
     }
 
     async fn act(&self, name: &str, unit: &str) -> Outcome {

@@ -15,7 +15,7 @@ const TABLE: &str = "alert_silences";
 /// The most silences that are not over.
 const SILENCES_MAX: i64 = 1_000;
 
-const LIST: &str = "\
+pub(super) const LIST: &str = "\
     /*NO QUERY CACHE*/ select id, silence from alert_silences
     where until_time is null or until_time > $1 order by id";
 const COUNT: &str = "\
@@ -25,6 +25,18 @@ const INSERT: &str = "insert into alert_silences (id, until_time, silence) value
 const FIND: &str = "/*NO QUERY CACHE*/ select silence from alert_silences where id = $1";
 const UPDATE: &str = "update alert_silences set until_time = $2, silence = $3 where id = $1";
 const DELETE_OVER: &str = "delete from alert_silences where until_time < $1";
+
+/// Those of rows with ids and texts that can be read here.
+pub(super) fn readable(rows: Vec<(String, String)>) -> Vec<Silence> {
+    let read = |(id, text): (String, String)| match serde_json::from_str(&text) {
+        Ok(silence) => Some(silence),
+        Err(error) => {
+            tracing::warn!(silence = id, %error, "a silence can't be read and is not in force");
+            None
+        }
+    };
+    rows.into_iter().filter_map(read).collect()
+}
 
 impl Store {
     /// The silences that are not over at a time. One that can't be read here, because this host does not have
@@ -37,14 +49,7 @@ impl Store {
             let query = sqlx::query_as(LIST).bind(Db(now));
             Ok(tx.fetch_all(query).await?)
         })?;
-        let read = |(id, text): (String, String)| match serde_json::from_str(&text) {
-            Ok(silence) => Some(silence),
-            Err(error) => {
-                tracing::warn!(silence = id, %error, "a silence can't be read and is not in force");
-                None
-            }
-        };
-        Ok(rows.into_iter().filter_map(read).collect())
+        Ok(readable(rows))
     }
 
     /// Makes a silence. It must have been checked.

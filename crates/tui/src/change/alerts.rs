@@ -84,6 +84,8 @@ pub enum AlertAct {
     Silence(NewSilence),
     /// End a silence.
     EndSilence(SilenceRef),
+    /// Have rules restart units again on a host, by its id and name.
+    Release(AlertRef),
 }
 
 impl AlertAct {
@@ -95,6 +97,7 @@ impl AlertAct {
             Self::EndSilence(silence) => {
                 format!("end the silence {} by {}", silence.name, silence.by)
             }
+            Self::Release(host) => format!("let rules restart units again on {}", host.name),
         }
     }
 
@@ -110,6 +113,10 @@ impl AlertAct {
                 silence.comment.as_str(),
             ),
             Self::EndSilence(_) => ("What fires and was held back is sent.", ""),
+            Self::Release(_) => (
+                "Three restarts did not help. The executor of the host counts by itself for an hour.",
+                "",
+            ),
         };
         if comment.is_empty() {
             text.to_owned()
@@ -129,6 +136,9 @@ impl AlertAct {
             }
             Self::EndSilence(silence) => {
                 client.end_alert_silence(&silence.id).await?;
+            }
+            Self::Release(host) => {
+                client.release_brake(&host.id).await?;
             }
         }
         Ok(ChangeOutcome::Done)

@@ -204,6 +204,7 @@ impl DemoScript {
             silenced_by: (scripted.host == "build-01").then(|| SILENCE.to_owned()),
             inhibited: scripted.host == "edge-02" && scripted.rule != "host_down",
             flapping: false,
+            act: None,
         }
     }
 
@@ -237,6 +238,7 @@ impl DemoScript {
             total: items.len(),
             items,
             next_cursor: None,
+            brakes: Vec::new(),
         }
     }
 
@@ -274,6 +276,7 @@ impl DemoScript {
                 text: alert.text,
                 threshold: alert.threshold.unwrap_or_default(),
                 context: context(scripted),
+                act: None,
             });
         }
         if let Some(first) = notices.iter().find(|it| it.rule == "disk_space").cloned() {

@@ -183,6 +183,7 @@ impl DemoScript {
             remedy: missing("sudo systemctl enable --now linux-api-executor.socket"),
             units: available,
             processes: available,
+            automatic: false,
         }
     }
 

@@ -290,8 +290,13 @@ pub enum Infinity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "available": false, "reason": "nothing acts on this host: /run/linux-api-executor/executor.sock is not there",
-    "remedy": "sudo systemctl enable --now linux-api-executor.socket", "units": false, "processes": false
+    "remedy": "sudo systemctl enable --now linux-api-executor.socket", "units": false, "processes": false,
+    "automatic": false
 }))]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts beside each other, no states"
+)]
 pub struct ActState {
     /// Whether there is an executor with a policy that allows something.
     pub available: bool,
@@ -303,4 +308,7 @@ pub struct ActState {
     pub units: bool,
     /// Whether the policy allows anything about processes.
     pub processes: bool,
+    /// Whether rules of alerts with `restart` may restart units that the policy allows.
+    #[serde(default)]
+    pub automatic: bool,
 }

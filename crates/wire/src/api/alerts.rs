@@ -1,5 +1,6 @@
 //! Alerts on the wire: what fires, what changed, and what is done about it.
 
+mod acts;
 mod channels;
 mod preview;
 mod rules;
@@ -14,6 +15,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use acts::{AlertAct, AlertActResult, AlertBrake};
 pub use channels::{
     AlertChannel, AlertChannels, AlertDelivery, AlertDeliveryState, ChannelTestResult,
 };
@@ -224,7 +226,8 @@ pub struct AlertAcknowledgement {
     "acknowledged": {"by": "alice1", "at": "2026-11-23T07:00:10Z", "comment": "moving old backups"},
     "silenced_by": null,
     "inhibited": false,
-    "flapping": false
+    "flapping": false,
+    "act": null
 }))]
 pub struct Alert {
     /// Follows from rule, host and labels: the same whenever it fires.
@@ -271,6 +274,8 @@ pub struct Alert {
     pub inhibited: bool,
     /// Whether it changes so often that its changes are not sent.
     pub flapping: bool,
+    /// What its rule had done about it last, since it is bad.
+    pub act: Option<AlertAct>,
 }
 
 impl Alert {
@@ -335,9 +340,11 @@ pub struct AlertCounts {
         "since": "2026-11-23T06:52:00Z", "fired_at": "2026-11-23T06:57:00Z",
         "evaluated_at": "2026-11-23T07:02:00Z", "value": 97.2, "unit": "percent",
         "text": "97.2% used, 12 GiB free of 500 GiB", "threshold": "95% or more and less than 20 GiB free",
-        "description": null, "acknowledged": null, "silenced_by": null, "inhibited": false, "flapping": false
+        "description": null, "acknowledged": null, "silenced_by": null, "inhibited": false, "flapping": false,
+        "act": null
     }],
-    "next_cursor": null
+    "next_cursor": null,
+    "brakes": []
 }))]
 pub struct AlertList {
     /// When they were read.
@@ -351,6 +358,8 @@ pub struct AlertList {
     pub items: Vec<Alert>,
     /// Leads to the next page when given as `cursor`; null on the last one.
     pub next_cursor: Option<String>,
+    /// Hosts with automatic restarts within a day, or where they are given up; those of `host`, where it is given.
+    pub brakes: Vec<AlertBrake>,
 }
 
 /// What changed: an entry of the history of alerts.
@@ -370,7 +379,8 @@ pub struct AlertList {
     "value": 97.2,
     "text": "97.2% used, 12 GiB free of 500 GiB",
     "threshold": "95% or more and less than 20 GiB free",
-    "context": ["/srv/backup grew by 41 GiB in 6 h"]
+    "context": ["/srv/backup grew by 41 GiB in 6 h"],
+    "act": null
 }))]
 pub struct AlertNotice {
     /// Its id, which receivers get too.
@@ -411,6 +421,9 @@ pub struct AlertNotice {
     /// What helps to understand it, such as lines of a log; at most ten, any characters but line breaks.
     #[serde(default)]
     pub context: Vec<String>,
+    /// What its rule had done about it.
+    #[serde(default)]
+    pub act: Option<AlertAct>,
 }
 
 impl AlertNotice {

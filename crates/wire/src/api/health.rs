@@ -120,6 +120,7 @@ pub struct Check {
         "executor": "0.1.0",
         "reason": null,
         "policy_in_force": true,
+        "policy_automatic": false,
         "policy_problem": null,
         "log_problem": null,
         "log_verified": "2026-11-23T03:10:00.000Z",
@@ -147,6 +148,8 @@ pub struct ActsHealth {
     pub reason: Option<String>,
     /// Whether the policy can be used; what it allows may be nothing.
     pub policy_in_force: bool,
+    /// Whether it lets rules of alerts with `restart` restart units.
+    pub policy_automatic: bool,
     /// The mistake in it that closes everything.
     pub policy_problem: Option<String>,
     /// Why the log of acts can't be written, so that there are none, or where its chain is broken.

@@ -99,7 +99,9 @@ impl Service {
 
     #[zbus(property)]
     fn result(&self) -> String {
-        "success".to_owned()
+        let has_failed = lock(&self.0).units[self.1].active == "failed";
+        let result = if has_failed { "exit-code" } else { "success" };
+        result.to_owned()
     }
 
     /// What must not be seen.

@@ -14,8 +14,8 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::instance::InstanceSelection;
-use super::view::View;
-use super::{PathAlert, current, missing, order};
+use super::view::{View, current_with_brakes};
+use super::{PathAlert, missing, order};
 use crate::alerts::Alerts;
 use crate::error::ApiError;
 use crate::extract::{ApiJson, ApiQuery, Caller, FromBody, FromQuery, scope};
@@ -112,7 +112,10 @@ pub(crate) async fn list_alerts(
         None
     };
     let now = clock.now();
-    let (all, counts) = current(&store, &alerts, now).await?;
+    let (all, counts, mut brakes) = current_with_brakes(&store, &alerts, now).await?;
+    if let Some(hosts) = &hosts {
+        brakes.retain(|brake| hosts.contains(&brake.host_id));
+    }
     let is_meant = |one: &super::view::CurrentAlert| {
         let alert = &one.alert;
         let is_in_state = match &query.states {
@@ -160,6 +163,7 @@ pub(crate) async fn list_alerts(
         total,
         items,
         next_cursor,
+        brakes,
     }))
 }
 

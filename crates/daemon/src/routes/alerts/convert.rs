@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use linux_api_alerts::brake::{ActResult, AutomaticAct};
 use linux_api_alerts::labels::Labels;
 use linux_api_alerts::notice::{Notice, NoticeKind};
 use linux_api_alerts::severity::Severity;
 use linux_api_alerts::state::Status;
-use linux_api_wire::api::alerts::{AlertChange, AlertNotice, AlertSeverity, AlertStatus};
+use linux_api_wire::api::alerts::{
+    AlertAct, AlertActResult, AlertChange, AlertNotice, AlertSeverity, AlertStatus,
+};
 
 pub(super) const fn severity(severity: Severity) -> AlertSeverity {
     match severity {
@@ -83,6 +86,28 @@ pub(super) fn notice(notice: &Notice) -> AlertNotice {
         text: notice.text.to_string(),
         threshold: notice.threshold.clone(),
         context: notice.context.iter().map(ToString::to_string).collect(),
+        act: notice.act.as_ref().map(act),
+    }
+}
+
+pub(super) fn act(act: &AutomaticAct) -> AlertAct {
+    AlertAct {
+        id: act.id.to_string(),
+        time: act.at.to_string(),
+        rule: act.rule.to_string(),
+        alert_id: act.alert.to_string(),
+        unit: act.unit.to_string(),
+        result: act.outcome.as_ref().map(|outcome| result(outcome.result)),
+        text: act.text().to_string(),
+    }
+}
+
+const fn result(result: ActResult) -> AlertActResult {
+    match result {
+        ActResult::Done => AlertActResult::Done,
+        ActResult::Failed => AlertActResult::Failed,
+        ActResult::Refused => AlertActResult::Refused,
+        ActResult::Unknown => AlertActResult::Unknown,
     }
 }
 
@@ -99,6 +124,9 @@ mod tests {
         for one in Severity::ALL {
             assert_eq!(severity(one).as_str(), one.as_str());
             assert_eq!(severity_of_wire(severity(one)), one);
+        }
+        for one in ActResult::ALL {
+            assert_eq!(result(one).as_str(), one.as_str());
         }
         for one in [
             Status::Ok,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use linux_api_alerts::brake::Brake;
 use linux_api_alerts::fleet::down_hosts;
 use linux_api_alerts::host_text::HostText;
 use linux_api_alerts::notice::{InstanceKey, Notice, NoticeKind};
@@ -13,16 +14,19 @@ use linux_api_alerts::state::InstanceState;
 use linux_api_store::alerts::states::StateFilter;
 use linux_api_store::{Store, StoreError};
 use linux_api_wire::api::alerts::{
-    Alert, AlertAcknowledgement, AlertCounts, AlertSeverity, AlertStatus,
+    Alert, AlertAcknowledgement, AlertBrake, AlertCounts, AlertSeverity, AlertStatus,
 };
 use linux_api_wire::time::Timestamp;
 use uuid::Uuid;
 
-use super::convert;
+use super::{brakes, convert};
 use crate::alerts::{Alerts, RulesInForce};
 
 /// The most hosts whose names are read in one statement.
 const HOSTS_AT_ONCE: usize = 500;
+
+/// Restarts of the last day are shown.
+const DAY: std::time::Duration = std::time::Duration::from_hours(24);
 
 /// What the alerts of now are seen with.
 pub(super) struct View {
@@ -30,6 +34,8 @@ pub(super) struct View {
     /// Names and labels by id.
     hosts: BTreeMap<String, (String, BTreeMap<String, String>)>,
     silences: Vec<Silence>,
+    /// Automatic restarts, by the id of the host.
+    brakes: BTreeMap<String, Brake>,
     down: BTreeSet<String>,
     now: Timestamp,
 }
@@ -48,6 +54,16 @@ pub(crate) async fn current(
     alerts: &Alerts,
     now: Timestamp,
 ) -> Result<(Vec<CurrentAlert>, AlertCounts), StoreError> {
+    let (all, counts, _) = current_with_brakes(store, alerts, now).await?;
+    Ok((all, counts))
+}
+
+/// The same with the automatic restarts of hosts.
+pub(super) async fn current_with_brakes(
+    store: &Store,
+    alerts: &Alerts,
+    now: Timestamp,
+) -> Result<(Vec<CurrentAlert>, AlertCounts, Vec<AlertBrake>), StoreError> {
     let stored = store.alert_states(&StateFilter::default()).await?;
     let states: BTreeMap<InstanceKey, InstanceState> = stored
         .into_iter()
@@ -60,7 +76,7 @@ pub(crate) async fn current(
         .collect();
     all.sort_by_cached_key(|one| order(&one.alert));
     let counts = counts(&all);
-    Ok((all, counts))
+    Ok((all, counts, view.brakes()))
 }
 
 /// The order of lists: critical ones first, then those that fire for longest.
@@ -99,7 +115,9 @@ impl View {
     ) -> Result<Self, StoreError> {
         let rules = alerts.rules();
         let down = down_hosts(&rules.set, states);
-        let ids: BTreeSet<&str> = states.keys().map(|key| key.host.as_str()).collect();
+        let brakes = store.alert_brakes().await?;
+        let of_states = states.keys().map(|key| key.host.as_str());
+        let ids: BTreeSet<&str> = of_states.chain(brakes.keys().map(String::as_str)).collect();
         let ids: Vec<&str> = ids.into_iter().collect();
         let mut hosts = BTreeMap::new();
         for some in ids.chunks(HOSTS_AT_ONCE) {
@@ -113,6 +131,7 @@ impl View {
             silences: store.alert_silences(now).await?,
             rules,
             hosts,
+            brakes,
             down,
             now,
         })
@@ -161,12 +180,28 @@ impl View {
             },
             inhibited: held == Some(HeldBy::HostDown),
             flapping: state.flapping,
+            act: state.since().and_then(|since| {
+                let act = self.brakes.get(&instance.host)?.last_of(instance.id())?;
+                (act.at >= since).then(|| convert::act(act))
+            }),
         };
         CurrentAlert {
             instance,
             notice,
             alert,
         }
+    }
+
+    /// The brakes of hosts that are worth a look.
+    pub(super) fn brakes(&self) -> Vec<AlertBrake> {
+        let is_recent = |brake: &Brake| {
+            let last = brake.acts().last();
+            brake.gave_up().is_some() || last.is_some_and(|act| self.now.since(act.at) < DAY)
+        };
+        let recent = self.brakes.iter().filter(|(_, brake)| is_recent(brake));
+        recent
+            .map(|(id, brake)| brakes::shown(id, self.host_name(id), brake))
+            .collect()
     }
 
     fn host_name(&self, id: &str) -> String {
@@ -202,6 +237,7 @@ impl View {
             channels: Vec::new(),
             quiet_hours: None,
             context: Vec::new(),
+            act: None,
         }
     }
 }

@@ -174,6 +174,9 @@ fn of_alert(page: &mut Page<'_>, opened: &Alert) {
     if alert.inhibited {
         page.plain("waits", "the host is down: nothing else is sent of it");
     }
+    if let Some(act) = &alert.act {
+        page.plain("done", &act.text);
+    }
     if alert.flapping {
         let text = "changes too often: nothing is sent until it is calm for 15 minutes";
         page.plain("flapping", text);

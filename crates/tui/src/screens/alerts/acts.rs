@@ -24,6 +24,8 @@ actions! {
 pub(crate) const READ: Scope = Scope::AlertsRead;
 /// What acknowledging and silencing needs.
 const WRITE: Scope = Scope::AlertsWrite;
+/// The rule that fires while restarts are given up on a host.
+const GAVE_UP: &str = "gave_up";
 /// Most alerts that a question is about.
 const MOST: usize = 20;
 
@@ -141,6 +143,17 @@ fn silence_of<'a>(app: &'a App, target: Option<&Opened>) -> Option<&'a AlertSile
 }
 
 fn end_silence(app: &mut App, target: Option<&Opened>) {
+    if let Some(Opened::Alert(alert)) = target
+        && alert.rule == GAVE_UP
+        && silence_of(app, target).is_none()
+    {
+        let host = AlertRef {
+            id: alert.host_id.clone(),
+            name: alert.host.clone(),
+        };
+        app.confirm(Change::Alerts(AlertAct::Release(host)));
+        return;
+    }
     let Some(silence) = silence_of(app, target) else {
         app.complain("choose a silence, or an alert that is silenced");
         return;
