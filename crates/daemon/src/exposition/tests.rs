@@ -27,7 +27,9 @@ pub(super) async fn of_tree(tree: &Path) -> Exposition {
         rootfs: tree.to_owned(),
     };
     let snapshot = HostReader::new(roots.clone()).read(TIME).await;
-    let (host, process) = Collector::new(roots).counters();
+    let collector = Collector::new(roots);
+    let metrics = collector.metrics().await;
+    let (host, process) = collector.counters();
     let recorder = Recorder::with_shards(1);
     let milliseconds = |millis| std::time::Duration::from_millis(millis);
     recorder.record(RequestMethod::Get, "/a", 200, milliseconds(3), TIME);
@@ -42,6 +44,7 @@ pub(super) async fn of_tree(tree: &Path) -> Exposition {
     Exposition {
         time: TIME,
         host,
+        metrics,
         snapshot: Some(Arc::new(snapshot)),
         process,
         requests: recorder.totals(),
