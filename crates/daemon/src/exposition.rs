@@ -68,6 +68,10 @@ impl Exposition {
 }
 
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
+mod board;
+#[cfg(test)]
 mod parser;
 #[cfg(test)]
 mod random;

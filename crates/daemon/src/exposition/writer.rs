@@ -349,6 +349,7 @@ const NONE: Labels<&str, 0> = [];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use linux_api_host::metrics::MetricSample;
 
     fn written(format: Format) -> String {
         let mut writer = Writer::new(format);
@@ -379,6 +380,57 @@ d_sum{y="z"} 0.25
 d_count{y="z"} 3
 "#;
         assert_eq!(written(Format::Text), expected);
+    }
+
+    #[test]
+    fn families_of_collectors_keep_their_names_and_types() {
+        let sample = |suffix, value| MetricSample {
+            suffix,
+            labels: vec![("a".into(), "\"".to_owned())],
+            value,
+        };
+        let family = |name: &'static str, kind, suffix| MetricFamily {
+            name: name.into(),
+            help: "Help.".into(),
+            kind,
+            samples: vec![sample(suffix, MetricValue::Real(0.5))],
+        };
+        let all = [
+            family("c_total", MetricKind::Counter, ""),
+            family("odd", MetricKind::Counter, ""),
+            family("g", MetricKind::Gauge, ""),
+            family("u", MetricKind::Unknown, ""),
+            family("s", MetricKind::Summary, "_sum"),
+            // Another has its name.
+            family("c", MetricKind::Gauge, ""),
+        ];
+        let written = |format| {
+            let mut writer = Writer::new(format);
+            all.iter().for_each(|family| writer.metrics(family));
+            let text = writer.finish();
+            let lines = text.lines().filter(|line| !line.starts_with("# HELP"));
+            lines.map(str::to_owned).collect::<Vec<String>>()
+        };
+        let series = |name: &str| format!("{name}{{a=\"\\\"\"}} 0.5");
+        let expected = |c: &str, unknown: &str| {
+            let head = |name: &str, kind: &str| format!("# TYPE {name} {kind}");
+            vec![
+                head(c, "counter"),
+                series("c_total"),
+                head("odd", unknown),
+                series("odd"),
+                head("g", "gauge"),
+                series("g"),
+                head("u", unknown),
+                series("u"),
+                head("s", "summary"),
+                series("s_sum"),
+            ]
+        };
+        assert_eq!(written(Format::Text), expected("c_total", "untyped"));
+        let mut open_metrics = expected("c", "unknown");
+        open_metrics.push("# EOF".to_owned());
+        assert_eq!(written(Format::OpenMetrics), open_metrics);
     }
 
     #[test]

@@ -91,6 +91,15 @@ pub struct MetricFamily {
 #[derive(Debug, Default)]
 pub(super) struct Families(pub(super) Vec<MetricFamily>);
 
+/// Whether a family may have this name.
+fn is_name(name: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_' || byte == b':';
+    name.bytes().next().is_some_and(is_letter)
+        && name
+            .bytes()
+            .all(|byte| is_letter(byte) || byte.is_ascii_digit())
+}
+
 /// The labels of a sample as collectors give them.
 pub(super) type Labels<'a> = &'a [(&'static str, &'a str)];
 
@@ -133,6 +142,10 @@ impl Families {
         labels: Labels<'_>,
         value: MetricValue,
     ) {
+        // Some are made of what a file holds.
+        if !is_name(&name) {
+            return;
+        }
         let labels = labels.iter();
         let sample = MetricSample {
             suffix: "",

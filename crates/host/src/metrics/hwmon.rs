@@ -156,7 +156,8 @@ fn write(
     value: &str,
     attributes: &BTreeMap<String, String>,
 ) {
-    let Ok(value) = value.parse::<f64>() else {
+    let value = value.parse::<f64>().ok();
+    let Some(value) = value.filter(|value| value.is_finite()) else {
         return;
     };
     let labels = [("chip", chip), ("sensor", sensor)];

@@ -43,7 +43,7 @@ const PROPERTIES: [(&str, MetricKind, &str, &str); 16] = [
         "node_network_device_id",
         MetricKind::Gauge,
         "dev_id",
-        "Tells interfaces apart that share an address.",
+        "Distinguishes interfaces that share an address.",
     ),
     (
         "node_network_dormant",

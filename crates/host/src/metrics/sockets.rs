@@ -154,7 +154,7 @@ const STATES: [&str; 12] = [
     "last_ack",
     "listen",
     "closing",
-    // A request that is being answered; node_exporter has no name for it.
+    // A connection that is being set up; node_exporter has no name for it.
     "unknown",
 ];
 

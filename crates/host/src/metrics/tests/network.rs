@@ -276,7 +276,7 @@ fn interfaces_have_their_properties_and_bonds_their_members() {
     for (file, value) in files {
         tree.write(&format!("sys/class/net/bond0/{file}"), format!("{value}\n"));
     }
-    // One that is down refuses to tell its carrier.
+    // One that is down has an error in place of a carrier.
     tree.write("sys/class/net/eth0/carrier", "");
     tree.write("sys/class/net/eth0/speed", "-1\n");
     tree.write("sys/class/net/bonding_masters", "bond0\n");

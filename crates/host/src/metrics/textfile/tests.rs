@@ -143,9 +143,8 @@ fn a_directory_that_others_may_write_to_is_refused() {
 fn there_is_room_for_so_many_samples() {
     let folder = directory();
     let text = |count: usize| -> String {
-        (0..count)
-            .map(|one| format!("a{{n=\"{one}\"}} 1\n"))
-            .collect()
+        let lines = (0..count).map(|one| format!("a{{n=\"{one}\"}} 1\n"));
+        lines.collect::<Vec<String>>().concat()
     };
     for name in ["1", "2", "3", "4"] {
         let text = text(FILE_SAMPLES).replace('a', &format!("a{name}"));
