@@ -1,7 +1,9 @@
 //! Options of the server's edge: limits, other origins, routes that are switched off.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::collectors::CollectorChange;
 use super::day::Day;
 use super::list::{List, Network, WebOrigin};
 use super::rate::Rate;
@@ -43,11 +45,18 @@ section! {
 }
 
 section! {
-    /// Who may scrape `/metrics`.
+    /// Who may scrape `/metrics`, and what it shows of the host.
     pub struct Metrics in "metrics" {
         /// Networks whose clients need no key for it. Keys with the scope `metrics:read` may scrape it
         /// from anywhere.
         networks: List<Network> = List::default();
+        /// Changes of which parts of the host are shown, by the names of node_exporter's collectors, in
+        /// their order: `+interrupts` switches one on, `-arp` one off, `-all` all. docs/prometheus.md
+        /// lists them.
+        collectors: List<CollectorChange> = List::default();
+        /// Directory whose files of other programs (`*.prom`) are shown too. It must belong to root or to
+        /// the daemon's account, and only its owner may write to it. Unset: none.
+        textfile_dir: Option<PathBuf> = None, example "/var/lib/linux-api-textfile";
     }
 }
 

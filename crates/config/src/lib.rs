@@ -13,6 +13,7 @@
 
 mod alerts_section;
 mod channels;
+mod collectors;
 mod database_url;
 mod day;
 mod duration;
@@ -38,6 +39,7 @@ mod value;
 
 pub use alerts_section::Alerts;
 pub use channels::{Channel, ChannelKind, Channels, MailOptions, MailSecurity};
+pub use collectors::CollectorChange;
 pub use database_url::{DatabaseUrl, Engine};
 pub use day::Day;
 pub use edge_sections::{Cors, Legacy, Metrics, RateLimit, Routes};

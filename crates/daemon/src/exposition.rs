@@ -17,6 +17,7 @@ use crate::tasks::flusher::FlusherHealth;
 use linux_api_alerts::evaluate::States;
 use linux_api_host::OwnProcess;
 use linux_api_host::counters::HostCounters;
+use linux_api_host::metrics::MetricsReading;
 use linux_api_store::{Engine, PoolState};
 use linux_api_wire::snapshot::Snapshot;
 use linux_api_wire::time::Timestamp;
@@ -31,6 +32,8 @@ pub(crate) struct Exposition {
     pub(crate) time: Timestamp,
     /// Counters of the host.
     pub(crate) host: HostCounters,
+    /// What the host's collectors found.
+    pub(crate) metrics: MetricsReading,
     /// The newest snapshot, for what must not be waited for.
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     /// This process.
@@ -64,6 +67,10 @@ impl Exposition {
     }
 }
 
+#[cfg(test)]
+mod beside;
+#[cfg(test)]
+mod board;
 #[cfg(test)]
 mod parser;
 #[cfg(test)]

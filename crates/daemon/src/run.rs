@@ -153,7 +153,9 @@ impl Daemon {
             .map(|make| make(&store, &config.legacy));
         let policy = PolicyHandle::new(config, &listen::host_name(), old_routes.as_mut());
         let alerts = Alerts::new(store.clone(), Settings::new(&config.alerts)?);
+        let collector = assembly::collector(config);
         let reload = Reload {
+            collector: collector.clone(),
             alerts: alerts.clone(),
             reader: start.reader,
             started_with: config.clone(),
@@ -191,6 +193,7 @@ impl Daemon {
             config: Arc::clone(&keeper.preparation.config),
             store,
             clock,
+            collector,
             access_log,
             policy,
             notices,

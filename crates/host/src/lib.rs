@@ -1,7 +1,8 @@
 //! Reads a Linux host: `/proc`, `/sys`, accounts, sessions and units.
 //!
 //! - [`HostReader`] reads snapshots: every family of `families`, each with a deadline.
-//! - [`counters::HostCounters`] are the kernel's counters as they are, for `/metrics`.
+//! - [`counters::HostCounters`] are the kernel's counters as they are, for `/metrics`; [`metrics`] has the rest of
+//!   it, as families by node_exporter's names.
 //! - [`Collector`] reads processes, accounts, units, sockets, uptime and what the machine is, on demand.
 //!
 //! Start with `sources`, which has the parser of each file, and `families`, which makes the figures of
@@ -30,6 +31,7 @@ pub mod counters;
 mod families;
 pub mod faults;
 mod lane;
+pub mod metrics;
 pub mod network;
 mod processes;
 mod reader;
@@ -37,10 +39,13 @@ mod sources;
 mod system;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod units;
 
 use accounts::NameService;
 use counters::{CounterReader, HostCounters};
+use metrics::{CollectorLane, MetricsOptions, MetricsReading};
 pub use processes::{OwnProcess, ProcessIdentity, count_running, read_identity};
 pub use reader::HostReader;
 pub use sources::{ArrayTrouble, FaultyArray, MountFaults, MountWatch};
@@ -147,6 +152,9 @@ struct Inner {
     scans: Arc<Mutex<Scans>>,
     account_names: processes::AccountNames,
     counters: std::sync::Mutex<CounterReader>,
+    metrics: Mutex<CollectorLane>,
+    /// What is to be read from the next scrape on.
+    wanted_metrics: std::sync::Mutex<Option<MetricsOptions>>,
     presence: Arc<Mutex<Option<(Instant, Presence)>>>,
     network: Arc<Mutex<network::NetworkReader>>,
     units: units::Units,
@@ -207,6 +215,8 @@ impl Collector {
     ) -> Self {
         Self(Arc::new(Inner {
             counters: std::sync::Mutex::new(CounterReader::new(&roots)),
+            metrics: Mutex::new(CollectorLane::new(&roots, &MetricsOptions::default())),
+            wanted_metrics: std::sync::Mutex::default(),
             units: units::Units::new(&roots.rootfs, clock.clone()),
             roots,
             name_service,
@@ -348,15 +358,39 @@ impl Collector {
         .await
     }
 
+    /// Reads other parts of the host for `/metrics` from the next scrape on.
+    pub fn set_metrics(&self, options: MetricsOptions) {
+        self.lock_counters().set_collectors(&options.collectors);
+        let mut wanted = self
+            .0
+            .wanted_metrics
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *wanted = Some(options);
+    }
+
+    /// What the collectors of `/metrics` find now, and how each did, beside those of [`Self::counters`]. Takes at
+    /// most 4 s for each that gets stuck; it is then left alone until it returns.
+    pub async fn metrics(&self) -> MetricsReading {
+        let mut lane = self.0.metrics.lock().await;
+        let wanted = &self.0.wanted_metrics;
+        let wanted = wanted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(options) = wanted {
+            *lane = CollectorLane::new(&self.0.roots, &options);
+        }
+        lane.read().await
+    }
+
+    fn lock_counters(&self) -> std::sync::MutexGuard<'_, CounterReader> {
+        let counters = &self.0.counters;
+        counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The kernel's counters and the figures of this process, read now: some files that never block,
     /// so that changing to another thread for them would cost more than they do.
     #[must_use]
     pub fn counters(&self) -> (HostCounters, Option<OwnProcess>) {
-        let mut reader = self
-            .0
-            .counters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut reader = self.lock_counters();
         let host = reader.read();
         drop(reader);
         (host, processes::read_own(self.0.clock.now()))
@@ -386,114 +420,5 @@ fn read_text(path: &Path) -> Result<String, CollectError> {
             path: path.to_owned(),
             source,
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::task::{Context, Waker};
-
-    use super::testing::Tree;
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_scan_is_shared_for_one_second() {
-        let tree = Tree::new();
-        tree.write_process(1, b"init", 'S');
-        let collector = tree.collector();
-        let (first, second) =
-            tokio::join!(collector.shared_processes(), collector.shared_processes());
-        let first = first.unwrap();
-        assert!(Arc::ptr_eq(&first, &second.unwrap()));
-
-        tree.write_process(2, b"kthreadd", 'S');
-        tokio::time::advance(Duration::from_millis(999)).await;
-        let clone = collector.clone();
-        assert!(Arc::ptr_eq(
-            &first,
-            &clone.shared_processes().await.unwrap()
-        ));
-        tokio::time::advance(Duration::from_millis(2)).await;
-        let next = collector.shared_processes().await.unwrap();
-        assert_eq!(next.processes.len(), 2);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_scan_whose_reader_left_serves_the_next_one() {
-        let tree = Tree::new();
-        tree.write_process(1, b"init", 'S');
-        let collector = tree.collector();
-        let mut left = Box::pin(collector.shared_processes());
-        // Begins the scan, which on a busy machine may be over before this thread goes on.
-        let mut context = Context::from_waker(Waker::noop());
-        assert!(left.as_mut().poll(&mut context).is_pending());
-        drop(left);
-        // Waits for the lock that the scan holds.
-        let kept = Arc::clone(&collector.0.scans).lock_owned().await;
-        let scan = Arc::clone(&kept.last.as_ref().unwrap().1);
-        drop(kept);
-        assert!(Arc::ptr_eq(
-            &scan,
-            &collector.shared_processes().await.unwrap()
-        ));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_first_reader_of_rates_gets_some_after_a_quarter_of_a_second() {
-        let tree = Tree::new();
-        tree.write_process(1, b"init", 'S');
-        let collector = tree.collector();
-        let start = Instant::now();
-        let (one, two) = tokio::join!(collector.rated_processes(), collector.rated_processes());
-        let scan = one.unwrap();
-        assert!(Arc::ptr_eq(&scan, &two.unwrap()));
-        assert!(start.elapsed() < Duration::from_millis(300));
-        assert_eq!(scan.processes[0].cpu_percent, Some(0.0));
-
-        // A look once a minute is often enough to be measured, and rarely enough to be forgotten.
-        tokio::time::advance(Duration::from_mins(2)).await;
-        let start = Instant::now();
-        let scan = collector.rated_processes().await.unwrap();
-        assert_eq!(scan.processes[0].cpu_percent, Some(0.0));
-        assert!(start.elapsed() < Duration::from_millis(300));
-
-        // Who wants no rates does not wait, and leaves something to measure from.
-        tokio::time::advance(Duration::from_mins(2)).await;
-        let plain = collector.shared_processes().await.unwrap();
-        assert_eq!(plain.processes[0].cpu_percent, None);
-        let scan = collector.rated_processes().await.unwrap();
-        assert_eq!(scan.processes[0].cpu_percent, Some(0.0));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn processes_are_counted_for_each_reader_and_once_a_second() {
-        let tree = Tree::new();
-        tree.write_process(1, b"init", 'S');
-        let collector = tree.collector();
-        let count = async || collector.presence().await.unwrap().processes.unwrap().total;
-        assert_eq!(count().await, 1);
-        tree.write_process(2, b"job", 'S');
-        assert_eq!(count().await, 1);
-        tokio::time::advance(SCAN_KEPT_FOR).await;
-        assert_eq!(count().await, 2);
-        assert_eq!(collector.presence().await.unwrap().sessions, None);
-    }
-
-    #[tokio::test]
-    async fn a_failed_scan_is_tried_again() {
-        let tree = Tree::new();
-        let collector = tree.collector();
-        let error = collector.shared_processes().await.unwrap_err();
-        assert!(error.to_string().contains("/proc"), "{error}");
-        tree.write_process(1, b"init", 'S');
-        let scan = collector.shared_processes().await.unwrap();
-        assert_eq!(scan.processes.len(), 1);
-    }
-
-    #[tokio::test]
-    async fn a_panic_in_a_reading_is_an_error() {
-        let read = |_: &Collector| -> Result<(), CollectError> { panic!("on purpose") };
-        let result = Collector::default().blocking(read).await;
-        assert!(matches!(result, Err(CollectError::Stopped)));
     }
 }

@@ -6,6 +6,7 @@
 //! - [`series`]: the one list of figures with a history (`SERIES`).
 //! - [`filter::Filter`]: the language that selects processes, for the API and the dashboard.
 //! - [`request_stats`], [`sketch::Sketch`]: statistics of requests, and their mergeable percentiles.
+//! - [`metrics_collector`]: the parts of the host that `/metrics` shows.
 //! - [`user`], [`api_key`], [`host_selector`], [`authority`], [`audit`]: who may do what, and who did.
 //! - [`api::problem::Problem`], [`api::page::Page`]: errors and pages of the API.
 //! - [`time::Timestamp`], [`time::Clock`]: the only clock of the program.
@@ -21,6 +22,7 @@ pub mod harmless;
 pub mod host;
 pub mod host_selector;
 pub mod log;
+pub mod metrics_collector;
 pub mod process;
 pub mod progress;
 pub mod request_stats;

@@ -1,5 +1,6 @@
 //! Series of the host by node_exporter's names, see <https://github.com/prometheus/node_exporter>.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::Exposition;
@@ -9,17 +10,42 @@ use linux_api_host::counters::{
     ClockInfo, CpuTicks, DiskCounters, HostCounters, InterfaceCounters, KernelCounters,
     MemoryFields, Uname,
 };
+use linux_api_host::metrics::CollectorRun;
+use linux_api_wire::metrics_collector::MetricsCollector;
 use linux_api_wire::snapshot::{FailedUnits, Family, Filesystem, Load, Pressure, ResourcePressure};
 
 pub(super) fn write(writer: &mut Writer, all: &Exposition) {
     let host = &all.host;
-    let filesystems = all.snapshot.as_ref();
+    let is_on = |collector| all.metrics.collectors.contains(collector);
+    // These are of the sampler: a scrape must not wait for them.
+    let snapshot = all.snapshot.as_ref();
+    let filesystems = snapshot.filter(|_| is_on(MetricsCollector::Filesystem));
     let filesystems = filesystems.and_then(|snapshot| snapshot.filesystems.as_deref());
-    let failed = all.snapshot.as_ref().and_then(|snapshot| {
+    let failed = snapshot.filter(|_| is_on(MetricsCollector::Systemd));
+    let failed = failed.and_then(|snapshot| {
         let is_known = snapshot.is_fresh(Family::Units);
         snapshot.units.as_deref().filter(|_| is_known)
     });
-    readable(writer, host, filesystems.is_some(), failed.is_some());
+    let sampled = [
+        (MetricsCollector::Filesystem, filesystems.is_some()),
+        (MetricsCollector::Systemd, failed.is_some()),
+    ];
+    let sampled = sampled
+        .into_iter()
+        .filter(|(collector, _)| is_on(*collector));
+    let sampled = sampled.map(|(collector, success)| CollectorRun {
+        collector,
+        duration: None,
+        success,
+    });
+    write_runs(
+        writer,
+        host.runs
+            .iter()
+            .chain(&all.metrics.runs)
+            .copied()
+            .chain(sampled),
+    );
     if let Some(kernel) = &host.kernel {
         write_kernel(writer, kernel);
     }
@@ -35,31 +61,41 @@ pub(super) fn write(writer: &mut Writer, all: &Exposition) {
     if let Some(pressure) = &host.pressure {
         write_pressure(writer, pressure);
     }
-    write_uname(writer, &host.uname);
-    write_clock(writer, &host.clock);
+    if let Some(uname) = &host.uname {
+        write_uname(writer, uname);
+    }
+    if let Some(clock) = &host.clock {
+        write_clock(writer, clock);
+        let help = "System time in seconds since epoch (1970).";
+        writer.gauge(("node_time_seconds", help), Some(seconds(all.time)));
+    }
     write_units(writer, failed);
-    let help = "System time in seconds since epoch (1970).";
-    writer.gauge(("node_time_seconds", help), Some(seconds(all.time)));
+    for family in &all.metrics.families {
+        writer.metrics(family);
+    }
 }
 
-/// Which parts could be read, by the names of node_exporter's collectors.
-fn readable(writer: &mut Writer, host: &HostCounters, filesystems: bool, units: bool) {
-    let parts = [
-        ("cpu", host.kernel.is_some()),
-        ("diskstats", host.disks.is_some()),
-        ("filesystem", filesystems),
-        ("loadavg", host.load.is_some()),
-        ("meminfo", host.memory.is_some()),
-        ("netdev", host.interfaces.is_some()),
-        ("pressure", host.pressure.is_some()),
-        ("stat", host.kernel.is_some()),
-        ("systemd", units),
-        ("time", true),
-        ("uname", true),
-    ];
-    let series = parts.map(|(name, known)| ([("collector", name)], known));
-    let help = "node_exporter: Whether a collector succeeded.";
-    writer.gauges(("node_scrape_collector_success", help), series);
+/// How each collector did, by name. Some are read in two parts: both must succeed, and their times add up.
+fn write_runs(writer: &mut Writer, runs: impl Iterator<Item = CollectorRun>) {
+    let mut all: BTreeMap<MetricsCollector, CollectorRun> = BTreeMap::new();
+    for run in runs {
+        let known = all.entry(run.collector).or_insert(CollectorRun {
+            duration: None,
+            success: true,
+            ..run
+        });
+        known.success &= run.success;
+        let durations = known.duration.into_iter().chain(run.duration);
+        known.duration = durations.reduce(Duration::saturating_add);
+    }
+    let label = |run: &CollectorRun| [("collector", run.collector.as_str())];
+    let durations = all.values();
+    let durations = durations.filter_map(|run| Some((label(run), run.duration?.as_secs_f64())));
+    let help = "How long a part of the host took to be read at this scrape.";
+    writer.gauges(("node_scrape_collector_duration_seconds", help), durations);
+    let successes = all.values().map(|run| (label(run), run.success));
+    let help = "Whether a part of the host could be read.";
+    writer.gauges(("node_scrape_collector_success", help), successes);
 }
 
 fn write_kernel(writer: &mut Writer, kernel: &KernelCounters) {

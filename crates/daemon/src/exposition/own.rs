@@ -175,6 +175,9 @@ fn process(writer: &mut Writer, all: &Exposition) {
         ("process_virtual_memory_bytes", help),
         Some(process.virtual_bytes),
     );
+    let help = "The most virtual memory in bytes; the largest number where there is no limit.";
+    let most = process.max_virtual_bytes.unwrap_or(u64::MAX);
+    writer.gauge(("process_virtual_memory_max_bytes", help), Some(most));
     let help = "Number of open file descriptors.";
     writer.gauge(("process_open_fds", help), Some(process.open_fds));
     let help = "Maximum number of open file descriptors.";

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Format;
 
+/// Beginnings of names that hold the kernel's own, which are written otherwise than Prometheus advises.
+pub(super) const KERNEL_NAMES: [&str; 2] = ["node_memory_", "node_netstat_"];
+
 /// A sample: its name and its labels.
 type Sample = (String, BTreeMap<String, String>);
 
@@ -85,6 +88,8 @@ impl Reader {
         Some(match (kind, self.format) {
             ("counter", Format::OpenMetrics) => &["", "_total", "_created"],
             ("counter", Format::Text) | ("gauge", _) => &[""],
+            ("unknown", Format::OpenMetrics) | ("untyped", Format::Text) => &[""],
+            ("summary", _) => &["", "_sum", "_count"],
             ("histogram", _) => &["", "_bucket", "_sum", "_count"],
             _ => return None,
         })
@@ -103,11 +108,12 @@ impl Reader {
         let is_known = match (kind, self.format) {
             ("counter", Format::OpenMetrics) => suffix == "_total",
             ("counter", Format::Text) => suffix.is_empty() && name.ends_with("_total"),
-            ("gauge", _) => suffix.is_empty(),
+            ("gauge" | "unknown" | "untyped", _) => suffix.is_empty(),
+            ("summary", _) => ["", "_sum", "_count"].contains(&suffix),
             _ => ["_bucket", "_sum", "_count"].contains(&suffix),
         };
         is_known.then_some(())?;
-        let is_counter = kind != "gauge";
+        let is_counter = matches!(kind, "counter" | "histogram");
         (!is_counter || (value >= 0.0 && value.is_finite())).then_some(())?;
         let sample = (name.to_owned(), labels.clone());
         self.samples.insert(sample).then_some(())?;

@@ -89,8 +89,43 @@ fn files() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
         "sys/devices/system/clocksource/clocksource0/current_clocksource",
     ];
     let any = (prop::sample::select(paths), bytes);
-    (known, any)
-        .prop_map(|((a, b, c, d, e, f, g, h, i, j), any)| vec![a, b, c, d, e, f, g, h, i, j, any])
+    let protocols = || {
+        let names = lines("", ": ", 1..2, " InErrors");
+        (names, lines("", ": ", 2..3, "")).prop_map(|(names, values)| format!("{names}{values}"))
+    };
+    let collected = (
+        text(
+            "proc/net/sockstat",
+            lines("", ": inuse ", 1..2, " mem 7").boxed(),
+        ),
+        text("proc/net/netstat", protocols().boxed()),
+        text(
+            "proc/net/snmp",
+            lines("Udp", ": InErrors\nUdp: ", 1..2, "").boxed(),
+        ),
+        text("proc/vmstat", lines("pgpg", " ", 1..2, "").boxed()),
+        text(
+            "proc/interrupts",
+            lines("CPU0 CPU1\n", ": ", 2..3, " chip").boxed(),
+        ),
+        text(
+            "proc/mdstat",
+            lines("", " : active raid0 sda[0]\n ", 1..2, " blocks").boxed(),
+        ),
+        text("sys/class/hwmon/hwmon0/energy1_input", number().boxed()),
+        text("sys/class/hwmon/hwmon0/temp1_label", name().boxed()),
+        text("sys/class/net/eth0/ifalias", name().boxed()),
+        text(
+            "proc/spl/kstat/zfs/arcstats",
+            lines("name type data\n", " 4 ", 1..2, "").boxed(),
+        ),
+    );
+    (known, any, collected).prop_map(|((a, b, c, d, e, f, g, h, i, j), any, more)| {
+        let mut all = vec![a, b, c, d, e, f, g, h, i, j, any];
+        let (k, l, m, n, o, p, q, r, s, t) = more;
+        all.extend([k, l, m, n, o, p, q, r, s, t]);
+        all
+    })
 }
 
 fn write(tree: &Path, files: &[(&'static str, Vec<u8>)]) {

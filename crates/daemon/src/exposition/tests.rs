@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::*;
 use crate::recorder::Recorder;
+use linux_api_host::metrics::MetricsOptions;
 use linux_api_host::{Collector, HostReader, HostRoots};
 use linux_api_wire::request_stats::RequestMethod;
 
@@ -26,8 +27,16 @@ pub(super) async fn of_tree(tree: &Path) -> Exposition {
         sysfs: tree.join("sys"),
         rootfs: tree.to_owned(),
     };
+    of_roots(roots, MetricsOptions::default()).await
+}
+
+/// The same of any host, with these collectors.
+pub(super) async fn of_roots(roots: HostRoots, options: MetricsOptions) -> Exposition {
     let snapshot = HostReader::new(roots.clone()).read(TIME).await;
-    let (host, process) = Collector::new(roots).counters();
+    let collector = Collector::new(roots);
+    collector.set_metrics(options);
+    let metrics = collector.metrics().await;
+    let (host, process) = collector.counters();
     let recorder = Recorder::with_shards(1);
     let milliseconds = |millis| std::time::Duration::from_millis(millis);
     recorder.record(RequestMethod::Get, "/a", 200, milliseconds(3), TIME);
@@ -42,6 +51,7 @@ pub(super) async fn of_tree(tree: &Path) -> Exposition {
     Exposition {
         time: TIME,
         host,
+        metrics,
         snapshot: Some(Arc::new(snapshot)),
         process,
         requests: recorder.totals(),
@@ -226,7 +236,7 @@ fn promtool(text: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn promtool_has_nothing_to_say_but_of_the_kernels_names_for_memory() {
+async fn promtool_finds_nothing_but_the_kernels_names() {
     for host in
         fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/host"))
             .unwrap()
@@ -241,9 +251,13 @@ async fn promtool_has_nothing_to_say_but_of_the_kernels_names_for_memory() {
             return;
         };
         // It says the same of node_exporter, whose names these are.
-        let is_memory =
-            |line: &&str| line.starts_with("node_memory_") && line.ends_with("not 'camelCase'");
-        let rest: Vec<&str> = said.lines().filter(|line| !is_memory(line)).collect();
+        let is_known = |line: &&str| {
+            parser::KERNEL_NAMES
+                .iter()
+                .any(|name| line.starts_with(name))
+                && line.ends_with("not 'camelCase'")
+        };
+        let rest: Vec<&str> = said.lines().filter(|line| !is_known(line)).collect();
         assert_eq!(rest, Vec::<&str>::new(), "{host}");
     }
 }

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
 use super::format::Format;
+use linux_api_host::metrics::{MetricFamily, MetricKind, MetricValue};
 
 /// A value that is written without a fraction when it has none.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,14 +54,19 @@ enum Kind {
     Counter,
     Gauge,
     Histogram,
+    Summary,
+    Unknown,
 }
 
 impl Kind {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Counter => "counter",
-            Self::Gauge => "gauge",
-            Self::Histogram => "histogram",
+    const fn as_str(self, format: Format) -> &'static str {
+        match (self, format) {
+            (Self::Counter, _) => "counter",
+            (Self::Gauge, _) => "gauge",
+            (Self::Histogram, _) => "histogram",
+            (Self::Summary, _) => "summary",
+            (Self::Unknown, Format::OpenMetrics) => "unknown",
+            (Self::Unknown, Format::Text) => "untyped",
         }
     }
 
@@ -68,7 +74,7 @@ impl Kind {
     const fn suffix(self) -> &'static str {
         match self {
             Self::Counter => "_total",
-            Self::Gauge | Self::Histogram => "",
+            Self::Gauge | Self::Histogram | Self::Summary | Self::Unknown => "",
         }
     }
 
@@ -76,7 +82,8 @@ impl Kind {
     const fn reserved(self) -> &'static [&'static str] {
         match self {
             Self::Counter => &["", "_total", "_created"],
-            Self::Gauge => &[""],
+            Self::Gauge | Self::Unknown => &[""],
+            Self::Summary => &["", "_sum", "_count", "_created"],
             Self::Histogram => &["", "_bucket", "_sum", "_count", "_created"],
         }
     }
@@ -148,6 +155,54 @@ impl Writer {
         self.gauges(head, value.map(|value| (NONE, value)));
     }
 
+    /// Writes a family that the host's collectors made. A counter whose name does not end as names of counters
+    /// do is one of a file: it is shown without a type, as OpenMetrics has no such counters.
+    pub(super) fn metrics(&mut self, family: &MetricFamily) {
+        let stem = family.name.strip_suffix(Kind::Counter.suffix());
+        let (name, kind) = match (family.kind, stem) {
+            (MetricKind::Counter, Some(stem)) => (stem, Kind::Counter),
+            (MetricKind::Counter, None) | (MetricKind::Unknown, _) => {
+                (&*family.name, Kind::Unknown)
+            }
+            (MetricKind::Gauge, _) => (&*family.name, Kind::Gauge),
+            (MetricKind::Histogram, _) => (&*family.name, Kind::Histogram),
+            (MetricKind::Summary, _) => (&*family.name, Kind::Summary),
+        };
+        if family.samples.is_empty() || !self.begin((name, &family.help), kind) {
+            return;
+        }
+        for sample in &family.samples {
+            let suffix = if kind == Kind::Counter {
+                kind.suffix()
+            } else {
+                sample.suffix
+            };
+            let value = match sample.value {
+                MetricValue::Whole(value) => Number::Whole(value),
+                MetricValue::Real(value) => Number::Real(value),
+            };
+            self.sample(name, suffix, &sample.labels, None, value);
+        }
+    }
+
+    /// Writes the head of a family; `false` when another has its name.
+    fn begin(&mut self, (name, help): Head<'_>, kind: Kind) -> bool {
+        if !self.reserve(name, kind) {
+            return false;
+        }
+        self.samples.clear();
+        // The older format calls a family of counters by the name of its series.
+        let suffix = match self.format {
+            Format::OpenMetrics => "",
+            Format::Text => kind.suffix(),
+        };
+        self.push(&["# HELP ", name, suffix, " "]);
+        self.escaped(help, self.format == Format::OpenMetrics);
+        let kind = kind.as_str(self.format);
+        self.push(&["\n# TYPE ", name, suffix, " ", kind, "\n"]);
+        true
+    }
+
     /// Writes a family unless there is nothing in it.
     fn family<T, V, const L: usize>(
         &mut self,
@@ -158,18 +213,9 @@ impl Writer {
     ) {
         let mut series = series.into_iter();
         let Some(first) = series.next() else { return };
-        if !self.reserve(name, kind) {
+        if !self.begin((name, help), kind) {
             return;
         }
-        self.samples.clear();
-        // The older format calls a family of counters by the name of its series.
-        let suffix = match self.format {
-            Format::OpenMetrics => "",
-            Format::Text => kind.suffix(),
-        };
-        self.push(&["# HELP ", name, suffix, " "]);
-        self.escaped(help, self.format == Format::OpenMetrics);
-        self.push(&["\n# TYPE ", name, suffix, " ", kind.as_str(), "\n"]);
         for (labels, value) in std::iter::once(first).chain(series) {
             write(self, name, kind, &labels, value);
         }
@@ -216,11 +262,11 @@ impl Writer {
     }
 
     /// One line.
-    fn sample<T: AsRef<str>, const L: usize>(
+    fn sample<K: AsRef<str>, T: AsRef<str>>(
         &mut self,
         name: &str,
         suffix: &str,
-        labels: &Labels<T, L>,
+        labels: &[(K, T)],
         bound: Option<f64>,
         value: Number,
     ) {
@@ -240,7 +286,7 @@ impl Writer {
         }
         for (name, value) in labels {
             self.text.push(before);
-            self.text.push_str(name);
+            self.text.push_str(name.as_ref());
             self.text.push_str("=\"");
             self.escaped(value.as_ref(), true);
             self.text.push('"');
@@ -303,6 +349,7 @@ const NONE: Labels<&str, 0> = [];
 #[cfg(test)]
 mod tests {
     use super::*;
+    use linux_api_host::metrics::MetricSample;
 
     fn written(format: Format) -> String {
         let mut writer = Writer::new(format);
@@ -333,6 +380,57 @@ d_sum{y="z"} 0.25
 d_count{y="z"} 3
 "#;
         assert_eq!(written(Format::Text), expected);
+    }
+
+    #[test]
+    fn families_of_collectors_keep_their_names_and_types() {
+        let sample = |suffix, value| MetricSample {
+            suffix,
+            labels: vec![("a".into(), "\"".to_owned())],
+            value,
+        };
+        let family = |name: &'static str, kind, suffix| MetricFamily {
+            name: name.into(),
+            help: "Help.".into(),
+            kind,
+            samples: vec![sample(suffix, MetricValue::Real(0.5))],
+        };
+        let all = [
+            family("c_total", MetricKind::Counter, ""),
+            family("odd", MetricKind::Counter, ""),
+            family("g", MetricKind::Gauge, ""),
+            family("u", MetricKind::Unknown, ""),
+            family("s", MetricKind::Summary, "_sum"),
+            // Another has its name.
+            family("c", MetricKind::Gauge, ""),
+        ];
+        let written = |format| {
+            let mut writer = Writer::new(format);
+            all.iter().for_each(|family| writer.metrics(family));
+            let text = writer.finish();
+            let lines = text.lines().filter(|line| !line.starts_with("# HELP"));
+            lines.map(str::to_owned).collect::<Vec<String>>()
+        };
+        let series = |name: &str| format!("{name}{{a=\"\\\"\"}} 0.5");
+        let expected = |c: &str, unknown: &str| {
+            let head = |name: &str, kind: &str| format!("# TYPE {name} {kind}");
+            vec![
+                head(c, "counter"),
+                series("c_total"),
+                head("odd", unknown),
+                series("odd"),
+                head("g", "gauge"),
+                series("g"),
+                head("u", unknown),
+                series("u"),
+                head("s", "summary"),
+                series("s_sum"),
+            ]
+        };
+        assert_eq!(written(Format::Text), expected("c_total", "untyped"));
+        let mut open_metrics = expected("c", "unknown");
+        open_metrics.push("# EOF".to_owned());
+        assert_eq!(written(Format::OpenMetrics), open_metrics);
     }
 
     #[test]

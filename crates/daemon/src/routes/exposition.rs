@@ -32,11 +32,13 @@ pub(crate) async fn show_exposition(
     State(state): State<SharedState>,
     headers: HeaderMap,
 ) -> Response {
+    let metrics = state.collector.metrics().await;
     let (counters, process) = state.collector.counters();
     let format = Format::wanted(&headers);
     let exposition = Exposition {
         time: state.clock.now(),
         host: counters,
+        metrics,
         snapshot: state.host.newest(),
         process,
         requests: state.recorder.totals(),

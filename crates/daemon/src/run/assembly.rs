@@ -33,6 +33,7 @@ use crate::tasks::trim;
 use linux_api_alerts::notice::Host;
 use linux_api_auth::verifier::{self, OtherKeys, Verifier};
 use linux_api_config::Config;
+use linux_api_host::metrics::MetricsOptions;
 use linux_api_host::{Collector, HostReader, HostRoots, MountWatch};
 use linux_api_store::Store;
 use linux_api_wire::fleet::HostIdentity;
@@ -48,6 +49,8 @@ pub(super) struct Assembly {
     /// The database, which may not be ready yet.
     pub(super) store: Store,
     pub(super) clock: Clock,
+    /// Reads the host.
+    pub(super) collector: Collector,
     pub(super) access_log: AccessLogger,
     /// Which requests it holds.
     pub(super) access: AccessLog,
@@ -80,7 +83,7 @@ impl Assembly {
     pub(super) fn start(&mut self, stop: &CancellationToken) -> anyhow::Result<Running> {
         let config = &*self.config;
         self.store.set_own_labels(config.host.labels.clone());
-        let collector = collector(config);
+        let collector = self.collector.clone();
         let keys = StoredKeys(self.store.clone());
         let verifier = Verifier::new(
             keys,
@@ -281,12 +284,23 @@ fn verifier_limits(config: &Config) -> verifier::Limits {
     }
 }
 
-fn collector(config: &Config) -> Collector {
-    Collector::new(HostRoots {
+/// What reads the host below the roots that are configured.
+pub(super) fn collector(config: &Config) -> Collector {
+    let collector = Collector::new(HostRoots {
         procfs: config.host.procfs.clone(),
         sysfs: config.host.sysfs.clone(),
         rootfs: config.host.rootfs.clone(),
-    })
+    });
+    collector.set_metrics(metrics_options(config));
+    collector
+}
+
+/// Which parts of the host `/metrics` shows.
+pub(super) fn metrics_options(config: &Config) -> MetricsOptions {
+    MetricsOptions {
+        collectors: config.metrics.collectors.collectors(),
+        textfile_dir: config.metrics.textfile_dir.clone(),
+    }
 }
 
 fn stream_limits(config: &Config) -> StreamLimits {

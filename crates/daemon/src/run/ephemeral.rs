@@ -18,7 +18,7 @@ use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::assembly::Assembly;
+use super::assembly::{self, Assembly};
 use super::listen::{self, OwnSocket};
 use crate::access_log::AccessLogger;
 use crate::alerts::Alerts;
@@ -117,6 +117,7 @@ impl Ephemeral {
         let (connector, connections) = channel(BACKLOG);
         let stop = CancellationToken::new();
         let mut assembly = Assembly {
+            collector: assembly::collector(&config),
             policy: PolicyHandle::new(&config, &listen::host_name(), None),
             access_log: AccessLogger::none(),
             access: AccessLog::Off,

@@ -11,6 +11,7 @@ use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, oneshot};
 
 use super::Additions;
+use super::assembly;
 use super::listen::{self, Addresses};
 use super::record::Record;
 use super::status_line::StatusLine;
@@ -22,6 +23,7 @@ use crate::server::PolicyHandle;
 use crate::telemetry;
 use crate::tls::Certificates;
 use linux_api_config::{Config, DatabaseUrl, LoadedConfig};
+use linux_api_host::Collector;
 use linux_api_store::Store;
 use linux_api_wire::time::Clock;
 
@@ -96,6 +98,8 @@ pub(super) struct Reload {
     pub(super) alerts: Alerts,
     /// Knows the labels of this host, which limited users are compared with.
     pub(super) store: Store,
+    /// Reads what `/metrics` shows of the host.
+    pub(super) collector: Collector,
 }
 
 impl Reload {
@@ -170,6 +174,8 @@ impl Reload {
         self.alerts.configure(alerts);
         self.policy.replace(config, &listen::host_name());
         self.store.set_own_labels(config.host.labels.clone());
+        self.collector
+            .set_metrics(assembly::metrics_options(config));
         if let (Some(current), Some(fresh)) = (&self.certificates, &fresh) {
             current.replace(fresh);
         }

@@ -17,6 +17,8 @@ pub struct OwnProcess {
     pub resident_bytes: u64,
     /// Addresses that it has reserved.
     pub virtual_bytes: u64,
+    /// How many it may reserve; absent when there is no limit.
+    pub max_virtual_bytes: Option<u64>,
     /// Files and sockets that are open.
     pub open_fds: u64,
     /// How many may be open; absent when there is no limit.
@@ -41,6 +43,7 @@ pub(crate) fn read_own(now: Timestamp) -> Option<OwnProcess> {
         cpu_seconds: time(stat.cpu_ticks()).as_secs_f64(),
         resident_bytes: stat.resident_pages.saturating_mul(page),
         virtual_bytes: stat.virtual_bytes,
+        max_virtual_bytes: getrlimit(Resource::As).current,
         open_fds: open_fds()?,
         max_fds: getrlimit(Resource::Nofile).current,
         threads: stat.threads,
