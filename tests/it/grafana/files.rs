@@ -87,7 +87,11 @@ fn check(board: &Board) {
     for (at, panel) in panels.iter().enumerate() {
         for other in &panels[..at] {
             let do_overlap = overlap(place(panel), place(other));
-            assert!(!do_overlap, "{name}: {} on {}", panel["title"], other["title"]);
+            assert!(
+                !do_overlap,
+                "{name}: {} on {}",
+                panel["title"], other["title"]
+            );
         }
     }
     let mut titles = BTreeSet::new();
@@ -96,7 +100,10 @@ fn check(board: &Board) {
         assert!(titles.insert(title), "{name}: {title} twice");
         check_panel(&format!("{name}: {title}"), panel, &source);
         for target in panel["targets"].as_array().unwrap() {
-            let text = target["expr"].as_str().or(target["rawSql"].as_str()).unwrap();
+            let text = target["expr"]
+                .as_str()
+                .or(target["rawSql"].as_str())
+                .unwrap();
             let unknown: Vec<_> = variables(text)
                 .into_iter()
                 .filter(|it| !known.contains(it.as_str()))
@@ -109,29 +116,47 @@ fn check(board: &Board) {
 fn check_panel(place: &str, panel: &Value, source: &Value) {
     let kind = panel["type"].as_str().unwrap();
     assert!(PANELS.contains(&kind), "{place}: {kind}");
-    assert!(!panel["description"].as_str().unwrap().is_empty(), "{place}");
+    assert!(
+        !panel["description"].as_str().unwrap().is_empty(),
+        "{place}"
+    );
     assert_eq!(panel["datasource"], *source, "{place}");
     let defaults = &panel["fieldConfig"]["defaults"];
     let mut units = vec![&defaults["unit"]];
     let overrides = panel["fieldConfig"]["overrides"].as_array().unwrap();
     for one in overrides {
         let properties = one["properties"].as_array().unwrap().iter();
-        units.extend(properties.filter(|it| it["id"] == "unit").map(|it| &it["value"]));
+        units.extend(
+            properties
+                .filter(|it| it["id"] == "unit")
+                .map(|it| &it["value"]),
+        );
     }
     for unit in units {
         assert!(UNITS.contains(&unit.as_str().unwrap()), "{place}: {unit}");
     }
     let steps = defaults["thresholds"]["steps"].as_array().unwrap();
     assert!(steps[0]["value"].is_null(), "{place}");
-    let limits: Vec<f64> = steps[1..].iter().map(|it| it["value"].as_f64().unwrap()).collect();
+    let limits: Vec<f64> = steps[1..]
+        .iter()
+        .map(|it| it["value"].as_f64().unwrap())
+        .collect();
     assert!(limits.is_sorted(), "{place}: {limits:?}");
     let targets = panel["targets"].as_array().unwrap();
-    let letters: BTreeSet<_> = targets.iter().map(|it| it["refId"].as_str().unwrap()).collect();
+    let letters: BTreeSet<_> = targets
+        .iter()
+        .map(|it| it["refId"].as_str().unwrap())
+        .collect();
     assert_eq!(letters.len(), targets.len(), "{place}");
     for target in targets {
         assert_eq!(target["datasource"], *source, "{place}");
-        let has_legend = target["legendFormat"].as_str().is_none_or(|it| !it.is_empty());
-        assert!(has_legend || kind == "stat" || kind == "table", "{place}: no legend");
+        let has_legend = target["legendFormat"]
+            .as_str()
+            .is_none_or(|it| !it.is_empty());
+        assert!(
+            has_legend || kind == "stat" || kind == "table",
+            "{place}: no legend"
+        );
     }
 }
 
@@ -152,7 +177,10 @@ fn what_overlaps_or_is_not_declared_is_found() {
     assert!(!overlap([0, 0, 12, 8], [12, 0, 24, 8]));
     assert!(!overlap([0, 0, 12, 8], [0, 8, 12, 16]));
     let found = variables("a{job=\"$job\"}[$__rate_interval]");
-    assert_eq!(found, BTreeSet::from(["job".to_owned(), "__rate_interval".to_owned()]));
+    assert_eq!(
+        found,
+        BTreeSet::from(["job".to_owned(), "__rate_interval".to_owned()])
+    );
 }
 
 /// The files name what the boards need, where the packages put it.
@@ -167,7 +195,10 @@ fn provisioning_has_the_sources_and_the_place_of_the_boards() {
     types.sort_unstable();
     assert_eq!(types, ["grafana-postgresql-datasource", "prometheus"]);
     let reader = read("reader.sql");
-    let user = sources.lines().find_map(|line| line.strip_prefix("    user: ")).unwrap();
+    let user = sources
+        .lines()
+        .find_map(|line| line.strip_prefix("    user: "))
+        .unwrap();
     assert!(reader.contains(&format!("create role {user} login")));
     let provider = read("provisioning/dashboards/linux-api.yaml");
     let path = provider
@@ -175,7 +206,10 @@ fn provisioning_has_the_sources_and_the_place_of_the_boards() {
         .find_map(|line| line.strip_prefix("      path: "))
         .unwrap();
     let manifest = fs::read_to_string(directory().join("../../Cargo.toml")).unwrap();
-    let asset = format!("[\"packaging/grafana/boards/*\", \"{}/\", \"644\"]", &path[1..]);
+    let asset = format!(
+        "[\"packaging/grafana/boards/*\", \"{}/\", \"644\"]",
+        &path[1..]
+    );
     assert!(manifest.contains(&asset), "{asset}");
     let asset = format!("{{ source = \"packaging/grafana/boards/*\", dest = \"{path}/\"");
     assert!(manifest.contains(&asset), "{asset}");

@@ -19,7 +19,8 @@ const EMPTY: &[(&str, &str)] = &[
     ("Deliveries", "nothing is sent: there is no channel"),
 ];
 /// A rule that fires at once.
-const RULES: &str = "[[rule]]\nname = \"warns\"\nseries = \"uptime.seconds\"\nwarning = 1\nfor = \"0s\"\n";
+const RULES: &str =
+    "[[rule]]\nname = \"warns\"\nseries = \"uptime.seconds\"\nwarning = 1\nfor = \"0s\"\n";
 
 /// What Grafana puts in place of its macros, for the last hour.
 fn expanded(text: &str, host: &str) -> String {
@@ -33,9 +34,7 @@ fn expanded(text: &str, host: &str) -> String {
     while let Some((before, after)) = text.split_once("$__timeGroup(") {
         let (arguments, rest) = after.split_once(')').unwrap();
         let (column, seconds) = arguments.split_once(", ").unwrap();
-        text = format!(
-            "{before}floor(extract(epoch from {column}) / {seconds}) * {seconds}{rest}"
-        );
+        text = format!("{before}floor(extract(epoch from {column}) / {seconds}) * {seconds}{rest}");
     }
     while let Some((before, after)) = text.split_once("$__timeFilter(") {
         let (column, rest) = after.split_once(')').unwrap();
@@ -53,7 +52,11 @@ async fn rows(connection: &mut PgConnection, query: &Query, host: &str) -> i64 {
     let rows = rows.unwrap_or_else(|error| panic!("{}: {error}\n{text}", query.place));
     if query.kind == "table" {
         for row in rows.first() {
-            let mut names: Vec<_> = row.columns().iter().map(|it| it.name().to_owned()).collect();
+            let mut names: Vec<_> = row
+                .columns()
+                .iter()
+                .map(|it| it.name().to_owned())
+                .collect();
             names.sort();
             let mut columns = query.columns.clone();
             columns.sort();
@@ -71,7 +74,10 @@ async fn reader(owner: &mut PgConnection, url: &str) -> (String, String) {
     let role = format!("linux_api_grafana_{}", Uuid::new_v4().simple());
     let sql = fs::read_to_string(directory().join("reader.sql")).unwrap();
     let sql = sql.replace("linux_api_grafana", &role);
-    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut *owner).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql))
+        .execute(&mut *owner)
+        .await
+        .unwrap();
     let password = format!("alter role {role} password 'grafana'");
     owner.execute(AssertSqlSafe(password)).await.unwrap();
     let address = url.split_once("://").unwrap().1;
@@ -98,7 +104,10 @@ async fn filled(owner: &mut PgConnection, daemon: &Daemon) {
         if firing >= 2 && counted > 0 {
             return;
         }
-        assert!(Instant::now() < deadline, "{firing} firing, {counted} counted");
+        assert!(
+            Instant::now() < deadline,
+            "{firing} firing, {counted} counted"
+        );
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
 }
@@ -108,12 +117,16 @@ async fn every_query_for_postgresql_finds_something() {
     let url = fresh_database();
     let rules = tempfile::tempdir().unwrap();
     fs::write(rules.path().join("rules.toml"), RULES).unwrap();
-    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/host/kernel-6.18-cgroup-v2");
+    let recorded =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/host/kernel-6.18-cgroup-v2");
     let (procfs, sysfs) = (recorded.join("proc"), recorded.join("sys"));
     let usual = [
         ("LINUX_API__DATABASE__URL", url.as_str()),
         ("LINUX_API__FLUSHER__INTERVAL", "1s"),
-        ("LINUX_API__ALERTS__RULES_DIR", rules.path().to_str().unwrap()),
+        (
+            "LINUX_API__ALERTS__RULES_DIR",
+            rules.path().to_str().unwrap(),
+        ),
         ("LINUX_API__HOST__ID", "here"),
     ];
     let mut other = usual.to_vec();
@@ -130,7 +143,9 @@ async fn every_query_for_postgresql_finds_something() {
     let (reader_url, role) = reader(&mut owner, &url).await;
     let mut connection = PgConnection::connect(&reader_url).await.unwrap();
     let boards = all();
-    let boards = boards.iter().filter(|board| board.name.ends_with("-postgresql"));
+    let boards = boards
+        .iter()
+        .filter(|board| board.name.ends_with("-postgresql"));
     let queries: Vec<Query> = boards.flat_map(|board| board.queries("rawSql")).collect();
     assert!(queries.len() > 50, "{}", queries.len());
     let mut empty = Vec::new();
@@ -152,5 +167,8 @@ async fn every_query_for_postgresql_finds_something() {
     }
     connection.close().await.unwrap();
     let end = format!("drop owned by {role}; drop role {role}");
-    sqlx::raw_sql(AssertSqlSafe(end)).execute(&mut owner).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(end))
+        .execute(&mut owner)
+        .await
+        .unwrap();
 }

@@ -65,7 +65,10 @@ fn prometheus(targets: &[&str]) -> Option<Server> {
     fs::write(&path, config.to_string()).unwrap();
     let started = Command::new("prometheus")
         .arg(format!("--config.file={}", path.display()))
-        .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+        .arg(format!(
+            "--storage.tsdb.path={}",
+            folder.path().join("data").display()
+        ))
         .arg(format!("--web.listen-address=127.0.0.1:{port}"))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -88,13 +91,17 @@ fn prometheus(targets: &[&str]) -> Option<Server> {
 /// The body of a response; nothing while no one listens.
 fn get(port: u16, path: &str, headers: &str) -> Option<String> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{headers}\r\n");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).ok()?;
     let mut response = Vec::new();
     stream.read_to_end(&mut response).ok()?;
     let response = String::from_utf8_lossy(&response).into_owned();
     let (head, body) = response.split_once("\r\n\r\n")?;
-    if head.to_ascii_lowercase().contains("transfer-encoding: chunked") {
+    if head
+        .to_ascii_lowercase()
+        .contains("transfer-encoding: chunked")
+    {
         return Some(unchunked(body));
     }
     Some(body.to_owned())
@@ -176,13 +183,17 @@ fn fault(server: &Server, query: &Query) -> Option<String> {
 fn every_query_for_prometheus_finds_something() {
     let rules = tempfile::tempdir().unwrap();
     fs::write(rules.path().join("rules.toml"), RULES).unwrap();
-    let recorded = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/host/kernel-6.18-cgroup-v2");
+    let recorded =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/host/kernel-6.18-cgroup-v2");
     let (procfs, sysfs) = (recorded.join("proc"), recorded.join("sys"));
     let usual = [
         ("LINUX_API__METRICS__NETWORKS", "127.0.0.0/8"),
         ("LINUX_API__RATE_LIMIT__ENABLED", "false"),
         ("LINUX_API__FLUSHER__INTERVAL", "1s"),
-        ("LINUX_API__ALERTS__RULES_DIR", rules.path().to_str().unwrap()),
+        (
+            "LINUX_API__ALERTS__RULES_DIR",
+            rules.path().to_str().unwrap(),
+        ),
     ];
     let mut other = usual.to_vec();
     other.push(("LINUX_API__HOST__PROCFS", procfs.to_str().unwrap()));
@@ -220,7 +231,10 @@ fn every_query_for_prometheus_finds_something() {
 
 #[test]
 fn a_fallback_is_taken_off() {
-    assert_eq!(without_fallback("count(up == 0) or vector(0)"), "count(up == 0)");
+    assert_eq!(
+        without_fallback("count(up == 0) or vector(0)"),
+        "count(up == 0)"
+    );
     assert_eq!(expanded("a[$__range]"), "a[1m]");
     assert_eq!(unchunked("3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n"), "abcd");
 }

@@ -95,7 +95,11 @@ fn every_view_has_its_picture_in_the_docs() {
 
 #[test]
 fn every_link_leads_to_a_file_and_its_heading() {
-    let mut others = vec![page("CONTRIBUTING.md"), page("SECURITY.md"), page("CHANGELOG.md")];
+    let mut others = vec![
+        page("CONTRIBUTING.md"),
+        page("SECURITY.md"),
+        page("CHANGELOG.md"),
+    ];
     let decisions = files("adr/", ".md");
     others.extend(decisions.iter().map(|path| page(&format!("docs/{path}"))));
     let faults: Vec<String> = all().iter().chain(&others).flat_map(faults).collect();

@@ -37,7 +37,10 @@ pub(crate) fn python(stage: &Stage, place: &str, program: &str) {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && !said.is_empty(), "{place}: {output:?}");
+    assert!(
+        output.status.success() && !said.is_empty(),
+        "{place}: {output:?}"
+    );
 }
 
 /// The script of CI takes the programs from the page, each by its first line.
@@ -46,6 +49,9 @@ pub(crate) fn is_run_in_ci(program: &str) {
     assert!(!program.is_empty());
     for kind in ["python", "typescript"] {
         let takes = format!("block {kind} docs/api-clients.md");
-        assert!(script.contains(&takes), "scripts/check-openapi: no {takes:?}");
+        assert!(
+            script.contains(&takes),
+            "scripts/check-openapi: no {takes:?}"
+        );
     }
 }

@@ -19,8 +19,12 @@ fn checks() -> BTreeSet<String> {
         for name in findings {
             let literal = name.strip_prefix('"').and_then(|it| it.strip_suffix('"'));
             let constant = format!("const {name}: &str = \"");
-            let value = text.split_once(&constant).and_then(|(_, rest)| rest.split('"').next());
-            let check = literal.or(value).unwrap_or_else(|| panic!("what is {name}?"));
+            let value = text
+                .split_once(&constant)
+                .and_then(|(_, rest)| rest.split('"').next());
+            let check = literal
+                .or(value)
+                .unwrap_or_else(|| panic!("what is {name}?"));
             checks.insert(check.to_owned());
         }
     }

@@ -48,7 +48,10 @@ pub(crate) fn follow() {
     let program: &Path = assert_cmd::cargo::cargo_bin!("linux-api");
     let mut script = Command::new(root().join("scripts/try-tutorial"));
     script.arg("--short").arg(program);
-    script.env("PGHOST", host).env("PGPORT", port).env("PGUSER", user);
+    script
+        .env("PGHOST", host)
+        .env("PGPORT", port)
+        .env("PGUSER", user);
     if let Some(password) = password {
         script.env("PGPASSWORD", password);
     }

@@ -30,7 +30,9 @@ impl Daemon {
     pub(crate) fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let (mut daemon, mut lines) = Self::spawn(arguments, variables);
         let key = lines.find(|line| line.starts_with("lapi_"));
-        key.expect("it says what its key is").trim().clone_into(&mut daemon.key);
+        key.expect("it says what its key is")
+            .trim()
+            .clone_into(&mut daemon.key);
         daemon
     }
 
@@ -40,7 +42,10 @@ impl Daemon {
     }
 
     /// Listens when this returns; the lines are what else it prints.
-    fn spawn(arguments: &[&str], variables: &[(&str, &str)]) -> (Self, impl Iterator<Item = String>) {
+    fn spawn(
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> (Self, impl Iterator<Item = String>) {
         let home = tempfile::tempdir().unwrap();
         let mut child = Command::new(program())
             .args(["serve", "--listen", "127.0.0.1:0"])

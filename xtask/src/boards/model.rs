@@ -155,12 +155,6 @@ impl Panel {
         self.size = (width, height);
         self
     }
-
-    /// The axis ends where the data does.
-    pub(super) const fn open(mut self) -> Self {
-        self.most = None;
-        self
-    }
 }
 
 /// Panels under a heading.
@@ -374,7 +368,11 @@ impl Panel {
                 "palette-classic" } else { "thresholds" }},
         });
         if let Kind::Graph | Kind::Stacked = self.kind {
-            let mode = if matches!(self.kind, Kind::Stacked) { "normal" } else { "none" };
+            let mode = if matches!(self.kind, Kind::Stacked) {
+                "normal"
+            } else {
+                "none"
+            };
             defaults["custom"] = json!({
                 "drawStyle": "line", "lineWidth": 1, "fillOpacity": if mode == "none" { 8 } else { 40 },
                 "showPoints": "never", "spanNulls": false, "stacking": {"mode": mode, "group": "A"},
@@ -403,7 +401,10 @@ impl Panel {
                 })
             })
             .collect();
-        for (_, title, _) in columns.iter().filter(|(.., unit)| matches!(unit, Unit::Percent)) {
+        for (_, title, _) in columns
+            .iter()
+            .filter(|(.., unit)| matches!(unit, Unit::Percent))
+        {
             overrides.push(json!({
                 "matcher": {"id": "byName", "options": title},
                 "properties": [

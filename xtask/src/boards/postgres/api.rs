@@ -39,9 +39,18 @@ pub(super) fn board() -> Board {
         source: Source::Postgres,
         variables: &[],
         sections: vec![
-            Section { title: "In the chosen time", panels: totals() },
-            Section { title: "Over time", panels: over_time() },
-            Section { title: "Routes and days", panels: tables() },
+            Section {
+                title: "In the chosen time",
+                panels: totals(),
+            },
+            Section {
+                title: "Over time",
+                panels: over_time(),
+            },
+            Section {
+                title: "Routes and days",
+                panels: tables(),
+            },
         ],
     }
 }
@@ -95,7 +104,10 @@ fn over_time() -> Vec<Panel> {
             "Refused",
             Unit::RequestsPerSecond,
             "401: no valid key. 403: not with this role or scope. 429: more than the limit allows.",
-            &[query(rate!("cast(status as text)", " and status in (401, 403, 429)"), "")],
+            &[query(
+                rate!("cast(status as text)", " and status in (401, 403, 429)"),
+                "",
+            )],
         ),
         panel(
             Kind::Graph,

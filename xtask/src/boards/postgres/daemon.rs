@@ -38,9 +38,18 @@ pub(super) fn board() -> Board {
         source: Source::Postgres,
         variables: &[],
         sections: vec![
-            Section { title: "Daemons", panels: daemons() },
-            Section { title: "Database", panels: database() },
-            Section { title: "Notices", panels: notices() },
+            Section {
+                title: "Daemons",
+                panels: daemons(),
+            },
+            Section {
+                title: "Database",
+                panels: database(),
+            },
+            Section {
+                title: "Notices",
+                panels: notices(),
+            },
         ],
     }
 }
@@ -78,7 +87,10 @@ fn daemons() -> Vec<Panel> {
             "Who does what for all",
             Unit::Number,
             "One daemon at a time holds each of these.",
-            &[query("select name, holder, expires_at from linux_api.leases order by name", "")],
+            &[query(
+                "select name, holder, expires_at from linux_api.leases order by name",
+                "",
+            )],
         )
         .size(12, 8),
     ]

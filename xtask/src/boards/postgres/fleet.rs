@@ -54,15 +54,25 @@ pub(super) fn board() -> Board {
         source: Source::Postgres,
         variables: &[],
         sections: vec![
-            Section { title: "Now", panels: now() },
-            Section { title: "Processors and memory", panels: processors() },
-            Section { title: "Disks and network", panels: devices() },
+            Section {
+                title: "Now",
+                panels: now(),
+            },
+            Section {
+                title: "Processors and memory",
+                panels: processors(),
+            },
+            Section {
+                title: "Disks and network",
+                panels: devices(),
+            },
         ],
     }
 }
 
 fn now() -> Vec<Panel> {
-    let stat = |title, about, text| panel(Kind::Stat, title, Unit::Number, about, &[query(text, "")]);
+    let stat =
+        |title, about, text| panel(Kind::Stat, title, Unit::Number, about, &[query(text, "")]);
     vec![
         stat(
             "Up",
@@ -139,7 +149,8 @@ fn now() -> Vec<Panel> {
 }
 
 fn processors() -> Vec<Panel> {
-    let graph = |title, unit, about, text| panel(Kind::Graph, title, unit, about, &[query(text, "")]);
+    let graph =
+        |title, unit, about, text| panel(Kind::Graph, title, unit, about, &[query(text, "")]);
     vec![
         graph(
             "CPU",
@@ -158,7 +169,12 @@ fn processors() -> Vec<Panel> {
             ),
         )
         .limits(90.0, 95.0),
-        graph("Load", Unit::Number, "Load average over one minute.", by_host!("avg(t.mean)", "'load.one'")),
+        graph(
+            "Load",
+            Unit::Number,
+            "Load average over one minute.",
+            by_host!("avg(t.mean)", "'load.one'"),
+        ),
         graph(
             "Wait for disks",
             Unit::Percent,
@@ -169,7 +185,8 @@ fn processors() -> Vec<Panel> {
 }
 
 fn devices() -> Vec<Panel> {
-    let graph = |title, unit, about, text| panel(Kind::Graph, title, unit, about, &[query(text, "")]);
+    let graph =
+        |title, unit, about, text| panel(Kind::Graph, title, unit, about, &[query(text, "")]);
     vec![
         graph(
             "Fullest file system",

@@ -24,11 +24,7 @@ macro_rules! over_time {
 /// The value of a label, without its name.
 macro_rules! labelled {
     ($name:literal) => {
-        over_time!(
-            "avg(t.mean)",
-            "substring(s.labels from '\"(.*)\"')",
-            $name
-        )
+        over_time!("avg(t.mean)", "substring(s.labels from '\"(.*)\"')", $name)
     };
 }
 
@@ -40,10 +36,22 @@ pub(super) fn board() -> Board {
         source: Source::Postgres,
         variables: &[HOST],
         sections: vec![
-            Section { title: "Now", panels: now() },
-            Section { title: "Processors and memory", panels: processors() },
-            Section { title: "Disks", panels: disks() },
-            Section { title: "Network and more", panels: more() },
+            Section {
+                title: "Now",
+                panels: now(),
+            },
+            Section {
+                title: "Processors and memory",
+                panels: processors(),
+            },
+            Section {
+                title: "Disks",
+                panels: disks(),
+            },
+            Section {
+                title: "Network and more",
+                panels: more(),
+            },
         ],
     }
 }
@@ -121,7 +129,11 @@ fn processors() -> Vec<Panel> {
             "Load",
             Unit::Number,
             "Load averages over one, five and fifteen minutes.",
-            over_time!("avg(t.mean)", "replace(s.name, 'load.', '')", "s.name like 'load.%'"),
+            over_time!(
+                "avg(t.mean)",
+                "replace(s.name, 'load.', '')",
+                "s.name like 'load.%'"
+            ),
         ),
         graph(
             "Memory",
@@ -158,7 +170,11 @@ fn processors() -> Vec<Panel> {
             "Processes",
             Unit::Number,
             "All of them, and by what they do.",
-            over_time!("avg(t.mean)", "replace(s.name, 'processes.', '')", "s.name like 'processes.%'"),
+            over_time!(
+                "avg(t.mean)",
+                "replace(s.name, 'processes.', '')",
+                "s.name like 'processes.%'"
+            ),
         ),
     ]
 }

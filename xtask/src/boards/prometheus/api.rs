@@ -20,9 +20,18 @@ pub(super) fn board() -> Board {
         source: Source::Prometheus,
         variables: &[JOB, INSTANCES],
         sections: vec![
-            Section { title: "Now", panels: now() },
-            Section { title: "Over time", panels: over_time() },
-            Section { title: "Routes", panels: routes() },
+            Section {
+                title: "Now",
+                panels: now(),
+            },
+            Section {
+                title: "Over time",
+                panels: over_time(),
+            },
+            Section {
+                title: "Routes",
+                panels: routes(),
+            },
         ],
     }
 }

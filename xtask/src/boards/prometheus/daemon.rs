@@ -1,7 +1,9 @@
 //! linux-api itself: whether it measures, stores and judges.
 
 use super::{INSTANCES, JOB};
-use crate::boards::model::{Board, Column, Kind, Panel, Query, Section, Source, Unit, panel, query};
+use crate::boards::model::{
+    Board, Column, Kind, Panel, Query, Section, Source, Unit, panel, query,
+};
 
 const DAEMONS: &[Column] = &[
     ("instance", "Host", Unit::Text),
@@ -22,10 +24,22 @@ pub(super) fn board() -> Board {
         source: Source::Prometheus,
         variables: &[JOB, INSTANCES],
         sections: vec![
-            Section { title: "Daemons", panels: daemons() },
-            Section { title: "What they cost", panels: costs() },
-            Section { title: "Measurements on their way to the database", panels: flusher() },
-            Section { title: "Readings and alerts", panels: readings() },
+            Section {
+                title: "Daemons",
+                panels: daemons(),
+            },
+            Section {
+                title: "What they cost",
+                panels: costs(),
+            },
+            Section {
+                title: "Measurements on their way to the database",
+                panels: flusher(),
+            },
+            Section {
+                title: "Readings and alerts",
+                panels: readings(),
+            },
         ],
     }
 }
@@ -58,42 +72,66 @@ fn costs() -> Vec<Panel> {
             "Processor time",
             Unit::Share,
             "Of one core.",
-            &[query(r#"rate(process_cpu_seconds_total{job="$job",instance=~"$instance"}[$__rate_interval])"#, "{{instance}}")],
+            &[query(
+                r#"rate(process_cpu_seconds_total{job="$job",instance=~"$instance"}[$__rate_interval])"#,
+                "{{instance}}",
+            )],
         ),
         graph(
             "Resident memory",
             Unit::Bytes,
             "Includes pages of the program's file.",
-            &[query(r#"process_resident_memory_bytes{job="$job",instance=~"$instance"}"#, "{{instance}}")],
+            &[query(
+                r#"process_resident_memory_bytes{job="$job",instance=~"$instance"}"#,
+                "{{instance}}",
+            )],
         ),
         graph(
             "Open files and threads",
             Unit::Number,
             "File descriptors include connections of clients.",
             &[
-                query(r#"process_open_fds{job="$job",instance=~"$instance"}"#, "{{instance}} files"),
-                query(r#"process_threads{job="$job",instance=~"$instance"}"#, "{{instance}} threads"),
+                query(
+                    r#"process_open_fds{job="$job",instance=~"$instance"}"#,
+                    "{{instance}} files",
+                ),
+                query(
+                    r#"process_threads{job="$job",instance=~"$instance"}"#,
+                    "{{instance}} threads",
+                ),
             ],
         ),
         graph(
             "Duration of a scrape",
             Unit::Seconds,
             "As Prometheus measures it.",
-            &[query(r#"scrape_duration_seconds{job="$job",instance=~"$instance"}"#, "{{instance}}")],
+            &[query(
+                r#"scrape_duration_seconds{job="$job",instance=~"$instance"}"#,
+                "{{instance}}",
+            )],
         ),
         graph(
             "Samples of a scrape",
             Unit::Number,
             "What a host adds to Prometheus.",
-            &[query(r#"scrape_samples_scraped{job="$job",instance=~"$instance"}"#, "{{instance}}")],
+            &[query(
+                r#"scrape_samples_scraped{job="$job",instance=~"$instance"}"#,
+                "{{instance}}",
+            )],
         ),
         graph(
             "Connections to the database",
             Unit::Number,
             "Open ones; the daemon keeps one when it is idle.",
             &[
-                query(r#"sum by (instance, state) (linux_api_database_connections{job="$job",instance=~"$instance"})"#, "{{instance}} {{state}}"),
-                query(r#"linux_api_database_connections_max{job="$job",instance=~"$instance"}"#, "{{instance}} at most"),
+                query(
+                    r#"sum by (instance, state) (linux_api_database_connections{job="$job",instance=~"$instance"})"#,
+                    "{{instance}} {{state}}",
+                ),
+                query(
+                    r#"linux_api_database_connections_max{job="$job",instance=~"$instance"}"#,
+                    "{{instance}} at most",
+                ),
             ],
         ),
     ]

@@ -18,11 +18,26 @@ pub(super) fn board() -> Board {
         source: Source::Prometheus,
         variables: &[JOB, INSTANCE],
         sections: vec![
-            Section { title: "Now", panels: now() },
-            Section { title: "Processors", panels: processors() },
-            Section { title: "Memory", panels: memory() },
-            Section { title: "Disks", panels: disks() },
-            Section { title: "Network", panels: network() },
+            Section {
+                title: "Now",
+                panels: now(),
+            },
+            Section {
+                title: "Processors",
+                panels: processors(),
+            },
+            Section {
+                title: "Memory",
+                panels: memory(),
+            },
+            Section {
+                title: "Disks",
+                panels: disks(),
+            },
+            Section {
+                title: "Network",
+                panels: network(),
+            },
         ],
     }
 }
@@ -112,9 +127,18 @@ fn processors() -> Vec<Panel> {
             Unit::Number,
             "Load averages.",
             &[
-                query(r#"node_load1{job="$job",instance=~"$instance"}"#, "1 minute"),
-                query(r#"node_load5{job="$job",instance=~"$instance"}"#, "5 minutes"),
-                query(r#"node_load15{job="$job",instance=~"$instance"}"#, "15 minutes"),
+                query(
+                    r#"node_load1{job="$job",instance=~"$instance"}"#,
+                    "1 minute",
+                ),
+                query(
+                    r#"node_load5{job="$job",instance=~"$instance"}"#,
+                    "5 minutes",
+                ),
+                query(
+                    r#"node_load15{job="$job",instance=~"$instance"}"#,
+                    "15 minutes",
+                ),
             ],
         ),
         panel(
@@ -123,11 +147,26 @@ fn processors() -> Vec<Panel> {
             Unit::Share,
             "Share of the time in which some task waited, or all of them were stalled.",
             &[
-                query(r#"rate(node_pressure_cpu_waiting_seconds_total{job="$job",instance=~"$instance"}[$__rate_interval])"#, "processors, some"),
-                query(r#"rate(node_pressure_io_waiting_seconds_total{job="$job",instance=~"$instance"}[$__rate_interval])"#, "disks, some"),
-                query(r#"rate(node_pressure_io_stalled_seconds_total{job="$job",instance=~"$instance"}[$__rate_interval])"#, "disks, all"),
-                query(r#"rate(node_pressure_memory_waiting_seconds_total{job="$job",instance=~"$instance"}[$__rate_interval])"#, "memory, some"),
-                query(r#"rate(node_pressure_memory_stalled_seconds_total{job="$job",instance=~"$instance"}[$__rate_interval])"#, "memory, all"),
+                query(
+                    r#"rate(node_pressure_cpu_waiting_seconds_total{job="$job",instance=~"$instance"}[$__rate_interval])"#,
+                    "processors, some",
+                ),
+                query(
+                    r#"rate(node_pressure_io_waiting_seconds_total{job="$job",instance=~"$instance"}[$__rate_interval])"#,
+                    "disks, some",
+                ),
+                query(
+                    r#"rate(node_pressure_io_stalled_seconds_total{job="$job",instance=~"$instance"}[$__rate_interval])"#,
+                    "disks, all",
+                ),
+                query(
+                    r#"rate(node_pressure_memory_waiting_seconds_total{job="$job",instance=~"$instance"}[$__rate_interval])"#,
+                    "memory, some",
+                ),
+                query(
+                    r#"rate(node_pressure_memory_stalled_seconds_total{job="$job",instance=~"$instance"}[$__rate_interval])"#,
+                    "memory, all",
+                ),
             ],
         ),
         panel(
@@ -136,8 +175,14 @@ fn processors() -> Vec<Panel> {
             Unit::Number,
             "Those that run or are ready to, and those that wait for a disk.",
             &[
-                query(r#"node_procs_running{job="$job",instance=~"$instance"}"#, "running"),
-                query(r#"node_procs_blocked{job="$job",instance=~"$instance"}"#, "blocked"),
+                query(
+                    r#"node_procs_running{job="$job",instance=~"$instance"}"#,
+                    "running",
+                ),
+                query(
+                    r#"node_procs_blocked{job="$job",instance=~"$instance"}"#,
+                    "blocked",
+                ),
             ],
         ),
         panel(
@@ -146,9 +191,18 @@ fn processors() -> Vec<Panel> {
             Unit::PerSecond,
             "What the kernel does for programs and devices.",
             &[
-                query(r#"rate(node_context_switches_total{job="$job",instance=~"$instance"}[$__rate_interval])"#, "context switches"),
-                query(r#"rate(node_intr_total{job="$job",instance=~"$instance"}[$__rate_interval])"#, "interrupts"),
-                query(r#"rate(node_forks_total{job="$job",instance=~"$instance"}[$__rate_interval])"#, "forks"),
+                query(
+                    r#"rate(node_context_switches_total{job="$job",instance=~"$instance"}[$__rate_interval])"#,
+                    "context switches",
+                ),
+                query(
+                    r#"rate(node_intr_total{job="$job",instance=~"$instance"}[$__rate_interval])"#,
+                    "interrupts",
+                ),
+                query(
+                    r#"rate(node_forks_total{job="$job",instance=~"$instance"}[$__rate_interval])"#,
+                    "forks",
+                ),
             ],
         ),
     ]
@@ -162,9 +216,18 @@ fn memory() -> Vec<Panel> {
             Unit::Bytes,
             "What programs hold, what the kernel can drop when they need more, and what is free.",
             &[
-                query(r#"node_memory_MemTotal_bytes{job="$job",instance=~"$instance"} - node_memory_MemAvailable_bytes{job="$job",instance=~"$instance"}"#, "not available"),
-                query(r#"node_memory_MemAvailable_bytes{job="$job",instance=~"$instance"} - node_memory_MemFree_bytes{job="$job",instance=~"$instance"}"#, "can be dropped"),
-                query(r#"node_memory_MemFree_bytes{job="$job",instance=~"$instance"}"#, "free"),
+                query(
+                    r#"node_memory_MemTotal_bytes{job="$job",instance=~"$instance"} - node_memory_MemAvailable_bytes{job="$job",instance=~"$instance"}"#,
+                    "not available",
+                ),
+                query(
+                    r#"node_memory_MemAvailable_bytes{job="$job",instance=~"$instance"} - node_memory_MemFree_bytes{job="$job",instance=~"$instance"}"#,
+                    "can be dropped",
+                ),
+                query(
+                    r#"node_memory_MemFree_bytes{job="$job",instance=~"$instance"}"#,
+                    "free",
+                ),
             ],
         ),
         panel(
@@ -173,8 +236,14 @@ fn memory() -> Vec<Panel> {
             Unit::Bytes,
             "Swap space, and what is used of it.",
             &[
-                query(r#"node_memory_SwapTotal_bytes{job="$job",instance=~"$instance"}"#, "size"),
-                query(r#"node_memory_SwapTotal_bytes{job="$job",instance=~"$instance"} - node_memory_SwapFree_bytes{job="$job",instance=~"$instance"}"#, "used"),
+                query(
+                    r#"node_memory_SwapTotal_bytes{job="$job",instance=~"$instance"}"#,
+                    "size",
+                ),
+                query(
+                    r#"node_memory_SwapTotal_bytes{job="$job",instance=~"$instance"} - node_memory_SwapFree_bytes{job="$job",instance=~"$instance"}"#,
+                    "used",
+                ),
             ],
         ),
     ]
@@ -248,14 +317,20 @@ fn network() -> Vec<Panel> {
             "Received",
             Unit::BitsPerSecond,
             "By interface, loopback left out.",
-            &[query(r#"8 * rate(node_network_receive_bytes_total{job="$job",instance=~"$instance",device!="lo"}[$__rate_interval])"#, "{{device}}")],
+            &[query(
+                r#"8 * rate(node_network_receive_bytes_total{job="$job",instance=~"$instance",device!="lo"}[$__rate_interval])"#,
+                "{{device}}",
+            )],
         ),
         panel(
             Kind::Graph,
             "Sent",
             Unit::BitsPerSecond,
             "By interface, loopback left out.",
-            &[query(r#"8 * rate(node_network_transmit_bytes_total{job="$job",instance=~"$instance",device!="lo"}[$__rate_interval])"#, "{{device}}")],
+            &[query(
+                r#"8 * rate(node_network_transmit_bytes_total{job="$job",instance=~"$instance",device!="lo"}[$__rate_interval])"#,
+                "{{device}}",
+            )],
         ),
         panel(
             Kind::Graph,
@@ -263,8 +338,14 @@ fn network() -> Vec<Panel> {
             Unit::PerSecond,
             "By interface and direction.",
             &[
-                query(r#"rate(node_network_receive_packets_total{job="$job",instance=~"$instance",device!="lo"}[$__rate_interval])"#, "{{device}} received"),
-                query(r#"rate(node_network_transmit_packets_total{job="$job",instance=~"$instance",device!="lo"}[$__rate_interval])"#, "{{device}} sent"),
+                query(
+                    r#"rate(node_network_receive_packets_total{job="$job",instance=~"$instance",device!="lo"}[$__rate_interval])"#,
+                    "{{device}} received",
+                ),
+                query(
+                    r#"rate(node_network_transmit_packets_total{job="$job",instance=~"$instance",device!="lo"}[$__rate_interval])"#,
+                    "{{device}} sent",
+                ),
             ],
         ),
         panel(
@@ -273,10 +354,22 @@ fn network() -> Vec<Panel> {
             Unit::PerSecond,
             "Packets with errors, and packets that were dropped.",
             &[
-                query(r#"rate(node_network_receive_errs_total{job="$job",instance=~"$instance"}[$__rate_interval])"#, "{{device}} received with errors"),
-                query(r#"rate(node_network_transmit_errs_total{job="$job",instance=~"$instance"}[$__rate_interval])"#, "{{device}} sent with errors"),
-                query(r#"rate(node_network_receive_drop_total{job="$job",instance=~"$instance"}[$__rate_interval])"#, "{{device}} received and dropped"),
-                query(r#"rate(node_network_transmit_drop_total{job="$job",instance=~"$instance"}[$__rate_interval])"#, "{{device}} not sent"),
+                query(
+                    r#"rate(node_network_receive_errs_total{job="$job",instance=~"$instance"}[$__rate_interval])"#,
+                    "{{device}} received with errors",
+                ),
+                query(
+                    r#"rate(node_network_transmit_errs_total{job="$job",instance=~"$instance"}[$__rate_interval])"#,
+                    "{{device}} sent with errors",
+                ),
+                query(
+                    r#"rate(node_network_receive_drop_total{job="$job",instance=~"$instance"}[$__rate_interval])"#,
+                    "{{device}} received and dropped",
+                ),
+                query(
+                    r#"rate(node_network_transmit_drop_total{job="$job",instance=~"$instance"}[$__rate_interval])"#,
+                    "{{device}} not sent",
+                ),
             ],
         ),
     ]
