@@ -24,7 +24,7 @@ pub(super) fn board() -> Board {
             },
             Section {
                 title: "Processors",
-                panels: processors(),
+                panels: [processors(), tasks()].concat(),
             },
             Section {
                 title: "Memory",
@@ -169,6 +169,11 @@ fn processors() -> Vec<Panel> {
                 ),
             ],
         ),
+    ]
+}
+
+fn tasks() -> Vec<Panel> {
+    vec![
         panel(
             Kind::Graph,
             "Processes",
