@@ -282,6 +282,11 @@ impl Board {
             "options": panel.kind.options(panel.unit),
             "transformations": panel.transformations(self.source),
         });
+        let is_named = panel.queries.iter().any(|query| !query.legend.is_empty());
+        if matches!(panel.kind, Kind::Stat) && is_named {
+            // What counts is in a label.
+            json["options"]["textMode"] = json!("name");
+        }
         if self.source == Source::Postgres {
             // Minutes are the finest that is stored.
             json["interval"] = json!("1m");

@@ -73,7 +73,7 @@ fn now() -> Vec<Panel> {
         )
         .limits(80.0, 95.0),
         stat(
-            "Memory",
+            "Memory in use",
             Unit::Percent,
             "Memory that is not available.",
             "select 100.0 * memory_used_bytes / nullif(memory_total_bytes, 0) as memory\n\

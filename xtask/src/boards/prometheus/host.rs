@@ -59,7 +59,7 @@ fn now() -> Vec<Panel> {
         )
         .limits(80.0, 95.0),
         stat(
-            "Memory",
+            "Memory in use",
             Unit::Percent,
             "Memory that programs could not get without swapping.",
             r#"100 * (1 - node_memory_MemAvailable_bytes{job="$job",instance=~"$instance"} / node_memory_MemTotal_bytes{job="$job",instance=~"$instance"})"#,
@@ -79,11 +79,15 @@ fn now() -> Vec<Panel> {
             r#"node_systemd_units{job="$job",instance=~"$instance",state="failed"}"#,
         )
         .limits(1.0, 10.0),
-        stat(
+        panel(
+            Kind::Stat,
             "Kernel",
             Unit::Number,
-            "Its release is the name of the value.",
-            r#"node_uname_info{job="$job",instance=~"$instance"}"#,
+            "Its release.",
+            &[query(
+                r#"node_uname_info{job="$job",instance=~"$instance"}"#,
+                "{{release}}",
+            )],
         ),
         panel(
             Kind::Table(ALERTS),
@@ -192,7 +196,7 @@ fn tasks() -> Vec<Panel> {
         ),
         panel(
             Kind::Graph,
-            "Kernel",
+            "Kernel at work",
             Unit::PerSecond,
             "What the kernel does for programs and devices.",
             &[
