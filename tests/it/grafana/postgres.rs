@@ -50,7 +50,7 @@ async fn rows(connection: &mut PgConnection, query: &Query, host: &str) -> i64 {
     let rows = connection.fetch_all(AssertSqlSafe(text.clone())).await;
     let rows = rows.unwrap_or_else(|error| panic!("{}: {error}\n{text}", query.place));
     if query.kind == "table" {
-        for row in rows.first() {
+        if let Some(row) = rows.first() {
             let mut names: Vec<_> = row
                 .columns()
                 .iter()
