@@ -88,17 +88,10 @@ async fn reader(owner: &mut PgConnection, url: &str) -> (String, String) {
 async fn filled(owner: &mut PgConnection, daemon: &Daemon) {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let request = std::process::Command::new(super::support::daemon::program())
-            .args(["api", "GET", "user/me", "-r", &daemon.url])
-            .env_clear()
-            .env("HOME", daemon.home.path())
-            .env("LINUX_API_KEY", &daemon.key)
-            .output()
-            .unwrap();
-        assert!(request.status.success(), "{request:?}");
+        super::prometheus::use_it(daemon);
         let firing = "select count(*) from linux_api.alert_states where status = 'firing' and rule = 'warns'";
         let firing: i64 = owner.fetch_one(firing).await.unwrap().get(0);
-        let counted = "select count(*) from linux_api.request_stats where route like '%/me'";
+        let counted = "select count(*) from linux_api.request_status where status = 401";
         let counted: i64 = owner.fetch_one(counted).await.unwrap().get(0);
         if firing >= 2 && counted > 0 {
             return;
@@ -122,6 +115,7 @@ async fn every_query_for_postgresql_finds_something() {
     let usual = [
         ("LINUX_API__DATABASE__URL", url.as_str()),
         ("LINUX_API__FLUSHER__INTERVAL", "1s"),
+        ("LINUX_API__RATE_LIMIT__ENABLED", "false"),
         (
             "LINUX_API__ALERTS__RULES_DIR",
             rules.path().to_str().unwrap(),
@@ -129,7 +123,7 @@ async fn every_query_for_postgresql_finds_something() {
         ("LINUX_API__HOST__ID", "here"),
     ];
     let mut other = usual.to_vec();
-    other[3].1 = "there";
+    other[4].1 = "there";
     other.push(("LINUX_API__HOST__PROCFS", procfs.to_str().unwrap()));
     other.push(("LINUX_API__HOST__SYSFS", sysfs.to_str().unwrap()));
     let here = Daemon::start_with(&[], &usual);

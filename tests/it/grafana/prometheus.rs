@@ -147,7 +147,7 @@ impl Server {
 }
 
 /// Requests of every kind of status, so that rates are not 0 / 0.
-fn use_it(daemon: &Daemon) {
+pub(super) fn use_it(daemon: &Daemon) {
     let port = daemon.url.rsplit_once(':').unwrap().1.parse().unwrap();
     let key = format!("X-API-Key: {}\r\n", daemon.key);
     for (path, headers) in [
