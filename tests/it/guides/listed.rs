@@ -215,6 +215,7 @@ fn is_known_unit(unit: &str) -> bool {
         "postgresql.service",
         "linux-api-firewall.service",
         "nginx.service",
+        "grafana-server.service",
         "app-*.service",
         "app-db.service",
     ];
