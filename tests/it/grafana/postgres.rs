@@ -11,7 +11,7 @@ use super::boards::{Query, all, directory};
 use super::support::daemon::Daemon;
 use super::support::postgres::fresh_database;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Panels that a test can't fill, and why; their queries have to be valid nevertheless.
 const EMPTY: &[(&str, &str)] = &[
     ("Failed units", "only a booted systemd has units"),

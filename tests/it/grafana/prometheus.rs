@@ -15,7 +15,7 @@ use super::boards::{Query, all};
 use super::support::daemon::Daemon;
 use super::support::{left_out, postgres::free_port};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Panels that a test can't fill, and why; their queries have to be valid nevertheless.
 const EMPTY: &[(&str, &str)] = &[
     ("Failed units", "only a booted systemd has units"),

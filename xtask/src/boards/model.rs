@@ -94,7 +94,7 @@ pub(super) enum Kind {
 /// Name in the result, title, unit.
 pub(super) type Column = (&'static str, &'static str, Unit);
 
-/// PromQL or SQL, and what the legend says of it.
+/// `PromQL` or SQL, and what the legend says of it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Query {
     pub(super) text: &'static str,
