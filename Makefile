@@ -2,7 +2,7 @@
 
 CARGO ?= cargo
 
-.PHONY: help run release check test lint bench fuzz package generate
+.PHONY: help run release check test lint bench fuzz package generate docs
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,8 +31,11 @@ lint: ## Check words, format, lints and documentation; warnings are errors
 	$(CARGO) clippy --package linux-api --no-default-features --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 
-generate: ## Write completions, man pages, OpenAPI, the configuration reference and the pictures
+generate: ## Write completions, man pages, OpenAPI, the configuration reference, the pictures and the boards of Grafana
 	$(CARGO) run --locked --package xtask -- generate
+
+docs: ## Build the documentation as a site in target/book; needs mdbook
+	./scripts/build-book
 
 bench: ## Measure every bar beside its reference; ONLY=scan picks rows, TARGET=x86_64-unknown-linux-musl the shipped program
 	$(CARGO) bench --locked $(if $(TARGET),--target $(TARGET)) --bench bars -- $(ONLY)

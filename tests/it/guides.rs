@@ -9,11 +9,14 @@ mod links;
 mod listed;
 mod names;
 mod pages;
+mod programs;
 mod python;
 mod queries;
 mod scopes;
 mod settings;
 mod stage;
+mod troubleshooting;
+mod tutorial;
 
 /// One test per page, so that they are followed side by side.
 macro_rules! follow {
@@ -34,17 +37,23 @@ macro_rules! follow {
 
 follow! {
     readme: "README.md",
+    summary: "docs/SUMMARY.md",
     acting: "docs/acting.md",
     administration: "docs/administration.md",
     alerts: "docs/alerts.md",
+    api_clients: "docs/api-clients.md",
     api_design: "docs/api-design.md",
     api: "docs/api.md",
     architecture: "docs/architecture.md",
     cli: "docs/cli.md",
+    comparison: "docs/comparison.md",
     configuration: "docs/configuration.md",
     containers: "docs/containers.md",
+    faq: "docs/faq.md",
     fleet: "docs/fleet.md",
+    grafana: "docs/grafana.md",
     installation: "docs/installation.md",
+    introduction: "docs/introduction.md",
     logging: "docs/logging.md",
     metrics_format: "docs/metrics-format.md",
     metrics: "docs/metrics.md",
@@ -53,13 +62,18 @@ follow! {
     processes: "docs/processes.md",
     prometheus: "docs/prometheus.md",
     quick_start: "docs/quick-start.md",
+    recipes: "docs/recipes.md",
     releasing: "docs/releasing.md",
     security: "docs/security.md",
     server_preparation: "docs/server-preparation.md",
     ssh: "docs/ssh.md",
+    troubleshooting_page: "docs/troubleshooting.md",
     tui: "docs/tui.md",
+    tutorial_api: "docs/tutorial-api.md",
+    tutorial_fleet: "docs/tutorial-fleet.md",
     units_and_logs: "docs/units-and-logs.md",
     upgrading: "docs/upgrading.md",
+    views: "docs/views.md",
 }
 
 /// The socket would start the service again with the next request, in the middle of a restore.

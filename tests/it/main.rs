@@ -15,6 +15,7 @@ mod config;
 mod daemon;
 mod executor;
 mod flusher;
+mod grafana;
 mod guides;
 mod install;
 mod postgres;

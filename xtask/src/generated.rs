@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap_mangen::Man;
 
+use crate::boards;
+
 /// Each by its path in the repository.
 pub(crate) fn files() -> anyhow::Result<BTreeMap<PathBuf, String>> {
     let mut files = BTreeMap::new();
@@ -23,6 +25,7 @@ pub(crate) fn files() -> anyhow::Result<BTreeMap<PathBuf, String>> {
         let path = PathBuf::from("docs/images").join(&picture.file);
         files.insert(path, picture.svg);
     }
+    files.extend(boards::files()?);
     Ok(files)
 }
 
@@ -59,7 +62,7 @@ mod tests {
                 path.display()
             );
         }
-        for directory in ["completions", "man", "docs/images"] {
+        for directory in ["completions", "man", "docs/images", boards::DIRECTORY] {
             let committed: BTreeSet<PathBuf> = fs::read_dir(root.join(directory))
                 .unwrap()
                 .map(|entry| Path::new(directory).join(entry.unwrap().file_name()))

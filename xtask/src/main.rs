@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "it reports on the terminal")]
 
+mod boards;
 mod fleet;
 mod generated;
 mod postgres;
@@ -26,7 +27,7 @@ struct Xtask {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Write completions, man pages, OpenAPI, the configuration reference and the pictures
+    /// Write completions, man pages, OpenAPI, the configuration reference, the pictures and the boards of Grafana
     Generate {
         /// The directory to write below, as the repository is laid out
         #[arg(long, value_name = "DIR", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/.."))]

@@ -33,6 +33,8 @@ const CHARACTER: (f64, f64) = (8.4, 18.0);
 /// left and right dot of each of their lines.
 const BRAILLE: u32 = 0x2800;
 const DOTS: [[u32; 2]; 4] = [[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]];
+/// Views of which the page that Enter opens is a picture too.
+const PAGES: [(View, bool); 2] = [(View::Processes, true), (View::Units, true)];
 const BACKGROUND: &str = "#16181d";
 const FOREGROUND: &str = "#d5d8de";
 
@@ -56,28 +58,29 @@ struct Shot {
     depth: Depth,
 }
 
-/// The pictures of the documentation; the same ones every time.
+/// The pictures of the documentation, one of each view and of the pages that Enter opens; the same ones
+/// every time.
 #[must_use]
 pub fn pictures() -> Vec<Picture> {
-    const USUAL: (u16, u16) = (120, 36);
-    [
-        ("fleet.svg", View::Fleet, USUAL),
-        ("overview.svg", View::Overview, (160, 48)),
-        ("processes.svg", View::Processes, USUAL),
-        ("api.svg", View::Api, USUAL),
-        ("history.svg", View::History, USUAL),
-    ]
-    .into_iter()
-    .map(|(file, view, size)| Picture {
-        file: file.to_owned(),
-        svg: svg(&taken(Shot {
-            view,
-            is_page: false,
-            size,
-            depth: Depth::True,
-        })),
-    })
-    .collect()
+    let views = View::ALL.iter().map(|view| (*view, false)).chain(PAGES);
+    views
+        .map(|(view, is_page)| {
+            let size = match view {
+                View::Overview => (160, 48),
+                _ => (120, 36),
+            };
+            let page = if is_page { "-page" } else { "" };
+            Picture {
+                file: format!("{}{page}.svg", view.title().to_lowercase()),
+                svg: svg(&taken(Shot {
+                    view,
+                    is_page,
+                    size,
+                    depth: Depth::True,
+                })),
+            }
+        })
+        .collect()
 }
 
 /// Every view in the usual sizes of terminals, in 16, 256 and all colours, one after the other.
@@ -88,8 +91,7 @@ pub fn every_picture() -> impl Iterator<Item = Picture> {
         (Depth::Indexed, "256"),
         (Depth::True, "true"),
     ];
-    let pages = [View::Processes, View::Units].map(|view| (view, true));
-    let views = View::ALL.iter().map(|view| (*view, false)).chain(pages);
+    let views = View::ALL.iter().map(|view| (*view, false)).chain(PAGES);
     views.flat_map(|(view, is_page)| {
         SIZES.into_iter().flat_map(move |size| {
             DEPTHS.into_iter().map(move |(depth, colours)| {

@@ -7,10 +7,12 @@ use crate::guides::commands::{self, Way};
 use crate::guides::names;
 use crate::guides::pages::{Block, DocumentedCommand, Page};
 use crate::guides::postgres::fresh_database;
+use crate::guides::programs;
 use crate::guides::python;
 use crate::guides::queries;
 use crate::guides::settings;
 use crate::guides::stage::{NextStep, Stage};
+use crate::guides::tutorial;
 
 /// Remotes that a page takes to be known already.
 const KNOWN: &[(&str, &[&str])] = &[
@@ -39,11 +41,16 @@ pub(crate) fn follow(page: &Page) {
     if blocks.is_empty() {
         return;
     }
+    if page.path == tutorial::PAGE {
+        tutorial::follow();
+        return;
+    }
     let mut walk = Walk {
         stage: Stage::new(),
         before: String::new(),
         said: String::new(),
         last: String::new(),
+        program: String::new(),
     };
     for (path, names) in KNOWN {
         if page.path == *path {
@@ -66,6 +73,8 @@ struct Walk {
     said: String,
     /// The last command, with what goes before it.
     last: String,
+    /// The programs so far: a later one uses the functions of those before.
+    program: String,
 }
 
 impl Walk {
@@ -88,6 +97,13 @@ impl Walk {
             ("sql", _) => queries::sql(stage, place, &block.text),
             ("promql", _) => queries::promql(stage, place, &block.text),
             ("yaml", _) => queries::scrape(place, &block.text),
+            ("python" | "typescript", _) if place.starts_with(programs::CLIENTS) => {
+                programs::is_run_in_ci(&block.text);
+            }
+            ("python", _) => {
+                self.program += &block.text;
+                programs::python(stage, place, &self.program);
+            }
             (other, _) => panic!("{place}: a block of a kind that no test knows: {other:?}"),
         }
     }

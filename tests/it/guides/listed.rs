@@ -41,6 +41,7 @@ const ACCOUNTS: &str = "changes the accounts of this machine";
 const HOST: &str = "changes this host";
 const FLEET: &str = "plays for minutes, with servers of its own";
 const ALERT: &str = "needs an alert, a silence or a host of that name";
+const CLIENT: &str = "scripts/check-openapi runs it";
 const SSH: &str = "needs a host behind ssh";
 
 pub(crate) const LISTED: &[UnrunCommand] = &[
@@ -52,6 +53,11 @@ pub(crate) const LISTED: &[UnrunCommand] = &[
     listed("curl --proto '=https'", "installs a compiler", names_rustup),
     listed(". \"$HOME/.cargo/env\"", "installs a compiler", nothing),
     listed("cargo install ", PACKAGES, nothing),
+    listed("pip install ", PACKAGES, is_of_check_openapi),
+    listed("openapi-python-client ", CLIENT, nothing),
+    listed("npm install ", PACKAGES, is_of_check_openapi),
+    listed("npx ", CLIENT, nothing),
+    listed("chmod +x linux-api", "needs a release", nothing),
     listed("make ", "builds the program", names_a_target),
     listed("fleet --hosts ", FLEET, nothing),
     listed("cargo xtask fleet ", FLEET, nothing),
@@ -209,6 +215,7 @@ fn is_known_unit(unit: &str) -> bool {
         "postgresql.service",
         "linux-api-firewall.service",
         "nginx.service",
+        "grafana-server.service",
         "app-*.service",
         "app-db.service",
     ];
@@ -241,6 +248,15 @@ fn names_a_target(command: &str) -> Result<(), String> {
     require(
         makefile.contains(&format!("\n{target}: ")),
         "the Makefile has no such target",
+    )
+}
+
+fn is_of_check_openapi(command: &str) -> Result<(), String> {
+    let script = fs::read_to_string(root().join("scripts/check-openapi")).unwrap();
+    let mut packages = command.split_whitespace().skip(2);
+    require(
+        packages.all(|package| script.contains(package)),
+        "scripts/check-openapi has another version",
     )
 }
 

@@ -284,7 +284,7 @@ impl Stage {
     }
 
     /// What stands for hosts and keys in the guides becomes what is here.
-    fn here(&self, command: &str) -> String {
+    pub(crate) fn here(&self, command: &str) -> String {
         let other = self.other.daemon.key.as_deref().unwrap();
         let key = if command.contains("web-03.example") {
             other

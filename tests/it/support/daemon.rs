@@ -23,6 +23,29 @@ pub(crate) fn program() -> PathBuf {
 impl Daemon {
     /// Starts one; `arguments` are added to `serve`.
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, &[])
+    }
+
+    /// The same, with variables of the environment.
+    pub(crate) fn start_with(arguments: &[&str], variables: &[(&str, &str)]) -> Self {
+        let (mut daemon, mut lines) = Self::spawn(arguments, variables);
+        let key = lines.find(|line| line.starts_with("lapi_"));
+        key.expect("it says what its key is")
+            .trim()
+            .clone_into(&mut daemon.key);
+        daemon
+    }
+
+    /// Starts one on a database that has an admin already; its `key` is empty.
+    pub(crate) fn join(variables: &[(&str, &str)]) -> Self {
+        Self::spawn(&[], variables).0
+    }
+
+    /// Listens when this returns; the lines are what else it prints.
+    fn spawn(
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> (Self, impl Iterator<Item = String>) {
         let home = tempfile::tempdir().unwrap();
         let mut child = Command::new(program())
             .args(["serve", "--listen", "127.0.0.1:0"])
@@ -30,27 +53,29 @@ impl Daemon {
             .env_clear()
             .env("HOME", home.path())
             .env("LINUX_API__LOG__LEVEL", "warn")
+            .envs(variables.iter().copied())
             .current_dir(home.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut find = |wanted: &dyn Fn(&str) -> Option<String>| {
-            lines
-                .by_ref()
-                .map_while(Result::ok)
-                .find_map(|line| wanted(&line))
-                .expect("the daemon says where it listens and what its key is")
-        };
-        let url = find(&|line| Some(line.split_once("listens on ")?.1.trim().to_owned()));
-        let key = find(&|line| line.starts_with("lapi_").then(|| line.trim().to_owned()));
-        Self {
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines = lines.map_while(Result::ok);
+        let url = lines.find_map(|line| Some(line.split_once("listens on ")?.1.trim().to_owned()));
+        let daemon = Self {
             child,
-            url,
-            key,
+            url: url.expect("it says where it listens"),
+            key: String::new(),
             home,
-        }
+        };
+        (daemon, lines)
+    }
+
+    /// Ends it as `systemctl stop` would, and waits until it has written what it holds.
+    pub(crate) fn stop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        assert!(self.child.wait().unwrap().success());
     }
 
     /// A path below its home.
