@@ -6,7 +6,7 @@ mod answers;
 mod commands;
 mod follow;
 mod links;
-mod listed;
+pub(crate) mod listed;
 mod names;
 mod pages;
 mod python;
