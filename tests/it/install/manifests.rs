@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -57,9 +58,24 @@ fn configures(variables: &[(String, String)]) {
         let option = option.to_lowercase().replace("__", ".");
         assert!(OPTIONS.contains(&option), "there is no option {option}");
     }
+    // Files with a URL are read at once; those of the manifest are elsewhere.
+    let folder = TempDir::new().unwrap();
+    let variables: Vec<(String, String)> = variables
+        .iter()
+        .map(|(name, value)| {
+            if !name.ends_with("URL_FILE") {
+                return (name.clone(), value.clone());
+            }
+            let file = folder.path().join(Path::new(value).file_name().unwrap());
+            fs::write(&file, "postgres://user@host/database").unwrap();
+            let private = PermissionsExt::from_mode(0o600);
+            fs::set_permissions(&file, private).unwrap();
+            (name.clone(), file.to_str().unwrap().to_owned())
+        })
+        .collect();
     let mut show = linux_api(&["config", "show"]);
     let shown = good(&show.envs(variables.iter().cloned()).output().unwrap());
-    for (name, value) in variables {
+    for (name, value) in &variables {
         assert!(shown.contains(value.as_str()), "{name}={value} in {shown}");
     }
 }
@@ -448,8 +464,8 @@ fn the_role_uses_built_in_modules_and_the_variables_that_the_page_lists() {
     }
     for text in [used.as_str(), page.as_str()] {
         for (at, _) in text.match_indices("linux_api_") {
-            let name = text[at..].split(|it: char| !it.is_ascii_alphanumeric() && it != '_');
-            let name = name.into_iter().next().unwrap();
+            let mut words = text[at..].split(|it: char| !it.is_ascii_alphanumeric() && it != '_');
+            let name = words.next().unwrap();
             let is_registered = used.contains(&format!("register: {name}\n"));
             assert!(
                 variables.contains(name) || is_registered,
