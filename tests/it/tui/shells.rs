@@ -1,5 +1,6 @@
 //! Tab in real shells, in a real terminal: the names are those of a running daemon.
 
+use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -44,6 +45,10 @@ fn tab_completes_live_names_in_interactive_shells() {
         .output()
         .unwrap();
     assert!(added.status.success(), "{added:?}");
+    let remotes = daemon.path(".config/linux-api");
+    fs::create_dir_all(&remotes).unwrap();
+    let text = format!("[remote.here]\nurl = \"{}\"\n", daemon.url);
+    fs::write(remotes.join("remotes.toml"), text).unwrap();
     let folder = program();
     let folder = folder.parent().unwrap().display();
     for (shell, start, load) in SHELLS {
@@ -71,15 +76,12 @@ fn tab_completes_live_names_in_interactive_shells() {
             // A command, then a rule and a user that only the daemon knows.
             ("linux-api aler", "linux-api alert "),
             (
-                "linux-api alert rule show certificate_",
+                "linux-api -r here alert rule show certificate_",
                 "certificate_expires",
             ),
-            ("linux-api user show graf", "show grafana"),
+            ("linux-api -r here user show graf", "show grafana"),
         ] {
-            let remote = format!("linux-api -r {}", daemon.url);
-            let typed = typed.replacen("linux-api", &remote, 1);
-            let completed = completed.replacen("linux-api", &remote, 1);
-            terminal.keys(&["C-c", "C-l", &typed]);
+            terminal.keys(&["C-c", "C-l", typed]);
             // A terminal of 80 columns breaks the line.
             let is_completed = |text: &str| text.replace('\n', "").contains(completed.trim_end());
             // A Tab waits for a second and a half, which is not enough on a machine with other work.
