@@ -14,7 +14,7 @@ use futures_util::stream;
 use super::exit::Worst;
 use super::hosts::{AT_ONCE, Host, HostError, Hosts};
 use super::rows::clean;
-use super::{Context, confirm, output};
+use super::{Context, completion, confirm, output};
 use linux_api_client::Client;
 use linux_api_client::acts::ACT_TIMEOUT;
 use linux_api_config::ConfigValue;
@@ -42,7 +42,7 @@ pub(super) struct Pace {
     #[arg(long, value_name = "SECONDS", value_parser = parse_pause)]
     pause: Option<Duration>,
     /// Begin no other batch unless this unit is active on each host of the last one; repeatable
-    #[arg(long, value_name = "UNIT", value_parser = parse_unit)]
+    #[arg(long, value_name = "UNIT", value_parser = parse_unit, add = completion::units())]
     gate: Vec<String>,
     /// Show the plan and do nothing
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! Completion in shells: the script that a shell loads, and the program's part at each Tab.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Read as _;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::mpsc;
@@ -10,7 +10,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::ValueEnum;
 use clap_complete::CompleteEnv;
-use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+use clap_complete::engine::{
+    ArgValueCandidates, ArgValueCompleter, CompletionCandidate, PathCompleter, ValueCompleter as _,
+};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Shells, Zsh};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -227,6 +229,44 @@ pub(super) fn users() -> ArgValueCandidates {
 struct KnownUser {
     username: String,
     role: String,
+}
+
+/// Completes the names of rules of alerts.
+pub(super) fn rules() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| named(&["alert", "rule", "list"]))
+}
+
+/// Completes the names of channels of alerts.
+pub(super) fn channels() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| named(&["alert", "channel", "list"]))
+}
+
+/// Completes the names of the hosts that share the database of the daemon.
+pub(super) fn hosts() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| named(&["fleet", "list"]))
+}
+
+/// Completes the names of backups, and paths.
+pub(super) fn backups() -> ArgValueCompleter {
+    ArgValueCompleter::new(|current: &OsStr| {
+        let start = current.as_encoded_bytes();
+        let mut candidates = named(&["db", "backups"]);
+        candidates.retain(|it| it.get_value().as_encoded_bytes().starts_with(start));
+        candidates.extend(PathCompleter::any().complete(current));
+        candidates
+    })
+}
+
+#[derive(Debug, Deserialize)]
+struct KnownName {
+    name: String,
+}
+
+/// The names in what a command lists.
+fn named(command: &[&str]) -> Vec<CompletionCandidate> {
+    let rows: Vec<KnownName> = rows_of(&[command, &["--json"]].concat()).unwrap_or_default();
+    let names = rows.into_iter().map(|row| row.name);
+    names.map(CompletionCandidate::new).collect()
 }
 
 /// By a process of its own, which has the rights and the deadlines of the command.

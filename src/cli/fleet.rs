@@ -10,7 +10,7 @@ use clap::Subcommand;
 
 use super::hosts::HostError;
 use super::rows::{Cell, Column, Listing, Tone, clean};
-use super::{Context, poll};
+use super::{Context, completion, poll};
 use linux_api_client::{Client, HostQuery};
 use linux_api_wire::api::fleet::{FigureLimit, FleetHost, HostSort, Order};
 use linux_api_wire::fleet::{ClockFault, HostLabel, HostState};
@@ -34,6 +34,7 @@ enum Command {
     /// Show one of the hosts
     Show {
         /// Its name or id
+        #[arg(add = completion::hosts())]
         host: String,
     },
     Forget(forget::Options),

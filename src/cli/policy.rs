@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::confirm::confirm;
 use super::exit::UsageError;
-use super::{Context, FAILED, output};
+use super::{Context, FAILED, completion, output};
 use file::PolicyFile;
 use linux_api_acts::POLICY;
 use linux_api_acts::policy_text::{self, Preset};
@@ -54,7 +54,7 @@ enum Command {
 #[group(required = true, multiple = true)]
 struct Allow {
     /// Units, such as nginx.service or 'app-*.service'
-    #[arg(value_name = "UNIT")]
+    #[arg(value_name = "UNIT", add = completion::units())]
     units: Vec<String>,
     /// Processes of accounts from this uid on
     #[arg(long, value_name = "MIN_UID")]
@@ -68,7 +68,7 @@ struct Allow {
 #[group(required = true, multiple = true)]
 struct Deny {
     /// Units, such as nginx.service or 'app-*.service'
-    #[arg(value_name = "UNIT")]
+    #[arg(value_name = "UNIT", add = completion::units())]
     units: Vec<String>,
     /// All processes
     #[arg(long)]
@@ -84,7 +84,7 @@ struct PresetOptions {
     #[arg(value_parser = ["watch", "services", "everything"])]
     preset: String,
     /// The units of the preset services
-    #[arg(value_name = "UNIT")]
+    #[arg(value_name = "UNIT", add = completion::units())]
     units: Vec<String>,
 }
 

@@ -6,7 +6,7 @@ mod answers;
 mod commands;
 mod follow;
 mod links;
-mod listed;
+pub(crate) mod listed;
 mod names;
 mod pages;
 mod programs;
@@ -41,6 +41,7 @@ follow! {
     acting: "docs/acting.md",
     administration: "docs/administration.md",
     alerts: "docs/alerts.md",
+    ansible: "docs/ansible.md",
     api_clients: "docs/api-clients.md",
     api_design: "docs/api-design.md",
     api: "docs/api.md",
@@ -54,6 +55,7 @@ follow! {
     grafana: "docs/grafana.md",
     installation: "docs/installation.md",
     introduction: "docs/introduction.md",
+    kubernetes: "docs/kubernetes.md",
     logging: "docs/logging.md",
     metrics_format: "docs/metrics-format.md",
     metrics: "docs/metrics.md",

@@ -3,6 +3,7 @@
 use crate::support::{daemon, left_out};
 mod acting;
 mod hostile;
+mod shells;
 mod slow;
 mod ssh;
 mod tmux;

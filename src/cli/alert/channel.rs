@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::ago;
 use crate::cli::rows::{Cell, Column, Listing, Tone};
-use crate::cli::{Context, output, poll};
+use crate::cli::{Context, completion, output, poll};
 use linux_api_client::Client;
 use linux_api_wire::api::alerts::{
     AlertChannel, AlertDelivery, AlertDeliveryState, ChannelTestResult,
@@ -60,6 +60,7 @@ impl Options {
 #[derive(Debug, clap::Args)]
 pub(super) struct Test {
     /// Its name, as `alert channel list` shows it
+    #[arg(add = completion::channels())]
     channel: String,
 }
 

@@ -6,7 +6,7 @@ use super::{parse_severity, severity, value};
 use crate::cli::exit::UsageError;
 use crate::cli::hosts::HostError;
 use crate::cli::rows::{Column, Listing};
-use crate::cli::{Context, poll, when};
+use crate::cli::{Context, completion, poll, when};
 use linux_api_client::Client;
 use linux_api_client::alerts::AlertHistoryQuery;
 use linux_api_wire::api::alerts::{AlertChange, AlertNotice, AlertSeverity};
@@ -29,10 +29,10 @@ pub(super) struct Options {
     #[arg(long, value_parser = parse_severity)]
     severity: Option<AlertSeverity>,
     /// Only of the host with this name or id
-    #[arg(long)]
+    #[arg(long, add = completion::hosts())]
     host: Option<String>,
     /// Only of this rule
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completion::rules())]
     rule: Option<String>,
     /// Only with this label, such as `mount_point=/srv` or unit=nginx*
     #[arg(long, value_name = "KEY=PATTERN")]

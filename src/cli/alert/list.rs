@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::{ago, ids, parse_severity, severity, value};
 use crate::cli::hosts::HostError;
 use crate::cli::rows::{Cell, Column, Listing, Tone};
-use crate::cli::{Context, poll};
+use crate::cli::{Context, completion, poll};
 use linux_api_client::Client;
 use linux_api_client::alerts::AlertQuery;
 use linux_api_wire::api::alerts::{Alert, AlertSeverity, AlertStatus};
@@ -26,10 +26,10 @@ pub(super) struct Options {
     #[arg(long, value_parser = parse_severity)]
     severity: Option<AlertSeverity>,
     /// Only of the host with this name or id
-    #[arg(long)]
+    #[arg(long, add = completion::hosts())]
     host: Option<String>,
     /// Only of this rule, or of those that fit a pattern with * and ?
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completion::rules())]
     rule: Option<String>,
     /// Only with this label, such as `mount_point=/srv` or unit=nginx*
     #[arg(long, value_name = "KEY=PATTERN")]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::rule;
 use crate::cli::exit::UsageError;
 use crate::cli::rows::clean;
-use crate::cli::{Context, poll};
+use crate::cli::{Context, completion, poll};
 use linux_api_client::Client;
 use linux_api_wire::api::alerts::{AlertEpisode, AlertPreview, PreviewAlertRule};
 use linux_api_wire::units::{minute, span};
@@ -18,7 +18,7 @@ use linux_api_wire::units::{minute, span};
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// The name of a rule, or of one in --file where it has several
-    #[arg(required_unless_present = "file")]
+    #[arg(required_unless_present = "file", add = completion::rules())]
     name: Option<String>,
     /// A file of rules; - is the standard input
     #[arg(short, long)]
@@ -27,7 +27,7 @@ pub(super) struct Options {
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=31))]
     days: u32,
     /// Only of the host with this name or id; repeatable
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completion::hosts())]
     host: Vec<String>,
     /// Only of hosts with these labels, such as env=prod
     #[arg(long, value_name = "LABELS")]

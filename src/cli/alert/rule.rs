@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::exit::Worst;
 use crate::cli::rows::{Cell, Column, Listing, Tone};
-use crate::cli::{Context, confirm, output, poll};
+use crate::cli::{Context, completion, confirm, output, poll};
 use linux_api_client::Client;
 use linux_api_wire::api::alerts::{AlertRule, AlertRuleDefinition, AlertRuleSource};
 use linux_api_wire::suggest::nearest;
@@ -44,6 +44,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 struct Show {
     /// Its name
+    #[arg(add = completion::rules())]
     name: String,
 }
 
@@ -63,6 +64,7 @@ struct Set {
 #[derive(Debug, clap::Args)]
 struct Delete {
     /// Its name
+    #[arg(add = completion::rules())]
     name: String,
 }
 

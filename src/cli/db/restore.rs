@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 use super::backups::name_of;
 use super::context::DatabaseContext;
 use crate::cli::progress::TerminalProgress;
-use crate::cli::{Context, confirm, output};
+use crate::cli::{Context, completion, confirm, output};
 use linux_api_config::{ConfigValue, DatabaseUrl};
 use linux_api_store::backup::{self, BackupScope, RestoreOrder};
 use linux_api_store::{Options as StoreOptions, Store};
@@ -24,7 +24,7 @@ use linux_api_wire::time::Clock;
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Name of a backup in the backup directory, or the path of one
-    #[arg(value_name = "NAME|PATH")]
+    #[arg(value_name = "NAME|PATH", add = completion::backups())]
     backup: PathBuf,
     /// Another database than the configured one; - reads the URL from standard input, which keeps a
     /// password out of the process list

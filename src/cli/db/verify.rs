@@ -9,7 +9,7 @@ use super::backups::name_of;
 use super::context::DatabaseContext;
 use crate::cli::globals::Format;
 use crate::cli::progress::TerminalProgress;
-use crate::cli::{Context, FAILED, output};
+use crate::cli::{Context, FAILED, completion, output};
 use linux_api_store::backup::{self, BackupError, Manifest};
 use linux_api_wire::progress::Progress;
 use linux_api_wire::time::Clock;
@@ -20,7 +20,7 @@ use linux_api_wire::time::Clock;
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Name of a backup in the backup directory, or the path of one
-    #[arg(value_name = "NAME|PATH", conflicts_with = "all")]
+    #[arg(value_name = "NAME|PATH", conflicts_with = "all", add = completion::backups())]
     backup: Option<PathBuf>,
     /// Every directory that looks like a backup, also those that are not listed
     #[arg(long)]

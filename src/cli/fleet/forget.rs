@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 
 use super::find;
-use crate::cli::{Context, confirm, output};
+use crate::cli::{Context, completion, confirm, output};
 use linux_api_wire::api::fleet::FleetHost;
 use linux_api_wire::units::{span, time};
 
@@ -16,6 +16,7 @@ use linux_api_wire::units::{span, time};
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
     /// Its name or id
+    #[arg(add = completion::hosts())]
     host: String,
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::file::PolicyFile;
 use crate::cli::exit::UsageError;
-use crate::cli::{Context, NOT_ALLOWED, output};
+use crate::cli::{Context, NOT_ALLOWED, completion, output};
 use linux_api_acts::names::{UnitName, Word};
 use linux_api_acts::protocol::{
     AUTOMATIC_ROLE, Actor, Decision, Effect, FailureCode, Message, Outcome, ProcessIdentity,
@@ -31,9 +31,10 @@ pub(super) struct Options {
     #[arg(value_parser = VERBS)]
     verb: String,
     /// The unit, or the id of the process
+    #[arg(add = completion::units())]
     target: String,
     /// The user who would request it, or alert:RULE for a rule of alerts with `restart`
-    #[arg(long = "as", value_name = "USER", value_parser = word)]
+    #[arg(long = "as", value_name = "USER", value_parser = word, add = completion::users())]
     user: Word,
     /// The role of that user, where the policy names roles
     #[arg(long, value_parser = word)]

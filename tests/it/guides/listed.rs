@@ -42,6 +42,7 @@ const HOST: &str = "changes this host";
 const FLEET: &str = "plays for minutes, with servers of its own";
 const ALERT: &str = "needs an alert, a silence or a host of that name";
 const CLIENT: &str = "scripts/check-openapi runs it";
+const RELEASE: &str = "needs or builds a release";
 const SSH: &str = "needs a host behind ssh";
 
 pub(crate) const LISTED: &[UnrunCommand] = &[
@@ -58,6 +59,27 @@ pub(crate) const LISTED: &[UnrunCommand] = &[
     listed("npm install ", PACKAGES, is_of_check_openapi),
     listed("npx ", CLIENT, nothing),
     listed("chmod +x linux-api", "needs a release", nothing),
+    listed("curl -fsSL -o /etc/apt/", ROOT, is_in_a_repository),
+    listed("sh install.sh", RELEASE, is_a_path),
+    listed(
+        "TARGET=aarch64-unknown-linux-musl ",
+        RELEASE,
+        names_a_script,
+    ),
+    listed("SIGNING_KEY_ID=", RELEASE, names_a_script),
+    listed("minisign -G ", "makes the release key", nothing),
+    listed(
+        "gpg --quick-generate-key ",
+        "makes the release key",
+        nothing,
+    ),
+    listed(
+        "sed -i \"s|^",
+        "changes install.sh",
+        sets_a_line_of_install_sh,
+    ),
+    listed("ansible-playbook ", "changes other hosts", names_a_playbook),
+    listed("kubectl ", "needs a cluster", nothing),
     listed("make ", "builds the program", names_a_target),
     listed("fleet --hosts ", FLEET, nothing),
     listed("cargo xtask fleet ", FLEET, nothing),
@@ -263,6 +285,37 @@ fn is_of_check_openapi(command: &str) -> Result<(), String> {
 fn is_a_path(command: &str) -> Result<(), String> {
     let path = command.split_whitespace().nth(1).unwrap();
     require(exists(path), "there is no such folder")
+}
+
+/// What the page has a host download is among the files that the repository offers.
+fn is_in_a_repository(command: &str) -> Result<(), String> {
+    let script = fs::read_to_string(root().join("scripts/make-repository")).unwrap();
+    let file = command.rsplit('/').next().unwrap();
+    require(
+        script.contains(&format!(">\"$new/{file}\"")),
+        "the repository has no such file",
+    )
+}
+
+fn names_a_script(command: &str) -> Result<(), String> {
+    let mut words = command.split_whitespace();
+    let script = words.find(|word| word.starts_with("scripts/"));
+    require(script.is_some_and(exists), "there is no such script")
+}
+
+fn names_a_playbook(command: &str) -> Result<(), String> {
+    let mut words = command.split_whitespace();
+    let playbook = words.find(|word| word.ends_with(".yml"));
+    require(playbook.is_some_and(exists), "there is no such playbook")
+}
+
+/// The line of the script that the command replaces is there, once.
+fn sets_a_line_of_install_sh(command: &str) -> Result<(), String> {
+    let script = fs::read_to_string(root().join("install.sh")).unwrap();
+    let line = command.split("s|^").nth(1).unwrap();
+    let start = line.split(".*").next().unwrap();
+    let lines = script.lines().filter(|line| line.starts_with(start));
+    require(lines.count() == 1, "install.sh has no such line")
 }
 
 fn is_beside_compose(command: &str) -> Result<(), String> {

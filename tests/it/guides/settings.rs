@@ -9,6 +9,9 @@ use linux_api_config::tui::Tui;
 use linux_api_executor::policy::Policy;
 use linux_api_tui::theme::Palette;
 
+use yaml_rust2::YamlLoader;
+
+use crate::guides::pages::root;
 use crate::guides::stage::Stage;
 
 /// Reads it as the program does, and again with every line in effect that is commented out.
@@ -74,5 +77,23 @@ pub(crate) fn check(stage: &Stage, place: &str, text: &str) {
             ended.stdout,
             ended.stderr
         );
+    }
+}
+
+/// A playbook that uses our role: the role is there, and has the variables that are set.
+pub(crate) fn of_role(place: &str, text: &str) {
+    let read =
+        |text: &str| YamlLoader::load_from_str(text).unwrap_or_else(|it| panic!("{place}: {it}"));
+    let playbook = read(text);
+    let role = &playbook[0][0]["roles"][0];
+    let name = role["role"].as_str().unwrap();
+    let folder = root().join("packaging/ansible/roles").join(name);
+    let defaults = fs::read_to_string(folder.join("defaults/main.yml")).unwrap();
+    let defaults = read(&defaults);
+    let set = role["vars"].as_hash().unwrap();
+    assert!(!set.is_empty());
+    for variable in set.keys() {
+        let known = defaults[0].as_hash().unwrap().contains_key(variable);
+        assert!(known, "{place}: the role has no {variable:?}");
     }
 }

@@ -1,11 +1,12 @@
 //! The scripts behind `make test`: what is installed, and what is said of tests that were left out.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+use crate::install::left_out;
 use crate::install::tree::{make_executable, text};
 
 fn script(name: &str) -> Command {
@@ -129,5 +130,41 @@ fn tests_that_were_left_out_are_in_a_table_at_the_end() {
         assert!(said.contains("apt-get install tmux"), "{said}");
         assert_eq!(said.contains("b::three needs tmux"), test_all, "{said}");
         assert!(!said.contains("a::one needs"), "{said}");
+    }
+}
+
+/// Every script of a shell that the repository has.
+fn shell_scripts() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = ["", ".ci", "scripts", "packaging/container", "packaging/deb"];
+    let mut scripts = Vec::new();
+    for folder in folders {
+        for entry in fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let text = fs::read(&path).unwrap_or_default();
+            let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+            let starts = [
+                "#!/bin/sh",
+                "#!/usr/bin/env bash",
+                "# shellcheck shell=bash",
+            ];
+            if starts.iter().any(|start| first == start.as_bytes()) {
+                scripts.push(path);
+            }
+        }
+    }
+    scripts
+}
+
+#[test]
+fn shellcheck_finds_nothing_in_the_scripts() {
+    let scripts = shell_scripts();
+    assert!(scripts.len() > 20, "{scripts:?}");
+    let mut check = Command::new("shellcheck");
+    check.args(["--external-sources", "--severity=warning"]);
+    check.args(&scripts).current_dir(env!("CARGO_MANIFEST_DIR"));
+    match check.output() {
+        Ok(output) => assert!(output.status.success(), "{}", text(&output.stdout)),
+        Err(_) => left_out::for_want_of("shellcheck", "apt-get install shellcheck"),
     }
 }

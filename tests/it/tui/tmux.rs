@@ -15,6 +15,9 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::daemon::{Daemon, program};
 
+/// How long the screen may take to be as a test wants it.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// A terminal of its own: a tmux server that ends with the test.
 pub(crate) struct Terminal {
     socket: String,
@@ -66,20 +69,25 @@ impl Terminal {
 
     /// Waits until the screen shows all of these.
     pub(crate) fn wait_for(&self, wanted: &[&str]) -> String {
-        let (text, found) = self.watch(|text| wanted.iter().all(|it| text.contains(it)));
+        let (text, found) = self.watch(PATIENCE, |text| wanted.iter().all(|it| text.contains(it)));
         assert!(found, "no {wanted:?} in:\n{text}");
         text
     }
 
     /// Waits until the screen is like this.
     pub(crate) fn wait_until(&self, is_so: impl Fn(&str) -> bool) {
-        let (text, found) = self.watch(is_so);
+        let (text, found) = self.watch(PATIENCE, is_so);
         assert!(found, "{text}");
     }
 
+    /// Whether the screen is like this within that time.
+    pub(crate) fn becomes(&self, limit: Duration, is_so: impl Fn(&str) -> bool) -> bool {
+        self.watch(limit, is_so).1
+    }
+
     /// The screen as soon as it is like this, else as it is after a while.
-    fn watch(&self, is_so: impl Fn(&str) -> bool) -> (String, bool) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+    fn watch(&self, limit: Duration, is_so: impl Fn(&str) -> bool) -> (String, bool) {
+        let deadline = Instant::now() + limit;
         loop {
             let text = self.text();
             let found = is_so(&text);

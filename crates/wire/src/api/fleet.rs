@@ -18,7 +18,7 @@ use crate::fleet::{ClockFault, HostFacts, HostState};
     "id": "3f2a9c0d1e4b5a69",
     "name": "web-1",
     "labels": {"role": "web"},
-    "version": "0.1.0",
+    "version": "0.2.0",
     "instance_id": "9b1c2d3e4f506172",
     "first_seen": "2026-11-01T00:00:00Z",
     "last_seen": "2026-11-23T07:02:10Z",

@@ -117,7 +117,7 @@ pub struct Check {
         "families": {"cpu": {"age_ms": 520, "error": null}}
     },
     "acts": {
-        "executor": "0.1.0",
+        "executor": "0.2.0",
         "reason": null,
         "policy_in_force": true,
         "policy_automatic": false,
