@@ -88,7 +88,7 @@ impl Walk {
             ("sql", _) => queries::sql(stage, place, &block.text),
             ("promql", _) => queries::promql(stage, place, &block.text),
             ("yaml", _) if place.starts_with("docs/ansible.md") => {
-                settings::of_role(place, &block.text)
+                settings::of_role(place, &block.text);
             }
             ("yaml", _) => queries::scrape(place, &block.text),
             (other, _) => panic!("{place}: a block of a kind that no test knows: {other:?}"),
