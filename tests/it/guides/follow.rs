@@ -97,7 +97,7 @@ impl Walk {
             ("sql", _) => queries::sql(stage, place, &block.text),
             ("promql", _) => queries::promql(stage, place, &block.text),
             ("yaml", _) if place.starts_with("docs/ansible.md") => {
-                settings::of_role(place, &block.text)
+                settings::of_role(place, &block.text);
             }
             ("yaml", _) => queries::scrape(place, &block.text),
             ("python" | "typescript", _) if place.starts_with(programs::CLIENTS) => {

@@ -305,7 +305,7 @@ fn names_a_script(command: &str) -> Result<(), String> {
 
 fn names_a_playbook(command: &str) -> Result<(), String> {
     let mut words = command.split_whitespace();
-    let playbook = words.find(|word| word.ends_with(".yml"));
+    let playbook = words.find(|word| word.starts_with("packaging/"));
     require(playbook.is_some_and(exists), "there is no such playbook")
 }
 

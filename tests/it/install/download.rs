@@ -1,5 +1,6 @@
 //! `install.sh`: what it installs, and what it refuses to.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -107,7 +108,10 @@ impl Release {
     fn sum(&self, machine: &str) -> String {
         let content = fs::read(self.path("files").join(tarball(machine))).unwrap();
         let digest = Sha256::digest(content);
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        digest.iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        })
     }
 
     /// Writes the checksums as they are, signed by this key.

@@ -81,7 +81,7 @@ fn configures(variables: &[(String, String)]) {
 }
 
 /// Fields of the objects of Kubernetes that the manifest uses, from the reference of its API (v1.31:
-/// PodSpec, Container, Probe, SecurityContext, Volume), each with those that it may have in the manifest.
+/// `PodSpec`, `Container`, `Probe`, `SecurityContext`, `Volume`), each with those that it may have in the manifest.
 const FIELDS: &[(&str, &[&str])] = &[
     (
         "pod",
