@@ -12,6 +12,7 @@ use super::hosts::HostError;
 use super::rows::{Cell, Column, Listing, Tone, clean};
 use super::{Context, completion, poll};
 use linux_api_client::{Client, HostQuery};
+use linux_api_wire::api::alerts::counts_text;
 use linux_api_wire::api::fleet::{FigureLimit, FleetHost, HostSort, Order};
 use linux_api_wire::fleet::{ClockFault, HostLabel, HostState};
 use linux_api_wire::time::Timestamp;
@@ -213,6 +214,7 @@ fn listing() -> Listing<FleetHost> {
             }),
             Column::number("MEM", |host| part(memory(host))),
             Column::number("DISK", |host| part(host.newest().disk_used_percent)),
+            Column::text("ALERTS", alerts),
             Column::number("UP", |host| {
                 let up = host.newest().uptime_seconds;
                 up.map_or_else(|| NOT_KNOWN.to_owned(), span).into()
@@ -226,6 +228,23 @@ fn listing() -> Listing<FleetHost> {
         ],
         name: |host| host.name.clone(),
         empty: "no such host writes to this database".to_owned(),
+    }
+}
+
+/// `2C 1W`; of a daemon of an earlier version only how many there are.
+fn alerts(host: &FleetHost) -> Cell {
+    let facts = host.newest();
+    match (facts.alerts_critical, facts.alerts_warning, host.alerts) {
+        (Some(critical), Some(warning), _) => {
+            let tone = match (critical, warning) {
+                (0, 0) => Tone::Plain,
+                (0, _) => Tone::Warn,
+                _ => Tone::Bad,
+            };
+            Cell::new(counts_text(critical, warning), tone)
+        }
+        (_, _, Some(all)) => all.to_string().into(),
+        _ => NOT_KNOWN.into(),
     }
 }
 
@@ -273,6 +292,7 @@ fn in_words(host: &FleetHost) -> String {
         ),
         ("memory", memory),
         ("disk", disk),
+        ("alerts", alerts(host).text().to_owned()),
         ("up", facts.uptime_seconds.map_or_else(not_known, span)),
     ];
     let mut text = String::new();

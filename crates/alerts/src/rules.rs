@@ -107,7 +107,7 @@ impl Rule {
         }
     }
 
-    /// The threshold of a severity for people: `85% or more and free less than 50 GiB for 5 min 0 s`.
+    /// The threshold of a severity for people: `85% or more and less than 50 GiB free`.
     #[must_use]
     pub fn threshold_text(&self, severity: Severity) -> Option<String> {
         let level = self.level(severity)?;
@@ -127,6 +127,16 @@ impl fmt::Display for Threshold<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use crate::subject::{Check, Direction};
         let Self(rule, level) = self;
+        match rule.subject {
+            // 1 stands for a fault that there is, and 0 for none.
+            Subject::Check(Check::UnitFailed | Check::StorageFault | Check::LinuxApi)
+                if level.at > 0.0 && level.at <= 1.0 =>
+            {
+                return f.write_str("any");
+            }
+            Subject::Check(Check::StorageTemperature) => return temperature(f, level.at),
+            _ => {}
+        }
         let at = amount(level.at, rule.subject.unit());
         match rule.subject.direction() {
             Direction::Above => write!(f, "{at} or more")?,
@@ -144,6 +154,16 @@ impl fmt::Display for Threshold<'_> {
             Check::MemoryLow => write!(f, " and {} {bound} or more", second.key),
             _ => write!(f, ", or {} for {bound}", second.key),
         }
+    }
+}
+
+/// A threshold that is counted from what the maker of each disk calls high.
+fn temperature(f: &mut fmt::Formatter<'_>, above: f64) -> fmt::Result {
+    let distance = amount(above.abs(), "celsius");
+    match above {
+        0.0 => f.write_str("at what its maker calls high, or hotter"),
+        above if above > 0.0 => write!(f, "{distance} above what its maker calls high, or hotter"),
+        _ => write!(f, "{distance} below what its maker calls high, or hotter"),
     }
 }
 

@@ -292,7 +292,7 @@ impl fmt::Debug for Subject {
     }
 }
 
-/// A threshold or another amount for people: `85%`, `50 GiB`, `21 d 0 h`, `500 ms`.
+/// A threshold or another amount for people: `85%`, `50 GiB`, `21 d`, `500 ms`.
 #[must_use]
 pub fn amount(value: f64, unit: &str) -> String {
     match unit {
@@ -302,9 +302,17 @@ pub fn amount(value: f64, unit: &str) -> String {
         "seconds" if value.is_finite() && value.abs() < 60.0 && value.fract() != 0.0 => {
             format!("{value:.1} s")
         }
+        "seconds" => without_zero(&units::value(value, unit)).to_owned(),
         "celsius" if value.is_finite() && value.fract() == 0.0 => format!("{value} °C"),
         _ => units::value(value, unit),
     }
+}
+
+/// A span without the smaller of its two units where there is none of it: `21 d` for `21 d 0 h`.
+fn without_zero(span: &str) -> &str {
+    let zeros = [" 0 h", " 0 min", " 0 s"];
+    let mut shorter = zeros.iter().filter_map(|zero| span.strip_suffix(zero));
+    shorter.next().unwrap_or(span)
 }
 
 #[cfg(test)]
@@ -339,6 +347,10 @@ mod tests {
         assert_eq!(amount(0.5, "seconds"), "500 ms");
         assert_eq!(amount(2.5, "seconds"), "2.5 s");
         assert_eq!(amount(90.0, "seconds"), "1 min 30 s");
+        assert_eq!(amount(60.0, "seconds"), "1 min");
+        assert_eq!(amount(14_400.0, "seconds"), "4 h");
+        assert_eq!(amount(1_814_400.0, "seconds"), "21 d");
+        assert_eq!(amount(90_000.0, "seconds"), "1 d 1 h");
         assert_eq!(amount(5.0, "celsius"), "5 °C");
         assert_eq!(amount(3.0, "count"), "3");
     }

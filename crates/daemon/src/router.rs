@@ -126,7 +126,7 @@ fn add_v1(routes: Routes) -> Routes {
         .change(AlertsWrite, Action::AlertSilence, routes!(alerts::silences::add_silence))
         .change(AlertsWrite, Action::AlertUnsilence, routes!(alerts::silences::end_silence))
         .read(AlertsRead, routes!(alerts::channels::list_channels))
-        .read(AlertsWrite, routes!(alerts::channels::test_channel))
+        .change(AlertsWrite, Action::AlertTest, routes!(alerts::channels::test_channel))
         .read(AlertsRead, routes!(alerts::channels::list_deliveries))
         // Acts on the host, as far as its policy allows.
         .read(HostRead, routes!(acts::show_act_state))

@@ -235,6 +235,9 @@ impl From<FactsRow> for HostFacts {
             disk_used_percent: row.disk_used_percent,
             disk_mount_point: row.disk_mount_point,
             alerts: count(row.alerts),
+            // Counted from the states of alerts where hosts are listed.
+            alerts_critical: None,
+            alerts_warning: None,
             failed_units: count(row.failed_units),
             updates: count(row.updates),
             reboot_required: row.reboot_required,

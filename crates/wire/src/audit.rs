@@ -205,6 +205,8 @@ pub enum Action {
     AlertAcknowledge,
     /// Automatic acts were made possible again on a host.
     AlertRelease,
+    /// A test message was sent to a channel of alerts.
+    AlertTest,
     /// A signal was sent to a process.
     ProcessSignal,
     /// The nice value of a process was changed.
@@ -268,6 +270,7 @@ impl Action {
             Self::AlertUnsilence => "alert.unsilence",
             Self::AlertAcknowledge => "alert.acknowledge",
             Self::AlertRelease => "alert.release",
+            Self::AlertTest => "alert.test",
             Self::ProcessSignal => "process.signal",
             Self::ProcessRenice => "process.renice",
             Self::UnitStart => "unit.start",

@@ -155,7 +155,9 @@ pub struct HostIdentity {
     "uptime_seconds": 86_400,
     "disk_used_percent": 71.5,
     "disk_mount_point": "/srv",
-    "alerts": null,
+    "alerts": 3,
+    "alerts_critical": 1,
+    "alerts_warning": 2,
     "failed_units": 1,
     "updates": null,
     "reboot_required": null
@@ -175,8 +177,13 @@ pub struct HostFacts {
     pub disk_used_percent: Option<f64>,
     /// Where that is mounted, its first 128 characters.
     pub disk_mount_point: Option<String>,
-    /// How many of its alerts fire. This version has no alerts: always `null`.
+    /// How many of its alerts fire or clear, as the database has them when it is read; `null` from a daemon of an
+    /// earlier version.
     pub alerts: Option<u64>,
+    /// Those of them that are critical.
+    pub alerts_critical: Option<u64>,
+    /// Those of them that are warnings.
+    pub alerts_warning: Option<u64>,
     /// How many of its units have failed; `null` without systemd, or while it does not respond.
     pub failed_units: Option<u64>,
     /// How many packages can be updated. This version does not look: always `null`.

@@ -63,7 +63,7 @@ pub(crate) async fn write_host(
 }
 
 /// Judges file systems of a host and stores what follows, as its daemon does.
-async fn judge(app: &App, id: &str, percents: &[(&str, f64)]) {
+pub(crate) async fn judge(app: &App, id: &str, percents: &[(&str, f64)]) {
     let rules = RuleSet::only(vec![rule(
         "name = \"disk_space\"\ncheck = \"disk_space\"\nwarning = 85\ncritical = 95\nfor = \"0s\"\n\
          keep_firing = \"0s\"",

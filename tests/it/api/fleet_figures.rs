@@ -89,7 +89,9 @@ async fn figures_stay_when_a_write_brings_none(database: Database) {
         "uptime_seconds": null,
         "disk_used_percent": 71.5,
         "disk_mount_point": "/srv",
-        "alerts": null,
+        "alerts": 0,
+        "alerts_critical": 0,
+        "alerts_warning": 0,
         "failed_units": null,
         "updates": 3,
         "reboot_required": true

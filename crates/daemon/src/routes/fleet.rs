@@ -9,6 +9,7 @@ use crate::extract::{ApiQuery, Caller, FromQuery, PathHost, scope};
 use crate::host_params;
 use crate::json::Json;
 use crate::params::QueryReader;
+use linux_api_store::alerts::states::FiringCounts;
 use linux_api_store::host_list::{FigureBound, HostFilter};
 use linux_api_store::{Refusal, Store, StoreError};
 use linux_api_wire::api::fleet::{
@@ -16,7 +17,7 @@ use linux_api_wire::api::fleet::{
 };
 use linux_api_wire::api::page::{Page, ParseCursorError};
 use linux_api_wire::api::problem::Problem;
-use linux_api_wire::fleet::{HostLabel, HostRow, HostState};
+use linux_api_wire::fleet::{HostFacts, HostLabel, HostRow, HostState};
 use linux_api_wire::time::{Clock, Timestamp};
 
 /// The most limits that one request may name in one field.
@@ -171,7 +172,7 @@ pub(crate) async fn list_hosts(
     let ids: Vec<&str> = rows.iter().map(|row| row.host.id.as_str()).collect();
     let alerts = store.count_alerts(&ids).await?;
     let items = rows.into_iter().map(|row| {
-        let alerts = alerts.get(&row.host.id).copied().unwrap_or(0);
+        let alerts = alerts.get(&row.host.id).copied().unwrap_or_default();
         fleet_host(row.host, alerts, now)
     });
     Ok(Json(Page {
@@ -226,9 +227,16 @@ pub(crate) async fn forget_host(
     Ok((StatusCode::ACCEPTED, Json(body)))
 }
 
-fn fleet_host(row: HostRow, alerts: u64, now: Timestamp) -> FleetHost {
+fn fleet_host(row: HostRow, alerts: FiringCounts, now: Timestamp) -> FleetHost {
     let fault = row.clock_fault(now);
     let (facts_time, facts) = row.facts.unzip();
+    let all = alerts.critical + alerts.warning;
+    let facts = facts.map(|facts| HostFacts {
+        alerts: Some(all),
+        alerts_critical: Some(alerts.critical),
+        alerts_warning: Some(alerts.warning),
+        ..facts
+    });
     let facts_time = facts_time.map(|time| time.to_string());
     FleetHost {
         id: row.id,
@@ -240,7 +248,7 @@ fn fleet_host(row: HostRow, alerts: u64, now: Timestamp) -> FleetHost {
         last_seen: row.last_seen.to_string(),
         age_seconds: now.since(row.last_seen).as_secs(),
         state: HostState::of(row.last_seen, now),
-        alerts: Some(alerts),
+        alerts: Some(all),
         failed_units: facts.as_ref().and_then(|facts| facts.failed_units),
         clock: fault.map(|(fault, _)| fault),
         clock_ahead_seconds: fault.map(|(_, ahead)| ahead),

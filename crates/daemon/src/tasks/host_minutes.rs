@@ -70,8 +70,11 @@ fn facts(snapshot: &Snapshot) -> HostFacts {
         disk_used_percent: fullest.map(|(_, used)| used),
         disk_mount_point: fullest.map(|(mount_point, _)| shown(mount_point)),
         failed_units: failed.map(|units| units.failed),
-        // Nothing looks for these yet.
+        // Counted from their states where hosts are listed.
         alerts: None,
+        alerts_critical: None,
+        alerts_warning: None,
+        // Nothing looks for these yet.
         updates: None,
         reboot_required: None,
     }

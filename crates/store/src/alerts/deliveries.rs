@@ -2,10 +2,13 @@
 
 use linux_api_alerts::name::Name;
 use linux_api_alerts::plan::Bundle;
+use linux_api_wire::audit::{Action, Actor};
 use linux_api_wire::time::Timestamp;
 use uuid::Uuid;
 
 use super::read;
+use crate::audit::Entry;
+use crate::change::act;
 use crate::codec::Db;
 use crate::{Store, StoreError, in_write, on_read};
 
@@ -174,6 +177,28 @@ impl Store {
                 .bind(error.as_deref());
             tx.execute(query).await?;
             Ok(())
+        })
+    }
+
+    /// Lets an actor send a test message to a channel, with an audit row. Before it is sent: what was sent is never
+    /// without its row.
+    ///
+    /// # Errors
+    /// A refusal of the actor, or when the database fails.
+    pub async fn begin_channel_test(
+        &self,
+        actor: &Actor,
+        channel: &Name,
+    ) -> Result<(), StoreError> {
+        let target = format!("channel:{channel}");
+        let entry = Entry {
+            origin: &actor.origin,
+            action: Action::AlertTest,
+            target: target.clone(),
+            detail: String::new(),
+        };
+        act!(self, actor, entry, |tx, now, _rights| {
+            ((), Some((target.clone(), String::new())))
         })
     }
 

@@ -47,6 +47,15 @@ pub enum Saved {
     Outdated(Vec<InstanceKey>),
 }
 
+/// How many alerts of a host fire or clear.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FiringCounts {
+    /// Those that are critical.
+    pub critical: u64,
+    /// Those that are warnings.
+    pub warning: u64,
+}
+
 /// Which states to list. All conditions that are given must hold.
 #[derive(Debug, Clone, Default)]
 pub struct StateFilter {
@@ -194,27 +203,46 @@ impl Store {
         rows.into_iter().map(|row| parse(&row)).collect()
     }
 
-    /// How many alerts fire or clear on each of the hosts with these ids; hosts without any are left out.
+    /// How many alerts of each severity fire or clear on each of the hosts with these ids; hosts without any are
+    /// left out.
     ///
     /// # Errors
     /// When the database can't be reached within the deadline.
-    pub async fn count_alerts(&self, hosts: &[&str]) -> Result<BTreeMap<String, u64>, StoreError> {
+    pub async fn count_alerts(
+        &self,
+        hosts: &[&str],
+    ) -> Result<BTreeMap<String, FiringCounts>, StoreError> {
         if hosts.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let rows: Vec<(String, i64)> = on_read!(self, |tx| {
+        let rows: Vec<(String, String, i64)> = on_read!(self, |tx| {
             let mut query = sqlx::QueryBuilder::new(
-                "select host_id, count(*) from alert_states where severity is not null and host_id in (",
+                "select host_id, severity, count(*) from alert_states
+                where severity is not null and host_id in (",
             );
             let mut list = query.separated(", ");
             for host in hosts {
                 list.push_bind(*host);
             }
-            query.push(") group by host_id");
+            query.push(") group by host_id, severity");
             Ok(tx.fetch_all(query.build_query_as()).await?)
         })?;
-        let count = |(host, count): (String, i64)| (host, u64::try_from(count).unwrap_or(0));
-        Ok(rows.into_iter().map(count).collect())
+        let mut found: BTreeMap<String, FiringCounts> = BTreeMap::new();
+        for (host, severity, count) in rows {
+            let counts = found.entry(host).or_default();
+            let of_severity = match severity.parse() {
+                Ok(Severity::Critical) => &mut counts.critical,
+                Ok(Severity::Warning) => &mut counts.warning,
+                Err(_) => {
+                    return Err(StoreError::Corrupt {
+                        table: TABLE,
+                        column: "severity",
+                    });
+                }
+            };
+            *of_severity = u64::try_from(count).unwrap_or(0);
+        }
+        Ok(found)
     }
 
     /// Notes that a person has seen the alert with this id, with an audit row. Returns the state as it is then.

@@ -327,6 +327,17 @@ pub struct AlertCounts {
     pub unknown: u64,
 }
 
+/// Critical alerts and warnings, short: `2C 1W`; `0` where there is none.
+#[must_use]
+pub fn counts_text(critical: u64, warning: u64) -> String {
+    match (critical, warning) {
+        (0, 0) => "0".to_owned(),
+        (critical, 0) => format!("{critical}C"),
+        (0, warning) => format!("{warning}W"),
+        _ => format!("{critical}C {warning}W"),
+    }
+}
+
 /// Alerts as they are now.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]

@@ -69,7 +69,7 @@ fn second_conditions_and_short_names_are_read() {
     .unwrap();
     assert_eq!(
         clock.threshold_text(Severity::Warning).unwrap(),
-        "500 ms or more, or unsynchronised for 1 h 0 min"
+        "500 ms or more, or unsynchronised for 1 h"
     );
 }
 

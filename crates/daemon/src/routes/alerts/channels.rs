@@ -84,7 +84,7 @@ pub(crate) async fn list_channels(
 
 /// Test a channel
 ///
-/// Sends a message that says that it is a test, now and once; nothing of it is stored. The response is 200 also
+/// Sends a message that says that it is a test, now and once, with a row in the audit log. The response is 200 also
 /// when the receiver took it not: `delivered` says so. What the receiver wrote is for admins only.
 #[utoipa::path(
     post,
@@ -99,6 +99,7 @@ pub(crate) async fn list_channels(
 )]
 pub(crate) async fn test_channel(
     caller: Caller<scope::AlertsWrite>,
+    State(store): State<Store>,
     State(alerts): State<Alerts>,
     State(clock): State<Clock>,
     State(OwnHost(own)): State<OwnHost>,
@@ -110,6 +111,9 @@ pub(crate) async fn test_channel(
             "This daemon has no channel with this name; GET /api/v1/alerts/channels lists them.";
         return Err(missing("channel_not_found", detail));
     }
+    store
+        .begin_channel_test(&caller.actor().await?, &channel)
+        .await?;
     alerts.refresh_channels().await;
     let by = &caller.identity.user.name;
     let message = Message {

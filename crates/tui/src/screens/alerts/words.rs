@@ -136,15 +136,7 @@ pub(crate) fn matcher(silence: &AlertSilence) -> String {
     parts.join(" ")
 }
 
-/// Critical alerts and warnings, short: `2C 1W`; `0` where there is none.
-pub(crate) fn counts(critical: u64, warning: u64) -> String {
-    match (critical, warning) {
-        (0, 0) => "0".to_owned(),
-        (critical, 0) => format!("{critical}C"),
-        (0, warning) => format!("{warning}W"),
-        _ => format!("{critical}C {warning}W"),
-    }
-}
+pub(crate) use linux_api_wire::api::alerts::counts_text as counts;
 
 #[cfg(test)]
 mod tests {
