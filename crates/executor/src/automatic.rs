@@ -55,7 +55,7 @@ impl Brake {
         let mut ages: Vec<Duration> = self.0.iter().map(age).collect();
         ages.sort_unstable();
         // The one that has to be over first.
-        ages.get(MOST - 1).map(|age| WINDOW - *age)
+        ages.get(MOST - 1).map(|age| WINDOW.saturating_sub(*age))
     }
 }
 

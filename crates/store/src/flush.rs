@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::alerts::outbox;
+use super::codec::Db;
 use super::host_minutes::write_minutes;
 use super::hosts::upsert_host;
 use super::leases::renew_presence;
@@ -49,8 +51,10 @@ impl Store {
         let (engine, known) = (self.engine(), self.known_revision());
         let presence = self.inner.presence.due_with_flush(now);
         let since = self.inner.tracker.moment();
-        let revision = in_write!(self, |tx| {
-            let rows = tx.fetch_all(sqlx::query_as(vital::IN_TRANSACTION)).await?;
+        let (revision, leader) = in_write!(self, |tx| {
+            let query = sqlx::query_as(vital::IN_TRANSACTION);
+            let query = query.bind(Db(now)).bind(Db(outbox::latest_end(now)));
+            let rows: Vec<(String, String)> = tx.fetch_all(query).await?;
             let vital = VitalSettings::of(&rows)?;
             // Nothing is written into a schema that another program has changed since.
             vital.check(known)?;
@@ -60,8 +64,10 @@ impl Store {
             if let Some(lease) = &presence {
                 renew_presence!(tx, lease, now);
             }
-            Ok(vital.auth_revision)
+            let leader = rows.into_iter().find(|(name, _)| name == outbox::LEASE);
+            Ok((vital.auth_revision, leader.map(|(_, holder)| holder)))
         })?;
+        self.inner.alert_leader.note(leader, now);
         if presence.is_some() {
             self.inner.presence.note_renewal(now);
         }

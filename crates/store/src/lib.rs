@@ -109,6 +109,7 @@ struct Inner {
     auth_revision: watch::Sender<i64>,
     refusals: refusals::Refusals,
     presence: leases::OwnPresence,
+    alert_leader: alerts::outbox::SeenLeader,
     tracker: Tracker,
     /// See [`Store::set_own_labels`].
     own_labels: RwLock<Arc<BTreeMap<String, String>>>,

@@ -184,6 +184,7 @@ impl Store {
                 auth_revision,
                 refusals: super::refusals::Refusals::default(),
                 presence: super::leases::OwnPresence::default(),
+                alert_leader: super::alerts::outbox::SeenLeader::default(),
                 tracker,
                 own_labels: RwLock::default(),
                 own_host: RwLock::default(),

@@ -14,10 +14,13 @@ const SQLITE: &str = "\
 const POSTGRES: &str = "/*NO QUERY CACHE*/ select name, value from linux_api.settings \
     where name in ('auth_revision', 'min_compatible')";
 
-/// The same inside a transaction that is open anyway.
+/// The same inside a transaction that is open anyway, with the holder of the lease of alerts where it lasts beyond $1
+/// and ends by $2.
 pub(super) const IN_TRANSACTION: &str = "\
     /*NO QUERY CACHE*/ select name, value from settings \
-    where name in ('auth_revision', 'min_compatible')";
+    where name in ('auth_revision', 'min_compatible') \
+    union all select name, holder from leases \
+    where name = 'alerts' and expires_at > $1 and expires_at <= $2";
 
 /// Settings that decide whether the rest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -24,7 +24,7 @@ pub use super::screens::logs::query::{LogFilter, LogsQuery, OlderLogsQuery};
 pub use super::screens::network::query::{NetworkQuery, RatesQuery};
 pub use super::screens::overview::query::FillQuery;
 pub use super::screens::process::query::ProcessDetailQuery;
-pub use super::screens::processes::query::{ProcessQuery, ProcessRows};
+pub use super::screens::processes::query::{MoreColumns, ProcessQuery, ProcessRows};
 pub use super::screens::unit::query::UnitDetailQuery;
 pub use super::screens::units::query::UnitsQuery;
 pub use super::screens::users::query::{AuditRowsQuery, KeysQuery, UsersQuery};

@@ -208,12 +208,7 @@ impl Daemon {
 
 fn tasks(alerts: &Alerts, host: &Host, disks: &Disks, folder: &Path) -> (Evaluator<Disks>, Leader) {
     let state = folder.join("state");
-    let evaluator = Evaluator::new(
-        alerts.clone(),
-        host.clone(),
-        disks.clone(),
-        Some(state.clone()),
-    );
+    let evaluator = Evaluator::new(alerts.clone(), host.clone(), disks.clone(), Some(&state));
     let instance = uuid::Uuid::new_v4().to_string().into();
     let leader = Leader::new(alerts.clone(), host.clone(), instance, Some(state));
     (evaluator, leader)

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use linux_api_tui::demo;
 use linux_api_tui::query::{
-    AnyQuery, AnyResponse, InfoQuery, MeQuery, ProcessQuery, SnapshotQuery,
+    AnyQuery, AnyResponse, InfoQuery, MeQuery, MoreColumns, ProcessQuery, SnapshotQuery,
 };
 use linux_api_wire::time::Clock;
 
@@ -83,9 +83,7 @@ fn honest(path: &str) -> Vec<u8> {
             sort: "pid",
             descending: false,
             limit: 100,
-            with_cgroups: false,
-            with_priorities: false,
-            with_shared: false,
+            more: MoreColumns::default(),
         }),
         _ => return b"{}".to_vec(),
     };

@@ -48,7 +48,7 @@ impl PlayedHost {
         Self {
             name: identity(number).name.into(),
             memory: u64::from(4 + number % 13) << 30,
-            fill_percent: if number % FULL_EVERY == 0 {
+            fill_percent: if number.is_multiple_of(FULL_EVERY) {
                 90
             } else {
                 20 + number % 50

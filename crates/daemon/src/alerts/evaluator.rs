@@ -1,6 +1,6 @@
 //! Judges this host by its own readings, whether or not the database can be used.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -65,9 +65,9 @@ impl<R: ReadingSource> Evaluator<R> {
     /// An evaluator that goes on where an earlier start ended. Without a state directory, what is not stored is
     /// lost with the process.
     #[must_use]
-    pub fn new(alerts: Alerts, host: Host, readings: R, state_folder: Option<PathBuf>) -> Self {
-        let rules = state_folder.as_ref().map(|folder| folder.join(RULES));
-        let (spool, content) = Spool::open(state_folder.as_deref());
+    pub fn new(alerts: Alerts, host: Host, readings: R, state_folder: Option<&Path>) -> Self {
+        let rules = state_folder.map(|folder| folder.join(RULES));
+        let (spool, content) = Spool::open(state_folder);
         let brake = content.as_ref().map(|content| content.brake.clone());
         Self {
             keeper: content.map_or_else(Keeper::default, |it| Keeper::from_spool(it, &host.id)),

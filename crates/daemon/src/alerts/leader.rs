@@ -31,9 +31,9 @@ use crate::tasks::supervisor::every;
 const TURN: Duration = Duration::from_secs(5);
 /// How often the lease is renewed.
 const LEASE_INTERVAL: Duration = Duration::from_secs(15);
-/// How often the others try to take it: with a minute that it lasts, another daemon leads within 90 seconds, and a
-/// thousand daemons make 40 transactions a second of it.
-const TRY_INTERVAL: Duration = Duration::from_secs(25);
+/// How often the others try to take it, which costs nothing while their flushes see who has it: with a minute that it
+/// lasts, another daemon leads within 90 seconds.
+const TRY_INTERVAL: Duration = Duration::from_secs(10);
 /// When the first turn is. The evaluator has another place in its interval, so that both seldom need a connection
 /// at the same time: an idle daemon keeps one.
 const FIRST_TURN: Duration = Duration::from_millis(3_700);

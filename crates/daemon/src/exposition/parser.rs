@@ -87,8 +87,9 @@ impl Reader {
     fn suffixes(&self, kind: &str) -> Option<&'static [&'static str]> {
         Some(match (kind, self.format) {
             ("counter", Format::OpenMetrics) => &["", "_total", "_created"],
-            ("counter", Format::Text) | ("gauge", _) => &[""],
-            ("unknown", Format::OpenMetrics) | ("untyped", Format::Text) => &[""],
+            ("counter" | "untyped", Format::Text)
+            | ("unknown", Format::OpenMetrics)
+            | ("gauge", _) => &[""],
             ("summary", _) => &["", "_sum", "_count"],
             ("histogram", _) => &["", "_bucket", "_sum", "_count"],
             _ => return None,

@@ -60,7 +60,7 @@ fn files() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
         |path, text: BoxedStrategy<String>| text.prop_map(move |text| (path, text.into_bytes()));
     let bytes = prop::collection::vec(any::<u8>(), 0..60);
     let psi = || lines("some avg10=0 avg60=0 avg300=0 total=", " ", 0..2, "").boxed();
-    let known = (
+    let known = vec![
         text("proc/meminfo", lines("", ": ", 1..2, " kB").boxed()),
         text("proc/stat", lines("cpu", " ", 3..11, "").boxed()),
         text("proc/diskstats", lines("8 0 ", " ", 10..19, "").boxed()),
@@ -79,7 +79,7 @@ fn files() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
             lines("E:ID_MODEL=", " ", 0..2, "").boxed(),
         ),
         text("etc/hostname", name().boxed()),
-    );
+    ];
     let paths = vec![
         "proc/meminfo",
         "proc/stat",
@@ -93,7 +93,7 @@ fn files() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
         let names = lines("", ": ", 1..2, " InErrors");
         (names, lines("", ": ", 2..3, "")).prop_map(|(names, values)| format!("{names}{values}"))
     };
-    let collected = (
+    let collected = vec![
         text(
             "proc/net/sockstat",
             lines("", ": inuse ", 1..2, " mem 7").boxed(),
@@ -119,11 +119,10 @@ fn files() -> impl Strategy<Value = Vec<(&'static str, Vec<u8>)>> {
             "proc/spl/kstat/zfs/arcstats",
             lines("name type data\n", " 4 ", 1..2, "").boxed(),
         ),
-    );
-    (known, any, collected).prop_map(|((a, b, c, d, e, f, g, h, i, j), any, more)| {
-        let mut all = vec![a, b, c, d, e, f, g, h, i, j, any];
-        let (k, l, m, n, o, p, q, r, s, t) = more;
-        all.extend([k, l, m, n, o, p, q, r, s, t]);
+    ];
+    (known, any, collected).prop_map(|(mut all, any, more)| {
+        all.push(any);
+        all.extend(more);
         all
     })
 }

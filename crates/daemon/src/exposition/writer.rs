@@ -406,7 +406,9 @@ d_count{y="z"} 3
         ];
         let written = |format| {
             let mut writer = Writer::new(format);
-            all.iter().for_each(|family| writer.metrics(family));
+            for family in &all {
+                writer.metrics(family);
+            }
             let text = writer.finish();
             let lines = text.lines().filter(|line| !line.starts_with("# HELP"));
             lines.map(str::to_owned).collect::<Vec<String>>()

@@ -199,7 +199,7 @@ impl Assembly {
         let folder = self.state_folder.clone();
         let acts = sources.acts.clone();
         let readings = Readings::new(sources);
-        let evaluator = Evaluator::new(alerts.clone(), host.clone(), readings, folder.clone());
+        let evaluator = Evaluator::new(alerts.clone(), host.clone(), readings, folder.as_deref());
         let evaluator = evaluator.with_acts(acts);
         supervisor.spawn("alerts", end, evaluator.run(end.clone()));
         let leader = Leader::new(alerts.clone(), host, identity::instance_id()?, folder);

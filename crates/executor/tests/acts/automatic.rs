@@ -13,9 +13,8 @@ const OPEN: &str =
     "automatic = true\nunits.allow = [\"*\"]\nunits.protect = [\"app-db.service\"]\n";
 
 fn words(request: &mut Request, name: &str, role: Option<&str>) {
-    let word = |text: &str| text.to_owned().try_into().unwrap();
-    request.actor.name = word(name);
-    request.actor.role = role.map(word);
+    request.actor.name = name.to_owned().try_into().unwrap();
+    request.actor.role = role.map(|role| role.to_owned().try_into().unwrap());
     (request.actor.key, request.actor.address) = (None, None);
 }
 

@@ -183,10 +183,9 @@ fn write(
             );
         }
         (_, "label") => {}
-        (_, "fault" | "alarm") => gauge(name, value),
+        (_, "fault" | "alarm") | ("temp", "type") => gauge(name, value),
         (_, "beep") => gauge(format!("{name}_enabled"), value),
         ("in" | "cpu", _) => gauge(format!("{name}_volts"), value / THOUSAND),
-        ("temp", "type") => gauge(name, value),
         ("temp", _) => gauge(format!("{name}_celsius"), value / THOUSAND),
         ("curr", _) => gauge(format!("{name}_amps"), value / THOUSAND),
         ("energy", _) => {

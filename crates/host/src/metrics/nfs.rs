@@ -331,12 +331,12 @@ fn write_server(text: &str, families: &mut Families) -> Option<()> {
         let size = cache.first().copied().unwrap_or_default();
         families.gauge("node_nfsd_read_ahead_cache_size_blocks", help, &[], size);
         let help = "Requests not found in the cache for reading ahead.";
-        let missed = cache.get(11).copied().unwrap_or_default();
+        let not_found = cache.get(11).copied().unwrap_or_default();
         families.counter(
             "node_nfsd_read_ahead_cache_not_found_total",
             help,
             &[],
-            missed,
+            not_found,
         );
     }
     for (proto, count) in [("udp", udp), ("tcp", tcp)] {
@@ -356,6 +356,12 @@ fn write_server(text: &str, families: &mut Families) -> Option<()> {
             count,
         );
     }
+    write_server_requests(&lines, families);
+    Some(())
+}
+
+/// What was requested, by version of the protocol.
+fn write_server_requests(lines: &Lines<'_>, families: &mut Families) {
     let versions: [(&str, &str, &[&str]); 3] = [
         ("proc2", "2", &V2),
         ("proc3", "3", &V3),
@@ -372,12 +378,11 @@ fn write_server(text: &str, families: &mut Families) -> Option<()> {
             families,
             [family, help, proto],
             &methods,
-            counted(&lines, line),
+            counted(lines, line),
         );
     }
-    if let Some([count]) = first(&lines, "wdeleg_getattr") {
+    if let Some([count]) = first(lines, "wdeleg_getattr") {
         let labels = [("method", "WdelegGetattr"), ("proto", "4")];
         families.counter(family, help, &labels, count);
     }
-    Some(())
 }

@@ -7,7 +7,7 @@ use crate::{CollectError, HostRoots};
 /// The files have about 400 counters. Those that node_exporter shows are shown here.
 #[derive(Debug)]
 pub(super) struct Netstat {
-    netstat: NetFile,
+    extended: NetFile,
     snmp: NetFile,
     snmp6: NetFile,
 }
@@ -16,7 +16,7 @@ impl Netstat {
     pub(super) fn new(roots: &HostRoots) -> Self {
         let file = |name| NetFile::new(roots, name);
         Self {
-            netstat: file("netstat"),
+            extended: file("netstat"),
             snmp: file("snmp"),
             snmp6: file("snmp6"),
         }
@@ -25,7 +25,7 @@ impl Netstat {
 
 impl Collect for Netstat {
     fn collect(&mut self, families: &mut Families) -> Result<(), CollectError> {
-        for file in [&mut self.netstat, &mut self.snmp] {
+        for file in [&mut self.extended, &mut self.snmp] {
             let text = file.text()?;
             paired(&text, families).ok_or_else(|| file.malformed("counters of protocols"))?;
         }

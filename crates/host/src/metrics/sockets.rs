@@ -141,7 +141,7 @@ impl Collect for UdpQueues {
     }
 }
 
-/// States of a TCP socket, from 1 on, as include/net/tcp_states.h of the kernel numbers them.
+/// States of a TCP socket, from 1 on, as `include/net/tcp_states.h` of the kernel numbers them.
 const STATES: [&str; 12] = [
     "established",
     "syn_sent",

@@ -1,12 +1,14 @@
 //! Notices that wait, and the messages that they become part of.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use linux_api_alerts::name::Name;
 use linux_api_alerts::notice::Notice;
 use linux_api_alerts::plan::{Bundle, GroupKey, Plan};
 use linux_api_wire::time::Timestamp;
+use tokio::time::Instant;
 
 use super::{read, stored};
 use crate::codec::Db;
@@ -17,6 +19,42 @@ use crate::{Store, StoreError, in_write, on_read};
 pub const LEASE: &str = "alerts";
 /// How long the lease lasts: when its holder is killed, another one sends within 90 seconds.
 pub const LEASE_TIME: Duration = Duration::from_mins(1);
+
+/// For how long a daemon believes a flush that another one has the lease: a flush and a half.
+const SEEN_FOR: Duration = Duration::from_secs(15);
+
+/// A lease that ends later comes from a clock that was ahead, and counts for nothing.
+pub(crate) fn latest_end(now: Timestamp) -> Timestamp {
+    now.saturating_add(LEASE_TIME * 2)
+}
+
+/// Whether a holder lets one have the lease that can send, or that can't.
+fn yields(holder: &str, sends: bool) -> bool {
+    sends && holder.starts_with("show:")
+}
+
+/// Who had the lease when a flush last looked, by both clocks: neither may be trusted alone with a suspended machine.
+#[derive(Debug, Default)]
+pub(crate) struct SeenLeader(Mutex<Option<(String, Timestamp, Instant)>>);
+
+impl SeenLeader {
+    /// Notes who has it.
+    pub(crate) fn note(&self, holder: Option<String>, now: Timestamp) {
+        *self.lock() = holder.map(|holder| (holder, now, Instant::now()));
+    }
+
+    /// Whether another one has it, as far as that was seen not long ago.
+    fn is_other(&self, own: &str, sends: bool, now: Timestamp) -> bool {
+        self.lock().as_ref().is_some_and(|(holder, time, instant)| {
+            let age = now.since(*time).max(instant.elapsed());
+            age < SEEN_FOR && holder != own && !yields(holder, sends)
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(String, Timestamp, Instant)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 const WAITING: &str = "\
     /*NO QUERY CACHE*/ select notice from alert_notices
@@ -71,16 +109,19 @@ impl Store {
     /// When the database can't be reached within the deadline.
     pub async fn hold_alert_lease(&self, holder: &str, sends: bool) -> Result<bool, StoreError> {
         let now = self.clock().now();
-        // Most daemons never get it, and each of them tries again and again: they only look.
+        // Most daemons never get it, and each of them tries again and again: flushes have looked for them, else they
+        // only look.
+        if self.inner.alert_leader.is_other(holder, sends, now) {
+            return Ok(false);
+        }
         let found: Option<(String, Db<Timestamp>)> = on_read!(self, |tx| {
             Ok(tx
                 .fetch_optional(sqlx::query_as(HOLDER).bind(LEASE))
                 .await?)
         })?;
-        let late = now.saturating_add(LEASE_TIME * 2);
+        let late = latest_end(now);
         let is_taken = |(other, until): &(String, Db<Timestamp>)| {
-            let yields = sends && other.starts_with("show:");
-            other != holder && !yields && until.0 > now && until.0 <= late
+            other != holder && !yields(other, sends) && until.0 > now && until.0 <= late
         };
         if found.as_ref().is_some_and(is_taken) {
             return Ok(false);

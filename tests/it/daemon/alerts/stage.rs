@@ -227,12 +227,7 @@ fn parts(
     std::fs::create_dir_all(&state).unwrap();
     let socket = path.join("executor.sock");
     let acts = Acts::new(&socket, store.clone(), clock.clock(), units.clone());
-    let evaluator = Evaluator::new(
-        alerts.clone(),
-        host.clone(),
-        failing.clone(),
-        Some(state.clone()),
-    );
+    let evaluator = Evaluator::new(alerts.clone(), host.clone(), failing.clone(), Some(&state));
     let instance = Uuid::new_v4().to_string().into();
     let leader = Leader::new(alerts.clone(), host.clone(), instance, Some(state));
     (evaluator.with_acts(acts), leader)

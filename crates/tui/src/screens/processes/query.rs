@@ -31,18 +31,25 @@ pub struct ProcessQuery {
     pub descending: bool,
     /// The most that are needed.
     pub limit: usize,
-    /// Whether control groups are shown.
-    pub with_cgroups: bool,
-    /// Whether priorities are shown.
-    pub with_priorities: bool,
-    /// Whether shared memory is shown.
-    pub with_shared: bool,
+    /// Which columns are shown that most tables have no room for.
+    pub more: MoreColumns,
+}
+
+/// Columns that most tables have no room for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct MoreColumns {
+    /// Control groups.
+    pub cgroups: bool,
+    /// Priorities.
+    pub priorities: bool,
+    /// Shared memory.
+    pub shared: bool,
 }
 
 impl ProcessQuery {
     /// The columns that are needed; those that older daemons do not know only where they are wanted.
     fn fields(&self, with_new_ones: bool) -> String {
-        let cgroups = if self.with_cgroups { ",cgroup" } else { "" };
+        let cgroups = if self.more.cgroups { ",cgroup" } else { "" };
         let new = |is_wanted, field| {
             if is_wanted && with_new_ones {
                 field
@@ -50,8 +57,8 @@ impl ProcessQuery {
                 ""
             }
         };
-        let priorities = new(self.with_priorities, ",priority");
-        let shared = new(self.with_shared, ",shared_bytes");
+        let priorities = new(self.more.priorities, ",priority");
+        let shared = new(self.more.shared, ",shared_bytes");
         format!("{FIELDS}{cgroups}{priorities}{shared}")
     }
 
@@ -101,7 +108,7 @@ impl Query for ProcessQuery {
         match result {
             // An older daemon has no such columns, which are shown as unknown.
             Err(ClientError::Refused { status: 422, .. })
-                if self.with_priorities || self.with_shared =>
+                if self.more.priorities || self.more.shared =>
             {
                 self.fetch_fields(client, &self.fields(false)).await
             }

@@ -7,7 +7,7 @@ use super::choice::ColumnChoice;
 use super::columns;
 use super::list::ProcessTable;
 use crate::app::App;
-use crate::query::ProcessQuery;
+use crate::query::{MoreColumns, ProcessQuery};
 use crate::table::{AnyTable, Sort, TableState};
 use linux_api_wire::api::processes::Process;
 use linux_api_wire::filter::Filter;
@@ -250,9 +250,11 @@ impl ProcessesState {
             (seen / BLOCK + 1) * BLOCK
         };
         ProcessQuery {
-            with_cgroups: self.columns.wants("CGROUP", width),
-            with_priorities: self.columns.wants("PRI", width),
-            with_shared: self.columns.wants("SHR", width),
+            more: MoreColumns {
+                cgroups: self.columns.wants("CGROUP", width),
+                priorities: self.columns.wants("PRI", width),
+                shared: self.columns.wants("SHR", width),
+            },
             ..query(self.whole_filter(), self.table.sort, limit.min(MOST))
         }
     }
@@ -270,9 +272,7 @@ fn query(filter: String, sort: Sort, limit: usize) -> ProcessQuery {
         sort: columns::field(sort.title),
         descending: sort.descending,
         limit,
-        with_cgroups: false,
-        with_priorities: false,
-        with_shared: false,
+        more: MoreColumns::default(),
     }
 }
 
