@@ -2,6 +2,7 @@
 
 use linux_api_tui::query::AnyResponse;
 use linux_api_wire::api::alerts::{Alert, AlertNotice, AlertRule, AlertSilence};
+use linux_api_wire::api::audit::AuditEntry;
 use linux_api_wire::api::fleet::FleetHost;
 use linux_api_wire::api::network::NetworkDetail;
 use linux_api_wire::api::snapshot::Snapshot;
@@ -12,6 +13,12 @@ pub(crate) const HOSTILE: &str = "e\u{1b}]0;owned\u{7}v\u{1b}]52;c;b3duZWQ=\u{7}
 
 fn bad() -> String {
     HOSTILE.to_owned()
+}
+
+fn poison_change(row: &mut AuditEntry) {
+    row.actor = bad();
+    row.target = bad();
+    row.detail = bad();
 }
 
 /// Puts it into every text of a response.
@@ -43,13 +50,7 @@ pub(crate) fn poison(data: &mut AnyResponse) {
         | AnyResponse::AlertSilences(_)
         | AnyResponse::AlertChannels(_)
         | AnyResponse::AlertPreview(_) => poison_alerts(data),
-        AnyResponse::AuditRows(rows) => {
-            for row in rows {
-                row.actor = bad();
-                row.target = bad();
-                row.detail = bad();
-            }
-        }
+        AnyResponse::AuditRows(rows) => rows.iter_mut().for_each(poison_change),
         AnyResponse::Readiness(readiness) => {
             readiness.status = bad();
             readiness.checks.database.detail = bad();

@@ -278,7 +278,7 @@ async fn a_unit_that_runs_again_meanwhile_is_left_alone() {
     stage.units.failed().await.unwrap();
     assert_eq!(*stage.units.failed_names(), [NGINX.to_owned()]);
     stage.systemd.change(NGINX, |unit| {
-        (unit.active, unit.sub) = ("active", "running")
+        (unit.active, unit.sub) = ("active", "running");
     });
     // The reading is of before, in the turn in which it fires.
     stage.failing.set(&[NGINX]);
