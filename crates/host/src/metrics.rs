@@ -2,7 +2,7 @@
 //! names.
 //!
 //! Each is a few small files, the parser of their format, and the families made of them; to add one, write it
-//! below this module, name it in [`MetricsCollector`] and in [`collectors`].
+//! below this module, name it in [`MetricsCollector`] and in `collectors`.
 
 mod attributes;
 mod cpu;

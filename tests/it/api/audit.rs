@@ -185,6 +185,7 @@ fn every_changing_route_is_in_the_table() {
         ("PUT", "/api/v1/alerts/rules/{rule}"),
         ("DELETE", "/api/v1/alerts/rules/{rule}"),
         ("POST", "/api/v1/alerts/channels/{channel}/test"),
+        ("POST", "/api/v1/alerts/hosts/{host_id}/release"),
         ("POST", "/api/v1/alerts/silences"),
         ("DELETE", "/api/v1/alerts/silences/{silence_id}"),
     ];

@@ -98,6 +98,13 @@ pub(crate) const CHANGES: &[Change] = &[
     ),
     Change("DELETE", "/api/v1/alerts/rules/{rule}", "", "", ALERTS),
     Change(
+        "POST",
+        "/api/v1/alerts/hosts/{host_id}/release",
+        "",
+        "",
+        ALERTS,
+    ),
+    Change(
         "DELETE",
         "/api/v1/alerts/silences/{silence_id}",
         "",
