@@ -78,7 +78,7 @@ mod tests {
         let mut brake = Brake(acts.to_vec());
         for clock in [0, 1_000, 1_000_000_000] {
             let wait = brake.wait(at(clock), &moment("a", 400));
-            assert_eq!(wait, Some(Duration::from_secs(3_300)), "{clock}");
+            assert_eq!(wait, Some(Duration::from_mins(55)), "{clock}");
         }
         assert!(brake.wait(at(0), &moment("a", 3_699)).is_some());
         assert_eq!(brake.wait(at(0), &moment("a", 3_700)), None);

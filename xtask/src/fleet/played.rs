@@ -108,7 +108,8 @@ impl Played {
     /// The same with a key that must be good.
     pub(super) async fn accept(&self, key: &PlainKey) -> anyhow::Result<()> {
         let checked = self.check(key).await;
-        checked.map_err(|reason| anyhow!("a daemon refuses a good key: {reason:?}"))
+        checked
+            .map_err(|reason| anyhow!("a daemon refuses a good key: {reason:?}; {}", self.state()))
     }
 
     /// Writes that succeeded and that failed.

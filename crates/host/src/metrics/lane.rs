@@ -256,8 +256,8 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_is_stuck_keeps_no_other_away_and_comes_back() {
-        let (release, wait) = mpsc::channel::<()>();
-        let (returned, returns) = mpsc::channel::<()>();
+        let (release, wait) = mpsc::sync_channel::<()>(1);
+        let (returned, returns) = mpsc::sync_channel::<()>(1);
         let read = move |_: &mut Families| {
             wait.recv().unwrap();
             returned.send(()).unwrap();
@@ -296,7 +296,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_reading_that_is_given_up_loses_no_collector() {
-        let (release, wait) = mpsc::channel::<()>();
+        let (release, wait) = mpsc::sync_channel::<()>(1);
         let read = move |_: &mut Families| {
             wait.recv().unwrap();
             Ok(())

@@ -253,7 +253,7 @@ fn the_machine_and_its_controllers_are_described() {
 fn errors_of_memory_are_counted_by_controller_and_row() {
     let tree = Tree::new();
     let write = |file: &str, text: &str| {
-        tree.write(&format!("sys/devices/system/edac/mc/mc0/{file}"), text)
+        tree.write(&format!("sys/devices/system/edac/mc/mc0/{file}"), text);
     };
     for (file, text) in [
         ("ce_count", "1"),
