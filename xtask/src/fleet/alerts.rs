@@ -119,7 +119,10 @@ impl Receiver {
 
     fn notices_of(&self, rule: &str) -> Vec<Received> {
         let mut all = self.notices();
-        all.retain(|one| one.body["rule"] == rule);
+        all.retain(|one| {
+            let alerts = one.body["data"]["alerts"].as_array();
+            alerts.is_some_and(|alerts| alerts.iter().any(|alert| alert["rule"] == rule))
+        });
         all
     }
 
@@ -169,7 +172,7 @@ impl Receiver {
         let all = self.received();
         let Some(first) = all.first() else { return };
         for one in all.iter() {
-            let text = one.body["title"].as_str().unwrap_or_default();
+            let text = one.body["data"]["title"].as_str().unwrap_or_default();
             println!(
                 "  {:>6.1} s  {}  {text}",
                 (one.at - first.at).as_secs_f64(),
