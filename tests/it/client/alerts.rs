@@ -56,7 +56,7 @@ pub(super) async fn all_calls(client: &Client) {
     client.end_alert_silence(&made.id).await.unwrap();
     assert!(client.alert_channels().await.unwrap().items.is_empty());
     is_refused(client.test_alert_channel("ops").await, "channel_not_found");
-    is_refused(client.release_brake("nowhere").await, "host_not_found");
+    is_refused(client.release_brake("nowhere").await, "host_unknown");
     assert!(client.alert_deliveries(5).await.unwrap().items.is_empty());
     let mut stream = client.stream_with_alerts(Duration::from_secs(2), 0);
     // What is true at first comes without a change.
