@@ -44,7 +44,7 @@ async fn alerts_of_hosts_are_counted_by_severity(database: Database) {
 
 /// `cargo test --test it api::fleet_alerts -- --ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
+#[ignore = "measures how long the list of a thousand hosts takes, for people"]
 #[expect(clippy::print_stderr, reason = "says what was measured")]
 async fn what_counting_the_alerts_of_a_thousand_hosts_costs() {
     for database in [Database::sqlite(), Database::postgres()] {
